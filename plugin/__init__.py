@@ -1,0 +1,1 @@
+"""Backup and restore of KubeVirt virtual machines, as a Velero plugin."""

@@ -1,0 +1,48 @@
+"""What Velero executes."""
+
+import os
+import sys
+from pathlib import Path
+
+from plugin.model.reader import Reader
+from plugin.wire import handshake, stderr_log
+
+
+def main() -> int:
+    """Serve the catalogue to the Velero process that started this one; to a person, explain.
+
+    Returns:
+        The exit status.
+    """
+    if not handshake.is_started_by_velero(os.environ):
+        sys.stderr.write(handshake.NOT_STARTED_BY_VELERO)
+        return 1
+    output = handshake.take_standard_output()
+    stderr_log.set_up(sys.argv[1:])
+    # grpc is the larger part of start-up; only a plugin that serves needs it.
+    from plugin.catalogue import ENTRIES  # noqa: PLC0415
+    from plugin.cluster.memo import Memos  # noqa: PLC0415
+    from plugin.wire.server import Server  # noqa: PLC0415
+
+    server = Server(ENTRIES, Memos(_connect), launch_path())
+    handshake.announce(output, server.start())
+    server.wait()
+    os._exit(0)  # the interpreter's own end would wait for workers that hang in a call
+
+
+def launch_path() -> str:
+    """The file that Velero is to run again for each action: it uses this path, not its own."""
+    if getattr(sys, "frozen", False):
+        return sys.executable
+    return str(Path(sys.argv[0]).absolute())
+
+
+def _connect() -> Reader:
+    # The kubernetes package takes 0.4 s to import, and many plugin processes never read a cluster.
+    from plugin.cluster.kubernetes_reader import KubernetesReader  # noqa: PLC0415
+
+    return KubernetesReader.connect()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

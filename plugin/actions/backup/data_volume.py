@@ -1,0 +1,19 @@
+"""Backup of a DataVolume (rule 3.1)."""
+
+from plugin.actions import graph
+from plugin.model import item as it
+from plugin.model.context import BackupContext
+from plugin.model.item import Item
+from plugin.model.outcome import BackupOutcome, Selector
+from plugin.resources import data_volume
+
+APPLIES_TO = Selector((str(data_volume.RESOURCE),))
+
+
+def execute(item: Item, context: BackupContext) -> BackupOutcome:
+    """Mark a filled DataVolume so that CDI does not fill its claim again, and bring the claim."""
+    _namespace, name = it.identify(item)
+    if not data_volume.is_populated(item):
+        return BackupOutcome(item)
+    marked = it.with_annotation(item, data_volume.PREPOPULATED, name)
+    return BackupOutcome(marked, graph.of_data_volume(item, context))

@@ -1,0 +1,30 @@
+"""Backup of a PersistentVolumeClaim, every one of the backup (rules 3.1 and 3.2)."""
+
+from plugin.actions import uid_label
+from plugin.model import item as it
+from plugin.model.context import BackupContext
+from plugin.model.item import Item
+from plugin.model.outcome import BackupOutcome, Selector
+from plugin.resources import data_volume, persistent_volume_claim
+
+APPLIES_TO = Selector((str(persistent_volume_claim.RESOURCE),))
+
+
+def execute(item: Item, context: BackupContext) -> BackupOutcome:
+    """Label the claim with its uid, and note how far CDI is with it."""
+    it.identify(item)
+    labelled = uid_label.set_to(item, it.uid(item), persistent_volume_claim.ORIGINAL_UID)
+    return BackupOutcome(_with_population(labelled, context))
+
+
+def _with_population(claim: Item, context: BackupContext) -> Item:
+    owner = persistent_volume_claim.data_volume(claim)
+    if not owner:
+        return claim
+    filled_by = context.cluster.get(data_volume.RESOURCE, it.namespace(claim), owner)
+    if filled_by is None:
+        context.log.warning("its DataVolume %s is gone; stored without a note about it", owner)
+        return claim
+    if data_volume.is_populated(filled_by):
+        return it.with_annotation(claim, persistent_volume_claim.POPULATED_FOR, owner)
+    return it.with_annotation(claim, persistent_volume_claim.IN_PROGRESS, owner)

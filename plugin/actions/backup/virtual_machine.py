@@ -1,0 +1,15 @@
+"""Backup of a VirtualMachine (rules 3.4 and 5.1)."""
+
+from plugin.actions import graph
+from plugin.model.context import BackupContext
+from plugin.model.item import Item
+from plugin.model.outcome import BackupOutcome, Selector
+from plugin.resources import virtual_machine
+
+APPLIES_TO = Selector((str(virtual_machine.RESOURCE),))
+
+
+def execute(item: Item, context: BackupContext) -> BackupOutcome:
+    """Store the machine with its revisions pinned, and bring what it is made of."""
+    additional = graph.of_machine(item, context)
+    return BackupOutcome(virtual_machine.with_pinned_revisions(item), additional)

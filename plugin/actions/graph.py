@@ -1,0 +1,115 @@
+"""The objects that a virtual machine or an instance is made of, in the order of rules 5.1 and 5.2.
+
+Velero fetches each additional item that it does not hold. So what it has by the backup's own
+selection, and what the cluster no longer has, is left out of the answer.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from plugin.actions import surroundings
+from plugin.model import item as it
+from plugin.model.context import BackupContext
+from plugin.model.item import Item
+from plugin.model.reference import Reference
+from plugin.resources import (
+    data_volume,
+    persistent_volume_claim,
+    pod,
+    virtual_machine,
+    virtual_machine_instance,
+)
+
+_CLOCKS_DIFFER = timedelta(seconds=30)
+"""Creation is dated by the API server, the start of a backup by Velero."""
+
+_LISTED = {
+    (resource.group, resource.plural): resource
+    for resource in (
+        data_volume.RESOURCE,
+        persistent_volume_claim.RESOURCE,
+        virtual_machine_instance.RESOURCE,
+    )
+}
+
+
+def of_machine(machine: Item, context: BackupContext) -> tuple[Reference, ...]:
+    """What a backup of the machine needs and would not hold otherwise."""
+    namespace, name = it.identify(machine)
+    running = _instance(machine, context)
+    state = surroundings.state_claims(context.cluster, namespace, name)
+    needed = [
+        *virtual_machine.references(machine),
+        *(persistent_volume_claim.RESOURCE.named(namespace, it.name(claim)) for claim in state),
+    ]
+    if running:
+        needed.append(virtual_machine_instance.RESOURCE.named(namespace, name))
+    return _to_fetch(needed, machine, context) + _launcher(running, context)
+
+
+def of_instance(instance: Item, context: BackupContext) -> tuple[Reference, ...]:
+    """What a backup of the instance needs and would not hold otherwise."""
+    it.identify(instance)
+    needed = virtual_machine_instance.references(instance)
+    return _launcher(instance, context) + _to_fetch(needed, instance, context)
+
+
+def of_data_volume(filled: Item, context: BackupContext) -> tuple[Reference, ...]:
+    """The claim of a DataVolume, unless the backup would hold it otherwise."""
+    claim = persistent_volume_claim.RESOURCE.named(*it.identify(filled))
+    return _to_fetch([claim], filled, context)
+
+
+def of_pod(instance: Item, context: BackupContext) -> tuple[Reference, ...]:
+    """The instance that a pod serves, unless the backup would hold it otherwise."""
+    reference = virtual_machine_instance.RESOURCE.named(*it.identify(instance))
+    return _to_fetch([reference], instance, context)
+
+
+def _instance(machine: Item, context: BackupContext) -> Item | None:
+    if not virtual_machine.has_instance(machine):
+        return None
+    return surroundings.instance(context.cluster, *it.identify(machine))
+
+
+def _launcher(instance: Item | None, context: BackupContext) -> tuple[Reference, ...]:
+    launcher = instance and surroundings.launcher_pod(context.cluster, instance)
+    if not launcher:
+        return ()
+    reference = pod.RESOURCE.named(*it.identify(launcher))
+    return () if _is_held(reference, launcher, context) else (reference,)
+
+
+def _to_fetch(
+    needed: Iterable[Reference], owner: Item, context: BackupContext
+) -> tuple[Reference, ...]:
+    """Those of `needed`, each once, that Velero would not have by itself."""
+    return tuple(dict.fromkeys(_unheld(needed, owner, context)))
+
+
+def _unheld(
+    needed: Iterable[Reference], owner: Item, context: BackupContext
+) -> Iterator[Reference]:
+    for reference in needed:
+        resource = _LISTED.get((reference.group, reference.resource))
+        if resource is None:  # a Secret and its like: as old as what refers to it
+            witness: Item | None = owner
+        else:
+            witness = context.cluster.get(resource, reference.namespace, reference.name)
+            if witness is None and resource is data_volume.RESOURCE:
+                continue  # CDI removes the DataVolume of a claim that it has filled
+        if not (witness and _is_held(reference, witness, context)):
+            yield reference
+
+
+def _is_held(reference: Reference, witness: Item, context: BackupContext) -> bool:
+    """Whether Velero has the object by the backup's own selection.
+
+    Args:
+        witness: the object itself, or one that did not exist before it.
+    """
+    started: datetime | None = context.backup.started
+    created = it.created(witness)
+    if started is None or created is None or created > started - _CLOCKS_DIFFER:
+        return False
+    return context.backup.filters.surely_selects(reference)

@@ -1,0 +1,1 @@
+"""Item-block actions: they tell which items share one freeze."""

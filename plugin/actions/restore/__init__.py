@@ -1,0 +1,1 @@
+"""Restore actions: called for each item of the archive before it is created."""

@@ -1,0 +1,42 @@
+"""The product in one tuple: every action under its name."""
+
+from plugin.actions.backup import data_volume as backup_data_volume
+from plugin.actions.backup import persistent_volume_claim as backup_persistent_volume_claim
+from plugin.actions.backup import pod as backup_pod
+from plugin.actions.backup import virtual_machine as backup_virtual_machine
+from plugin.actions.backup import virtual_machine_instance as backup_virtual_machine_instance
+from plugin.actions.backup import volume_snapshot as backup_volume_snapshot
+from plugin.actions.item_block import pod as item_block_pod
+from plugin.actions.item_block import virtual_machine as item_block_virtual_machine
+from plugin.actions.item_block import (
+    virtual_machine_instance as item_block_virtual_machine_instance,
+)
+from plugin.actions.restore import data_volume as restore_data_volume
+from plugin.actions.restore import persistent_volume_claim as restore_persistent_volume_claim
+from plugin.actions.restore import pod as restore_pod
+from plugin.actions.restore import virtual_machine as restore_virtual_machine
+from plugin.actions.restore import virtual_machine_instance as restore_virtual_machine_instance
+from plugin.actions.restore import volume_snapshot as restore_volume_snapshot
+from plugin.wire.action import BackupEntry, Entry, ItemBlockEntry, RestoreEntry
+
+ENTRIES: tuple[Entry, ...] = (
+    BackupEntry("stillpoint.dev/backup-virtual-machine", backup_virtual_machine),
+    BackupEntry("stillpoint.dev/backup-virtual-machine-instance", backup_virtual_machine_instance),
+    BackupEntry("stillpoint.dev/backup-pod", backup_pod),
+    BackupEntry("stillpoint.dev/backup-data-volume", backup_data_volume),
+    BackupEntry("stillpoint.dev/backup-persistent-volume-claim", backup_persistent_volume_claim),
+    BackupEntry("stillpoint.dev/backup-volume-snapshot", backup_volume_snapshot),
+    ItemBlockEntry("stillpoint.dev/item-block-virtual-machine", item_block_virtual_machine),
+    ItemBlockEntry(
+        "stillpoint.dev/item-block-virtual-machine-instance", item_block_virtual_machine_instance
+    ),
+    ItemBlockEntry("stillpoint.dev/item-block-pod", item_block_pod),
+    RestoreEntry("stillpoint.dev/restore-virtual-machine", restore_virtual_machine),
+    RestoreEntry(
+        "stillpoint.dev/restore-virtual-machine-instance", restore_virtual_machine_instance
+    ),
+    RestoreEntry("stillpoint.dev/restore-pod", restore_pod),
+    RestoreEntry("stillpoint.dev/restore-data-volume", restore_data_volume),
+    RestoreEntry("stillpoint.dev/restore-persistent-volume-claim", restore_persistent_volume_claim),
+    RestoreEntry("stillpoint.dev/restore-volume-snapshot", restore_volume_snapshot),
+)

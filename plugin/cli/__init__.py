@@ -1,0 +1,6 @@
+"""The command `stillpoint`."""
+
+
+def main() -> int:
+    """Run the command line."""
+    raise NotImplementedError

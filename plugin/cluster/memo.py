@@ -1,0 +1,168 @@
+"""Answers of the cluster, kept for the length of a backup.
+
+Velero calls actions once per item and, with several item-block workers, in parallel. Without a
+memory each call would ask the cluster anew; with this one, requests grow with namespaces and
+kinds. A failure is never kept: the next call tries again.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from plugin.model import item as it
+from plugin.model.item import Item
+from plugin.model.reader import Reader
+from plugin.model.reference import Resource
+
+OLDEST_S = 300.0
+"""Age at which an answer is asked for again. Velero's own items are as old as the backup."""
+
+_MOST_REQUESTS = 8
+_MOST_ANSWERS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    future: Future[Any]
+    asked: float
+
+
+class Memo:
+    """Values by key, each computed once however many threads ask (single flight).
+
+    Bounded: beyond `most` keys the least recently used is forgotten.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, most: int, oldest_s: float, clock: Callable[[], float]) -> None:
+        self._most = most
+        self._oldest_s = oldest_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._answers: OrderedDict[Hashable, _Answer] = OrderedDict()
+
+    def once(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """The value for `key`, from `compute` if none is kept.
+
+        Raises:
+            Whatever `compute` raises, in every thread that waits for it.
+        """
+        with self._lock:
+            answer = self._answers.get(key)
+            ours = answer is None or self._clock() - answer.asked > self._oldest_s
+            if answer is None or ours:
+                answer = self._answers[key] = _Answer(Future(), self._clock())
+            self._answers.move_to_end(key)
+            while len(self._answers) > self._most:
+                self._answers.popitem(last=False)
+        if ours:
+            self._fill(key, answer, compute)
+        return answer.future.result()
+
+    def _fill(self, key: Hashable, answer: _Answer, compute: Callable[[], Any]) -> None:
+        try:
+            answer.future.set_result(compute())
+        except BaseException as error:  # noqa: BLE001 - it is raised by result(), to each waiter
+            with self._lock:
+                if self._answers.get(key) is answer:
+                    del self._answers[key]
+            answer.future.set_exception(error)
+
+
+class MemoIndex:
+    """An `Index` that asks each question of one backup once.
+
+    `get` answers from a list of the whole namespace; only a name that is not in it costs a request
+    of its own, so that what was created after the list is found all the same.
+    """
+
+    def __init__(self, reader: Reader, clock: Callable[[], float] = time.monotonic) -> None:
+        self._reader = reader
+        self._memo = Memo(_MOST_ANSWERS, OLDEST_S, clock)
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        """See `Index.get`."""
+        listed = self.grouped(resource, namespace, _names).get(name)
+        if listed:
+            return listed[0]
+        answer: Item | None = self._memo.once(
+            ("get", resource, namespace, name),
+            lambda: self._reader.get(resource, namespace, name),
+        )
+        return answer
+
+    def grouped(
+        self,
+        resource: Resource,
+        namespace: str,
+        by: Callable[[Item], Iterable[str]],
+        labels: str = "",
+    ) -> Mapping[str, Sequence[Item]]:
+        """See `Index.grouped`."""
+        answer: Mapping[str, Sequence[Item]] = self._memo.once(
+            ("grouped", resource, namespace, labels, by),
+            lambda: _grouped(self._list(resource, namespace, labels), by),
+        )
+        return answer
+
+    def _list(self, resource: Resource, namespace: str, labels: str) -> Sequence[Item]:
+        answer: Sequence[Item] = self._memo.once(
+            ("list", resource, namespace, labels),
+            lambda: self._reader.list(resource, namespace, labels),
+        )
+        return answer
+
+
+class Memos:
+    """One `MemoIndex` per backup or restore; the last few are kept.
+
+    Args:
+        connect: makes the reader; called once, at the first question, because what it imports
+            is most of the plugin's start-up time. A failure is not kept.
+    """
+
+    def __init__(self, connect: Callable[[], Reader]) -> None:
+        reader = _LateReader(connect)
+        self._memos = Memo(_MOST_REQUESTS, float("inf"), time.monotonic)
+        self._make = lambda: MemoIndex(reader)
+
+    def for_request(self, uid: str) -> MemoIndex:
+        """The index of the backup or restore with this uid."""
+        index: MemoIndex = self._memos.once(uid, self._make)
+        return index
+
+
+class _LateReader:
+    def __init__(self, connect: Callable[[], Reader]) -> None:
+        self._memo = Memo(1, float("inf"), time.monotonic)
+        self._connect = connect
+
+    def _reader(self) -> Reader:
+        reader: Reader = self._memo.once("reader", self._connect)
+        return reader
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        return self._reader().get(resource, namespace, name)
+
+    def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
+        return self._reader().list(resource, namespace, labels)
+
+
+def _names(item: Item) -> Iterable[str]:
+    return (it.name(item),)
+
+
+def _grouped(
+    items: Sequence[Item], by: Callable[[Item], Iterable[str]]
+) -> Mapping[str, Sequence[Item]]:
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        for key in by(item):
+            groups.setdefault(key, []).append(item)
+    return groups

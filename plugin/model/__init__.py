@@ -1,0 +1,1 @@
+"""The nouns of the product: frozen records without I/O. Every other layer may use them."""

@@ -1,0 +1,51 @@
+"""What an action is given besides its item."""
+
+import logging
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from plugin.model.item import Item
+from plugin.model.reader import Index
+from plugin.model.request import Backup, Restore
+
+
+class ItemLog(logging.LoggerAdapter[logging.Logger]):
+    """A logger that says with each line which action speaks of which item.
+
+    Args:
+        subject: what `item.describe` says of the item.
+    """
+
+    def __init__(self, logger: logging.Logger, action: str, subject: str) -> None:
+        super().__init__(logger, {"action": action, "item": subject})
+
+    def process(
+        self, msg: str, kwargs: MutableMapping[str, Any]
+    ) -> tuple[str, MutableMapping[str, Any]]:
+        kwargs["extra"] = {"fields": self.extra}
+        return msg, kwargs
+
+
+@dataclass(frozen=True, slots=True)
+class BackupContext:
+    """For backup and item-block actions."""
+
+    backup: Backup
+    cluster: Index
+    log: ItemLog
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreContext:
+    """For restore actions.
+
+    Attributes:
+        stored: the item as the backup holds it; what the action changes has passed through
+            Velero and other plugins.
+    """
+
+    restore: Restore
+    stored: Item
+    cluster: Index
+    log: ItemLog

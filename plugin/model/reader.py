@@ -1,0 +1,47 @@
+"""What actions may ask the cluster: reads, and nothing else."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from plugin.model.item import Item
+from plugin.model.reference import Resource
+
+
+class Reader(Protocol):
+    """Reads objects of the Kubernetes API. Answers are shared: nobody changes them."""
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        """One object, or None if it does not exist.
+
+        Raises:
+            ReadFailed: the question was not answered.
+        """
+
+    def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
+        """All objects of one resource in one namespace that match a label selector.
+
+        A resource that the cluster does not serve has no objects.
+
+        Raises:
+            ReadFailed: the question was not answered, or not to its end.
+        """
+
+
+class Index(Protocol):
+    """A `Reader` for many questions about one namespace: each list is read once."""
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        """One object, or None if it does not exist; `Reader.get` says the rest."""
+
+    def grouped(
+        self,
+        resource: Resource,
+        namespace: str,
+        by: Callable[[Item], Iterable[str]],
+        labels: str = "",
+    ) -> Mapping[str, Sequence[Item]]:
+        """The answer of `Reader.list`, grouped by each of the keys that `by` gives an object.
+
+        Example: `index.grouped(PODS, "shop", launcher_pod.instance_uids)["6f1c"]`.
+        `by` is part of the question: pass a function of a module, not a lambda.
+        """

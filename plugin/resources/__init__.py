@@ -1,0 +1,1 @@
+"""What the fields of each API kind mean: one kind a file, and the only place for field paths."""

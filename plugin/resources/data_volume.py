@@ -1,0 +1,23 @@
+"""DataVolume: CDI's order to fill a PersistentVolumeClaim (cdi.kubevirt.io/v1beta1)."""
+
+from plugin.model import item as it
+from plugin.model.item import Item
+from plugin.model.reference import Resource
+
+RESOURCE = Resource("cdi.kubevirt.io", "v1beta1", "datavolumes", "DataVolume")
+
+PREPOPULATED = "cdi.kubevirt.io/storage.prePopulated"
+"""Annotation with the DataVolume's own name: CDI takes the claim of that name as it is.
+
+Source: containerized-data-importer, pkg/controller/datavolume/controller-base.go.
+"""
+
+
+def is_populated(data_volume: Item) -> bool:
+    """Whether CDI has filled the claim."""
+    return it.text(data_volume, "status", "phase") == "Succeeded"
+
+
+def is_prepopulated(data_volume: Item) -> bool:
+    """Whether CDI is to take the claim as it is."""
+    return PREPOPULATED in it.annotations(data_volume)

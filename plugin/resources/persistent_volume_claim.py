@@ -1,0 +1,45 @@
+"""PersistentVolumeClaim, with the marks that CDI, KubeVirt and kubevirt-velero-plugin set on it."""
+
+from collections.abc import Iterable
+
+from plugin.model import item as it
+from plugin.model.item import Item
+from plugin.model.reference import Resource
+
+RESOURCE = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+
+POPULATED_FOR = "cdi.kubevirt.io/storage.populatedFor"
+"""Annotation with a DataVolume's name: CDI does not fill this claim again."""
+
+IN_PROGRESS = "kvp.kubevirt.io/storage.inprogress"
+"""Annotation with a DataVolume's name: the claim was being filled; it is not restored."""
+
+UID = "velero.kubevirt.io/pvc-uid"
+"""Label with the claim's uid, on claims and on their snapshots: users restore by it."""
+
+ORIGINAL_UID = "velero.kubevirt.io/original-pvc-uid"
+"""Annotation with the value that the user's own label of that name had."""
+
+_STATE_OF = "persistent-state-for"
+
+
+def data_volume(claim: Item) -> str:
+    """Name of the DataVolume that owns the claim; empty if none does."""
+    return it.owner(claim, "DataVolume")
+
+
+def is_in_progress(claim: Item) -> bool:
+    """Whether the claim was being filled when it was backed up."""
+    return IN_PROGRESS in it.annotations(claim)
+
+
+def machines_with_state(claim: Item) -> Iterable[str]:
+    """Names of the virtual machines whose vTPM or EFI state the claim holds.
+
+    Source: KubeVirt, pkg/storage/backend-storage; claims older than v1.4 carry it in their name.
+    """
+    if name := it.text(claim, "metadata", "labels", _STATE_OF):
+        return (name,)
+    prefix = f"{_STATE_OF}-"
+    legacy = it.name(claim)
+    return (legacy.removeprefix(prefix),) if legacy.startswith(prefix) else ()

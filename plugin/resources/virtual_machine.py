@@ -1,0 +1,74 @@
+"""VirtualMachine (kubevirt.io/v1)."""
+
+from collections.abc import Iterator, Sequence
+
+from plugin.model import item as it
+from plugin.model.item import Item
+from plugin.model.reference import Reference, Resource
+from plugin.resources import core, volume
+
+RESOURCE = Resource("kubevirt.io", "v1", "virtualmachines", "VirtualMachine")
+
+_REVISIONED = (("instancetype", "instancetypeRef"), ("preference", "preferenceRef"))
+
+
+def template(machine: Item) -> Item:
+    """The specification of its instances.
+
+    Raises:
+        MalformedItem: the machine has none.
+    """
+    return it.required(machine, "spec", "template", "spec")
+
+
+def volumes(machine: Item) -> Sequence[Item]:
+    """Its volumes, hot-plugged ones that are there to stay included."""
+    template(machine)
+    return it.sequence(machine, "spec", "template", "spec", "volumes")
+
+
+def has_instance(machine: Item) -> bool:
+    """Whether KubeVirt says that an instance exists."""
+    return it.flag(machine, "status", "created")
+
+
+def references(machine: Item) -> Iterator[Reference]:
+    """Every object of its namespace that the machine's specification needs."""
+    namespace = it.namespace(machine)
+    for field, _status in _REVISIONED:
+        if revision := _revision(machine, field):
+            yield core.CONTROLLER_REVISION.named(namespace, revision)
+    for entry in volumes(machine):
+        yield from volume.references(entry, namespace)
+    for secret in credential_secrets(template(machine)):
+        yield core.SECRET.named(namespace, secret)
+
+
+def credential_secrets(specification: Item) -> Iterator[str]:
+    """Names of the secrets that hold access credentials, of a template or an instance."""
+    for credential in it.sequence(specification, "accessCredentials"):
+        for kind in ("sshPublicKey", "userPassword"):
+            if name := it.text(credential, kind, "source", "secret", "secretName"):
+                yield name
+
+
+def with_pinned_revisions(machine: Item) -> Item:
+    """The machine with the revisions of instancetype and preference that are in effect.
+
+    KubeVirt keeps their names in the status, and Velero restores no status.
+    """
+    for field, _status in _REVISIONED:
+        revision = _revision(machine, field)
+        if revision and it.mapping(machine, "spec", field):
+            machine = it.with_value(machine, revision, "spec", field, "revisionName")
+    return machine
+
+
+def _revision(machine: Item, field: str) -> str:
+    """Name of the ControllerRevision of `instancetype` or `preference` that is in effect."""
+    if not it.mapping(machine, "spec", field):
+        return ""
+    in_effect = it.mapping(machine, "status", dict(_REVISIONED)[field])
+    if in_effect:
+        return it.text(in_effect, "controllerRevisionRef", "name")
+    return it.text(machine, "spec", field, "revisionName")

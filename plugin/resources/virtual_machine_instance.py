@@ -1,0 +1,61 @@
+"""VirtualMachineInstance: a guest that runs, or is about to (kubevirt.io/v1)."""
+
+from collections.abc import Iterator, Sequence
+
+from plugin.model import item as it
+from plugin.model.item import Item
+from plugin.model.reference import Reference, Resource
+from plugin.resources import core, volume
+from plugin.resources.virtual_machine import credential_secrets
+
+RESOURCE = Resource("kubevirt.io", "v1", "virtualmachineinstances", "VirtualMachineInstance")
+
+IS_OWNED = "cdi.kubevirt.io/velero.isOwned"
+"""Annotation of a stored instance that its owner makes anew: it is not restored."""
+
+OF_THIS_RUN = (
+    "kubevirt.io/created-by",
+    "kubevirt.io/migrationJobUID",
+    "kubevirt.io/nodeName",
+    "kubevirt.io/migrationTargetNodeName",
+    "kubevirt.io/schedulable",
+    "kubevirt.io/install-strategy",
+)
+"""Labels that KubeVirt's webhook refuses on an instance that a user creates."""
+
+
+def is_owned(instance: Item) -> bool:
+    """Whether a virtual machine, a replica set or a pool makes this instance."""
+    return bool(it.sequence(instance, "metadata", "ownerReferences"))
+
+
+def machine(instance: Item) -> str:
+    """Name of the virtual machine that the instance belongs to; empty if it stands alone."""
+    return it.owner(instance, "VirtualMachine")
+
+
+def is_running(instance: Item) -> bool:
+    """Whether its guest runs, paused or not."""
+    return it.text(instance, "status", "phase") == "Running"
+
+
+def volumes(instance: Item) -> Sequence[Item]:
+    """Its volumes, all hot-plugged ones included."""
+    it.required(instance, "spec")
+    return it.sequence(instance, "spec", "volumes")
+
+
+def attachment_pods(instance: Item) -> Iterator[str]:
+    """Names of the pods that attach its hot-plugged disks to the node."""
+    for status in it.sequence(instance, "status", "volumeStatus"):
+        if pod := it.text(status, "hotplugVolume", "attachPodName"):
+            yield pod
+
+
+def references(instance: Item) -> Iterator[Reference]:
+    """Every object of its namespace that the instance's specification needs."""
+    namespace = it.namespace(instance)
+    for entry in volumes(instance):
+        yield from volume.references(entry, namespace)
+    for secret in credential_secrets(it.mapping(instance, "spec")):
+        yield core.SECRET.named(namespace, secret)

@@ -1,0 +1,79 @@
+"""Between Velero's messages and our nouns."""
+
+from datetime import datetime
+
+import orjson
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from plugin.model.errors import MalformedRequest
+from plugin.model.item import Item
+from plugin.model.outcome import Progress, Selector
+from plugin.model.reference import Reference
+from plugin.wire.generated.velero import shared_pb2
+
+
+def decode_item(data: bytes, what: str) -> Item:
+    """The JSON object in `data`. Integers up to 64 bits, unknown fields and key order survive.
+
+    Args:
+        what: name of the object for the error, for instance `item` or `backup`.
+
+    Raises:
+        MalformedRequest: these bytes are no JSON object.
+    """
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        cause = f"{len(data)} bytes that are no JSON: {error}"
+        raise MalformedRequest(f"{what} of Velero's call", "cannot read it", cause) from error
+    if not isinstance(value, dict):
+        cause = f"JSON, but {type(value).__name__} instead of an object"
+        raise MalformedRequest(f"{what} of Velero's call", "cannot read it", cause)
+    return value
+
+
+def encode_item(item: Item) -> bytes:
+    """The item as JSON."""
+    return orjson.dumps(item)
+
+
+def encode_reference(reference: Reference) -> shared_pb2.ResourceIdentifier:
+    """A reference as Velero's `ResourceIdentifier`."""
+    return shared_pb2.ResourceIdentifier(
+        group=reference.group,
+        resource=reference.resource,
+        namespace=reference.namespace,
+        name=reference.name,
+    )
+
+
+def decode_reference(message: shared_pb2.ResourceIdentifier) -> Reference:
+    """Velero's `ResourceIdentifier` as a reference."""
+    return Reference(message.group, message.resource, message.namespace, message.name)
+
+
+def encode_selector(selector: Selector) -> shared_pb2.ResourceSelector:
+    """A selector as Velero's `ResourceSelector`."""
+    return shared_pb2.ResourceSelector(
+        includedResources=selector.resources, selector=selector.labels
+    )
+
+
+def encode_progress(progress: Progress) -> shared_pb2.OperationProgress:
+    """Progress with both times set: Velero takes an unset one for 1970."""
+    return shared_pb2.OperationProgress(
+        completed=progress.completed,
+        err=progress.error,
+        nCompleted=progress.done,
+        nTotal=progress.total,
+        operationUnits=progress.units,
+        description=progress.description,
+        started=_timestamp(progress.started),
+        updated=_timestamp(progress.updated),
+    )
+
+
+def _timestamp(time: datetime) -> Timestamp:
+    message = Timestamp()
+    message.FromDatetime(time)
+    return message

@@ -1,0 +1,314 @@
+"""Velero's services over the actions of a catalogue.
+
+An error of an action ends its call and nothing else: every method answers, whatever is raised in
+it, because Velero's calls carry no deadline and it would wait for ever.
+"""
+
+import functools
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Generic, Protocol, TypeVar
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+
+from plugin.model import item as it
+from plugin.model.context import BackupContext, ItemLog, RestoreContext
+from plugin.model.errors import MalformedRequest
+from plugin.model.item import Item
+from plugin.model.reader import Index
+from plugin.model.request import Backup, Restore
+from plugin.wire import codec
+from plugin.wire.action import BackupEntry, Entry, ItemBlockEntry, Operated, RestoreEntry, Waiting
+from plugin.wire.generated.velero import (
+    backup_item_action_v2_pb2 as backup_pb2,
+)
+from plugin.wire.generated.velero import (
+    backup_item_action_v2_pb2_grpc as backup_grpc,
+)
+from plugin.wire.generated.velero import (
+    item_block_action_v1_pb2 as block_pb2,
+)
+from plugin.wire.generated.velero import (
+    item_block_action_v1_pb2_grpc as block_grpc,
+)
+from plugin.wire.generated.velero import (
+    plugin_lister_pb2,
+    plugin_lister_pb2_grpc,
+    shared_pb2,
+)
+from plugin.wire.generated.velero import (
+    restore_item_action_v2_pb2 as restore_pb2,
+)
+from plugin.wire.generated.velero import (
+    restore_item_action_v2_pb2_grpc as restore_grpc,
+)
+from plugin.wire.status import status_of
+
+_log = logging.getLogger("stillpoint")
+
+CONTROL_POOL = ThreadPoolExecutor(max_workers=4, thread_name_prefix="control")
+"""Serves what must answer while every action is busy: Shutdown, health, AppliesTo.
+
+Velero calls them without a deadline, and go-plugin's timer for SIGKILL starts only when Shutdown
+has returned (hashicorp/go-plugin v1.7.0, grpc_client.go:107).
+"""
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+EntryType = TypeVar("EntryType", bound=Entry)
+
+
+def on_control_pool(method: Method) -> Method:
+    """Serve a method from `CONTROL_POOL` (grpc's own hook, used by its health servicer too)."""
+    method.experimental_thread_pool = CONTROL_POOL  # type: ignore[attr-defined]
+    return method
+
+
+def answers(method: Method) -> Method:
+    """End a call with a status that tells what was raised in it, SystemExit included."""
+
+    @functools.wraps(method)
+    def guarded(servicer: Any, request: Any, call: grpc.ServicerContext) -> Any:
+        try:
+            return method(servicer, request, call)
+        except BaseException as error:  # noqa: BLE001 - the edge of the process
+            subject = _subject(request)
+            _log.debug("%s: %s", request.plugin, subject, exc_info=True)
+            status = status_of(error, request.plugin, subject)
+        return call.abort_with_status(status)
+
+    return guarded  # type: ignore[return-value]
+
+
+class Clusters(Protocol):
+    """Where contexts get their view of the cluster from."""
+
+    def for_request(self, uid: str) -> Index:
+        """The view that all calls of one backup or restore share."""
+
+
+class PluginLister(plugin_lister_pb2_grpc.PluginListerServicer):
+    """Tells Velero what there is.
+
+    Args:
+        command: the file that Velero runs for these actions later; the real launch path.
+    """
+
+    def __init__(self, entries: Sequence[Entry], command: str) -> None:
+        self._entries = entries
+        self._command = command
+
+    @on_control_pool
+    def ListPlugins(
+        self, request: shared_pb2.Empty, call: grpc.ServicerContext
+    ) -> plugin_lister_pb2.ListPluginsResponse:
+        identifiers = [
+            plugin_lister_pb2.PluginIdentifier(
+                command=self._command, kind=entry.kind, name=entry.name
+            )
+            for entry in self._entries
+        ]
+        return plugin_lister_pb2.ListPluginsResponse(plugins=identifiers)
+
+
+class _Actions(Generic[EntryType]):
+    """The actions of one kind, by name, and the contexts that they are called with."""
+
+    def __init__(self, entries: Sequence[EntryType], clusters: Clusters) -> None:
+        self._by_name = {entry.name: entry for entry in entries}
+        self._clusters = clusters
+
+    def __getitem__(self, name: str) -> EntryType:
+        try:
+            return self._by_name[name]
+        except KeyError:
+            cause = f"there are {', '.join(sorted(self._by_name)) or 'none of this kind'}"
+            raise MalformedRequest(f"action {name!r}", "cannot call it", cause) from None
+
+    def operated(self, name: str) -> Operated:
+        action = self[name].action
+        if isinstance(action, Operated):
+            return action
+        raise MalformedRequest(f"action {name!r}", "cannot ask its operations", "it starts none")
+
+    def backup_context(self, name: str, backup: bytes, subject: str) -> BackupContext:
+        parsed = _backup(backup)
+        log = ItemLog(_log, name, subject)
+        return BackupContext(parsed, self._clusters.for_request(parsed.uid), log)
+
+    def restore_context(
+        self, name: str, restore: bytes, subject: str, stored: Item
+    ) -> RestoreContext:
+        parsed = _restore(restore)
+        log = ItemLog(_log, name, subject)
+        return RestoreContext(parsed, stored, self._clusters.for_request(parsed.uid), log)
+
+
+class BackupItemAction(backup_grpc.BackupItemActionServicer):
+    """Backup actions, version 2 of the service."""
+
+    def __init__(self, entries: Sequence[BackupEntry], clusters: Clusters) -> None:
+        self._actions = _Actions(entries, clusters)
+
+    @on_control_pool
+    @answers
+    def AppliesTo(
+        self, request: backup_pb2.BackupItemActionAppliesToRequest, call: grpc.ServicerContext
+    ) -> backup_pb2.BackupItemActionAppliesToResponse:
+        selector = self._actions[request.plugin].action.APPLIES_TO
+        return backup_pb2.BackupItemActionAppliesToResponse(
+            ResourceSelector=codec.encode_selector(selector)
+        )
+
+    @answers
+    def Execute(
+        self, request: backup_pb2.ExecuteRequest, call: grpc.ServicerContext
+    ) -> backup_pb2.ExecuteResponse:
+        action = self._actions[request.plugin].action
+        item = codec.decode_item(request.item, "item")
+        context = self._actions.backup_context(request.plugin, request.backup, it.describe(item))
+        outcome = action.execute(item, context)
+        return backup_pb2.ExecuteResponse(
+            item=codec.encode_item(outcome.item),
+            additionalItems=map(codec.encode_reference, outcome.additional),
+            operationID=outcome.operation,
+            postOperationItems=map(codec.encode_reference, outcome.after_operation),
+        )
+
+    @answers
+    def Progress(
+        self, request: backup_pb2.BackupItemActionProgressRequest, call: grpc.ServicerContext
+    ) -> backup_pb2.BackupItemActionProgressResponse:
+        action = self._actions.operated(request.plugin)
+        context = self._actions.backup_context(request.plugin, request.backup, _subject(request))
+        progress = action.progress(request.operationID, context)
+        return backup_pb2.BackupItemActionProgressResponse(progress=codec.encode_progress(progress))
+
+    @answers
+    def Cancel(
+        self, request: backup_pb2.BackupItemActionCancelRequest, call: grpc.ServicerContext
+    ) -> Empty:
+        action = self._actions.operated(request.plugin)
+        context = self._actions.backup_context(request.plugin, request.backup, _subject(request))
+        action.cancel(request.operationID, context)
+        return Empty()
+
+
+class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
+    """Restore actions, version 2 of the service."""
+
+    def __init__(self, entries: Sequence[RestoreEntry], clusters: Clusters) -> None:
+        self._actions = _Actions(entries, clusters)
+
+    @on_control_pool
+    @answers
+    def AppliesTo(
+        self, request: restore_pb2.RestoreItemActionAppliesToRequest, call: grpc.ServicerContext
+    ) -> restore_pb2.RestoreItemActionAppliesToResponse:
+        selector = self._actions[request.plugin].action.APPLIES_TO
+        return restore_pb2.RestoreItemActionAppliesToResponse(
+            ResourceSelector=codec.encode_selector(selector)
+        )
+
+    @answers
+    def Execute(
+        self, request: restore_pb2.RestoreItemActionExecuteRequest, call: grpc.ServicerContext
+    ) -> restore_pb2.RestoreItemActionExecuteResponse:
+        action = self._actions[request.plugin].action
+        item = codec.decode_item(request.item, "item")
+        stored = codec.decode_item(request.itemFromBackup, "item from the backup")
+        context = self._actions.restore_context(
+            request.plugin, request.restore, it.describe(item), stored
+        )
+        outcome = action.execute(item, context)
+        return restore_pb2.RestoreItemActionExecuteResponse(
+            item=codec.encode_item(outcome.item),
+            additionalItems=map(codec.encode_reference, outcome.additional),
+            skipRestore=outcome.skip,
+            operationID=outcome.operation,
+            waitForAdditionalItems=outcome.wait_for_additional,
+        )
+
+    @answers
+    def Progress(
+        self, request: restore_pb2.RestoreItemActionProgressRequest, call: grpc.ServicerContext
+    ) -> restore_pb2.RestoreItemActionProgressResponse:
+        action = self._actions.operated(request.plugin)
+        progress = action.progress(request.operationID, self._context(request))
+        return restore_pb2.RestoreItemActionProgressResponse(
+            progress=codec.encode_progress(progress)
+        )
+
+    @answers
+    def Cancel(
+        self, request: restore_pb2.RestoreItemActionCancelRequest, call: grpc.ServicerContext
+    ) -> Empty:
+        action = self._actions.operated(request.plugin)
+        action.cancel(request.operationID, self._context(request))
+        return Empty()
+
+    @answers
+    def AreAdditionalItemsReady(
+        self, request: restore_pb2.RestoreItemActionItemsReadyRequest, call: grpc.ServicerContext
+    ) -> restore_pb2.RestoreItemActionItemsReadyResponse:
+        action = self._actions[request.plugin].action
+        if not isinstance(action, Waiting):
+            return restore_pb2.RestoreItemActionItemsReadyResponse(ready=True)
+        references = [codec.decode_reference(item) for item in request.additionalItems]
+        ready = action.are_additional_items_ready(references, self._context(request))
+        return restore_pb2.RestoreItemActionItemsReadyResponse(ready=ready)
+
+    def _context(self, request: Any) -> RestoreContext:
+        return self._actions.restore_context(
+            request.plugin, request.restore, _subject(request), stored={}
+        )
+
+
+class ItemBlockAction(block_grpc.ItemBlockActionServicer):
+    """Item-block actions."""
+
+    def __init__(self, entries: Sequence[ItemBlockEntry], clusters: Clusters) -> None:
+        self._actions = _Actions(entries, clusters)
+
+    @on_control_pool
+    @answers
+    def AppliesTo(
+        self, request: block_pb2.ItemBlockActionAppliesToRequest, call: grpc.ServicerContext
+    ) -> block_pb2.ItemBlockActionAppliesToResponse:
+        selector = self._actions[request.plugin].action.APPLIES_TO
+        return block_pb2.ItemBlockActionAppliesToResponse(
+            ResourceSelector=codec.encode_selector(selector)
+        )
+
+    @answers
+    def GetRelatedItems(
+        self, request: block_pb2.ItemBlockActionGetRelatedItemsRequest, call: grpc.ServicerContext
+    ) -> block_pb2.ItemBlockActionGetRelatedItemsResponse:
+        action = self._actions[request.plugin].action
+        item = codec.decode_item(request.item, "item")
+        context = self._actions.backup_context(request.plugin, request.backup, it.describe(item))
+        related = action.related_items(item, context)
+        return block_pb2.ItemBlockActionGetRelatedItemsResponse(
+            relatedItems=map(codec.encode_reference, related)
+        )
+
+
+@functools.lru_cache(maxsize=8)  # the same bytes come with every item of a backup
+def _backup(data: bytes) -> Backup:
+    return Backup.parse(codec.decode_item(data, "backup"))
+
+
+@functools.lru_cache(maxsize=8)
+def _restore(data: bytes) -> Restore:
+    return Restore.parse(codec.decode_item(data, "restore"))
+
+
+def _subject(request: Any) -> str:
+    """What a call is about, for its error."""
+    if operation := getattr(request, "operationID", ""):
+        return f"operation {operation}"
+    try:
+        return it.describe(codec.decode_item(getattr(request, "item", b""), "item"))
+    except MalformedRequest:
+        return "call of Velero"

@@ -1,0 +1,50 @@
+"""Errors on their way to Velero: a gRPC status with the place where each arose.
+
+Velero logs frame 0 of a `generated.Stack` detail as `error.file` and `error.function`
+(velero v1.18.3, pkg/plugin/framework/common/client_errors.go).
+"""
+
+import traceback
+
+import grpc
+from google.protobuf.any_pb2 import Any
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
+
+from plugin.model.errors import StillpointError
+from plugin.wire.generated.velero import shared_pb2
+
+_LONGEST_MESSAGE = 4_000  # characters; trailers are no place for more
+_MOST_FRAMES = 20
+
+
+def status_of(error: BaseException, action: str, subject: str) -> grpc.Status:
+    """The status that tells Velero of `error`.
+
+    Args:
+        action: name of the action that was called.
+        subject: the object as people call it.
+    """
+    if isinstance(error, StillpointError):
+        code, message = grpc.StatusCode.UNKNOWN, str(error)
+        if error.subject != subject:  # a part of the item, or a list that it was looked up in
+            message = f"{subject}: {message}"
+    else:  # Velero's own framework answers Aborted for a plugin that panicked
+        code = grpc.StatusCode.ABORTED
+        message = (
+            f"{subject}: a fault inside stillpoint ({action}): {type(error).__name__}: {error}"
+        )
+    detail = Any()
+    detail.Pack(_stack(error))
+    status = Status(code=code.value[0], message=message[:_LONGEST_MESSAGE], details=[detail])
+    return rpc_status.to_status(status)
+
+
+def _stack(error: BaseException) -> shared_pb2.Stack:
+    frames = traceback.extract_tb(error.__traceback__)[::-1][:_MOST_FRAMES]
+    return shared_pb2.Stack(
+        frames=[
+            shared_pb2.StackFrame(file=frame.filename, line=frame.lineno or 0, function=frame.name)
+            for frame in frames
+        ]
+    )
