@@ -2,23 +2,50 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DEBIAN_PACKAGES := etcd-server python3-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help venv system demo test lint proto bench lock
+.PHONY: help venv system peers demo test lint proto bench lock changelog
 
 help: ## this text
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-venv: $(VENV)/.installed ## the Python environment, from the lock
+demo: venv ## what backup and restore of a small shop would be; no cluster needed
+	@$(BIN)/stillpoint rehearse --from examples
+
+test: venv system peers ## every test: real Velero, API server and CSI on this machine
+	$(BIN)/python -m pytest
+
+lint: venv ## ruff, mypy --strict, the layers, the wording of the wire contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: venv system peers ## the figures of the README, as ratios of one run
+	$(BIN)/python -m benchmarks
+
+venv: $(VENV)/.installed ## the Python environment, from requirements.lock
 
 $(VENV)/.installed: requirements.lock pyproject.toml
-	@echo "stillpoint: Python environment in $(VENV), from requirements.lock"
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@echo "stillpoint: Python environment in $(VENV), from requirements.lock (a minute, once)"
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || packaging/debian-packages python3-venv
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+system: ## what the tests need from the distribution
+	@command -v etcd >/dev/null || packaging/debian-packages etcd-server
+
+peers: venv ## Velero, Kubernetes and CSI for the tests, built once into a cache outside the tree
+	@$(BIN)/python -m tests.peers.build
+
+proto: venv ## plugin/wire/generated, from proto/
+	$(BIN)/python proto/generate.py
 
 lock: ## requirements.lock anew, from pyproject.toml (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --custom-compile-command 'make lock' --group pyproject.toml:dev pyproject.toml -o requirements.lock
+
+changelog: venv ## CHANGELOG.md from changelog.d, for VERSION=x.y.z
+	$(BIN)/towncrier build --version $(VERSION)

@@ -4,7 +4,7 @@ Velero fetches each additional item that it does not hold already. `Filters.sure
 where it holds one anyway: only for selections that this module understands wholly, so that a
 wrong guess can cost a request and never an object.
 
-Source: pkg/util/collections and pkg/backup/item_collector.go of Velero v1.18.
+Source: pkg/controller/backup_controller.go and pkg/util/collections of Velero v1.18.
 """
 
 from dataclasses import dataclass
@@ -13,31 +13,27 @@ from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.reference import Reference
 
-_NOT_UNDERSTOOD = (
-    "labelSelector",
-    "orLabelSelectors",
-    "resourcePolicy",
-    "includedNamespaceScopedResources",
-    "excludedNamespaceScopedResources",
-    "includedClusterScopedResources",
-    "excludedClusterScopedResources",
-)
+_NOT_UNDERSTOOD = ("labelSelector", "orLabelSelectors", "resourcePolicy")
+_LONGEST_SHORT_NAME = 5  # letters; those of the resources that we refer to: vmis, pvc, cm, ...
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """The selection of a Backup.
+    """The selection of a Backup, of namespaced objects.
+
+    Velero itself adds excluded resources (snapshots and their contents) when a backup starts.
 
     Attributes:
-        understood: no other field than those below narrows the selection.
+        is_understood: no other field than those below narrows the selection.
         namespaces: included ones; empty means all.
-        narrowed_resources: `includedResources` or `excludedResources` are in use.
+        resources: included ones as the user wrote them; empty means all.
     """
 
-    understood: bool
+    is_understood: bool
     namespaces: frozenset[str]
     excluded_namespaces: frozenset[str]
-    narrowed_resources: bool
+    resources: frozenset[str]
+    excluded_resources: frozenset[str]
 
     @classmethod
     def parse(cls, backup: Item) -> "Filters":
@@ -47,24 +43,47 @@ class Filters:
             MalformedItem: a field has the wrong type.
         """
         spec = it.mapping(backup, "spec")
-        included = frozenset(it.texts(backup, "spec", "includedNamespaces"))
-        resources = set(it.texts(backup, "spec", "includedResources"))
+
+        def union(*fields: str) -> frozenset[str]:
+            return frozenset(entry for field in fields for entry in it.texts(backup, "spec", field))
+
         return cls(
-            understood=not any(spec.get(field) for field in _NOT_UNDERSTOOD),
-            namespaces=included - {"*"} if "*" not in included else frozenset(),
-            excluded_namespaces=frozenset(it.texts(backup, "spec", "excludedNamespaces")),
-            narrowed_resources=bool(
-                resources - {"*"} or it.texts(backup, "spec", "excludedResources")
-            ),
+            is_understood=not any(spec.get(field) for field in _NOT_UNDERSTOOD),
+            namespaces=_narrowing(union("includedNamespaces")),
+            excluded_namespaces=union("excludedNamespaces"),
+            resources=_narrowing(union("includedResources", "includedNamespaceScopedResources")),
+            excluded_resources=union("excludedResources", "excludedNamespaceScopedResources"),
         )
 
     def surely_selects(self, reference: Reference) -> bool:
         """Whether Velero has this namespaced object by the backup's own selection."""
-        if not self.understood or self.narrowed_resources or not reference.namespace:
+        return (
+            self.is_understood
+            and self._surely_selects_namespace(reference.namespace)
+            and self._surely_selects_resource(reference)
+        )
+
+    def _surely_selects_namespace(self, namespace: str) -> bool:
+        if any(set(entry) & set("*?[{") for entry in self.namespaces | self.excluded_namespaces):
             return False
-        patterns = self.namespaces | self.excluded_namespaces
-        if any(set(pattern) & set("*?[{") for pattern in patterns):
+        is_included = not self.namespaces or namespace in self.namespaces
+        return is_included and namespace not in self.excluded_namespaces
+
+    def _surely_selects_resource(self, reference: Reference) -> bool:
+        if any(_may_mean(entry, reference) for entry in self.excluded_resources):
             return False
-        if reference.namespace in self.excluded_namespaces:
-            return False
-        return not self.namespaces or reference.namespace in self.namespaces
+        plural, group = reference.resource, reference.group
+        return not self.resources or (f"{plural}.{group}" if group else plural) in self.resources
+
+
+def _narrowing(entries: frozenset[str]) -> frozenset[str]:
+    return frozenset() if "*" in entries else entries
+
+
+def _may_mean(entry: str, reference: Reference) -> bool:
+    """Whether an entry could be a plural, singular or short name of the reference's resource."""
+    name = entry.partition(".")[0].lower()
+    return len(name) <= _LONGEST_SHORT_NAME or name in (
+        reference.resource,
+        reference.resource.removesuffix("s"),
+    )

@@ -1,0 +1,21 @@
+"""Runs the benchmarks: `python -m benchmarks [NAME...]`, all by default (`make bench`)."""
+
+import argparse
+import sys
+
+from benchmarks import backup, execute, start_up
+
+BENCHMARKS = {"execute": execute.run, "start-up": start_up.run, "backup": backup.run}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("name", nargs="*", choices=[[], *BENCHMARKS], metavar="NAME")
+    for name in parser.parse_args().name or BENCHMARKS:
+        print(f"\n{name}: {BENCHMARKS[name].__doc__}\n", flush=True)
+        BENCHMARKS[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,13 @@
+"""What the command's exit status means."""
+
+from enum import IntEnum
+
+
+class ExitStatus(IntEnum):
+    """For scripts: nothing but 0 is a good answer."""
+
+    GOOD = 0
+    NOT_SAFE = 1
+    USAGE = 2
+    CANNOT_TELL = 3
+    INTERRUPTED = 130

@@ -1,0 +1,157 @@
+"""One `get` or `list` and its HTTP answers: paths, bodies and errors, without I/O."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from plugin.model.errors import Forbidden, ReadFailed, Unreachable
+from plugin.model.item import Item
+from plugin.model.reference import Resource
+
+CREDENTIALS_HINT = (
+    "renew the credentials: the token mounted into the pod, or the user of the kubeconfig"
+)
+_LONGEST_MESSAGE = 400  # characters
+
+
+class Expired(Unreachable):
+    """HTTP 410: the token for the next page is of a state that the server has forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server sent.
+
+    Attributes:
+        retry_after: the header of that name; empty if there was none.
+    """
+
+    status: int
+    retry_after: str
+    body: bytes
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """The API server sends seconds; the other form of HTTP, a date, is not followed."""
+        is_seconds = self.retry_after.isascii() and self.retry_after.isdecimal()
+        return float(self.retry_after) if is_seconds else None
+
+    @property
+    def told(self) -> str:
+        """The code, and the words of the API server if the body is a Status object of its."""
+        try:
+            status = orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            status = None
+        message = status.get("message") if isinstance(status, dict) else None
+        text = f"HTTP {self.status}: {message}" if message else f"HTTP {self.status}"
+        return text[:_LONGEST_MESSAGE].rstrip(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A `get`, or a `list` of one namespace (an empty one: of the whole cluster).
+
+    Attributes:
+        verb: as RBAC spells it, `get` or `list`.
+        name: empty for a list.
+        expires: reading of the reader's clock at which nobody waits any longer.
+    """
+
+    verb: str
+    resource: Resource
+    namespace: str
+    name: str
+    expires: float
+
+    @property
+    def path(self) -> str:
+        """Example: `/apis/kubevirt.io/v1/namespaces/shop/virtualmachines/db`."""
+        resource = self.resource
+        group = ("apis", resource.group) if resource.group else ("api",)
+        namespace = ("namespaces", self.namespace) if self.namespace else ()
+        name = (self.name,) if self.verb == "get" else ()
+        parts = (*group, resource.version, *namespace, resource.plural, *name)
+        return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+    def found(self, answer: Answer) -> Item:
+        """The object that was asked for.
+
+        Raises:
+            ReadFailed: the answer is a failure, or another object.
+        """
+        item = self._parsed(answer)
+        metadata = item.get("metadata")
+        if not isinstance(metadata, dict) or metadata.get("name") != self.name:
+            raise self.unanswered("the answer is not the object that was asked for")
+        return item
+
+    def listed(self, answer: Answer) -> tuple[Sequence[Item], str]:
+        """One page, and the token for the next one; it is empty on the last page.
+
+        Raises:
+            ReadFailed: the answer is a failure, or no list.
+        """
+        page = self._parsed(answer)
+        metadata: Any = page.get("metadata")
+        items: Any = page.get("items", "missing")
+        if items is None:  # an empty list, as Go writes a nil one
+            items = []
+        is_list = isinstance(metadata, dict) and isinstance(items, list)
+        if not is_list or not all(isinstance(item, dict) for item in items):
+            raise self.unanswered("the answer is not a list of objects")
+        token = metadata.get("continue") or ""
+        return [self._typed(item) for item in items], str(token)
+
+    def unanswered(self, cause: str, hint: str = "") -> Unreachable:
+        """The error for an answer that did not come, or cannot be trusted."""
+        return Unreachable(self._subject, f"cannot {self.verb}", cause, hint)
+
+    def _parsed(self, answer: Answer) -> Item:
+        if answer.status != 200:
+            raise self._failure(answer)
+        try:
+            value = orjson.loads(answer.body)
+        except orjson.JSONDecodeError as error:
+            raise self.unanswered(f"the answer is not JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise self.unanswered("the answer is JSON, but not an object")
+        return value
+
+    def _typed(self, item: Item) -> Item:
+        """Items of a list of built-in resources do not say what they are; `get` answers do."""
+        if "kind" in item and "apiVersion" in item:
+            return item
+        group, version = self.resource.group, self.resource.version
+        api_version = f"{group}/{version}" if group else version
+        return {"kind": self.resource.kind, "apiVersion": api_version} | item
+
+    def _failure(self, answer: Answer) -> ReadFailed:
+        subject, attempt = self._subject, f"cannot {self.verb}"
+        if answer.status == 401:
+            return Forbidden(subject, attempt, answer.told, CREDENTIALS_HINT)
+        if answer.status == 403:
+            where = f"in namespace {self.namespace}" if self.namespace else "in the whole cluster"
+            right = f"the account has no right to {self.verb} {self.resource} {where}"
+            return Forbidden(subject, attempt, f"{right} ({answer.told})", self._rule)
+        if answer.status == 410:
+            return Expired(subject, attempt, answer.told)
+        return Unreachable(subject, attempt, answer.told)
+
+    @property
+    def _rule(self) -> str:
+        return (
+            "grant the account a role with the rule "
+            f'apiGroups: ["{self.resource.group}"], resources: ["{self.resource.plural}"], '
+            'verbs: ["get", "list"]'
+        )
+
+    @property
+    def _subject(self) -> str:
+        if self.verb == "get":
+            return str(self.resource.named(self.namespace, self.name))
+        where = f" in namespace {self.namespace}" if self.namespace else ""
+        return f"{self.resource}{where}"

@@ -1,0 +1,64 @@
+"""What the stand-in API server says about itself: groups, versions and resources."""
+
+from collections.abc import Collection, Sequence
+
+from plugin.model.item import Item
+from plugin.rehearsal.api_resources import Served
+
+
+def answer(  # noqa: PLR0911 - one for each document
+    parts: Sequence[str], served: Collection[Served]
+) -> Item | None:
+    """The discovery document at a path, or None if that is the path of no document.
+
+    Args:
+        parts: the path between its slashes, for instance `["apis", "kubevirt.io", "v1"]`.
+    """
+    match list(parts):
+        case ["version"]:
+            return {"major": "1", "minor": "34", "gitVersion": "v1.34.0+stillpoint"}
+        case ["api"]:
+            return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
+        case ["apis"]:
+            groups = sorted({one.group for one in served if one.group})
+            return {
+                "kind": "APIGroupList",
+                "apiVersion": "v1",
+                "groups": [_group(group, served) for group in groups],
+            }
+        case ["apis", group] if any(one.group == group for one in served):
+            return {"kind": "APIGroup", "apiVersion": "v1", **_group(group, served)}
+        case ["api", version]:
+            return _resources("", version, served)
+        case ["apis", group, version]:
+            return _resources(group, version, served)
+    return None
+
+
+def _group(group: str, served: Collection[Served]) -> Item:
+    versions = list(dict.fromkeys(one.version for one in served if one.group == group))
+    named = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
+    return {"name": group, "versions": named, "preferredVersion": named[0]}
+
+
+def _resources(group: str, version: str, served: Collection[Served]) -> Item | None:
+    found = [one for one in served if (one.group, one.version) == (group, version)]
+    if not found:
+        return None
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": found[0].api_version,
+        "resources": [_resource(one) for one in found],
+    }
+
+
+def _resource(one: Served) -> Item:
+    return {
+        "name": one.plural,
+        "singularName": one.kind.lower(),
+        "namespaced": one.is_namespaced,
+        "kind": one.kind,
+        "verbs": ["get", "list"],
+        "shortNames": list(one.short_names),
+    }

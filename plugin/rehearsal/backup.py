@@ -1,0 +1,134 @@
+"""A backup as Velero makes it: block after block, each item through its actions.
+
+Source: pkg/backup/item_backupper.go of Velero v1.18. Volumes are not cut, hooks are not run, and
+nothing is written: what the backup would hold is the result.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from plugin.model import item as it
+from plugin.model.item import Item
+from plugin.model.reference import Reference
+from plugin.rehearsal import velero_actions
+from plugin.rehearsal.blocks import Block
+from plugin.rehearsal.errors import ActionFailed
+from plugin.rehearsal.plugin_client import Action, PluginClient
+from plugin.rehearsal.selection import Selection
+
+_SKIP = "velero.io/skip-from-backup"
+_MUST_INCLUDE = "backup.velero.io/must-include-additional-items"
+
+
+class BackupResult(StrEnum):
+    """What became of an item."""
+
+    STORED = "stored"
+    FAILED = "failed"
+    LEFT_OUT = "left out"
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUpItem:
+    """One item of a backup.
+
+    Attributes:
+        block: number of the block in which Velero came to it.
+        stored: what the backup holds; None if it does not hold the item.
+        error: why not, where an action failed.
+        actions: names of the plugin's actions that were called for it.
+    """
+
+    reference: Reference
+    result: BackupResult
+    block: int
+    stored: Item | None = None
+    error: str = ""
+    actions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What a backup would hold."""
+
+    blocks: tuple[Block, ...]
+    items: Mapping[Reference, BackedUpItem]
+
+    @property
+    def stored(self) -> Mapping[Reference, Item]:
+        """The archive: each item as it would be written."""
+        return {
+            reference: one.stored for reference, one in self.items.items() if one.stored is not None
+        }
+
+
+def back_up(selection: Selection, blocks: Sequence[Block], plugin: PluginClient) -> Backup:
+    """Take every block through the backup actions.
+
+    Raises:
+        PluginFailed: the plugin process did not answer.
+    """
+    backupper = _Backupper(selection, plugin)
+    for number, block in enumerate(blocks):
+        for reference in block.items:
+            backupper.back_up(reference, number, must_include=False)
+    return Backup(tuple(blocks), backupper.items)
+
+
+class _Backupper:
+    def __init__(self, selection: Selection, plugin: PluginClient) -> None:
+        self._selection = selection
+        self._plugin = plugin
+        self.items: dict[Reference, BackedUpItem] = {}
+
+    def back_up(self, reference: Reference, block: int, *, must_include: bool) -> str:
+        """Gives the error that Velero would hand up to whoever asked for the item."""
+        if reference not in self._selection.cluster or reference in self.items:
+            return ""
+        if not must_include and not self._selection.may_join(reference):
+            return ""
+        # Velero notes an item before its actions run, so that two items may ask for each other
+        self.items[reference] = BackedUpItem(reference, BackupResult.LEFT_OUT, block)
+        done = self._through_actions(reference, block)
+        self.items[reference] = done
+        return done.error
+
+    def _through_actions(self, reference: Reference, block: int) -> BackedUpItem:
+        item = self._selection.cluster[reference]
+        own = tuple(velero_actions.additional_items(reference, item))
+        error = self._bring(own, block, must_include=False)
+        called = []
+        for action in self._plugin.backup_actions:
+            if error or _SKIP in it.annotations(item):
+                break
+            if action.applies_to(reference, it.labels(self._selection.cluster[reference])):
+                called.append(action.name)
+                item, error = self._through_action(action, item, block)
+        if error:
+            return BackedUpItem(reference, BackupResult.FAILED, block, None, error, tuple(called))
+        if _SKIP in it.annotations(item):
+            return BackedUpItem(reference, BackupResult.LEFT_OUT, block, None, "", tuple(called))
+        return BackedUpItem(reference, BackupResult.STORED, block, item, "", tuple(called))
+
+    def _through_action(self, action: Action, item: Item, block: int) -> tuple[Item, str]:
+        try:
+            outcome = self._plugin.back_up(action, item)
+        except ActionFailed as failure:
+            return item, failure.cause
+        changed, must_include = _without_message(outcome.item)
+        if _SKIP in it.annotations(changed):
+            return changed, ""
+        return changed, self._bring(outcome.additional, block, must_include=must_include)
+
+    def _bring(self, additional: Sequence[Reference], block: int, *, must_include: bool) -> str:
+        for reference in additional:
+            if error := self.back_up(reference, block, must_include=must_include):
+                return error
+        return ""
+
+
+def _without_message(item: Item) -> tuple[Item, bool]:
+    """The item without the annotation that is between an action and Velero, and what that says."""
+    must_include = it.annotations(item).get(_MUST_INCLUDE) == "true"
+    return it.without(item, "metadata", "annotations", _MUST_INCLUDE), must_include

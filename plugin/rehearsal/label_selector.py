@@ -1,0 +1,105 @@
+"""Label selectors as the Kubernetes API reads them: `app=shop, tier in (db, cache), !canary`.
+
+Source: k8s.io/apimachinery/pkg/labels/selector.go.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_VALUE = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
+_KEY = (
+    r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+)
+_REQUIREMENT = re.compile(
+    rf"""\s*(?:
+      !\s*(?P<absent>{_KEY})
+    | (?P<key>{_KEY})(?:
+        \s+(?P<set>in|notin)\s*\((?P<values>\s*{_VALUE}\s*(?:,\s*{_VALUE}\s*)*)\)
+      | \s*(?P<sign>==|=|!=)\s*(?P<value>{_VALUE})
+      | \s*(?P<order>[<>])\s*(?P<bound>-?[0-9]+)
+      )?
+    )\s*(?P<more>,|$)""",
+    re.VERBOSE | re.ASCII,
+)
+_POSITIVE = {"in": True, "notin": False, "=": True, "==": True, "!=": False}
+
+
+@dataclass(frozen=True, slots=True)
+class _Exists:
+    key: str
+    wanted: bool
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        return (self.key in labels) is self.wanted
+
+
+@dataclass(frozen=True, slots=True)
+class _OneOf:
+    """The negative form holds for objects without the label, too."""
+
+    key: str
+    values: frozenset[str]
+    wanted: bool
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        return (labels.get(self.key) in self.values) is self.wanted
+
+
+@dataclass(frozen=True, slots=True)
+class _Ordered:
+    key: str
+    above: bool
+    bound: int
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        value = labels.get(self.key, "")
+        if not re.fullmatch(r"-?[0-9]+", value, re.ASCII):
+            return False
+        return int(value) > self.bound if self.above else int(value) < self.bound
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSelector:
+    """All requirements of a selector; without any it matches everything."""
+
+    requirements: tuple[_Exists | _OneOf | _Ordered, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "LabelSelector":
+        """Parse a selector.
+
+        Raises:
+            ValueError: it is not one.
+        """
+        requirements = []
+        position = 0
+        while text.strip():
+            match = _REQUIREMENT.match(text, position)
+            if match is None:
+                raise ValueError(f"not a label selector from here on: {text[position:]!r}")
+            requirements.append(_requirement(match))
+            position = match.end()
+            if match["more"] != ",":
+                break
+        return cls(tuple(requirements))
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether an object with these labels is selected."""
+        return all(requirement.matches(labels) for requirement in self.requirements)
+
+
+def _requirement(match: re.Match[str]) -> _Exists | _OneOf | _Ordered:
+    if match["absent"]:
+        return _Exists(match["absent"], wanted=False)
+    key = match["key"]
+    if match["set"]:
+        if not match["values"].strip():
+            raise ValueError(f"no values between the parentheses: {match[0]!r}")
+        values = frozenset(value.strip() for value in match["values"].split(","))
+        return _OneOf(key, values, _POSITIVE[match["set"]])
+    if match["sign"]:
+        return _OneOf(key, frozenset({match["value"]}), _POSITIVE[match["sign"]])
+    if match["order"]:
+        return _Ordered(key, match["order"] == ">", int(match["bound"]))
+    return _Exists(key, wanted=True)

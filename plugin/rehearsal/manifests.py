@@ -1,0 +1,158 @@
+"""Objects from a folder of YAML or JSON files.
+
+Values are read as the tools of Kubernetes read them, which is not wholly as PyYAML does: a time
+stays the text that it is, and `52:54:00:12:34:56` is a MAC address and no number to base 60.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+
+from plugin.model import item as it
+from plugin.model.errors import MalformedItem
+from plugin.model.item import Item
+from plugin.rehearsal.errors import UnreadableManifests
+
+_SUFFIXES = (".yaml", ".yml", ".json")
+_OF_TOOLS = ("kustomization.yaml", "kustomization.yml")  # not objects of the API
+_NUMBERS = {
+    "tag:yaml.org,2002:int": re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)$"),
+    "tag:yaml.org,2002:float": re.compile(
+        r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9_]+|[0-9][0-9_]*(?=[eE]))(?:[eE][-+]?[0-9]+)?$"
+    ),
+}
+_LEFT_AS_TEXT = {"tag:yaml.org,2002:timestamp", *_NUMBERS}
+
+
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """What was read.
+
+    Attributes:
+        objects: in the order of their files and of the lines there; each has apiVersion, kind and
+            a name.
+        files: how many files they are from.
+    """
+
+    objects: tuple[Item, ...]
+    files: int
+
+
+def read(folder: Path) -> Manifests:
+    """Every object of the folder and of the folders in it; hidden ones are left out.
+
+    Raises:
+        UnreadableManifests: there are none, or one of them is no object of the Kubernetes API.
+    """
+    files = _files(folder)
+    found: dict[tuple[str, ...], tuple[str, Item]] = {}
+    for file in files:
+        for place, item in _objects(file):
+            first, _ = found.setdefault(_identity(item), (place, item))
+            if first != place:
+                cause = f"{it.describe(item)} is in {first}, too"
+                raise UnreadableManifests(place, cause, "rehearse one cluster at a time")
+    if not found:
+        cause = f"no objects in {len(files)} files (*.yaml, *.yml, *.json)"
+        raise UnreadableManifests(str(folder), cause)
+    return Manifests(tuple(item for _, item in found.values()), len(files))
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise UnreadableManifests(str(folder), "there is no such folder")
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix in _SUFFIXES
+        and path.name not in _OF_TOOLS
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
+
+
+def _objects(file: Path) -> Iterator[tuple[str, Item]]:
+    try:
+        text = file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableManifests(str(file), str(error)) from error
+    loader = _Loader(text)
+    try:
+        while loader.check_node():
+            yield from _objects_of(loader, loader.get_node(), file)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        cause = f"no YAML: {', '.join(filter(None, (error.context, error.problem)))}"
+        raise UnreadableManifests(f"{file}:{line}", cause) from error
+    except yaml.YAMLError as error:
+        raise UnreadableManifests(str(file), f"no YAML: {error}") from error
+    finally:
+        loader.dispose()
+
+
+def _objects_of(
+    loader: "_Loader", node: yaml.Node | None, file: Path
+) -> Iterator[tuple[str, Item]]:
+    place = f"{file}:{node.start_mark.line + 1 if node else 1}"
+    value = _plain(loader.construct_document(node), place)
+    if value is None:
+        return
+    if not isinstance(value, dict):
+        raise UnreadableManifests(place, f"{type(value).__name__} instead of an object")
+    entries = value.get("items")
+    if isinstance(entries, list) and str(value.get("kind")).endswith("List"):
+        for line, entry in zip(_lines_of_items(node), entries, strict=True):
+            yield f"{file}:{line}", _checked(entry, f"{file}:{line}", value)
+    else:
+        yield place, _checked(value, place)
+
+
+def _lines_of_items(node: Any) -> list[int]:
+    (items,) = (value for key, value in node.value if key.value == "items")
+    return [entry.start_mark.line + 1 for entry in items.value]
+
+
+def _plain(value: Any, place: str) -> Any:
+    """The value as JSON has it: keys are texts."""
+    try:
+        return orjson.loads(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))
+    except orjson.JSONEncodeError as error:
+        raise UnreadableManifests(place, f"nothing that JSON can say: {error}") from error
+
+
+def _checked(entry: Any, place: str, of: Item | None = None) -> Item:
+    if not isinstance(entry, dict):
+        raise UnreadableManifests(place, f"{type(entry).__name__} instead of an object")
+    item: Item = entry
+    if of and of.get("kind") != "List":  # a PodList need not say that its entries are pods
+        kind = str(of["kind"]).removesuffix("List")
+        item = {"apiVersion": of.get("apiVersion"), "kind": kind} | item
+    try:
+        for path in (("apiVersion",), ("kind",), ("metadata", "name")):
+            if not it.text(item, *path):
+                raise UnreadableManifests(place, f"{it.describe(item)}: no {'.'.join(path)}")
+        it.namespace(item), it.labels(item), it.annotations(item)
+    except MalformedItem as error:
+        raise UnreadableManifests(place, f"{error.subject}: {error.cause}") from error
+    return item
+
+
+def _identity(item: Item) -> tuple[str, ...]:
+    group = str(item["apiVersion"]).rpartition("/")[0]
+    return group, item["kind"], it.namespace(item), it.name(item)
+
+
+class _Loader(yaml.CSafeLoader):
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way to set it
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in _LEFT_AS_TEXT]
+        for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+for _tag, _pattern in _NUMBERS.items():
+    _Loader.add_implicit_resolver(_tag, _pattern, list("-+0123456789."))

@@ -1,0 +1,142 @@
+"""A thin client of the Kubernetes API: objects in and out are dictionaries of their JSON."""
+
+import json
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+
+Object = dict[str, Any]
+Objects = list[Object]
+
+
+class ApiError(Exception):
+    """The API server refused a request: HTTP status, what was asked, and its answer."""
+
+    def __init__(self, status: int, method: str, path: str, message: str) -> None:
+        super().__init__(f"{method} {path}: {status}: {message}")
+        self.status = status
+
+
+class Api:
+    """Requests on behalf of one user. Threads may share it."""
+
+    def __init__(self, server: str, authority: Path, token: str) -> None:
+        self.server = server
+        self._pool = urllib3.PoolManager(
+            maxsize=16,
+            block=True,
+            ssl_context=ssl.create_default_context(cafile=str(authority)),
+            retries=False,
+            timeout=60,
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        self._plurals: dict[tuple[str, str], tuple[str, bool]] = {}
+
+    def create(self, manifest: Object) -> Object:
+        metadata = manifest["metadata"]
+        path = self.path(manifest["apiVersion"], manifest["kind"], metadata.get("namespace"))
+        return self.request("POST", path, manifest)
+
+    def get(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object:
+        return self.request("GET", self.path(api_version, kind, namespace, name))
+
+    def find(self, api_version: str, kind: str, namespace: str | None, name: str) -> Object | None:
+        """Like `get`, but None if there is no such object."""
+        try:
+            return self.get(api_version, kind, namespace, name)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def list(
+        self, api_version: str, kind: str, namespace: str | None = None, labels: str = ""
+    ) -> Objects:
+        """Objects of a kind, in a namespace or in all, that a label selector fits."""
+        path = self.path(api_version, kind, namespace)
+        if labels:
+            path += "?" + urlencode({"labelSelector": labels})
+        items: Objects = self.request("GET", path)["items"]
+        return [{"apiVersion": api_version, "kind": kind, **item} for item in items]
+
+    def delete(self, api_version: str, kind: str, namespace: str | None, name: str) -> None:
+        self.request("DELETE", self.path(api_version, kind, namespace, name))
+
+    def patch(
+        self, api_version: str, kind: str, namespace: str | None, name: str, change: Object
+    ) -> Object:
+        """JSON merge patch: null removes."""
+        path = self.path(api_version, kind, namespace, name)
+        return self.request("PATCH", path, change, "application/merge-patch+json")
+
+    def replace_status(self, changed: Object, status: Object) -> Object:
+        """The object's status replaced, by its subresource where the kind has one."""
+        metadata = changed["metadata"]
+        kind = (changed["apiVersion"], changed["kind"])
+        path = self.path(*kind, metadata.get("namespace"), metadata["name"])
+        if kind not in WITHOUT_STATUS_SUBRESOURCE:
+            path += "/status"
+        change = [{"op": "add", "path": "/status", "value": status}]
+        return self.request("PATCH", path, change, "application/json-patch+json")
+
+    def path(
+        self, api_version: str, kind: str, namespace: str | None = None, name: str | None = None
+    ) -> str:
+        plural, is_namespaced = self._plural(api_version, kind)
+        parts = [group_path(api_version)]
+        if is_namespaced and namespace:
+            parts += ["namespaces", namespace]
+        parts += [plural] if name is None else [plural, name]
+        return "/".join(parts)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Object | Objects | None = None,
+        content_type: str = "application/json",
+    ) -> Object:
+        headers = {**self._pool.headers, "Content-Type": content_type}
+        encoded = None if body is None else json.dumps(body)
+        response = self._pool.request(method, self.server + path, body=encoded, headers=headers)
+        if response.status >= 400:
+            raise ApiError(response.status, method, path, error_message(response.data))
+        answer: Object = json.loads(response.data)
+        return answer
+
+    def is_ready(self) -> bool:
+        try:
+            response = self._pool.request("GET", self.server + "/readyz")
+        except urllib3.exceptions.HTTPError:
+            return False
+        return response.status == 200
+
+    def close(self) -> None:
+        self._pool.clear()
+
+    def _plural(self, api_version: str, kind: str) -> tuple[str, bool]:
+        if (api_version, kind) not in self._plurals:
+            for resource in self.request("GET", group_path(api_version))["resources"]:
+                if "/" not in resource["name"]:
+                    known = resource["name"], resource["namespaced"]
+                    self._plurals[api_version, resource["kind"]] = known
+        return self._plurals[api_version, kind]
+
+
+WITHOUT_STATUS_SUBRESOURCE = {("kubevirt.io/v1", "VirtualMachineInstance")}
+
+
+def group_path(api_version: str) -> str:
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
+def error_message(body: bytes) -> str:
+    try:
+        answer: Mapping[str, Any] = json.loads(body)
+    except ValueError:
+        return body.decode(errors="replace")
+    return str(answer.get("message", answer))

@@ -1,0 +1,47 @@
+"""What Velero left in its object store about a backup or a restore."""
+
+import gzip
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.api import Object
+
+
+class Archive:
+    def __init__(self, bucket: Path) -> None:
+        self.bucket = bucket
+
+    def backup_items(self, name: str) -> dict[str, Object]:
+        """Stored objects by their path in the tarball, `resources/pods/namespaces/shop/db.json`."""
+        items = {}
+        with tarfile.open(self.bucket / "backups" / name / f"{name}.tar.gz") as tarball:
+            for member in tarball:
+                content = tarball.extractfile(member)
+                if content is not None and member.name.endswith(".json"):
+                    items[member.name] = json.load(content)
+        return items
+
+    def backup_log(self, name: str) -> str:
+        return self._text(f"backups/{name}/{name}-logs.gz")
+
+    def backup_results(self, name: str) -> dict[str, Any]:
+        """Errors and warnings, as Velero groups them."""
+        return self._json(f"backups/{name}/{name}-results.gz")
+
+    def restore_log(self, name: str) -> str:
+        return self._text(f"restores/{name}/restore-{name}-logs.gz")
+
+    def restore_results(self, name: str) -> dict[str, Any]:
+        """Errors and warnings, as Velero groups them."""
+        return self._json(f"restores/{name}/restore-{name}-results.gz")
+
+    def _text(self, key: str) -> str:
+        """Content of a compressed object; empty if Velero wrote none, as for a bad spec."""
+        path = self.bucket / key
+        return gzip.decompress(path.read_bytes()).decode() if path.exists() else ""
+
+    def _json(self, key: str) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self._text(key) or "{}")
+        return content

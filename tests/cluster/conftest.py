@@ -1,0 +1,64 @@
+"""Fixtures: one cluster for the whole session."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+from _pytest.capture import CaptureManager
+from _pytest.terminal import TerminalReporter
+
+from tests.cluster.cluster import Cluster
+from tests.peers import build
+
+
+@pytest.fixture(scope="session")
+def cluster_without_velero(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """Control plane, node and storage; Velero is started by those who need it."""
+    report = line_writer(request.config)
+    for program in build.PROGRAMS:
+        build.binary(program.name, report)
+    cluster = Cluster()
+    try:
+        cluster.start()
+        yield cluster
+    except BaseException:
+        report(f"logs of the cluster: {kept_logs(cluster, request.config)}")
+        raise
+    else:
+        if request.session.testsfailed:
+            report(f"logs of the cluster: {kept_logs(cluster, request.config)}")
+    finally:
+        cluster.close()
+
+
+@pytest.fixture(scope="session")
+def cluster(cluster_without_velero: Cluster) -> Cluster:
+    """The whole cluster, with Velero and the plugin under test."""
+    cluster_without_velero.start_velero()
+    return cluster_without_velero
+
+
+def line_writer(config: pytest.Config) -> build.Report:
+    """What puts a line on the terminal although output is captured."""
+    terminal: TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+    capture: CaptureManager | None = config.pluginmanager.get_plugin("capturemanager")
+
+    def write(line: str) -> None:
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            if terminal:
+                terminal.write_line(line)
+
+    return write
+
+
+def kept_logs(cluster: Cluster, config: pytest.Config) -> Path:
+    """$STILLPOINT_TEST_LOGS, or a folder in pytest's cache that the next failure replaces."""
+    named = os.environ.get("STILLPOINT_TEST_LOGS")
+    folder = Path(named) if named else config.cache.mkdir("cluster-logs")
+    if not named:
+        shutil.rmtree(folder)
+    cluster.keep_logs(folder)
+    return folder

@@ -1,0 +1,68 @@
+"""Custom resources: small own ones for KubeVirt and CDI, the real ones of Velero and CSI."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import yaml
+
+from tests.cluster.api import Api, Object
+from tests.cluster.processes import StartError
+from tests.peers.build import binary, module_folder
+
+OWN = Path(__file__).with_name("crds")
+SNAPSHOT_MODULE = "github.com/kubernetes-csi/external-snapshotter/client/v8"
+API_VERSION = "apiextensions.k8s.io/v1"
+KIND = "CustomResourceDefinition"
+
+
+def all_definitions() -> list[Object]:
+    return [*own_definitions(), *snapshot_definitions(), *velero_definitions()]
+
+
+def own_definitions() -> Iterator[Object]:
+    for path in sorted(OWN.glob("*.yaml")):
+        yield from yaml.safe_load_all(path.read_text())
+
+
+def snapshot_definitions() -> Iterator[Object]:
+    """Those of snapshot.storage.k8s.io, from the module that csi-snapshotter is built with."""
+    folder = module_folder("kubernetes", SNAPSHOT_MODULE) / "config" / "crd"
+    for path in sorted(folder.glob("snapshot.storage.k8s.io_*.yaml")):
+        yield yaml.safe_load(path.read_text())
+
+
+def velero_definitions() -> Iterator[Object]:
+    """Those that this Velero would install."""
+    printed = subprocess.run(
+        [binary("velero"), "install", "--crds-only", "--dry-run", "-o", "json"],
+        capture_output=True,
+        check=True,
+    )
+    yield from yaml.safe_load(printed.stdout)["items"]
+
+
+def install(api: Api, definitions: list[Object]) -> None:
+    """Returns when the API server serves them all."""
+    with ThreadPoolExecutor(8) as workers:
+        list(workers.map(api.create, definitions))
+    deadline = time.monotonic() + 60
+    while missing := names(definitions) - established(api):
+        if time.monotonic() > deadline:
+            raise StartError(f"custom resources not established: {', '.join(sorted(missing))}")
+        time.sleep(0.1)
+
+
+def names(definitions: list[Object]) -> set[str]:
+    return {definition["metadata"]["name"] for definition in definitions}
+
+
+def established(api: Api) -> set[str]:
+    return {
+        definition["metadata"]["name"]
+        for definition in api.list(API_VERSION, KIND)
+        for condition in definition.get("status", {}).get("conditions") or ()
+        if (condition["type"], condition["status"]) == ("Established", "True")
+    }

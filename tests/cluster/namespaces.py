@@ -1,0 +1,64 @@
+"""Namespaces for tests, made ready for pods and removed without the usual waits."""
+
+import time
+from collections.abc import Callable
+
+from tests.cluster.api import Api, ApiError
+
+VIRTUAL_MACHINES = (
+    ("kubevirt.io/v1", "VirtualMachine"),
+    ("kubevirt.io/v1", "VirtualMachineInstance"),
+)
+# The namespace controller looks again after 8 s when it met a finalizer, and after half their grace
+# period when it met pods; what has either is therefore removed before the namespace.
+SLOW_TO_GO = (
+    ("v1", "Pod"),
+    ("snapshot.storage.k8s.io/v1", "VolumeSnapshot"),
+    ("v1", "PersistentVolumeClaim"),
+)
+
+
+def create_namespace(api: Api, name: str) -> None:
+    """Returns when pods can be created in it, which needs its service account."""
+    api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    wait_until(
+        lambda: api.find("v1", "ServiceAccount", name, "default") is not None,
+        f"namespace {name} has a service account",
+    )
+
+
+def delete_namespace(api: Api, name: str, timeout_s: float = 120) -> None:
+    """Returns when it is gone. Finalizers that are KubeVirt's to drop are dropped here."""
+    for kind in VIRTUAL_MACHINES:
+        drop_finalizers(api, kind, name)
+    for kind in (*VIRTUAL_MACHINES, *SLOW_TO_GO):
+        api.request("DELETE", api.path(*kind, name), {"gracePeriodSeconds": 0})
+    wait_until(
+        lambda: not any(api.list(*kind, name) for kind in SLOW_TO_GO),
+        f"namespace {name} is free of pods, snapshots and claims",
+        timeout_s,
+    )
+    api.delete("v1", "Namespace", None, name)
+    wait_until(
+        lambda: api.find("v1", "Namespace", None, name) is None,
+        f"namespace {name} is gone",
+        timeout_s,
+    )
+
+
+def drop_finalizers(api: Api, kind: tuple[str, str], namespace: str) -> None:
+    for each in api.list(*kind, namespace):
+        try:
+            where = (*kind, namespace, each["metadata"]["name"])
+            api.patch(*where, {"metadata": {"finalizers": None}})
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
+
+def wait_until(is_so: Callable[[], bool], what: str, timeout_s: float = 30) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {timeout_s} s: {what}")
+        time.sleep(0.1)

@@ -1,0 +1,88 @@
+"""The stand-in node, and what its virt-freezer was asked for."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from tests.cluster.api import Api
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.journal import read_journal
+from tests.cluster.processes import Process, Processes
+from tests.peers.build import binary
+
+NAME = "node1"
+Verb = Literal["freeze", "unfreeze"]
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """One call of virt-freezer; its time is when a freeze was done, or when a thaw began."""
+
+    time: datetime
+    verb: Verb
+    namespace: str
+    name: str
+    pod: str
+    exit_code: int
+
+
+class Node:
+    def __init__(self, processes: Processes, control_plane: ControlPlane, folder: Path) -> None:
+        self.processes = processes
+        self.control_plane = control_plane
+        self.folder = folder
+
+    def start(self) -> Process:
+        self.orders.mkdir(parents=True)
+        return self.processes.start(
+            "node",
+            [
+                binary("node"),
+                f"--kubeconfig={self.control_plane.kubeconfig('node')}",
+                f"--certificates={self.control_plane.certificates}",
+                f"--directory={self.folder}",
+            ],
+        )
+
+    def is_ready(self, api: Api) -> bool:
+        node = api.find("v1", "Node", None, NAME)
+        conditions = (node or {}).get("status", {}).get("conditions", ())
+        return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+    @property
+    def orders(self) -> Path:
+        return self.folder / "orders"
+
+    def freezes(self) -> list[Freeze]:
+        """Every call so far, the oldest first."""
+        return [
+            Freeze(
+                datetime.fromisoformat(line["time"]),
+                line["verb"],
+                line["namespace"],
+                line["name"],
+                line["pod"],
+                line["exitCode"],
+            )
+            for line in read_journal(self.folder / "freezes.jsonl")
+        ]
+
+    def disturb(
+        self,
+        namespace: str,
+        name: str,
+        verb: Verb,
+        *,
+        exit_code: int = 0,
+        message: str = "freezing the virtual machine failed",
+        delay_s: float = 0,
+    ) -> None:
+        """Makes virt-freezer fail or take its time for one virtual machine, until `soothe`."""
+        order = {"exitCode": exit_code, "message": message, "delay": f"{delay_s}s"}
+        (self.orders / f"{namespace}.{name}.{verb}.json").write_text(json.dumps(order))
+
+    def soothe(self) -> None:
+        for order in self.orders.iterdir():
+            order.unlink()

@@ -1,0 +1,111 @@
+"""CSI storage: our driver with real snapshots, and the usual controllers beside it."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tests.cluster.api import Api, Object
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.journal import read_journal
+from tests.cluster.processes import Processes
+from tests.peers.build import binary
+
+DRIVER = "disks.stillpoint.test"
+CLASS = "disks"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One snapshot: its bytes are those of some moment between the two times."""
+
+    claim: str
+    snapshot: str
+    started: datetime
+    finished: datetime
+
+
+class Storage:
+    def __init__(self, processes: Processes, control_plane: ControlPlane, folder: Path) -> None:
+        self.processes = processes
+        self.control_plane = control_plane
+        self.folder = folder
+        self.socket = folder / "csi.sock"
+
+    def start(self, api: Api) -> None:
+        """Needs the snapshot API's custom resources."""
+        self.folder.mkdir()
+        driver = self.processes.start(
+            "disks", [binary("disks"), f"--socket={self.socket}", f"--directory={self.folder}"]
+        )
+        self.processes.wait(driver, self.socket.exists, "listening")
+        common = [f"--kubeconfig={self.control_plane.kubeconfig('storage')}", "--v=3"]
+        self.processes.start("snapshot-controller", [binary("snapshot-controller"), *common])
+        for sidecar in ("csi-snapshotter", "csi-provisioner"):
+            options = [f"--csi-address={self.socket}", "--extra-create-metadata"]
+            self.processes.start(sidecar, [binary(sidecar), *common, *options])
+        for manifest in manifests():
+            api.create(manifest)
+
+    def disk_path(self, namespace: str, claim: str) -> Path:
+        """The volume of a claim: a folder in Filesystem mode, a file in Block mode."""
+        return (self.folder / "claims" / namespace / claim).resolve(strict=True)
+
+    def image(self, namespace: str, claim: str) -> Path:
+        """The file with the bytes of a disk: disk.img on a filesystem, or the device itself."""
+        volume = self.disk_path(namespace, claim)
+        return volume / "disk.img" if volume.is_dir() else volume
+
+    def cuts(self) -> dict[str, list[Cut]]:
+        """Snapshots ever cut, also those deleted since, by NAMESPACE/CLAIM, the oldest first."""
+        found: dict[str, list[Cut]] = {}
+        for line in read_journal(self.folder / "cuts.jsonl"):
+            started, finished = map(datetime.fromisoformat, (line["started"], line["finished"]))
+            cut = Cut(line["claim"], line["snapshot"], started, finished)
+            found.setdefault(cut.claim, []).append(cut)
+        return found
+
+
+def manifests() -> list[Object]:
+    return [
+        {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "CSIDriver",
+            "metadata": {"name": DRIVER},
+            "spec": {"attachRequired": False, "volumeLifecycleModes": ["Persistent"]},
+        },
+        {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "metadata": {
+                "name": CLASS,
+                "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
+            },
+            "provisioner": DRIVER,
+            "volumeBindingMode": "Immediate",
+            "reclaimPolicy": "Delete",
+        },
+        {
+            "apiVersion": "snapshot.storage.k8s.io/v1",
+            "kind": "VolumeSnapshotClass",
+            "metadata": {
+                "name": CLASS,
+                "labels": {"velero.io/csi-volumesnapshot-class": "true"},
+            },
+            "driver": DRIVER,
+            "deletionPolicy": "Delete",
+        },
+    ]
+
+
+def wait_until_bound(api: Api, namespace: str, timeout_s: float = 60) -> None:
+    """Returns when every claim of the namespace is bound: a backup fails on others."""
+    deadline = time.monotonic() + timeout_s
+    while unbound := [
+        claim["metadata"]["name"]
+        for claim in api.list("v1", "PersistentVolumeClaim", namespace)
+        if claim["status"].get("phase") != "Bound"
+    ]:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"claims in {namespace} not bound: {', '.join(unbound)}")
+        time.sleep(0.1)

@@ -1,0 +1,222 @@
+"""A namespace with three machines goes through real Velero with our plugin, and comes back.
+
+No virt-controller runs here: what it would make anew is looked for in what is *not* restored.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import pytest
+
+from tests.cluster.api import Object
+from tests.cluster.cluster import Cluster
+from tests.cluster.comparison import MISSING, differences
+from tests.cluster.manifests import Disk, Machine
+from tests.cluster.storage import wait_until_bound
+from tests.cluster.virtual_machines import Created
+
+SHOP = "shop"
+RESTORED = "shop-restored"
+DB = Machine(SHOP, "db", disks=(Disk("root"), Disk("data", "Block")), hotplugged=(Disk("extra"),))
+WEB = Machine(SHOP, "web", hotplugged=(Disk("cache", "Block"),), hotplugged_in_spec=False)
+ARCHIVE = Machine(SHOP, "archive", disks=(Disk("root", "Block"),), is_running=False)
+KUBEVIRT = "kubevirt.io/v1"
+CDI = "cdi.kubevirt.io/v1beta1"
+
+
+@dataclass
+class Shop:
+    """The namespace before its backup, the backup, and what a restore into another one made."""
+
+    cluster: Cluster
+    created: dict[str, Created]
+    before: dict[str, Object]
+    backup: Object
+    restore: Object
+
+    @property
+    def disks(self) -> Iterator[tuple[Machine, Disk]]:
+        for created in self.created.values():
+            for disk in (*created.machine.disks, *created.machine.hotplugged):
+                yield created.machine, disk
+
+    def restored(self, api_version: str, kind: str, name: str) -> Object:
+        return self.cluster.api.get(api_version, kind, RESTORED, name)
+
+
+@pytest.fixture(scope="module")
+def shop(cluster: Cluster) -> Iterator[Shop]:
+    cluster.create_namespace(SHOP)
+    created = {made.machine.name: made for made in cluster.create_vms([DB, WEB, ARCHIVE])}
+    for made in created.values():
+        for disk in (*made.machine.disks, *made.machine.hotplugged):
+            claim = made.machine.claim(disk)
+            cluster.disk_image(SHOP, claim).write_bytes(content(claim))
+    before = {
+        f"{kind} {found['metadata']['name']}": found
+        for api_version, kind in (
+            (KUBEVIRT, "VirtualMachine"),
+            (CDI, "DataVolume"),
+            ("v1", "PersistentVolumeClaim"),
+            ("v1", "Secret"),
+            ("apps/v1", "ControllerRevision"),
+        )
+        for found in cluster.api.list(api_version, kind, SHOP)
+    }
+    backup = cluster.backup("shop", {"includedNamespaces": [SHOP]})
+    restore = cluster.restore("shop", {"backupName": "shop", "namespaceMapping": {SHOP: RESTORED}})
+    if restore["status"]["phase"] == "Completed":
+        wait_until_bound(cluster.api, RESTORED)
+    yield Shop(cluster, created, before, backup, restore)
+    for namespace in (SHOP, RESTORED):
+        cluster.delete_namespace(namespace)
+
+
+def content(claim: str) -> bytes:
+    return f"disk of {claim} ".encode() * 1000
+
+
+def test_velero_completes_backup_and_restore_without_errors(shop: Shop) -> None:
+    log = shop.cluster.backup_log("shop")
+    assert shop.backup["status"]["phase"] == "Completed", log
+    assert shop.backup["status"].get("errors", 0) == 0, log
+    assert shop.restore["status"]["phase"] == "Completed", shop.cluster.restore_log("shop")
+    assert shop.restore["status"].get("errors", 0) == 0
+    assert "Executing custom action" in log
+    assert "a fault inside stillpoint" not in log
+
+
+@pytest.mark.parametrize("machine", [DB, WEB, ARCHIVE], ids=lambda machine: machine.name)
+def test_a_machine_comes_back_field_by_field_with_its_revisions_pinned(
+    shop: Shop, machine: Machine
+) -> None:
+    instancetype, preference = shop.created[machine.name].revisions
+    after = shop.restored(KUBEVIRT, "VirtualMachine", machine.name)
+    assert not differences(
+        shop.before[f"VirtualMachine {machine.name}"],
+        after,
+        {
+            "spec.instancetype.revisionName": (MISSING, instancetype["metadata"]["name"]),
+            "spec.preference.revisionName": (MISSING, preference["metadata"]["name"]),
+        },
+    )
+
+
+def test_revisions_and_secrets_come_back_field_by_field(shop: Shop) -> None:
+    compared = 0
+    for name, before in shop.before.items():
+        if before["kind"] in ("Secret", "ControllerRevision"):
+            where = (before["apiVersion"], before["kind"], before["metadata"]["name"])
+            assert not differences(before, shop.restored(*where)), name
+            compared += 1
+    assert compared == 9, "a cloud-init secret and two revisions for each machine"
+
+
+def test_data_volumes_come_back_marked_as_filled(shop: Shop) -> None:
+    for machine, disk in shop.disks:
+        name = machine.claim(disk)
+        mark = "metadata.annotations.cdi.kubevirt.io/storage.prePopulated"
+        after = shop.restored(CDI, "DataVolume", name)
+        assert not differences(shop.before[f"DataVolume {name}"], after, {mark: (MISSING, name)})
+
+
+def test_claims_come_back_with_their_bytes(shop: Shop) -> None:
+    for machine, disk in shop.disks:
+        name = machine.claim(disk)
+        before = shop.before[f"PersistentVolumeClaim {name}"]
+        after = shop.restored("v1", "PersistentVolumeClaim", name)
+        assert after["spec"]["volumeMode"] == disk.mode
+        for field in ("accessModes", "resources", "storageClassName", "volumeMode"):
+            assert after["spec"][field] == before["spec"][field]
+        assert after["metadata"]["annotations"]["cdi.kubevirt.io/storage.populatedFor"] == name
+        assert "velero.kubevirt.io/pvc-uid" not in after["metadata"]["labels"]
+        image = shop.cluster.disk_image(RESTORED, name).read_bytes()
+        assert image.startswith(content(name)), name
+
+
+def test_claims_and_snapshots_carry_the_uid_that_users_select_by(shop: Shop) -> None:
+    items = shop.cluster.backup_items("shop")
+    claims = snapshots = 0
+    for path, item in items.items():
+        labels = item["metadata"].get("labels", {})
+        if path.startswith(f"resources/persistentvolumeclaims/namespaces/{SHOP}/"):
+            assert labels["velero.kubevirt.io/pvc-uid"] == item["metadata"]["uid"]
+            claims += 1
+        if path.startswith("resources/volumesnapshots.snapshot.storage.k8s.io/namespaces/"):
+            source = item["spec"]["source"]["persistentVolumeClaimName"]
+            claim = shop.before[f"PersistentVolumeClaim {source}"]
+            assert labels["velero.kubevirt.io/pvc-uid"] == claim["metadata"]["uid"]
+            snapshots += 1
+    assert claims == snapshots == 6
+
+
+def test_instances_and_pods_are_stored_but_left_to_kubevirt(shop: Shop) -> None:
+    items = shop.cluster.backup_items("shop")
+    folder = f"resources/virtualmachineinstances.kubevirt.io/namespaces/{SHOP}"
+    assert items[f"{folder}/db.json"]["status"]["phase"] == "Running"
+    assert f"resources/pods/namespaces/{SHOP}/{DB.launcher_pod}.json" in items
+    assert f"resources/pods/namespaces/{SHOP}/{DB.attachment_pod}.json" in items
+    assert shop.cluster.api.list(KUBEVIRT, "VirtualMachineInstance", RESTORED) == []
+    assert shop.cluster.api.list("v1", "Pod", RESTORED) == []
+
+
+@pytest.mark.parametrize("machine", [DB, WEB], ids=lambda machine: machine.name)
+def test_every_disk_is_cut_inside_one_freeze_hot_plugged_ones_too(
+    shop: Shop, machine: Machine
+) -> None:
+    assert_cut_inside_one_freeze(shop.cluster, machine)
+
+
+def test_a_stopped_machine_is_not_frozen(shop: Shop) -> None:
+    assert not [freeze for freeze in shop.cluster.freezes() if freeze.name == "archive"]
+
+
+def test_a_machine_selected_by_its_label_alone_is_frozen_and_comes_back_whole(
+    cluster: Cluster,
+) -> None:
+    namespace, restored = "labelled", "labelled-restored"
+    machine = Machine(
+        namespace, "db", disks=(Disk("root"), Disk("data", "Block")), hotplugged=(Disk("extra"),),
+        labels=(("backup", "yes"),),
+    )  # fmt: skip
+    cluster.create_namespace(namespace)
+    cluster.create_vms([machine, Machine(namespace, "other")])
+    claims = [machine.claim(disk) for disk in (*machine.disks, *machine.hotplugged)]
+    for claim in claims:
+        cluster.disk_image(namespace, claim).write_bytes(content(claim))
+
+    spec = {"includedNamespaces": [namespace], "labelSelector": {"matchLabels": {"backup": "yes"}}}
+    backup = cluster.backup("labelled", spec)
+    assert backup["status"]["phase"] == "Completed", cluster.backup_log("labelled")
+    assert_cut_inside_one_freeze(cluster, machine)
+    assert f"{namespace}/other-root" not in cluster.snapshots_cut()
+
+    mapping = {namespace: restored}
+    restore = cluster.restore("labelled", {"backupName": "labelled", "namespaceMapping": mapping})
+    assert restore["status"]["phase"] == "Completed", cluster.restore_log("labelled")
+    wait_until_bound(cluster.api, restored)
+    for claim in claims:
+        assert cluster.disk_image(restored, claim).read_bytes().startswith(content(claim))
+    secret = machine.cloud_init_secret
+    assert cluster.api.get("v1", "Secret", restored, secret)["data"]
+    machines = cluster.api.list(KUBEVIRT, "VirtualMachine", restored)
+    assert [found["metadata"]["name"] for found in machines] == ["db"]
+    for used in (namespace, restored):
+        cluster.delete_namespace(used)
+
+
+def assert_cut_inside_one_freeze(cluster: Cluster, machine: Machine) -> None:
+    """One freeze and one thaw, both good, and every disk of the machine cut once between them."""
+    calls = [
+        call
+        for call in cluster.freezes()
+        if (call.namespace, call.name) == (machine.namespace, machine.name)
+    ]
+    assert [(call.verb, call.exit_code) for call in calls] == [("freeze", 0), ("unfreeze", 0)]
+    frozen: datetime = calls[0].time
+    thawed: datetime = calls[1].time
+    cuts = cluster.snapshots_cut()
+    for disk in (*machine.disks, *machine.hotplugged):
+        [cut] = cuts[f"{machine.namespace}/{machine.claim(disk)}"]
+        assert frozen < cut.started < cut.finished < thawed, f"{disk.name} cut outside the freeze"

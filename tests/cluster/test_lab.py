@@ -1,0 +1,147 @@
+"""The cluster itself does what tests rely on, with no plugin of ours in it."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from kubernetes import client, config, stream
+
+from tests.cluster.api import ApiError, Object
+from tests.cluster.cluster import Cluster
+from tests.cluster.manifests import Disk, Machine
+from tests.cluster.storage import wait_until_bound
+from tests.cluster.velero import Settings
+
+MARK = b"bytes as of the cut"
+
+
+@pytest.fixture
+def lab(cluster_without_velero: Cluster) -> Cluster:
+    return cluster_without_velero
+
+
+def eventually(read: Callable[[], Any], timeout_s: float = 30) -> Any:
+    deadline = time.monotonic() + timeout_s
+    while not (found := read()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
+
+
+def snapshot(namespace: str, claim: str) -> Object:
+    return {
+        "apiVersion": "snapshot.storage.k8s.io/v1",
+        "kind": "VolumeSnapshot",
+        "metadata": {"name": claim, "namespace": namespace},
+        "spec": {
+            "volumeSnapshotClassName": "disks",
+            "source": {"persistentVolumeClaimName": claim},
+        },
+    }
+
+
+def test_the_node_is_ready_and_the_kinds_of_kubevirt_are_served(lab: Cluster) -> None:
+    assert lab.node.is_ready(lab.api)
+    for path in ("kubevirt.io/v1", "cdi.kubevirt.io/v1beta1", "velero.io/v1"):
+        assert lab.api.request("GET", f"/apis/{path}")["resources"]
+
+
+@pytest.mark.parametrize("mode", ["Filesystem", "Block"])
+def test_a_restored_snapshot_holds_the_bytes_as_of_the_cut(lab: Cluster, mode: Any) -> None:
+    namespace = f"snapshot-{mode.lower()}"
+    lab.create_namespace(namespace)
+    machine = Machine(namespace, "db", disks=(Disk("root", mode),), is_running=False)
+    claim = lab.create_vm(machine).claims["root"]
+    lab.disk_image(namespace, "db-root").write_bytes(MARK)
+    lab.api.create(snapshot(namespace, "db-root"))
+    where = ("snapshot.storage.k8s.io/v1", "VolumeSnapshot", namespace, "db-root")
+    assert eventually(lambda: lab.api.get(*where).get("status", {}).get("readyToUse"))
+
+    lab.disk_image(namespace, "db-root").write_bytes(b"later")
+    restored = {
+        **{key: claim[key] for key in ("apiVersion", "kind")},
+        "metadata": {"name": "restored", "namespace": namespace},
+        "spec": {
+            **{key: claim["spec"][key] for key in ("accessModes", "resources", "volumeMode")},
+            "dataSource": {
+                "apiGroup": "snapshot.storage.k8s.io",
+                "kind": "VolumeSnapshot",
+                "name": "db-root",
+            },
+        },
+    }
+    lab.api.create(restored)
+    claim_path = ("v1", "PersistentVolumeClaim", namespace, "restored")
+    assert eventually(lambda: lab.api.get(*claim_path)["status"].get("phase") == "Bound")
+    assert lab.disk_image(namespace, "restored").read_bytes().startswith(MARK)
+    [cut] = lab.snapshots_cut()[f"{namespace}/db-root"]
+    assert cut.started < cut.finished < datetime.now(UTC)
+
+
+def test_exec_in_a_pod_runs_virt_freezer_and_is_noted(lab: Cluster) -> None:
+    namespace = "exec"
+    lab.create_namespace(namespace)
+    created = lab.create_vm(Machine(namespace, "db", hotplugged=(Disk("extra"),)))
+    command = ["/usr/bin/virt-freezer", "--freeze", "--name", "db", "--namespace", namespace]
+    assert "completed" in execute(lab, namespace, created.machine.launcher_pod, command)
+
+    [freeze] = [each for each in lab.freezes() if each.namespace == namespace]
+    assert (freeze.verb, freeze.name, freeze.exit_code) == ("freeze", "db", 0)
+    assert freeze.pod == f"{namespace}/{created.machine.launcher_pod}"
+    instance = lab.api.get("kubevirt.io/v1", "VirtualMachineInstance", namespace, "db")
+    assert instance["status"]["fsFreezeStatus"] == "frozen"
+
+
+def execute(lab: Cluster, namespace: str, pod: str, command: list[str]) -> str:
+    configuration = client.Configuration()
+    config.load_kube_config(
+        str(lab.control_plane.kubeconfig("admin")), client_configuration=configuration
+    )
+    with client.ApiClient(configuration) as connection:
+        session = stream.stream(
+            client.CoreV1Api(connection).connect_get_namespaced_pod_exec,
+            pod,
+            namespace,
+            command=command,
+            container="compute",
+            stdout=True,
+            stderr=True,
+            _preload_content=False,
+        )
+        session.run_forever(timeout=30)
+        printed = str(session.read_all())
+        session.sock.shutdown()  # close() leaves the socket open once the server has said goodbye
+    return printed
+
+
+def test_velero_alone_freezes_backs_up_and_restores(lab: Cluster) -> None:
+    namespace = "shop"
+    lab.create_namespace(namespace)
+    disks = (Disk("root"), Disk("data", "Block"))
+    lab.create_vm(Machine(namespace, "db", disks=disks, hotplugged=(Disk("extra"),)))
+    for claim in ("db-root", "db-data", "db-extra"):
+        lab.disk_image(namespace, claim).write_bytes(MARK)
+    since = datetime.now(UTC)
+
+    with lab.velero_with(Settings()):
+        backup = lab.backup("shop-1", {"includedNamespaces": [namespace]})
+        assert backup["status"]["phase"] == "Completed", lab.backup_log("shop-1")
+        lab.delete_namespace(namespace)
+        restore = lab.restore("shop-1", {"backupName": "shop-1"})
+        assert restore["status"]["phase"] == "Completed", lab.restore_log("shop-1")
+
+    path = f"resources/virtualmachines.kubevirt.io/namespaces/{namespace}/db.json"
+    assert lab.backup_items("shop-1")[path]["spec"]["runStrategy"] == "Always"
+    verbs = [each.verb for each in lab.freezes() if each.namespace == namespace]
+    assert verbs == ["freeze", "unfreeze"]
+    assert len(lab.snapshots_cut()[f"{namespace}/db-extra"]) == 1
+    assert lab.requests(since).total() > 100
+    wait_until_bound(lab.api, namespace)
+    for claim in ("db-root", "db-data", "db-extra"):
+        assert lab.disk_image(namespace, claim).read_bytes().startswith(MARK)
+
+
+def test_a_missing_object_is_an_error_that_names_it(lab: Cluster) -> None:
+    with pytest.raises(ApiError, match=r'pods "none" not found'):
+        lab.api.get("v1", "Pod", "default", "none")

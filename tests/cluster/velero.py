@@ -1,0 +1,152 @@
+"""The Velero server, with an object store in a folder, and with or without a plugin under test."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cluster.api import Api, Object
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.processes import Process, Processes
+from tests.peers.build import VELERO_VERSION, binary
+
+NAMESPACE = "velero"
+API_VERSION = "velero.io/v1"
+BUCKET = "backups"
+LOCATION = "default"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one run of the Velero server is set up."""
+
+    plugin: Path | None = None
+    """Executable of the plugin under test; None: Velero alone."""
+    item_block_workers: int = 1
+    """Item blocks that are backed up at once; Velero's own default is 1."""
+    log_level: str = "info"
+    flags: Sequence[str] = ()
+    """More flags of `velero server`; the last of two equal ones wins."""
+
+
+class Velero:
+    def __init__(self, processes: Processes, control_plane: ControlPlane, folder: Path) -> None:
+        self.processes = processes
+        self.control_plane = control_plane
+        self.folder = folder
+        self.store = folder / "store"
+        self.settings: Settings | None = None
+        self._process: Process | None = None
+
+    @property
+    def bucket(self) -> Path:
+        return self.store / BUCKET
+
+    def prepare(self, api: Api) -> None:
+        """What a server needs on the cluster; the custom resources must be there."""
+        (self.folder / "tmp").mkdir(parents=True)
+        self.bucket.mkdir(parents=True)
+        for manifest in manifests(self.store):
+            api.create(manifest)
+
+    def start(self, api: Api, settings: Settings) -> None:
+        """Returns when the server knows its plugins and finds its storage available."""
+        location = (API_VERSION, "BackupStorageLocation", NAMESPACE, LOCATION)
+        api.patch(*location, {"status": None})  # a former server's word does not count
+        self.settings = settings
+        self._process = self.processes.start(
+            "velero", self._command(settings), environment=self._environment(), folder=self.folder
+        )
+
+        def is_available() -> bool:
+            status = api.get(*location).get("status", {})
+            return bool(status.get("phase") == "Available")
+
+        self.processes.wait(self._process, is_available, "ready", timeout_s=60)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self.processes.stop(self._process)
+        self.settings = self._process = None
+
+    @contextmanager
+    def running(self, api: Api, settings: Settings) -> Iterator[None]:
+        """The server set up in another way for a while; afterwards it is as it was before."""
+        before = self.settings
+        self.stop()
+        self.start(api, settings)
+        try:
+            yield
+        finally:
+            self.stop()
+            if before is not None:
+                self.start(api, before)
+
+    def _command(self, settings: Settings) -> list[str | Path]:
+        return [
+            *(binary("velero"), "server", f"--namespace={NAMESPACE}", "--features=EnableCSI"),
+            f"--plugin-dir={self._plugin_folder(settings.plugin)}",
+            *("--metrics-address=127.0.0.1:0", "--profiler-address=127.0.0.1:0"),
+            *("--store-validation-frequency=20s", "--item-operation-sync-frequency=1s"),
+            *("--resource-timeout=2m", "--terminating-resource-timeout=2m"),
+            f"--item-block-worker-count={settings.item_block_workers}",
+            f"--log-level={settings.log_level}",
+            *settings.flags,
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "KUBECONFIG": str(self.control_plane.kubeconfig("velero")),
+            "VELERO_NAMESPACE": NAMESPACE,
+            "HOME": str(self.folder),
+            "TMPDIR": str(
+                self.folder / "tmp"
+            ),  # Velero's credentials folder has a fixed name in there
+        }
+
+    def _plugin_folder(self, plugin: Path | None) -> Path:
+        folder = self.folder / "plugins"
+        folder.mkdir(exist_ok=True)
+        for old in folder.iterdir():
+            old.unlink()
+        (folder / "folder-store").symlink_to(binary("folder-store"))
+        if plugin is not None:
+            (folder / "stillpoint").symlink_to(plugin.resolve(strict=True))
+        return folder
+
+    def plugin_under_test(self) -> Path:
+        """STILLPOINT_PLUGIN's executable, or the one that this environment has installed."""
+        installed = Path(sys.executable).parent / "stillpoint-velero-plugin"
+        return Path(os.environ.get("STILLPOINT_PLUGIN", installed))
+
+
+def manifests(store: Path) -> list[Object]:
+    labels = {"app": "velero"}
+    container = {"name": "velero", "image": f"velero/velero:{VELERO_VERSION}"}
+    return [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        {
+            # A restore reads the image of its own Deployment, which needs no replicas.
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "velero", "namespace": NAMESPACE},
+            "spec": {
+                "replicas": 0,
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+            },
+        },
+        {
+            "apiVersion": API_VERSION,
+            "kind": "BackupStorageLocation",
+            "metadata": {"name": LOCATION, "namespace": NAMESPACE},
+            "spec": {
+                "provider": "stillpoint.test/folder",
+                "default": True,
+                "objectStorage": {"bucket": BUCKET},
+                "config": {"path": str(store)},
+            },
+        },
+    ]

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	utilexec "k8s.io/utils/exec"
+)
+
+const freezerPath = "/usr/bin/virt-freezer"
+
+// freezer does what a test sees of KubeVirt's virt-freezer: it notes every call in DIRECTORY/freezes.jsonl, and
+// sets the VMI's status.fsFreezeStatus as the agent's answer would.
+//
+// A file DIRECTORY/orders/NAMESPACE.NAME.VERB.json changes how the next calls of a verb ("freeze", "unfreeze") go:
+//
+//	{"delay": "2s", "exitCode": 1, "message": "the agent does not answer"}
+type freezer struct {
+	directory string
+	api       rest.Interface
+	mutex     sync.Mutex
+}
+
+type call struct {
+	Time      string `json:"time"`
+	Verb      string `json:"verb"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	Pod       string `json:"pod"`
+	ExitCode  int    `json:"exitCode"`
+}
+
+type order struct {
+	Delay    string `json:"delay"`
+	ExitCode int    `json:"exitCode"`
+	Message  string `json:"message"`
+}
+
+// run notes a freeze after its delay and a thaw before it: the guest is at rest at most between the two times.
+func (f *freezer) run(ctx context.Context, pod string, arguments []string, out io.Writer) error {
+	made, err := parse(arguments)
+	if err != nil {
+		fmt.Fprintln(out, err)
+		return utilexec.CodeExitError{Err: err, Code: 2}
+	}
+	made.Pod = pod
+	ordered, delay, err := f.order(made)
+	if err != nil {
+		return err
+	}
+	made.ExitCode = ordered.ExitCode
+	if made.Verb == "unfreeze" {
+		err = f.note(made)
+		time.Sleep(delay)
+	} else {
+		time.Sleep(delay)
+		err = f.note(made)
+	}
+	if err != nil {
+		return err
+	}
+	return f.finish(ctx, made, ordered, out)
+}
+
+func (f *freezer) finish(ctx context.Context, made call, ordered order, out io.Writer) error {
+	if ordered.ExitCode != 0 {
+		fmt.Fprintf(out, `{"component":"freezer","level":"error","msg":%q}`+"\n", ordered.Message)
+		return utilexec.CodeExitError{Err: errors.New(ordered.Message), Code: ordered.ExitCode}
+	}
+	fmt.Fprintln(out, `{"component":"freezer","level":"info","msg":"operation completed"}`)
+	return f.setStatus(ctx, made)
+}
+
+func parse(arguments []string) (call, error) {
+	made := call{}
+	flags := flag.NewFlagSet("virt-freezer", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	freeze := flags.Bool("freeze", false, "")
+	unfreeze := flags.Bool("unfreeze", false, "")
+	flags.StringVar(&made.Name, "name", "", "")
+	flags.StringVar(&made.Namespace, "namespace", "", "")
+	flags.Int("unfreezeTimeoutSeconds", 300, "")
+	if err := flags.Parse(arguments); err != nil {
+		return made, err
+	}
+	if *freeze == *unfreeze || made.Name == "" || made.Namespace == "" {
+		return made, fmt.Errorf("expected --freeze or --unfreeze, --name and --namespace, got %q", arguments)
+	}
+	made.Verb = map[bool]string{true: "freeze", false: "unfreeze"}[*freeze]
+	return made, nil
+}
+
+func (f *freezer) order(made call) (order, time.Duration, error) {
+	ordered := order{Delay: "0s"}
+	name := fmt.Sprintf("%s.%s.%s.json", made.Namespace, made.Name, made.Verb)
+	content, err := os.ReadFile(filepath.Join(f.directory, "orders", name))
+	if os.IsNotExist(err) {
+		return ordered, 0, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(content, &ordered)
+	}
+	if err != nil {
+		return ordered, 0, err
+	}
+	delay, err := time.ParseDuration(ordered.Delay)
+	return ordered, delay, err
+}
+
+func (f *freezer) note(made call) error {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	made.Time = time.Now().UTC().Format(time.RFC3339Nano)
+	line, err := json.Marshal(made)
+	if err != nil {
+		return err
+	}
+	journal := filepath.Join(f.directory, "freezes.jsonl")
+	file, err := os.OpenFile(journal, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = file.Write(append(line, '\n'))
+	return err
+}
+
+func (f *freezer) setStatus(ctx context.Context, made call) error {
+	status := map[string]any{"freeze": "frozen", "unfreeze": nil}[made.Verb]
+	patch, err := json.Marshal(map[string]any{"status": map[string]any{"fsFreezeStatus": status}})
+	if err != nil {
+		return err
+	}
+	path := fmt.Sprintf("/apis/kubevirt.io/v1/namespaces/%s/virtualmachineinstances/%s", made.Namespace, made.Name)
+	err = f.api.Patch(types.MergePatchType).AbsPath(path).Body(patch).Do(ctx).Error()
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}

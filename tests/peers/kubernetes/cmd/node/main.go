@@ -1,0 +1,49 @@
+// node stands in for a node and its kubelet: pods that are bound to it say they run, though nothing does, and
+// commands executed in them run here. KubeVirt's virt-freezer is built in (freezer.go).
+package main
+
+import (
+	"context"
+	"flag"
+	"log"
+	"net"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+const (
+	nodeName = "node1"
+	address  = "127.0.0.1"
+)
+
+func main() {
+	kubeconfig := flag.String("kubeconfig", "", "how to reach the API server")
+	certificates := flag.String("certificates", "", "folder with ca.crt, kubelet.crt and kubelet.key")
+	directory := flag.String("directory", "", "folder of virt-freezer's journal and orders")
+	flag.Parse()
+	if err := run(context.Background(), *kubeconfig, *certificates, *directory); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, kubeconfig, certificates, directory string) error {
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return err
+	}
+	config.QPS, config.Burst = 500, 1000 // client-go's 5 requests a second would make 300 pods take minutes
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", address+":0")
+	if err != nil {
+		return err
+	}
+	if err := register(ctx, client, listener.Addr().(*net.TCPAddr).Port); err != nil {
+		return err
+	}
+	go keepPodsRunning(ctx, client)
+	return serveExec(listener, certificates, &freezer{directory: directory, api: client.CoreV1().RESTClient()})
+}

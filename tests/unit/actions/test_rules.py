@@ -1,0 +1,104 @@
+"""Every action over the cases in `cases/`: YAML in, YAML out.
+
+A file holds the cases of one action, named as its module (`backup.virtual_machine`); a case:
+
+    rule: what is expected, in words, with the number of the peer's rule where there is one
+    backup: the Backup object (or `restore:`), one of all namespaces by default
+    cluster: objects that exist beside the item
+    item: what Velero hands over
+    changes: a merge patch that makes the expected item of it; none means not changed
+    additional / related: references that the action answers, in order
+    skip: whether a restore leaves it out
+    warning / error: text that the log, or the error, contains
+    questions: the most that the cluster may be asked
+"""
+
+import copy
+import importlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from plugin.cluster.memo import MemoIndex
+from plugin.model import item as it
+from plugin.model.context import BackupContext, ItemLog, RestoreContext
+from plugin.model.errors import StillpointError
+from plugin.model.item import Item
+from plugin.model.request import Backup, Restore
+from tests.unit.dictionary_reader import DictionaryReader
+
+CASES = Path(__file__).parent / "cases"
+KNOWN = {
+    "rule", "backup", "restore", "cluster", "item", "changes", "additional", "related", "skip",
+    "warning", "error", "questions",
+}  # fmt: skip
+
+
+def cases() -> list[Any]:
+    found = []
+    for file in sorted(CASES.glob("*.yaml")):
+        for case in yaml.load(file.read_text(), Loader=_Loader):  # noqa: S506 - a SafeLoader
+            assert set(case) <= KNOWN, f"{file.name}: unknown keys {set(case) - KNOWN}"
+            found.append(pytest.param(file.stem, case, id=f"{file.stem}: {case['rule']}"))
+    return found
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as Kubernetes reads it: a time is a string."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith("timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+@pytest.mark.parametrize(("module", "case"), cases())
+def test_rule(module: str, case: Item, caplog: pytest.LogCaptureFixture) -> None:
+    action = importlib.import_module(f"plugin.actions.{module}")
+    item = case["item"]
+    before = copy.deepcopy(item)
+    reader = DictionaryReader([*case.get("cluster", []), item])
+    log = ItemLog(logging.getLogger("test"), module, it.describe(item))
+    index = MemoIndex(reader)
+    context: Any
+    if module.startswith("restore"):
+        context = RestoreContext(Restore.parse(case.get("restore", {})), item, index, log)
+    else:
+        context = BackupContext(Backup.parse(case.get("backup", {})), index, log)
+    call = action.related_items if module.startswith("item_block") else action.execute
+
+    if "error" in case:
+        with pytest.raises(StillpointError) as raised:
+            call(item, context)
+        assert case["error"] in str(raised.value)
+        return
+    answer = call(item, context)
+
+    assert item == before, "an action works on a copy"
+    if module.startswith("item_block"):
+        assert [str(reference) for reference in answer] == case["related"]
+    else:
+        assert answer.item == merged(item, case.get("changes", {}))
+        assert [str(reference) for reference in answer.additional] == case.get("additional", [])
+        assert getattr(answer, "skip", False) == case.get("skip", False)
+    assert case.get("warning", "") in caplog.text
+    assert len(caplog.records) > 0 or "warning" not in case
+    if "questions" in case:
+        assert len(reader.questions) <= case["questions"], reader.questions
+
+
+def merged(item: Any, patch: Any) -> Any:
+    """`item` after a JSON merge patch (RFC 7386)."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(item) if isinstance(item, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), value)
+    return result

@@ -1,0 +1,341 @@
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from plugin.cluster.memo import OLDEST_S, Memo, MemoIndex, Memos
+from plugin.model import item as it
+from plugin.model.errors import Unreachable
+from plugin.model.item import Item
+from plugin.model.reference import Resource
+
+THREADS = 32
+PODS = Resource("", "v1", "pods", "Pod")
+CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+
+
+def pod(name: str, *, namespace: str = "shop", app: str = "") -> Item:
+    labels = {"app": app} if app else {}
+    return {"kind": "Pod", "metadata": {"name": name, "namespace": namespace, "labels": labels}}
+
+
+def by_app(item: Item) -> Iterable[str]:
+    return (it.labels(item).get("app", ""),)
+
+
+class DictionaryReader:
+    """A cluster of pods in memory that counts its questions and can be out of order."""
+
+    def __init__(self, *pods: Item) -> None:
+        self.pods = list(pods)
+        self.asked: Counter[tuple[str, ...]] = Counter()
+        self.failure: Exception | None = None
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        self._ask("get", resource.plural, namespace, name)
+        return next((item for item in self._of(resource, namespace) if it.name(item) == name), None)
+
+    def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
+        self._ask("list", resource.plural, namespace, labels)
+        return self._of(resource, namespace)
+
+    def _of(self, resource: Resource, namespace: str) -> Sequence[Item]:
+        found = self.pods if resource is PODS else []
+        return [item for item in found if it.namespace(item) == namespace]
+
+    def _ask(self, *question: str) -> None:
+        self.asked[question] += 1
+        if self.failure:
+            raise self.failure
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def ask_at_once(
+    memo: Memo, key: str, compute: Callable[[], Any], threads: int = THREADS
+) -> Sequence[Any]:
+    """Answers or errors of `once` in many threads; no `compute` ends before all have begun."""
+    begun = threading.Semaphore(0)
+    all_begun = threading.Event()
+
+    def slow() -> Any:
+        assert all_begun.wait(10)
+        return compute()
+
+    def ask(_: int) -> Any:
+        begun.release()
+        try:
+            return memo.once(key, slow)
+        except RuntimeError as error:
+            return error
+
+    with ThreadPoolExecutor(threads) as pool:
+        answers = pool.map(ask, range(threads))
+        for _ in range(threads):
+            assert begun.acquire(timeout=10)
+        time.sleep(0.02)  # from "begun" to inside of `once`
+        all_begun.set()
+        return list(answers)
+
+
+# one value
+
+
+def test_32_threads_that_ask_at_once_make_one_computation() -> None:
+    computed: list[object] = []
+
+    def compute() -> object:
+        computed.append(object())
+        return computed[-1]
+
+    answers = ask_at_once(Memo(10, 60, time.monotonic), "key", compute)
+    assert len(computed) == 1
+    assert answers == computed * THREADS
+
+
+def test_different_keys_do_not_wait_for_each_other() -> None:
+    memo = Memo(10, 60, time.monotonic)
+    other_is_done = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(memo.once, "slow", lambda: other_is_done.wait(10))
+        assert memo.once("quick", lambda: "value") == "value"
+        other_is_done.set()
+        assert slow.result() is True
+
+
+def test_a_failure_reaches_every_thread_that_waits_and_is_not_kept() -> None:
+    memo = Memo(10, 60, time.monotonic)
+    failures: list[RuntimeError] = []
+
+    def fail() -> None:
+        failures.append(RuntimeError("no answer"))
+        raise failures[-1]
+
+    answers = ask_at_once(memo, "key", fail)
+    assert len(failures) == 1
+    assert answers == failures * THREADS
+    assert memo.once("key", lambda: "better") == "better"
+
+
+def test_none_is_a_value_like_any_other() -> None:
+    memo = Memo(10, 60, time.monotonic)
+    assert memo.once("key", lambda: None) is None
+    assert memo.once("key", lambda: "not asked again") is None
+
+
+def test_a_value_is_kept_up_to_its_age_and_computed_anew_after_it() -> None:
+    clock = Clock()
+    memo = Memo(10, 60, clock)
+    assert memo.once("key", lambda: "old") == "old"
+    clock.now += 60
+    assert memo.once("key", lambda: "new") == "old"
+    clock.now += 0.1
+    assert memo.once("key", lambda: "new") == "new"
+    clock.now += 59
+    assert memo.once("key", lambda: "newer") == "new"
+
+
+def test_a_failure_to_renew_does_not_bring_the_old_value_back() -> None:
+    clock = Clock()
+    memo = Memo(10, 60, clock)
+    memo.once("key", lambda: "old")
+    clock.now += 61
+    with pytest.raises(ZeroDivisionError):
+        memo.once("key", lambda: 1 / 0)
+    assert memo.once("key", lambda: "new") == "new"
+
+
+def test_a_failure_of_an_outdated_computation_leaves_the_newer_one_alone() -> None:
+    clock = Clock()
+    memo = Memo(10, 60, clock)
+
+    def overtaken() -> None:
+        clock.now += 61
+        assert memo.once("key", lambda: "newer") == "newer"
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        memo.once("key", overtaken)
+    assert memo.once("key", lambda: "not asked") == "newer"
+
+
+def test_beyond_the_bound_the_value_that_was_used_longest_ago_is_forgotten() -> None:
+    memo = Memo(2, 60, time.monotonic)
+    for key in ("a", "b", "a", "c"):
+        memo.once(key, f"first {key}".__str__)
+    assert memo.once("a", lambda: "second a") == "first a"
+    assert memo.once("c", lambda: "second c") == "first c"
+    assert memo.once("b", lambda: "second b") == "second b"
+
+
+def test_a_value_forgotten_while_it_is_computed_still_reaches_who_asked() -> None:
+    memo = Memo(1, 60, time.monotonic)
+
+    def compute() -> str:
+        memo.once("other", lambda: None)
+        return "value"
+
+    assert memo.once("key", compute) == "value"
+
+
+# the index of a backup
+
+
+def test_each_kind_of_a_namespace_is_listed_once_however_many_names_are_asked() -> None:
+    reader = DictionaryReader(*(pod(f"p{number}") for number in range(100)))
+    index = MemoIndex(reader)
+    for number in range(100):
+        found = index.get(PODS, "shop", f"p{number}")
+        assert found is not None
+        assert it.name(found) == f"p{number}"
+    assert reader.asked == {("list", "pods", "shop", ""): 1}
+
+
+def test_each_kind_and_each_namespace_has_a_list_of_its_own() -> None:
+    reader = DictionaryReader(pod("a"), pod("a", namespace="office"))
+    index = MemoIndex(reader)
+    for _ in range(2):
+        for namespace in ("shop", "office"):
+            assert it.namespace(index.get(PODS, namespace, "a") or {}) == namespace
+            assert index.grouped(CLAIMS, namespace, by_app) == {}
+    assert set(reader.asked.values()) == {1}
+    assert len(reader.asked) == 4
+
+
+def test_two_groupings_share_one_list() -> None:
+    reader = DictionaryReader(pod("a", app="x"), pod("b", app="x"), pod("c", app="y"))
+    index = MemoIndex(reader)
+    groups = index.grouped(PODS, "shop", by_app)
+    assert {app: [it.name(item) for item in group] for app, group in groups.items()} == {
+        "x": ["a", "b"],
+        "y": ["c"],
+    }
+    assert index.get(PODS, "shop", "c") is groups["y"][0]
+    assert reader.asked == {("list", "pods", "shop", ""): 1}
+
+
+def test_lists_of_different_labels_are_different_questions() -> None:
+    reader = DictionaryReader(pod("a"))
+    index = MemoIndex(reader)
+    index.grouped(PODS, "shop", by_app, "app=x")
+    index.grouped(PODS, "shop", by_app, "app=y")
+    index.grouped(PODS, "shop", by_app, "app=x")
+    assert sorted(reader.asked) == [
+        ("list", "pods", "shop", "app=x"),
+        ("list", "pods", "shop", "app=y"),
+    ]
+    assert set(reader.asked.values()) == {1}
+
+
+def test_a_name_created_after_the_list_is_found() -> None:
+    reader = DictionaryReader(pod("old"))
+    index = MemoIndex(reader)
+    assert index.get(PODS, "shop", "old")
+    reader.pods.append(pod("new"))
+    for _ in range(3):
+        found = index.get(PODS, "shop", "new")
+        assert found == pod("new")
+    assert reader.asked == {("list", "pods", "shop", ""): 1, ("get", "pods", "shop", "new"): 1}
+
+
+def test_a_name_that_does_not_exist_is_asked_once() -> None:
+    reader = DictionaryReader()
+    index = MemoIndex(reader)
+    assert [index.get(PODS, "shop", "gone") for _ in range(3)] == [None] * 3
+    assert reader.asked["get", "pods", "shop", "gone"] == 1
+
+
+def test_32_threads_that_ask_for_different_names_make_one_list() -> None:
+    reader = DictionaryReader(*(pod(f"p{number}") for number in range(THREADS)))
+    index = MemoIndex(reader)
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = list(pool.map(lambda n: index.get(PODS, "shop", f"p{n}"), range(THREADS)))
+    assert [it.name(item or {}) for item in found] == [f"p{n}" for n in range(THREADS)]
+    assert reader.asked == {("list", "pods", "shop", ""): 1}
+
+
+def test_an_unanswered_list_is_asked_again_at_the_next_question() -> None:
+    reader = DictionaryReader(pod("a"))
+    index = MemoIndex(reader)
+    reader.failure = Unreachable("pods in namespace shop", "cannot list", "HTTP 503")
+    with pytest.raises(Unreachable):
+        index.get(PODS, "shop", "a")
+    reader.failure = None
+    assert index.get(PODS, "shop", "a") == pod("a")
+    assert reader.asked == {("list", "pods", "shop", ""): 2}
+
+
+def test_what_was_read_is_read_anew_when_it_is_too_old() -> None:
+    clock = Clock()
+    reader = DictionaryReader(pod("a", app="before"))
+    index = MemoIndex(reader, clock)
+    assert index.grouped(PODS, "shop", by_app).keys() == {"before"}
+    reader.pods = [pod("a", app="after")]
+    clock.now += OLDEST_S
+    assert index.grouped(PODS, "shop", by_app).keys() == {"before"}
+    clock.now += 1
+    assert index.grouped(PODS, "shop", by_app).keys() == {"after"}
+
+
+# the indexes of all backups
+
+
+def test_two_backups_do_not_share_what_they_read() -> None:
+    reader = DictionaryReader(pod("a"))
+    memos = Memos(lambda: reader)
+    for backup in ("one", "two", "one"):
+        assert memos.for_request(backup).get(PODS, "shop", "a")
+    assert reader.asked["list", "pods", "shop", ""] == 2
+    assert memos.for_request("one") is memos.for_request("one")
+
+
+def test_the_cluster_is_connected_at_the_first_question_and_once() -> None:
+    reader = DictionaryReader(pod("a"))
+    connected: list[DictionaryReader] = []
+
+    def connect() -> DictionaryReader:
+        connected.append(reader)
+        return reader
+
+    memos = Memos(connect)
+    index = memos.for_request("one")
+    assert connected == []
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(lambda n: index.get(PODS, f"n{n}", "a"), range(THREADS)))
+    assert connected == [reader]
+
+
+def test_a_failure_to_connect_is_not_kept() -> None:
+    reader = DictionaryReader(pod("a"))
+    attempts: Iterator[DictionaryReader | Exception] = iter(
+        [Unreachable("cluster", "cannot connect", "no network"), reader]
+    )
+
+    def connect() -> DictionaryReader:
+        attempt = next(attempts)
+        if isinstance(attempt, Exception):
+            raise attempt
+        return attempt
+
+    index = Memos(connect).for_request("one")
+    with pytest.raises(Unreachable):
+        index.get(PODS, "shop", "a")
+    assert index.get(PODS, "shop", "a") == pod("a")
+
+
+def test_the_indexes_of_long_gone_backups_are_forgotten() -> None:
+    memos = Memos(DictionaryReader)
+    first = memos.for_request("0")
+    for number in range(1, 20):
+        memos.for_request(str(number))
+    assert memos.for_request("0") is not first

@@ -1,0 +1,48 @@
+"""Stands for the cluster in tests of actions: a Reader over a list of objects in memory."""
+
+from collections.abc import Sequence
+
+from plugin.model import item as it
+from plugin.model.item import Item
+from plugin.model.reference import Resource
+
+
+class DictionaryReader:
+    """Answers from `objects`; label selectors in the forms `a=b` and `a in (b, c)`.
+
+    Attributes:
+        questions: every question asked, `list pods shop` or `get secrets shop/db`.
+    """
+
+    def __init__(self, objects: Sequence[Item], failure: Exception | None = None) -> None:
+        self.objects = objects
+        self.failure = failure
+        self.questions: list[str] = []
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        self._ask(f"get {resource} {namespace}/{name}")
+        return next((o for o in self._of(resource, namespace) if it.name(o) == name), None)
+
+    def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
+        self._ask(f"list {resource} {namespace}")
+        return [o for o in self._of(resource, namespace) if _matches(labels, it.labels(o))]
+
+    def _ask(self, question: str) -> None:
+        self.questions.append(question)
+        if self.failure:
+            raise self.failure
+
+    def _of(self, resource: Resource, namespace: str) -> Sequence[Item]:
+        return [
+            o for o in self.objects if o["kind"] == resource.kind and it.namespace(o) == namespace
+        ]
+
+
+def _matches(selector: str, labels: Item) -> bool:
+    if not selector:
+        return True
+    label, _in, values = selector.partition(" in ")
+    if values:
+        return labels.get(label) in [value.strip() for value in values.strip("()").split(",")]
+    label, _equals, value = selector.partition("=")
+    return bool(labels.get(label) == value)

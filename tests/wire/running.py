@@ -1,0 +1,64 @@
+"""A plugin process with this one in the place of Velero."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import grpc
+
+from plugin.wire import handshake
+
+SOON_S = 10.0
+"""Tells what ends from what hangs; speed is measured elsewhere."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A plugin that has announced itself."""
+
+    process: subprocess.Popen[bytes]
+    announced: str
+    channel: grpc.Channel
+
+    @property
+    def output(self) -> IO[bytes]:
+        assert self.process.stdout is not None
+        return self.process.stdout
+
+    @property
+    def errors(self) -> IO[bytes]:
+        assert self.process.stderr is not None
+        return self.process.stderr
+
+    def end(self) -> int:
+        return self.process.wait(SOON_S)
+
+
+def environment(**changes: str) -> dict[str, str]:
+    name, value = handshake.COOKIE
+    return os.environ | {name: value} | changes
+
+
+@contextmanager
+def running(plugin: Path, *arguments: str, **changes: str) -> Iterator[Running]:
+    """Start a plugin as go-plugin does, and kill it at the end if it is still there."""
+    process = subprocess.Popen(
+        [plugin, *arguments],
+        env=environment(**changes),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline().decode()
+    address = line.split("|")[3]
+    options = [("grpc.max_receive_message_length", -1)]
+    channel = grpc.insecure_channel(f"unix-abstract:{address.removeprefix('@')}", options)
+    with process, channel:
+        try:
+            yield Running(process, line, channel)
+        finally:
+            process.kill()

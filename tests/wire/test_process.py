@@ -1,0 +1,150 @@
+"""The life of a plugin process, from its first line to its end."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from plugin.wire import handshake
+from plugin.wire.generated.velero import backup_item_action_v2_pb2 as backup_pb2
+from plugin.wire.generated.velero import backup_item_action_v2_pb2_grpc as backup_grpc
+from tests.wire.executables import processes_of, real_plugin
+from tests.wire.running import SOON_S, Running, environment, running
+
+
+def execute(plugin: Running, action: str) -> backup_pb2.ExecuteResponse:
+    request = backup_pb2.ExecuteRequest(
+        plugin=f"stillpoint.test/{action}", item=b"{}", backup=b"{}"
+    )
+    return backup_grpc.BackupItemActionStub(plugin.channel).Execute(request, timeout=SOON_S)
+
+
+def block_a_worker(plugin: Running) -> None:
+    request = backup_pb2.ExecuteRequest(plugin="stillpoint.test/block", item=b"{}", backup=b"{}")
+    backup_grpc.BackupItemActionStub(plugin.channel).Execute.future(request)
+    while b"blocks now" not in plugin.errors.readline():
+        pass
+
+
+def test_standard_output_carries_the_handshake_and_nothing_else(plugin: Running) -> None:
+    assert re.fullmatch(r"1\|2\|unix\|@stillpoint-\d+-[0-9a-f]+\|grpc\n", plugin.announced)
+    execute(plugin, "print")
+    plugin.process.terminate()
+    plugin.end()
+    assert plugin.output.read() == b""
+    assert b"printed to standard output\n" in plugin.errors.read()
+
+
+def test_a_person_who_starts_the_plugin_is_told_what_it_is(tmp_path: Path) -> None:
+    started = subprocess.run(
+        [real_plugin(tmp_path / "plugins")], capture_output=True, text=True, check=False
+    )
+    assert started.returncode == 1
+    assert started.stdout == ""
+    assert started.stderr == handshake.NOT_STARTED_BY_VELERO
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_is_obeyed(plugin: Running, number: signal.Signals) -> None:
+    plugin.process.send_signal(number)
+    assert plugin.end() == 0
+
+
+def test_a_second_signal_does_not_deadlock_the_first(plugin: Running) -> None:
+    for _ in range(50):
+        plugin.process.terminate()
+    assert plugin.end() == 0
+
+
+def test_a_call_that_hangs_does_not_keep_the_process(plugin: Running) -> None:
+    block_a_worker(plugin)
+    plugin.process.terminate()
+    plugin.process.terminate()
+    assert plugin.end() == 0
+
+
+def test_an_interrupt_of_the_terminal_is_for_velero_to_handle(plugin: Running) -> None:
+    plugin.process.send_signal(signal.SIGINT)
+    assert execute(plugin, "echo").item == b"{}"
+
+
+@pytest.mark.parametrize("hanging", [False, True], ids=["idle", "with a hanging call"])
+def test_the_plugin_ends_when_its_parent_was_killed(
+    plugin_file: Path, *, hanging: bool
+) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", _PARENT, plugin_file, "block" if hanging else "echo"],
+        cwd=Path(__file__).parents[2],
+        env=environment(),
+        stdout=subprocess.PIPE,
+    )
+    with parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"ready\n"
+        parent.kill()
+    assert no_process_is_left(plugin_file)
+
+
+_PARENT = """
+import subprocess, sys, time, grpc
+from tests.wire.test_process import backup_grpc, backup_pb2
+child = subprocess.Popen([sys.argv[1]], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+address = child.stdout.readline().decode().split("|")[3]
+channel = grpc.insecure_channel("unix-abstract:" + address.removeprefix("@"))
+request = backup_pb2.ExecuteRequest(
+    plugin="stillpoint.test/" + sys.argv[2], item=b"{}", backup=b"{}"
+)
+call = backup_grpc.BackupItemActionStub(channel).Execute.future(request)
+if sys.argv[2] == "block":
+    child.stderr.readline()
+else:
+    call.result()
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def test_the_plugin_ends_when_its_parent_is_gone_before_it_serves(plugin_file: Path) -> None:
+    start_and_leave = "import subprocess, sys; subprocess.Popen([sys.argv[1]])"
+    with Path(os.devnull).open("w") as nowhere:  # a pipe would break, which ends it anyway
+        subprocess.run(
+            [sys.executable, "-c", start_and_leave, plugin_file],
+            env=environment(),
+            stdout=nowhere,
+            stderr=nowhere,
+            check=True,
+        )
+    assert no_process_is_left(plugin_file)
+
+
+def no_process_is_left(plugin: Path) -> bool:
+    end = time.monotonic() + SOON_S
+    while processes := processes_of(plugin):
+        if time.monotonic() > end:
+            for process in processes:
+                os.kill(process, signal.SIGKILL)
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def test_no_folder_for_temporary_files_is_needed(plugin_file: Path) -> None:
+    with running(plugin_file, TMPDIR="/nonexistent") as plugin:
+        assert execute(plugin, "echo").item == b"{}"
+
+
+def test_the_level_of_velero_s_flag_is_honoured(plugin_file: Path) -> None:
+    flags = ("--features=EnableCSI", "--log-level", "warning", "--uploader-type", "kopia")
+    with running(plugin_file, *flags) as plugin:
+        execute(plugin, "log")
+        plugin.process.terminate()
+        plugin.end()
+        printed = plugin.errors.read()
+    assert b"said at warning" in printed
+    assert b"said at critical" in printed
+    assert b"said at info" not in printed
