@@ -38,7 +38,7 @@ def run() -> None:
 def machine() -> Item:
     """A stopped virtual machine whose JSON has 11 KB, as much as one of a real cluster."""
     disks = [{"name": f"disk{number}", "disk": {"bus": "virtio"}} for number in range(3)]
-    fields = {f"f:field{number}": {"f:a": {}, "f:b": {}, ".": {}} for number in range(190)}
+    fields: Item = {f"f:field{number}": {"f:a": {}, "f:b": {}, ".": {}} for number in range(190)}
     volumes = [
         {"name": "root", "dataVolume": {"name": "db-root"}},
         {"name": "data", "persistentVolumeClaim": {"claimName": "db-data"}},

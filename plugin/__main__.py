@@ -1,5 +1,6 @@
 """What Velero executes."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -19,15 +20,27 @@ def main() -> int:
         return 1
     output = handshake.take_standard_output()
     stderr_log.set_up(sys.argv[1:])
+    # The poller before event engine: 100 us of CPU less per call (grpcio 1.85; read at its import).
+    os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
     # grpc is the larger part of start-up; only a plugin that serves needs it.
     from plugin.catalogue import ENTRIES  # noqa: PLC0415
     from plugin.cluster.memo import Memos  # noqa: PLC0415
     from plugin.wire.server import Server  # noqa: PLC0415
 
+    _collect_less_garbage()
     server = Server(ENTRIES, Memos(_connect), launch_path())
     handshake.announce(output, server.start())
     server.wait()
     os._exit(0)  # the interpreter's own end would wait for workers that hang in a call
+
+
+def _collect_less_garbage() -> None:
+    """An item is a tree of dictionaries, without cycles: collections find nothing in it.
+
+    With Python's own thresholds they were two thirds of the time for a list of 10,000 machines.
+    """
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def launch_path() -> str:

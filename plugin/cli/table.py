@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 _GAP = 2
-_NARROWEST = 12
 _UNBROKEN = "\N{NO-BREAK SPACE}"
 
 
@@ -43,9 +42,13 @@ def lines(
         paint: gives a text a colour; the text is padded already.
     """
     heading = [Cell(column.title, "bold") for column in columns]
-    widths = _widths(columns, [heading, *rows], width)
+    rows = [heading, *rows]
+    widths = _widths(columns, rows, width)
+    if sum(widths) + _GAP * (len(columns) - 1) > width:  # rather break parts than lines
+        rows = [[Cell(_broken(cell.text), cell.colour) for cell in row] for row in rows]
+        widths = _widths(columns, rows, width)
     found = []
-    for row in (heading, *rows):
+    for row in rows:
         wrapped = [
             textwrap.wrap(cell.text, size, break_long_words=False, break_on_hyphens=False) or [""]
             for cell, size in zip(row, widths, strict=True)
@@ -54,6 +57,10 @@ def lines(
             texts = [cell[number] if number < len(cell) else "" for cell in wrapped]
             found.append(_line(texts, row, widths, paint))
     return found
+
+
+def _broken(text: str) -> str:
+    return text.replace(_UNBROKEN, " ")
 
 
 def _line(
@@ -76,15 +83,19 @@ def _line(
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int) -> Sequence[int]:
-    natural = [max(len(row[number].text) for row in rows) for number in range(len(columns))]
-    room = width - _GAP * (len(columns) - 1)
-    too_wide = sum(natural) - room
+    natural = [_natural(rows, number) for number in range(len(columns))]
     elastic = [number for number, column in enumerate(columns) if column.wraps]
-    if too_wide <= 0 or not elastic:
-        return natural
-    left = max(sum(natural[number] for number in elastic) - too_wide, 0)
     whole = sum(natural[number] for number in elastic)
+    room = width - _GAP * (len(columns) - 1) - (sum(natural) - whole)
+    if whole <= room:
+        return natural
     for number in elastic:
-        share = left * natural[number] // whole
-        natural[number] = max(share, min(natural[number], _NARROWEST))
+        longest = max(len(word) for row in rows for word in row[number].text.split(" "))
+        share = max(room, 0) * natural[number] // whole
+        natural[number] = max(longest, share)
+        room, whole = room - natural[number], whole - _natural(rows, number)
     return natural
+
+
+def _natural(rows: Sequence[Sequence[Cell]], number: int) -> int:
+    return max(len(row[number].text) for row in rows)

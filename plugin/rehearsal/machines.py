@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from plugin.model import item as it
+from plugin.model.errors import MalformedItem
 from plugin.model.item import Item
 from plugin.model.reference import Reference, Resource
 from plugin.rehearsal import velero_actions
@@ -84,7 +85,7 @@ def of(
     results = {one.reference: one for one in restored}
     around = _Surroundings(selection, backup, backup.stored, blocks, results)
     return tuple(
-        _machine(reference, around)
+        _machine_if_readable(reference, around)
         for reference in sorted(selection.collected(), key=lambda one: (one.namespace, one.name))
         if _is_machine(reference, selection.cluster[reference])
     )
@@ -130,6 +131,14 @@ def _machine(reference: Reference, around: _Surroundings) -> Machine:
         tuple(dict.fromkeys(_errors(parts, around))),
         tuple(dict.fromkeys(_missing(parts, around))),
     )
+
+
+def _machine_if_readable(reference: Reference, around: _Surroundings) -> Machine:
+    try:
+        return _machine(reference, around)
+    except MalformedItem as error:
+        errors = tuple(dict.fromkeys((str(error), *_errors((reference,), around))))
+        return Machine(reference, "", Cut.UNKNOWN, error.cause, (), (), (), (), (), (), errors, ())
 
 
 def _parts(

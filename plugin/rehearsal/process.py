@@ -117,8 +117,7 @@ class PluginProcess:
         except grpc.RpcError as error:
             if _is_answered(error):
                 raise
-            cause = _cause(error, self.deadlines.call_s)
-            raise self._failed(attempt, cause) from error
+            raise self._disconnected(attempt, error, self.deadlines.call_s) from error
 
     def _start(self, expires: float) -> None:
         try:
@@ -140,8 +139,8 @@ class PluginProcess:
                 wait_for_ready=True,
             )
         except grpc.RpcError as error:
-            cause = _cause(error, self.deadlines.start_s)
-            raise self._failed("cannot connect to it", cause) from error
+            attempt = "cannot connect to it"
+            raise self._disconnected(attempt, error, self.deadlines.start_s) from error
 
     def _address(self, expires: float) -> str:
         lines: queue.Queue[bytes] = queue.Queue()
@@ -207,6 +206,14 @@ class PluginProcess:
             return False
         return True
 
+    def _disconnected(self, attempt: str, error: grpc.RpcError, deadline_s: float) -> PluginFailed:
+        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return self._failed(attempt, f"no answer within {deadline_s:g} s")
+        if self._process:  # the connection ends a moment before the process does
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(self.deadlines.end_s)
+        return self._failed(attempt, f"{error.code().name}: {error.details()}")
+
     def _failed(self, attempt: str, cause: str) -> PluginFailed:
         process = self._process
         if process and process.poll() is not None:
@@ -230,12 +237,6 @@ def _parsed(line: bytes) -> LogLine:
 def _is_answered(error: grpc.RpcError) -> bool:
     """Whether an action said this, rather than the connection (plugin.wire.status)."""
     return error.code() in (grpc.StatusCode.UNKNOWN, grpc.StatusCode.ABORTED)
-
-
-def _cause(error: grpc.RpcError, deadline_s: float) -> str:
-    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return f"no answer within {deadline_s:g} s"
-    return f"{error.code().name}: {error.details()}"
 
 
 def _how(status: int) -> str:

@@ -55,7 +55,7 @@ def rehearse(
     Raises:
         NothingToRehearse: a namespace is not among the objects.
         PluginFailed: the plugin process did not start or did not answer.
-        MalformedItem: an object has a field of the wrong type, where that decides the result.
+        MalformedItem: a field that decides the result has the wrong type.
     """
     selection = Selection.of(objects, namespaces)
     _check(selection)
@@ -66,15 +66,10 @@ def rehearse(
             backup = back_up(selection, blocks.build(selection, client), client)
             restored = restore.restore(backup.stored, client)
         requests = sum(request.verb in ("get", "list") for request in server.requests)
-    restored = restore.with_reasons(restored, backup.stored, process.log)
-    return Rehearsal(
-        backup,
-        tuple(restored),
-        machines.of(selection, backup, restored),
-        requests,
-        process.started_s,
-        tuple(process.log),
-    )
+    log = tuple(process.log)
+    restored = tuple(restore.with_reasons(restored, backup.stored, log))
+    found = machines.of(selection, backup, restored)
+    return Rehearsal(backup, restored, found, requests, process.started_s, log)
 
 
 def _check(selection: Selection) -> None:

@@ -76,6 +76,7 @@ class RestoredItem:
     """One item of a restore.
 
     Attributes:
+        item: what would be created; None if nothing would.
         why: of a skipped or failed item.
         skipped_by: name of the action that left the item out; empty where Velero itself did.
         changed: paths of the fields in which the plugin made the item differ from the stored one.
@@ -84,6 +85,7 @@ class RestoredItem:
 
     reference: Reference
     result: RestoreResult
+    item: Item | None = None
     why: str = ""
     skipped_by: str = ""
     changed: tuple[str, ...] = ()
@@ -131,7 +133,7 @@ class _Restorer:
         self._seen.add(reference)
         stored = self._stored[reference]
         if why := _why_velero_skips(reference, stored):
-            self.done.append(RestoredItem(reference, RestoreResult.SKIPPED, why))
+            self.done.append(RestoredItem(reference, RestoreResult.SKIPPED, why=why))
         else:
             self.done.append(self._through_actions(reference, stored))
 
@@ -142,18 +144,23 @@ class _Restorer:
             try:
                 outcome = self._plugin.restore(action, item, stored)
             except ActionFailed as error:
-                return RestoredItem(reference, RestoreResult.FAILED, error.cause)
+                return RestoredItem(reference, RestoreResult.FAILED, why=error.cause)
             if outcome.skip:
-                why = "left out by the plugin"
-                return RestoredItem(reference, RestoreResult.SKIPPED, why, action.name)
+                return RestoredItem(
+                    reference,
+                    RestoreResult.SKIPPED,
+                    why="left out by the plugin",
+                    skipped_by=action.name,
+                )
             item = outcome.item
             missing += [needed for needed in outcome.additional if needed not in self._stored]
             for needed in outcome.additional:
                 if needed in self._stored:
                     self.restore(needed)
         changed = tuple(_differences(plain, item))
-        created = RestoreResult.CREATED
-        return RestoredItem(reference, created, changed=changed, missing=tuple(missing))
+        return RestoredItem(
+            reference, RestoreResult.CREATED, item, changed=changed, missing=tuple(missing)
+        )
 
     def _applicable(self, reference: Reference, item: Item) -> Iterator[Action]:
         for action in self._plugin.restore_actions:

@@ -54,5 +54,5 @@ def references(volume: Item, namespace: str) -> Iterator[Reference]:
 
 def _names(volume: Item, paths: tuple[tuple[str, ...], ...]) -> Iterator[str]:
     for path in paths:
-        if name := it.text(volume, *path):
+        if path[0] in volume and (name := it.text(volume, *path)):
             yield name

@@ -88,6 +88,8 @@ PROGRAMS = (
         variables=(f"github.com/vmware-tanzu/velero/pkg/buildinfo.Version={VELERO_VERSION}",),
     ),
     Program("folder-store", "velero", "./cmd/folder-store"),
+    Program("go-plugin", "velero", "./cmd/go-plugin"),
+    Program("latency", "velero", "./cmd/latency"),
     Program("velero-acceptance", "velero", "./cmd/acceptance"),
     Program(
         "velero-acceptance-v1.14",

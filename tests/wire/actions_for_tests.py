@@ -21,7 +21,7 @@ from plugin.model.errors import Refusal
 from plugin.model.item import Item
 from plugin.model.outcome import BackupOutcome, Progress, RestoreOutcome, Selector
 from plugin.model.reference import Reference
-from plugin.wire.action import BackupEntry, Entry, ItemBlockEntry, RestoreEntry
+from plugin.wire.action import BackupEntry, Entry, ItemBlockEntry, RestoreAction, RestoreEntry
 
 MACHINES = Selector(("virtualmachines.kubevirt.io", "pods"), "app in (a, b), stillpoint.test/x")
 CLAIM = Reference("", "persistentvolumeclaims", "shop", "data")
@@ -210,10 +210,7 @@ def log_long(item: Item, context: BackupContext) -> BackupOutcome:
     context.log.error("long escapes %s", "\x00" * 200_000)
     fields = {f"field{number}": "🐘" * 200_000 for number in range(8)}
     _log.error("long fields", extra={"fields": fields})
-    try:
-        raise ValueError("🐘" * 200_000)
-    except ValueError:
-        _log.exception("long traceback")
+    _log.error("long traceback", exc_info=ValueError("🐘" * 200_000))
     return BackupOutcome(item)
 
 
@@ -251,7 +248,7 @@ _BACKUP: tuple[Callable[[Item, BackupContext], BackupOutcome], ...] = (
     echo, change, additional, pid, grow, slow, block, crash, fault, recursion, no_json, no_outcome,
     log, log_nasty, log_long, log_panic, print_,
 )  # fmt: skip
-_RESTORE = {
+_RESTORE: dict[str, RestoreAction] = {
     "restore-echo": Restore(),
     "restore-stored": RestoreStored(),
     "restore-skip": Restore(skip=True),

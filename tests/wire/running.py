@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import grpc
 
 from plugin.wire import handshake
 
+LONGEST_S = 60.0  # of a test; without an end a reader of its output would wait for ever
 SOON_S = 10.0
 """Tells what ends from what hangs; speed is measured elsewhere."""
 
@@ -33,6 +35,15 @@ class Running:
     def errors(self) -> IO[bytes]:
         assert self.process.stderr is not None
         return self.process.stderr
+
+    def await_line(self, part: bytes, times: int = 1) -> None:
+        """Read standard error until this many lines contain `part`."""
+        found = 0
+        for line in self.errors:
+            found += part in line
+            if found == times:
+                return
+        raise AssertionError(f"the plugin ended after {found} lines with {part!r}")
 
     def end(self) -> int:
         return self.process.wait(SOON_S)
@@ -57,8 +68,11 @@ def running(plugin: Path, *arguments: str, **changes: str) -> Iterator[Running]:
     address = line.split("|")[3]
     options = [("grpc.max_receive_message_length", -1)]
     channel = grpc.insecure_channel(f"unix-abstract:{address.removeprefix('@')}", options)
+    watchdog = threading.Timer(LONGEST_S, process.kill)
+    watchdog.start()
     with process, channel:
         try:
             yield Running(process, line, channel)
         finally:
+            watchdog.cancel()
             process.kill()

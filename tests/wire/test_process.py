@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TypeAlias
 
+import grpc
 import pytest
 
 from plugin.wire import handshake
@@ -16,19 +18,25 @@ from plugin.wire.generated.velero import backup_item_action_v2_pb2_grpc as backu
 from tests.wire.executables import processes_of, real_plugin
 from tests.wire.running import SOON_S, Running, environment, running
 
+Hanging: TypeAlias = "grpc.Future[backup_pb2.ExecuteResponse]"
 
-def execute(plugin: Running, action: str) -> backup_pb2.ExecuteResponse:
+
+def execute(plugin: Running, action: str) -> bytes:
+    """The item that the action answers for an empty one."""
     request = backup_pb2.ExecuteRequest(
         plugin=f"stillpoint.test/{action}", item=b"{}", backup=b"{}"
     )
-    return backup_grpc.BackupItemActionStub(plugin.channel).Execute(request, timeout=SOON_S)
+    stub = backup_grpc.BackupItemActionStub(plugin.channel)
+    answer: bytes = stub.Execute(request, timeout=SOON_S).item
+    return answer
 
 
-def block_a_worker(plugin: Running) -> None:
+def block_a_worker(plugin: Running) -> Hanging:
+    """A call that hangs; it is cancelled when nobody holds it any more."""
     request = backup_pb2.ExecuteRequest(plugin="stillpoint.test/block", item=b"{}", backup=b"{}")
-    backup_grpc.BackupItemActionStub(plugin.channel).Execute.future(request)
-    while b"blocks now" not in plugin.errors.readline():
-        pass
+    call: Hanging = backup_grpc.BackupItemActionStub(plugin.channel).Execute.future(request)
+    plugin.await_line(b"blocks now")
+    return call
 
 
 def test_standard_output_carries_the_handshake_and_nothing_else(plugin: Running) -> None:
@@ -62,21 +70,20 @@ def test_a_second_signal_does_not_deadlock_the_first(plugin: Running) -> None:
 
 
 def test_a_call_that_hangs_does_not_keep_the_process(plugin: Running) -> None:
-    block_a_worker(plugin)
+    call = block_a_worker(plugin)
     plugin.process.terminate()
     plugin.process.terminate()
     assert plugin.end() == 0
+    assert call.exception(SOON_S)
 
 
 def test_an_interrupt_of_the_terminal_is_for_velero_to_handle(plugin: Running) -> None:
     plugin.process.send_signal(signal.SIGINT)
-    assert execute(plugin, "echo").item == b"{}"
+    assert execute(plugin, "echo") == b"{}"
 
 
 @pytest.mark.parametrize("hanging", [False, True], ids=["idle", "with a hanging call"])
-def test_the_plugin_ends_when_its_parent_was_killed(
-    plugin_file: Path, *, hanging: bool
-) -> None:
+def test_the_plugin_ends_when_its_parent_was_killed(plugin_file: Path, *, hanging: bool) -> None:
     parent = subprocess.Popen(
         [sys.executable, "-c", _PARENT, plugin_file, "block" if hanging else "echo"],
         cwd=Path(__file__).parents[2],
@@ -110,15 +117,12 @@ time.sleep(60)
 
 
 def test_the_plugin_ends_when_its_parent_is_gone_before_it_serves(plugin_file: Path) -> None:
-    start_and_leave = "import subprocess, sys; subprocess.Popen([sys.argv[1]])"
-    with Path(os.devnull).open("w") as nowhere:  # a pipe would break, which ends it anyway
-        subprocess.run(
-            [sys.executable, "-c", start_and_leave, plugin_file],
-            env=environment(),
-            stdout=nowhere,
-            stderr=nowhere,
-            check=True,
-        )
+    start_and_leave = (
+        "import subprocess as s, sys; s.Popen([sys.argv[1]], stdout=s.PIPE, stderr=s.PIPE)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", start_and_leave, plugin_file], env=environment(), check=True
+    )
     assert no_process_is_left(plugin_file)
 
 
@@ -135,7 +139,7 @@ def no_process_is_left(plugin: Path) -> bool:
 
 def test_no_folder_for_temporary_files_is_needed(plugin_file: Path) -> None:
     with running(plugin_file, TMPDIR="/nonexistent") as plugin:
-        assert execute(plugin, "echo").item == b"{}"
+        assert execute(plugin, "echo") == b"{}"
 
 
 def test_the_level_of_velero_s_flag_is_honoured(plugin_file: Path) -> None:

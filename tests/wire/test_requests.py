@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -39,7 +40,17 @@ from plugin.wire.generated.velero import (
 from plugin.wire.server import ACTION_WORKERS
 from tests.wire.running import SOON_S, Running
 
-NO_OBJECTS = [b"", b"{", b"[]", b"null", b"3", b'"text"', b"\xff{}", b'{"a":"\\ud83d"}', b"[" * 9999]
+NO_OBJECTS = [
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b"3",
+    b'"text"',
+    b"\xff{}",
+    b'{"a":"\\ud83d"}',
+    b"[" * 9999,
+]
 
 
 def execute(plugin: Running, item: bytes, backup: bytes = b"{}", action: str = "echo") -> bytes:
@@ -60,15 +71,15 @@ def restore(plugin: Running, item: bytes, stored: bytes, restored: bytes) -> byt
     return answer
 
 
-def is_one_clear_error(raised: pytest.ExceptionInfo[grpc.RpcError], subject: str) -> bool:
+def is_one_clear_error(raised: pytest.ExceptionInfo[grpc.RpcError], fault: str) -> bool:
     """Whether it names what cannot be read, and the place where that was found out."""
-    status = rpc_status.from_call(raised.value)
+    status = rpc_status.from_call(cast("grpc.Call", raised.value))
     assert status is not None
     stack = shared_pb2.Stack()
     assert status.details[0].Unpack(stack)
     assert stack.frames[0].line > 0
     assert raised.value.code() is grpc.StatusCode.UNKNOWN
-    assert status.message.startswith(subject), status.message
+    assert fault in status.message
     return "\n" not in status.message
 
 
@@ -144,23 +155,38 @@ def test_an_operation_of_somebody_else_is_refused_by_name(plugin: Running) -> No
 
 
 def test_all_that_is_no_action_answers_while_every_worker_is_busy(plugin: Running) -> None:
-    stub = backup_grpc.BackupItemActionStub(plugin.channel)
-    busy = backup_pb2.ExecuteRequest(plugin="stillpoint.test/block", item=b"{}", backup=b"{}")
-    calls = [stub.Execute.future(busy) for _ in range(ACTION_WORKERS + 8)]
-    for _ in range(ACTION_WORKERS):
-        while b"blocks now" not in plugin.errors.readline():
-            pass
-    channel = plugin.channel
-    check = health_pb2.HealthCheckRequest(service="plugin")
-    health = health_pb2_grpc.HealthStub(channel).Check(check, timeout=SOON_S)
-    assert health.status == health_pb2.HealthCheckResponse.SERVING
-    lister = plugin_lister_pb2_grpc.PluginListerStub(channel)
+    calls = busy_workers(plugin)
+    lister = plugin_lister_pb2_grpc.PluginListerStub(plugin.channel)
     assert lister.ListPlugins(shared_pb2.Empty(), timeout=SOON_S).plugins
     selector = block_pb2.ItemBlockActionAppliesToRequest(plugin="stillpoint.test/related")
-    assert block_grpc.ItemBlockActionStub(channel).AppliesTo(selector, timeout=SOON_S)
-    controller_pb2_grpc.GRPCControllerStub(channel).Shutdown(controller_pb2.Empty(), timeout=SOON_S)
+    stub = block_grpc.ItemBlockActionStub(plugin.channel)
+    assert stub.AppliesTo(selector, timeout=SOON_S).ResourceSelector.includedResources
+    controller = controller_pb2_grpc.GRPCControllerStub(plugin.channel)
+    controller.Shutdown(controller_pb2.Empty(), timeout=SOON_S)
     assert plugin.end() == 0
     assert all(call.exception(SOON_S) for call in calls)
+
+
+def test_a_plugin_whose_workers_are_all_busy_is_healthy(plugin: Running) -> None:
+    calls = busy_workers(plugin)
+    assert health(plugin) == health_pb2.HealthCheckResponse.SERVING
+    assert not any(call.done() for call in calls)
+
+
+def busy_workers(plugin: Running) -> list["grpc.Future[backup_pb2.ExecuteResponse]"]:
+    """Calls that hang: as many as there are workers, and some that wait for one."""
+    stub = backup_grpc.BackupItemActionStub(plugin.channel)
+    request = backup_pb2.ExecuteRequest(plugin="stillpoint.test/block", item=b"{}", backup=b"{}")
+    calls = [stub.Execute.future(request) for _ in range(ACTION_WORKERS + 8)]
+    plugin.await_line(b"blocks now", times=ACTION_WORKERS)
+    return calls
+
+
+def health(plugin: Running) -> int:
+    """What go-plugin's Ping asks."""
+    request = health_pb2.HealthCheckRequest(service="plugin")
+    stub: Any = health_pb2_grpc.HealthStub(plugin.channel)  # its types name no methods
+    return int(stub.Check(request, timeout=SOON_S).status)
 
 
 def test_streams_that_stay_open_hold_no_worker(plugin: Running) -> None:
@@ -173,8 +199,7 @@ def test_streams_that_stay_open_hold_no_worker(plugin: Running) -> None:
 
     streams = [broker.StartStream(never_ending()) for _ in range(20)]
     try:
-        check = health_pb2.HealthCheckRequest(service="plugin")
-        assert health_pb2_grpc.HealthStub(plugin.channel).Check(check, timeout=SOON_S)
+        assert health(plugin) == health_pb2.HealthCheckResponse.SERVING
         assert [list(stream) for stream in streams] == [[]] * len(streams)
     finally:
         released.set()

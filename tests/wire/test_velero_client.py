@@ -63,9 +63,7 @@ CASES = [
 LONGEST_S = 120  # a check that hangs says so itself, after 60 s
 
 
-def velero(
-    version: str, check: str, plugin: Path, *flags: str
-) -> subprocess.CompletedProcess[str]:
+def velero(version: str, check: str, plugin: Path, *flags: str) -> subprocess.CompletedProcess[str]:
     """One run of Velero's side; it leaves neither files nor processes behind, whatever it does."""
     temporary = plugin.parent.with_name("temporary")
     temporary.mkdir(exist_ok=True)

@@ -1,0 +1,142 @@
+"""The command as people call it: output, exit status, no traceback."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from plugin import cli
+from plugin.cli import rehearse_report
+from plugin.cli.terminal import WIDTH, Terminal
+from plugin.model import item as it
+from plugin.model.errors import StillpointError
+from plugin.model.item import Item
+from plugin.rehearsal.errors import LogLine, PluginFailed
+from plugin.rehearsal.machines import Cut
+from tests.unit.rehearsal import examples
+
+
+def put(folder: Path, objects: list[Item]) -> Path:
+    (folder / "some.yaml").write_text(yaml.safe_dump_all(objects))
+    return folder
+
+
+def test_the_demo_fits_its_width_and_is_good(capsys: pytest.CaptureFixture[str]) -> None:
+    status = cli.main(["rehearse", "--from", str(examples.FOLDER)])
+    output, errors = capsys.readouterr()
+    assert (status, errors) == (0, "")
+    assert max(map(len, output.splitlines())) <= WIDTH
+    assert "\x1b" not in output
+    rows = {line.split()[0]: line for line in output.splitlines() if line.startswith("shop/")}
+    assert list(rows) == ["shop/archive", "shop/db", "shop/legacy", "shop/reports", "shop/web"]
+    assert "frozen" in rows["shop/db"]
+    assert "crash" in rows["shop/legacy"]
+    assert "2 (1 hot)" in rows["shop/web"]
+    assert "no guest agent" in output
+
+
+def test_what_is_not_safe_is_said_and_counts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    objects = [one for one in examples.objects() if it.name(one) != "db-cloud-init"]
+    assert cli.main(["rehearse", "--from", str(put(tmp_path, objects)), "-n", "shop"]) == 1
+    output = capsys.readouterr().out
+    assert "shop/db would not come back as it is:\n" in output
+    assert "  the backup would not hold secrets shop/db-cloud-init\n" in output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["no-such-verb"],
+        ["rehearse"],
+        ["rehearse", "--from", "/no/such/folder"],
+        ["rehearse", "--from", str(examples.FOLDER), "--no-such-option"],
+    ],
+)
+def test_wrong_usage_is_explained(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    assert caught.value.code == 2
+    assert "usage: stillpoint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("kind: [\n", "some.yaml:2: cannot read the manifests: no YAML"),
+        ("{apiVersion: v1, kind: Secret, metadata: {name: x}}", "HINT: oc get vm,vmi"),
+        ("", "no objects in 1 files"),
+    ],
+)
+def test_what_cannot_be_told_is_an_error_for_people(
+    tmp_path: Path, text: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "some.yaml").write_text(text)
+    assert cli.main(["rehearse", "--from", str(tmp_path)]) == 3
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert words in errors
+    assert "Traceback" not in errors
+
+
+def test_version_names_what_it_runs_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["version"]) == 0
+    assert capsys.readouterr().out.startswith("stillpoint 0.")
+
+
+def test_help_and_version_do_without_grpc() -> None:
+    code = (
+        "import sys; from plugin import cli; cli.main(['version']);"
+        "sys.exit(any(name in sys.modules for name in ('grpc', 'kubernetes')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_a_reader_that_leaves_is_no_traceback() -> None:
+    command = [sys.executable, "-c", "import sys; from plugin import cli; sys.exit(cli.main())"]
+    arguments = ["rehearse", "--from", str(examples.FOLDER)]
+    process = subprocess.Popen(command + arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout
+    process.stdout.close()
+    assert process.stderr
+    errors = process.stderr.read()
+    process.stderr.close()
+    process.wait(60)
+    assert errors == b""
+
+
+class Screen(io.StringIO):
+    """A terminal that keeps what it shows."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("setting", "has_colours"), [("", True), ("1", False)])
+def test_colours_are_for_terminals_that_want_them(
+    setting: str, has_colours: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", setting)
+    screen = Screen()
+    Terminal(screen).error(StillpointError("shop/db", "cannot read it", "gone", "look elsewhere"))
+    assert ("\x1b[31m" in screen.getvalue()) is has_colours
+
+
+def test_a_plugin_that_fails_is_shown_with_its_last_words() -> None:
+    log = [LogLine("error", "the disk is full"), LogLine("", "bye")]
+    output = io.StringIO()
+    Terminal(output).error(PluginFailed("cannot start it", "exit status 1", log))
+    assert output.getvalue() == (
+        "stillpoint: plugin process: cannot start it: exit status 1\n"
+        "  | error the disk is full\n"
+        "  |       bye\n"
+    )
+
+
+def test_every_cut_has_its_meaning() -> None:
+    assert set(rehearse_report._MEANINGS) == set(Cut)

@@ -1,0 +1,131 @@
+"""Reading a folder of manifests."""
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from plugin.model import item as it
+from plugin.rehearsal import manifests
+from plugin.rehearsal.errors import UnreadableManifests
+
+VM = """\
+    apiVersion: kubevirt.io/v1
+    kind: VirtualMachine
+    metadata: {name: db, namespace: shop}
+"""
+
+
+def put(folder: Path, text: str, name: str = "some.yaml") -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(dedent(text))
+    return path
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(UnreadableManifests) as caught:
+        manifests.read(folder)
+    return str(caught.value)
+
+
+def test_documents_lists_and_json_of_all_folders_are_read(tmp_path: Path) -> None:
+    put(tmp_path, f"# a comment\n---\n{dedent(VM)}---\n---\n{dedent(VM).replace('db', 'web')}")
+    put(tmp_path, '{"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "s"}}', "a/b.json")
+    put(
+        tmp_path,
+        """\
+        apiVersion: v1
+        kind: List
+        items:
+        - {apiVersion: v1, kind: Pod, metadata: {name: one}}
+        - {apiVersion: v1, kind: Pod, metadata: {name: two}}
+        """,
+        "list.yml",
+    )
+    put(tmp_path, "resources: [some.yaml]", "kustomization.yaml")
+    put(tmp_path, "{{ helm }}", ".git/some.yaml")
+    put(tmp_path, "not read", "README.md")
+    read = manifests.read(tmp_path)
+    names = sorted(map(it.name, read.objects))
+    assert (names, read.files) == (["db", "one", "s", "two", "web"], 3)
+
+
+def test_entries_of_a_list_of_one_kind_know_what_they_are(tmp_path: Path) -> None:
+    put(tmp_path, "{apiVersion: v1, kind: PodList, items: [{metadata: {name: one}}]}")
+    (pod,) = manifests.read(tmp_path).objects
+    assert (pod["apiVersion"], pod["kind"]) == ("v1", "Pod")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+        ("2026-01-01", "2026-01-01"),
+        ("52:54:00:12:34:56", "52:54:00:12:34:56"),
+        ("190:20:30.15", "190:20:30.15"),
+        ("1.9.0", "1.9.0"),
+        ("'1.5'", "1.5"),
+        ("1.5", 1.5),
+        ("1e3", 1000.0),
+        ("8191", 8191),
+        ("9223372036854775807", 9223372036854775807),
+        ("0x1f", 31),
+        ("-1", -1),
+        ("yes", True),
+        ("false", False),
+        ("~", None),
+        ("30Gi", "30Gi"),
+        ("-", None),
+    ],
+)
+def test_a_value_is_read_as_kubernetes_reads_it(tmp_path: Path, text: str, value: object) -> None:
+    if text == "-":
+        text = ""
+    put(tmp_path, f"{dedent(VM)}spec:\n  field: {text}\n")
+    (item,) = manifests.read(tmp_path).objects
+    field = item["spec"]["field"]
+    assert (field, type(field)) == (value, type(value))
+
+
+def test_keys_are_texts(tmp_path: Path) -> None:
+    put(tmp_path, f"{dedent(VM)}spec: {{2: one, true: two}}\n")
+    assert manifests.read(tmp_path).objects[0]["spec"] == {"2": "one", "true": "two"}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (f"{dedent(VM)}spec:\n  - [\n", 6, "no YAML"),
+        (f"{dedent(VM)}---\nmetadata: {{name: x}}\n", 5, "no apiVersion"),
+        ("\n\napiVersion: v1\nmetadata: {name: x}\n", 3, "object without a kind x: no kind"),
+        ("apiVersion: v1\nkind: Pod\nmetadata: {generateName: x}\n", 1, "no metadata.name"),
+        ("apiVersion: v1\nkind: Pod\nmetadata: [x]\n", 1, "metadata is ['x'], not an object"),
+        ("just words\n", 1, "str instead of an object"),
+        ("kind: List\nitems:\n- kind: Pod\n- x\n", 3, "no apiVersion"),
+        ("kind: List\nitems:\n\n- x\n", 4, "str instead of an object"),
+        (f"{dedent(VM)}spec: {{big: 99999999999999999999}}\n", 1, "nothing that JSON can say"),
+        (f"{dedent(VM)}spec: !!binary aGVsbG8=\n", 1, "nothing that JSON can say"),
+        (f"{dedent(VM)}spec: !Ref x\n", 4, "no YAML"),
+        (f"{dedent(VM)}---\n{dedent(VM)}", 5, "VirtualMachine shop/db is in"),
+        ("{{ .Values.name }}: x\n", 1, "no YAML"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_file_and_line(
+    tmp_path: Path, text: str, line: int, words: str
+) -> None:
+    path = put(tmp_path, text, "deep/broken.yaml")
+    message = refused(tmp_path)
+    assert message.startswith(f"{path}:{line}: cannot read the manifests: ")
+    assert words in message
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "some.yaml").write_bytes(b"\xff\xfe\x00")
+    assert "some.yaml: cannot read the manifests: 'utf-8'" in refused(tmp_path)
+
+
+def test_a_folder_without_objects_is_no_cluster(tmp_path: Path) -> None:
+    put(tmp_path, "---\n# nothing\n")
+    assert "no objects in 1 files" in refused(tmp_path)
+    assert "there is no such folder" in refused(tmp_path / "nowhere")

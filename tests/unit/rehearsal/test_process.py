@@ -1,0 +1,170 @@
+"""A plugin process that misbehaves: each time one clear error, soon, and nothing left behind."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from plugin.model.item import Item
+from plugin.rehearsal.errors import ActionFailed, PluginFailed
+from plugin.rehearsal.plugin_client import PluginClient
+from plugin.rehearsal.process import Deadlines, PluginProcess
+
+SOON = Deadlines(start_s=3.0, call_s=1.0, end_s=1.0)
+VM: Item = {
+    "apiVersion": "kubevirt.io/v1",
+    "kind": "VirtualMachine",
+    "metadata": {"namespace": "shop", "name": "db"},
+}
+SERVER = """\
+    import os, sys, time
+    from plugin.cluster.memo import Memos
+    from plugin.model.outcome import BackupOutcome, Selector
+    from plugin.wire import handshake
+    from plugin.wire.action import BackupEntry
+    from plugin.wire.server import Server
+
+    class Action:
+        APPLIES_TO = Selector(("virtualmachines.kubevirt.io",))
+        def execute(self, item, context):
+            {behaviour}
+
+    output = handshake.take_standard_output()
+    server = Server([BackupEntry("test.dev/action", Action())], Memos(None), "/plugin")
+    handshake.announce(output, server.start())
+    {end}
+"""
+
+
+def children() -> set[str]:
+    tasks = Path("/proc/self/task").glob("*/children")
+    return {child for task in tasks for child in task.read_text().split()}
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    threads, processes = threading.active_count(), children()
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < 12
+    assert children() == processes
+    assert threading.active_count() <= threads
+
+
+def program(folder: Path, text: str) -> tuple[str, ...]:
+    path = folder / "fake_plugin.py"
+    path.write_text(dedent(text))
+    return sys.executable, "-P", str(path)
+
+
+def server(folder: Path, behaviour: str, end: str = "server.wait(); os._exit(0)") -> PluginProcess:
+    text = SERVER.format(behaviour=behaviour, end=end)
+    return PluginProcess({}, program(folder, text), Deadlines(20.0, 1.0, 1.0))
+
+
+def failure(process: PluginProcess) -> PluginFailed:
+    with pytest.raises(PluginFailed) as caught, process:
+        pass
+    return caught.value
+
+
+def test_one_that_is_not_there() -> None:
+    error = failure(PluginProcess({}, ["/nowhere/plugin"]))
+    assert "plugin process: cannot start it: " in str(error)
+    assert "No such file or directory: '/nowhere/plugin'" in str(error)
+
+
+def test_one_that_dies_at_once_with_its_last_words(tmp_path: Path) -> None:
+    command = program(tmp_path, "import sys; sys.exit('out of luck')")
+    error = failure(PluginProcess({}, command, SOON))
+    assert str(error) == (
+        "plugin process: cannot start it: it ended before its handshake: exit status 1"
+    )
+    assert [line.message for line in error.log] == ["out of luck"]
+
+
+def test_one_that_is_killed(tmp_path: Path) -> None:
+    command = program(tmp_path, "import os; os.kill(os.getpid(), 9)")
+    assert str(failure(PluginProcess({}, command, SOON))).endswith("handshake: signal 9")
+
+
+def test_one_that_never_says_where_it_is(tmp_path: Path) -> None:
+    command = program(tmp_path, "import time; time.sleep(60)")
+    assert "no handshake within 3 s" in str(failure(PluginProcess({}, command, SOON)))
+
+
+@pytest.mark.parametrize(
+    "line", ["hello", "1|1|unix|@x|grpc", "1|2|tcp|127.0.0.1:1|grpc", "1|2|unix|/x|netrpc", "1|2"]
+)
+def test_one_whose_first_line_is_no_handshake(tmp_path: Path, line: str) -> None:
+    command = program(tmp_path, f"import time; print({line!r}, flush=True); time.sleep(60)")
+    error = failure(PluginProcess({}, command, SOON))
+    assert f"its first line is no handshake: {line!r}" in str(error)
+
+
+def test_one_that_is_not_where_it_says(tmp_path: Path) -> None:
+    text = "import time; print('1|2|unix|@stillpoint-nobody|grpc', flush=True); time.sleep(60)"
+    error = failure(PluginProcess({}, program(tmp_path, text), SOON))
+    assert "cannot connect to it: " in str(error)
+
+
+def test_one_that_listens_and_says_nothing(tmp_path: Path) -> None:
+    text = """\
+        import os, socket, time
+        name = f"stillpoint-test-{os.getpid()}"
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind("\\0" + name)
+        listener.listen()
+        print(f"1|2|unix|@{name}|grpc", flush=True)
+        time.sleep(60)
+    """
+    error = failure(PluginProcess({}, program(tmp_path, text), SOON))
+    assert "cannot connect to it: " in str(error)
+
+
+def test_one_that_dies_in_a_call(tmp_path: Path) -> None:
+    dies = "sys.stderr.write('broken pipe dream\\n'); os._exit(7)"
+    with server(tmp_path, dies) as process:
+        client = PluginClient(process, {}, {})
+        with pytest.raises(PluginFailed) as caught:
+            client.back_up(client.backup_actions[0], VM)
+    message = str(caught.value)
+    assert message.startswith("plugin process: cannot call test.dev/action: UNAVAILABLE")
+    assert message.endswith("it has ended: exit status 7")
+    assert [line.message for line in caught.value.log] == ["broken pipe dream"]
+
+
+def test_one_that_hangs_in_a_call(tmp_path: Path) -> None:
+    with server(tmp_path, "time.sleep(60)") as process:
+        client = PluginClient(process, {}, {})
+        with pytest.raises(
+            PluginFailed, match=r"cannot call test\.dev/action: no answer within 1 s"
+        ):
+            client.back_up(client.backup_actions[0], VM)
+
+
+def test_one_that_does_not_end_when_told(tmp_path: Path) -> None:
+    with server(tmp_path, "pass", "time.sleep(60)") as process:
+        assert PluginClient(process, {}, {}).backup_actions
+
+
+def test_an_error_of_an_action_is_a_finding_and_no_failure(tmp_path: Path) -> None:
+    with server(tmp_path, "raise ValueError('x')") as process:
+        client = PluginClient(process, {}, {})
+        with pytest.raises(ActionFailed, match=r"VirtualMachine shop/db: a fault .*ValueError: x"):
+            client.back_up(client.backup_actions[0], VM)
+        assert client.backup_actions[0].name == "test.dev/action"
+
+
+def test_the_real_one_is_ready_soon_and_ends_when_told() -> None:
+    with PluginProcess({"KUBECONFIG": os.devnull}) as process:
+        client = PluginClient(process, {}, {})
+        counts = map(len, (client.backup_actions, client.block_actions, client.restore_actions))
+        assert list(counts) == [6, 3, 6]
+    assert 0 < process.started_s < 20
+    assert process.log == ()
