@@ -18,6 +18,7 @@ def main() -> int:
     if not handshake.is_started_by_velero(os.environ):
         sys.stderr.write(handshake.NOT_STARTED_BY_VELERO)
         return 1
+    parent = os.getppid()
     output = handshake.take_standard_output()
     stderr_log.set_up(sys.argv[1:])
     # The poller before event engine: 100 us of CPU less per call (grpcio 1.85; read at its import).
@@ -30,7 +31,7 @@ def main() -> int:
     _collect_less_garbage()
     server = Server(ENTRIES, Memos(_connect), launch_path())
     handshake.announce(output, server.start())
-    server.wait()
+    server.wait(parent)
     os._exit(0)  # the interpreter's own end would wait for workers that hang in a call
 
 

@@ -1,8 +1,11 @@
-"""The product in one tuple: every action under its name."""
+"""The product in one tuple: every action under its name.
+
+Pods have no backup action: their item block brings all that belongs to them, and each action costs
+a call per object, a millisecond of every backup.
+"""
 
 from plugin.actions.backup import data_volume as backup_data_volume
 from plugin.actions.backup import persistent_volume_claim as backup_persistent_volume_claim
-from plugin.actions.backup import pod as backup_pod
 from plugin.actions.backup import virtual_machine as backup_virtual_machine
 from plugin.actions.backup import virtual_machine_instance as backup_virtual_machine_instance
 from plugin.actions.backup import volume_snapshot as backup_volume_snapshot
@@ -22,7 +25,6 @@ from plugin.wire.action import BackupEntry, Entry, ItemBlockEntry, RestoreEntry
 ENTRIES: tuple[Entry, ...] = (
     BackupEntry("stillpoint.dev/backup-virtual-machine", backup_virtual_machine),
     BackupEntry("stillpoint.dev/backup-virtual-machine-instance", backup_virtual_machine_instance),
-    BackupEntry("stillpoint.dev/backup-pod", backup_pod),
     BackupEntry("stillpoint.dev/backup-data-volume", backup_data_volume),
     BackupEntry("stillpoint.dev/backup-persistent-volume-claim", backup_persistent_volume_claim),
     BackupEntry("stillpoint.dev/backup-volume-snapshot", backup_volume_snapshot),

@@ -25,26 +25,24 @@ _CLOCKS_DIFFER = timedelta(seconds=30)
 
 _LISTED = {
     (resource.group, resource.plural): resource
-    for resource in (
-        data_volume.RESOURCE,
-        persistent_volume_claim.RESOURCE,
-        virtual_machine_instance.RESOURCE,
-    )
+    for resource in (data_volume.RESOURCE, persistent_volume_claim.RESOURCE)
 }
 
 
 def of_machine(machine: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """What a backup of the machine needs and would not hold otherwise."""
+    """What a backup of the machine needs and would not hold otherwise.
+
+    The instance is there in any case, by the machine's item block, and brings its launcher pod.
+    """
     namespace, name = it.identify(machine)
-    running = _instance(machine, context)
-    state = surroundings.state_claims(context.cluster, namespace, name)
+    state = surroundings.state_claims(context.cluster, machine)
+    instances = [name] if virtual_machine.has_instance(machine) else []
     needed = [
         *virtual_machine.references(machine),
         *(persistent_volume_claim.RESOURCE.named(namespace, it.name(claim)) for claim in state),
+        *(virtual_machine_instance.RESOURCE.named(namespace, each) for each in instances),
     ]
-    if running:
-        needed.append(virtual_machine_instance.RESOURCE.named(namespace, name))
-    return _to_fetch(needed, machine, context) + _launcher(running, context)
+    return _to_fetch(needed, machine, context)
 
 
 def of_instance(instance: Item, context: BackupContext) -> tuple[Reference, ...]:
@@ -60,21 +58,9 @@ def of_data_volume(filled: Item, context: BackupContext) -> tuple[Reference, ...
     return _to_fetch([claim], filled, context)
 
 
-def of_pod(instance: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """The instance that a pod serves, unless the backup would hold it otherwise."""
-    reference = virtual_machine_instance.RESOURCE.named(*it.identify(instance))
-    return _to_fetch([reference], instance, context)
-
-
-def _instance(machine: Item, context: BackupContext) -> Item | None:
-    if not virtual_machine.has_instance(machine):
-        return None
-    return surroundings.instance(context.cluster, *it.identify(machine))
-
-
-def _launcher(instance: Item | None, context: BackupContext) -> tuple[Reference, ...]:
-    launcher = instance and surroundings.launcher_pod(context.cluster, instance)
-    if not launcher:
+def _launcher(instance: Item, context: BackupContext) -> tuple[Reference, ...]:
+    launcher = surroundings.launcher_pod(context.cluster, instance)
+    if launcher is None:
         return ()
     reference = pod.RESOURCE.named(*it.identify(launcher))
     return () if _is_held(reference, launcher, context) else (reference,)
@@ -92,7 +78,7 @@ def _unheld(
 ) -> Iterator[Reference]:
     for reference in needed:
         resource = _LISTED.get((reference.group, reference.resource))
-        if resource is None:  # a Secret and its like: as old as what refers to it
+        if resource is None:  # not listed: as old as what refers to it
             witness: Item | None = owner
         else:
             witness = context.cluster.get(resource, reference.namespace, reference.name)

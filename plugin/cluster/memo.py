@@ -10,10 +10,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from plugin.model import item as it
+from plugin.model.errors import StillpointError
 from plugin.model.item import Item
 from plugin.model.reader import Reader
 from plugin.model.reference import Resource
@@ -123,19 +125,26 @@ class Memos:
     """One `MemoIndex` per backup or restore; the last few are kept.
 
     Args:
-        connect: makes the reader; called once, at the first question, because what it imports
-            is most of the plugin's start-up time. A failure is not kept.
+        connect: makes the reader; called once, and late, because what it imports would be most
+            of the plugin's start-up time. A failure is not kept.
     """
 
     def __init__(self, connect: Callable[[], Reader]) -> None:
-        reader = _LateReader(connect)
+        self._reader = _LateReader(connect)
         self._memos = Memo(_MOST_REQUESTS, float("inf"), time.monotonic)
-        self._make = lambda: MemoIndex(reader)
 
     def for_request(self, uid: str) -> MemoIndex:
         """The index of the backup or restore with this uid."""
-        index: MemoIndex = self._memos.once(uid, self._make)
+        index: MemoIndex = self._memos.once(uid, lambda: MemoIndex(self._reader))
         return index
+
+    def expect_questions(self) -> None:
+        """Connect aside: Velero collects its items meanwhile, so that the first does not wait."""
+        threading.Thread(target=self._connect_early, daemon=True).start()
+
+    def _connect_early(self) -> None:
+        with suppress(StillpointError):  # the first question meets the same fault, and tells it
+            self._reader.connected()
 
 
 class _LateReader:
@@ -143,15 +152,15 @@ class _LateReader:
         self._memo = Memo(1, float("inf"), time.monotonic)
         self._connect = connect
 
-    def _reader(self) -> Reader:
+    def connected(self) -> Reader:
         reader: Reader = self._memo.once("reader", self._connect)
         return reader
 
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
-        return self._reader().get(resource, namespace, name)
+        return self.connected().get(resource, namespace, name)
 
     def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
-        return self._reader().list(resource, namespace, labels)
+        return self.connected().list(resource, namespace, labels)
 
 
 def _names(item: Item) -> Iterable[str]:

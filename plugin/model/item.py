@@ -195,11 +195,15 @@ _JSON_NAMES = {dict: "an object", list: "a list", str: "a string", bool: "true o
 def _at(item: Item, path: Sequence[str], expected: type) -> Any:
     value: Any = item
     for depth, key in enumerate(path):
+        if not isinstance(value, dict):
+            raise _malformed(item, path[:depth], dict, value)
         value = value.get(key)
         if value is None:
             return None
-        wanted = expected if depth == len(path) - 1 else dict
-        if not isinstance(value, wanted):
-            field = ".".join(path[: depth + 1])
-            raise MalformedItem(describe(item), field, _JSON_NAMES[wanted], value)
+    if not isinstance(value, expected):
+        raise _malformed(item, path, expected, value)
     return value
+
+
+def _malformed(item: Item, path: Sequence[str], expected: type, found: Any) -> MalformedItem:
+    return MalformedItem(describe(item), ".".join(path), _JSON_NAMES[expected], found)

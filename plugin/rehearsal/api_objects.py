@@ -10,7 +10,7 @@ import orjson
 from plugin.model import item as it
 from plugin.model.errors import MalformedItem
 from plugin.model.item import Item
-from plugin.rehearsal.api_resources import KNOWN, Served
+from plugin.rehearsal.api_resources import KNOWN, Served, guessed_plural
 from plugin.rehearsal.label_selector import LabelSelector
 
 _FROM_YAML = orjson.OPT_NON_STR_KEYS | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
@@ -110,7 +110,7 @@ class ApiObjects:
         group, version = _group_version(item)
         kind = _needed(item, "kind")
         known = self._by_kind.get((group, kind)) or Served(
-            group, version, f"{kind.lower()}s", kind, (group, kind) in with_namespace
+            group, version, guessed_plural(kind), kind, (group, kind) in with_namespace
         )
         served = known._replace(version=version)
         self._by_kind.setdefault((group, kind), served)

@@ -143,9 +143,23 @@ _CUSTOM = {
 def _known() -> Iterator[Served]:
     for (group, version), lines in (_BUILT_IN | _CUSTOM).items():
         for line in lines.strip().splitlines():
-            scope, _, words = line.rpartition("/ ")
-            plural, kind, *short_names = words.split()
-            yield Served(group, version, plural, kind, not scope, tuple(short_names))
+            words = line.split()
+            is_namespaced = words[0] != "/"
+            plural, kind, *short_names = words if is_namespaced else words[1:]
+            yield Served(group, version, plural, kind, is_namespaced, tuple(short_names))
+
+
+def guessed_plural(kind: str) -> str:
+    """The plural that an API most likely has for a kind which is not in `KNOWN`.
+
+    Source: UnsafeGuessKindToResource of apimachinery v0.36.
+    """
+    singular = kind.lower()
+    if singular.endswith("s"):
+        return f"{singular}es"
+    if singular.endswith("y"):
+        return f"{singular[:-1]}ies"
+    return f"{singular}s"
 
 
 KNOWN: tuple[Served, ...] = tuple(_known())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.reference import Reference
-from plugin.rehearsal.api_resources import KNOWN, Served
+from plugin.rehearsal.api_resources import KNOWN, Served, guessed_plural
 
 EXCLUDED = "velero.io/exclude-from-backup"
 """Label: Velero leaves out an object that has it with the value `true`."""
@@ -71,7 +71,7 @@ class Selection:
 def _collected(item: Item) -> Collected:
     group = str(item["apiVersion"]).rpartition("/")[0]
     kind = item["kind"]
-    guess = Served(group, "", f"{kind.lower()}s", kind, is_namespaced=bool(it.namespace(item)))
+    guess = Served(group, "", guessed_plural(kind), kind, is_namespaced=bool(it.namespace(item)))
     served = _BY_KIND.get((group, kind), guess)
     namespace = (it.namespace(item) or "default") if served.is_namespaced else ""
     if namespace != it.namespace(item):

@@ -23,6 +23,11 @@ def is_launcher(pod: Item) -> bool:
     return it.labels(pod).get("kubevirt.io") == "virt-launcher"
 
 
+def is_over(pod: Item) -> bool:
+    """Whether nothing runs in the pod any more."""
+    return it.text(pod, "status", "phase") in _OVER
+
+
 def instances(pod: Item) -> Iterable[str]:
     """Names of the instances whose guest the pod runs: one for a launcher, else none."""
     if not is_launcher(pod):
@@ -45,7 +50,7 @@ def live(pods: Sequence[Item], instance: Item) -> Item | None:
     A live migration leaves a completed source behind and has source and target side by side
     while it goes on; the guest is on the instance's node until it has ended.
     """
-    alive = [pod for pod in pods if it.text(pod, "status", "phase") not in _OVER]
+    alive = [pod for pod in pods if not is_over(pod)]
     active = it.mapping(instance, "status", "activePods")
     node = it.text(instance, "status", "nodeName")
 

@@ -3,7 +3,7 @@
 Source: kubevirt.io/v1, type `Volume` (KubeVirt v1.9).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from plugin.model import item as it
 from plugin.model.item import Item
@@ -36,6 +36,11 @@ def claim(volume: Item) -> str:
 def disk_claim(volume: Item) -> str:
     """Like `claim`, for volumes that a guest writes to: no memory dump, no shared base image."""
     return next(_names(volume, _CLAIM_PATHS[:2]), "")
+
+
+def disk_claims(volumes: Iterable[Item]) -> Sequence[str]:
+    """Names of the claims that a guest writes to through these volumes."""
+    return [name for name in map(disk_claim, volumes) if name]
 
 
 def references(volume: Item, namespace: str) -> Iterator[Reference]:

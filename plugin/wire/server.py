@@ -78,9 +78,12 @@ class Server:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is Velero's to handle
         return f"@{name}"
 
-    def wait(self) -> None:
-        """Serve until Shutdown, SIGTERM or the parent's end. Workers may still hang in a call."""
-        parent = os.getppid()
+    def wait(self, parent: int) -> None:
+        """Serve until Shutdown, SIGTERM or the parent's end. Workers may still hang in a call.
+
+        Args:
+            parent: id of the process that started this one, read when it began.
+        """
         while not select.select([self._wake], [], [], _PARENT_CHECK_S)[0]:
             if os.getppid() != parent:
                 _log.warning("the process that started this plugin is gone")
@@ -114,9 +117,19 @@ class Server:
 
 
 def _health() -> health.HealthServicer:
-    servicer = health.HealthServicer(experimental_thread_pool=CONTROL_POOL)
+    servicer = _Health(experimental_thread_pool=CONTROL_POOL)
     servicer.set("plugin", health_pb2.HealthCheckResponse.SERVING)  # the name that go-plugin asks
     return servicer
+
+
+class _Health(health.HealthServicer):
+    """The library's own, whose pool is for Watch alone; go-plugin asks Check."""
+
+    @on_control_pool
+    def Check(
+        self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
+    ) -> health_pb2.HealthCheckResponse:
+        return super().Check(request, context)
 
 
 class _Controller(controller_pb2_grpc.GRPCControllerServicer):

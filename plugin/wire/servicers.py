@@ -87,6 +87,9 @@ class Clusters(Protocol):
     def for_request(self, uid: str) -> Index:
         """The view that all calls of one backup or restore share."""
 
+    def expect_questions(self) -> None:
+        """A backup begins; its first item is a moment away."""
+
 
 class PluginLister(plugin_lister_pb2_grpc.PluginListerServicer):
     """Tells Velero what there is.
@@ -270,6 +273,7 @@ class ItemBlockAction(block_grpc.ItemBlockActionServicer):
 
     def __init__(self, entries: Sequence[ItemBlockEntry], clusters: Clusters) -> None:
         self._actions = _Actions(entries, clusters)
+        self._clusters = clusters
 
     @on_control_pool
     @answers
@@ -277,6 +281,7 @@ class ItemBlockAction(block_grpc.ItemBlockActionServicer):
         self, request: block_pb2.ItemBlockActionAppliesToRequest, call: grpc.ServicerContext
     ) -> block_pb2.ItemBlockActionAppliesToResponse:
         selector = self._actions[request.plugin].action.APPLIES_TO
+        self._clusters.expect_questions()
         return block_pb2.ItemBlockActionAppliesToResponse(
             ResourceSelector=codec.encode_selector(selector)
         )

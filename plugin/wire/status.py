@@ -11,8 +11,9 @@ from google.protobuf.any_pb2 import Any
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
-from plugin.model.errors import StillpointError
+from plugin.model.errors import MalformedRequest, StillpointError
 from plugin.wire.generated.velero import shared_pb2
+from plugin.wire.stderr_log import sendable
 
 _LONGEST_MESSAGE = 4_000  # characters; trailers are no place for more
 _MOST_FRAMES = 20
@@ -27,7 +28,10 @@ def status_of(error: BaseException, action: str, subject: str) -> grpc.Status:
     """
     if isinstance(error, StillpointError):
         code, message = grpc.StatusCode.UNKNOWN, str(error)
-        if error.subject != subject:  # a part of the item, or a list that it was looked up in
+        is_about_item = not isinstance(error, MalformedRequest)
+        if (
+            is_about_item and error.subject != subject
+        ):  # a part of the item, or a list that it was looked up in
             message = f"{subject}: {message}"
     else:  # Velero's own framework answers Aborted for a plugin that panicked
         code = grpc.StatusCode.ABORTED
@@ -36,7 +40,8 @@ def status_of(error: BaseException, action: str, subject: str) -> grpc.Status:
         )
     detail = Any()
     detail.Pack(_stack(error))
-    status = Status(code=code.value[0], message=message[:_LONGEST_MESSAGE], details=[detail])
+    text = sendable(message[:_LONGEST_MESSAGE])
+    status = Status(code=code.value[0], message=text, details=[detail])
     return rpc_status.to_status(status)
 
 
@@ -44,7 +49,9 @@ def _stack(error: BaseException) -> shared_pb2.Stack:
     frames = traceback.extract_tb(error.__traceback__)[::-1][:_MOST_FRAMES]
     return shared_pb2.Stack(
         frames=[
-            shared_pb2.StackFrame(file=frame.filename, line=frame.lineno or 0, function=frame.name)
+            shared_pb2.StackFrame(
+                file=sendable(frame.filename), line=frame.lineno or 0, function=frame.name
+            )
             for frame in frames
         ]
     )

@@ -8,7 +8,6 @@ crashes Velero (log_entry.go:49), so both are excluded here.
 import logging
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import orjson
 
@@ -29,7 +28,8 @@ _VELERO_LEVELS = {
     "debug": logging.DEBUG,
     "trace": logging.DEBUG,
 }
-_LONGEST_TEXT = 14_000  # characters: 64 KB in UTF-8 at worst
+_LONGEST_TEXTS = (14_000, 1_000, 100)  # characters; the first with which the line is short enough
+_LONGEST_LINE = 60_000  # bytes
 _RESERVED = {"time", "timestamp", "level", "msg", "@message", "@level", "@timestamp"}
 
 
@@ -40,15 +40,19 @@ class HclogFormatter(logging.Formatter):
         message = record.getMessage()
         if record.exc_info:
             message = f"{message}\n{self.formatException(record.exc_info)}"
-        line: dict[str, Any] = {
+        line = {
             "@level": _LEVELS.get(record.levelno, "info"),
-            "@message": _cut(message),
+            "@message": message,
             "logSource": f"{_place(record.pathname)}:{record.lineno}",
             "@logSourceSetBy": "plugin",
         }
         for name, value in (getattr(record, "fields", None) or {}).items():
-            line[f"_{name}" if name in _RESERVED else name] = _cut(str(value))
-        return orjson.dumps(line).decode()
+            line[f"_{name}" if name in _RESERVED else name] = str(value)
+        for longest in _LONGEST_TEXTS:
+            written = orjson.dumps({sendable(k): _cut(v, longest) for k, v in line.items()})
+            if len(written) < _LONGEST_LINE:
+                break
+        return written.decode()
 
 
 def set_up(arguments: Sequence[str]) -> None:
@@ -84,8 +88,13 @@ def _place(path: str) -> str:
     return f"plugin/{after}" if before else path.rpartition("/")[2]
 
 
-def _cut(text: str) -> str:
-    text = text.encode("utf-8", "replace").decode()  # a lone surrogate is no JSON
-    if len(text) <= _LONGEST_TEXT:
+def _cut(text: str, longest: int) -> str:
+    text = sendable(text)
+    if len(text) <= longest:
         return text
-    return f"{text[:_LONGEST_TEXT]}… ({len(text) - _LONGEST_TEXT} more characters)"
+    return f"{text[:longest]}… ({len(text) - longest} more characters)"
+
+
+def sendable(text: str) -> str:
+    """`text` without lone surrogates, which neither JSON nor protobuf can carry."""
+    return text.encode("utf-8", "replace").decode()

@@ -116,7 +116,7 @@ def execute(lab: Cluster, namespace: str, pod: str, command: list[str]) -> str:
 
 
 def test_velero_alone_freezes_backs_up_and_restores(lab: Cluster) -> None:
-    namespace = "shop"
+    namespace = "alone"
     lab.create_namespace(namespace)
     disks = (Disk("root"), Disk("data", "Block"))
     lab.create_vm(Machine(namespace, "db", disks=disks, hotplugged=(Disk("extra"),)))
@@ -125,14 +125,14 @@ def test_velero_alone_freezes_backs_up_and_restores(lab: Cluster) -> None:
     since = datetime.now(UTC)
 
     with lab.velero_with(Settings()):
-        backup = lab.backup("shop-1", {"includedNamespaces": [namespace]})
-        assert backup["status"]["phase"] == "Completed", lab.backup_log("shop-1")
+        backup = lab.backup("alone", {"includedNamespaces": [namespace]})
+        assert backup["status"]["phase"] == "Completed", lab.backup_log("alone")
         lab.delete_namespace(namespace)
-        restore = lab.restore("shop-1", {"backupName": "shop-1"})
-        assert restore["status"]["phase"] == "Completed", lab.restore_log("shop-1")
+        restore = lab.restore("alone", {"backupName": "alone"})
+        assert restore["status"]["phase"] == "Completed", lab.restore_log("alone")
 
     path = f"resources/virtualmachines.kubevirt.io/namespaces/{namespace}/db.json"
-    assert lab.backup_items("shop-1")[path]["spec"]["runStrategy"] == "Always"
+    assert lab.backup_items("alone")[path]["spec"]["runStrategy"] == "Always"
     verbs = [each.verb for each in lab.freezes() if each.namespace == namespace]
     assert verbs == ["freeze", "unfreeze"]
     assert len(lab.snapshots_cut()[f"{namespace}/db-extra"]) == 1

@@ -5,22 +5,22 @@ hot-plugged disk; without this action it and its disk would be a block of their 
 freeze covers.
 """
 
-from plugin.actions import block, surroundings
 from plugin.model import item as it
 from plugin.model.context import BackupContext
 from plugin.model.item import Item
 from plugin.model.outcome import Selector
 from plugin.model.reference import Reference
-from plugin.resources import pod
+from plugin.resources import pod, virtual_machine_instance
 
 APPLIES_TO = Selector((str(pod.RESOURCE),), pod.OF_MACHINES)
 
 
 def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """Machine, instance, disks and the other pods; none for a pod that serves no guest."""
+    """The instance of a launcher pod, the launcher pod of an attachment pod."""
     namespace, _name = it.identify(item)
-    names = list(pod.instances(item)) or [
-        surroundings.instance_of_launcher(context.cluster, namespace, launcher)
-        for launcher in pod.launchers(item)
-    ]
-    return block.of(namespace, names[0], context) if any(names) else ()
+    if pod.is_over(item):  # the source of a live migration that has ended
+        return ()
+    return (
+        *(virtual_machine_instance.RESOURCE.named(namespace, name) for name in pod.instances(item)),
+        *(pod.RESOURCE.named(namespace, name) for name in pod.launchers(item)),
+    )

@@ -1,16 +1,30 @@
 """The block of a virtual machine."""
 
-from plugin.actions import block
+from plugin.actions import surroundings
 from plugin.model import item as it
 from plugin.model.context import BackupContext
 from plugin.model.item import Item
 from plugin.model.outcome import Selector
 from plugin.model.reference import Reference
-from plugin.resources import virtual_machine
+from plugin.resources import (
+    persistent_volume_claim,
+    virtual_machine,
+    virtual_machine_instance,
+    volume,
+)
 
 APPLIES_TO = Selector((str(virtual_machine.RESOURCE),))
 
 
 def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """Instance, pods and disks of the machine."""
-    return block.of(*it.identify(item), context)
+    """Its instance, its disks, and the claims with its state."""
+    namespace, name = it.identify(item)
+    claims = [
+        *volume.disk_claims(virtual_machine.volumes(item)),
+        *map(it.name, surroundings.state_claims(context.cluster, item)),
+    ]
+    instances = [name] if virtual_machine.has_instance(item) else []
+    return (
+        *(virtual_machine_instance.RESOURCE.named(namespace, each) for each in instances),
+        *(persistent_volume_claim.RESOURCE.named(namespace, each) for each in claims),
+    )

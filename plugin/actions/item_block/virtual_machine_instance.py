@@ -1,16 +1,32 @@
-"""The block of an instance: that of its virtual machine, which has its name."""
+"""The block of an instance."""
 
-from plugin.actions import block
+from plugin.actions import surroundings
 from plugin.model import item as it
 from plugin.model.context import BackupContext
 from plugin.model.item import Item
 from plugin.model.outcome import Selector
 from plugin.model.reference import Reference
-from plugin.resources import virtual_machine_instance
+from plugin.resources import (
+    persistent_volume_claim,
+    pod,
+    virtual_machine,
+    virtual_machine_instance,
+    volume,
+)
 
 APPLIES_TO = Selector((str(virtual_machine_instance.RESOURCE),))
 
 
 def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """Machine, pods and disks of the instance."""
-    return block.of(*it.identify(item), context)
+    """Its pods, its disks, and the machine that it belongs to."""
+    namespace, _name = it.identify(item)
+    launcher = surroundings.launcher_pod(context.cluster, item)
+    pods = [it.name(launcher)] if launcher else []
+    pods += virtual_machine_instance.attachment_pods(item)
+    machine = virtual_machine_instance.machine(item)
+    disks = volume.disk_claims(virtual_machine_instance.volumes(item))
+    return (
+        *(pod.RESOURCE.named(namespace, name) for name in pods),
+        *(virtual_machine.RESOURCE.named(namespace, name) for name in (machine,) if name),
+        *(persistent_volume_claim.RESOURCE.named(namespace, name) for name in disks),
+    )

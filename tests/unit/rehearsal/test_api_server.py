@@ -22,6 +22,7 @@ from plugin.cluster.kubernetes_reader import KubernetesReader, Limits
 from plugin.model.errors import MalformedItem, Unreachable
 from plugin.model.item import Item
 from plugin.model.reference import Resource
+from plugin.rehearsal.api_resources import KNOWN, guessed_plural
 from plugin.rehearsal.api_server import ApiServer
 from plugin.rehearsal.label_selector import LabelSelector
 
@@ -524,3 +525,19 @@ def test_an_open_connection_does_not_hold_up_the_end() -> None:
     assert threading.active_count() == threads
     idle.close()
     used.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "plural"),
+    [("Gadget", "gadgets"), ("BackupPolicy", "backuppolicies"), ("Ingress", "ingresses")],
+)
+def test_the_plural_of_an_unknown_kind_is_guessed_as_the_api_machinery_does(
+    kind: str, plural: str
+) -> None:
+    assert guessed_plural(kind) == plural
+
+
+def test_cluster_scoped_resources_are_known_as_such() -> None:
+    scoped = {served.kind for served in KNOWN if not served.is_namespaced}
+    assert {"CustomResourceDefinition", "MigrationPolicy", "Namespace", "StorageClass"} <= scoped
+    assert "VirtualMachine" not in scoped
