@@ -1,7 +1,7 @@
 """What an action is given besides its item."""
 
 import logging
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +43,11 @@ class RestoreContext:
     Attributes:
         stored: the item as the backup holds it; what the action changes has passed through
             Velero and other plugins.
+        new_uuid: gives a random UUID; actions draw no randomness of their own.
     """
 
     restore: Restore
     stored: Item
     cluster: Index
     log: ItemLog
+    new_uuid: Callable[[], str]

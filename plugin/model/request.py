@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from plugin.model import item as it
+from plugin.model.conditions import Conditions
 from plugin.model.filters import Filters
 from plugin.model.item import Item
 
@@ -47,6 +48,7 @@ class Restore:
 
     name: str
     uid: str
+    conditions: Conditions
 
     @classmethod
     def parse(cls, restore: Item) -> "Restore":
@@ -54,5 +56,6 @@ class Restore:
 
         Raises:
             MalformedItem: a field has the wrong type.
+            Refusal: it asks for what cannot be.
         """
-        return cls(it.name(restore), it.uid(restore))
+        return cls(it.name(restore), it.uid(restore), Conditions.parse(restore))

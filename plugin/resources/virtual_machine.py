@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.reference import Reference, Resource
-from plugin.resources import core, volume
+from plugin.resources import core, guest, volume
 
 RESOURCE = Resource("kubevirt.io", "v1", "virtualmachines", "VirtualMachine")
 
@@ -40,16 +40,8 @@ def references(machine: Item) -> Iterator[Reference]:
             yield core.CONTROLLER_REVISION.named(namespace, revision)
     for entry in volumes(machine):
         yield from volume.references(entry, namespace)
-    for secret in credential_secrets(template(machine)):
+    for secret in guest.credential_secrets(template(machine)):
         yield core.SECRET.named(namespace, secret)
-
-
-def credential_secrets(specification: Item) -> Iterator[str]:
-    """Names of the secrets that hold access credentials, of a template or an instance."""
-    for credential in it.sequence(specification, "accessCredentials"):
-        for kind in ("sshPublicKey", "userPassword"):
-            if name := it.text(credential, kind, "source", "secret", "secretName"):
-                yield name
 
 
 def with_pinned_revisions(machine: Item) -> Item:
@@ -62,6 +54,16 @@ def with_pinned_revisions(machine: Item) -> Item:
         if revision and it.mapping(machine, "spec", field):
             machine = it.with_value(machine, revision, "spec", field, "revisionName")
     return machine
+
+
+def with_run_strategy(machine: Item, strategy: str) -> Item:
+    """The machine with this run strategy, and without the older field for the same."""
+    return it.without(it.with_value(machine, strategy, "spec", "runStrategy"), "spec", "running")
+
+
+def with_template(machine: Item, specification: Item) -> Item:
+    """The machine with another specification of its instances."""
+    return it.with_value(machine, specification, "spec", "template", "spec")
 
 
 def _revision(machine: Item, field: str) -> str:

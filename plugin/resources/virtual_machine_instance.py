@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.reference import Reference, Resource
-from plugin.resources import core, volume
-from plugin.resources.virtual_machine import credential_secrets
+from plugin.resources import core, guest, volume
 
 RESOURCE = Resource("kubevirt.io", "v1", "virtualmachineinstances", "VirtualMachineInstance")
 
@@ -57,5 +56,5 @@ def references(instance: Item) -> Iterator[Reference]:
     namespace = it.namespace(instance)
     for entry in volumes(instance):
         yield from volume.references(entry, namespace)
-    for secret in credential_secrets(it.mapping(instance, "spec")):
+    for secret in guest.credential_secrets(it.mapping(instance, "spec")):
         yield core.SECRET.named(namespace, secret)

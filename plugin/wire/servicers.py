@@ -6,6 +6,7 @@ it, because Velero's calls carry no deadline and it would wait for ever.
 
 import functools
 import logging
+import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, Protocol, TypeVar
@@ -145,7 +146,8 @@ class _Actions(Generic[EntryType]):
     ) -> RestoreContext:
         parsed = _restore(restore)
         log = ItemLog(_log, name, subject)
-        return RestoreContext(parsed, stored, self._clusters.for_request(parsed.uid), log)
+        cluster = self._clusters.for_request(parsed.uid)
+        return RestoreContext(parsed, stored, cluster, log, lambda: str(uuid.uuid4()))
 
 
 class BackupItemAction(backup_grpc.BackupItemActionServicer):

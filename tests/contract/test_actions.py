@@ -41,7 +41,9 @@ def call(entry: Entry, item: Item, reader: DictionaryReader) -> Any:
     index = MemoIndex(reader)
     log = ItemLog(logging.getLogger("test"), entry.name, "item")
     if isinstance(entry, RestoreEntry):
-        return entry.action.execute(item, RestoreContext(Restore.parse({}), item, index, log))
+        return entry.action.execute(
+            item, RestoreContext(Restore.parse({}), item, index, log, lambda: "new-uuid")
+        )
     context = BackupContext(Backup.parse({}), index, log)
     if isinstance(entry, ItemBlockEntry):
         return entry.action.related_items(item, context)

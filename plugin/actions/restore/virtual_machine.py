@@ -1,5 +1,6 @@
 """Restore of a VirtualMachine (rules 4.1 and 5.3)."""
 
+from plugin.actions.restore import conditions
 from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
@@ -10,6 +11,12 @@ APPLIES_TO = Selector((str(virtual_machine.RESOURCE),))
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Create the machine as it was, after what it is made of."""
+    """Create the machine under the restore's conditions, after what it is made of."""
     it.identify(item)
-    return RestoreOutcome(item, tuple(dict.fromkeys(virtual_machine.references(context.stored))))
+    needed = tuple(dict.fromkeys(virtual_machine.references(context.stored)))
+    strategy = context.restore.conditions.run_strategy
+    if strategy:
+        context.log.info("run strategy %s, as the restore asks", strategy)
+        item = virtual_machine.with_run_strategy(item, strategy)
+    specification = conditions.applied(virtual_machine.template(item), context)
+    return RestoreOutcome(virtual_machine.with_template(item, specification), needed)

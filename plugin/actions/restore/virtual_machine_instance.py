@@ -1,5 +1,6 @@
 """Restore of a VirtualMachineInstance (rule 4.2)."""
 
+from plugin.actions.restore import conditions
 from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
@@ -10,12 +11,14 @@ APPLIES_TO = Selector((str(virtual_machine_instance.RESOURCE),))
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Leave an owned instance to its owner; create one that stands alone, without its last run."""
+    """Leave an owned instance to its owner; create one that stands alone as if it never ran."""
     it.identify(item)
     if it.annotations(item).get(virtual_machine_instance.IS_OWNED) == "true":
         context.log.info("not restored: its owner makes it anew")
         return RestoreOutcome(item, skip=True)
     for label in virtual_machine_instance.OF_THIS_RUN:
         item = it.without(item, "metadata", "labels", label)
+    specification = conditions.applied(it.required(item, "spec"), context)
+    item = it.with_value(item, specification, "spec")
     needed = virtual_machine_instance.references(context.stored)
     return RestoreOutcome(item, tuple(dict.fromkeys(needed)))

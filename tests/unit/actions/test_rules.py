@@ -58,25 +58,16 @@ _Loader.yaml_implicit_resolvers = {
 
 @pytest.mark.parametrize(("module", "case"), cases())
 def test_rule(module: str, case: Item, caplog: pytest.LogCaptureFixture) -> None:
-    action = importlib.import_module(f"plugin.actions.{module}")
     item = case["item"]
     before = copy.deepcopy(item)
     reader = DictionaryReader([*case.get("cluster", []), item])
-    log = ItemLog(logging.getLogger("test"), module, it.describe(item))
-    index = MemoIndex(reader)
-    context: Any
-    if module.startswith("restore"):
-        context = RestoreContext(Restore.parse(case.get("restore", {})), item, index, log)
-    else:
-        context = BackupContext(Backup.parse(case.get("backup", {})), index, log)
-    call = action.related_items if module.startswith("item_block") else action.execute
 
     if "error" in case:
         with pytest.raises(StillpointError) as raised:
-            call(item, context)
+            answered(module, case, reader)
         assert case["error"] in str(raised.value)
         return
-    answer = call(item, context)
+    answer = answered(module, case, reader)
 
     assert item == before, "an action works on a copy"
     if module.startswith("item_block"):
@@ -89,6 +80,20 @@ def test_rule(module: str, case: Item, caplog: pytest.LogCaptureFixture) -> None
     assert len(caplog.records) > 0 or "warning" not in case
     if "questions" in case:
         assert len(reader.questions) <= case["questions"], reader.questions
+
+
+def answered(module: str, case: Item, reader: DictionaryReader) -> Any:
+    """What the action answers; the Backup or Restore is parsed with it, as in the servicer."""
+    action = importlib.import_module(f"plugin.actions.{module}")
+    item, index = case["item"], MemoIndex(reader)
+    log = ItemLog(logging.getLogger("test"), module, it.describe(item))
+    if module.startswith("restore"):
+        restore = Restore.parse(case.get("restore", {}))
+        return action.execute(item, RestoreContext(restore, item, index, log, lambda: "new-uuid"))
+    context = BackupContext(Backup.parse(case.get("backup", {})), index, log)
+    if module.startswith("item_block"):
+        return action.related_items(item, context)
+    return action.execute(item, context)
 
 
 def merged(item: Any, patch: Any) -> Any:
