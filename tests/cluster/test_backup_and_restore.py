@@ -192,16 +192,19 @@ def test_a_machine_selected_by_its_label_alone_is_frozen_and_comes_back_whole(
     assert_cut_inside_one_freeze(cluster, machine)
     assert f"{namespace}/other-root" not in cluster.snapshots_cut()
 
-    mapping = {namespace: restored}
-    restore = cluster.restore("labelled", {"backupName": "labelled", "namespaceMapping": mapping})
+    restore = cluster.restore(
+        "labelled",
+        {"backupName": "labelled", "namespaceMapping": {namespace: restored}},
+        labels={"velero.kubevirt.io/restore-run-strategy": "Halted"},
+    )
     assert restore["status"]["phase"] == "Completed", cluster.restore_log("labelled")
     wait_until_bound(cluster.api, restored)
     for claim in claims:
         assert cluster.disk_image(restored, claim).read_bytes().startswith(content(claim))
     secret = machine.cloud_init_secret
     assert cluster.api.get("v1", "Secret", restored, secret)["data"]
-    machines = cluster.api.list(KUBEVIRT, "VirtualMachine", restored)
-    assert [found["metadata"]["name"] for found in machines] == ["db"]
+    [found] = cluster.api.list(KUBEVIRT, "VirtualMachine", restored)
+    assert (found["metadata"]["name"], found["spec"]["runStrategy"]) == ("db", "Halted")
     for used in (namespace, restored):
         cluster.delete_namespace(used)
 
