@@ -14,6 +14,7 @@ from plugin.actions.item_block import virtual_machine as item_block_virtual_mach
 from plugin.actions.item_block import (
     virtual_machine_instance as item_block_virtual_machine_instance,
 )
+from plugin.actions.restore import action_object as restore_action_object
 from plugin.actions.restore import data_volume as restore_data_volume
 from plugin.actions.restore import persistent_volume_claim as restore_persistent_volume_claim
 from plugin.actions.restore import pod as restore_pod
@@ -41,4 +42,5 @@ ENTRIES: tuple[Entry, ...] = (
     RestoreEntry("stillpoint.dev/restore-data-volume", restore_data_volume),
     RestoreEntry("stillpoint.dev/restore-persistent-volume-claim", restore_persistent_volume_claim),
     RestoreEntry("stillpoint.dev/restore-volume-snapshot", restore_volume_snapshot),
+    RestoreEntry("stillpoint.dev/restore-action-object", restore_action_object),
 )

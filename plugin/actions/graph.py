@@ -77,15 +77,31 @@ def _unheld(
     needed: Iterable[Reference], owner: Item, context: BackupContext
 ) -> Iterator[Reference]:
     for reference in needed:
-        resource = _LISTED.get((reference.group, reference.resource))
-        if resource is None:  # not listed: as old as what refers to it
-            witness: Item | None = owner
-        else:
-            witness = context.cluster.get(resource, reference.namespace, reference.name)
-            if witness is None and resource is data_volume.RESOURCE:
-                continue  # CDI removes the DataVolume of a claim that it has filled
-        if not (witness and _is_held(reference, witness, context)):
+        if _is_removed(reference, context):
+            continue
+        witness = owner  # what is not listed is as old as what refers to it
+        if resource := _LISTED.get((reference.group, reference.resource)):
+            found = context.cluster.get(resource, reference.namespace, reference.name)
+            if found is None:
+                yield reference  # Velero will say that it is missing
+                continue
+            witness = found
+        if not _is_held(reference, witness, context):
             yield reference
+
+
+def _is_removed(reference: Reference, context: BackupContext) -> bool:
+    """Whether this is a DataVolume that CDI has removed after it had filled its claim."""
+    if (reference.group, reference.resource) != (
+        data_volume.RESOURCE.group,
+        data_volume.RESOURCE.plural,
+    ):
+        return False
+    namespace, name = reference.namespace, reference.name
+    if context.cluster.listed(data_volume.RESOURCE, namespace, name):
+        return False
+    claim = context.cluster.get(persistent_volume_claim.RESOURCE, namespace, name)
+    return claim is not None and not persistent_volume_claim.data_volume(claim)
 
 
 def _is_held(reference: Reference, witness: Item, context: BackupContext) -> bool:

@@ -90,14 +90,18 @@ class MemoIndex:
 
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """See `Index.get`."""
-        listed = self.grouped(resource, namespace, _names).get(name)
-        if listed:
-            return listed[0]
+        listed = self.listed(resource, namespace, name)
+        if listed is not None:
+            return listed
         answer: Item | None = self._memo.once(
             ("get", resource, namespace, name),
             lambda: self._reader.get(resource, namespace, name),
         )
         return answer
+
+    def listed(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        """See `Index.listed`."""
+        return next(iter(self.grouped(resource, namespace, _names).get(name, ())), None)
 
     def grouped(
         self,
@@ -116,7 +120,7 @@ class MemoIndex:
     def _list(self, resource: Resource, namespace: str, labels: str) -> Sequence[Item]:
         answer: Sequence[Item] = self._memo.once(
             ("list", resource, namespace, labels),
-            lambda: self._reader.list(resource, namespace, labels),
+            lambda: tuple(map(_slim, self._reader.list(resource, namespace, labels))),
         )
         return answer
 
@@ -161,6 +165,11 @@ class _LateReader:
 
     def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
         return self.connected().list(resource, namespace, labels)
+
+
+def _slim(item: Item) -> Item:
+    """Without the bookkeeping of field managers: a third of an object, and no question is of it."""
+    return it.without(item, "metadata", "managedFields")
 
 
 def _names(item: Item) -> Iterable[str]:

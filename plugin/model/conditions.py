@@ -1,8 +1,8 @@
-"""What a user asks of a restore by labels on it, parsed once.
+"""What a user asks of a restore by labels and annotations on it, parsed once.
 
-The labels are those of kubevirt-velero-plugin. There, the presence of a switch decides and the run
-strategy is used as it is; here both are read, so that `"false"` means no and a misspelt strategy
-does not end up in a virtual machine.
+The labels are those of kubevirt-velero-plugin; what it does not have is an annotation. There, the
+presence of a switch decides and the run strategy is used as it is; here both are read, so that
+`"false"` means no and a misspelt strategy does not end up in a virtual machine.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ RUN_STRATEGIES = ("Always", "Halted", "Manual", "Once", "RerunOnFailure", "WaitA
 _RUN_STRATEGY = "velero.kubevirt.io/restore-run-strategy"
 _CLEAR_MAC_ADDRESSES = "velero.kubevirt.io/clear-mac-address"
 _NEW_FIRMWARE_UUID = "velero.kubevirt.io/generate-new-firmware-uuid"
+_REPLAY = "stillpoint.dev/replay"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,13 @@ class Conditions:
         run_strategy: one of `RUN_STRATEGIES`; empty keeps what the machine had.
         is_mac_cleared: take the MAC addresses off, so that KubeVirt gives new ones.
         is_firmware_uuid_new: give a new firmware UUID.
+        is_replayed: create objects that are orders to KubeVirt, to be carried out again.
     """
 
     run_strategy: str = ""
     is_mac_cleared: bool = False
     is_firmware_uuid_new: bool = False
+    is_replayed: bool = False
 
     @classmethod
     def parse(cls, restore: Item) -> "Conditions":
@@ -40,33 +43,35 @@ class Conditions:
         Raises:
             Refusal: a label has a value that it cannot have.
         """
+        labels, annotations = it.labels(restore), it.annotations(restore)
         return cls(
-            _choice(restore, _RUN_STRATEGY, RUN_STRATEGIES),
-            _is_on(restore, _CLEAR_MAC_ADDRESSES),
-            _is_on(restore, _NEW_FIRMWARE_UUID),
+            run_strategy=_run_strategy(restore, labels),
+            is_mac_cleared=_is_on(restore, labels, _CLEAR_MAC_ADDRESSES),
+            is_firmware_uuid_new=_is_on(restore, labels, _NEW_FIRMWARE_UUID),
+            is_replayed=_is_on(restore, annotations, _REPLAY),
         )
 
 
-def _choice(restore: Item, label: str, choices: tuple[str, ...]) -> str:
-    value = it.text(restore, "metadata", "labels", label)
-    if label in it.labels(restore) and value not in choices:
-        raise _refusal(restore, label, value, choices)
+def _run_strategy(restore: Item, labels: Item) -> str:
+    value = it.text(labels, _RUN_STRATEGY)
+    if _RUN_STRATEGY in labels and value not in RUN_STRATEGIES:
+        raise _refusal(restore, _RUN_STRATEGY, value, RUN_STRATEGIES)
     return value
 
 
-def _is_on(restore: Item, label: str) -> bool:
-    value = it.text(restore, "metadata", "labels", label)
+def _is_on(restore: Item, asked: Item, key: str) -> bool:
+    value = it.text(asked, key)
     if value.lower() in ("true", ""):  # the peer's documentation sets it without a value, too
-        return label in it.labels(restore)
+        return key in asked
     if value.lower() != "false":
-        raise _refusal(restore, label, value, ("true", "false"))
+        raise _refusal(restore, key, value, ("true", "false"))
     return False
 
 
-def _refusal(restore: Item, label: str, value: str, choices: tuple[str, ...]) -> Refusal:
+def _refusal(restore: Item, key: str, value: str, choices: tuple[str, ...]) -> Refusal:
     return Refusal(
         it.describe(restore),
-        f"cannot obey its label {label}",
+        f"cannot obey its {key}",
         f"it has no meaning with the value {value!r}",
         f"set it to one of {', '.join(choices)}",
     )

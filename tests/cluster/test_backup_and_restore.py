@@ -53,6 +53,7 @@ def shop(cluster: Cluster) -> Iterator[Shop]:
         for disk in (*made.machine.disks, *made.machine.hotplugged):
             claim = made.machine.claim(disk)
             cluster.disk_image(SHOP, claim).write_bytes(content(claim))
+    cluster.api.create(migration())
     before = {
         f"{kind} {found['metadata']['name']}": found
         for api_version, kind in (
@@ -71,6 +72,16 @@ def shop(cluster: Cluster) -> Iterator[Shop]:
     yield Shop(cluster, created, before, backup, restore)
     for namespace in (SHOP, RESTORED):
         cluster.delete_namespace(namespace)
+
+
+def migration() -> Object:
+    """An order to KubeVirt that was carried out long ago."""
+    return {
+        "apiVersion": KUBEVIRT,
+        "kind": "VirtualMachineInstanceMigration",
+        "metadata": {"name": "evacuation", "namespace": SHOP},
+        "spec": {"vmiName": "db"},
+    }
 
 
 def content(claim: str) -> bytes:
@@ -159,6 +170,12 @@ def test_instances_and_pods_are_stored_but_left_to_kubevirt(shop: Shop) -> None:
     assert f"resources/pods/namespaces/{SHOP}/{DB.attachment_pod}.json" in items
     assert shop.cluster.api.list(KUBEVIRT, "VirtualMachineInstance", RESTORED) == []
     assert shop.cluster.api.list("v1", "Pod", RESTORED) == []
+
+
+def test_an_order_to_kubevirt_is_stored_but_not_carried_out_again(shop: Shop) -> None:
+    folder = f"resources/virtualmachineinstancemigrations.kubevirt.io/namespaces/{SHOP}"
+    assert f"{folder}/evacuation.json" in shop.cluster.backup_items("shop")
+    assert shop.cluster.api.list(KUBEVIRT, "VirtualMachineInstanceMigration", RESTORED) == []
 
 
 @pytest.mark.parametrize("machine", [DB, WEB], ids=lambda machine: machine.name)

@@ -1,0 +1,21 @@
+"""Restore of snapshots, restores, clones, migrations, exports and backups of virtual machines.
+
+They are orders, and were carried out: they stay in the archive unless the user wants them again.
+"""
+
+from plugin.model import item as it
+from plugin.model.context import RestoreContext
+from plugin.model.item import Item
+from plugin.model.outcome import RestoreOutcome, Selector
+from plugin.resources import action_object
+
+APPLIES_TO = Selector(tuple(map(str, action_object.RESOURCES)))
+
+
+def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
+    """Leave the object out, unless the restore asks for it."""
+    it.identify(item)
+    if context.restore.conditions.is_replayed:
+        return RestoreOutcome(item)
+    context.log.info("not restored: KubeVirt would carry it out again")
+    return RestoreOutcome(item, skip=True)
