@@ -339,3 +339,49 @@ def test_the_indexes_of_long_gone_backups_are_forgotten() -> None:
     for number in range(1, 20):
         memos.for_request(str(number))
     assert memos.for_request("0") is not first
+
+
+def test_a_connection_that_is_expected_is_made_before_the_first_question() -> None:
+    connected = threading.Event()
+
+    def connect() -> DictionaryReader:
+        connected.set()
+        return DictionaryReader(pod("a"))
+
+    memos = Memos(connect)
+    memos.expect_questions()
+    assert connected.wait(10)
+
+
+def test_an_expected_connection_that_fails_is_told_by_the_first_question() -> None:
+    tried = threading.Event()
+
+    def connect() -> DictionaryReader:
+        tried.set()
+        raise Unreachable("cluster", "cannot connect", "no network")
+
+    memos = Memos(connect)
+    memos.expect_questions()
+    assert tried.wait(10)
+    with pytest.raises(Unreachable):
+        memos.for_request("one").get(PODS, "shop", "a")
+
+
+# what is kept
+
+
+def test_what_is_kept_of_a_list_is_without_its_managed_fields() -> None:
+    seen = pod("a")
+    seen["metadata"]["managedFields"] = [{"manager": "virt-controller"}]
+    index = MemoIndex(DictionaryReader(seen))
+    assert index.get(PODS, "shop", "a") == pod("a")
+    assert "managedFields" in seen["metadata"], "the reader's own object was changed"
+
+
+def test_a_name_that_came_after_the_list_is_not_among_the_listed() -> None:
+    reader = DictionaryReader(pod("a"))
+    index = MemoIndex(reader)
+    assert index.listed(PODS, "shop", "a") == pod("a")
+    reader.pods.append(pod("b"))
+    assert index.listed(PODS, "shop", "b") is None
+    assert index.get(PODS, "shop", "b") == pod("b")
