@@ -28,6 +28,8 @@ venv: $(VENV)/.installed ## the Python environment, from requirements.lock
 
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@echo "stillpoint: Python environment in $(VENV), from requirements.lock (a minute, once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "stillpoint: $(PYTHON) is missing or older than 3.11; HINT: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || packaging/debian-packages python3-venv
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock

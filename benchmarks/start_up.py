@@ -34,7 +34,7 @@ def run() -> None:
         for _ in range(RUNS):
             for name, command in commands.items():
                 starts[name].append(_start(command))
-    print(f"{'':16}{'wall ms':>10}{'CPU ms':>10}{'RSS MB':>10}")
+    print(f"{'':16}{'wall ms':>10}{'CPU ms':>10}{'RSS MB':>10}  at the handshake")
     for name, measured in starts.items():
         wall, cpu, rss = (
             statistics.median(getattr(start, key) for start in measured)

@@ -9,6 +9,7 @@ from plugin.actions.backup import persistent_volume_claim as backup_persistent_v
 from plugin.actions.backup import virtual_machine as backup_virtual_machine
 from plugin.actions.backup import virtual_machine_instance as backup_virtual_machine_instance
 from plugin.actions.backup import volume_snapshot as backup_volume_snapshot
+from plugin.actions.item_block import data_volume as item_block_data_volume
 from plugin.actions.item_block import pod as item_block_pod
 from plugin.actions.item_block import virtual_machine as item_block_virtual_machine
 from plugin.actions.item_block import (
@@ -34,6 +35,7 @@ ENTRIES: tuple[Entry, ...] = (
         "stillpoint.dev/item-block-virtual-machine-instance", item_block_virtual_machine_instance
     ),
     ItemBlockEntry("stillpoint.dev/item-block-pod", item_block_pod),
+    ItemBlockEntry("stillpoint.dev/item-block-data-volume", item_block_data_volume),
     RestoreEntry("stillpoint.dev/restore-virtual-machine", restore_virtual_machine),
     RestoreEntry(
         "stillpoint.dev/restore-virtual-machine-instance", restore_virtual_machine_instance

@@ -112,6 +112,6 @@ def _is_held(reference: Reference, witness: Item, context: BackupContext) -> boo
     """
     started: datetime | None = context.backup.started
     created = it.created(witness)
-    if started is None or created is None or created > started - _CLOCKS_DIFFER:
+    if started is None or created is None or created + _CLOCKS_DIFFER > started:
         return False
     return context.backup.filters.surely_selects(reference)

@@ -116,7 +116,8 @@ class KubernetesReader:
         query = {**selection, "limit": str(_PAGE)}
         while True:
             answer = self._answer(question, query)
-            if answer.status == 404 and "continue" not in query:
+            may_be_unserved = question.resource.group and "continue" not in query
+            if answer.status == 404 and may_be_unserved:
                 return ()
             page, token = question.listed(answer)
             items += page

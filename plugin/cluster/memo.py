@@ -57,8 +57,9 @@ class Memo:
         """
         with self._lock:
             answer = self._answers.get(key)
-            ours = answer is None or self._clock() - answer.asked > self._oldest_s
+            ours = answer is None or answer.asked < self._clock() - self._oldest_s
             if answer is None or ours:
+                self._forget_old()
                 answer = self._answers[key] = _Answer(Future(), self._clock())
             self._answers.move_to_end(key)
             while len(self._answers) > self._most:
@@ -66,6 +67,12 @@ class Memo:
         if ours:
             self._fill(key, answer, compute)
         return answer.future.result()
+
+    def _forget_old(self) -> None:
+        """Also what nobody asks for again: Velero is through with one namespace, then the next."""
+        oldest = self._clock() - self._oldest_s
+        for key in [key for key, answer in self._answers.items() if answer.asked < oldest]:
+            del self._answers[key]
 
     def _fill(self, key: Hashable, answer: _Answer, compute: Callable[[], Any]) -> None:
         try:

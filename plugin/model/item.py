@@ -126,10 +126,12 @@ def time(item: Item, *path: str) -> datetime | None:
     """
     value = text(item, *path)
     try:
-        return datetime.fromisoformat(value) if value else None
+        parsed = datetime.fromisoformat(value) if value else None
     except ValueError as error:
-        field = ".".join(path)
-        raise MalformedItem(describe(item), field, "a time as of RFC 3339", value) from error
+        raise _no_time(item, path, value) from error
+    if parsed and parsed.tzinfo is None:
+        raise _no_time(item, path, value)
+    return parsed
 
 
 def identify(item: Item) -> tuple[str, str]:
@@ -152,7 +154,7 @@ def with_value(item: Item, value: Any, *path: str) -> Item:
     """
     key, *rest = path
     if rest:
-        value = with_value(item.get(key) or {}, value, *rest)
+        value = with_value(mapping(item, key), value, *rest)
     return {**item, key: value}
 
 
@@ -203,6 +205,10 @@ def _at(item: Item, path: Sequence[str], expected: type) -> Any:
     if not isinstance(value, expected):
         raise _malformed(item, path, expected, value)
     return value
+
+
+def _no_time(item: Item, path: Sequence[str], found: str) -> MalformedItem:
+    return MalformedItem(describe(item), ".".join(path), "a time as of RFC 3339", found)
 
 
 def _malformed(item: Item, path: Sequence[str], expected: type, found: Any) -> MalformedItem:

@@ -44,11 +44,15 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class Restore:
-    """A running restore."""
+    """A running restore.
+
+    Attributes:
+        asked: the Restore object, of which `conditions` are read where they are obeyed.
+    """
 
     name: str
     uid: str
-    conditions: Conditions
+    asked: Item
 
     @classmethod
     def parse(cls, restore: Item) -> "Restore":
@@ -56,6 +60,17 @@ class Restore:
 
         Raises:
             MalformedItem: a field has the wrong type.
-            Refusal: it asks for what cannot be.
         """
-        return cls(it.name(restore), it.uid(restore), Conditions.parse(restore))
+        return cls(it.name(restore), it.uid(restore), restore)
+
+    @property
+    def conditions(self) -> Conditions:
+        """How virtual machines are to come back.
+
+        A label without meaning fails these, and no claim: other workloads would go on without
+        their data, with new and empty claims.
+
+        Raises:
+            Refusal: the restore asks for what cannot be.
+        """
+        return Conditions.parse(self.asked)

@@ -14,8 +14,8 @@ Source: containerized-data-importer, pkg/controller/datavolume/controller-base.g
 
 
 def is_populated(data_volume: Item) -> bool:
-    """Whether CDI has filled the claim."""
-    return it.text(data_volume, "status", "phase") == "Succeeded"
+    """Whether the claim holds its bytes: by CDI, or by a restore that CDI is still to look at."""
+    return it.text(data_volume, "status", "phase") == "Succeeded" or is_prepopulated(data_volume)
 
 
 def is_prepopulated(data_volume: Item) -> bool:

@@ -11,12 +11,15 @@ from plugin.model.item import Item
 _INTERFACES = ("domain", "devices", "interfaces")
 
 
-def credential_secrets(specification: Item) -> Iterator[str]:
-    """Names of the secrets that hold its access credentials."""
+def secrets(specification: Item) -> Iterator[str]:
+    """Names of the secrets with its access credentials and for its kernel's image."""
     for credential in it.sequence(specification, "accessCredentials"):
         for kind in ("sshPublicKey", "userPassword"):
             if name := it.text(credential, kind, "source", "secret", "secretName"):
                 yield name
+    kernel = ("domain", "firmware", "kernelBoot", "container", "imagePullSecret")
+    if name := it.text(specification, *kernel):
+        yield name
 
 
 def without_mac_addresses(specification: Item) -> Item:

@@ -29,8 +29,12 @@ def data_volume(claim: Item) -> str:
 
 
 def is_in_progress(claim: Item) -> bool:
-    """Whether the claim was being filled when it was backed up."""
-    return IN_PROGRESS in it.annotations(claim)
+    """Whether the claim was being filled when it was backed up.
+
+    One that had been filled before, by a restore, is marked as both in archives of the peer.
+    """
+    annotations = it.annotations(claim)
+    return IN_PROGRESS in annotations and POPULATED_FOR not in annotations
 
 
 def machines_with_state(claim: Item) -> Iterable[str]:

@@ -5,9 +5,15 @@ from collections.abc import Iterator, Sequence
 from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.reference import Reference, Resource
-from plugin.resources import core, guest, volume
+from plugin.resources import core, guest, persistent_volume_claim, volume
 
 RESOURCE = Resource("kubevirt.io", "v1", "virtualmachines", "VirtualMachine")
+
+STATE_CLAIMS = "stillpoint.dev/state-claims"
+"""Annotation of a stored machine: the claims with its vTPM, EFI and changed-block state.
+
+KubeVirt finds them by a label of theirs; a restore that selects the machine must know their names.
+"""
 
 _REVISIONED = (("instancetype", "instancetypeRef"), ("preference", "preferenceRef"))
 
@@ -40,7 +46,7 @@ def references(machine: Item) -> Iterator[Reference]:
             yield core.CONTROLLER_REVISION.named(namespace, revision)
     for entry in volumes(machine):
         yield from volume.references(entry, namespace)
-    for secret in guest.credential_secrets(template(machine)):
+    for secret in guest.secrets(template(machine)):
         yield core.SECRET.named(namespace, secret)
 
 
@@ -66,11 +72,24 @@ def with_template(machine: Item, specification: Item) -> Item:
     return it.with_value(machine, specification, "spec", "template", "spec")
 
 
+def with_state_claims(machine: Item, names: Sequence[str]) -> Item:
+    """The machine with a note of these claims, or without one if there are none."""
+    if not names:
+        return it.without(machine, "metadata", "annotations", STATE_CLAIMS)
+    return it.with_annotation(machine, STATE_CLAIMS, ",".join(names))
+
+
+def state_claims(stored: Item) -> Iterator[Reference]:
+    """The claims of which the stored machine has a note."""
+    noted = it.text(stored, "metadata", "annotations", STATE_CLAIMS)
+    for name in filter(None, noted.split(",")):
+        yield persistent_volume_claim.RESOURCE.named(it.namespace(stored), name)
+
+
 def _revision(machine: Item, field: str) -> str:
     """Name of the ControllerRevision of `instancetype` or `preference` that is in effect."""
     if not it.mapping(machine, "spec", field):
         return ""
-    in_effect = it.mapping(machine, "status", dict(_REVISIONED)[field])
-    if in_effect:
-        return it.text(in_effect, "controllerRevisionRef", "name")
-    return it.text(machine, "spec", field, "revisionName")
+    status = dict(_REVISIONED)[field]
+    in_effect = it.text(machine, "status", status, "controllerRevisionRef", "name")
+    return in_effect or it.text(machine, "spec", field, "revisionName")

@@ -33,11 +33,6 @@ def machine(instance: Item) -> str:
     return it.owner(instance, "VirtualMachine")
 
 
-def is_running(instance: Item) -> bool:
-    """Whether its guest runs, paused or not."""
-    return it.text(instance, "status", "phase") == "Running"
-
-
 def volumes(instance: Item) -> Sequence[Item]:
     """Its volumes, all hot-plugged ones included."""
     it.required(instance, "spec")
@@ -56,5 +51,5 @@ def references(instance: Item) -> Iterator[Reference]:
     namespace = it.namespace(instance)
     for entry in volumes(instance):
         yield from volume.references(entry, namespace)
-    for secret in guest.credential_secrets(it.mapping(instance, "spec")):
+    for secret in guest.secrets(it.mapping(instance, "spec")):
         yield core.SECRET.named(namespace, secret)

@@ -3,16 +3,19 @@
 Source: kubevirt.io/v1, type `Volume` (KubeVirt v1.9).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.reference import Reference
 from plugin.resources import core, data_volume, persistent_volume_claim
 
-_CLAIM_PATHS = (
+_DISK_PATHS = (
     ("dataVolume", "name"),  # CDI gives the claim the name of its DataVolume
     ("persistentVolumeClaim", "claimName"),
+)
+_CLAIM_PATHS = (
+    *_DISK_PATHS,
     ("memoryDump", "claimName"),
     ("ephemeral", "persistentVolumeClaim", "claimName"),
 )
@@ -28,19 +31,18 @@ _SECRET_PATHS = (
 _CONFIG_MAP_PATHS = (("configMap", "name"), ("sysprep", "configMap", "name"))
 
 
-def claim(volume: Item) -> str:
-    """Name of the PersistentVolumeClaim that holds the volume's bytes; empty if none does."""
-    return next(_names(volume, _CLAIM_PATHS), "")
-
-
 def disk_claim(volume: Item) -> str:
-    """Like `claim`, for volumes that a guest writes to: no memory dump, no shared base image."""
-    return next(_names(volume, _CLAIM_PATHS[:2]), "")
+    """Name of the claim that a guest writes to; empty for a memory dump or a shared base image."""
+    return next(_names(volume, _DISK_PATHS), "")
 
 
-def disk_claims(volumes: Iterable[Item]) -> Sequence[str]:
-    """Names of the claims that a guest writes to through these volumes."""
-    return [name for name in map(disk_claim, volumes) if name]
+def disks(volumes: Iterable[Item], namespace: str) -> Iterator[Reference]:
+    """The claims that a guest writes to through these volumes, each with its DataVolume."""
+    for volume in volumes:
+        if claim := disk_claim(volume):
+            yield persistent_volume_claim.RESOURCE.named(namespace, claim)
+        if name := it.text(volume, "dataVolume", "name"):
+            yield data_volume.RESOURCE.named(namespace, name)
 
 
 def references(volume: Item, namespace: str) -> Iterator[Reference]:

@@ -14,6 +14,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.comparison import MISSING, differences
 from tests.cluster.manifests import Disk, Machine
 from tests.cluster.storage import wait_until_bound
+from tests.cluster.velero import Settings
 from tests.cluster.virtual_machines import Created
 
 SHOP = "shop"
@@ -21,6 +22,7 @@ RESTORED = "shop-restored"
 DB = Machine(SHOP, "db", disks=(Disk("root"), Disk("data", "Block")), hotplugged=(Disk("extra"),))
 WEB = Machine(SHOP, "web", hotplugged=(Disk("cache", "Block"),), hotplugged_in_spec=False)
 ARCHIVE = Machine(SHOP, "archive", disks=(Disk("root", "Block"),), is_running=False)
+LABEL = {"backup": "yes"}
 KUBEVIRT = "kubevirt.io/v1"
 CDI = "cdi.kubevirt.io/v1beta1"
 
@@ -193,19 +195,12 @@ def test_a_machine_selected_by_its_label_alone_is_frozen_and_comes_back_whole(
     cluster: Cluster,
 ) -> None:
     namespace, restored = "labelled", "labelled-restored"
-    machine = Machine(
-        namespace, "db", disks=(Disk("root"), Disk("data", "Block")), hotplugged=(Disk("extra"),),
-        labels=(("backup", "yes"),),
-    )  # fmt: skip
-    cluster.create_namespace(namespace)
-    cluster.create_vms([machine, Machine(namespace, "other")])
+    machine = labelled_machine(cluster, namespace)
     claims = [machine.claim(disk) for disk in (*machine.disks, *machine.hotplugged)]
     for claim in claims:
         cluster.disk_image(namespace, claim).write_bytes(content(claim))
 
-    spec = {"includedNamespaces": [namespace], "labelSelector": {"matchLabels": {"backup": "yes"}}}
-    backup = cluster.backup("labelled", spec)
-    assert backup["status"]["phase"] == "Completed", cluster.backup_log("labelled")
+    backup_by_label(cluster, machine)
     assert_cut_inside_one_freeze(cluster, machine)
     assert f"{namespace}/other-root" not in cluster.snapshots_cut()
 
@@ -224,6 +219,46 @@ def test_a_machine_selected_by_its_label_alone_is_frozen_and_comes_back_whole(
     assert (found["metadata"]["name"], found["spec"]["runStrategy"]) == ("db", "Halted")
     for used in (namespace, restored):
         cluster.delete_namespace(used)
+
+
+def test_a_labelled_data_volume_does_not_get_its_disk_cut_before_the_freeze(
+    cluster: Cluster,
+) -> None:
+    """Velero collects DataVolumes before machines: the block begins with one of them."""
+    machine = labelled_machine(cluster, "labelled-disks")
+    for disk in (*machine.disks, *machine.hotplugged):
+        where = (CDI, "DataVolume", machine.namespace, machine.claim(disk))
+        cluster.api.patch(*where, {"metadata": {"labels": LABEL}})
+    with cluster.velero_with(
+        Settings(plugin=cluster.velero.plugin_under_test(), item_block_workers=8)
+    ):
+        backup_by_label(cluster, machine)
+    assert_cut_inside_one_freeze(cluster, machine)
+    cluster.delete_namespace(machine.namespace)
+
+
+def labelled_machine(cluster: Cluster, namespace: str) -> Machine:
+    """A machine with two disks and a hot-plugged one, labelled itself alone, beside another."""
+    machine = Machine(
+        namespace,
+        "db",
+        disks=(Disk("root"), Disk("data", "Block")),
+        hotplugged=(Disk("extra"),),
+        labels=tuple(LABEL.items()),
+    )
+    cluster.create_namespace(namespace)
+    cluster.create_vms([machine, Machine(namespace, "other")])
+    return machine
+
+
+def backup_by_label(cluster: Cluster, machine: Machine) -> None:
+    """A backup named as the namespace, of what has the label."""
+    spec = {
+        "includedNamespaces": [machine.namespace],
+        "labelSelector": {"matchLabels": LABEL},
+    }
+    backup = cluster.backup(machine.namespace, spec)
+    assert backup["status"]["phase"] == "Completed", cluster.backup_log(machine.namespace)
 
 
 def assert_cut_inside_one_freeze(cluster: Cluster, machine: Machine) -> None:

@@ -12,8 +12,12 @@ APPLIES_TO = Selector((str(data_volume.RESOURCE),))
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
     """Mark a filled DataVolume so that CDI does not fill its claim again, and bring the claim."""
-    _namespace, name = it.identify(item)
-    if not data_volume.is_populated(item):
+    namespace, name = it.identify(item)
+    # The claim's action sees this answer: both must say the same of one claim.
+    seen = context.cluster.get(data_volume.RESOURCE, namespace, name) or item
+    if not data_volume.is_populated(seen):
         return BackupOutcome(item)
-    marked = it.with_annotation(item, data_volume.PREPOPULATED, name)
-    return BackupOutcome(marked, graph.of_data_volume(item, context))
+    additional = graph.of_data_volume(item, context)
+    if data_volume.is_prepopulated(item):
+        return BackupOutcome(item, additional)
+    return BackupOutcome(it.with_annotation(item, data_volume.PREPOPULATED, name), additional)

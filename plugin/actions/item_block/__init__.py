@@ -6,6 +6,8 @@ newer). It asks about each item that joins, so each action names only its neighb
     attachment pod → launcher pod → instance → machine → disks and state of the machine
                                       ├── launcher pod, attachment pods
                                       └── disks of the instance, hot-plugged ones too
+    DataVolume → its claim → (Velero's own action) pods that use the claim
 
-What needs no freeze stays out: it would only make the freeze longer.
+A disk is its claim and its DataVolume: in a block of its own the latter could bring the claim to
+be cut there. What else needs no freeze stays out: it would only make the freeze longer.
 """

@@ -19,12 +19,10 @@ APPLIES_TO = Selector((str(virtual_machine.RESOURCE),))
 def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
     """Its instance, its disks, and the claims with its state."""
     namespace, name = it.identify(item)
-    claims = [
-        *volume.disk_claims(virtual_machine.volumes(item)),
-        *map(it.name, surroundings.state_claims(context.cluster, item)),
-    ]
     instances = [name] if virtual_machine.has_instance(item) else []
+    state = surroundings.state_claims(context.cluster, item)
     return (
         *(virtual_machine_instance.RESOURCE.named(namespace, each) for each in instances),
-        *(persistent_volume_claim.RESOURCE.named(namespace, each) for each in claims),
+        *volume.disks(virtual_machine.volumes(item), namespace),
+        *(persistent_volume_claim.RESOURCE.named(namespace, it.name(claim)) for claim in state),
     )

@@ -6,13 +6,7 @@ from plugin.model.context import BackupContext
 from plugin.model.item import Item
 from plugin.model.outcome import Selector
 from plugin.model.reference import Reference
-from plugin.resources import (
-    persistent_volume_claim,
-    pod,
-    virtual_machine,
-    virtual_machine_instance,
-    volume,
-)
+from plugin.resources import pod, virtual_machine, virtual_machine_instance, volume
 
 APPLIES_TO = Selector((str(virtual_machine_instance.RESOURCE),))
 
@@ -24,9 +18,8 @@ def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
     pods = [it.name(launcher)] if launcher else []
     pods += virtual_machine_instance.attachment_pods(item)
     machine = virtual_machine_instance.machine(item)
-    disks = volume.disk_claims(virtual_machine_instance.volumes(item))
     return (
         *(pod.RESOURCE.named(namespace, name) for name in pods),
         *(virtual_machine.RESOURCE.named(namespace, name) for name in (machine,) if name),
-        *(persistent_volume_claim.RESOURCE.named(namespace, name) for name in disks),
+        *volume.disks(virtual_machine_instance.volumes(item), namespace),
     )

@@ -13,10 +13,14 @@ APPLIES_TO = Selector((str(virtual_machine.RESOURCE),))
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     """Create the machine under the restore's conditions, after what it is made of."""
     it.identify(item)
-    needed = tuple(dict.fromkeys(virtual_machine.references(context.stored)))
+    stored = context.stored
+    needed = (*virtual_machine.references(stored), *virtual_machine.state_claims(stored))
+    item = virtual_machine.with_state_claims(item, ())
     strategy = context.restore.conditions.run_strategy
     if strategy:
         context.log.info("run strategy %s, as the restore asks", strategy)
         item = virtual_machine.with_run_strategy(item, strategy)
     specification = conditions.applied(virtual_machine.template(item), context)
-    return RestoreOutcome(virtual_machine.with_template(item, specification), needed)
+    return RestoreOutcome(
+        virtual_machine.with_template(item, specification), tuple(dict.fromkeys(needed))
+    )

@@ -13,7 +13,9 @@ APPLIES_TO = Selector((str(virtual_machine_instance.RESOURCE),))
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     """Leave an owned instance to its owner; create one that stands alone as if it never ran."""
     it.identify(item)
-    if it.annotations(item).get(virtual_machine_instance.IS_OWNED) == "true":
+    # An archive from before this plugin has no mark; what is stored has its owners still.
+    marked = it.annotations(item).get(virtual_machine_instance.IS_OWNED) == "true"
+    if marked or virtual_machine_instance.is_owned(context.stored):
         context.log.info("not restored: its owner makes it anew")
         return RestoreOutcome(item, skip=True)
     for label in virtual_machine_instance.OF_THIS_RUN:

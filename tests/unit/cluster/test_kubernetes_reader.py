@@ -645,3 +645,10 @@ def test_a_reader_leaves_no_thread_behind() -> None:
     with FaultyApiServer([sends(DB)]) as server:
         get(server.reader())
     assert threading.active_count() == before
+
+
+def test_a_core_resource_that_is_not_served_means_a_server_that_is_none() -> None:
+    with FaultyApiServer([status(404, "page not found")]) as server:
+        with pytest.raises(ReadFailed, match=r"pods in namespace shop: cannot list: .*404"):
+            server.reader().list(PODS, "shop")
+        assert server.reader().get(PODS, "shop", "db") is None
