@@ -1,89 +1,197 @@
-"""What a Backup selects, as far as this version can be sure of it.
+"""What a Backup selects, evaluated as Velero does.
 
-Velero fetches each additional item that it does not hold already. `Filters.surely_selects` says
-where it holds one anyway: only for selections that this module understands wholly, so that a
-wrong guess can cost a request and never an object.
+Velero asks twice. When it collects, it lists the selected resources in the selected namespaces by
+the label selectors: `Filters.selects`. When an action names an object, it takes it unless it is
+filtered out, whatever its labels are: `Filters.admits`. Velero fetches each object that an action
+names; `Filters.surely_selects` says for which ones that would be in vain.
 
-Source: pkg/controller/backup_controller.go and pkg/util/collections of Velero v1.18.
+The filters are those of a running backup: when it starts, Velero adds the namespaces that are
+labelled as excluded to the excluded ones, and snapshots and their contents to the excluded
+resources.
+
+Sources: pkg/util/collections, pkg/util/wildcard, pkg/backup/item_collector.go and
+item_backupper.go of Velero v1.18.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from plugin.model import glob
 from plugin.model import item as it
+from plugin.model.discovery import STATIC, Discovery, Name
 from plugin.model.item import Item
-from plugin.model.reference import Reference
+from plugin.model.label_selector import LabelSelector
+from plugin.model.reference import Reference, Resource
+from plugin.model.resource_filter import (
+    ALL,
+    NAMESPACES,
+    ListsByScope,
+    Names,
+    OneList,
+    ResourceFilter,
+)
 
-_NOT_UNDERSTOOD = ("labelSelector", "orLabelSelectors", "resourcePolicy")
-_LONGEST_SHORT_NAME = 5  # letters; those of the resources that we refer to: vmis, pvc, cm, ...
+EXCLUDED = "velero.io/exclude-from-backup"
+"""Label: Velero leaves out an object that has it with the value `true`."""
+
+_NAMESPACE = Resource("", "v1", NAMESPACES, "Namespace")
+_DELETED = ("metadata", "deletionTimestamp")
+_VERBS = ("included", "excluded")
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """The selection of a Backup, of namespaced objects.
-
-    Velero itself adds excluded resources (snapshots and their contents) when a backup starts.
+    """The filters of one Backup.
 
     Attributes:
-        is_understood: no other field than those below narrows the selection.
-        namespaces: included ones; empty means all.
-        resources: included ones as the user wrote them; empty means all.
+        resources: with the names that `discovery` knows written in full.
+        named: the included and excluded lists that hold for namespaced resources.
+        selectors: one of them has to match; None if labels do not matter. Empty if nothing can
+            match: Velero fails to list by what is no selector, and by one without requirements.
+        has_policy: a ConfigMap filters as well; only `surely_selects` takes heed of that.
     """
 
-    is_understood: bool
-    namespaces: frozenset[str]
-    excluded_namespaces: frozenset[str]
-    resources: frozenset[str]
-    excluded_resources: frozenset[str]
+    namespaces: Names
+    resources: ResourceFilter
+    named: tuple[Sequence[Name], Sequence[Name]]
+    selectors: Sequence[LabelSelector] | None
+    has_policy: bool
+    discovery: Discovery
 
     @classmethod
-    def parse(cls, backup: Item) -> "Filters":
-        """Read the selection from a Backup object.
+    def parse(cls, backup: Item, discovery: Discovery = STATIC) -> "Filters":
+        """Read the filters from a Backup object; an empty one selects everything.
 
         Raises:
             MalformedItem: a field has the wrong type.
         """
-        spec = it.mapping(backup, "spec")
+        namespaces = Names(*map(frozenset, _lists(backup, "Namespaces")))
+        is_old = _cluster_scoped(backup) is not None or any(_lists(backup, "Resources"))
+        lists = _lists(backup, "Resources" if is_old else "NamespaceScopedResources")
+        included, excluded = ([discovery.name(text) for text in entries] for entries in lists)
+        resources: ResourceFilter
+        if is_old:
+            names = Names(_texts(included), _texts(excluded) - {ALL})
+            resources = OneList(names, _cluster_scoped(backup), namespaces.are_all)
+        else:
+            lists = _lists(backup, "ClusterScopedResources")
+            others = ([discovery.name(text) for text in entries] for entries in lists)
+            resources = ListsByScope(
+                Names(*(_texts(each, is_namespaced=True) for each in (included, excluded))),
+                Names(*(_texts(each, is_namespaced=False) for each in others)),
+                namespaces.are_all,
+            )
+        has_policy = bool(it.mapping(backup, "spec", "resourcePolicy"))
+        named = (included, excluded)
+        return cls(namespaces, resources, named, _selectors(backup), has_policy, discovery)
 
-        def union(*fields: str) -> frozenset[str]:
-            return frozenset(entry for field in fields for entry in it.texts(backup, "spec", field))
+    def selects_namespace(self, namespace: str) -> bool:
+        """Whether Velero takes objects of this namespace."""
+        return self.namespaces.select(namespace)
 
-        return cls(
-            is_understood=not any(spec.get(field) for field in _NOT_UNDERSTOOD),
-            namespaces=_narrowing(union("includedNamespaces")),
-            excluded_namespaces=union("excludedNamespaces"),
-            resources=_narrowing(union("includedResources", "includedNamespaceScopedResources")),
-            excluded_resources=union("excludedResources", "excludedNamespaceScopedResources"),
+    def selects_resource(self, resource: Resource) -> bool:
+        """Whether Velero collects this resource; one that is not known counts as namespaced.
+
+        Not followed: lists of namespaces that happen to name each one of the cluster, or none,
+        are to Velero like no lists, and bring cluster-scoped resources along.
+        """
+        served = self.discovery.resolve(str(resource))
+        is_namespaced = served is None or served.is_namespaced
+        return self.resources.collects(str(resource), is_namespaced=is_namespaced)
+
+    def selects_labels(self, labels: Mapping[str, str]) -> bool:
+        """Whether the label selectors allow an object with these labels."""
+        return self.selectors is None or any(each.matches(labels) for each in self.selectors)
+
+    def selects(self, resource: Resource, item: Item) -> bool:
+        """Whether the backup holds this object by its own selection.
+
+        Velero also takes the Namespace of whatever else it collects, which is not known here.
+        """
+        if str(resource) == NAMESPACES:
+            return self._selects_namespace_object(item)
+        namespace = it.namespace(item)
+        return (
+            self.admits(resource, item)
+            and self.resources.collects(str(resource), is_namespaced=bool(namespace))
+            and (not namespace or self._is_listed(namespace))
+            and self.selects_labels(it.labels(item))
         )
+
+    def admits(self, resource: Resource, item: Item) -> bool:
+        """Whether Velero takes this object when an action names it."""
+        name, namespace = str(resource), it.namespace(item)
+        if it.labels(item).get(EXCLUDED) == "true" or it.text(item, *_DELETED):
+            return False
+        if namespace:
+            return self.selects_namespace(namespace) and self.resources.collects(
+                name, is_namespaced=True
+            )
+        return name == NAMESPACES or not self.resources.expels(name)
 
     def surely_selects(self, reference: Reference) -> bool:
-        """Whether Velero has this namespaced object by the backup's own selection."""
+        """Whether Velero has this namespaced object by the backup's own selection.
+
+        Only where no cluster could make it otherwise: a wrong no costs a request, a wrong yes an
+        object. Whether the object itself is excluded or being deleted does not matter: Velero
+        would not take it when asked, either.
+        """
+        included, excluded = self.named
+        sure = [each.text for each in included if each.is_sure]
+        resource = f"{reference.resource}.{reference.group}".rstrip(".")
         return (
-            self.is_understood
-            and self._surely_selects_namespace(reference.namespace)
-            and self._surely_selects_resource(reference)
+            bool(reference.namespace)
+            and not any(map(glob.is_pattern, self.namespaces.included - {ALL}))  # before v1.18
+            and self._is_listed(reference.namespace)
+            and self.selectors is None
+            and not self.has_policy
+            and self.resources.collects(resource, is_namespaced=True)
+            and (not included or glob.any_matches(sure, resource))
+            and all(each.is_sure for each in excluded)
         )
 
-    def _surely_selects_namespace(self, namespace: str) -> bool:
-        if any(set(entry) & set("*?[{") for entry in self.namespaces | self.excluded_namespaces):
+    def _is_listed(self, namespace: str) -> bool:
+        """Velero asks whether `*` itself is excluded, by `?` for instance; if so it lists none."""
+        is_every = not self.namespaces.included or ALL in self.namespaces.included
+        return self.selects_namespace(namespace) and not (is_every and self.namespaces.exclude(ALL))
+
+    def _selects_namespace_object(self, namespace: Item) -> bool:
+        is_active = it.text(namespace, "status", "phase") == "Active"
+        if not is_active or not self.resources.collects(NAMESPACES, is_namespaced=False):
             return False
-        is_included = not self.namespaces or namespace in self.namespaces
-        return is_included and namespace not in self.excluded_namespaces
-
-    def _surely_selects_resource(self, reference: Reference) -> bool:
-        if any(_may_mean(entry, reference) for entry in self.excluded_resources):
-            return False
-        plural, group = reference.resource, reference.group
-        return not self.resources or (f"{plural}.{group}" if group else plural) in self.resources
+        if self.selectors is None:
+            is_wanted = self.selects_namespace(it.name(namespace))
+        else:
+            is_named = not self.namespaces.are_all and self.selects_namespace(it.name(namespace))
+            is_wanted = is_named or self.selects_labels(it.labels(namespace))
+        return is_wanted and self.admits(_NAMESPACE, namespace)
 
 
-def _narrowing(entries: frozenset[str]) -> frozenset[str]:
-    return frozenset() if "*" in entries else entries
+def _lists(backup: Item, what: str) -> tuple[Sequence[str], Sequence[str]]:
+    included, excluded = (it.texts(backup, "spec", f"{verb}{what}") for verb in _VERBS)
+    return included, excluded
 
 
-def _may_mean(entry: str, reference: Reference) -> bool:
-    """Whether an entry could be a plural, singular or short name of the reference's resource."""
-    name = entry.partition(".")[0].lower()
-    return len(name) <= _LONGEST_SHORT_NAME or name in (
-        reference.resource,
-        reference.resource.removesuffix("s"),
-    )
+def _cluster_scoped(backup: Item) -> bool | None:
+    field = "includeClusterResources"
+    is_set = it.mapping(backup, "spec").get(field) is not None
+    return it.flag(backup, "spec", field) if is_set else None
+
+
+def _texts(names: Iterable[Name], *, is_namespaced: bool | None = None) -> frozenset[str]:
+    """Without names that are known to be of the other scope: Velero passes over them."""
+    scopes = (None, is_namespaced) if is_namespaced is not None else (None, True, False)
+    return frozenset(each.text for each in names if each.text and each.is_namespaced in scopes)
+
+
+def _selectors(backup: Item) -> Sequence[LabelSelector] | None:
+    written = it.sequence(backup, "spec", "orLabelSelectors")
+    if not written:
+        if it.mapping(backup, "spec").get("labelSelector") is None:
+            return None
+        written = [it.mapping(backup, "spec", "labelSelector")]
+    try:
+        selectors = [LabelSelector.of_object(each) for each in written]
+    except ValueError:
+        return ()
+    return selectors if all(each.requirements for each in selectors) else ()

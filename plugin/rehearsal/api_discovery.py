@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
+from plugin.model.api_resources import Served
 from plugin.model.item import Item
-from plugin.rehearsal.api_resources import Served
 
 
 def answer(  # noqa: PLR0911 - one for each document
@@ -56,7 +56,7 @@ def _resources(group: str, version: str, served: Collection[Served]) -> Item | N
 def _resource(one: Served) -> Item:
     return {
         "name": one.plural,
-        "singularName": one.kind.lower(),
+        "singularName": one.singular,
         "namespaced": one.is_namespaced,
         "kind": one.kind,
         "verbs": ["get", "list"],

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import orjson
 
 from plugin.model import item as it
+from plugin.model.api_resources import KNOWN, Served, guessed_plural
 from plugin.model.errors import MalformedItem
 from plugin.model.item import Item
-from plugin.rehearsal.api_resources import KNOWN, Served, guessed_plural
-from plugin.rehearsal.label_selector import LabelSelector
+from plugin.model.label_selector import LabelSelector
 
 _FROM_YAML = orjson.OPT_NON_STR_KEYS | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 """YAML reads an unquoted time as a time, and `1:` as a number; JSON has neither."""

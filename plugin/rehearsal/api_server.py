@@ -25,11 +25,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import orjson
 import yaml
 
+from plugin.model.api_resources import Served
 from plugin.model.item import Item
+from plugin.model.label_selector import LabelSelector
 from plugin.rehearsal import api_discovery
 from plugin.rehearsal.api_objects import ApiObjects
-from plugin.rehearsal.api_resources import Served
-from plugin.rehearsal.label_selector import LabelSelector
 
 _REASONS = {400: "BadRequest", 401: "Unauthorized", 404: "NotFound", 405: "MethodNotAllowed"}
 

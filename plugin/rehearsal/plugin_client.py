@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 import grpc
 
 from plugin.model.item import Item
+from plugin.model.label_selector import LabelSelector
 from plugin.model.outcome import BackupOutcome, RestoreOutcome
 from plugin.model.reference import Reference
 from plugin.rehearsal.errors import ActionFailed
-from plugin.rehearsal.label_selector import LabelSelector
 from plugin.rehearsal.process import PluginProcess
 from plugin.wire import codec
 from plugin.wire.action import Kind

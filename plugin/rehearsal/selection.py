@@ -7,12 +7,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from plugin.model import item as it
+from plugin.model.api_resources import KNOWN, Served, guessed_plural
+from plugin.model.filters import EXCLUDED
 from plugin.model.item import Item
 from plugin.model.reference import Reference
-from plugin.rehearsal.api_resources import KNOWN, Served, guessed_plural
-
-EXCLUDED = "velero.io/exclude-from-backup"
-"""Label: Velero leaves out an object that has it with the value `true`."""
 
 _BY_KIND = {(served.group, served.kind): served for served in KNOWN}
 _FIRST = ("pods", "persistentvolumeclaims", "persistentvolumes")

@@ -10,6 +10,7 @@ Velero; with Go's build cache warm, half a minute.
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,7 @@ PROGRAMS = (
     Program("folder-store", "velero", "./cmd/folder-store"),
     Program("go-plugin", "velero", "./cmd/go-plugin"),
     Program("latency", "velero", "./cmd/latency"),
+    Program("velero-filters", "velero", "./cmd/filters"),
     Program("velero-acceptance", "velero", "./cmd/acceptance"),
     Program(
         "velero-acceptance-v1.14",
@@ -179,10 +181,16 @@ def go_version() -> str:
     return run([go(), "env", "GOVERSION", "GOARCH"], MODULES)
 
 
+@cache
 def go() -> str:
+    """The Go tool. From 1.21 on it fetches the version that a module wants by itself."""
     tool = shutil.which("go")
     if tool is None:
         raise BuildError("the Go tool is not on PATH; HINT: install Go 1.26 or later")
+    version = subprocess.run([tool, "version"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"go1\.(\d+)", version)
+    if found and int(found[1]) < 21:
+        raise BuildError(f"{version.strip()} is too old; HINT: install Go 1.26 or later")
     return tool
 
 

@@ -19,12 +19,12 @@ from kubernetes import client as kubernetes_client
 from kubernetes import config, dynamic
 
 from plugin.cluster.kubernetes_reader import KubernetesReader, Limits
+from plugin.model.api_resources import KNOWN, guessed_plural
 from plugin.model.errors import MalformedItem, Unreachable
 from plugin.model.item import Item
+from plugin.model.label_selector import LabelSelector
 from plugin.model.reference import Resource
-from plugin.rehearsal.api_resources import KNOWN, guessed_plural
 from plugin.rehearsal.api_server import ApiServer
-from plugin.rehearsal.label_selector import LabelSelector
 
 VIRTUAL_MACHINES = Resource("kubevirt.io", "v1", "virtualmachines", "VirtualMachine")
 PODS = Resource("", "v1", "pods", "Pod")

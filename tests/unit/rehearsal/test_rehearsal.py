@@ -44,7 +44,9 @@ BLOCKS = {
         "virtualmachineinstances db",
         "pods virt-launcher-db",
         "persistentvolumeclaims db-root",
+        "datavolumes db-root",
         "persistentvolumeclaims db-data",
+        "datavolumes db-data",
         "persistentvolumes pvc",
     },
     "web": {
@@ -53,7 +55,9 @@ BLOCKS = {
         "pods virt-launcher-web",
         "pods hp-volume",
         "persistentvolumeclaims web-root",
+        "datavolumes web-root",
         "persistentvolumeclaims web-uploads",
+        "datavolumes web-uploads",
         "persistentvolumes pvc",
     },
     "archive": {"virtualmachines archive"},
@@ -69,6 +73,7 @@ BLOCKS = {
         "virtualmachineinstances reports",
         "pods virt-launcher-reports",
         "persistentvolumeclaims reports-root",
+        "datavolumes reports-root",
         "persistentvolumeclaims persistent-state-for-reports-e8c50",
         "persistentvolumes pvc",
     },
@@ -129,6 +134,7 @@ def test_what_the_backup_added_is_taken_off_again(found: Rehearsal) -> None:
     changed = {one.reference.resource: one.changed for one in found.restored if one.changed}
     assert changed == {
         "persistentvolumeclaims": ("metadata.labels.velero.kubevirt.io/pvc-uid",),
+        "virtualmachines": ("metadata.annotations.stillpoint.dev/state-claims",),
     }
 
 

@@ -1,4 +1,4 @@
-"""Resources that the stand-in API server serves even when there is no object of them.
+"""The resources of the Kubernetes API that are known without asking a cluster.
 
 Sources: the API reference of Kubernetes and the custom resource definitions of KubeVirt, CDI and
 external-snapshotter.
@@ -17,6 +17,16 @@ class Served(NamedTuple):
     kind: str
     is_namespaced: bool
     short_names: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`virtualmachines.kubevirt.io`, as Velero calls it in full."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def singular(self) -> str:
+        """What discovery calls one of them; the kind in lower case, with rare exceptions."""
+        return _SINGULAR.get(self.plural, self.kind.lower())
 
     @property
     def api_version(self) -> str:
@@ -138,6 +148,7 @@ _CUSTOM = {
         network-attachment-definitions NetworkAttachmentDefinition net-attach-def
     """,
 }
+_SINGULAR = {"network-attachment-definitions": "network-attachment-definition"}
 
 
 def _known() -> Iterator[Served]:

@@ -1,16 +1,21 @@
 """Label selectors as the Kubernetes API reads them: `app=shop, tier in (db, cache), !canary`.
 
-Source: k8s.io/apimachinery/pkg/labels/selector.go.
+In objects they are written out: `{matchLabels: {app: shop}, matchExpressions: [{key: canary,
+operator: DoesNotExist}]}`.
+
+Sources: k8s.io/apimachinery/pkg/labels/selector.go and pkg/apis/meta/v1/helpers.go.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from plugin.model import item as it
+from plugin.model.item import Item
+
 _VALUE = r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?"
-_KEY = (
-    r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
-)
+_DOMAIN = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*"
+_KEY = rf"(?:(?=[^/]{{1,253}}/){_DOMAIN}/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?"
 _REQUIREMENT = re.compile(
     rf"""\s*(?:
       !\s*(?P<absent>{_KEY})
@@ -23,6 +28,7 @@ _REQUIREMENT = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _POSITIVE = {"in": True, "notin": False, "=": True, "==": True, "!=": False}
+_WANTED = {"In": True, "NotIn": False, "Exists": True, "DoesNotExist": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,19 @@ class LabelSelector:
                 break
         return cls(tuple(requirements))
 
+    @classmethod
+    def of_object(cls, selector: Item) -> "LabelSelector":
+        """Read a selector in the form that objects of the API hold.
+
+        Raises:
+            MalformedItem: a field has the wrong type.
+            ValueError: it is not a selector.
+        """
+        labels = it.mapping(selector, "matchLabels")
+        equal = [_one_of(key, [it.text(labels, key)], wanted=True) for key in labels]
+        expressions = it.sequence(selector, "matchExpressions")
+        return cls((*equal, *map(_expression, expressions)))
+
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether an object with these labels is selected."""
         return all(requirement.matches(labels) for requirement in self.requirements)
@@ -103,3 +122,30 @@ def _requirement(match: re.Match[str]) -> _Exists | _OneOf | _Ordered:
     if match["order"]:
         return _Ordered(key, match["order"] == ">", int(match["bound"]))
     return _Exists(key, wanted=True)
+
+
+def _expression(expression: Item) -> _Exists | _OneOf:
+    key, operator = it.text(expression, "key"), it.text(expression, "operator")
+    values = it.texts(expression, "values")
+    if operator in ("Exists", "DoesNotExist"):
+        if values:
+            raise ValueError(f"{operator} takes no values, but {key} has some")
+        return _Exists(_valid_key(key), _WANTED[operator])
+    if operator not in _WANTED:
+        raise ValueError(f"no operator of a label selector: {operator!r}")
+    if not values:
+        raise ValueError(f"{operator} needs values, but {key} has none")
+    return _one_of(key, values, wanted=_WANTED[operator])
+
+
+def _one_of(key: str, values: Sequence[str], *, wanted: bool) -> _OneOf:
+    for value in values:
+        if not re.fullmatch(_VALUE, value, re.ASCII):
+            raise ValueError(f"not the value of a label: {value!r}")
+    return _OneOf(_valid_key(key), frozenset(values), wanted)
+
+
+def _valid_key(key: str) -> str:
+    if not re.fullmatch(_KEY, key, re.ASCII):
+        raise ValueError(f"not the name of a label: {key!r}")
+    return key
