@@ -8,7 +8,19 @@ from collections.abc import Sequence
 from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.reader import Index
-from plugin.resources import persistent_volume_claim, pod
+from plugin.resources import (
+    persistent_volume_claim,
+    pod,
+    virtual_machine,
+    virtual_machine_instance,
+)
+
+
+def instance(cluster: Index, machine: Item) -> Item | None:
+    """The instance of a virtual machine; None if there is none."""
+    if not virtual_machine.has_instance(machine):
+        return None
+    return cluster.get(virtual_machine_instance.RESOURCE, *it.identify(machine))
 
 
 def launcher_pod(cluster: Index, instance: Item) -> Item | None:

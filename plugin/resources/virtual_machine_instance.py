@@ -33,6 +33,19 @@ def machine(instance: Item) -> str:
     return it.owner(instance, "VirtualMachine")
 
 
+def is_live(instance: Item) -> bool:
+    """Whether its guest runs, or a pod on its node is about to start it."""
+    return it.text(instance, "status", "phase") in ("Scheduled", "Running", "Unknown")
+
+
+def is_paused(instance: Item) -> bool:
+    """Whether its guest is paused, and so writes nothing."""
+    return any(
+        it.text(condition, "type") == "Paused" and it.text(condition, "status") == "True"
+        for condition in it.sequence(instance, "status", "conditions")
+    )
+
+
 def volumes(instance: Item) -> Sequence[Item]:
     """Its volumes, all hot-plugged ones included."""
     it.required(instance, "spec")

@@ -237,6 +237,31 @@ def test_a_labelled_data_volume_does_not_get_its_disk_cut_before_the_freeze(
     cluster.delete_namespace(machine.namespace)
 
 
+def test_a_running_machine_whose_pods_are_left_out_is_refused_and_the_others_go_on(
+    cluster: Cluster,
+) -> None:
+    namespace = "refused"
+    cluster.create_namespace(namespace)
+    stopped = Machine(namespace, "archive", is_running=False)
+    cluster.create_vms([Machine(namespace, "db"), stopped])
+    spec = {
+        "includedNamespaces": [namespace],
+        "excludedResources": ["po"],
+        "snapshotVolumes": False,
+    }
+    backup = cluster.backup(namespace, spec)
+
+    assert backup["status"]["phase"] == "PartiallyFailed"
+    errors = str(cluster.backup_results(namespace)["errors"])
+    assert "VirtualMachine refused/db: cannot back up a guest that runs: its launcher pod" in errors
+    assert "left out by the filters of the backup; HINT: include it" in errors
+    folder = f"resources/virtualmachines.kubevirt.io/namespaces/{namespace}"
+    items = cluster.backup_items(namespace)
+    assert f"{folder}/archive.json" in items
+    assert f"{folder}/db.json" not in items
+    cluster.delete_namespace(namespace)
+
+
 def labelled_machine(cluster: Cluster, namespace: str) -> Machine:
     """A machine with two disks and a hot-plugged one, labelled itself alone, beside another."""
     machine = Machine(

@@ -1,6 +1,6 @@
 """Backup of a VirtualMachineInstance (rules 3.5 and 5.2)."""
 
-from plugin.actions import graph
+from plugin.actions import freezable, graph
 from plugin.model import item as it
 from plugin.model.context import BackupContext
 from plugin.model.item import Item
@@ -11,8 +11,13 @@ APPLIES_TO = Selector((str(virtual_machine_instance.RESOURCE),))
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
-    """Store the instance, marked if its owner will make it anew, and bring what it is made of."""
+    """Store the instance, marked if its owner will make it anew, and bring what it is made of.
+
+    Raises:
+        Refusal: its guest runs and cannot be frozen, but its disks are in the backup.
+    """
     additional = graph.of_instance(item, context)
+    freezable.check(item, item, context)
     if virtual_machine_instance.is_owned(item):
         item = it.with_annotation(item, virtual_machine_instance.IS_OWNED, "true")
     return BackupOutcome(item, additional)

@@ -1,0 +1,66 @@
+"""Refuses the disks of a guest that runs where the backup leaves out what its freeze needs.
+
+Velero would cut them unfrozen and say Completed (rules 3.4 and 3.5; the cases are those of the
+peer's own matrix). A paused guest writes nothing and needs no freeze.
+"""
+
+from plugin.actions import surroundings
+from plugin.model import item as it
+from plugin.model.context import BackupContext
+from plugin.model.errors import Refusal
+from plugin.model.filters import EXCLUDED
+from plugin.model.item import Item
+from plugin.model.reference import Resource
+from plugin.resources import (
+    persistent_volume_claim,
+    pod,
+    virtual_machine_instance,
+    volume,
+)
+
+_HINT = "include it, leave the disks out as well, or stop or pause the virtual machine"
+
+
+def check(item: Item, instance: Item, context: BackupContext) -> None:
+    """Check what the backup holds of one guest.
+
+    Args:
+        item: the machine or the instance that is being backed up.
+        instance: the guest's instance.
+
+    Raises:
+        Refusal: the guest runs, and its instance or pod is left out.
+    """
+    if not virtual_machine_instance.is_live(instance) or virtual_machine_instance.is_paused(
+        instance
+    ):
+        return
+    if reason := _left_out(virtual_machine_instance.RESOURCE, instance, context):
+        raise _refusal(item, f"its instance is left out by {reason}")
+    if not _holds_disk(instance, context):
+        return
+    launcher = surroundings.launcher_pod(context.cluster, instance)
+    if launcher is None:
+        raise _refusal(item, "no launcher pod of it runs")
+    if reason := _left_out(pod.RESOURCE, launcher, context):
+        raise _refusal(item, f"its launcher pod {it.name(launcher)} is left out by {reason}")
+
+
+def _holds_disk(instance: Item, context: BackupContext) -> bool:
+    names = map(volume.disk_claim, virtual_machine_instance.volumes(instance))
+    resource, namespace = persistent_volume_claim.RESOURCE, it.namespace(instance)
+    claims = (context.cluster.get(resource, namespace, name) for name in names if name)
+    return any(claim and not _left_out(resource, claim, context) for claim in claims)
+
+
+def _left_out(resource: Resource, item: Item, context: BackupContext) -> str:
+    """By what Velero leaves an object out; empty if it would take it."""
+    if context.backup.filters.admits(resource, item):
+        return ""
+    if it.labels(item).get(EXCLUDED) == "true":
+        return f"its label {EXCLUDED}"
+    return "the filters of the backup"
+
+
+def _refusal(item: Item, cause: str) -> Refusal:
+    return Refusal(it.describe(item), "cannot back up a guest that runs", cause, _HINT)
