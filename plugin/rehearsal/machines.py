@@ -22,8 +22,6 @@ from plugin.resources import (
     volume,
 )
 
-_PRE_HOOK = "pre.hook.backup.velero.io/command"
-
 
 class Cut(StrEnum):
     """How the disks are cut, as far as the objects tell."""
@@ -164,11 +162,7 @@ def _disks(machine: Item, instance: Item | None) -> tuple[tuple[str, ...], tuple
     is_instance = machine.get("kind") == virtual_machine_instance.RESOURCE.kind
     volumes = [] if is_instance else [*virtual_machine.volumes(machine)]
     volumes += virtual_machine_instance.volumes(instance) if instance else []
-    attached = {
-        it.text(status, "name")
-        for status in it.sequence(instance or {}, "status", "volumeStatus")
-        if "hotplugVolume" in status
-    }
+    attached = virtual_machine_instance.hotplugged_volumes(instance or {})
     hotplugged = [one for one in volumes if it.text(one, "name") in attached]
     return _claims(volumes), _claims(hotplugged)
 
@@ -194,11 +188,11 @@ def _cut(
     ]
     if outside:
         return Cut.MIXED, f"outside of the block: {', '.join(outside)}"
-    if _has(instance, "Paused"):
+    if virtual_machine_instance.is_paused(instance):
         return Cut.PAUSED, "paused"
     if not any(_freezes(reference, cluster[reference]) for reference in block):
         return Cut.CRASH, "no freeze hook on a launcher pod"
-    if not _has(instance, "AgentConnected"):
+    if not virtual_machine_instance.is_agent_connected(instance):
         return Cut.CRASH, "no guest agent"
     return Cut.FROZEN, "guest agent connected"
 
@@ -212,18 +206,11 @@ def _cut_without_instance(machine: Item) -> tuple[Cut, str]:
 
 
 def _freezes(reference: Reference, item: Item) -> bool:
-    return _is_launcher(reference, item) and _PRE_HOOK in it.annotations(item)
+    return _is_launcher(reference, item) and pod.has_freeze_hook(item)
 
 
 def _is_launcher(reference: Reference, item: Item) -> bool:
     return _is(pod.RESOURCE, reference) and pod.is_launcher(item)
-
-
-def _has(instance: Item, condition: str) -> bool:
-    return any(
-        it.text(one, "type") == condition and it.text(one, "status") == "True"
-        for one in it.sequence(instance, "status", "conditions")
-    )
 
 
 def _errors(parts: Iterable[Reference], around: _Surroundings) -> Iterator[str]:

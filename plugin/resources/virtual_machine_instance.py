@@ -1,6 +1,6 @@
 """VirtualMachineInstance: a guest that runs, or is about to (kubevirt.io/v1)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from plugin.model import item as it
 from plugin.model.item import Item
@@ -40,16 +40,27 @@ def is_live(instance: Item) -> bool:
 
 def is_paused(instance: Item) -> bool:
     """Whether its guest is paused, and so writes nothing."""
-    return any(
-        it.text(condition, "type") == "Paused" and it.text(condition, "status") == "True"
-        for condition in it.sequence(instance, "status", "conditions")
-    )
+    return _is_true(instance, "Paused")
+
+
+def is_agent_connected(instance: Item) -> bool:
+    """Whether QEMU's agent in the guest answers, by which it would be frozen."""
+    return _is_true(instance, "AgentConnected")
 
 
 def volumes(instance: Item) -> Sequence[Item]:
     """Its volumes, all hot-plugged ones included."""
     it.required(instance, "spec")
     return it.sequence(instance, "spec", "volumes")
+
+
+def hotplugged_volumes(instance: Item) -> Collection[str]:
+    """Names of the volumes that a pod of their own attaches."""
+    return {
+        it.text(status, "name")
+        for status in it.sequence(instance, "status", "volumeStatus")
+        if it.mapping(status, "hotplugVolume")
+    }
 
 
 def attachment_pods(instance: Item) -> Iterator[str]:
@@ -66,3 +77,10 @@ def references(instance: Item) -> Iterator[Reference]:
         yield from volume.references(entry, namespace)
     for secret in guest.secrets(it.mapping(instance, "spec")):
         yield core.SECRET.named(namespace, secret)
+
+
+def _is_true(instance: Item, condition: str) -> bool:
+    return any(
+        it.text(entry, "type") == condition and it.text(entry, "status") == "True"
+        for entry in it.sequence(instance, "status", "conditions")
+    )
