@@ -5,7 +5,7 @@ selection, and what the cluster no longer has, is left out of the answer.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from plugin.actions import surroundings
 from plugin.model import item as it
@@ -24,8 +24,7 @@ _CLOCKS_DIFFER = timedelta(seconds=30)
 """Creation is dated by the API server, the start of a backup by Velero."""
 
 _LISTED = {
-    (resource.group, resource.plural): resource
-    for resource in (data_volume.RESOURCE, persistent_volume_claim.RESOURCE)
+    str(resource): resource for resource in (data_volume.RESOURCE, persistent_volume_claim.RESOURCE)
 }
 
 
@@ -80,7 +79,7 @@ def _unheld(
         if _is_removed(reference, context):
             continue
         witness = owner  # what is not listed is as old as what refers to it
-        if resource := _LISTED.get((reference.group, reference.resource)):
+        if resource := _LISTED.get(reference.group_resource):
             found = context.cluster.get(resource, reference.namespace, reference.name)
             if found is None:
                 yield reference  # Velero will say that it is missing
@@ -92,10 +91,7 @@ def _unheld(
 
 def _is_removed(reference: Reference, context: BackupContext) -> bool:
     """Whether this is a DataVolume that CDI has removed after it had filled its claim."""
-    if (reference.group, reference.resource) != (
-        data_volume.RESOURCE.group,
-        data_volume.RESOURCE.plural,
-    ):
+    if not reference.is_of(data_volume.RESOURCE):
         return False
     namespace, name = reference.namespace, reference.name
     if context.cluster.listed(data_volume.RESOURCE, namespace, name):
@@ -110,7 +106,7 @@ def _is_held(reference: Reference, witness: Item, context: BackupContext) -> boo
     Args:
         witness: the object itself, or one that did not exist before it.
     """
-    started: datetime | None = context.backup.started
+    started = context.backup.started
     created = it.created(witness)
     if started is None or created is None or created + _CLOCKS_DIFFER > started:
         return False

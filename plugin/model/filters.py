@@ -138,7 +138,7 @@ class Filters:
         """
         included, excluded = self.named
         sure = [each.text for each in included if each.is_sure]
-        resource = f"{reference.resource}.{reference.group}".rstrip(".")
+        resource = reference.group_resource
         return (
             bool(reference.namespace)
             and not any(map(glob.is_pattern, self.namespaces.included - {ALL}))  # before v1.18

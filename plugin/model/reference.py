@@ -18,7 +18,7 @@ class Resource:
 
     def __str__(self) -> str:
         """`virtualmachines.kubevirt.io`, as Velero's selectors want it."""
-        return f"{self.plural}.{self.group}" if self.group else self.plural
+        return _group_resource(self.group, self.plural)
 
     def named(self, namespace: str, name: str) -> "Reference":
         """A reference to one object of this resource."""
@@ -34,11 +34,20 @@ class Reference:
     namespace: str
     name: str
 
+    @property
+    def group_resource(self) -> str:
+        """`virtualmachines.kubevirt.io`, as `str` of its `Resource`."""
+        return _group_resource(self.group, self.resource)
+
+    def is_of(self, resource: Resource) -> bool:
+        """Whether the object is of this resource, in whatever version."""
+        return (self.group, self.resource) == (resource.group, resource.plural)
+
     def __str__(self) -> str:
         """`virtualmachines.kubevirt.io shop/db`."""
-        resource = f"{self.resource}.{self.group}" if self.group else self.resource
-        return (
-            f"{resource} {self.namespace}/{self.name}"
-            if self.namespace
-            else f"{resource} {self.name}"
-        )
+        name = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{self.group_resource} {name}"
+
+
+def _group_resource(group: str, plural: str) -> str:
+    return f"{plural}.{group}" if group else plural

@@ -7,7 +7,7 @@ from enum import StrEnum
 from plugin.model import item as it
 from plugin.model.errors import MalformedItem
 from plugin.model.item import Item
-from plugin.model.reference import Reference, Resource
+from plugin.model.reference import Reference
 from plugin.rehearsal import velero_actions
 from plugin.rehearsal.backup import Backup
 from plugin.rehearsal.blocks import Block
@@ -99,9 +99,9 @@ class _Surroundings:
 
 
 def _is_machine(reference: Reference, item: Item) -> bool:
-    if _is(virtual_machine.RESOURCE, reference):
+    if reference.is_of(virtual_machine.RESOURCE):
         return True
-    is_instance = _is(virtual_machine_instance.RESOURCE, reference)
+    is_instance = reference.is_of(virtual_machine_instance.RESOURCE)
     return is_instance and not virtual_machine_instance.is_owned(item)
 
 
@@ -210,7 +210,7 @@ def _freezes(reference: Reference, item: Item) -> bool:
 
 
 def _is_launcher(reference: Reference, item: Item) -> bool:
-    return _is(pod.RESOURCE, reference) and pod.is_launcher(item)
+    return reference.is_of(pod.RESOURCE) and pod.is_launcher(item)
 
 
 def _errors(parts: Iterable[Reference], around: _Surroundings) -> Iterator[str]:
@@ -229,10 +229,6 @@ def _missing(parts: Iterable[Reference], around: _Surroundings) -> Iterator[Refe
     for part in parts:
         for needed in around.results[part].missing if part in around.results else ():
             claim = persistent_volume_claim.RESOURCE.named(needed.namespace, needed.name)
-            if _is(data_volume.RESOURCE, needed) and claim in around.stored:
+            if needed.is_of(data_volume.RESOURCE) and claim in around.stored:
                 continue  # CDI removes the DataVolume of a claim that it has filled
             yield needed
-
-
-def _is(resource: Resource, reference: Reference) -> bool:
-    return (resource.group, resource.plural) == (reference.group, reference.resource)

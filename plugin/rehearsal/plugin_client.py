@@ -38,8 +38,7 @@ class Action:
 
     def applies_to(self, reference: Reference, labels: Mapping[str, str]) -> bool:
         """Whether Velero calls the action for this object."""
-        name = f"{reference.resource}.{reference.group}" if reference.group else reference.resource
-        is_of_resource = not self.resources - {"*"} or name in self.resources
+        is_of_resource = not self.resources - {"*"} or reference.group_resource in self.resources
         return is_of_resource and self.labels.matches(labels)
 
 

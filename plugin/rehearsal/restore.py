@@ -169,17 +169,13 @@ class _Restorer:
 
 
 def _rank(reference: Reference) -> tuple[int, str, str, str]:
-    resource = _full_name(reference)
+    resource = reference.group_resource
     first = _FIRST.index(resource) if resource in _FIRST else len(_FIRST)
     return first, resource, reference.namespace, reference.name
 
 
-def _full_name(reference: Reference) -> str:
-    return f"{reference.resource}.{reference.group}" if reference.group else reference.resource
-
-
 def _why_velero_skips(reference: Reference, item: Item) -> str:
-    if _full_name(reference) in _NEVER:
+    if reference.group_resource in _NEVER:
         return "Velero never restores this resource"
     if velero_actions.kind(reference) == velero_actions.PODS:
         if it.text(item, "status", "phase") in ("Succeeded", "Failed"):
