@@ -14,6 +14,7 @@ from plugin.model.item import Item
 from plugin.model.reference import Reference
 from plugin.resources import (
     data_volume,
+    instancetype,
     persistent_volume_claim,
     pod,
     virtual_machine,
@@ -24,7 +25,13 @@ _CLOCKS_DIFFER = timedelta(seconds=30)
 """Creation is dated by the API server, the start of a backup by Velero."""
 
 _LISTED = {
-    str(resource): resource for resource in (data_volume.RESOURCE, persistent_volume_claim.RESOURCE)
+    str(resource): resource
+    for resource in (
+        data_volume.RESOURCE,
+        persistent_volume_claim.RESOURCE,
+        instancetype.INSTANCETYPE,
+        instancetype.PREFERENCE,
+    )
 }
 
 
@@ -34,7 +41,8 @@ def of_machine(machine: Item, context: BackupContext) -> tuple[Reference, ...]:
     The instance is there in any case, by the machine's item block, and brings its launcher pod.
     """
     namespace, name = it.identify(machine)
-    state = surroundings.state_claims(context.cluster, machine)
+    instance = surroundings.instance(context.cluster, machine)
+    state = surroundings.state_claims(context.cluster, machine, instance)
     instances = [name] if virtual_machine.has_instance(machine) else []
     needed = [
         *virtual_machine.references(machine),
@@ -46,8 +54,12 @@ def of_machine(machine: Item, context: BackupContext) -> tuple[Reference, ...]:
 
 def of_instance(instance: Item, context: BackupContext) -> tuple[Reference, ...]:
     """What a backup of the instance needs and would not hold otherwise."""
-    it.identify(instance)
-    needed = virtual_machine_instance.references(instance)
+    namespace, _name = it.identify(instance)
+    state = surroundings.state_claims(context.cluster, instance, instance)
+    needed = [
+        *virtual_machine_instance.references(instance),
+        *(persistent_volume_claim.RESOURCE.named(namespace, it.name(claim)) for claim in state),
+    ]
     return _launcher(instance, context) + _to_fetch(needed, instance, context)
 
 
@@ -90,10 +102,16 @@ def _unheld(
 
 
 def _is_removed(reference: Reference, context: BackupContext) -> bool:
-    """Whether this is a DataVolume that CDI has removed after it had filled its claim."""
+    """Whether it has gone after it had served its purpose.
+
+    CDI removes DataVolumes whose claim is filled; of an instancetype a machine has its revision.
+    """
+    namespace, name = reference.namespace, reference.name
+    for resource in (instancetype.INSTANCETYPE, instancetype.PREFERENCE):
+        if reference.is_of(resource):
+            return context.cluster.get(resource, namespace, name) is None
     if not reference.is_of(data_volume.RESOURCE):
         return False
-    namespace, name = reference.namespace, reference.name
     if context.cluster.listed(data_volume.RESOURCE, namespace, name):
         return False
     claim = context.cluster.get(persistent_volume_claim.RESOURCE, namespace, name)

@@ -3,7 +3,7 @@
 All questions about a namespace are answered from one list per kind (`model.reader.Index`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from plugin.model import item as it
 from plugin.model.item import Item
@@ -29,11 +29,22 @@ def launcher_pod(cluster: Index, instance: Item) -> Item | None:
     return pod.live(pods.get(it.name(instance), ()), instance)
 
 
-def state_claims(cluster: Index, machine: Item) -> Sequence[Item]:
-    """The claims that hold vTPM, EFI and changed-block state of a virtual machine."""
+def state_claims(cluster: Index, machine: Item, instance: Item | None = None) -> Sequence[Item]:
+    """The claims that hold vTPM, EFI and changed-block state of a machine, or of an instance.
+
+    By label, by the name of older versions, and by what the status of an instance says.
+    """
+    namespace, name = it.identify(machine)
     by_machine = cluster.grouped(
-        persistent_volume_claim.RESOURCE,
-        it.namespace(machine),
-        persistent_volume_claim.machines_with_state,
+        persistent_volume_claim.RESOURCE, namespace, persistent_volume_claim.machines_with_state
     )
-    return by_machine.get(it.name(machine), ())
+    found = {it.name(claim): claim for claim in by_machine.get(name, ())}
+    used = set(virtual_machine_instance.state_claims(instance or {})) - set(found)
+    return (*found.values(), *claims(cluster, namespace, used))
+
+
+def claims(cluster: Index, namespace: str, names: Iterable[str]) -> Iterator[Item]:
+    """Those claims of these names that exist."""
+    for name in names:
+        if claim := cluster.get(persistent_volume_claim.RESOURCE, namespace, name):
+            yield claim

@@ -8,8 +8,8 @@ presence of a switch decides and the run strategy is used as it is; here both ar
 from dataclasses import dataclass
 
 from plugin.model import item as it
-from plugin.model.errors import Refusal
 from plugin.model.item import Item
+from plugin.model.switch import is_on, without_meaning
 
 RUN_STRATEGIES = ("Always", "Halted", "Manual", "Once", "RerunOnFailure", "WaitAsReceiver")
 """Those of kubevirt.io/v1 (KubeVirt v1.9)."""
@@ -46,32 +46,14 @@ class Conditions:
         labels, annotations = it.labels(restore), it.annotations(restore)
         return cls(
             run_strategy=_run_strategy(restore, labels),
-            is_mac_cleared=_is_on(restore, labels, _CLEAR_MAC_ADDRESSES),
-            is_firmware_uuid_new=_is_on(restore, labels, _NEW_FIRMWARE_UUID),
-            is_replayed=_is_on(restore, annotations, _REPLAY),
+            is_mac_cleared=is_on(restore, labels, _CLEAR_MAC_ADDRESSES),
+            is_firmware_uuid_new=is_on(restore, labels, _NEW_FIRMWARE_UUID),
+            is_replayed=is_on(restore, annotations, _REPLAY),
         )
 
 
 def _run_strategy(restore: Item, labels: Item) -> str:
     value = it.text(labels, _RUN_STRATEGY)
     if _RUN_STRATEGY in labels and value not in RUN_STRATEGIES:
-        raise _refusal(restore, _RUN_STRATEGY, value, RUN_STRATEGIES)
+        raise without_meaning(restore, _RUN_STRATEGY, value, RUN_STRATEGIES)
     return value
-
-
-def _is_on(restore: Item, asked: Item, key: str) -> bool:
-    value = it.text(asked, key)
-    if value.lower() in ("true", ""):  # the peer's documentation sets it without a value, too
-        return key in asked
-    if value.lower() != "false":
-        raise _refusal(restore, key, value, ("true", "false"))
-    return False
-
-
-def _refusal(restore: Item, key: str, value: str, choices: tuple[str, ...]) -> Refusal:
-    return Refusal(
-        it.describe(restore),
-        f"cannot obey its {key}",
-        f"it has no meaning with the value {value!r}",
-        f"set it to one of {', '.join(choices)}",
-    )

@@ -6,6 +6,9 @@ from datetime import datetime
 from plugin.model.item import Item
 from plugin.model.reference import Reference
 
+SKIPPED = "velero.io/skip-from-backup"
+"""Annotation of an answered item: Velero v1.18 leaves the item out; an older one stores it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selector:

@@ -10,6 +10,10 @@ from plugin.model import item as it
 from plugin.model.conditions import Conditions
 from plugin.model.filters import Filters
 from plugin.model.item import Item
+from plugin.model.switch import is_on
+
+_METADATA_ONLY = "velero.kubevirt.io/metadataBackup"
+_MEMORY_DUMPS = "stillpoint.dev/memory-dumps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +24,17 @@ class Backup:
         uid: tells two backups of one name apart.
         started: when Velero began; it lists what it will back up after that moment. None if the
             backup does not say.
+        is_of_metadata: whether it has the peer's label by which disks may be missing; as there,
+            whatever the label's value is.
+        asked: the Backup object.
     """
 
     name: str
     uid: str
     started: datetime | None
     filters: Filters
+    is_of_metadata: bool
+    asked: Item
 
     @classmethod
     def parse(cls, backup: Item) -> "Backup":
@@ -39,7 +48,18 @@ class Backup:
             it.uid(backup),
             it.time(backup, "status", "startTimestamp"),
             Filters.parse(backup),
+            _METADATA_ONLY in it.labels(backup),
+            backup,
         )
+
+    @property
+    def has_memory_dumps(self) -> bool:
+        """Whether to store dumps of guests' memory: large, full of secrets, and wanted by default.
+
+        Raises:
+            Refusal: the annotation is neither yes nor no.
+        """
+        return is_on(self.asked, it.annotations(self.asked), _MEMORY_DUMPS, default=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,22 @@ ORIGINAL_UID = "velero.kubevirt.io/original-pvc-uid"
 """Annotation with the value that the user's own label of that name had."""
 
 _STATE_OF = "persistent-state-for"
+_MEMORY_DUMP = "kubevirt.io/memory-dump"
 
 
 def data_volume(claim: Item) -> str:
     """Name of the DataVolume that owns the claim; empty if none does."""
     return it.owner(claim, "DataVolume")
+
+
+def storage_class(claim: Item) -> str:
+    """Name of its storage class; empty for a claim on a volume that was there before."""
+    return it.text(claim, "spec", "storageClassName")
+
+
+def is_memory_dump(claim: Item) -> bool:
+    """Whether KubeVirt has written the memory of a guest to it."""
+    return _MEMORY_DUMP in it.annotations(claim)
 
 
 def is_in_progress(claim: Item) -> bool:

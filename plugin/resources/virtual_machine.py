@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.reference import Reference, Resource
-from plugin.resources import core, guest, persistent_volume_claim, volume
+from plugin.resources import core, guest, instancetype, persistent_volume_claim, volume
 
 RESOURCE = Resource("kubevirt.io", "v1", "virtualmachines", "VirtualMachine")
 
@@ -44,6 +44,7 @@ def references(machine: Item) -> Iterator[Reference]:
     for field, _status in _REVISIONED:
         if revision := _revision(machine, field):
             yield core.CONTROLLER_REVISION.named(namespace, revision)
+    yield from instancetype.namespaced(machine)
     for entry in volumes(machine):
         yield from volume.references(entry, namespace)
     for secret in guest.secrets(template(machine)):
@@ -72,15 +73,23 @@ def with_template(machine: Item, specification: Item) -> Item:
     return it.with_value(machine, specification, "spec", "template", "spec")
 
 
+def without_memory_dumps(machine: Item) -> Item:
+    """The machine without volumes that are dumps of its memory, so that it starts without them."""
+    kept = [entry for entry in volumes(machine) if not volume.is_memory_dump(entry)]
+    if len(kept) == len(volumes(machine)):
+        return machine
+    return it.with_value(machine, kept, "spec", "template", "spec", "volumes")
+
+
 def with_state_claims(machine: Item, names: Sequence[str]) -> Item:
-    """The machine with a note of these claims, or without one if there are none."""
+    """The machine, or instance, with a note of these claims; without one if there are none."""
     if not names:
         return it.without(machine, "metadata", "annotations", STATE_CLAIMS)
     return it.with_annotation(machine, STATE_CLAIMS, ",".join(names))
 
 
 def state_claims(stored: Item) -> Iterator[Reference]:
-    """The claims of which the stored machine has a note."""
+    """The claims of which the stored machine, or instance, has a note."""
     noted = it.text(stored, "metadata", "annotations", STATE_CLAIMS)
     for name in filter(None, noted.split(",")):
         yield persistent_volume_claim.RESOURCE.named(it.namespace(stored), name)

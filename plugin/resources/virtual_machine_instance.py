@@ -70,6 +70,17 @@ def attachment_pods(instance: Item) -> Iterator[str]:
             yield pod
 
 
+def state_claims(instance: Item) -> Iterator[str]:
+    """Names of the claims in which KubeVirt says that it keeps vTPM, EFI and other state.
+
+    Source: KubeVirt v1.9, pkg/storage/backend-storage, CurrentPVCName.
+    """
+    for status in it.sequence(instance, "status", "volumeStatus"):
+        name = it.text(status, "persistentVolumeClaimInfo", "claimName")
+        if name and it.text(status, "name").startswith("persistent-state-for"):
+            yield name
+
+
 def references(instance: Item) -> Iterator[Reference]:
     """Every object of its namespace that the instance's specification needs."""
     namespace = it.namespace(instance)

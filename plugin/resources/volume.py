@@ -36,6 +36,11 @@ def disk_claim(volume: Item) -> str:
     return next(_names(volume, _DISK_PATHS), "")
 
 
+def is_memory_dump(volume: Item) -> bool:
+    """Whether it holds what the guest's memory was, for whoever looks into a crash."""
+    return "memoryDump" in volume
+
+
 def disks(volumes: Iterable[Item], namespace: str) -> Iterator[Reference]:
     """The claims that a guest writes to through these volumes, each with its DataVolume."""
     for volume in volumes:

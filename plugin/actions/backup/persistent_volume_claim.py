@@ -4,15 +4,21 @@ from plugin.actions import uid_label
 from plugin.model import item as it
 from plugin.model.context import BackupContext
 from plugin.model.item import Item
-from plugin.model.outcome import BackupOutcome, Selector
+from plugin.model.outcome import SKIPPED, BackupOutcome, Selector
 from plugin.resources import data_volume, persistent_volume_claim
 
 APPLIES_TO = Selector((str(persistent_volume_claim.RESOURCE),))
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
-    """Label the claim with its uid, and note how far CDI is with it."""
+    """Label the claim with its uid, and note how far CDI is with it.
+
+    One that holds a memory dump is left out where the backup wants none.
+    """
     it.identify(item)
+    if persistent_volume_claim.is_memory_dump(item) and not context.backup.has_memory_dumps:
+        context.log.info("left out: a memory dump, which the backup does not want")
+        return BackupOutcome(it.with_annotation(item, SKIPPED, "true"))
     labelled = uid_label.set_to(item, it.uid(item), persistent_volume_claim.ORIGINAL_UID)
     return BackupOutcome(_with_population(labelled, context))
 

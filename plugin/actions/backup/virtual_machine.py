@@ -5,7 +5,7 @@ from plugin.model import item as it
 from plugin.model.context import BackupContext
 from plugin.model.item import Item
 from plugin.model.outcome import BackupOutcome, Selector
-from plugin.resources import virtual_machine
+from plugin.resources import cluster_needs, persistent_volume_claim, virtual_machine
 
 APPLIES_TO = Selector((str(virtual_machine.RESOURCE),))
 
@@ -16,9 +16,24 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
     Raises:
         Refusal: its guest runs and cannot be frozen, but its disks are in the backup.
     """
+    if not context.backup.has_memory_dumps:
+        item = virtual_machine.without_memory_dumps(item)
     additional = graph.of_machine(item, context)
-    if instance := surroundings.instance(context.cluster, item):
+    instance = surroundings.instance(context.cluster, item)
+    if instance:
         freezable.check(item, instance, context)
-    state = surroundings.state_claims(context.cluster, item)
-    stored = virtual_machine.with_state_claims(item, list(map(it.name, state)))
-    return BackupOutcome(virtual_machine.with_pinned_revisions(stored), additional)
+    stored = virtual_machine.with_pinned_revisions(_with_notes(item, instance, context))
+    return BackupOutcome(stored, additional)
+
+
+def _with_notes(machine: Item, instance: Item | None, context: BackupContext) -> Item:
+    """With the names that a restore cannot find by itself."""
+    state = surroundings.state_claims(context.cluster, machine, instance)
+    names = [
+        reference.name
+        for reference in virtual_machine.references(machine)
+        if reference.is_of(persistent_volume_claim.RESOURCE)
+    ]
+    disks = surroundings.claims(context.cluster, it.namespace(machine), names)
+    machine = virtual_machine.with_state_claims(machine, list(map(it.name, state)))
+    return cluster_needs.noted(machine, cluster_needs.of_machine(machine, (*disks, *state)))

@@ -1,11 +1,11 @@
 """Backup of a VirtualMachineInstance (rules 3.5 and 5.2)."""
 
-from plugin.actions import freezable, graph
+from plugin.actions import freezable, graph, surroundings
 from plugin.model import item as it
 from plugin.model.context import BackupContext
 from plugin.model.item import Item
 from plugin.model.outcome import BackupOutcome, Selector
-from plugin.resources import virtual_machine_instance
+from plugin.resources import virtual_machine, virtual_machine_instance
 
 APPLIES_TO = Selector((str(virtual_machine_instance.RESOURCE),))
 
@@ -20,4 +20,7 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
     freezable.check(item, item, context)
     if virtual_machine_instance.is_owned(item):
         item = it.with_annotation(item, virtual_machine_instance.IS_OWNED, "true")
-    return BackupOutcome(item, additional)
+        return BackupOutcome(item, additional)
+    state = surroundings.state_claims(context.cluster, item, item)
+    stored = virtual_machine.with_state_claims(item, list(map(it.name, state)))
+    return BackupOutcome(stored, additional)

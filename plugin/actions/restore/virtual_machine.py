@@ -5,7 +5,7 @@ from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
 from plugin.model.outcome import RestoreOutcome, Selector
-from plugin.resources import virtual_machine
+from plugin.resources import cluster_needs, virtual_machine
 
 APPLIES_TO = Selector((str(virtual_machine.RESOURCE),))
 
@@ -15,7 +15,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     it.identify(item)
     stored = context.stored
     needed = (*virtual_machine.references(stored), *virtual_machine.state_claims(stored))
-    item = virtual_machine.with_state_claims(item, ())
+    item = cluster_needs.noted(virtual_machine.with_state_claims(item, ()), ())
     strategy = context.restore.conditions.run_strategy
     if strategy:
         context.log.info("run strategy %s, as the restore asks", strategy)

@@ -5,7 +5,7 @@ from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
 from plugin.model.outcome import RestoreOutcome, Selector
-from plugin.resources import virtual_machine_instance
+from plugin.resources import virtual_machine, virtual_machine_instance
 
 APPLIES_TO = Selector((str(virtual_machine_instance.RESOURCE),))
 
@@ -22,5 +22,9 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
         item = it.without(item, "metadata", "labels", label)
     specification = conditions.applied(it.required(item, "spec"), context)
     item = it.with_value(item, specification, "spec")
-    needed = virtual_machine_instance.references(context.stored)
+    item = virtual_machine.with_state_claims(item, ())
+    needed = (
+        *virtual_machine_instance.references(context.stored),
+        *virtual_machine.state_claims(context.stored),
+    )
     return RestoreOutcome(item, tuple(dict.fromkeys(needed)))

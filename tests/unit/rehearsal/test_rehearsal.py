@@ -131,10 +131,11 @@ def test_a_skipped_item_says_why(found: Rehearsal) -> None:
 
 
 def test_what_the_backup_added_is_taken_off_again(found: Rehearsal) -> None:
-    changed = {one.reference.resource: one.changed for one in found.restored if one.changed}
+    changed = {(one.reference.resource, path) for one in found.restored for path in one.changed}
     assert changed == {
-        "persistentvolumeclaims": ("metadata.labels.velero.kubevirt.io/pvc-uid",),
-        "virtualmachines": ("metadata.annotations.stillpoint.dev/state-claims",),
+        ("persistentvolumeclaims", "metadata.labels.velero.kubevirt.io/pvc-uid"),
+        ("virtualmachines", "metadata.annotations.stillpoint.dev/needs-from-cluster"),
+        ("virtualmachines", "metadata.annotations.stillpoint.dev/state-claims"),
     }
 
 

@@ -1,0 +1,70 @@
+"""What a virtual machine needs and no backup of its namespace brings: a note on the stored machine.
+
+A restore elsewhere reads it to say what is missing there before a machine fails to start.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from plugin.model import item as it
+from plugin.model.item import Item
+from plugin.model.reference import Reference, Resource
+from plugin.resources import instancetype, persistent_volume_claim
+
+NOTE = "stillpoint.dev/needs-from-cluster"
+"""Annotation of a stored machine: `resource.group/name`, or with a namespace in the middle, in one
+line with commas between. For instance `storageclasses.storage.k8s.io/fast,
+network-attachment-definitions.k8s.cni.cncf.io/lan/blue`, without the space.
+"""
+
+NETWORK_ATTACHMENT = Resource(
+    "k8s.cni.cncf.io", "v1", "network-attachment-definitions", "NetworkAttachmentDefinition"
+)
+STORAGE_CLASS = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass")
+PRIORITY_CLASS = Resource("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass")
+
+_TEMPLATE = ("spec", "template", "spec")
+
+
+def of_machine(machine: Item, claims: Iterable[Item]) -> tuple[Reference, ...]:
+    """What the machine needs from the cluster, each once.
+
+    Args:
+        claims: those of its disks and state, which name their storage classes.
+    """
+    classes = map(persistent_volume_claim.storage_class, claims)
+    priority = it.text(machine, *_TEMPLATE, "priorityClassName")
+    found = (
+        *instancetype.of_cluster(machine),
+        *_network_attachments(machine),
+        *(STORAGE_CLASS.named("", name) for name in classes if name),
+        *(PRIORITY_CLASS.named("", name) for name in (priority,) if name),
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def noted(machine: Item, needs: Iterable[Reference]) -> Item:
+    """The machine with a note of these needs, or without one if there are none."""
+    written = ",".join(map(_written, needs))
+    if not written:
+        return it.without(machine, "metadata", "annotations", NOTE)
+    return it.with_annotation(machine, NOTE, written)
+
+
+def read(stored: Item) -> Iterator[Reference]:
+    """The needs of which the stored machine has a note."""
+    for written in filter(None, it.text(stored, "metadata", "annotations", NOTE).split(",")):
+        resource, *namespace, name = written.split("/")
+        plural, _dot, group = resource.partition(".")
+        yield Reference(group, plural, "".join(namespace), name)
+
+
+def _network_attachments(machine: Item) -> Iterator[Reference]:
+    """A network's name may have a namespace in front (KubeVirt v1.9, type `MultusNetwork`)."""
+    for network in it.sequence(machine, *_TEMPLATE, "networks"):
+        namespace, _slash, name = it.text(network, "multus", "networkName").rpartition("/")
+        if name:
+            yield NETWORK_ATTACHMENT.named(namespace or it.namespace(machine), name)
+
+
+def _written(need: Reference) -> str:
+    return "/".join(filter(None, (need.group_resource, need.namespace, need.name)))

@@ -1,0 +1,15 @@
+"""The note of needs says the same to whoever reads it as to whoever wrote it."""
+
+from plugin.resources import cluster_needs
+from plugin.resources.cluster_needs import NETWORK_ATTACHMENT, STORAGE_CLASS
+
+MACHINE = {"kind": "VirtualMachine", "metadata": {"name": "db", "namespace": "shop"}}
+
+
+def test_what_was_noted_is_read() -> None:
+    needs = (STORAGE_CLASS.named("", "fast.v2"), NETWORK_ATTACHMENT.named("lan", "blue"))
+    assert tuple(cluster_needs.read(cluster_needs.noted(MACHINE, needs))) == needs
+
+
+def test_without_a_note_nothing_is_read() -> None:
+    assert list(cluster_needs.read(MACHINE)) == []
