@@ -20,6 +20,7 @@ lint: venv ## ruff, mypy --strict, the layers, the wording of the wire contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vermin --quiet --no-tips --target=3.6- --violations guest_hooks
 
 bench: venv system peers ## the figures of the README, as ratios of one run
 	$(BIN)/python -m benchmarks

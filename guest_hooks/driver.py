@@ -1,0 +1,116 @@
+"""What the holder asks of an application, and what an application answers.
+
+One driver object is one instance of an application, one cycle of freeze and thaw long: it is made
+when a freeze begins and dropped after the thaw. All its methods are called in one thread, other
+drivers run in theirs. A driver does not log and does not write to disks; what there is to say goes
+into its `Report`, its `Finding`s or the error it raises.
+"""
+
+from contextlib import contextmanager
+from typing import Dict, Iterator, Mapping, NamedTuple, Sequence, Tuple
+
+from guest_hooks.command import Commands
+from guest_hooks.deadline import Deadline
+from guest_hooks.note import Note
+from guest_hooks.section import Section
+
+APPLICATION = "application"  # starts from the copy with all that it had acknowledged
+CRASH = "crash"  # starts as after a power failure; what that means, the guarantees tell
+
+
+class Report(NamedTuple):
+    """How an application came to rest; written into the record that travels with the disks."""
+
+    method: str  # what was done, in the application's words: "BACKUP STAGE BLOCK_COMMIT"
+    position: Dict[str, str] = {}  # where it stood: {"lsn": "0/3000060", "timeline": "1"}
+    guarantees: Tuple[str, ...] = ()  # what a copy will have, one sentence each
+    warnings: Tuple[str, ...] = ()  # and not have: "unlogged table app.cache comes back empty"
+    level: str = APPLICATION
+
+
+class Found(NamedTuple):
+    """An instance that runs on this guest."""
+
+    name: str  # the same at every start, as a section would be named: "postgresql:15/main"
+    options: Dict[str, str] = {}  # what a section for it would have to say
+    unsafe: str = ""  # why it cannot be brought to rest without being told more; "" if it can
+
+
+class Finding(NamedTuple):
+    """One result of `stillpoint-guest check`."""
+
+    is_good: bool
+    text: str
+    hint: str = ""
+    is_blocking: bool = True  # if not good: a freeze would fail (or only be worth less)
+
+
+class Driver:
+    """One instance of an application."""
+
+    KIND = ""  # `type` in the configuration
+    METHODS: Tuple[str, ...] = ()  # values of `method`; the first is the default
+    OPTIONS: Mapping[str, str] = {}  # keys of its own in a section: what each means, with unit
+
+    def __init__(self, section: Section, note: Note) -> None:
+        """Parse the section's own options; no process is started, nothing is asked.
+
+        Args:
+            section: its part of the configuration, or what discovery found.
+            note: a place in /run for what must be undone should this process die.
+
+        Raises:
+            ConfigurationError: a value makes no sense.
+        """
+        self.section = section
+        self.note = note
+        self.commands = Commands(section.name)
+
+    @classmethod
+    def discover(cls) -> Sequence[Found]:
+        """The instances that run here; must not take longer than a look at /proc and files."""
+        return ()
+
+    @property
+    def instance(self) -> str:
+        """What makes it this instance and no other, such as its socket.
+
+        Of two sections with the same instance one is an error; what was discovered gives way to
+        what is configured.
+        """
+        return self.section.name
+
+    def check(self, deadline: Deadline) -> Sequence[Finding]:
+        """Whether a freeze would work, without hurting anybody."""
+        del deadline
+        return ()
+
+    def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
+        """Undo what a holder that died has left, by its note; may find it undone already.
+
+        Raises:
+            ApplicationError: it could not be undone; the note is kept for the next start.
+        """
+
+    def prepare(self, deadline: Deadline) -> None:
+        """Make the coming hold short: checkpoint, flush. No locks; runs beside the other drivers.
+
+        Raises:
+            ApplicationError: it cannot be done in time.
+        """
+
+    @contextmanager
+    def held(self, deadline: Deadline) -> Iterator[Report]:
+        """Be at rest from `yield` on, and run again when the block ends.
+
+        The way back has `section.release_s` seconds from when it begins. It happens however the
+        block ends, and also when filesystems are still frozen (the watchdog): nothing in it may
+        need a disk. What is noted with `self.note` before a lock that would outlive this process
+        is given to `reconcile` at the next start.
+
+        Raises:
+            ApplicationError: before the yield, it did not come to rest, and runs as before; after
+                it, it runs again and was not at rest the whole time.
+        """
+        del deadline
+        yield Report(method="none", level=CRASH)

@@ -1,0 +1,75 @@
+"""Every error of the guest's agent that a person reads.
+
+    GuestError                    subject, attempt, cause, remedy
+    ├── ConfigurationError        a file, section, option or value that cannot be used as it is
+    │   └── UntrustedFile         somebody besides root could have written it
+    ├── ApplicationError          an application cannot be brought to rest, or not kept there
+    │   ├── Refused               going on would hurt the application, or promise too much
+    │   ├── DeadlinePassed        it did not get there in time
+    │   ├── CommandFailed         a program of the application says no, or cannot be started
+    │   └── SessionLost           the program that held the lock has ended
+    ├── FreezeRefused             the whole freeze is off; everything runs as before
+    ├── HoldLost                  a thaw that cannot vouch for what was cut before it
+    └── HolderUnreachable         no holder answers, and none can be started
+
+What is not among them is a fault of ours, and is caught at the edge of the process only.
+"""
+
+
+class GuestError(Exception):
+    """`subject: attempt: cause; HINT: remedy`, of which the remedy may be missing.
+
+    Args:
+        subject: what it is about, for instance `postgresql:15/main` or a file.
+        attempt: what was tried with it.
+        cause: why that is impossible.
+        hint: what the reader of the message can do.
+    """
+
+    def __init__(self, subject: str, attempt: str, cause: str, hint: str = "") -> None:
+        self.subject = subject
+        self.attempt = attempt
+        self.cause = cause
+        self.hint = hint
+        message = f"{subject}: {attempt}: {cause}"
+        super().__init__(f"{message}; HINT: {hint}" if hint else message)
+
+
+class ConfigurationError(GuestError):
+    """What the administrator wrote cannot be used."""
+
+
+class UntrustedFile(ConfigurationError):
+    """The agent runs as root: what it reads and executes must be root's alone."""
+
+
+class ApplicationError(GuestError):
+    """What a driver raises."""
+
+
+class Refused(ApplicationError):
+    """The driver could go on, and should not."""
+
+
+class DeadlinePassed(ApplicationError):
+    """The time for this step is over."""
+
+
+class CommandFailed(ApplicationError):
+    """Its first line of error output is the cause."""
+
+
+class SessionLost(ApplicationError):
+    """With its session a lock is gone, whenever that was."""
+
+
+class FreezeRefused(GuestError):
+    """Every application that was at rest already was released again."""
+
+
+class HoldLost(GuestError):
+    """Between freeze and thaw an application may have written."""
+
+
+class HolderUnreachable(GuestError):
+    """The one process that holds the applications is not there."""
