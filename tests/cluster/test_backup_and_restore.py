@@ -48,7 +48,7 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(cluster: Cluster) -> Iterator[Shop]:
+def shop(cluster: Cluster) -> Shop:
     cluster.create_namespace(SHOP)
     created = {made.machine.name: made for made in cluster.create_vms([DB, WEB, ARCHIVE])}
     for made in created.values():
@@ -71,9 +71,7 @@ def shop(cluster: Cluster) -> Iterator[Shop]:
     restore = cluster.restore("shop", {"backupName": "shop", "namespaceMapping": {SHOP: RESTORED}})
     if restore["status"]["phase"] == "Completed":
         wait_until_bound(cluster.api, RESTORED)
-    yield Shop(cluster, created, before, backup, restore)
-    for namespace in (SHOP, RESTORED):
-        cluster.delete_namespace(namespace)
+    return Shop(cluster, created, before, backup, restore)
 
 
 def migration() -> Object:
@@ -217,8 +215,6 @@ def test_a_machine_selected_by_its_label_alone_is_frozen_and_comes_back_whole(
     assert cluster.api.get("v1", "Secret", restored, secret)["data"]
     [found] = cluster.api.list(KUBEVIRT, "VirtualMachine", restored)
     assert (found["metadata"]["name"], found["spec"]["runStrategy"]) == ("db", "Halted")
-    for used in (namespace, restored):
-        cluster.delete_namespace(used)
 
 
 def test_a_labelled_data_volume_does_not_get_its_disk_cut_before_the_freeze(
@@ -234,7 +230,6 @@ def test_a_labelled_data_volume_does_not_get_its_disk_cut_before_the_freeze(
     ):
         backup_by_label(cluster, machine)
     assert_cut_inside_one_freeze(cluster, machine)
-    cluster.delete_namespace(machine.namespace)
 
 
 def test_a_running_machine_whose_pods_are_left_out_is_refused_and_the_others_go_on(
@@ -259,7 +254,6 @@ def test_a_running_machine_whose_pods_are_left_out_is_refused_and_the_others_go_
     items = cluster.backup_items(namespace)
     assert f"{folder}/archive.json" in items
     assert f"{folder}/db.json" not in items
-    cluster.delete_namespace(namespace)
 
 
 def labelled_machine(cluster: Cluster, namespace: str) -> Machine:

@@ -26,6 +26,10 @@ class Settings:
     """Executable of the plugin under test; None: Velero alone."""
     item_block_workers: int = 1
     """Item blocks that are backed up at once; Velero's own default is 1."""
+    concurrent_backups: int = 1
+    """Backups of different namespaces that run at once, each with workers of its own."""
+    polls_often: bool = True
+    """Whether Velero looks every second, not every 5, for a snapshot: the guest's time at rest."""
     log_level: str = "info"
     flags: Sequence[str] = ()
     """More flags of `velero server`; the last of two equal ones wins."""
@@ -57,7 +61,10 @@ class Velero:
         api.patch(*location, {"status": None})  # a former server's word does not count
         self.settings = settings
         self._process = self.processes.start(
-            "velero", self._command(settings), environment=self._environment(), folder=self.folder
+            "velero",
+            self._command(settings),
+            environment=self._environment(settings),
+            folder=self.folder,
         )
 
         def is_available() -> bool:
@@ -92,12 +99,14 @@ class Velero:
             *("--store-validation-frequency=20s", "--item-operation-sync-frequency=1s"),
             *("--resource-timeout=2m", "--terminating-resource-timeout=2m"),
             f"--item-block-worker-count={settings.item_block_workers}",
+            f"--concurrent-backups={settings.concurrent_backups}",
             f"--log-level={settings.log_level}",
             *settings.flags,
         ]
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, settings: Settings) -> dict[str, str]:
         return {
+            "CSI_SNAPSHOT_EARLY_FREQUENT_POLLING": str(settings.polls_often).lower(),
             "KUBECONFIG": str(self.control_plane.kubeconfig("velero")),
             "VELERO_NAMESPACE": NAMESPACE,
             "HOME": str(self.folder),
