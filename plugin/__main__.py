@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from plugin.model.reader import Reader
+from plugin.model.writer import Cluster
 from plugin.wire import handshake, stderr_log
 
 
@@ -51,11 +51,11 @@ def launch_path() -> str:
     return str(Path(sys.argv[0]).absolute())
 
 
-def _connect() -> Reader:
+def _connect() -> Cluster:
     # The kubernetes package takes 0.4 s to import, and many plugin processes never read a cluster.
-    from plugin.cluster.kubernetes_reader import KubernetesReader  # noqa: PLC0415
+    from plugin.cluster.kubernetes_writer import KubernetesWriter  # noqa: PLC0415
 
-    return KubernetesReader.connect()
+    return KubernetesWriter.connect()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
@@ -82,7 +83,7 @@ class KubernetesReader:
         self._user_agent = f"stillpoint/{_version()}"
 
     @classmethod
-    def connect(cls, limits: Limits | None = None) -> "KubernetesReader":
+    def connect(cls, limits: Limits | None = None) -> Self:
         """A reader of the cluster that Velero itself would choose; makes no request.
 
         That is the one of `KUBECONFIG`; without it the one this pod runs in, by its service
@@ -154,9 +155,10 @@ class KubernetesReader:
         if longest_s <= 0:
             raise question.unanswered(f"no answer within {self._limits.question_s:g} s")
         response = self._pool.request(
-            "GET",
+            "PATCH" if question.body else "GET",
             self._host + question.path,
-            fields=query,
+            fields=None if question.body else query,
+            body=question.body or None,
             headers=self._headers(question),
             timeout=Timeout(
                 connect=min(self._limits.connect_s, longest_s),
@@ -181,6 +183,8 @@ class KubernetesReader:
 
     def _headers(self, question: Question) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": self._user_agent}
+        if question.body:
+            headers["Content-Type"] = "application/merge-patch+json"
         try:
             with self._credentials:  # may run a program that fetches new ones: once
                 setting = self._configuration.auth_settings().get("BearerToken")

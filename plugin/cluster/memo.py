@@ -19,6 +19,7 @@ from plugin.model.errors import StillpointError
 from plugin.model.item import Item
 from plugin.model.reader import Reader
 from plugin.model.reference import Resource
+from plugin.model.writer import Cluster, Writer
 
 OLDEST_S = 300.0
 """Age at which an answer is asked for again. Velero's own items are as old as the backup."""
@@ -110,6 +111,10 @@ class MemoIndex:
         """See `Index.listed`."""
         return next(iter(self.grouped(resource, namespace, _names).get(name, ())), None)
 
+    def current(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        """See `Index.current`."""
+        return self._reader.get(resource, namespace, name)
+
     def grouped(
         self,
         resource: Resource,
@@ -136,18 +141,23 @@ class Memos:
     """One `MemoIndex` per backup or restore; the last few are kept.
 
     Args:
-        connect: makes the reader; called once, and late, because what it imports would be most
+        connect: makes the client; called once, and late, because what it imports would be most
             of the plugin's start-up time. A failure is not kept.
     """
 
-    def __init__(self, connect: Callable[[], Reader]) -> None:
-        self._reader = _LateReader(connect)
+    def __init__(self, connect: Callable[[], Cluster]) -> None:
+        self._reader = _LateCluster(connect)
         self._memos = Memo(_MOST_REQUESTS, float("inf"), time.monotonic)
 
     def for_request(self, uid: str) -> MemoIndex:
         """The index of the backup or restore with this uid."""
         index: MemoIndex = self._memos.once(uid, lambda: MemoIndex(self._reader))
         return index
+
+    @property
+    def writer(self) -> Writer:
+        """What changes the cluster; what is kept of former answers is not corrected."""
+        return self._reader
 
     def expect_questions(self) -> None:
         """Connect aside: Velero collects its items meanwhile, so that the first does not wait."""
@@ -158,20 +168,23 @@ class Memos:
             self._reader.connected()
 
 
-class _LateReader:
-    def __init__(self, connect: Callable[[], Reader]) -> None:
+class _LateCluster:
+    def __init__(self, connect: Callable[[], Cluster]) -> None:
         self._memo = Memo(1, float("inf"), time.monotonic)
         self._connect = connect
 
-    def connected(self) -> Reader:
-        reader: Reader = self._memo.once("reader", self._connect)
-        return reader
+    def connected(self) -> Cluster:
+        cluster: Cluster = self._memo.once("cluster", self._connect)
+        return cluster
 
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
         return self.connected().get(resource, namespace, name)
 
     def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
         return self.connected().list(resource, namespace, labels)
+
+    def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
+        self.connected().patch(resource, namespace, name, change)
 
 
 def _slim(item: Item) -> Item:

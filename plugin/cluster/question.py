@@ -1,4 +1,4 @@
-"""One `get` or `list` and its HTTP answers: paths, bodies and errors, without I/O."""
+"""One `get`, `list` or `patch` and its HTTP answers: paths, bodies and errors, without I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,12 +53,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A `get`, or a `list` of one namespace (an empty one: of the whole cluster).
+    """A `get` or `patch`, or a `list` of one namespace (an empty one: of the whole cluster).
 
     Attributes:
-        verb: as RBAC spells it, `get` or `list`.
+        verb: as RBAC spells it, `get`, `list` or `patch`.
         name: empty for a list.
         expires: reading of the reader's clock at which nobody waits any longer.
+        body: what is sent; empty for a read.
     """
 
     verb: str
@@ -66,6 +67,7 @@ class Question:
     namespace: str
     name: str
     expires: float
+    body: bytes = b""
 
     @property
     def path(self) -> str:
@@ -73,7 +75,7 @@ class Question:
         resource = self.resource
         group = ("apis", resource.group) if resource.group else ("api",)
         namespace = ("namespaces", self.namespace) if self.namespace else ()
-        name = (self.name,) if self.verb == "get" else ()
+        name = (self.name,) if self.name else ()
         parts = (*group, resource.version, *namespace, resource.plural, *name)
         return "".join(f"/{quote(part, safe='')}" for part in parts)
 
@@ -143,15 +145,16 @@ class Question:
 
     @property
     def _rule(self) -> str:
+        verbs = '["patch"]' if self.verb == "patch" else '["get", "list"]'
         return (
             "grant the account a role with the rule "
             f'apiGroups: ["{self.resource.group}"], resources: ["{self.resource.plural}"], '
-            'verbs: ["get", "list"]'
+            f"verbs: {verbs}"
         )
 
     @property
     def _subject(self) -> str:
-        if self.verb == "get":
+        if self.name:
             return str(self.resource.named(self.namespace, self.name))
         where = f" in namespace {self.namespace}" if self.namespace else ""
         return f"{self.resource}{where}"

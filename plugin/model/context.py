@@ -5,9 +5,11 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+from plugin.model.clock import Clock
 from plugin.model.item import Item
 from plugin.model.reader import Index
 from plugin.model.request import Backup, Restore
+from plugin.model.writer import Writer
 
 
 class ItemLog(logging.LoggerAdapter[logging.Logger]):
@@ -44,6 +46,8 @@ class RestoreContext:
         stored: the item as the backup holds it; what the action changes has passed through
             Velero and other plugins.
         new_uuid: gives a random UUID; actions draw no randomness of their own.
+        writer: changes objects that exist; none of its changes shows in answers that `cluster`
+            has given.
     """
 
     restore: Restore
@@ -51,3 +55,5 @@ class RestoreContext:
     cluster: Index
     log: ItemLog
     new_uuid: Callable[[], str]
+    writer: Writer
+    clock: Clock

@@ -4,7 +4,7 @@
     ├── MalformedItem          an object from outside is not what the Kubernetes API makes
     ├── MalformedRequest       Velero's call itself cannot be read
     ├── Refusal                going on would lose data, or promise what cannot be kept
-    └── ReadFailed             the cluster did not answer a question
+    └── ReadFailed             the cluster did not answer a question, or did not do as told
         ├── Forbidden          it answered: not for this account
         └── Unreachable        it did not answer in time, or not as an API server does
 
@@ -50,11 +50,11 @@ class Refusal(StillpointError):
 
 
 class ReadFailed(StillpointError):
-    """A get or list did not bring an answer that could be trusted."""
+    """A get, list or patch did not bring an answer that could be trusted."""
 
 
 class Forbidden(ReadFailed):
-    """The account in use may not read this (HTTP 401 and 403)."""
+    """The account in use may not do this (HTTP 401 and 403)."""
 
 
 class Unreachable(ReadFailed):

@@ -36,6 +36,9 @@ class Index(Protocol):
     def listed(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """As `get`, but None for what was created after the namespace was listed."""
 
+    def current(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        """As `Reader.get`, asked anew each time: for a fact that changes while one waits for it."""
+
     def grouped(
         self,
         resource: Resource,

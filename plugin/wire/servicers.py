@@ -6,20 +6,24 @@ it, because Velero's calls carry no deadline and it would wait for ever.
 
 import functools
 import logging
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from plugin.model import item as it
+from plugin.model.clock import Clock
 from plugin.model.context import BackupContext, ItemLog, RestoreContext
 from plugin.model.errors import MalformedRequest
 from plugin.model.item import Item
 from plugin.model.reader import Index
 from plugin.model.request import Backup, Restore
+from plugin.model.writer import Writer
 from plugin.wire import codec
 from plugin.wire.action import BackupEntry, Entry, ItemBlockEntry, Operated, RestoreEntry, Waiting
 from plugin.wire.generated.velero import (
@@ -48,6 +52,7 @@ from plugin.wire.generated.velero import (
 from plugin.wire.status import status_of
 
 _log = logging.getLogger("stillpoint")
+_CLOCK = Clock(now=lambda: datetime.now(UTC), sleep=time.sleep)
 
 CONTROL_POOL = ThreadPoolExecutor(max_workers=4, thread_name_prefix="control")
 """Serves what must answer while every action is busy: Shutdown, health, AppliesTo.
@@ -87,6 +92,10 @@ class Clusters(Protocol):
 
     def for_request(self, uid: str) -> Index:
         """The view that all calls of one backup or restore share."""
+
+    @property
+    def writer(self) -> Writer:
+        """What changes the cluster, for those who may."""
 
     def expect_questions(self) -> None:
         """A backup begins; its first item is a moment away."""
@@ -147,7 +156,15 @@ class _Actions(Generic[EntryType]):
         parsed = _restore(restore)
         log = ItemLog(_log, name, subject)
         cluster = self._clusters.for_request(parsed.uid)
-        return RestoreContext(parsed, stored, cluster, log, lambda: str(uuid.uuid4()))
+        return RestoreContext(
+            restore=parsed,
+            stored=stored,
+            cluster=cluster,
+            log=log,
+            new_uuid=lambda: str(uuid.uuid4()),
+            writer=self._clusters.writer,
+            clock=_CLOCK,
+        )
 
 
 class BackupItemAction(backup_grpc.BackupItemActionServicer):

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from plugin.catalogue import ENTRIES
 from plugin.cluster.memo import MemoIndex
-from plugin.model.context import BackupContext, ItemLog, RestoreContext
+from plugin.model.context import BackupContext, ItemLog
 from plugin.model.errors import Forbidden, ReadFailed, StillpointError
 from plugin.model.item import Item
-from plugin.model.request import Backup, Restore
+from plugin.model.request import Backup
 from plugin.wire.action import Entry, ItemBlockEntry, Kind, RestoreEntry
+from tests.unit.contexts import restore_context
 from tests.unit.dictionary_reader import DictionaryReader
 
 EVERY_ACTION = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
@@ -44,13 +45,10 @@ ITEMS = st.dictionaries(KEYS, JSON, max_size=8)
 
 
 def call(entry: Entry, item: Item, reader: DictionaryReader) -> Any:
-    index = MemoIndex(reader)
-    log = ItemLog(logging.getLogger("test"), entry.name, "item")
     if isinstance(entry, RestoreEntry):
-        return entry.action.execute(
-            item, RestoreContext(Restore.parse({}), item, index, log, lambda: "new-uuid")
-        )
-    context = BackupContext(Backup.parse({}), index, log)
+        return entry.action.execute(item, restore_context({}, item, reader))
+    log = ItemLog(logging.getLogger("test"), entry.name, "item")
+    context = BackupContext(Backup.parse({}), MemoIndex(reader), log)
     if isinstance(entry, ItemBlockEntry):
         return entry.action.related_items(item, context)
     return entry.action.execute(item, context)

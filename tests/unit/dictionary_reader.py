@@ -1,6 +1,7 @@
-"""Stands for the cluster in tests of actions: a Reader over a list of objects in memory."""
+"""Stands for the cluster in tests of actions: a Reader and Writer over objects in memory."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from plugin.model import item as it
 from plugin.model.item import Item
@@ -12,12 +13,14 @@ class DictionaryReader:
 
     Attributes:
         questions: every question asked, `list pods shop` or `get secrets shop/db`.
+        patches: what was changed, by `shop/db`.
     """
 
     def __init__(self, objects: Sequence[Item], failure: Exception | None = None) -> None:
-        self.objects = objects
+        self.objects = list(objects)
         self.failure = failure
         self.questions: list[str] = []
+        self.patches: dict[str, list[Item]] = {}
 
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
         self._ask(f"get {resource} {namespace}/{name}")
@@ -27,6 +30,12 @@ class DictionaryReader:
         self._ask(f"list {resource} {namespace}")
         return [o for o in self._of(resource, namespace) if _matches(labels, it.labels(o))]
 
+    def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
+        self._ask(f"patch {resource} {namespace}/{name}")
+        [before] = [o for o in self._of(resource, namespace) if it.name(o) == name]
+        self.patches.setdefault(f"{namespace}/{name}", []).append(change)
+        self.objects[self.objects.index(before)] = merged(before, change)
+
     def _ask(self, question: str) -> None:
         self.questions.append(question)
         if self.failure:
@@ -34,7 +43,9 @@ class DictionaryReader:
 
     def _of(self, resource: Resource, namespace: str) -> Sequence[Item]:
         return [
-            o for o in self.objects if o["kind"] == resource.kind and it.namespace(o) == namespace
+            o
+            for o in self.objects
+            if o["kind"] == resource.kind and namespace in ("", it.namespace(o))
         ]
 
 
@@ -46,3 +57,16 @@ def _matches(selector: str, labels: Item) -> bool:
         return labels.get(label) in [value.strip() for value in values.strip("()").split(",")]
     label, _equals, value = selector.partition("=")
     return bool(labels.get(label) == value)
+
+
+def merged(item: Any, patch: Any) -> Any:
+    """`item` after a JSON merge patch (RFC 7386)."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(item) if isinstance(item, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), value)
+    return result

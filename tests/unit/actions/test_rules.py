@@ -24,11 +24,12 @@ import yaml
 
 from plugin.cluster.memo import MemoIndex
 from plugin.model import item as it
-from plugin.model.context import BackupContext, ItemLog, RestoreContext
+from plugin.model.context import BackupContext, ItemLog
 from plugin.model.errors import StillpointError
 from plugin.model.item import Item
-from plugin.model.request import Backup, Restore
-from tests.unit.dictionary_reader import DictionaryReader
+from plugin.model.request import Backup
+from tests.unit.contexts import restore_context
+from tests.unit.dictionary_reader import DictionaryReader, merged
 
 CASES = Path(__file__).parent / "cases"
 KNOWN = {
@@ -85,25 +86,11 @@ def test_rule(module: str, case: Item, caplog: pytest.LogCaptureFixture) -> None
 def answered(module: str, case: Item, reader: DictionaryReader) -> Any:
     """What the action answers; the Backup or Restore is parsed with it, as in the servicer."""
     action = importlib.import_module(f"plugin.actions.{module}")
-    item, index = case["item"], MemoIndex(reader)
-    log = ItemLog(logging.getLogger("test"), module, it.describe(item))
+    item = case["item"]
     if module.startswith("restore"):
-        restore = Restore.parse(case.get("restore", {}))
-        return action.execute(item, RestoreContext(restore, item, index, log, lambda: "new-uuid"))
-    context = BackupContext(Backup.parse(case.get("backup", {})), index, log)
+        return action.execute(item, restore_context(case.get("restore", {}), item, reader))
+    log = ItemLog(logging.getLogger("test"), module, it.describe(item))
+    context = BackupContext(Backup.parse(case.get("backup", {})), MemoIndex(reader), log)
     if module.startswith("item_block"):
         return action.related_items(item, context)
     return action.execute(item, context)
-
-
-def merged(item: Any, patch: Any) -> Any:
-    """`item` after a JSON merge patch (RFC 7386)."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(item) if isinstance(item, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), value)
-    return result

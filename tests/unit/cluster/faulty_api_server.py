@@ -9,16 +9,17 @@ Each request takes the next reply of the script; the last one stays for all furt
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 from kubernetes.client import ApiClient, Configuration
 
-from plugin.cluster.kubernetes_reader import KubernetesReader, Limits
+from plugin.cluster.kubernetes_reader import Limits
+from plugin.cluster.kubernetes_writer import KubernetesWriter
 
 TOKEN = "of-a-test"
 QUICK = Limits(
@@ -127,9 +128,11 @@ def speaks_another_protocol(exchange: Exchange) -> bool:
 class Heard:
     """One request as it came."""
 
+    method: str
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    body: bytes
 
 
 @dataclass
@@ -153,11 +156,11 @@ class FaultyApiServer:
 
     def reader(
         self, limits: Limits = QUICK, pauses: list[float] | None = None, token: str = TOKEN
-    ) -> KubernetesReader:
-        """A reader of this server that notes its pauses instead of making them."""
+    ) -> KubernetesWriter:
+        """A client of this server that notes its pauses instead of making them."""
         configuration = Configuration(host=self.url, api_key={"BearerToken": f"Bearer {token}"})
         noted = [] if pauses is None else pauses
-        return KubernetesReader(ApiClient(configuration), limits, sleep=noted.append)
+        return KubernetesWriter(ApiClient(configuration), limits, sleep=noted.append)
 
     def __enter__(self) -> Self:
         self._threads[0].start()
@@ -190,7 +193,7 @@ class FaultyApiServer:
     def _serve(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as stream:
             try:
-                while (heard := _heard(iter(stream.readline, b""))) and self._next(heard)(
+                while (heard := _heard(stream)) and self._next(heard)(
                     Exchange(connection, self._ended)
                 ):
                     pass
@@ -204,18 +207,19 @@ class FaultyApiServer:
             return self.script[min(len(self.heard), len(self.script)) - 1]
 
 
-def _heard(lines: Iterator[bytes]) -> Heard | None:
-    first = next(lines, b"").decode("latin-1").split()
+def _heard(stream: BinaryIO) -> Heard | None:
+    first = stream.readline().decode("latin-1").split()
     if len(first) != 3:
         return None
     headers = {}
-    for line in lines:
+    for line in iter(stream.readline, b""):
         name, _, value = line.decode("latin-1").strip().partition(": ")
         if not name:
             break
         headers[name.lower()] = value
     url = urlsplit(first[1])
-    return Heard(url.path, dict(parse_qsl(url.query)), headers)
+    body = stream.read(int(headers.get("content-length", 0)))
+    return Heard(first[0], url.path, dict(parse_qsl(url.query)), headers, body)
 
 
 def _head(code: int, length: int, headers: dict[str, str]) -> bytes:

@@ -43,6 +43,9 @@ class DictionaryReader:
         self._ask("list", resource.plural, namespace, labels)
         return self._of(resource, namespace)
 
+    def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
+        self._ask("patch", resource.plural, namespace, name, str(change))
+
     def _of(self, resource: Resource, namespace: str) -> Sequence[Item]:
         found = self.pods if resource is PODS else []
         return [item for item in found if it.namespace(item) == namespace]
@@ -287,7 +290,33 @@ def test_what_was_read_is_read_anew_when_it_is_too_old() -> None:
     assert index.grouped(PODS, "shop", by_app).keys() == {"after"}
 
 
+def test_what_is_asked_for_as_it_is_now_is_asked_each_time_and_changes_no_other_answer() -> None:
+    reader = DictionaryReader(pod("a"))
+    index = MemoIndex(reader)
+    assert index.get(PODS, "shop", "a")
+    reader.pods.clear()
+    assert index.current(PODS, "shop", "a") is None
+    assert index.current(PODS, "shop", "a") is None
+    assert reader.asked["get", "pods", "shop", "a"] == 2
+    assert index.get(PODS, "shop", "a")
+
+
 # the indexes of all backups
+
+
+def test_a_change_goes_through_the_connection_that_reads() -> None:
+    reader = DictionaryReader(pod("a"))
+    connected: list[DictionaryReader] = []
+
+    def connect() -> DictionaryReader:
+        connected.append(reader)
+        return reader
+
+    memos = Memos(connect)
+    assert memos.for_request("one").get(PODS, "shop", "a")
+    memos.writer.patch(PODS, "shop", "a", {"spec": {}})
+    assert reader.asked["patch", "pods", "shop", "a", "{'spec': {}}"] == 1
+    assert connected == [reader]
 
 
 def test_two_backups_do_not_share_what_they_read() -> None:

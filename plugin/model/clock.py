@@ -1,0 +1,18 @@
+"""The clock of an action: it reads no other, so that a test can hand it any time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time, told and let pass.
+
+    Attributes:
+        now: the time, aware.
+        sleep: returns after so many seconds.
+    """
+
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]

@@ -1,0 +1,25 @@
+"""What restore actions may change on the cluster: single objects that exist, by a merge patch."""
+
+from typing import Protocol
+
+from plugin.model.item import Item
+from plugin.model.reader import Reader
+from plugin.model.reference import Resource
+
+
+class Writer(Protocol):
+    """Changes objects of the Kubernetes API. Whoever calls it logs what is changed, and why."""
+
+    def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
+        """A JSON merge patch (RFC 7386): None takes a field away.
+
+        Give the `metadata.resourceVersion` that the change was made from: then an object that
+        somebody else has changed meanwhile is left as it is, and the patch fails.
+
+        Raises:
+            ReadFailed: the answer was not that it is done; it may be done all the same.
+        """
+
+
+class Cluster(Reader, Writer, Protocol):
+    """Both, over one connection."""

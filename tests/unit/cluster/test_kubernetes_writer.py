@@ -1,0 +1,64 @@
+import pytest
+
+from plugin.cluster.kubernetes_writer import KubernetesWriter
+from plugin.model.errors import Forbidden, Unreachable
+from plugin.model.item import Item
+from plugin.model.reference import Resource
+from tests.unit.cluster.faulty_api_server import FaultyApiServer, closes, sends, status
+
+VIRTUAL_MACHINES = Resource("kubevirt.io", "v1", "virtualmachines", "VirtualMachine")
+CHANGE: Item = {"metadata": {"annotations": {"a": None}}, "spec": {"runStrategy": "Always"}}
+DONE = sends({"kind": "VirtualMachine", "metadata": {"name": "db", "namespace": "shop"}})
+
+
+def patch(writer: KubernetesWriter) -> None:
+    writer.patch(VIRTUAL_MACHINES, "shop", "db", CHANGE)
+
+
+def test_a_patch_sends_the_change_to_the_object_and_nothing_else() -> None:
+    with FaultyApiServer([DONE]) as server:
+        patch(server.reader())
+    [heard] = server.heard
+    assert heard.method == "PATCH"
+    assert heard.path == "/apis/kubevirt.io/v1/namespaces/shop/virtualmachines/db"
+    assert heard.query == {}
+    assert heard.headers["content-type"] == "application/merge-patch+json"
+    assert heard.body == b'{"metadata":{"annotations":{"a":null}},"spec":{"runStrategy":"Always"}}'
+
+
+def test_a_read_after_it_is_a_read() -> None:
+    with FaultyApiServer([DONE]) as server:
+        client = server.reader()
+        patch(client)
+        client.get(VIRTUAL_MACHINES, "shop", "db")
+    assert [(heard.method, heard.body) for heard in server.heard][1] == ("GET", b"")
+    assert "content-type" not in server.heard[1].headers
+
+
+@pytest.mark.parametrize("failure", [status(503, Retry_After="0"), status(429), closes])
+def test_a_patch_whose_answer_was_lost_or_put_off_is_sent_again(failure: object) -> None:
+    with FaultyApiServer([failure, DONE]) as server:  # type: ignore[list-item]
+        patch(server.reader())
+    assert [heard.method for heard in server.heard] == ["PATCH", "PATCH"]
+
+
+def test_an_object_that_was_changed_meanwhile_is_left_and_the_error_says_so() -> None:
+    modified = status(409, "the object has been modified")
+    with FaultyApiServer([modified]) as server, pytest.raises(Unreachable) as caught:
+        patch(server.reader())
+    assert str(caught.value) == (
+        "virtualmachines.kubevirt.io shop/db: cannot patch: HTTP 409: the object has been modified"
+    )
+    assert len(server.heard) == 1
+
+
+def test_an_object_that_is_gone_is_an_error_not_a_success() -> None:
+    with FaultyApiServer([status(404)]) as server, pytest.raises(Unreachable, match="404"):
+        patch(server.reader())
+
+
+def test_a_missing_right_is_named_with_the_rule_that_grants_it() -> None:
+    with FaultyApiServer([status(403)]) as server, pytest.raises(Forbidden) as caught:
+        patch(server.reader())
+    assert "no right to patch virtualmachines.kubevirt.io in namespace shop" in str(caught.value)
+    assert 'resources: ["virtualmachines"], verbs: ["patch"]' in str(caught.value)

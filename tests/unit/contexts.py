@@ -1,0 +1,47 @@
+"""Contexts that tests hand to actions."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from plugin.cluster.memo import MemoIndex
+from plugin.model import item as it
+from plugin.model.clock import Clock
+from plugin.model.context import ItemLog, RestoreContext
+from plugin.model.item import Item
+from plugin.model.request import Restore
+from tests.unit.dictionary_reader import DictionaryReader
+
+NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+
+class Hands:
+    """A clock that goes on only when somebody sleeps, or when it is set."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(now=lambda: self.now, sleep=self.sleep)
+
+
+def restore_context(
+    restore: Item, item: Item, reader: DictionaryReader, hands: Hands | None = None
+) -> RestoreContext:
+    """A context as a new plugin process makes it: nothing has been asked yet.
+
+    Args:
+        item: what is being restored, as the backup holds it.
+    """
+    return RestoreContext(
+        restore=Restore.parse(restore),
+        stored=item,
+        cluster=MemoIndex(reader),
+        log=ItemLog(logging.getLogger("test"), "restore", it.describe(item)),
+        new_uuid=lambda: "new-uuid",
+        writer=reader,
+        clock=(hands or Hands()).clock,
+    )
