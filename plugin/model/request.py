@@ -83,6 +83,10 @@ class Restore:
         """
         return cls(it.name(restore), it.uid(restore), restore)
 
+    def namespace(self, stored: str) -> str:
+        """The namespace into which Velero puts what the backup has in another one."""
+        return it.text(self.asked, "spec", "namespaceMapping", stored) or stored
+
     @property
     def conditions(self) -> Conditions:
         """How virtual machines are to come back.

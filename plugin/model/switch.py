@@ -1,4 +1,7 @@
-"""Switches that a user sets by a label or annotation, and whose value is read."""
+"""What a user sets by a label or annotation: switches, and errors about what has no meaning."""
+
+import difflib
+from collections.abc import Iterable, Sequence
 
 from plugin.model import item as it
 from plugin.model.errors import Refusal
@@ -24,11 +27,20 @@ def is_on(owner: Item, asked: Item, key: str, *, default: bool = False) -> bool:
     return False
 
 
-def without_meaning(owner: Item, key: str, value: str, choices: tuple[str, ...]) -> Refusal:
-    """The error for a value that is none of the choices."""
-    return Refusal(
-        it.describe(owner),
-        f"cannot obey its {key}",
-        f"it has no meaning with the value {value!r}",
-        f"set it to one of {', '.join(choices)}",
-    )
+def without_meaning(owner: Item, key: str, word: str, choices: Sequence[str]) -> Refusal:
+    """The error for a word that is none of the choices."""
+    cause = f"it has no meaning with the value {word!r}"
+    hint = f"{nearest(word, choices)}set it to one of {', '.join(choices)}"
+    return disobeyed(owner, key, cause, hint)
+
+
+def disobeyed(owner: Item, key: str, cause: str, hint: str = "") -> Refusal:
+    """The error for a label or annotation that cannot be obeyed."""
+    return Refusal(it.describe(owner), f"cannot obey its {key}", cause, hint)
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """`did you mean ...? `, where one of the choices is like the word; else empty."""
+    lowered = {choice.lower(): choice for choice in choices}
+    close = difflib.get_close_matches(word.lower(), lowered, n=1)
+    return f"did you mean {lowered[close[0]]}? " if close else ""

@@ -51,6 +51,11 @@ def references(machine: Item) -> Iterator[Reference]:
         yield core.SECRET.named(namespace, secret)
 
 
+def marks(machine: Item) -> Iterator[str]:
+    """The addresses, UUID and serial number that its guest has, or will have when it starts."""
+    yield from guest.marks(it.mapping(machine, "spec", "template", "spec"))
+
+
 def with_pinned_revisions(machine: Item) -> Item:
     """The machine with the revisions of instancetype and preference that are in effect.
 

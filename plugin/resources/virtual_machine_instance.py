@@ -81,6 +81,14 @@ def state_claims(instance: Item) -> Iterator[str]:
             yield name
 
 
+def marks(instance: Item) -> Iterator[str]:
+    """The addresses, UUID and serial number that its guest has."""
+    yield from guest.marks(it.mapping(instance, "spec"))
+    for interface in it.sequence(instance, "status", "interfaces"):
+        if address := it.text(interface, "mac"):
+            yield address.lower()
+
+
 def references(instance: Item) -> Iterator[Reference]:
     """Every object of its namespace that the instance's specification needs."""
     namespace = it.namespace(instance)

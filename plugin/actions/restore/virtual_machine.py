@@ -1,6 +1,7 @@
 """Restore of a VirtualMachine (rules 4.1 and 5.3)."""
 
-from plugin.actions.restore import conditions
+from plugin.actions.restore import identity
+from plugin.model import conditions
 from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
@@ -16,11 +17,11 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     stored = context.stored
     needed = (*virtual_machine.references(stored), *virtual_machine.state_claims(stored))
     item = cluster_needs.noted(virtual_machine.with_state_claims(item, ()), ())
-    strategy = context.restore.conditions.run_strategy
-    if strategy:
+    strategy = context.restore.conditions.run_strategy.of(*it.identify(stored))
+    if strategy != conditions.KEEP:
         context.log.info("run strategy %s, as the restore asks", strategy)
         item = virtual_machine.with_run_strategy(item, strategy)
-    specification = conditions.applied(virtual_machine.template(item), context)
+    specification = identity.applied(virtual_machine.template(item), item, context)
     return RestoreOutcome(
         virtual_machine.with_template(item, specification), tuple(dict.fromkeys(needed))
     )

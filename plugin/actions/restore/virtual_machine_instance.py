@@ -1,6 +1,6 @@
 """Restore of a VirtualMachineInstance (rule 4.2)."""
 
-from plugin.actions.restore import conditions
+from plugin.actions.restore import identity
 from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
@@ -20,7 +20,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
         return RestoreOutcome(item, skip=True)
     for label in virtual_machine_instance.OF_THIS_RUN:
         item = it.without(item, "metadata", "labels", label)
-    specification = conditions.applied(it.required(item, "spec"), context)
+    specification = identity.applied(it.required(item, "spec"), item, context)
     item = it.with_value(item, specification, "spec")
     item = virtual_machine.with_state_claims(item, ())
     needed = (
