@@ -6,10 +6,11 @@ does not end up in a virtual machine. Whatever of `stillpoint.dev/` is not known
 condition that is passed over in silence is worse than none.
 """
 
-import re
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from plugin.model import duration
 from plugin.model import item as it
 from plugin.model.choice import Choice, by_name, pairs, words
 from plugin.model.item import Item
@@ -23,10 +24,13 @@ KEEP, CLEAR, AUTO, NEW = "keep", "clear", "auto", "new"
 RUN_STRATEGIES = ("Always", "Halted", "Manual", "Once", "RerunOnFailure", "WaitAsReceiver")
 """Those of kubevirt.io/v1 (KubeVirt v1.9)."""
 
-WAITS = ("none", "disks", "running", "agent")
+NO_WAIT, WAIT_DISKS, WAIT_RUNNING, WAIT_AGENT = "none", "disks", "running", "agent"
+WAITS = (NO_WAIT, WAIT_DISKS, WAIT_RUNNING, WAIT_AGENT)
 """States of a machine, each of which includes the one before it."""
 
-READINESS_POLICIES = ("WaitGracePeriod", "FailImmediate", "StopTarget", "WaitEventually")
+WAIT_GRACE_PERIOD, WAIT_EVENTUALLY = "WaitGracePeriod", "WaitEventually"
+FAIL_IMMEDIATE, STOP_TARGET = "FailImmediate", "StopTarget"
+READINESS_POLICIES = (WAIT_GRACE_PERIOD, FAIL_IMMEDIATE, STOP_TARGET, WAIT_EVENTUALLY)
 """KubeVirt's words (snapshot.kubevirt.io, `TargetReadinessPolicy`); the first is its default."""
 
 RUN_STRATEGY = f"{PREFIX}run-strategy"
@@ -46,13 +50,9 @@ KEYS = (
 )  # fmt: skip
 """Every annotation that a Restore can have from us."""
 
-DEFAULT_WAIT_S = 1800.0
-
 _PEER_RUN_STRATEGY = "velero.kubevirt.io/restore-run-strategy"
 _PEER_CLEAR_MAC_ADDRESSES = "velero.kubevirt.io/clear-mac-address"
 _PEER_NEW_FIRMWARE_UUID = "velero.kubevirt.io/generate-new-firmware-uuid"
-
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Conditions:
         rename: false if nothing is renamed.
         only: machines, `NAME` or `NAMESPACE/NAME`; empty means all of the backup.
         wait: one of `WAITS`, what the restore's item operation waits for.
-        wait_timeout_s: after which that wait fails.
+        wait_timeout_s: after which that wait fails, if Velero's own time-out does not end it.
         start_wave_size: how many machines are started at once; 0 means all.
         target_readiness_policy: one of `READINESS_POLICIES`, for a machine that exists and runs.
         is_replayed: create objects that are orders to KubeVirt, to be carried out again.
@@ -122,11 +122,19 @@ class Conditions:
             rename=asked.rename(),
             only=asked.only(),
             wait=asked.choice(WAIT, WAITS),
-            wait_timeout_s=asked.seconds(WAIT_TIMEOUT, DEFAULT_WAIT_S),
+            wait_timeout_s=asked.seconds(WAIT_TIMEOUT, default=math.inf),
             start_wave_size=asked.count(START_WAVE_SIZE),
             target_readiness_policy=asked.choice(TARGET_READINESS_POLICY, READINESS_POLICIES),
             is_replayed=is_on(restore, asked.annotations, REPLAY),
         )
+
+    def wait_for(self, namespace: str, name: str) -> str:
+        """What to wait for with one machine, by its names in the backup: one of `WAITS`.
+
+        Machines start in waves by somebody who waits for them.
+        """
+        wait = self.wait.of(namespace, name)
+        return WAIT_DISKS if wait == NO_WAIT and self.start_wave_size else wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,16 +205,14 @@ class _Asked:
         return tuple(words(text))
 
     def seconds(self, key: str, default: float) -> float:
-        text = self._text(key).strip()
-        found = _DURATION.match(text)
         if key not in self.annotations:
             return default
-        if not text or not found:
-            raise disobeyed(
-                self.restore, key, f"{text!r} is no duration", "write 90s, 30m or 1h30m"
-            )
-        hours, minutes, seconds = (int(part or 0) for part in found.groups())
-        return float(hours * 3600 + minutes * 60 + seconds)
+        text = self._text(key).strip()
+        span = duration.parse(text)
+        if not span:
+            cause = f"{text!r} is no duration"
+            raise disobeyed(self.restore, key, cause, "write 90s, 30m or 1h30m")
+        return span.total_seconds()
 
     def count(self, key: str) -> int:
         text = self._text(key).strip()

@@ -118,6 +118,11 @@ def created(item: Item) -> datetime | None:
     return time(item, "metadata", "creationTimestamp")
 
 
+def is_being_deleted(item: Item) -> bool:
+    """Whether it was deleted and waits for its finalizers."""
+    return bool(text(item, "metadata", "deletionTimestamp"))
+
+
 def time(item: Item, *path: str) -> datetime | None:
     """The time at `path`; None where the field is missing or empty.
 

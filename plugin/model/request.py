@@ -4,13 +4,17 @@ Source: the CRDs of velero.io/v1 as of Velero v1.18.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from plugin.model import duration
 from plugin.model import item as it
 from plugin.model.conditions import Conditions
 from plugin.model.filters import Filters
 from plugin.model.item import Item
 from plugin.model.switch import is_on
+
+_OPERATION_TIMEOUT = timedelta(hours=4)
+"""Velero's own default."""
 
 _METADATA_ONLY = "velero.kubevirt.io/metadataBackup"
 _MEMORY_DUMPS = "stillpoint.dev/memory-dumps"
@@ -82,6 +86,26 @@ class Restore:
             MalformedItem: a field has the wrong type.
         """
         return cls(it.name(restore), it.uid(restore), restore)
+
+    @property
+    def started(self) -> datetime | None:
+        """When Velero began, or else when it was asked to; None if the restore tells neither.
+
+        Raises:
+            MalformedItem: what it tells is not a time.
+        """
+        return it.time(self.asked, "status", "startTimestamp") or it.created(self.asked)
+
+    @property
+    def operation_timeout(self) -> timedelta:
+        """How long Velero asks about an operation; Velero itself writes it into the restore."""
+        told = it.text(self.asked, "spec", "itemOperationTimeout")
+        return duration.parse(told) or _OPERATION_TIMEOUT
+
+    @property
+    def is_updating(self) -> bool:
+        """Whether Velero changes objects that exist; else it leaves them as they are."""
+        return it.text(self.asked, "spec", "existingResourcePolicy") == "update"
 
     def namespace(self, stored: str) -> str:
         """The namespace into which Velero puts what the backup has in another one."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.reference import Reference, Resource
-from plugin.resources import instancetype, persistent_volume_claim
+from plugin.resources import instancetype, persistent_volume_claim, storage_class
 
 NOTE = "stillpoint.dev/needs-from-cluster"
 """Annotation of a stored machine: `resource.group/name`, or with a namespace in the middle, in one
@@ -19,7 +19,6 @@ network-attachment-definitions.k8s.cni.cncf.io/lan/blue`, without the space.
 NETWORK_ATTACHMENT = Resource(
     "k8s.cni.cncf.io", "v1", "network-attachment-definitions", "NetworkAttachmentDefinition"
 )
-STORAGE_CLASS = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass")
 PRIORITY_CLASS = Resource("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass")
 
 _TEMPLATE = ("spec", "template", "spec")
@@ -36,7 +35,7 @@ def of_machine(machine: Item, claims: Iterable[Item]) -> tuple[Reference, ...]:
     found = (
         *instancetype.of_cluster(machine),
         *_network_attachments(machine),
-        *(STORAGE_CLASS.named("", name) for name in classes if name),
+        *(storage_class.RESOURCE.named("", name) for name in classes if name),
         *(PRIORITY_CLASS.named("", name) for name in (priority,) if name),
     )
     return tuple(dict.fromkeys(found))

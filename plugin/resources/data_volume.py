@@ -21,3 +21,14 @@ def is_populated(data_volume: Item) -> bool:
 def is_prepopulated(data_volume: Item) -> bool:
     """Whether CDI is to take the claim as it is."""
     return PREPOPULATED in it.annotations(data_volume)
+
+
+def trouble(data_volume: Item) -> str:
+    """How far it is, and what CDI says of it; for instance `ImportInProgress, 45.0%`."""
+    told = (
+        it.text(entry, "message")
+        for entry in it.sequence(data_volume, "status", "conditions")
+        if it.text(entry, "status") != "True"
+    )
+    state = (it.text(data_volume, "status", name) for name in ("phase", "progress"))
+    return ", ".join(filter(None, (*state, *told))) or "not looked at by CDI yet"

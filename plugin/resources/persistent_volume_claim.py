@@ -34,6 +34,11 @@ def storage_class(claim: Item) -> str:
     return it.text(claim, "spec", "storageClassName")
 
 
+def phase(claim: Item) -> str:
+    """`Pending`, `Bound` or `Lost`."""
+    return it.text(claim, "status", "phase") or "Pending"
+
+
 def is_memory_dump(claim: Item) -> bool:
     """Whether KubeVirt has written the memory of a guest to it."""
     return _MEMORY_DUMP in it.annotations(claim)

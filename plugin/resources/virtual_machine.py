@@ -68,6 +68,38 @@ def with_pinned_revisions(machine: Item) -> Item:
     return machine
 
 
+def run_strategy(machine: Item) -> str:
+    """Its run strategy, from the older field for the same if need be."""
+    is_to_run = it.flag(machine, "spec", "running")
+    return it.text(machine, "spec", "runStrategy") or ("Always" if is_to_run else "Halted")
+
+
+def starts_by_itself(machine: Item) -> bool:
+    """Whether KubeVirt starts it without another word when it is created."""
+    return run_strategy(machine) in ("Always", "RerunOnFailure", "Once")
+
+
+def is_through(machine: Item, phase: str) -> bool:
+    """Whether KubeVirt does not start it again when its instance has come to this phase."""
+    through = {"Once": ("Succeeded", "Failed"), "RerunOnFailure": ("Succeeded",)}
+    return phase in through.get(run_strategy(machine), ())
+
+
+def is_running(machine: Item) -> bool:
+    """Whether KubeVirt says that its guest runs."""
+    return it.text(machine, "status", "printableStatus") == "Running"
+
+
+def trouble(machine: Item) -> str:
+    """What KubeVirt says of it that keeps its guest from running; may be empty."""
+    told = (
+        it.text(entry, "message")
+        for entry in it.sequence(machine, "status", "conditions")
+        if it.text(entry, "status") != "True"
+    )
+    return "; ".join(filter(None, (it.text(machine, "status", "printableStatus"), *told)))
+
+
 def with_run_strategy(machine: Item, strategy: str) -> Item:
     """The machine with this run strategy, and without the older field for the same."""
     return it.without(it.with_value(machine, strategy, "spec", "runStrategy"), "spec", "running")

@@ -33,6 +33,11 @@ def machine(instance: Item) -> str:
     return it.owner(instance, "VirtualMachine")
 
 
+def phase(instance: Item) -> str:
+    """`Pending`, `Scheduling`, `Scheduled`, `Running`, `Succeeded`, `Failed` or `Unknown`."""
+    return it.text(instance, "status", "phase")
+
+
 def is_live(instance: Item) -> bool:
     """Whether its guest runs, or a pod on its node is about to start it."""
     return it.text(instance, "status", "phase") in ("Scheduled", "Running", "Unknown")

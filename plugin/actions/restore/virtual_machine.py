@@ -1,12 +1,15 @@
 """Restore of a VirtualMachine (rules 4.1 and 5.3)."""
 
-from plugin.actions.restore import identity
+from plugin.actions.restore import arrival, identity
+from plugin.actions.restore.arrival import cancel, progress
 from plugin.model import conditions
 from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
 from plugin.model.outcome import RestoreOutcome, Selector
-from plugin.resources import cluster_needs, virtual_machine
+from plugin.resources import cluster_needs, held_machine, virtual_machine
+
+__all__ = ["APPLIES_TO", "cancel", "execute", "progress"]
 
 APPLIES_TO = Selector((str(virtual_machine.RESOURCE),))
 
@@ -17,11 +20,11 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     stored = context.stored
     needed = (*virtual_machine.references(stored), *virtual_machine.state_claims(stored))
     item = cluster_needs.noted(virtual_machine.with_state_claims(item, ()), ())
+    item = held_machine.released(item)
     strategy = context.restore.conditions.run_strategy.of(*it.identify(stored))
     if strategy != conditions.KEEP:
         context.log.info("run strategy %s, as the restore asks", strategy)
         item = virtual_machine.with_run_strategy(item, strategy)
     specification = identity.applied(virtual_machine.template(item), item, context)
-    return RestoreOutcome(
-        virtual_machine.with_template(item, specification), tuple(dict.fromkeys(needed))
-    )
+    item, operation = arrival.begun(virtual_machine.with_template(item, specification), context)
+    return RestoreOutcome(item, tuple(dict.fromkeys(needed)), operation=operation)

@@ -34,7 +34,7 @@ def test_without_any_condition_machines_come_back_as_they_were() -> None:
     assert not conditions.rename
     assert conditions.only == ()
     assert conditions.wait == Choice("none")
-    assert conditions.wait_timeout_s == 1800
+    assert conditions.wait_timeout_s == float("inf")
     assert conditions.start_wave_size == 0
     assert conditions.target_readiness_policy == Choice("WaitGracePeriod")
     assert not conditions.is_replayed

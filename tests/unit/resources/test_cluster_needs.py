@@ -1,13 +1,13 @@
 """The note of needs says the same to whoever reads it as to whoever wrote it."""
 
-from plugin.resources import cluster_needs
-from plugin.resources.cluster_needs import NETWORK_ATTACHMENT, STORAGE_CLASS
+from plugin.resources import cluster_needs, storage_class
+from plugin.resources.cluster_needs import NETWORK_ATTACHMENT
 
 MACHINE = {"kind": "VirtualMachine", "metadata": {"name": "db", "namespace": "shop"}}
 
 
 def test_what_was_noted_is_read() -> None:
-    needs = (STORAGE_CLASS.named("", "fast.v2"), NETWORK_ATTACHMENT.named("lan", "blue"))
+    needs = (storage_class.RESOURCE.named("", "fast.v2"), NETWORK_ATTACHMENT.named("lan", "blue"))
     assert tuple(cluster_needs.read(cluster_needs.noted(MACHINE, needs))) == needs
 
 

@@ -1,0 +1,12 @@
+"""StorageClass (storage.k8s.io/v1)."""
+
+from plugin.model import item as it
+from plugin.model.item import Item
+from plugin.model.reference import Resource
+
+RESOURCE = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass")
+
+
+def binds_at_first_use(storage_class: Item) -> bool:
+    """Whether a claim stays unbound until a pod that uses it is scheduled."""
+    return it.text(storage_class, "volumeBindingMode") == "WaitForFirstConsumer"
