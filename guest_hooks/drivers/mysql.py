@@ -1,0 +1,56 @@
+"""MySQL.
+
+From 8.0 on, if every table is InnoDB's, it is enough that definitions do not change
+(`LOCK INSTANCE FOR BACKUP`): commits go on until the disk freezes, and a copy starts as after a
+power failure, with all of them. Else `FLUSH TABLES WITH READ LOCK`, which waits for the longest
+statement and lets everybody wait behind it, so it is not tried behind a long one.
+"""
+
+from typing import Dict, Sequence
+
+from guest_hooks.deadline import Deadline
+from guest_hooks.driver import Found
+from guest_hooks.errors import CommandFailed
+from guest_hooks.mysql_server import GLOBAL_READ_LOCK, Lock, MySQLServer, State, found, is_mariadb
+from guest_hooks.running import processes
+
+_INSTANCE = Lock(
+    method="instance",
+    statements=("LOCK INSTANCE FOR BACKUP;",),
+    release="UNLOCK INSTANCE;",
+    waits_for_reads=False,
+    stops_every_engine=False,
+)
+_HAS_INSTANCE_LOCK = (8, 0)
+_HAS_NO_MASTER = (8, 2)  # SHOW BINARY LOG STATUS instead; 8.4 has the old name no more
+
+
+class MySQL(MySQLServer):
+    """One server process."""
+
+    KIND = "mysql"
+    METHODS = ("auto", "instance", "ftwrl")
+    CLIENTS = ("mysql", "mariadb")
+
+    @classmethod
+    def discover(cls) -> Sequence[Found]:
+        """By process and socket."""
+        servers = processes("mysqld")
+        return [found(cls.KIND, one) for one in servers if not is_mariadb(one)]
+
+    def lock_for(self, state: State) -> Lock:
+        """The instance's, where that is enough."""
+        is_enough = tuple(state.version[:2]) >= _HAS_INSTANCE_LOCK and state.engines == []
+        if self.section.method == "instance" and not is_enough:
+            cause = f"version {state.version_text} with tables of the engines {state.engines}"
+            raise CommandFailed(self.section.name, "rely on InnoDB alone", cause, "method = ftwrl")
+        return _INSTANCE if is_enough and self.section.method != "ftwrl" else GLOBAL_READ_LOCK
+
+    def position(self, deadline: Deadline) -> Dict[str, str]:
+        """Its binary log's, and its GTIDs'."""
+        position = {"gtid": "".join(self.ask("SELECT @@GLOBAL.gtid_executed;", deadline))}
+        version = self.state.version if self.state else ()
+        name = "BINARY LOG" if tuple(version[:2]) >= _HAS_NO_MASTER else "MASTER"
+        for line in self.ask(f"SHOW {name} STATUS;", deadline):
+            position["binary_log"] = ":".join(line.split("\t")[:2])
+        return position
