@@ -12,9 +12,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from typing import IO, Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from guest_hooks.child_pipes import Pipes
+from guest_hooks.child_register import Register
 from guest_hooks.deadline import Deadline
 from guest_hooks.errors import CommandFailed, DeadlinePassed, SessionLost
 
@@ -53,8 +55,16 @@ class Dialect(NamedTuple):
 class Commands:
     """Starts the programs of one application, and can end all of them."""
 
-    def __init__(self, subject: str) -> None:
+    def __init__(self, subject: str, folder: str = "") -> None:
+        """Start nothing yet.
+
+        Args:
+            subject: whose programs they are, for messages.
+            folder: where they are registered while they run, so that none outlives us for long.
+        """
         self.subject = subject
+        self._register = Register(folder)
+        self._forgetting = threading.Lock()
         self._started: List["subprocess.Popen[bytes]"] = []
 
     def run(
@@ -85,6 +95,7 @@ class Commands:
             raise DeadlinePassed(self.subject, _attempt(program), "not done in time, so killed")
         pipes.move_what_is_there()
         pipes.close()
+        self._forget_ended()
         output = Output(process.returncode, pipes.output.lines(), pipes.errors.lines())
         if check and output.status:
             cause = f"{_ending(output.status)}{_first(output.errors or output.lines)}"
@@ -104,6 +115,13 @@ class Commands:
         for process in self._started:
             if process.poll() is None:
                 kill(process)
+        self._forget_ended()
+
+    def _forget_ended(self) -> None:
+        with self._forgetting:  # an abandoned driver's thread may be here too
+            for one in [one for one in self._started if one.poll() is not None]:
+                self._register.remove(one.pid)
+                self._started.remove(one)
 
     def _start(self, program: Program) -> "subprocess.Popen[bytes]":
         try:
@@ -112,7 +130,8 @@ class Commands:
         except (OSError, KeyError, subprocess.SubprocessError) as error:
             cause = getattr(error, "strerror", None) or str(error)
             raise CommandFailed(self.subject, _attempt(program), cause) from error
-        self._started = [one for one in self._started if one.poll() is None]
+        self._register.add(process.pid)
+        self._forget_ended()
         self._started.append(process)
         return process
 

@@ -64,7 +64,7 @@ class Driver:
         """
         self.section = section
         self.note = note
-        self.commands = Commands(section.name)
+        self.commands = Commands(section.name, note.folder)
 
     @classmethod
     def discover(cls) -> Sequence[Found]:

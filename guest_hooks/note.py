@@ -7,18 +7,28 @@ which undoes everything, drops it too.
 import contextlib
 import json
 import os
-from typing import Dict, Mapping, Optional
+from typing import Dict, Mapping, NamedTuple, Optional
 
 from guest_hooks.errors import ApplicationError
+from guest_hooks.section import Section
+
+SUFFIX = ".note"
+
+
+class Noted(NamedTuple):
+    """A note as it is found."""
+
+    section: Section
+    noted: Dict[str, str]
 
 
 class Note:
     """The note of one application."""
 
-    def __init__(self, folder: str, name: str, kind: str) -> None:
-        self._name = name
-        self._kind = kind
-        self._path = os.path.join(folder, name.replace("/", "\\") + ".note")
+    def __init__(self, folder: str, section: Section) -> None:
+        self.folder = folder
+        self._section = section
+        self._path = os.path.join(folder, section.name.replace("/", "\\") + SUFFIX)
 
     def write(self, noted: Mapping[str, str]) -> None:
         """Keep it, replacing what was noted before; after this returns a crash cannot lose it.
@@ -26,13 +36,15 @@ class Note:
         Raises:
             ApplicationError: it could not be kept, so do not lock.
         """
-        content = {"name": self._name, "type": self._kind, "noted": dict(noted)}
+        content = {"section": self._section._asdict(), "noted": dict(noted)}
         try:
             with open(self._path + ".new", "w", encoding="utf-8") as file:
                 json.dump(content, file)
             os.rename(self._path + ".new", self._path)
         except OSError as error:
-            raise ApplicationError(self._name, f"note it in {self._path}", str(error)) from error
+            raise ApplicationError(
+                self._section.name, f"note it in {self._path}", str(error)
+            ) from error
 
     def drop(self) -> None:
         """Nothing is to be undone any more."""
@@ -42,8 +54,14 @@ class Note:
     def read(self) -> Optional[Dict[str, str]]:
         """What was noted; None if there is nothing to undo."""
         try:
-            with open(self._path, encoding="utf-8") as file:
-                noted = json.load(file)["noted"]
+            return read(self._path).noted
         except FileNotFoundError:
             return None
-        return {str(key): str(value) for key, value in noted.items()}
+
+
+def read(path: str) -> Noted:
+    """What a note says, and of which application."""
+    with open(path, encoding="utf-8") as file:
+        content = json.load(file)
+    noted = {str(key): str(value) for key, value in content["noted"].items()}
+    return Noted(Section(**content["section"]), noted)

@@ -1,0 +1,106 @@
+"""The hook that QEMU's agent runs, and everybody else who asks the holder.
+
+It starts twice per backup while the guest waits, so it imports little. With QEMU 9.1 and newer the
+agent reads the hook's output until nobody has it open: what is started here inherits nothing.
+"""
+
+import errno
+import os
+import socket
+from typing import Any
+
+from guest_hooks.connection import Connection
+from guest_hooks.errors import FreezeRefused, HolderUnreachable, HoldLost
+from guest_hooks.places import Places
+
+_CONNECT_S = 5.0
+_FIRST_ANSWER_S = 15.0
+
+
+def freeze(places: Places, **question: object) -> Connection:
+    """Have everything brought to rest.
+
+    Returns:
+        The connection: if the question said `is_leashed`, closing it releases everything.
+
+    Raises:
+        FreezeRefused: everything runs as before.
+        HolderUnreachable: nothing was touched.
+    """
+    parent = os.getppid()
+    connection = _connected(places)
+    answer = _asked(connection, verb="freeze", **question)
+    if "error" in answer:
+        raise FreezeRefused(*answer["error"])
+    if os.getppid() != parent:  # QEMU's agent was killed: nobody will freeze, nor ever thaw
+        raise FreezeRefused("guest", "freeze", "whoever asked for it has ended")
+    connection.say(kept=True)
+    return connection
+
+
+def thaw(places: Places) -> bool:
+    """Have everything run again.
+
+    Returns:
+        Whether anything was held.
+
+    Raises:
+        HoldLost: it runs, but it did not rest the whole time.
+        HolderUnreachable: nothing is known.
+    """
+    with _connected(places) as connection:
+        answer = _asked(connection, verb="thaw")
+    if "error" in answer:
+        raise HoldLost(*answer["error"])
+    return bool(answer["was_held"])
+
+
+def status(places: Places) -> "dict[str, Any]":
+    """What the holder knows; {} if there is none. None is started."""
+    try:
+        connection = Connection(connect(places))
+    except OSError:
+        return {}
+    with connection:
+        return _asked(connection, verb="status")
+
+
+def _asked(connection: Connection, **question: object) -> "dict[str, Any]":
+    try:
+        connection.say(**question)
+        answer = connection.hear(_FIRST_ANSWER_S)
+        if "wait_s" in answer:
+            answer = connection.hear(float(answer["wait_s"]))
+    except (OSError, ValueError) as error:
+        cause = "no answer in time" if isinstance(error, socket.timeout) else str(error)
+        raise HolderUnreachable("holder", "ask it", cause) from error
+    if not answer:
+        raise HolderUnreachable("holder", "ask it", "it went away before it answered")
+    return answer
+
+
+def _connected(places: Places) -> Connection:
+    try:
+        return Connection(connect(places))
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ECONNREFUSED):
+            raise HolderUnreachable(places.socket, "connect", str(error)) from error
+    from guest_hooks import holder_start  # noqa: PLC0415  only where our unit does not run
+
+    return Connection(holder_start.started(places))
+
+
+def connect(places: Places) -> socket.socket:
+    """A socket to the holder.
+
+    Raises:
+        OSError: there is none.
+    """
+    peer = socket.socket(socket.AF_UNIX)
+    try:
+        peer.settimeout(_CONNECT_S)
+        peer.connect(places.socket)
+    except OSError:
+        peer.close()
+        raise
+    return peer

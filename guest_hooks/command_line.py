@@ -1,0 +1,127 @@
+"""The verbs of `stillpoint-guest` for people, and `holder` for systemd."""
+
+import argparse
+import json
+import subprocess
+import sys
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Type
+
+from guest_hooks import __version__, client, record
+from guest_hooks.driver import Driver
+from guest_hooks.errors import GuestError
+from guest_hooks.places import Places
+
+GOOD = 0
+NOT_SAFE = 1
+_EPILOG = "exit status: 0 good, 1 not safe, 2 wrong usage, 3 cannot tell"
+
+
+def run(arguments: Sequence[str], kinds: Optional[Sequence[Type[Driver]]] = None) -> int:
+    """Run one verb and give the exit status; `kinds` are the drivers, by default all."""
+    given = _parser().parse_args(arguments)
+    given.places = Places(given.configuration, given.run, given.state)
+    given.kinds = kinds
+    return int(given.verb(given))
+
+
+def _parser() -> argparse.ArgumentParser:
+    whole = argparse.ArgumentParser(
+        "stillpoint-guest",
+        description="Brings the applications of this guest to rest while its disks are cut.",
+        epilog=_EPILOG,
+    )
+    default = Places()
+    whole.add_argument("--version", action="version", version=__version__)
+    whole.add_argument("--configuration", metavar="FILE", default=default.configuration)
+    whole.add_argument("--run", metavar="FOLDER", default=default.run, help="in memory")
+    whole.add_argument("--state", metavar="FOLDER", default=default.state, help="for the record")
+    verbs = whole.add_subparsers(title="verbs", metavar="VERB", dest="verb_name")
+    whole.set_defaults(verb=lambda _: whole.error("a verb is missing"))
+    _add(verbs, "freeze", _freeze, "bring everything to rest; for QEMU's agent")
+    _add(verbs, "thaw", _thaw, "let everything run again; for QEMU's agent")
+    _add(verbs, "status", _status, "what is held, the last freeze, and where this disk is from")
+    _add(verbs, "check", _check, "whether a freeze would work")
+    around = _add(verbs, "run", _run, "hold everything while a command runs")
+    around.add_argument(
+        "--filesystems",
+        nargs="?",
+        const="",
+        metavar="PATH,PATH",
+        help="freeze filesystems too: those named, or all (for guests without an agent)",
+    )
+    around.add_argument("command", nargs="+", metavar="COMMAND")
+    holder = _add(verbs, "holder", _holder, "be the process that holds (systemd starts it)")
+    holder.add_argument("--leave-when-idle", type=float, default=0, metavar="SECONDS")
+    return whole
+
+
+def _add(
+    verbs: Any, name: str, verb: Callable[[argparse.Namespace], int], text: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
+    parser.add_argument("--output", choices=("text", "json"), default="text")
+    parser.set_defaults(verb=verb)
+    return parser
+
+
+def _freeze(given: argparse.Namespace) -> int:
+    client.freeze(given.places)
+    return _answer(given, {"is_held": True}, "held")
+
+
+def _thaw(given: argparse.Namespace) -> int:
+    was_held = client.thaw(given.places)
+    return _answer(given, {"was_held": was_held}, "released" if was_held else "nothing was held")
+
+
+def _status(given: argparse.Namespace) -> int:
+    from guest_hooks import status  # noqa: PLC0415  imports the drivers, as do the next two
+
+    told = status.told(given.places, _kinds(given))
+    lost = bool(told["hold"] and told["hold"]["lost"])
+    _answer(given, told, "\n".join(status.lines(told)))
+    return NOT_SAFE if lost else GOOD
+
+
+def _check(given: argparse.Namespace) -> int:
+    from guest_hooks import check  # noqa: PLC0415
+
+    findings = list(check.findings(given.places, _kinds(given)))
+    content = {"findings": [finding._asdict() for finding in findings]}
+    _answer(given, content, "\n".join(check.lines(findings)))
+    return NOT_SAFE if any(one.is_blocking and not one.is_good for one in findings) else GOOD
+
+
+def _run(given: argparse.Namespace) -> int:
+    paths = None if given.filesystems is None else list(filter(None, given.filesystems.split(",")))
+    with client.freeze(given.places, filesystems=paths, is_leashed=True):
+        try:
+            status = subprocess.call(given.command)
+        except OSError as error:
+            attempt = f"run {' '.join(given.command)}"
+            raise GuestError("guest", attempt, str(error)) from error
+        finally:
+            client.thaw(given.places)
+    _answer(given, {"command_status": status}, "")
+    return status
+
+
+def _holder(given: argparse.Namespace) -> int:
+    from guest_hooks import holder  # noqa: PLC0415
+
+    return holder.run(given.places, _kinds(given), given.leave_when_idle)
+
+
+def _kinds(given: argparse.Namespace) -> Sequence[Type[Driver]]:
+    from guest_hooks.drivers import DRIVERS  # noqa: PLC0415
+
+    return DRIVERS if given.kinds is None else given.kinds
+
+
+def _answer(given: argparse.Namespace, content: Mapping[str, Any], text: str) -> int:
+    if given.output == "json":
+        document: Dict[str, Any] = {"format": record.FORMAT, **content}
+        sys.stdout.write(json.dumps(document, indent=1, sort_keys=True) + "\n")
+    elif text:
+        sys.stdout.write(text + "\n")
+    return GOOD

@@ -1,0 +1,238 @@
+"""One freeze and its thaw: idle, prepare, lock, held, release, over.
+
+A thread enters every application's `held` into one `ExitStack` and waits. Whatever ends the wait or
+the way there (a thaw, a refusal, a deadline, the watchdog, a client that went away) unwinds that
+stack: what came to rest last runs first, and nothing is kept to be tidied up elsewhere.
+"""
+
+import threading
+import time
+from contextlib import ExitStack
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from guest_hooks import filesystems, mounts, record
+from guest_hooks.application import Application
+from guest_hooks.deadline import Deadline
+from guest_hooks.driver import APPLICATION, CRASH, Report
+from guest_hooks.errors import (
+    ApplicationError,
+    DeadlinePassed,
+    FreezeRefused,
+    GuestError,
+)
+from guest_hooks.hold import Hold
+from guest_hooks.log import ERROR, WARNING, Log
+from guest_hooks.mounts import Mount
+from guest_hooks.plan import Plan
+from guest_hooks.record import Records
+from guest_hooks.worker import within
+
+PREPARE = "prepare"
+LOCK = "lock"
+HELD = "held"
+RELEASE = "release"
+OVER = "over"
+_RECORD_S = 2.0
+FILESYSTEM = "filesystem"  # a verdict: some application only starts as after a power failure
+
+
+class Cycle:
+    """One freeze and its thaw."""
+
+    def __init__(self, plan: Plan, records: Records, hold: Hold, log: Log) -> None:
+        self._plan = plan
+        self._records = records
+        self._hold = hold
+        self._log = log
+        self._given_up = threading.Event()
+        self._reason = ""
+        self._applications: List[Application] = []
+        self._failed: Dict[str, GuestError] = {}
+        self._settled = threading.Event()
+        self._released = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="cycle", daemon=True)
+        self._times: Dict[str, str] = {}
+        self._begin_s = time.monotonic()
+        self.phase = PREPARE
+        self.error: Optional[GuestError] = None
+        self.record: Dict[str, Any] = {}
+
+    def begin(self) -> None:
+        """Set out."""
+        self._thread.start()
+
+    def is_settled(self, wait_s: float) -> bool:
+        """Whether it is held, or has failed (then `error` is set), within that time."""
+        return self._settled.wait(wait_s)
+
+    def is_released(self, wait_s: float) -> bool:
+        """Whether every application runs again, within that time."""
+        return self._released.wait(wait_s)
+
+    def is_over(self, wait_s: float) -> bool:
+        """Whether nothing of it is left to do, within that time."""
+        self._thread.join(wait_s)
+        return not self._thread.is_alive()
+
+    def release(self, reason: str) -> None:
+        """End it, wherever it is; the first reason counts."""
+        self._reason = self._reason or reason
+        self._given_up.set()
+
+    @property
+    def release_errors(self) -> Sequence[GuestError]:
+        """What went wrong on the way back, or was lost before."""
+        return [error for one in self._applications for error in one.errors]
+
+    def _run(self) -> None:
+        try:
+            with ExitStack() as stack:
+                self._come_to_rest(stack)
+                self._reach_held()
+                self._wait()
+                self.phase = RELEASE
+        except GuestError as error:
+            self.error = error
+        except Exception as error:  # noqa: BLE001  the edge: a fault must not leave locks behind
+            self.error = FreezeRefused("guest", self.phase, f"fault: {error!r}")
+            self.error.__cause__ = error
+        self._end()
+
+    def _come_to_rest(self, stack: ExitStack) -> None:
+        deadline = Deadline.after(self._plan.freeze_s)
+        self._times["began_at"] = record.stamp()
+        for why in mounts.deadlocks(mounts.mounts()):
+            hint = "unmount one of them, or mount the outer filesystem first and last"
+            raise FreezeRefused("filesystems", "freeze", why, hint)
+        for driver in self._plan.drivers:
+            application = Application(driver, self._given_up)
+            self._applications.append(stack.enter_context(application))
+        self._prepare(deadline)
+        self._sync(deadline)
+        self.phase = LOCK
+        for application in self._applications:
+            if application.name not in self._failed:
+                self._lock(application, stack, deadline)
+
+    def _prepare(self, whole: Deadline) -> None:
+        begun = []
+        for application in self._applications:
+            deadline = whole.or_after(application.driver.section.prepare_s)
+            begun.append((application, application.begin_prepare(deadline), deadline))
+        for application, pending, deadline in begun:
+            self._tried(application, lambda: application.finish_prepare(pending, deadline))
+
+    def _lock(self, application: Application, stack: ExitStack, whole: Deadline) -> None:
+        self._require_wanted()
+        deadline = whole.or_after(application.driver.section.lock_s)
+        self._tried(application, lambda: stack.enter_context(application.held(deadline)))
+
+    def _tried(self, application: Application, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except ApplicationError as error:
+            self._require_wanted()
+            if application.driver.section.required:
+                whole = FreezeRefused(error.subject, error.attempt, error.cause, error.hint)
+                raise whole from error
+            self._failed[application.name] = error
+            self._log.say(f"not required, so left out: {error}", WARNING)
+
+    def _sync(self, deadline: Deadline) -> None:
+        """What is dirty goes to the disks now, while everything runs; the freeze is short then."""
+        for mount in mounts.filesystems(mounts.mounts()):
+            self._require_wanted()
+            if not mount.is_read_only:
+                self._sync_one(mount, deadline)
+
+    def _sync_one(self, mount: Mount, deadline: Deadline) -> None:
+        try:
+            within(deadline, mount.path, "sync it", lambda: filesystems.sync(mount))
+        except OSError as error:  # the freeze itself will say so, if it matters
+            self._log.say(f"{mount.path}: sync it: {error}", WARNING)
+
+    def _reach_held(self) -> None:
+        self._require_wanted()
+        now = time.time()
+        self._times["held_at"] = record.stamp(now)
+        self._times["held_until_at_most"] = record.stamp(now + self._plan.watchdog_s)
+        self._renew_record(record.HELD)
+        self._write_record()
+        self._hold.write(self._times["held_at"], [one.name for one in self._applications])
+        self._require_wanted()
+        self.phase = HELD
+        self._log.say(f"held: {self._summary()}")
+        self._settled.set()
+
+    def _wait(self) -> None:
+        if not self._given_up.wait(self._plan.watchdog_s):
+            self.release(f"no thaw came within {self._plan.watchdog_s:g} s")
+            self._hold.lose(self._reason)
+            self._log.say(f"watchdog: {self._reason}, so everything is released", ERROR)
+
+    def _require_wanted(self) -> None:
+        if self._given_up.is_set():
+            raise FreezeRefused("guest", self.phase, self._reason)
+
+    def _end(self) -> None:
+        self.phase = OVER
+        self._times["released_at"] = record.stamp()
+        if self.error is not None:
+            self._log.say(f"refused: {self.error}", ERROR)
+        for error in self.release_errors:
+            self._log.say(str(error), ERROR)
+        is_on_disk = bool(self.record)
+        self._renew_record(record.RELEASED)
+        self._settled.set()
+        self._released.set()
+        if is_on_disk:
+            self._write_record()
+        self._log.say(f"over: {self._reason or 'refused'}")
+
+    def _renew_record(self, state: str) -> None:
+        self.record = record.new(
+            state=state,
+            verdict=self._verdict(),
+            applications=[self._told(one) for one in self._applications],
+            warnings=list(self._plan.warnings),
+            ended_by=self._reason if state == record.RELEASED else "",
+            refused=str(self.error or ""),
+            freeze_s=round(time.monotonic() - self._begin_s, 4),
+            **self._times,
+        )
+
+    def _write_record(self) -> None:
+        attempt = "write the record"
+        content = self.record
+        deadline = Deadline.after(_RECORD_S)
+        try:
+            within(deadline, "record", attempt, lambda: self._records.write(content))
+        except (OSError, DeadlinePassed) as error:
+            self._log.say(f"the disk does not take the record: {error}", WARNING)
+
+    def _verdict(self) -> str:
+        levels = {self._told(one)["level"] for one in self._applications}
+        is_whole = levels == {APPLICATION} and not self._plan.warnings
+        return APPLICATION if is_whole else FILESYSTEM
+
+    def _told(self, one: Application) -> Dict[str, Any]:
+        report = one.report or Report("", level=CRASH)
+        error = self._failed.get(one.name)
+        section = one.driver.section
+        return {
+            "name": one.name,
+            "type": section.kind,
+            "required": section.required,
+            "source": section.source,
+            "method": report.method,
+            "position": report.position,
+            "guarantees": list(report.guarantees),
+            "warnings": list(report.warnings),
+            "level": CRASH if error else report.level,
+            "error": str(error or ""),
+            "release_errors": [str(one) for one in one.errors],
+            "timings_s": dict(one.timings_s),
+        }
+
+    def _summary(self) -> str:
+        return ", ".join(one.name for one in self._applications) or "no application"

@@ -1,0 +1,241 @@
+"""The holder: the one process that lives from freeze to thaw.
+
+It has everything imported before a disk freezes, writes nothing to a disk while it holds, and
+answers on a socket in /run. Threads: one accepts, one per client answers, one walks through the
+cycle, one per application drives it; so that whoever hangs, the others go on.
+"""
+
+import contextlib
+import fcntl
+import os
+import socket
+import struct
+import threading
+import time
+from typing import IO, Any, Dict, Optional, Sequence
+
+from guest_hooks import plan, reconciliation, record
+from guest_hooks.connection import Connection
+from guest_hooks.cycle import OVER, Cycle
+from guest_hooks.deadline import Deadline
+from guest_hooks.errors import FreezeRefused, GuestError, HoldLost
+from guest_hooks.filesystems import Filesystems
+from guest_hooks.hold import Hold
+from guest_hooks.log import ERROR, WARNING, Log
+from guest_hooks.note import Note
+from guest_hooks.places import Places
+from guest_hooks.plan import Kinds, Plan
+from guest_hooks.record import Records
+from guest_hooks.section import Section
+from guest_hooks.worker import within
+
+_FIRST_SOCKET = 3  # of systemd's socket activation
+_LOOK_S = 0.02
+_QUESTION_S = 5.0
+_KEPT_S = 2.0  # for a client to say that it got its answer
+_MARGIN_S = 3.0  # beyond the longest that a phase should take
+_THAW_S = 15.0  # KubeVirt gives up after 20
+_PLAN_S = 5.0
+_RECORD_S = 2.0
+
+
+class Holder:
+    """Answers clients, one cycle at a time."""
+
+    def __init__(self, places: Places, kinds: Kinds, log: Log) -> None:
+        self._places = places
+        self._kinds = kinds
+        self._log = log
+        self._records = Records(places.state)
+        self._hold = Hold(places.hold)
+        self._cycle: Optional[Cycle] = None
+        self._beginning = threading.Lock()
+        self._busy_at_s = time.monotonic()
+
+    def start(self) -> None:
+        """Undo what a holder before this one left behind, and find out whose disk this is."""
+        reconciliation.reconcile(self._places, (*self._kinds, Filesystems), self._log)
+        hold = self._hold.read()
+        if hold and not hold["lost"]:
+            self._hold.lose("the holder was killed, and with it all sessions")
+            self._log.say("the holder before this one was killed while it held", ERROR)
+        try:
+            origin = within(Deadline.after(_RECORD_S), "record", "read", self._records.recognise)
+        except (OSError, GuestError) as error:
+            self._log.say(f"the record cannot be moved: {error}", WARNING)
+            origin = self._records.origin()
+        if origin:
+            self._log.say(record.told(origin), WARNING)
+
+    def serve(self, listener: socket.socket, idle_s: float) -> None:
+        """Answer, until there was nothing to do for some time (0: for ever)."""
+        listener.settimeout(1)
+        while not (idle_s and self._idle_s() > idle_s):
+            self._log.flush()
+            try:
+                peer, _ = listener.accept()
+            except socket.timeout:
+                continue
+            self._busy_at_s = time.monotonic()
+            threading.Thread(target=self._meet, args=(peer,), daemon=True).start()
+
+    def _idle_s(self) -> float:
+        if self._cycle is not None and not self._cycle.is_over(0):
+            return 0
+        return time.monotonic() - self._busy_at_s
+
+    def _meet(self, peer: socket.socket) -> None:
+        with Connection(peer) as connection:
+            try:
+                _require_root(peer)
+                self._answer(connection, connection.hear(_QUESTION_S))
+            except GuestError as error:
+                self._tell(connection, error)
+            except Exception as error:  # noqa: BLE001  the edge: one client must not end the others
+                self._log.say(f"a client: {error!r}", WARNING)
+                self._tell(connection, GuestError("holder", "answer", f"fault: {error!r}"))
+
+    def _tell(self, connection: Connection, error: GuestError) -> None:
+        try:
+            connection.say(error=[error.subject, error.attempt, error.cause, error.hint])
+        except OSError:
+            self._log.say(f"its client did not wait to hear: {error}", WARNING)
+
+    def _answer(self, connection: Connection, question: Dict[str, Any]) -> None:
+        verb = question.get("verb")
+        if verb == "freeze":
+            self._freeze(connection, question)
+        elif verb == "thaw":
+            self._thaw(connection)
+        elif verb == "status":
+            connection.say(**self.status())
+        elif question:
+            raise GuestError("holder", f"answer {question!r}", "not a question of this version")
+
+    def _freeze(self, connection: Connection, question: Dict[str, Any]) -> None:
+        cycle, todo = self._begin(question)
+        connection.say(wait_s=todo.freeze_s + _MARGIN_S)
+        while not cycle.is_settled(_LOOK_S):
+            if connection.is_gone():
+                cycle.release("whoever asked for the freeze went away")
+        if cycle.error:
+            raise cycle.error
+        try:
+            connection.say(is_held=True, record=cycle.record)
+            has_it = connection.hear(_KEPT_S)
+        except (OSError, ValueError):
+            has_it = {}
+        if not has_it:
+            cycle.release("whoever asked for the freeze did not take the answer")
+        while question.get("is_leashed") and not cycle.is_over(_LOOK_S):
+            if connection.is_gone():
+                cycle.release("the command around which it was held is gone")
+
+    def _begin(self, question: Dict[str, Any]) -> "tuple[Cycle, Plan]":
+        with self._beginning:
+            self._require_idle()
+            reconciliation.reconcile(self._places, (*self._kinds, Filesystems), self._log)
+            todo = within(Deadline.after(_PLAN_S), "plan", "make it", self._plan)
+            if question.get("filesystems") is not None:
+                todo = self._with_filesystems(todo, question["filesystems"])
+            self._hold.drop()
+            self._cycle = Cycle(todo, self._records, self._hold, self._log)
+            self._cycle.begin()
+            return self._cycle, todo
+
+    def _plan(self) -> Plan:
+        return plan.plan(self._places, self._kinds)
+
+    def _require_idle(self) -> None:
+        cycle = self._cycle
+        if cycle is None:
+            return
+        if cycle.is_released(0) and not cycle.is_over(_RECORD_S):
+            cause = "the record of the last one cannot be written; is its filesystem frozen?"
+            raise FreezeRefused("guest", "freeze", cause)
+        if not cycle.is_over(0):
+            cause = f"there is a freeze already, in phase {cycle.phase}"
+            raise FreezeRefused("guest", "freeze", cause, "thaw first")
+
+    def _with_filesystems(self, todo: Plan, paths: Sequence[str]) -> Plan:
+        section = Section(Filesystems.KIND, Filesystems.KIND, lock_s=todo.freeze_s)
+        last = Filesystems(section, Note(self._places.notes, section), paths)
+        return todo._replace(drivers=(*todo.drivers, last))
+
+    def _thaw(self, connection: Connection) -> None:
+        hold = self._hold.read()
+        cycle = self._cycle
+        if cycle is not None and cycle.phase != OVER:
+            cycle.release("thaw")
+            connection.say(wait_s=_THAW_S + _MARGIN_S)
+            if not cycle.is_released(_THAW_S):
+                cause = f"not done after {_THAW_S:g} s; what hangs is being abandoned"
+                raise HoldLost("guest", "release everything", cause)
+        lost = (self._hold.read() or {}).get("lost", "")
+        errors = list(cycle.release_errors) if cycle is not None and hold else []
+        if hold:
+            self._hold.drop()
+        if lost or errors:
+            causes = "; ".join([*([lost] if lost else []), *map(str, errors)])
+            since = (hold or {}).get("since")
+            raise HoldLost("guest", f"thaw what was held since {since}", causes)
+        connection.say(was_held=bool(hold), record=cycle.record if cycle and hold else {})
+
+    def status(self) -> Dict[str, Any]:
+        """What is held, the last cycle and the origin of this disk; see docs/guest/record.md."""
+        cycle = self._cycle
+        return {
+            "phase": cycle.phase if cycle is not None and cycle.phase != OVER else "idle",
+            "hold": self._hold.read(),
+            "last": cycle.record if cycle is not None and cycle.record else self._records.last(),
+            "origin": self._records.origin(),
+        }
+
+
+def run(places: Places, kinds: Kinds, idle_s: float) -> int:
+    """Be the holder; returns when it had nothing to do for `idle_s` seconds (0: never).
+
+    Raises:
+        ConfigurationError: its place in /run cannot be used.
+    """
+    plan.make_folders(places)
+    lock = _locked(places)
+    if lock is None:
+        return 0  # another one was faster, and answers
+    log = Log()
+    holder = Holder(places, kinds, log)
+    listener = _listener(places)
+    holder.start()
+    holder.serve(listener, idle_s)
+    log.flush()
+    lock.close()
+    return 0
+
+
+def _listener(places: Places) -> socket.socket:
+    if os.environ.get("LISTEN_PID") == str(os.getpid()):
+        return socket.socket(fileno=_FIRST_SOCKET)
+    listener = socket.socket(socket.AF_UNIX)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(places.socket)
+    listener.bind(places.socket)
+    os.chmod(places.socket, 0o600)
+    listener.listen(16)
+    return listener
+
+
+def _locked(places: Places) -> Optional[IO[str]]:
+    lock = open(places.lock, "w", encoding="ascii")  # noqa: SIM115  open as long as we live
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
+
+
+def _require_root(peer: socket.socket) -> None:
+    credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    user = struct.unpack("3i", credentials)[1]
+    if user not in (0, os.geteuid()):
+        raise GuestError("holder", "answer", f"user {user} is not root")

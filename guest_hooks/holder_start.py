@@ -1,0 +1,70 @@
+"""Starting a holder where our unit does not: by systemd as a unit, or detached without systemd.
+
+Either way it is in no control group of the agent's if that can be, and inherits nothing.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+
+from guest_hooks import client
+from guest_hooks.deadline import Deadline
+from guest_hooks.errors import HolderUnreachable
+from guest_hooks.places import Places
+
+_START_S = 5.0
+_LOOK_S = 0.005
+_IDLE_S = 60  # a detached holder leaves after that
+_SYSTEMD = "/run/systemd/system"
+_ENTRY = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); "
+    "from guest_hooks.__main__ import main; sys.exit(main(sys.argv[1:]))"
+)
+
+
+def started(places: Places) -> socket.socket:
+    """Start a holder and connect to it.
+
+    Raises:
+        HolderUnreachable: it does not come up, and why.
+    """
+    process = _start(places)
+    deadline = Deadline.after(_START_S)
+    while not deadline.has_passed:
+        try:
+            return client.connect(places)
+        except OSError:
+            if process.poll():
+                break
+        try:
+            process.wait(_LOOK_S)
+        except subprocess.TimeoutExpired:
+            continue
+    said = process.stderr.read(4096).decode().strip() if process.poll() and process.stderr else ""
+    raise HolderUnreachable("holder", "start it", said or "it does not answer")
+
+
+def command_line(places: Places) -> "list[str]":
+    """The arguments that make this Python a holder, from wherever this package was loaded."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    options = ["--configuration", places.configuration, "--run", places.run]
+    options += ["--state", places.state]
+    return [sys.executable, "-IBc", _ENTRY, root, *options, "holder"]
+
+
+def _start(places: Places) -> "subprocess.Popen[bytes]":
+    command = command_line(places)
+    if os.path.isdir(_SYSTEMD) and shutil.which("systemd-run"):
+        command[:0] = ["systemd-run", "--quiet", "--unit=stillpoint-guest-holder"]
+    else:
+        command += ["--leave-when-idle", str(_IDLE_S)]
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd="/",
+        start_new_session=True,
+    )

@@ -1,0 +1,37 @@
+"""Where the agent's files are."""
+
+import os
+from typing import NamedTuple
+
+
+class Places(NamedTuple):
+    """The folders and files of one agent; tests have others than a guest."""
+
+    configuration: str = "/etc/stillpoint-guest.conf"
+    run: str = "/run/stillpoint-guest"  # memory: can be written while every disk is frozen
+    state: str = "/var/lib/stillpoint-guest"  # on the disk that is cut: travels with the copy
+
+    @property
+    def socket(self) -> str:
+        """Where the holder listens."""
+        return os.path.join(self.run, "holder.sock")
+
+    @property
+    def lock(self) -> str:
+        """Locked by the one holder."""
+        return os.path.join(self.run, "holder.lock")
+
+    @property
+    def hold(self) -> str:
+        """There while something is held, and after that until a thaw has been told of its loss."""
+        return os.path.join(self.run, "hold.json")
+
+    @property
+    def notes(self) -> str:
+        """What is to be undone should the holder die."""
+        return os.path.join(self.run, "notes")
+
+    @property
+    def drop_ins(self) -> str:
+        """The folder of further configuration files."""
+        return os.path.join(os.path.splitext(self.configuration)[0], "conf.d")
