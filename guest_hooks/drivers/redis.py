@@ -249,7 +249,7 @@ class _Pause:
         self._broken = ""
         self._thread = threading.Thread(target=self._renew, daemon=True)
 
-    def __enter__(self) -> "_Pause":  # noqa: PYI034  Self: Python 3.11
+    def __enter__(self) -> "_Pause":
         self._ask_for_it(Deadline.after(_PAUSE_S))
         self._thread.start()
         return self
