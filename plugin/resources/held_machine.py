@@ -21,13 +21,14 @@ START_AS = "stillpoint.dev/start-as"
 NOT_STARTED = "stillpoint.dev/not-started"
 STARTED = "stillpoint.dev/started"
 
-_HALTED = "Halted"
 _ANNOTATIONS = (START_AS, NOT_STARTED, STARTED)
 
 
 def is_held(machine: Item) -> bool:
     """Whether it waits; one that a person has started or given another strategy does not."""
-    return bool(start_as(machine)) and virtual_machine.run_strategy(machine) == _HALTED
+    return (
+        bool(start_as(machine)) and virtual_machine.run_strategy(machine) == virtual_machine.HALTED
+    )
 
 
 def is_waiting(machine: Item) -> bool:
@@ -56,7 +57,7 @@ def held(machine: Item, restore: str) -> Item:
     strategy = virtual_machine.run_strategy(machine)
     machine = it.with_annotation(machine, START_AS, strategy)
     machine = it.with_label(machine, RESTORE, restore)
-    return virtual_machine.with_run_strategy(machine, _HALTED)
+    return virtual_machine.with_run_strategy(machine, virtual_machine.HALTED)
 
 
 def released(machine: Item) -> Item:

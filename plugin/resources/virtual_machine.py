@@ -15,6 +15,9 @@ STATE_CLAIMS = "stillpoint.dev/state-claims"
 KubeVirt finds them by a label of theirs; a restore that selects the machine must know their names.
 """
 
+HALTED = "Halted"
+"""The run strategy of a machine that is not to run."""
+
 _REVISIONED = (("instancetype", "instancetypeRef"), ("preference", "preferenceRef"))
 
 
@@ -71,7 +74,7 @@ def with_pinned_revisions(machine: Item) -> Item:
 def run_strategy(machine: Item) -> str:
     """Its run strategy, from the older field for the same if need be."""
     is_to_run = it.flag(machine, "spec", "running")
-    return it.text(machine, "spec", "runStrategy") or ("Always" if is_to_run else "Halted")
+    return it.text(machine, "spec", "runStrategy") or ("Always" if is_to_run else HALTED)
 
 
 def starts_by_itself(machine: Item) -> bool:

@@ -1,6 +1,7 @@
 """Restore of a PersistentVolumeClaim (rule 4.3)."""
 
 from plugin.actions import uid_label
+from plugin.actions.restore import target
 from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
@@ -16,4 +17,5 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     if persistent_volume_claim.is_in_progress(item):
         context.log.info("not restored: its DataVolume was still filling it, and will again")
         return RestoreOutcome(item, skip=True)
+    target.await_deletion(persistent_volume_claim.RESOURCE, item, context)
     return RestoreOutcome(uid_label.given_back(item, persistent_volume_claim.ORIGINAL_UID))

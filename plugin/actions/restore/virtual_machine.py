@@ -1,6 +1,6 @@
 """Restore of a VirtualMachine (rules 4.1 and 5.3)."""
 
-from plugin.actions.restore import arrival, identity
+from plugin.actions.restore import arrival, identity, target
 from plugin.actions.restore.arrival import cancel, progress
 from plugin.model import conditions
 from plugin.model import item as it
@@ -26,5 +26,6 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
         context.log.info("run strategy %s, as the restore asks", strategy)
         item = virtual_machine.with_run_strategy(item, strategy)
     specification = identity.applied(virtual_machine.template(item), item, context)
+    target.make_ready(item, context)
     item, operation = arrival.begun(virtual_machine.with_template(item, specification), context)
     return RestoreOutcome(item, tuple(dict.fromkeys(needed)), operation=operation)
