@@ -3,9 +3,14 @@
 import argparse
 import sys
 
-from benchmarks import backup, execute, start_up
+from benchmarks import backup, execute, scale, start_up
 
-BENCHMARKS = {"execute": execute.run, "start-up": start_up.run, "backup": backup.run}
+BENCHMARKS = {
+    "execute": execute.run,
+    "start-up": start_up.run,
+    "scale": scale.run,
+    "backup": backup.run,
+}
 
 
 def main() -> int:

@@ -18,12 +18,13 @@ from kubernetes.client import ApiClient, Configuration
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3 import exceptions as http
 
+from plugin.cluster.packed import PackedItems
 from plugin.cluster.question import CREDENTIALS_HINT, Answer, Expired, Question
 from plugin.model.errors import ReadFailed
 from plugin.model.item import Item
 from plugin.model.reference import Resource
 
-_PAGE = 500  # objects, as client-go's pager
+_PAGE = 2_000  # objects; 500, as of client-go's pager, would be 84 requests for 10,000 machines
 _CHUNK_BYTES = 128 * 1024
 _MOST_CONNECTIONS = 32
 _PASSING = frozenset({429, 500, 502, 503, 504})
@@ -113,7 +114,7 @@ class KubernetesReader:
         return self._clock() + self._limits.question_s
 
     def _pages(self, question: Question, selection: Mapping[str, str]) -> Sequence[Item]:
-        items: list[Item] = []
+        items = PackedItems()
         query = {**selection, "limit": str(_PAGE)}
         while True:
             answer = self._answer(question, query)
@@ -121,7 +122,7 @@ class KubernetesReader:
             if answer.status == 404 and may_be_unserved:
                 return ()
             page, token = question.listed(answer)
-            items += page
+            items.extend(page)
             if not token:
                 return items
             query["continue"] = token

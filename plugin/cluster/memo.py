@@ -8,7 +8,7 @@ kinds. A failure is never kept: the next call tries again.
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -125,14 +125,14 @@ class MemoIndex:
         """See `Index.grouped`."""
         answer: Mapping[str, Sequence[Item]] = self._memo.once(
             ("grouped", resource, namespace, labels, by),
-            lambda: _grouped(self._list(resource, namespace, labels), by),
+            lambda: _Groups(self._list(resource, namespace, labels), by),
         )
         return answer
 
     def _list(self, resource: Resource, namespace: str, labels: str) -> Sequence[Item]:
         answer: Sequence[Item] = self._memo.once(
             ("list", resource, namespace, labels),
-            lambda: tuple(map(_slim, self._reader.list(resource, namespace, labels))),
+            lambda: self._reader.list(resource, namespace, labels),
         )
         return answer
 
@@ -187,20 +187,25 @@ class _LateCluster:
         self.connected().patch(resource, namespace, name, change)
 
 
-def _slim(item: Item) -> Item:
-    """Without the bookkeeping of field managers: a third of an object, and no question is of it."""
-    return it.without(item, "metadata", "managedFields")
-
-
 def _names(item: Item) -> Iterable[str]:
     return (it.name(item),)
 
 
-def _grouped(
-    items: Sequence[Item], by: Callable[[Item], Iterable[str]]
-) -> Mapping[str, Sequence[Item]]:
-    groups: dict[str, list[Item]] = {}
-    for item in items:
-        for key in by(item):
-            groups.setdefault(key, []).append(item)
-    return groups
+class _Groups(Mapping[str, Sequence[Item]]):
+    """Places in a list by key: the objects themselves stay as the reader keeps them."""
+
+    def __init__(self, items: Sequence[Item], by: Callable[[Item], Iterable[str]]) -> None:
+        self._items = items
+        self._places: dict[str, list[int]] = {}
+        for place, item in enumerate(items):
+            for key in by(item):
+                self._places.setdefault(key, []).append(place)
+
+    def __getitem__(self, key: str) -> Sequence[Item]:
+        return [self._items[place] for place in self._places[key]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)

@@ -91,6 +91,7 @@ PROGRAMS = (
     Program("folder-store", "velero", "./cmd/folder-store"),
     Program("go-plugin", "velero", "./cmd/go-plugin"),
     Program("latency", "velero", "./cmd/latency"),
+    Program("scale", "velero", "./cmd/scale"),
     Program("velero-filters", "velero", "./cmd/filters"),
     Program("velero-acceptance", "velero", "./cmd/acceptance"),
     Program(

@@ -396,17 +396,6 @@ def test_an_expected_connection_that_fails_is_told_by_the_first_question() -> No
         memos.for_request("one").get(PODS, "shop", "a")
 
 
-# what is kept
-
-
-def test_what_is_kept_of_a_list_is_without_its_managed_fields() -> None:
-    seen = pod("a")
-    seen["metadata"]["managedFields"] = [{"manager": "virt-controller"}]
-    index = MemoIndex(DictionaryReader(seen))
-    assert index.get(PODS, "shop", "a") == pod("a")
-    assert "managedFields" in seen["metadata"], "the reader's own object was changed"
-
-
 def test_a_name_that_came_after_the_list_is_not_among_the_listed() -> None:
     reader = DictionaryReader(pod("a"))
     index = MemoIndex(reader)

@@ -1,0 +1,35 @@
+"""What becomes of listed objects while they are kept."""
+
+from typing import Any
+
+from plugin.cluster.packed import PackedItems
+
+
+def pod(name: str, **more: Any) -> dict[str, Any]:
+    return {"kind": "Pod", "metadata": {"name": name, "namespace": "shop"}, **more}
+
+
+def packed(*items: dict[str, Any]) -> PackedItems:
+    kept = PackedItems()
+    kept.extend(items)
+    return kept
+
+
+def test_objects_come_out_as_they_went_in_and_in_their_order() -> None:
+    items = [pod("b", spec={"newer": [None, "ü", 2**53 + 1, {}]}), pod("a")]
+    kept = packed(*items)
+    assert (list(kept), len(kept)) == (items, 2)
+    assert list(kept[0]) == ["kind", "metadata", "spec"]
+    assert kept[1:] == items[1:]
+
+
+def test_only_the_managed_fields_are_left_out_and_the_object_itself_is_as_it_was() -> None:
+    seen = pod("a")
+    seen["metadata"]["managedFields"] = [{"manager": "virt-controller"}]
+    assert list(packed(seen)) == [pod("a")]
+    assert "managedFields" in seen["metadata"]
+
+
+def test_an_object_that_is_asked_for_twice_is_unpacked_once() -> None:
+    kept = packed(pod("a"))
+    assert kept[0] is kept[0]
