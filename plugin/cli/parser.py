@@ -17,6 +17,7 @@ class Verb(Protocol):
 
     NAME: str
     HELP: str
+    EXAMPLES: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the options."""
@@ -45,7 +46,13 @@ def parser() -> argparse.ArgumentParser:
     )
     verbs = whole.add_subparsers(title="verbs", metavar="VERB", required=True)
     for verb in VERBS:
-        one = verbs.add_parser(verb.NAME, help=verb.HELP, description=verb.HELP)
+        one = verbs.add_parser(
+            verb.NAME,
+            help=verb.HELP,
+            description=verb.HELP,
+            epilog=verb.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         verb.add_arguments(one)
         one.set_defaults(run=verb.run)
     return whole

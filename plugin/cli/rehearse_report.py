@@ -1,92 +1,105 @@
 """The findings of a rehearsal as a person reads them."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 
 from plugin.cli import table
 from plugin.cli.table import Cell, Column
 from plugin.cli.terminal import Terminal
-from plugin.model.reference import Reference
-from plugin.rehearsal.machines import Cut, Machine
-from plugin.rehearsal.manifests import Manifests
+from plugin.rehearsal.machines import Machine
 from plugin.rehearsal.rehearsal import Rehearsal
-from plugin.rehearsal.restore import RestoreResult
+from plugin.rehearsal.restore import RestoredItem, RestoreResult
+from plugin.rehearsal.verdict.reasons import REASONS, Weight
+from plugin.rehearsal.verdict.verdict import Finding, Level, Verdict
 
+MOST_ROWS = 20
+"""Of more machines, reasons are shown with their machines, not machines with their reasons."""
+
+_MOST_NAMES = 5
+_MOST_ERRORS = 3
 _COLUMNS = (
     Column("VM"),
     Column("STATE"),
+    Column("VERDICT"),
+    Column("EXPECT"),
     Column("DISKS"),
-    Column("ITEM BLOCK", wraps=True),
-    Column("CUT"),
-    Column("BACKUP"),
-    Column("RESTORE CREATES", wraps=True),
+    Column("ITEMS"),
+    Column("RESTORE"),
+    Column("WHY NOT READY", wraps=True),
 )
-_WORDS = {
-    "virtualmachines": "VM",
-    "virtualmachineinstances": "VMI",
-    "datavolumes": "DataVolume",
-    "persistentvolumeclaims": "PVC",
-    "secrets": "Secret",
-    "configmaps": "ConfigMap",
-    "serviceaccounts": "ServiceAccount",
-    "controllerrevisions": "revision",
-    "pods": "pod",
-    "persistentvolumes": "PV",
-}
-_ALONE = ("virtualmachines", "virtualmachineinstances")  # there is one of each, so no number
-_COLOURS = {Cut.FROZEN: "green", Cut.CRASH: "yellow", Cut.MIXED: "red", Cut.UNKNOWN: "yellow"}
+_GROUP_COLUMNS = (
+    Column("VERDICT"),
+    Column("REASON"),
+    Column("VMS"),
+    Column("FOR INSTANCE", wraps=True),
+)
+COLOURS = {Verdict.BLOCKED: "red", Verdict.DEGRADED: "yellow", Verdict.READY: "green"}
+_WEIGHT_COLOURS = {Weight.BLOCKS: "red", Weight.DEGRADES: "yellow", Weight.UNCERTAIN: "yellow"}
 _MEANINGS = {
-    Cut.FROZEN: "the guest agent is connected and a hook asks it to freeze: all disks of the block "
-    "are cut in that one freeze. That it did freeze, only a real backup can tell.",
-    Cut.CRASH: "nothing freezes the guest: its disks are cut as a power failure would leave them.",
-    Cut.MIXED: "a disk is cut outside of the freeze of the others.",
-    Cut.PAUSED: "the guest stands still, but what it held in memory is not on its disks.",
-    Cut.STOPPED: "nothing runs, so nothing needs to be frozen.",
-    Cut.UNKNOWN: "the manifests do not tell.",
+    Level.APPLICATION: "applications in the guest are at rest while all disks are cut.",
+    Level.FILESYSTEM: "the agent answers and a hook asks it to freeze: all disks are cut in that "
+    "one freeze. Whether applications in the guest are brought to rest, and that it did freeze, "
+    "no object of a cluster shows: the backup itself has to tell.",
+    Level.CRASH: "nothing freezes the guest: its disks are as a power failure would leave them.",
+    Level.STOPPED: "nothing runs, so nothing needs to be frozen.",
+    Level.PAUSED: "the guest stands still, but what it held in memory is not on its disks.",
+    Level.MIXED: "not every disk is cut within one freeze.",
+    Level.NONE: "the backup takes no data of disks.",
+    Level.UNKNOWN: "what was read does not tell.",
 }
-_REMEDIES = {
-    "no guest agent": "install and start qemu-guest-agent in the guest",
-    "no freeze hook on a launcher pod": "look for kubevirt.io/skip-backup-hooks",
-}
 
 
-def write(found: Rehearsal, read: Manifests, folder: Path, terminal: Terminal) -> None:
-    """Write heading, table, errors and what they mean."""
-    _write_heading(found, read, folder, terminal)
-    rows = [_row(machine) for machine in found.machines]
-    for line in table.lines(_COLUMNS, rows, terminal.width, terminal.paint):
-        terminal.write(line + "\n")
-    terminal.write("\n")
-    _write_errors(found.machines, terminal)
-    _write_meanings(found.machines, terminal)
-    _write_next(terminal)
+def write(found: Rehearsal, terminal: Terminal) -> None:
+    """Write heading, table, reasons with remedies, and what the words mean."""
+    _write_heading(found, terminal)
+    machines = sorted(found.machines, key=_worst_first)
+    if machines:
+        is_long = len(machines) > MOST_ROWS
+        columns = _GROUP_COLUMNS if is_long else _COLUMNS
+        rows = list(_groups(machines)) if is_long else [_row(machine) for machine in machines]
+        for line in table.lines(columns, rows, terminal.width, terminal.paint):
+            terminal.write(line + "\n")
+        terminal.write("\n")
+        _write_reasons(machines, terminal)
+        _write_conflicts(found, terminal)
+        _write_meanings(machines, terminal)
 
 
-def _write_heading(found: Rehearsal, read: Manifests, folder: Path, terminal: Terminal) -> None:
+def _write_heading(found: Rehearsal, terminal: Terminal) -> None:
+    terminal.paragraph(f"Rehearsed a backup and a restore: {found.known.origin}.")
     terminal.paragraph(
-        f"Rehearsed a backup and a restore of {_number(len(read.objects), 'object')} "
-        f"from {_number(read.files, 'file')} in {folder}."
+        f"{number(len(found.backup.stored), 'item')} in "
+        f"{number(len(found.backup.blocks), 'block')}, through the real plugin process "
+        f"(ready in {found.started_s * 1000:.0f} ms; it asked "
+        f"{number(found.requests, 'question')} of the cluster)."
     )
-    terminal.paragraph(
-        f"Plugin process ready in {found.started_s * 1000:.0f} ms; "
-        f"{_number(len(found.backup.stored), 'item')} in "
-        f"{_number(len(found.backup.blocks), 'block')}; "
-        f"{_number(found.requests, 'request')} of the plugin to the API server."
-    )
+    counts = Counter(machine.judged.verdict for machine in found.machines)
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    terminal.paragraph(f"{number(len(found.machines), 'virtual machine')}: {told or 'none found'}.")
+    for unread in found.known.unread:
+        where = f"cannot list {unread.resource}: " if unread.resource and unread.is_served else ""
+        terminal.paragraph(f"{where}{unread.cause}", 2, terminal.paint("! ", "yellow"))
+        if unread.hint:
+            terminal.paragraph(unread.hint, 4)
     terminal.write("\n")
+
+
+def _worst_first(machine: Machine) -> tuple[int, str]:
+    return tuple(Verdict).index(machine.judged.verdict), machine.title
 
 
 def _row(machine: Machine) -> Sequence[Cell]:
-    one = machine.reference
+    judged = machine.judged
+    codes = [one.code for one in judged.findings if one.weight is not Weight.NOTE]
     return (
-        Cell(f"{one.namespace}/{one.name}", "" if machine.is_safe else "red"),
+        Cell(machine.title),
         Cell(machine.state or "?"),
+        Cell(judged.verdict, COLOURS[judged.verdict]),
+        Cell(judged.level),
         Cell(_disks(machine)),
-        Cell(_block(machine)),
-        Cell(machine.cut, _COLOURS.get(machine.cut, "")),
-        Cell(_number(len(machine.stored), "item")),
-        Cell(_restored(machine)),
+        Cell(str(len(machine.stored))),
+        Cell(restored(machine.restored)),
+        Cell(", ".join(codes)),
     )
 
 
@@ -95,92 +108,107 @@ def _disks(machine: Machine) -> str:
     return table.unbroken(f"{len(machine.disks)}{hotplugged}")
 
 
-def _block(machine: Machine) -> str:
-    members = Counter(reference.resource for reference in machine.block)
-    claims = {one.name for one in machine.block if one.resource == "persistentvolumeclaims"}
-    disks = len(claims & set(machine.disks))
-    launchers = len(machine.launchers)
-    parts = [
-        *(_WORDS[resource] for resource in _ALONE if members[resource]),
-        "launcher pod" if launchers == 1 else _number(launchers, "launcher pod"),
-        _number(members["pods"] - launchers, "attachment pod"),
-        _number(disks, "disk"),
-        _number(len(claims) - disks, "state PVC"),
-    ]
-    apart = len(machine.disks) - disks
-    words = table.unbroken(f"{_number(apart, 'disk')} apart")
-    return _joined(parts) + (f"; {words}" if apart else "")
+def restored(items: Iterable[RestoredItem]) -> str:
+    """`9 new, 4 skipped`; failed ones first."""
+    counts = Counter(one.result for one in items)
+    words = {
+        RestoreResult.FAILED: "failed",
+        RestoreResult.CREATED: "new",
+        RestoreResult.UPDATED: "updated",
+        RestoreResult.SKIPPED: "skipped",
+    }
+    told = (f"{counts[result]} {word}" for result, word in words.items() if counts[result])
+    return table.unbroken(", ".join(told) or "nothing")
 
 
-def _restored(machine: Machine) -> str:
-    created = [one.reference for one in machine.restored if one.result is RestoreResult.CREATED]
-    others = [one.reference for one in machine.restored if one.result is not RestoreResult.CREATED]
-    skips = _counted(others)
-    return (_counted(created) or "nothing") + (f"; skips {skips}" if skips else "")
+def _groups(machines: Sequence[Machine]) -> Iterator[Sequence[Cell]]:
+    verdicts = {Weight.BLOCKS: Verdict.BLOCKED, Weight.NOTE: Verdict.READY}
+    for code, concerned in _by_reason(machines):
+        weight = _finding(concerned[0], code).weight
+        verdict = verdicts.get(weight, Verdict.DEGRADED)
+        names = _names(concerned)
+        yield Cell(verdict, COLOURS[verdict]), Cell(code), Cell(str(len(concerned))), Cell(names)
+    ready = [one for one in machines if one.judged.verdict is Verdict.READY]
+    if ready:
+        cell = Cell(Verdict.READY, COLOURS[Verdict.READY])
+        yield cell, Cell(""), Cell(str(len(ready))), Cell(_names(ready))
 
 
-def _counted(references: Iterable[Reference]) -> str:
-    counts = Counter(reference.resource for reference in references)
-    order = [*(word for word in _WORDS if word in counts), *sorted(set(counts) - set(_WORDS))]
-    return _joined(
-        _WORDS[resource]
-        if resource in _ALONE and counts[resource] == 1
-        else _number(counts[resource], _WORDS.get(resource, resource))
-        for resource in order
-    )
+def _by_reason(machines: Sequence[Machine]) -> Iterator[tuple[str, list[Machine]]]:
+    """Codes of all but notes, worst first, each with its machines."""
+    by_code: dict[str, list[Machine]] = {}
+    weights = {}
+    for machine in machines:
+        for one in machine.judged.findings:
+            if one.weight is not Weight.NOTE:
+                by_code.setdefault(one.code, []).append(machine)
+                weights[one.code] = tuple(Weight).index(one.weight)
+    order = {reason.code: rank for rank, reason in enumerate(REASONS)}
+    for code in sorted(by_code, key=lambda code: (weights[code], order.get(code, -1))):
+        yield code, by_code[code]
 
 
-def _joined(parts: Iterable[str]) -> str:
-    return ", ".join(table.unbroken(part) for part in parts if part and part[0] != "0")
+def _write_reasons(machines: Sequence[Machine], terminal: Terminal) -> None:
+    for code, concerned in _by_reason(machines):
+        first = _finding(concerned[0], code)
+        heading = terminal.paint(code, _WEIGHT_COLOURS[first.weight])
+        terminal.write(f"{heading}: {number(len(concerned), 'VM')}\n")
+        for machine in concerned[:_MOST_ERRORS]:
+            finding = _finding(machine, code)
+            terminal.paragraph(f"{machine.title}: {finding.sentence}", 2)
+        if len(concerned) > _MOST_ERRORS:
+            terminal.paragraph(f"and {_names(concerned[_MOST_ERRORS:])}", 2)
+        if first.remedy:
+            terminal.paragraph(first.remedy, 4, terminal.paint("  > ", "bold"))
+        terminal.write("\n")
 
 
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 or noun.endswith("s") else f"{count} {noun}s"
+def _finding(machine: Machine, code: str) -> Finding:
+    return next(one for one in machine.judged.findings if one.code == code)
 
 
-def _write_errors(machines: Sequence[Machine], terminal: Terminal) -> None:
-    unsafe = [machine for machine in machines if not machine.is_safe]
-    for machine in unsafe:
-        name = f"{machine.reference.namespace}/{machine.reference.name}"
-        terminal.write(f"{terminal.paint(name, 'red')} would not come back as it is:\n")
-        for error in machine.errors:
-            terminal.paragraph(error, 2)
-        for reference in machine.missing:
-            terminal.paragraph(f"the backup would not hold {reference}", 2)
-    terminal.write("\n" if unsafe else "")
+def _names(machines: Sequence[Machine]) -> str:
+    shown = [machine.title for machine in machines[:_MOST_NAMES]]
+    more = len(machines) - len(shown)
+    return ", ".join([*shown, *([f"{more} more"] if more else [])])
 
 
-def _write_meanings(machines: Sequence[Machine], terminal: Terminal) -> None:
-    indent = max(map(len, Cut)) + 2
-    for cut in Cut:
-        concerned = [machine for machine in machines if machine.cut is cut]
-        if concerned:
-            text = " ".join([_MEANINGS[cut], *map(_because, concerned)])
-            terminal.paragraph(text, indent, cut)
-    terminal.paragraph(
-        "the restore leaves out what is made anew: instances and pods by KubeVirt, PVs from the "
-        "snapshots of their claims.",
-        indent,
-        "skips",
-    )
-    if any(machine.hotplugged for machine in machines):
-        text = "of these disks, hot-plugged: a pod of its own attaches each, not virt-launcher."
-        terminal.paragraph(text, indent, "hot")
+def _write_conflicts(found: Rehearsal, terminal: Terminal) -> None:
+    if not found.is_into_cluster:
+        return
+    terminal.write("The restore into this cluster, by result:\n")
+    groups: dict[tuple[str, str], list[RestoredItem]] = {}
+    for one in found.restored:
+        what = f"{one.result}{' under another name' if one.renamed else ''}"
+        groups.setdefault((what, one.why), []).append(one)
+    for (what, why), items in sorted(groups.items()):
+        shown = [item_title(one) for one in items[:_MOST_NAMES]]
+        more = [f"{len(items) - len(shown)} more"] if len(items) > len(shown) else []
+        reason = f" ({why})" if why else ""
+        terminal.paragraph(f"{len(items)} {what}{reason}: {', '.join([*shown, *more])}", 4, "  ")
     terminal.write("\n")
 
 
-def _because(machine: Machine) -> str:
-    if machine.cut in (Cut.FROZEN, Cut.STOPPED):
-        return ""
-    remedy = _REMEDIES.get(machine.cut_why)
-    one = machine.reference
-    return f"{one.namespace}/{one.name}: {machine.cut_why}" + (f"; {remedy}." if remedy else ".")
+def item_title(one: RestoredItem) -> str:
+    """What it is and, if it changes, its new name."""
+    return f"{one.reference} -> {one.renamed}" if one.renamed else str(one.reference)
 
 
-def _write_next(terminal: Terminal) -> None:
-    terminal.write(
-        "With your own machines (nothing leaves this host, secrets included):\n"
-        "  oc get vm,vmi,pod,pvc,pv,datavolume,secret,configmap,controllerrevision \\\n"
-        "      -n NAMESPACE -o yaml > DIR/NAMESPACE.yaml\n"
-        "  stillpoint rehearse --from DIR\n"
-    )
+def number(count: int, noun: str) -> str:
+    """`1 item`, `2 items`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _write_meanings(machines: Sequence[Machine], terminal: Terminal) -> None:
+    indent = max(map(len, Level)) + 2
+    present = {machine.judged.level for machine in machines}
+    for level in Level:
+        if level in present:
+            terminal.paragraph(_MEANINGS[level], indent, level)
+    if any(machine.hotplugged for machine in machines):
+        text = "of these disks, hot-plugged: a pod of its own attaches each, not virt-launcher."
+        terminal.paragraph(text, indent, "hot")
+    text = "the restore leaves out what KubeVirt and the storage make anew."
+    terminal.paragraph(text, indent, "skipped")
+    first = machines[0].title
+    terminal.paragraph(f"One machine with all that belongs to it: --explain {first}", 0)

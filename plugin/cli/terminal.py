@@ -3,7 +3,9 @@
 import os
 import shutil
 import textwrap
-from typing import TextIO
+import time
+from types import TracebackType
+from typing import Self, TextIO
 
 from plugin.model.errors import StillpointError
 
@@ -11,6 +13,8 @@ WIDTH = 100
 """Columns, however wide the terminal is; less on a narrower one."""
 
 _NARROWEST = 60
+_BAR = 24
+_WAIT_S = 2.0
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 
@@ -50,3 +54,39 @@ class Terminal:
             self.write(f"  | {line.level:<5} {line.message}\n" if line.message else "")
         if error.hint:
             self.write(f"{self.paint('HINT:', 'bold')} {error.hint}\n")
+
+
+class Progress:
+    """A bar on a terminal, from the second second of a wait on; nothing anywhere else."""
+
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
+        self._is_shown = output.isatty()
+        self._began = time.monotonic()
+        self._width = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._draw("")
+
+    def told(self, done: int, whole: int, what: str) -> None:
+        """Show how far it is: for instance 3 of 20, `pods`."""
+        if time.monotonic() - self._began >= _WAIT_S:
+            full = _BAR * done // max(whole, 1)
+            bar = "#" * full + "." * (_BAR - full)
+            self._draw(f"[{bar}] {done}/{whole} {what}"[: _NARROWEST - 1])
+
+    def _draw(self, text: str) -> None:
+        if self._is_shown and (text or self._width):
+            self._output.write(
+                f"\r{text.ljust(self._width)}" if text else f"\r{' ' * self._width}\r"
+            )
+            self._output.flush()
+            self._width = len(text)

@@ -11,15 +11,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeAlias
 
 from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3 import exceptions as http
 
+from plugin.cluster.discovery_question import PATHS, DiscoveryQuestion
 from plugin.cluster.packed import PackedItems
 from plugin.cluster.question import CREDENTIALS_HINT, Answer, Expired, Question
+from plugin.model.api_resources import Served
 from plugin.model.errors import ReadFailed
 from plugin.model.item import Item
 from plugin.model.reference import Resource
@@ -29,6 +31,7 @@ _CHUNK_BYTES = 128 * 1024
 _MOST_CONNECTIONS = 32
 _PASSING = frozenset({429, 500, 502, 503, 504})
 _DEFAULT_FILE = "~/.kube/config"
+_Asked: TypeAlias = Question | DiscoveryQuestion
 _BROKEN_CONNECTION = (
     http.ConnectTimeoutError,
     http.NewConnectionError,
@@ -84,16 +87,42 @@ class KubernetesReader:
         self._user_agent = f"stillpoint/{_version()}"
 
     @classmethod
-    def connect(cls, limits: Limits | None = None) -> Self:
+    def connect(
+        cls, limits: Limits | None = None, file: str = "", context: str = ""
+    ) -> Self:
         """A reader of the cluster that Velero itself would choose; makes no request.
 
         That is the one of `KUBECONFIG`; without it the one this pod runs in, by its service
         account; outside of a cluster the one of `~/.kube/config`.
 
+        Args:
+            file: a kubeconfig that goes before all of these.
+            context: of the kubeconfig; empty for its current one.
+
         Raises:
             ReadFailed: there is no usable configuration.
         """
-        return cls(_client(), limits)
+        return cls(_client(file, context), limits)
+
+    @property
+    def host(self) -> str:
+        """URL of the API server."""
+        return str(self._host)
+
+    def served(self) -> Sequence[Served] | None:
+        """What the cluster serves, in its own order; None if its API server is older than 1.27.
+
+        Raises:
+            ReadFailed: the question was not answered.
+        """
+        found: list[Served] = []
+        for path in PATHS:
+            question = DiscoveryQuestion(path, self._expiry())
+            part = question.served(self._answer(question, {}))
+            if part is None:
+                return None
+            found += part
+        return found
 
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """See `Reader.get`."""
@@ -127,13 +156,13 @@ class KubernetesReader:
                 return items
             query["continue"] = token
 
-    def _answer(self, question: Question, query: Mapping[str, str]) -> Answer:
+    def _answer(self, question: _Asked, query: Mapping[str, str]) -> Answer:
         try:
             return self._tried(question, query)
         except http.HTTPError as error:
             raise question.unanswered(_reason(error)) from error
 
-    def _tried(self, question: Question, query: Mapping[str, str]) -> Answer:
+    def _tried(self, question: _Asked, query: Mapping[str, str]) -> Answer:
         pause_s = self._limits.first_pause_s
         for _ in range(self._limits.tries - 1):
             asked_s = None
@@ -149,7 +178,7 @@ class KubernetesReader:
             pause_s *= 2
         return self._request(question, query)
 
-    def _request(self, question: Question, query: Mapping[str, str]) -> Answer:
+    def _request(self, question: _Asked, query: Mapping[str, str]) -> Answer:
         now = self._clock()
         expires = min(now + self._limits.answer_s, question.expires)
         longest_s = expires - now
@@ -173,7 +202,7 @@ class KubernetesReader:
             body = self._body(response, question, expires)
         return Answer(response.status, response.headers.get("Retry-After", ""), body)
 
-    def _body(self, response: BaseHTTPResponse, question: Question, expires: float) -> bytes:
+    def _body(self, response: BaseHTTPResponse, question: _Asked, expires: float) -> bytes:
         parts = []
         while part := response.read1(_CHUNK_BYTES):
             parts.append(part)
@@ -182,8 +211,8 @@ class KubernetesReader:
                 raise question.unanswered(f"answer too slow: {size} bytes came before the deadline")
         return b"".join(parts)
 
-    def _headers(self, question: Question) -> dict[str, str]:
-        headers = {"Accept": "application/json", "User-Agent": self._user_agent}
+    def _headers(self, question: _Asked) -> dict[str, str]:
+        headers = {"Accept": question.accept, "User-Agent": self._user_agent}
         if question.body:
             headers["Content-Type"] = "application/merge-patch+json"
         try:
@@ -199,19 +228,21 @@ class KubernetesReader:
         return headers | ({"Authorization": credentials} if credentials else {})
 
 
-def _client() -> ApiClient:
+def _client(file: str, context: str) -> ApiClient:
     configuration = Configuration()  # with the proxies of the environment
     configuration.connection_pool_maxsize = _MOST_CONNECTIONS
-    file = os.environ.get("KUBECONFIG", "")
+    file = file or os.environ.get("KUBECONFIG", "")
     try:
-        if not file and os.environ.get("KUBERNETES_SERVICE_HOST"):
+        if not (file or context) and os.environ.get("KUBERNETES_SERVICE_HOST"):
             source = "the service account of this pod"
             hint = "let the token be mounted: automountServiceAccountToken: true"
             config.load_incluster_config(configuration)
         else:
             source = f"kubeconfig {file or _DEFAULT_FILE}"
             hint = "point KUBECONFIG at a kubeconfig with a current-context"
-            config.load_kube_config(file or _DEFAULT_FILE, client_configuration=configuration)
+            config.load_kube_config(
+                file or _DEFAULT_FILE, context or None, client_configuration=configuration
+            )
         return ApiClient(configuration)
     except Exception as error:  # noqa: BLE001 - YAML, OAuth, TLS and more: there is no common base
         cause = _without_secrets(error)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import orjson
@@ -68,6 +68,7 @@ class Question:
     name: str
     expires: float
     body: bytes = b""
+    accept: ClassVar[str] = "application/json"
 
     @property
     def path(self) -> str:

@@ -39,6 +39,9 @@ class _Exists:
     def matches(self, labels: Mapping[str, str]) -> bool:
         return (self.key in labels) is self.wanted
 
+    def as_object(self) -> Item:
+        return {"key": self.key, "operator": "Exists" if self.wanted else "DoesNotExist"}
+
 
 @dataclass(frozen=True, slots=True)
 class _OneOf:
@@ -50,6 +53,10 @@ class _OneOf:
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         return (labels.get(self.key) in self.values) is self.wanted
+
+    def as_object(self) -> Item:
+        operator = "In" if self.wanted else "NotIn"
+        return {"key": self.key, "operator": operator, "values": sorted(self.values)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,9 @@ class _Ordered:
         if not re.fullmatch(r"-?[0-9]+", value, re.ASCII):
             return False
         return int(value) > self.bound if self.above else int(value) < self.bound
+
+    def as_object(self) -> Item:
+        raise ValueError(f"{self.key} {'>' if self.above else '<'}: objects know no such operator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +112,14 @@ class LabelSelector:
         equal = [_one_of(key, [it.text(labels, key)], wanted=True) for key in labels]
         expressions = it.sequence(selector, "matchExpressions")
         return cls((*equal, *map(_expression, expressions)))
+
+    def as_object(self) -> Item:
+        """The selector in the form that objects of the API hold.
+
+        Raises:
+            ValueError: it compares numbers, which that form cannot say.
+        """
+        return {"matchExpressions": [one.as_object() for one in self.requirements]}
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Whether an object with these labels is selected."""

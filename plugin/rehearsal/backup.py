@@ -86,7 +86,7 @@ class _Backupper:
         """Gives the error that Velero would hand up to whoever asked for the item."""
         if reference not in self._selection.cluster or reference in self.items:
             return ""
-        if not must_include and not self._selection.may_join(reference):
+        if not must_include and not self._selection.admits(reference):
             return ""
         # Velero notes an item before its actions run, so that two items may ask for each other
         self.items[reference] = BackedUpItem(reference, BackupResult.LEFT_OUT, block)

@@ -66,7 +66,7 @@ class _Builder:
         if reference in self._seen or reference not in self._selection.cluster:
             return False
         self._seen.add(reference)
-        return self._selection.may_join(reference)
+        return self._selection.admits(reference)
 
     def _related(self, reference: Reference) -> Iterator[Reference]:
         item = self._selection.cluster[reference]

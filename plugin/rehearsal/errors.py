@@ -3,6 +3,7 @@
 StillpointError (plugin.model.errors)
 ├── UnreadableManifests    a file, or an object in it, is not what the Kubernetes API takes
 ├── NothingToRehearse      the manifests do not hold what was asked for
+├── NotWritten             an archive cannot be written
 ├── PluginFailed           the plugin process did not start, or did not answer
 └── ActionFailed           an action answered with an error; a finding of the rehearsal
 """
@@ -36,6 +37,10 @@ class UnreadableManifests(StillpointError):
 
 class NothingToRehearse(StillpointError):
     """There is no such namespace, or no virtual machine."""
+
+
+class NotWritten(StillpointError):
+    """The archive that was asked for."""
 
 
 class PluginFailed(StillpointError):

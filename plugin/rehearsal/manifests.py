@@ -5,7 +5,7 @@ stays the text that it is, and `52:54:00:12:34:56` is a MAC address and no numbe
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,9 @@ _NUMBERS = {
 _LEFT_AS_TEXT = {"tag:yaml.org,2002:timestamp", *_NUMBERS}
 
 
+Progress = Callable[[int, int, str], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Manifests:
     """What was read.
@@ -43,15 +46,20 @@ class Manifests:
     files: int
 
 
-def read(folder: Path) -> Manifests:
+def read(folder: Path, progress: Progress = lambda *_: None) -> Manifests:
     """Every object of the folder and of the folders in it; hidden ones are left out.
+
+    Args:
+        folder: or one file.
+        progress: told after each file: files read, files in all, name of the file.
 
     Raises:
         UnreadableManifests: there are none, or one of them is no object of the Kubernetes API.
     """
     files = _files(folder)
     found: dict[tuple[str, ...], tuple[str, Item]] = {}
-    for file in files:
+    for number, file in enumerate(files, 1):
+        progress(number - 1, len(files), file.name)
         for place, item in _objects(file):
             first, _ = found.setdefault(_identity(item), (place, item))
             if first != place:
@@ -64,6 +72,8 @@ def read(folder: Path) -> Manifests:
 
 
 def _files(folder: Path) -> list[Path]:
+    if folder.is_file():
+        return [folder]
     if not folder.is_dir():
         raise UnreadableManifests(str(folder), "there is no such folder")
     return sorted(

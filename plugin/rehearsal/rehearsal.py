@@ -1,22 +1,28 @@
 """One rehearsal from beginning to end: select, build blocks, back up, restore, tell."""
 
-import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from plugin.model import glob
+from plugin.model import item as it
 from plugin.model.item import Item
+from plugin.rehearsal import backup_request as backup_requests
 from plugin.rehearsal import blocks, machines, restore
+from plugin.rehearsal import restore_request as restore_requests
 from plugin.rehearsal.api_server import ApiServer
 from plugin.rehearsal.backup import Backup, back_up
 from plugin.rehearsal.errors import LogLine, NothingToRehearse
+from plugin.rehearsal.known import Known
 from plugin.rehearsal.machines import Machine
 from plugin.rehearsal.plugin_client import PluginClient
 from plugin.rehearsal.process import COMMAND, Deadlines, PluginProcess
 from plugin.rehearsal.restore import RestoredItem
-from plugin.rehearsal.selection import Selection
+from plugin.rehearsal.restore_request import RestoreRules
+from plugin.rehearsal.selection import NAMESPACE, Selection
+from plugin.rehearsal.verdict.case import Surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,74 +31,93 @@ class Rehearsal:
 
     Attributes:
         restored: in the order in which Velero would create the items.
+        is_into_cluster: whether the restore goes into the cluster that was read.
         requests: how many the plugin sent to the API server.
         started_s: how long the plugin process took to its first answer.
         log: all that the plugin process said.
     """
 
+    known: Known
+    selection: Selection
     backup: Backup
     restored: tuple[RestoredItem, ...]
     machines: tuple[Machine, ...]
     requests: int
     started_s: float
     log: tuple[LogLine, ...]
+    is_into_cluster: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be rehearsed.
+
+    Attributes:
+        backup: a Backup object, as a user writes it.
+        restore: a Restore object; of one that is None, everything comes back to an empty cluster.
+        now: aware; the time at which the backup starts.
+    """
+
+    backup: Item
+    now: datetime
+    restore: Item | None = None
 
 
 def rehearse(
-    objects: Sequence[Item],
-    namespaces: Collection[str],
-    now: datetime,
+    known: Known,
+    wanted: Wanted,
     command: Sequence[str] = COMMAND,
     deadlines: Deadlines | None = None,
 ) -> Rehearsal:
-    """Back up and restore the objects, as far as that goes without a cluster.
+    """Back up and restore, as far as that goes without writing anything.
 
     Args:
-        namespaces: to select; empty means all.
-        now: aware; the time at which the backup starts.
         command: starts the plugin.
 
     Raises:
-        NothingToRehearse: a namespace is not among the objects.
+        NothingToRehearse: a namespace is not known, or Velero would refuse the specification.
         PluginFailed: the plugin process did not start or did not answer.
         MalformedItem: a field that decides the result has the wrong type.
     """
-    selection = Selection.of(objects, namespaces)
-    _check(selection)
-    with TemporaryDirectory(prefix="stillpoint-") as folder, ApiServer(objects) as server:
+    backup_request = backup_requests.started(wanted.backup, known, wanted.now)
+    restore_request = restore_requests.started(
+        wanted.restore or restore_requests.plain(), backup_request
+    )
+    selection = Selection.of(known, backup_request)
+    _check(selection, backup_request)
+    rules = RestoreRules.parse(restore_request, known.discovery)
+    target = selection.cluster if wanted.restore else {}
+    with (
+        TemporaryDirectory(prefix="stillpoint-") as folder,
+        ApiServer(selection.cluster.values()) as server,
+    ):
         environment = {"KUBECONFIG": str(server.kubeconfig(Path(folder) / "kubeconfig"))}
         with PluginProcess(environment, command, deadlines) as process:
-            client = PluginClient(process, _backup(namespaces, now), _restore())
+            client = PluginClient(process, backup_request, restore_request)
             backup = back_up(selection, blocks.build(selection, client), client)
-            restored = restore.restore(backup.stored, client)
+            restored = restore.restore(backup.stored, client, rules, target)
         requests = sum(request.verb in ("get", "list") for request in server.requests)
     log = tuple(process.log)
     restored = tuple(restore.with_reasons(restored, backup.stored, log))
-    found = machines.of(selection, backup, restored)
-    return Rehearsal(backup, restored, found, requests, process.started_s, log)
+    around = Surroundings.of(known, selection, backup_request, backup, restored)
+    return Rehearsal(
+        known,
+        selection,
+        backup,
+        restored,
+        machines.of(around),
+        requests,
+        process.started_s,
+        log,
+        wanted.restore is not None,
+    )
 
 
-def _check(selection: Selection) -> None:
+def _check(selection: Selection, backup: Item) -> None:
     known = {reference.namespace for reference in selection.cluster if reference.namespace}
-    for namespace in sorted(selection.namespaces - known):
-        hint = f"there are {', '.join(sorted(known)) or 'none'}"
-        cause = "no object in the manifests is in it"
-        raise NothingToRehearse(f"namespace {namespace}", "cannot select it", cause, hint)
-
-
-def _backup(namespaces: Collection[str], now: datetime) -> Item:
-    started = now.isoformat(timespec="seconds")
-    return {
-        **_request("Backup"),
-        "spec": {"includedNamespaces": sorted(namespaces) or ["*"], "snapshotVolumes": True},
-        "status": {"phase": "InProgress", "startTimestamp": started},
-    }
-
-
-def _restore() -> Item:
-    return {**_request("Restore"), "spec": {"backupName": "rehearsal", "restorePVs": True}}
-
-
-def _request(kind: str) -> Item:
-    metadata = {"name": "rehearsal", "namespace": "velero", "uid": str(uuid.uuid4())}
-    return {"apiVersion": "velero.io/v1", "kind": kind, "metadata": metadata}
+    known |= {reference.name for reference in selection.cluster if reference.is_of(NAMESPACE)}
+    for namespace in it.texts(backup, "spec", "includedNamespaces"):
+        if namespace not in known and not glob.is_pattern(namespace):
+            hint = f"there are {', '.join(sorted(known)) or 'none'}"
+            cause = "no object that was read is in it"
+            raise NothingToRehearse(f"namespace {namespace}", "cannot select it", cause, hint)

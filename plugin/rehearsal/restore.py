@@ -1,10 +1,10 @@
-"""A restore as Velero makes it, into a cluster that has none of the items yet.
+"""A restore as Velero makes it.
 
 Source: pkg/restore/restore.go and pkg/cmd/server/config of Velero v1.18. Nothing is created: what
 would be is the result.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -14,6 +14,8 @@ from plugin.model.reference import Reference
 from plugin.rehearsal import velero_actions
 from plugin.rehearsal.errors import ActionFailed, LogLine
 from plugin.rehearsal.plugin_client import Action, PluginClient
+from plugin.rehearsal.restore_request import RestoreRules
+from plugin.resources import persistent_volume
 
 _FIRST = (
     "customresourcedefinitions.apiextensions.k8s.io",
@@ -41,15 +43,9 @@ _FIRST = (
 )
 """Velero's default order; all other resources follow by name."""
 
-_NEVER = {
-    "nodes",
-    "events",
-    "events.events.k8s.io",
-    "backups.velero.io",
-    "restores.velero.io",
-    "csinodes.storage.k8s.io",
-    "volumeattachments.storage.k8s.io",
-}
+_KEPT = ("namespaces", "serviceaccounts", "customresourcedefinitions.apiextensions.k8s.io")
+"""A target has some of them in any case."""
+
 _OF_ONE_CLUSTER = (
     "generateName",
     "selfLink",
@@ -67,6 +63,7 @@ class RestoreResult(StrEnum):
     """What would become of an item."""
 
     CREATED = "created"
+    UPDATED = "updated"
     SKIPPED = "skipped"
     FAILED = "failed"
 
@@ -81,6 +78,8 @@ class RestoredItem:
         skipped_by: name of the action that left the item out; empty where Velero itself did.
         changed: paths of the fields in which the plugin made the item differ from the stored one.
         missing: additional items that an action asked for and the backup does not hold.
+        renamed: `NAMESPACE/NAME` under which it would be created, if that is another one.
+        conflict: what the target has already under that name; empty if nothing.
     """
 
     reference: Reference
@@ -90,17 +89,27 @@ class RestoredItem:
     skipped_by: str = ""
     changed: tuple[str, ...] = ()
     missing: tuple[Reference, ...] = ()
+    renamed: str = ""
+    conflict: str = ""
 
 
-def restore(stored: Mapping[Reference, Item], plugin: PluginClient) -> Sequence[RestoredItem]:
+def restore(
+    stored: Mapping[Reference, Item],
+    plugin: PluginClient,
+    rules: RestoreRules,
+    target: Container[Reference] = (),
+) -> Sequence[RestoredItem]:
     """Take every stored item through the restore actions, in the order of creation.
+
+    Args:
+        target: what the cluster has already into which the restore goes.
 
     Raises:
         PluginFailed: the plugin process did not answer.
     """
-    restorer = _Restorer(stored, plugin)
+    restorer = _Restorer(stored, plugin, rules, target)
     for reference in sorted(stored, key=_rank):
-        restorer.restore(reference)
+        restorer.restore(reference, rules.why_not(reference, stored[reference]))
     return restorer.done
 
 
@@ -121,21 +130,37 @@ def with_reasons(
 
 
 class _Restorer:
-    def __init__(self, stored: Mapping[Reference, Item], plugin: PluginClient) -> None:
+    def __init__(
+        self,
+        stored: Mapping[Reference, Item],
+        plugin: PluginClient,
+        rules: RestoreRules,
+        target: Container[Reference],
+    ) -> None:
         self._stored = stored
         self._plugin = plugin
-        self._seen: set[Reference] = set()
+        self._rules = rules
+        self._target = target
+        self._places: dict[Reference, int] = {}  # in `done`
         self.done: list[RestoredItem] = []
 
-    def restore(self, reference: Reference) -> None:
-        if reference in self._seen:
+    def restore(self, reference: Reference, why_not: str) -> None:
+        """Take one item through; what was left out by its own may still come with another."""
+        place = self._places.get(reference)
+        if place is not None and (why_not or self.done[place].why not in self._left_out(reference)):
             return
-        self._seen.add(reference)
         stored = self._stored[reference]
-        if why := _why_velero_skips(reference, stored):
-            self.done.append(RestoredItem(reference, RestoreResult.SKIPPED, why=why))
-        else:
-            self.done.append(self._through_actions(reference, stored))
+        why = why_not or _why_velero_skips(reference, stored)
+        self._places[reference] = len(self.done) if place is None else place
+        found = RestoredItem(reference, RestoreResult.SKIPPED, why=why)
+        if place is None:
+            self.done.append(found)
+        if not why:
+            self.done[self._places[reference]] = self._through_actions(reference, stored)
+
+    def _left_out(self, reference: Reference) -> tuple[str, ...]:
+        why = self._rules.why_not(reference, self._stored[reference])
+        return (why,) if why else ()
 
     def _through_actions(self, reference: Reference, stored: Item) -> RestoredItem:
         item = plain = _without_origin(stored)
@@ -156,10 +181,32 @@ class _Restorer:
             missing += [needed for needed in outcome.additional if needed not in self._stored]
             for needed in outcome.additional:
                 if needed in self._stored:
-                    self.restore(needed)
+                    self.restore(needed, self._rules.why_refused(needed))
+        return self._created(reference, plain, item, tuple(missing))
+
+    def _created(
+        self, reference: Reference, plain: Item, item: Item, missing: tuple[Reference, ...]
+    ) -> RestoredItem:
         changed = tuple(_differences(plain, item))
-        return RestoredItem(
-            reference, RestoreResult.CREATED, item, changed=changed, missing=tuple(missing)
+        namespace, name = self._rules.target(reference)
+        name = it.name(item) if it.name(item) != reference.name else name
+        created = replace(reference, namespace=namespace, name=name)
+        renamed = "" if created == reference else "/".join(filter(None, (namespace, name)))
+        found = RestoredItem(
+            reference, RestoreResult.CREATED, item, "", "", changed, missing, renamed
+        )
+        if created not in self._target:
+            return found
+        if reference.group_resource in _KEPT:  # the restore goes on with what is there
+            return replace(found, result=RestoreResult.SKIPPED, item=None, why="exists already")
+        if self._rules.updates:
+            return replace(found, result=RestoreResult.UPDATED, why="exists already")
+        return replace(
+            found,
+            result=RestoreResult.SKIPPED,
+            item=None,
+            why="exists already, Velero leaves it as it is",
+            conflict=str(created),
         )
 
     def _applicable(self, reference: Reference, item: Item) -> Iterator[Action]:
@@ -175,16 +222,14 @@ def _rank(reference: Reference) -> tuple[int, str, str, str]:
 
 
 def _why_velero_skips(reference: Reference, item: Item) -> str:
-    if reference.group_resource in _NEVER:
-        return "Velero never restores this resource"
     if velero_actions.kind(reference) == velero_actions.PODS:
         if it.text(item, "status", "phase") in ("Succeeded", "Failed"):
             return "the pod has ended"
         if "kubernetes.io/config.mirror" in it.annotations(item):
             return "a mirror pod is the kubelet's"
     if velero_actions.kind(reference) == velero_actions.VOLUMES:
-        is_deleted = it.text(item, "spec", "persistentVolumeReclaimPolicy") == "Delete"
-        if is_deleted or it.mapping(item, "spec", "csi"):
+        is_deleted = persistent_volume.is_deleted_with_claim(item)
+        if is_deleted or persistent_volume.csi_driver(item):
             return "made anew with its claim, from the snapshot"
     return ""
 

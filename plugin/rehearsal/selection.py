@@ -1,28 +1,20 @@
 """What Velero would collect for a backup, and in which order.
 
-Source: pkg/backup/item_collector.go of Velero v1.18. For now a backup selects whole namespaces.
+Source: pkg/backup/item_collector.go of Velero v1.18.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from plugin.model import item as it
-from plugin.model.api_resources import KNOWN, Served, guessed_plural
-from plugin.model.filters import EXCLUDED
+from plugin.model.api_resources import Served
+from plugin.model.filters import Filters
 from plugin.model.item import Item
-from plugin.model.reference import Reference
+from plugin.model.reference import Reference, Resource
+from plugin.rehearsal.known import Known
 
-_BY_KIND = {(served.group, served.kind): served for served in KNOWN}
+NAMESPACE = Resource("", "v1", "namespaces", "Namespace")
 _FIRST = ("pods", "persistentvolumeclaims", "persistentvolumes")
-_BUILT_IN_GROUPS = ("", "apps")  # what the API server serves itself comes before custom resources
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """An object with the name by which Velero's protocol calls it."""
-
-    reference: Reference
-    item: Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,61 +23,73 @@ class Selection:
 
     Attributes:
         cluster: every object, in the order of collection.
-        namespaces: the selected ones; empty means all.
+        served: of which resource each object is.
+        filters: those of the running backup.
     """
 
-    cluster: dict[Reference, Item]
-    namespaces: frozenset[str]
+    cluster: Mapping[Reference, Item]
+    served: Mapping[Reference, Served]
+    filters: Filters
 
     @classmethod
-    def of(cls, objects: Iterable[Item], namespaces: Collection[str] = ()) -> "Selection":
-        """Put the objects into Velero's order."""
-        collected = sorted(map(_collected, objects), key=_rank)
-        cluster = {one.reference: one.item for one in collected}
-        return cls(cluster, frozenset(namespaces))
+    def of(cls, known: Known, backup: Item) -> "Selection":
+        """Put the objects into Velero's order.
+
+        Args:
+            backup: as Velero has it when it has started (`backup_request.started`).
+        """
+        by_kind = {(one.group, one.kind): one for one in reversed(known.discovery.served)}
+        placed = [_placed(item, by_kind[_group_kind(item)]) for item in known.objects]
+        order = {one.name: rank for rank, one in enumerate(_order(known.discovery.served))}
+        placed.sort(key=lambda one: (order[one[1].name], one[0].namespace, one[0].name))
+        return cls(
+            {reference: item for reference, _, item in placed},
+            {reference: served for reference, served, _ in placed},
+            Filters.parse(backup, known.discovery),
+        )
 
     def collected(self) -> Sequence[Reference]:
-        """What the backup itself selects; excluded objects are left out only later."""
-        return [reference for reference in self.cluster if self._is_collected(reference)]
+        """What the backup itself selects; each item's Namespace is of it."""
+        selected = {one for one in self.cluster if self._is_selected(one)}
+        used = {one.namespace for one in selected if one.namespace}
+        return [
+            one
+            for one in self.cluster
+            if one in selected or (one.is_of(NAMESPACE) and one.name in used and self._holds(one))
+        ]
 
-    def may_join(self, reference: Reference) -> bool:
-        """Whether Velero takes an object that an action asks for."""
-        item = self.cluster[reference]
-        if it.labels(item).get(EXCLUDED) == "true" or "deletionTimestamp" in item["metadata"]:
-            return False
-        return not reference.namespace or self._is_in_namespaces(reference.namespace)
+    def admits(self, reference: Reference) -> bool:
+        """Whether Velero takes an object that an action names."""
+        return self.filters.admits(self._resource(reference), self.cluster[reference])
 
-    def _is_collected(self, reference: Reference) -> bool:
-        if reference.namespace:
-            return self._is_in_namespaces(reference.namespace)
-        if (reference.group, reference.resource) == ("", "namespaces"):
-            return self._is_in_namespaces(reference.name)
-        return not self.namespaces  # cluster-scoped objects only with the whole cluster
+    def _is_selected(self, reference: Reference) -> bool:
+        return self.filters.selects(self._resource(reference), self.cluster[reference])
 
-    def _is_in_namespaces(self, namespace: str) -> bool:
-        return not self.namespaces or namespace in self.namespaces
+    def _holds(self, namespace: Reference) -> bool:
+        is_wanted = self.filters.resources.collects(namespace.resource, is_namespaced=False)
+        return is_wanted and self.admits(namespace)
+
+    def _resource(self, reference: Reference) -> Resource:
+        served = self.served[reference]
+        return Resource(served.group, served.version, served.plural, served.kind)
 
 
-def _collected(item: Item) -> Collected:
-    group = str(item["apiVersion"]).rpartition("/")[0]
-    kind = item["kind"]
-    guess = Served(group, "", guessed_plural(kind), kind, is_namespaced=bool(it.namespace(item)))
-    served = _BY_KIND.get((group, kind), guess)
+def _group_kind(item: Item) -> tuple[str, str]:
+    return str(item["apiVersion"]).rpartition("/")[0], item["kind"]
+
+
+def _placed(item: Item, served: Served) -> tuple[Reference, Served, Item]:
     namespace = (it.namespace(item) or "default") if served.is_namespaced else ""
     if namespace != it.namespace(item):
         item = it.with_value(item, namespace, "metadata", "namespace")
-    return Collected(Reference(group, served.plural, namespace, it.name(item)), item)
+    return Reference(served.group, served.plural, namespace, it.name(item)), served, item
 
 
-def _rank(one: Collected) -> tuple[int, str, int, str, str, str]:
-    reference = one.reference
-    groups, group = _BUILT_IN_GROUPS, reference.group
-    is_first = not group and reference.resource in _FIRST
-    return (
-        groups.index(group) if group in groups else len(groups),
-        group,
-        _FIRST.index(reference.resource) if is_first else len(_FIRST),
-        reference.resource,
-        reference.namespace,
-        reference.name,
-    )
+def _order(served: Sequence[Served]) -> Sequence[Served]:
+    """Of the core group, what a freeze is about comes first; all else as discovery has it."""
+
+    def rank(one: Served) -> int:
+        return _FIRST.index(one.plural) if one.plural in _FIRST else len(_FIRST)
+
+    core = sorted((one for one in served if not one.group), key=rank)
+    return [*core, *(one for one in served if one.group)]

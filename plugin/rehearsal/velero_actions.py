@@ -10,6 +10,7 @@ from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.reference import Reference
 from plugin.rehearsal.selection import Selection
+from plugin.resources import persistent_volume_claim
 
 PODS = ("", "pods")
 CLAIMS = ("", "persistentvolumeclaims")
@@ -40,7 +41,7 @@ def related_items(
         pods: from `pods_by_claim`.
     """
     yield from additional_items(reference, item)
-    if kind(reference) == CLAIMS and _is_bound(item):
+    if kind(reference) == CLAIMS and persistent_volume_claim.is_bound(item):
         yield from pods.get(reference, ())
 
 
@@ -50,16 +51,11 @@ def additional_items(reference: Reference, item: Item) -> Iterator[Reference]:
         if priority := it.text(item, "spec", "priorityClassName"):
             yield Reference("scheduling.k8s.io", "priorityclasses", "", priority)
         yield from _claims(reference, item)
-    if kind(reference) == CLAIMS and _is_bound(item):
-        yield Reference(*VOLUMES, "", it.text(item, "spec", "volumeName"))
+    if kind(reference) == CLAIMS and persistent_volume_claim.is_bound(item):
+        yield Reference(*VOLUMES, "", persistent_volume_claim.volume(item))
 
 
 def _claims(reference: Reference, pod: Item) -> Iterator[Reference]:
     for volume in it.sequence(pod, "spec", "volumes"):
         if name := it.text(volume, "persistentVolumeClaim", "claimName"):
             yield Reference(*CLAIMS, reference.namespace, name)
-
-
-def _is_bound(claim: Item) -> bool:
-    is_bound = it.text(claim, "status", "phase") == "Bound"
-    return is_bound and bool(it.text(claim, "spec", "volumeName"))

@@ -23,6 +23,14 @@ def secrets(specification: Item) -> Iterator[str]:
         yield name
 
 
+def has_persistent_state(specification: Item) -> bool:
+    """Whether its vTPM or its EFI variables are kept in a claim of their own."""
+    domain = it.mapping(specification, "domain")
+    return it.flag(domain, "devices", "tpm", "persistent") or it.flag(
+        domain, "firmware", "bootloader", "efi", "persistent"
+    )
+
+
 def mac_addresses(specification: Item) -> Iterator[str]:
     """The addresses that the specification fixes; KubeVirt gives the other interfaces theirs."""
     for interface in it.sequence(specification, *_INTERFACES):

@@ -24,6 +24,21 @@ _STATE_OF = "persistent-state-for"
 _MEMORY_DUMP = "kubevirt.io/memory-dump"
 
 
+def is_bound(claim: Item) -> bool:
+    """Whether a volume belongs to the claim."""
+    return it.text(claim, "status", "phase") == "Bound" and bool(volume(claim))
+
+
+def phase(claim: Item) -> str:
+    """`Bound`, `Pending` or `Lost`; empty where the claim has no status."""
+    return it.text(claim, "status", "phase")
+
+
+def volume(claim: Item) -> str:
+    """Name of its PersistentVolume; empty if there is none yet."""
+    return it.text(claim, "spec", "volumeName")
+
+
 def data_volume(claim: Item) -> str:
     """Name of the DataVolume that owns the claim; empty if none does."""
     return it.owner(claim, "DataVolume")

@@ -29,6 +29,11 @@ def is_over(pod: Item) -> bool:
     return it.text(pod, "status", "phase") in _OVER
 
 
+def freeze_hook(pod: Item) -> str:
+    """The command that Velero runs in the pod first, as JSON; empty without one."""
+    return str(it.annotations(pod).get(_FREEZE_HOOK, ""))
+
+
 def has_freeze_hook(pod: Item) -> bool:
     """Whether Velero is to run a command in the pod before it backs it up: KubeVirt's freeze."""
     return _FREEZE_HOOK in it.annotations(pod)

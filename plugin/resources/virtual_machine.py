@@ -41,6 +41,16 @@ def has_instance(machine: Item) -> bool:
     return it.flag(machine, "status", "created")
 
 
+def has_status(machine: Item) -> bool:
+    """Whether KubeVirt has said anything of the machine: a manifest of a repository has none."""
+    return bool(it.mapping(machine, "status"))
+
+
+def state(machine: Item) -> str:
+    """`Running`, `Stopped`, as KubeVirt prints it; empty where it has not said."""
+    return it.text(machine, "status", "printableStatus")
+
+
 def references(machine: Item) -> Iterator[Reference]:
     """Every object of its namespace that the machine's specification needs."""
     namespace = it.namespace(machine)

@@ -12,6 +12,8 @@ RESOURCE = Resource("kubevirt.io", "v1", "virtualmachineinstances", "VirtualMach
 IS_OWNED = "cdi.kubevirt.io/velero.isOwned"
 """Annotation of a stored instance that its owner makes anew: it is not restored."""
 
+_SKIPS_HOOKS = "kubevirt.io/skip-backup-hooks"
+
 OF_THIS_RUN = (
     "kubevirt.io/created-by",
     "kubevirt.io/migrationJobUID",
@@ -51,6 +53,41 @@ def is_paused(instance: Item) -> bool:
 def is_agent_connected(instance: Item) -> bool:
     """Whether QEMU's agent in the guest answers, by which it would be frozen."""
     return _is_true(instance, "AgentConnected")
+
+
+def has_agent_all_commands(instance: Item) -> bool:
+    """Whether KubeVirt finds no command missing in the agent, as far as its list of them goes.
+
+    Source: KubeVirt v1.9, pkg/virt-handler/vm.go; the condition's reason is a free text.
+    """
+    return not _is_true(instance, "AgentVersionNotSupported")
+
+
+def is_starting(instance: Item) -> bool:
+    """Whether its guest is on its way, and may not have an agent yet."""
+    return it.text(instance, "status", "phase") in ("Pending", "Scheduling", "Scheduled")
+
+
+def is_migrating(instance: Item) -> bool:
+    """Whether a live migration goes on: virt-launcher refuses to freeze meanwhile."""
+    state = it.mapping(instance, "status", "migrationState")
+    return bool(state) and not it.flag(state, "completed") and not it.flag(state, "failed")
+
+
+def is_frozen(instance: Item) -> bool:
+    """Whether its file systems are frozen at this moment: a backup or a snapshot is going on."""
+    return it.text(instance, "status", "fsFreezeStatus") == "frozen"
+
+
+def is_windows(instance: Item) -> bool:
+    """Whether the agent says that the guest is Windows, which freezes by VSS."""
+    return it.text(instance, "status", "guestOSInfo", "id") == "mswindows"
+
+
+def skips_hooks(item: Item) -> bool | None:
+    """What the annotation says that turns off KubeVirt's freeze hooks; None if it is not there."""
+    value = it.annotations(item).get(_SKIPS_HOOKS)
+    return None if value is None else str(value).lower() in ("1", "t", "true")
 
 
 def volumes(instance: Item) -> Sequence[Item]:

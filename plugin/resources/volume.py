@@ -28,6 +28,7 @@ _SECRET_PATHS = (
     ("sysprep", "secret", "name"),
     ("containerDisk", "imagePullSecret"),
 )
+_ON_NODE = ("hostDisk",)
 _CONFIG_MAP_PATHS = (("configMap", "name"), ("sysprep", "configMap", "name"))
 
 
@@ -48,6 +49,14 @@ def disks(volumes: Iterable[Item], namespace: str) -> Iterator[Reference]:
             yield persistent_volume_claim.RESOURCE.named(namespace, claim)
         if name := it.text(volume, "dataVolume", "name"):
             yield data_volume.RESOURCE.named(namespace, name)
+
+
+def unsaved_kind(volume: Item) -> str:
+    """`hostDisk`, if the volume is of a kind whose lasting bytes no snapshot covers; else empty.
+
+    What a guest loses with every restart (`emptyDisk`, `ephemeral`, `containerDisk`) is not meant.
+    """
+    return next((kind for kind in _ON_NODE if kind in volume), "")
 
 
 def references(volume: Item, namespace: str) -> Iterator[Reference]:

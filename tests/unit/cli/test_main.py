@@ -15,7 +15,7 @@ from plugin.model import item as it
 from plugin.model.errors import StillpointError
 from plugin.model.item import Item
 from plugin.rehearsal.errors import LogLine, PluginFailed
-from plugin.rehearsal.machines import Cut
+from plugin.rehearsal.verdict.verdict import Level
 from tests.unit.rehearsal import examples
 
 
@@ -31,11 +31,11 @@ def test_the_demo_fits_its_width_and_is_good(capsys: pytest.CaptureFixture[str])
     assert max(map(len, output.splitlines())) <= WIDTH
     assert "\x1b" not in output
     rows = {line.split()[0]: line for line in output.splitlines() if line.startswith("shop/")}
-    assert list(rows) == ["shop/archive", "shop/db", "shop/legacy", "shop/reports", "shop/web"]
-    assert "frozen" in rows["shop/db"]
+    assert list(rows) == ["shop/legacy", "shop/reports", "shop/archive", "shop/db", "shop/web"]
+    assert "filesystem" in rows["shop/db"]
     assert "crash" in rows["shop/legacy"]
     assert "2 (1 hot)" in rows["shop/web"]
-    assert "no guest agent" in output
+    assert "systemctl enable --now qemu-guest-agent" in output
 
 
 def test_what_is_not_safe_is_said_and_counts(
@@ -44,8 +44,10 @@ def test_what_is_not_safe_is_said_and_counts(
     objects = [one for one in examples.objects() if it.name(one) != "db-cloud-init"]
     assert cli.main(["rehearse", "--from", str(put(tmp_path, objects)), "-n", "shop"]) == 1
     output = capsys.readouterr().out
-    assert "shop/db would not come back as it is:\n" in output
-    assert "  the backup would not hold secrets shop/db-cloud-init\n" in output
+    rows = [line.split() for line in output.splitlines() if line.startswith("shop/")]
+    assert rows[0][:3] == ["shop/db", "Running", "blocked"]
+    assert "outside-the-backup: 1 VM\n" in output
+    assert "the backup would not hold: secrets shop/db-cloud-init\n" in output
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,6 @@ def test_what_is_not_safe_is_said_and_counts(
     [
         [],
         ["no-such-verb"],
-        ["rehearse"],
         ["rehearse", "--from", "/no/such/folder"],
         ["rehearse", "--from", str(examples.FOLDER), "--no-such-option"],
     ],
@@ -138,5 +139,5 @@ def test_a_plugin_that_fails_is_shown_with_its_last_words() -> None:
     )
 
 
-def test_every_cut_has_its_meaning() -> None:
-    assert set(rehearse_report._MEANINGS) == set(Cut)
+def test_every_level_has_its_meaning() -> None:
+    assert set(rehearse_report._MEANINGS) == set(Level)

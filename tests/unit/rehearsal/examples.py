@@ -1,13 +1,19 @@
 """The manifests of `examples/`, for tests."""
 
 import copy
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from plugin.model import item as it
 from plugin.model.item import Item
-from plugin.rehearsal import manifests
+from plugin.rehearsal import backup_request, manifests
+from plugin.rehearsal.known import Known
+from plugin.rehearsal.machines import Machine
+from plugin.rehearsal.rehearsal import Rehearsal, Wanted, rehearse
 
 FOLDER = Path(__file__).parents[3] / "examples"
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def objects() -> list[Item]:
@@ -19,3 +25,26 @@ def find(of: list[Item], kind: str, name: str) -> Item:
     """The object whose name begins with `name`."""
     (found,) = (item for item in of if item["kind"] == kind and it.name(item).startswith(name))
     return found
+
+
+def rehearsed(
+    of: Sequence[Item],
+    *namespaces: str,
+    backup: Item | None = None,
+    restore: Item | None = None,
+) -> Rehearsal:
+    """These objects through the real plugin process."""
+    known = Known.of_manifests(of, "a test")
+    chosen = backup or backup_request.of_flags(namespaces, None)
+    return rehearse(known, Wanted(chosen, NOW, restore))
+
+
+def machine(found: Rehearsal, name: str, namespace: str = "shop") -> Machine:
+    """The machine of that name."""
+    (one,) = (one for one in found.machines if one.title == f"{namespace}/{name}")
+    return one
+
+
+def codes(of: Machine) -> set[str]:
+    """The reasons of its verdict."""
+    return {one.code for one in of.judged.findings}

@@ -1,31 +1,36 @@
 """A rehearsal of `examples/`, through the real plugin process."""
 
 from collections import Counter
-from datetime import UTC, datetime
 
 import pytest
 
 from plugin.model import item as it
-from plugin.model.item import Item
 from plugin.model.reference import Reference
 from plugin.rehearsal.backup import BackupResult
 from plugin.rehearsal.errors import NothingToRehearse
-from plugin.rehearsal.machines import Cut, Machine
-from plugin.rehearsal.rehearsal import Rehearsal, rehearse
+from plugin.rehearsal.machines import Machine
+from plugin.rehearsal.rehearsal import Rehearsal
 from plugin.rehearsal.restore import RestoreResult
+from plugin.rehearsal.verdict.verdict import Level, Verdict
 from tests.unit.rehearsal import examples
-
-NOW = datetime(2026, 11, 1, tzinfo=UTC)
+from tests.unit.rehearsal.examples import rehearsed
 
 
 @pytest.fixture(scope="module")
 def found() -> Rehearsal:
-    return rehearse(examples.objects(), (), NOW)
+    return rehearsed(examples.objects())
 
 
 def of(found: Rehearsal, name: str) -> Machine:
-    (machine,) = (one for one in found.machines if one.reference.name == name)
-    return machine
+    return examples.machine(found, name)
+
+
+COLLECTED = [
+    item
+    for item in examples.objects()
+    if it.namespace(item) or item["kind"] in ("Namespace", "PersistentVolume")
+]
+"""Velero excludes snapshots by itself, and so no longer takes other cluster-scoped resources."""
 
 
 def shown(references: tuple[Reference, ...]) -> set[str]:
@@ -89,7 +94,7 @@ def test_the_block_of_a_machine_is_all_that_one_freeze_must_cover(
 
 def test_every_item_is_in_one_block(found: Rehearsal) -> None:
     members = [reference for block in found.backup.blocks for reference in block.items]
-    assert len(members) == len(set(members)) == len(examples.objects())
+    assert len(members) == len(set(members)) == len(COLLECTED)
     assert [block.errors for block in found.backup.blocks if block.errors] == []
 
 
@@ -118,7 +123,7 @@ def test_a_restore_skips_what_is_made_anew_and_creates_the_rest(found: Rehearsal
     assert skipped == {"pods": 5, "virtualmachineinstances": 4, "persistentvolumes": 9}
     others = [one for one in found.restored if one.result is not RestoreResult.SKIPPED]
     assert {one.result for one in others} == {RestoreResult.CREATED}
-    assert len(found.restored) == len(examples.objects())
+    assert len(found.restored) == len(COLLECTED)
 
 
 def test_a_skipped_item_says_why(found: Rehearsal) -> None:
@@ -156,18 +161,22 @@ def test_claims_come_before_data_volumes_and_both_before_machines(found: Rehears
 
 def test_the_machines_are_told_from_what_the_objects_show(found: Rehearsal) -> None:
     told = {
-        one.reference.name: (one.state, one.cut, len(one.disks), len(one.hotplugged))
+        one.reference.name: (
+            one.state,
+            one.judged.verdict,
+            one.judged.level,
+            len(one.disks),
+            len(one.hotplugged),
+        )
         for one in found.machines
     }
     assert told == {
-        "archive": ("Stopped", Cut.STOPPED, 2, 0),
-        "db": ("Running", Cut.FROZEN, 2, 0),
-        "legacy": ("Running", Cut.CRASH, 1, 0),
-        "reports": ("Running", Cut.FROZEN, 1, 0),
-        "web": ("Running", Cut.FROZEN, 2, 1),
+        "archive": ("Stopped", Verdict.READY, Level.STOPPED, 2, 0),
+        "db": ("Running", Verdict.READY, Level.FILESYSTEM, 2, 0),
+        "legacy": ("Running", Verdict.DEGRADED, Level.CRASH, 1, 0),
+        "reports": ("Running", Verdict.DEGRADED, Level.MIXED, 2, 0),
+        "web": ("Running", Verdict.READY, Level.FILESYSTEM, 2, 1),
     }
-    assert of(found, "legacy").cut_why == "no guest agent"
-    assert all(one.is_safe for one in found.machines)
 
 
 def test_the_plugin_reads_lists_however_many_machines_there_are(found: Rehearsal) -> None:
@@ -177,63 +186,33 @@ def test_the_plugin_reads_lists_however_many_machines_there_are(found: Rehearsal
 def test_only_the_selected_namespaces_are_backed_up() -> None:
     other = [it.with_value(item, "other", "metadata", "namespace") for item in examples.objects()]
     objects = examples.objects() + [one for one in other if one["kind"] == "Secret"]
-    found = rehearse(objects, ["shop"], NOW)
+    found = rehearsed(objects, "shop")
     assert {one.namespace for one in found.backup.items} == {"shop", ""}
     cluster_scoped = {one.resource for one in found.backup.items if not one.namespace}
     assert cluster_scoped == {"namespaces", "persistentvolumes"}
-    assert len(rehearse(objects, ["other"], NOW).backup.items) == 4
+    assert len(rehearsed(objects, "other").backup.items) == 4
 
 
 def test_a_namespace_that_is_not_there_is_refused() -> None:
     with pytest.raises(NothingToRehearse, match=r"namespace shpo: .*HINT: there are shop"):
-        rehearse(examples.objects(), ["shpo"], NOW)
-
-
-def changed(kind: str, name: str, *, value: object, path: tuple[str, ...]) -> list[Item]:
-    objects = examples.objects()
-    item = examples.find(objects, kind, name)
-    objects[objects.index(item)] = it.with_value(item, value, *path)
-    return objects
-
-
-def test_without_the_hook_nothing_freezes() -> None:
-    path = ("metadata", "annotations")
-    machine = of(rehearse(changed("Pod", "virt-launcher-db-", value={}, path=path), (), NOW), "db")
-    assert (machine.cut, machine.cut_why) == (Cut.CRASH, "no freeze hook on a launcher pod")
-
-
-def test_a_disk_that_is_left_out_is_outside_of_the_freeze() -> None:
-    excluded = {"velero.io/exclude-from-backup": "true"}
-    path = ("metadata", "labels")
-    objects = changed("PersistentVolumeClaim", "web-uploads", value=excluded, path=path)
-    machine = of(rehearse(objects, (), NOW), "web")
-    assert (machine.cut, machine.cut_why) == (Cut.MIXED, "outside of the block: web-uploads")
-    missing = {str(one) for one in machine.missing}
-    assert missing == {"persistentvolumeclaims shop/web-uploads"}
-    assert not machine.is_safe
-
-
-def test_a_secret_that_is_left_out_is_missed() -> None:
-    objects = [one for one in examples.objects() if it.name(one) != "db-cloud-init"]
-    machine = of(rehearse(objects, (), NOW), "db")
-    assert [str(one) for one in machine.missing] == ["secrets shop/db-cloud-init"]
-    assert not machine.is_safe
+        rehearsed(examples.objects(), "shpo")
 
 
 def test_a_data_volume_that_cdi_removed_is_not_missed() -> None:
     objects = [one for one in examples.objects() if one["kind"] != "DataVolume"]
     for claim in objects:
         claim["metadata"].pop("ownerReferences", None)
-    assert of(rehearse(objects, (), NOW), "archive").is_safe
+    assert of(rehearsed(objects), "archive").judged.verdict is Verdict.READY
 
 
 def test_an_item_that_the_plugin_refuses_is_an_error_of_its_machine() -> None:
-    objects = changed("VirtualMachine", "db", value=None, path=("spec", "template"))
-    found = rehearse(objects, (), NOW)
+    objects = examples.objects()
+    item = examples.find(objects, "VirtualMachine", "db")
+    objects[objects.index(item)] = it.with_value(item, None, "spec", "template")
+    found = rehearsed(objects)
     machine = of(found, "db")
-    cause = "cannot read the object: spec.template.spec is None, not an object"
-    assert machine.errors[0] == f"VirtualMachine shop/db: {cause}"
-    assert all(cause in error for error in machine.errors)
+    assert examples.codes(machine) == {"unreadable"}
+    assert "spec.template.spec is None, not an object" in machine.judged.findings[0].sentence
     assert machine.reference not in found.backup.stored
-    assert not machine.is_safe
-    assert of(found, "web").is_safe
+    assert machine.judged.verdict is Verdict.BLOCKED
+    assert of(found, "web").judged.verdict is Verdict.READY

@@ -1,0 +1,58 @@
+"""What a backup would hold, in the layout of Velero's own archives.
+
+Source: pkg/archive and pkg/backup/item_backupper.go of Velero v1.18. What is not in it: snapshots,
+and the files that stand beside an archive in an object store.
+"""
+
+import io
+import tarfile
+from pathlib import Path
+
+import orjson
+
+from plugin.model.item import Item
+from plugin.model.reference import Reference
+from plugin.rehearsal.errors import NotWritten
+from plugin.rehearsal.rehearsal import Rehearsal
+
+FORMAT_VERSION = b"1.1.0\n"
+_MODE = 0o755
+
+
+def write(found: Rehearsal, file: Path) -> None:
+    """Write the archive; it holds secrets, so that only its owner may read it.
+
+    Raises:
+        NotWritten: the file cannot be written.
+    """
+    try:
+        file.touch(0o600)
+        with tarfile.open(file, "w:gz") as tarball:
+            for reference, item in found.backup.stored.items():
+                content = orjson.dumps(item)
+                for path in paths(reference, found.selection.served[reference].version, item):
+                    _add(tarball, path, content)
+            _add(tarball, "metadata/version", FORMAT_VERSION)
+    except OSError as error:
+        raise NotWritten(str(file), "cannot write the archive", str(error)) from error
+
+
+def paths(reference: Reference, preferred: str, item: Item) -> list[str]:
+    """Where Velero puts an item: without its version, for older ones, and with it.
+
+    Args:
+        preferred: version that the cluster prefers for the resource.
+    """
+    version = str(item["apiVersion"]).rpartition("/")[2]
+    scope = f"namespaces/{reference.namespace}" if reference.namespace else "cluster"
+    place = f"{scope}/{reference.name}.json"
+    resource = f"resources/{reference.group_resource}"
+    if version != preferred:
+        return [f"{resource}/{version}/{place}"]
+    return [f"{resource}/{place}", f"{resource}/{version}-preferredversion/{place}"]
+
+
+def _add(tarball: tarfile.TarFile, path: str, content: bytes) -> None:
+    header = tarfile.TarInfo(path)
+    header.size, header.mode = len(content), _MODE
+    tarball.addfile(header, io.BytesIO(content))

@@ -1,0 +1,12 @@
+"""The verdict on each virtual machine: would the backup hold it, how consistent, and why not.
+
+    case.py      what is known around one machine
+    guest.py     facts about its freeze
+    disks.py     facts about the data of its disks
+    contents.py  facts about all else that it needs
+    reasons.py   one row per reason: code, weight, sentence, remedy, fact
+    verdict.py   from the reasons to a verdict and a level
+
+A fact is a function from a case to what it is about: names of disks, of objects, or an empty name
+for the machine itself. Nothing means that it does not hold.
+"""

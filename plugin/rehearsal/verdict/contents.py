@@ -1,0 +1,101 @@
+"""Facts about what a machine needs besides its disks, and about the backup as a whole."""
+
+from collections.abc import Iterator
+
+from plugin.model import item as it
+from plugin.model.reference import Reference
+from plugin.rehearsal.restore import RestoreResult
+from plugin.rehearsal.verdict.case import Case
+from plugin.resources import (
+    cluster_needs,
+    data_volume,
+    guest,
+    instancetype,
+    kubevirt,
+    persistent_volume_claim,
+    virtual_machine,
+)
+
+_ELSEWHERE = (
+    data_volume.RESOURCE,  # told as disks
+    persistent_volume_claim.RESOURCE,
+    instancetype.INSTANCETYPE,  # the machine has its revision
+    instancetype.PREFERENCE,
+)
+
+
+def errors(case: Case) -> Iterator[str]:
+    """What actions answered with an error, in the backup or the restore of one of its items."""
+    around = case.around
+    blocks = {id(block): block for part in case.parts if (block := around.blocks.get(part))}
+    for block in blocks.values():
+        yield from block.errors
+    for part in case.parts:
+        if part in around.backup.items and (error := around.backup.items[part].error):
+            yield error
+        result = around.restored.get(part)
+        if result and result.result is RestoreResult.FAILED:
+            yield result.why
+
+
+def not_created(case: Case) -> tuple[str, ...]:
+    """The machine is in the backup, and a restore would not create it."""
+    result = case.around.restored.get(case.reference)
+    is_skipped = result is not None and result.result is RestoreResult.SKIPPED
+    return (result.why,) if result and is_skipped and not result.conflict else ()
+
+
+def conflicts(case: Case) -> Iterator[str]:
+    """What exists already where the restore would create it."""
+    for part in case.parts:
+        result = case.around.restored.get(part)
+        if result and result.conflict:
+            yield result.conflict
+
+
+def outside(case: Case) -> Iterator[str]:
+    """Objects that the machine's specification names and the backup would not hold."""
+    for reference in _needed(case):
+        if reference not in case.around.backup.stored and case.around.knows(reference):
+            yield str(reference)
+
+
+def outside_unknown(case: Case) -> Iterator[str]:
+    """Objects that it names, of a kind of which nothing is known."""
+    for reference in _needed(case):
+        if reference not in case.around.backup.stored and not case.around.knows(reference):
+            yield str(reference)
+
+
+def elsewhere(case: Case) -> Iterator[str]:
+    """What it names beyond its namespace's objects: it must be there before a restore."""
+    claims = filter(None, map(case.claim, case.disks))
+    for need in cluster_needs.of_machine(case.machine, claims):
+        if need not in case.around.backup.stored:
+            yield str(need)
+
+
+def persistent_state(case: Case) -> tuple[str, ...]:
+    """Its vTPM or EFI variables live in a claim of their own."""
+    return ("",) if guest.has_persistent_state(case.specification) else ()
+
+
+def snapshot_gate_off(case: Case) -> tuple[str, ...]:
+    """KubeVirt's own snapshots are switched off; Velero's are not concerned."""
+    installations = case.around.all_of(kubevirt.RESOURCE)
+    is_off = not all(kubevirt.has_feature_gate(one, "Snapshot") for one in installations)
+    return ("",) if is_off else ()
+
+
+def second_backup(case: Case) -> Iterator[str]:
+    """Backups that go on and take this machine."""
+    resource = virtual_machine.RESOURCE
+    for backup, filters in case.around.running:
+        if filters.selects(resource, case.machine):
+            yield it.name(backup)
+
+
+def _needed(case: Case) -> Iterator[Reference]:
+    for reference in dict.fromkeys(case.needed):
+        if not any(reference.is_of(resource) for resource in _ELSEWHERE):
+            yield reference

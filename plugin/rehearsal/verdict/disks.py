@@ -1,0 +1,215 @@
+"""Facts about the data of disks: is there any, and would a snapshot hold it?
+
+Source: pkg/backup/actions/csi/pvc_action.go of Velero v1.18.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from plugin.model import item as it
+from plugin.model.item import Item
+from plugin.model.request import Backup
+from plugin.rehearsal.verdict.case import Case, Disk, Role
+from plugin.resources import (
+    data_volume,
+    persistent_volume,
+    persistent_volume_claim,
+    storage_class,
+    velero,
+    volume,
+    volume_snapshot_class,
+)
+
+
+def missing(case: Case) -> Iterator[str]:
+    """Claims that do not exist."""
+    knows = case.around.known.tells(persistent_volume_claim.RESOURCE)
+    return (disk.name for disk in case.disks if knows and case.claim(disk) is None)
+
+
+def unknown(case: Case) -> Iterator[str]:
+    """Disks of which something that decides is not known."""
+    for disk in case.disks:
+        claim = case.claim(disk)
+        if claim is None:
+            if not case.around.known.tells(persistent_volume_claim.RESOURCE):
+                yield f"{disk.name} (its claim)"
+        elif not persistent_volume_claim.phase(claim):
+            yield f"{disk.name} (the status of its claim)"
+        elif _is_to_be_cut(case, claim) and (what := _not_known(case, claim)):
+            yield f"{disk.name} (its {what})"
+
+
+def left_out(case: Case) -> Iterator[str]:
+    """Claims that exist and that the backup would not hold."""
+    for disk in case.disks:
+        claim = case.claim(disk)
+        if claim is None or it.text(claim, "metadata", "deletionTimestamp"):
+            continue
+        one = case.around.backup.items.get(disk.claim)
+        if one is None or (one.stored is None and not one.error):
+            yield disk.name
+
+
+def being_deleted(case: Case) -> Iterator[str]:
+    """Claims that are on their way out: Velero passes over them."""
+    for disk, claim in _claims(case):
+        if it.text(claim, "metadata", "deletionTimestamp"):
+            yield disk.name
+
+
+def not_bound(case: Case) -> Iterator[str]:
+    """Claims without a volume."""
+    for disk, claim in _claims(case):
+        phase = persistent_volume_claim.phase(claim)
+        if phase and not persistent_volume_claim.is_bound(claim):
+            yield f"{disk.name} ({phase})"
+
+
+def not_populated(case: Case) -> Iterator[str]:
+    """DataVolumes whose claim does not hold its bytes yet."""
+    for disk in case.disks:
+        filler = data_volume.RESOURCE.named(disk.claim.namespace, disk.name)
+        found = case.around.cluster.get(filler)
+        if found is not None and not data_volume.is_populated(found):
+            yield f"{disk.name} ({it.text(found, 'status', 'phase') or 'no status'})"
+
+
+def not_csi(case: Case) -> Iterator[str]:
+    """Disks on volumes that no CSI driver serves."""
+    for disk, claim in _cut(case):
+        found = _volume(case, claim)
+        if found is not None and not persistent_volume.csi_driver(found):
+            yield disk.name
+
+
+def no_storage_class(case: Case) -> Iterator[str]:
+    """Disks whose StorageClass is not named, or does not exist: Velero refuses their claims."""
+    for disk, claim in _cut(case):
+        name = persistent_volume_claim.storage_class(claim)
+        reference = storage_class.RESOURCE.named("", name)
+        knows = case.around.known.tells(storage_class.RESOURCE)
+        if not name or (knows and reference not in case.around.cluster):
+            yield disk.name
+
+
+def no_snapshot_class(case: Case) -> Iterator[str]:
+    """Disks whose driver has no VolumeSnapshotClass."""
+    return (disk.name for disk, classes in _with_classes(case) if not classes)
+
+
+def snapshot_class_not_chosen(case: Case) -> Iterator[str]:
+    """Disks whose driver has several classes, none of them marked: Velero takes none."""
+    for disk, classes in _with_classes(case):
+        claim = case.claim(disk) or {}
+        is_named = _is_named(case, claim, classes)
+        if classes and not is_named and not volume_snapshot_class.is_sure(classes):
+            yield disk.name
+
+
+def several_snapshot_classes(case: Case) -> Iterator[str]:
+    """Disks whose driver has several labelled classes: Velero takes the first it comes to."""
+    for disk, classes in _with_classes(case):
+        claim = case.claim(disk) or {}
+        labelled = volume_snapshot_class.labelled(classes)
+        if len(labelled) > 1 and not _is_named(case, claim, classes):
+            yield f"{disk.name} ({', '.join(map(it.name, labelled))})"
+
+
+def not_cut_at_all(case: Case) -> Iterator[str]:
+    """All disks, of a backup that takes no data although nobody asked for metadata only."""
+    if not velero.cuts_disks(case.around.request) and not metadata_only(case):
+        yield from (disk.name for disk in case.disks)
+
+
+def metadata_only(case: Case) -> tuple[str, ...]:
+    """The backup was asked for no data, by a label of kubevirt-velero-plugin."""
+    is_asked = Backup.parse(case.around.request).is_of_metadata
+    return ("",) if is_asked and not velero.cuts_disks(case.around.request) else ()
+
+
+def copied_as_files(case: Case) -> Iterator[str]:
+    """Disks that Velero would copy file by file, while the guest writes to them."""
+    for disk, _ in _claims(case):
+        if any(velero.copies_volume(case.around.request, pod, disk.name) for pod in _pods(case)):
+            yield disk.name
+
+
+def not_lasting(case: Case) -> Iterator[str]:
+    """Hot-plugged disks that the machine's specification does not name."""
+    for disk in case.disks:
+        if disk.role is Role.HOT_PLUGGED and not disk.is_lasting:
+            yield disk.name
+
+
+def unsaved_volumes(case: Case) -> Iterator[str]:
+    """Volumes of a kind that no snapshot covers."""
+    for entry in case.volumes:
+        if kind := volume.unsaved_kind(entry):
+            yield f"{it.text(entry, 'name')} ({kind})"
+
+
+def _claims(case: Case) -> Iterator[tuple[Disk, Item]]:
+    for disk in case.disks:
+        if claim := case.claim(disk):
+            yield disk, claim
+
+
+def _pods(case: Case) -> Iterator[Item]:
+    for reference in case.block:
+        if not reference.group and reference.resource == "pods":
+            yield case.around.cluster[reference]
+
+
+def _is_to_be_cut(case: Case, claim: Item) -> bool:
+    is_bound = persistent_volume_claim.is_bound(claim)
+    return is_bound and velero.cuts_disks(case.around.request)
+
+
+def _cut(case: Case) -> Iterator[tuple[Disk, Item]]:
+    """Disks that Velero would cut, if their storage can."""
+    copied = set(copied_as_files(case))
+    for disk, claim in _claims(case):
+        if _is_to_be_cut(case, claim) and disk.name not in copied:
+            yield disk, claim
+
+
+def _volume(case: Case, claim: Item) -> Item | None:
+    name = persistent_volume_claim.volume(claim)
+    return case.around.cluster.get(persistent_volume.RESOURCE.named("", name))
+
+
+def _class(case: Case, claim: Item) -> Item | None:
+    name = persistent_volume_claim.storage_class(claim)
+    return case.around.cluster.get(storage_class.RESOURCE.named("", name))
+
+
+def _driver(case: Case, claim: Item) -> str:
+    """What Velero compares with snapshot classes: the provisioner of the StorageClass."""
+    found = _class(case, claim)
+    return storage_class.provisioner(found) if found else ""
+
+
+def _not_known(case: Case, claim: Item) -> str:
+    """What of the way from a claim to its snapshot is not known."""
+    if _volume(case, claim) is None:
+        return "PersistentVolume"
+    if _class(case, claim) is None and not case.around.known.tells(storage_class.RESOURCE):
+        return "StorageClass"
+    if not case.around.known.tells(volume_snapshot_class.RESOURCE):
+        return "VolumeSnapshotClass"
+    return ""
+
+
+def _with_classes(case: Case) -> Iterator[tuple[Disk, Sequence[Item]]]:
+    """Disks of which all is known, each with the snapshot classes of its driver."""
+    all_classes = case.around.all_of(volume_snapshot_class.RESOURCE)
+    for disk, claim in _cut(case):
+        found, driver = _volume(case, claim), _driver(case, claim)
+        is_csi = found is not None and persistent_volume.csi_driver(found)
+        if is_csi and driver and not _not_known(case, claim):
+            yield disk, volume_snapshot_class.of_driver(all_classes, driver)
+
+
+def _is_named(case: Case, claim: Item, classes: Sequence[Item]) -> bool:
+    driver = _driver(case, claim)
+    return volume_snapshot_class.is_named(claim, case.around.request, classes, driver)

@@ -1,0 +1,45 @@
+"""VolumeSnapshotClass (snapshot.storage.k8s.io/v1), and which one Velero takes for a driver.
+
+Source: pkg/util/csi/volume_snapshot.go of Velero v1.18.
+"""
+
+from collections.abc import Sequence
+
+from plugin.model import item as it
+from plugin.model.item import Item
+from plugin.model.reference import Resource
+
+RESOURCE = Resource("snapshot.storage.k8s.io", "v1", "volumesnapshotclasses", "VolumeSnapshotClass")
+
+LABEL = "velero.io/csi-volumesnapshot-class"
+"""Label by which Velero takes a class; its value does not matter."""
+
+_ON_CLAIM = "velero.io/csi-volumesnapshot-class"
+_ON_BACKUP = "velero.io/csi-volumesnapshot-class_"
+_DEFAULT = "snapshot.storage.kubernetes.io/is-default-class"
+
+
+def of_driver(classes: Sequence[Item], driver: str) -> Sequence[Item]:
+    """The classes of one CSI driver."""
+    return [one for one in classes if it.text(one, "driver") == driver]
+
+
+def labelled(classes: Sequence[Item]) -> Sequence[Item]:
+    """Those with Velero's label."""
+    return [one for one in classes if LABEL in it.labels(one)]
+
+
+def is_named(claim: Item, backup: Item, classes: Sequence[Item], driver: str) -> bool:
+    """Whether an annotation of the claim or of the backup names one of the driver's classes."""
+    names = {it.name(one).lower() for one in classes}
+    wanted = (
+        it.annotations(claim).get(_ON_CLAIM, ""),
+        it.annotations(backup).get(f"{_ON_BACKUP}{driver.lower()}", ""),
+    )
+    return any(name.lower() in names for name in wanted if name)
+
+
+def is_sure(classes: Sequence[Item]) -> bool:
+    """Whether Velero finds a class among these, all of one driver, without being told which."""
+    defaults = [one for one in classes if _DEFAULT in it.annotations(one)]
+    return bool(labelled(classes) or defaults) or len(classes) == 1
