@@ -17,9 +17,9 @@ MOST_ROWS = 20
 
 _MOST_NAMES = 5
 _MOST_ERRORS = 3
+_LONGEST = 38
 _COLUMNS = (
     Column("VM"),
-    Column("STATE"),
     Column("VERDICT"),
     Column("EXPECT"),
     Column("DISKS"),
@@ -92,8 +92,7 @@ def _row(machine: Machine) -> Sequence[Cell]:
     judged = machine.judged
     codes = [one.code for one in judged.findings if one.weight is not Weight.NOTE]
     return (
-        Cell(machine.title),
-        Cell(machine.state or "?"),
+        Cell(_short(machine.title)),
         Cell(judged.verdict, COLOURS[judged.verdict]),
         Cell(judged.level),
         Cell(_disks(machine)),
@@ -101,6 +100,11 @@ def _row(machine: Machine) -> Sequence[Cell]:
         Cell(restored(machine.restored)),
         Cell(", ".join(codes)),
     )
+
+
+def _short(title: str) -> str:
+    """A name that leaves room for the other columns; JSON and --explain have it in full."""
+    return title if len(title) <= _LONGEST else f"{title[:17]}...{title[20 - _LONGEST :]}"
 
 
 def _disks(machine: Machine) -> str:

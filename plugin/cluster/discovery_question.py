@@ -29,7 +29,9 @@ class DiscoveryQuestion:
     expires: float
     verb: ClassVar[str] = "get"
     body: ClassVar[bytes] = b""
-    accept: ClassVar[str] = f"application/json;g=apidiscovery.k8s.io;v=v2;as={_KIND},application/json"
+    accept: ClassVar[str] = (
+        f"application/json;g=apidiscovery.k8s.io;v=v2;as={_KIND},application/json"
+    )
 
     def unanswered(self, cause: str, hint: str = "") -> Unreachable:
         """See `Question.unanswered`."""

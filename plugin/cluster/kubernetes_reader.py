@@ -87,9 +87,7 @@ class KubernetesReader:
         self._user_agent = f"stillpoint/{_version()}"
 
     @classmethod
-    def connect(
-        cls, limits: Limits | None = None, file: str = "", context: str = ""
-    ) -> Self:
+    def connect(cls, limits: Limits | None = None, file: str = "", context: str = "") -> Self:
         """A reader of the cluster that Velero itself would choose; makes no request.
 
         That is the one of `KUBECONFIG`; without it the one this pod runs in, by its service
