@@ -29,9 +29,9 @@ def is_bound(claim: Item) -> bool:
     return it.text(claim, "status", "phase") == "Bound" and bool(volume(claim))
 
 
-def phase(claim: Item) -> str:
-    """`Bound`, `Pending` or `Lost`; empty where the claim has no status."""
-    return it.text(claim, "status", "phase")
+def has_status(claim: Item) -> bool:
+    """Whether anybody has said of the claim how it is: a manifest of a repository has no status."""
+    return bool(it.text(claim, "status", "phase"))
 
 
 def volume(claim: Item) -> str:

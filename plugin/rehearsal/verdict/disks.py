@@ -33,7 +33,7 @@ def unknown(case: Case) -> Iterator[str]:
         if claim is None:
             if not case.around.known.tells(persistent_volume_claim.RESOURCE):
                 yield f"{disk.name} (its claim)"
-        elif not persistent_volume_claim.phase(claim):
+        elif not persistent_volume_claim.has_status(claim):
             yield f"{disk.name} (the status of its claim)"
         elif _is_to_be_cut(case, claim) and (what := _not_known(case, claim)):
             yield f"{disk.name} (its {what})"
@@ -60,9 +60,9 @@ def being_deleted(case: Case) -> Iterator[str]:
 def not_bound(case: Case) -> Iterator[str]:
     """Claims without a volume."""
     for disk, claim in _claims(case):
-        phase = persistent_volume_claim.phase(claim)
-        if phase and not persistent_volume_claim.is_bound(claim):
-            yield f"{disk.name} ({phase})"
+        is_told = persistent_volume_claim.has_status(claim)
+        if is_told and not persistent_volume_claim.is_bound(claim):
+            yield f"{disk.name} ({persistent_volume_claim.phase(claim)})"
 
 
 def not_populated(case: Case) -> Iterator[str]:

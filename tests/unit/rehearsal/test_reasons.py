@@ -182,6 +182,7 @@ CASES: dict[str, tuple[str, world.Change]] = {
     "needed-at-target": ("db", lambda _objects: None),
 }  # fmt: skip
 ELSEWHERE = {
+    "disk-outside-block",
     "disk-not-cut",
     "metadata-only",
     "not-created",
