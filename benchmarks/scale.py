@@ -9,7 +9,6 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,8 @@ from tests.cluster import manifests, running_manifests
 from tests.cluster.manifests import Machine
 from tests.peers.build import binary
 
-SIZES = (100, 1_000, 10_000)
-WORKERS = (1, 8)
-NAMESPACE = "shop"
+CASES = ((1, 100, 1), (1, 1_000, 1), (1, 1_000, 8), (10, 1_000, 1), (1, 10_000, 1))
+"""Namespaces, machines in each, and Velero's item-block workers."""
 MANAGED_FIELDS = [
     {
         "manager": f"manager-{number}",
@@ -48,54 +46,56 @@ class Measured:
 
 
 def run() -> None:
-    """Running machines with a disk each, all in one namespace; the plugin's process alone."""
-    print(f"{'machines':>8}{'workers':>8}{'requests':>9}{'CPU ms/VM':>10}{'VM/s':>6}{'RSS MB':>7}"
-          f"{'peak MB':>8}")  # fmt: skip
-    for size in SIZES:
-        for workers in WORKERS:
-            measured = measure(size, workers)
-            cost = measured.printed
-            print(f"{size:8}{workers:8}{measured.requests:9}{cost['cpu_s'] * 1000 / size:10.2f}"
-                  f"{size / cost['wall_s']:6.0f}{cost['rss_mb']:7}{cost['peak_mb']:8}",
-                  flush=True)  # fmt: skip
+    """Running machines with a disk each; the plugin's process alone, without Velero's own work."""
+    print("                              requests per\n"
+          "namespaces  machines  workers    namespace  CPU ms/VM   VM/s  RSS MB  peak MB")  # fmt: skip
+    for namespaces, machines, workers in CASES:
+        cost = measure(namespaces, machines, workers)
+        print(f"{namespaces:10}{namespaces * machines:10}{workers:9}"
+              f"{cost['requests'] / namespaces:13.0f}{cost['cpu_ms']:11.2f}{cost['speed']:7.0f}"
+              f"{cost['rss_mb']:8}{cost['peak_mb']:9}", flush=True)  # fmt: skip
 
 
-def measure(size: int, workers: int) -> Measured:
-    """One backup of so many machines."""
+def measure(namespaces: int, machines: int, workers: int) -> dict[str, Any]:
+    """One backup of so many machines, as the driver saw it, and what the plugin asked."""
+    names = [f"shop-{number}" for number in range(namespaces)]
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        write_blocks(folder / "blocks.jsonl", size)
-        (folder / "backup.json").write_text(json.dumps(backup()))
+        with (folder / "blocks.jsonl").open("wb") as lines:
+            for block in chain(blocks(["warm-up"], 1), blocks(names, machines)):
+                lines.write(orjson.dumps(block) + b"\n")
+        (folder / "backup.json").write_text(json.dumps(backup([*names, "warm-up"])))
         plugins.ours(folder / "plugin")
-        objects = [each["item"] for block in blocks(size) for each in block]
-        with ApiServer(objects) as server:
-            del objects
+        served = [each["item"] for block in blocks(names, machines) for each in block]
+        with ApiServer(served) as server:
+            del served
             server.kubeconfig(folder / "kubeconfig")
-            printed = subprocess.run(
-                [binary("scale", print), folder / "blocks.jsonl", folder / "backup.json",
-                 str(workers), folder / "plugin"],
-                check=True, text=True, stdout=subprocess.PIPE, timeout=1_800,
-                env={**os.environ, "KUBECONFIG": str(folder / "kubeconfig")},
-            ).stdout  # fmt: skip
-        of_namespace = [each for each in server.requests if f"/{NAMESPACE}/" in each.path]
-        return Measured(json.loads(printed), len(of_namespace))
+            cost = _driven(folder, workers)
+        cost["requests"] = sum("/warm-up/" not in each.path for each in server.requests)
+    count = namespaces * machines
+    return cost | {"cpu_ms": cost["cpu_s"] * 1000 / count, "speed": count / cost["wall_s"]}
 
 
-def write_blocks(path: Path, size: int) -> None:
-    """The warm-up is a machine of another namespace."""
-    with path.open("wb") as lines:
-        for block in chain(blocks(1, "warm-up"), blocks(size)):
-            lines.write(orjson.dumps(block) + b"\n")
+def _driven(folder: Path, workers: int) -> dict[str, Any]:
+    printed = subprocess.run(
+        [binary("scale", print), folder / "blocks.jsonl", folder / "backup.json", str(workers),
+         folder / "plugin"],
+        check=True, text=True, stdout=subprocess.PIPE, timeout=1_800,
+        env={**os.environ, "KUBECONFIG": str(folder / "kubeconfig")},
+    ).stdout  # fmt: skip
+    cost: dict[str, Any] = json.loads(printed)
+    return cost
 
 
-def blocks(size: int, namespace: str = NAMESPACE) -> Iterator[list[Item]]:
+def blocks(namespaces: list[str], machines: int) -> Iterator[list[Item]]:
     """The items of each machine's block, in the order in which Velero would hand them over."""
-    for number in range(size):
-        machine = Machine(namespace, f"vm-{number:05}")
-        yield [{"resource": resource, "item": item} for resource, item in objects_of(machine)]
+    for namespace in namespaces:
+        for number in range(machines):
+            machine = Machine(namespace, f"vm-{number:05}")
+            yield [{"resource": resource, "item": item} for resource, item in objects(machine)]
 
 
-def objects_of(machine: Machine) -> Iterator[tuple[str, Item]]:
+def objects(machine: Machine) -> Iterator[tuple[str, Item]]:
     """Pod, instance, machine, DataVolume and claim, as they lie on a cluster."""
     (disk,) = machine.disks
     owner = stored(manifests.virtual_machine(machine))
@@ -127,12 +127,12 @@ def stored(manifest: Item) -> Item:
     return {**manifest, "metadata": metadata | added}
 
 
-def backup() -> Item:
-    """A running Backup of the namespace."""
+def backup(namespaces: list[str]) -> Item:
+    """A running Backup of them."""
     return {
         "apiVersion": "velero.io/v1",
         "kind": "Backup",
         "metadata": {"name": "nightly", "namespace": "velero", "uid": "b-1"},
-        "spec": {"includedNamespaces": [NAMESPACE, "warm-up"], "storageLocation": "default"},
+        "spec": {"includedNamespaces": namespaces, "storageLocation": "default"},
         "status": {"phase": "InProgress", "startTimestamp": STARTED},
     }

@@ -26,7 +26,8 @@ from plugin.model.errors import ReadFailed
 from plugin.model.item import Item
 from plugin.model.reference import Resource
 
-_PAGE = 2_000  # objects; 500, as of client-go's pager, would be 84 requests for 10,000 machines
+_PAGE = 500
+"""Objects, as client-go's pager. With 2,000 the plugin's peak at 10,000 machines was 570 MB, not 320."""
 _CHUNK_BYTES = 128 * 1024
 _MOST_CONNECTIONS = 32
 _PASSING = frozenset({429, 500, 502, 503, 504})
