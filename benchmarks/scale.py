@@ -37,18 +37,11 @@ CREATED = "2026-11-01T00:00:00Z"
 STARTED = "2026-11-02T00:00:00Z"
 
 
-@dataclass(frozen=True)
-class Measured:
-    """One backup: what the driver printed, and the plugin's requests to the API server."""
-
-    printed: dict[str, Any]
-    requests: int
-
-
 def run() -> None:
     """Running machines with a disk each; the plugin's process alone, without Velero's own work."""
-    print("                              requests per\n"
-          "namespaces  machines  workers    namespace  CPU ms/VM   VM/s  RSS MB  peak MB")  # fmt: skip
+    print(f"{'':28}{'requests per':>14}\n"
+          f"{'namespaces':>10}{'machines':>10}{'workers':>9}{'namespace':>13}{'CPU ms/VM':>11}"
+          f"{'VM/s':>7}{'RSS MB':>8}{'peak MB':>9}")  # fmt: skip
     for namespaces, machines, workers in CASES:
         cost = measure(namespaces, machines, workers)
         print(f"{namespaces:10}{namespaces * machines:10}{workers:9}"

@@ -27,7 +27,7 @@ from plugin.model.item import Item
 from plugin.model.reference import Resource
 
 _PAGE = 500
-"""Objects, as client-go's pager. With 2,000 the plugin's peak at 10,000 machines was 570 MB, not 320."""
+"""Objects, as client-go's pager; with 2,000 the peak at 10,000 machines was 570 MB, not 320."""
 _CHUNK_BYTES = 128 * 1024
 _MOST_CONNECTIONS = 32
 _PASSING = frozenset({429, 500, 502, 503, 504})
