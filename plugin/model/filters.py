@@ -14,13 +14,14 @@ item_backupper.go of Velero v1.18.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from plugin.model import glob
 from plugin.model import item as it
 from plugin.model.discovery import STATIC, Discovery, Name
 from plugin.model.item import Item
 from plugin.model.label_selector import LabelSelector
+from plugin.model.policy import Policy
 from plugin.model.reference import Reference, Resource
 from plugin.model.resource_filter import (
     ALL,
@@ -48,7 +49,7 @@ class Filters:
         named: the included and excluded lists that hold for namespaced resources.
         selectors: one of them has to match; None if labels do not matter. Empty if nothing can
             match: Velero fails to list by what is no selector, and by one without requirements.
-        has_policy: a ConfigMap filters as well; only `surely_selects` takes heed of that.
+        has_policy: a ConfigMap may filter as well, see `under`.
     """
 
     namespaces: Names
@@ -84,6 +85,30 @@ class Filters:
         has_policy = bool(it.mapping(backup, "spec", "resourcePolicy"))
         named = (included, excluded)
         return cls(namespaces, resources, named, _selectors(backup), has_policy, discovery)
+
+    def under(self, policy: Policy) -> "Filters":
+        """The filters together with those of the policies that `spec.resourcePolicy` names.
+
+        What the Backup itself includes or excludes weighs more than what a policy does.
+        """
+        resources = self.resources
+        if policy.lists and isinstance(resources, ListsByScope):
+            resources = ListsByScope(
+                self._joined(resources.namespaced, policy, "Namespace", is_namespaced=True),
+                self._joined(resources.cluster_scoped, policy, "Cluster", is_namespaced=False),
+                resources.with_all_namespaces,
+            )
+        has_policy = bool(policy.lists or policy.has_fine_filters)
+        return replace(self, resources=resources, has_policy=has_policy)
+
+    def _joined(self, names: Names, policy: Policy, scope: str, *, is_namespaced: bool) -> Names:
+        for verb in ("excluded", "included"):  # in the order of Velero
+            written = policy.lists.get(f"{verb}{scope}ScopedResources", ())
+            for one in map(self.discovery.name, written):
+                is_known = names.include(one.text) or names.exclude(one.text)
+                if one.text and one.is_namespaced in (None, is_namespaced) and not is_known:
+                    names = replace(names, **{verb: getattr(names, verb) | {one.text}})
+        return names
 
     def selects_namespace(self, namespace: str) -> bool:
         """Whether Velero takes objects of this namespace."""

@@ -3,6 +3,7 @@
 Source: the CRDs of velero.io/v1 as of Velero v1.18.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,6 +18,7 @@ _OPERATION_TIMEOUT = timedelta(hours=4)
 """Velero's own default."""
 
 _METADATA_ONLY = "velero.kubevirt.io/metadataBackup"
+_POLICIES_OF_ALL = "velero.io/global-backup-volume-policy-configmap"
 _MEMORY_DUMPS = "stillpoint.dev/memory-dumps"
 
 
@@ -28,6 +30,8 @@ class Backup:
         uid: tells two backups of one name apart.
         started: when Velero began; it lists what it will back up after that moment. None if the
             backup does not say.
+        policies: names of the ConfigMaps with its resource policies, beside it in its namespace;
+            those of the first weigh more.
         is_of_metadata: whether it has the peer's label by which disks may be missing; as there,
             whatever the label's value is.
         asked: the Backup object.
@@ -37,6 +41,7 @@ class Backup:
     uid: str
     started: datetime | None
     filters: Filters
+    policies: Sequence[str]
     is_of_metadata: bool
     asked: Item
 
@@ -52,6 +57,7 @@ class Backup:
             it.uid(backup),
             it.time(backup, "status", "startTimestamp"),
             Filters.parse(backup),
+            tuple(_policies(backup)),
             _METADATA_ONLY in it.labels(backup),
             backup,
         )
@@ -64,6 +70,28 @@ class Backup:
             Refusal: the annotation is neither yes nor no.
         """
         return is_on(self.asked, it.annotations(self.asked), _MEMORY_DUMPS, default=True)
+
+    @property
+    def namespace(self) -> str:
+        """That of Velero."""
+        return it.namespace(self.asked)
+
+    @property
+    def has_snapshots(self) -> bool:
+        """Whether volumes are cut that no policy speaks of."""
+        return it.mapping(self.asked, "spec").get("snapshotVolumes") is not False
+
+    @property
+    def has_files_of_volumes(self) -> bool:
+        """Whether the files of a pod's volumes are copied unless the pod says otherwise."""
+        return it.flag(self.asked, "spec", "defaultVolumesToFsBackup")
+
+
+def _policies(backup: Item) -> Iterator[str]:
+    if it.text(backup, "spec", "resourcePolicy", "kind").lower() == "configmap":
+        yield it.text(backup, "spec", "resourcePolicy", "name")
+    if of_all_backups := it.text(backup, "metadata", "annotations", _POLICIES_OF_ALL):
+        yield of_all_backups
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,12 @@ def data_volume(claim: Item) -> str:
     return it.owner(claim, "DataVolume")
 
 
+def volume(claim: Item) -> str:
+    """Name of the PersistentVolume that it is bound to; empty while it is bound to none."""
+    is_bound = it.text(claim, "status", "phase") == "Bound"
+    return it.text(claim, "spec", "volumeName") if is_bound else ""
+
+
 def storage_class(claim: Item) -> str:
     """Name of its storage class; empty for a claim on a volume that was there before."""
     return it.text(claim, "spec", "storageClassName")

@@ -3,20 +3,17 @@
 Velero's side is Go, in tests/peers/velero/cmd/filters.
 """
 
-import json
-import subprocess
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plugin.model.discovery import STATIC
 from plugin.model.filters import Filters
 from plugin.model.item import Item
+from plugin.model.policy import Policy
 from plugin.model.reference import Resource
-from tests.peers.build import binary
+from tests.wire.velero_filters import CLUSTER, Velero
 
 MANY = settings(max_examples=600, deadline=None)
 
@@ -30,49 +27,7 @@ NAMES = sorted(
 )
 RESOURCES = [Resource(*served[:4]) for served in STATIC.served]
 NAMESPACED = {served.name for served in STATIC.served if served.is_namespaced}
-CLUSTER = ["a", "aa", "ab", "aba", "b", "db", "shop", "shop-1", "shop-12", "shop-shop", "web"]
 LABELS = [{}, {"app": ""}, {"app": "a"}, {"app": "b", "tier": "a"}, {"tier": ""}, {"x.io/app": "a"}]
-
-
-class Velero:
-    """The Go program, which answers one question after the other."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        known = [
-            {
-                "group": served.group,
-                "version": served.version,
-                "plural": served.plural,
-                "singular": served.singular,
-                "kind": served.kind,
-                "shortNames": served.short_names,
-                "namespaced": served.is_namespaced,
-            }
-            for served in STATIC.served
-        ]
-        self._write({"resources": known, "namespaces": CLUSTER})
-
-    def ask(self, spec: Item, **about: Any) -> Item:
-        """Velero makes `*` of an empty list of namespaces before it starts a backup."""
-        included = spec.get("includedNamespaces") or ["*"]
-        self._write({"spec": spec | {"includedNamespaces": included}, **about})
-        assert self._process.stdout
-        answer: Item = json.loads(self._process.stdout.readline())
-        return answer
-
-    def _write(self, line: Item) -> None:
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps(line) + "\n")
-        self._process.stdin.flush()
-
-
-@pytest.fixture(scope="module")
-def velero() -> Iterator[Velero]:
-    with subprocess.Popen(
-        [binary("velero-filters")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield Velero(process)
 
 
 def lists_of(entries: st.SearchStrategy[str]) -> st.SearchStrategy[list[str]]:
@@ -173,6 +128,26 @@ def test_resources_are_selected_alike(velero: Velero, spec: Item) -> None:
     }
     theirs = dict(zip(found, answer["Expelled"], strict=True))
     assert expelled == {name: theirs[name] for name in expelled}
+
+
+policies = specs(
+    includedNamespaceScopedResources=resources,
+    excludedNamespaceScopedResources=resources,
+    includedClusterScopedResources=resources,
+    excludedClusterScopedResources=resources,
+)
+
+
+@MANY
+@given(new_style, policies)
+def test_resources_are_selected_alike_under_a_policy(
+    velero: Velero, spec: Item, policy: Item
+) -> None:
+    names = [str(resource) for resource in RESOURCES]
+    answer = velero.ask(spec, resources=names, combined=policy)
+    ours = filters(spec).under(Policy(lists=policy))
+    found = {str(resource): ours.selects_resource(resource) for resource in RESOURCES}
+    assert found == dict(zip(names, answer["Resources"], strict=True))
 
 
 LONG = f"{'x' * 254}/app"

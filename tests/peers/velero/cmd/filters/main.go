@@ -33,6 +33,9 @@ type question struct {
 	Resources  []string            // as of GroupResource.String()
 	Labels     []map[string]string // of one object each
 	Names      []string            // that a person could write into a filter
+	Combined   json.RawMessage     // an include-exclude policy
+	Policies   []string            // YAML of resource policies: that of the backup, or none
+	Volumes    []volume
 }
 
 type answer struct {
@@ -42,6 +45,7 @@ type answer struct {
 	Expelled   []bool   // not even taken when an action names an object
 	Labels     []bool   // selected
 	Names      []string // what each stands for; empty for an unknown one
+	Fates      []fate   // of each volume
 }
 
 type asked struct {
@@ -86,6 +90,10 @@ func next(lines *bufio.Scanner, value any) bool {
 
 func (a asked) answer(q question) answer {
 	found := answer{}
+	found.Failed, found.Fates = a.fates(q)
+	if found.Failed != "" {
+		return found
+	}
 	for _, name := range q.Names {
 		found.Names = append(found.Names, a.meaning(name))
 	}
@@ -100,7 +108,7 @@ func (a asked) answer(q question) answer {
 	for _, name := range q.Namespaces {
 		found.Namespaces = append(found.Namespaces, namespaces.ShouldInclude(name))
 	}
-	resources := a.resources(q.Spec, *namespaces)
+	resources := a.resources(q, *namespaces)
 	for _, name := range q.Resources {
 		found.Resources = append(found.Resources, resources.ShouldInclude(name))
 		found.Expelled = append(found.Expelled, resources.ShouldExclude(name))
@@ -120,15 +128,29 @@ func (a asked) meaning(name string) string {
 }
 
 func (a asked) resources(
-	spec api.BackupSpec, namespaces collections.NamespaceIncludesExcludes,
+	q question, namespaces collections.NamespaceIncludesExcludes,
 ) collections.IncludesExcludesInterface {
+	spec := q.Spec
 	if collections.UseOldResourceFilters(spec) {
 		return collections.GetGlobalResourceIncludesExcludes(a.helper, a.quiet,
 			spec.IncludedResources, spec.ExcludedResources, spec.IncludeClusterResources, namespaces)
 	}
-	return collections.GetScopeResourceIncludesExcludes(a.helper, a.quiet,
+	found := collections.GetScopeResourceIncludesExcludes(a.helper, a.quiet,
 		spec.IncludedNamespaceScopedResources, spec.ExcludedNamespaceScopedResources,
 		spec.IncludedClusterScopedResources, spec.ExcludedClusterScopedResources, namespaces)
+	if q.Combined != nil {
+		combine(found.CombineWithPolicy, q.Combined)
+	}
+	return found
+}
+
+// combine makes a policy of a type that is internal to Velero, and so has no name here.
+func combine[policy any](with func(*policy), written json.RawMessage) {
+	read := new(policy)
+	if err := json.Unmarshal(written, read); err != nil {
+		log.Fatal(err)
+	}
+	with(read)
 }
 
 // isSelected sends each selector through its text form, as Velero does when it asks the API server

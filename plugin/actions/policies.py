@@ -1,0 +1,69 @@
+"""What a backup's policies and settings make of objects and of the data of volumes."""
+
+from collections.abc import Sequence
+
+from plugin.model import item as it
+from plugin.model.context import BackupContext
+from plugin.model.filters import Filters
+from plugin.model.item import Item
+from plugin.model.policy import Fate, Policy
+from plugin.resources import core, persistent_volume_claim, pod
+
+
+def filters(context: BackupContext) -> Filters:
+    """The backup's filters, together with those of its policies.
+
+    Raises:
+        ReadFailed: the cluster did not tell the policies.
+    """
+    own = context.backup.filters
+    found = policy(context) if own.has_policy else None
+    return own if found is None else own.under(found)
+
+
+def policy(context: BackupContext) -> Policy | None:
+    """The backup's policies; None if it has none, or they have gone since Velero read them."""
+    backup, joined = context.backup, None
+    for name in backup.policies:
+        config_map = context.cluster.get(core.CONFIG_MAP, backup.namespace, name)
+        if config_map is None:
+            return None
+        found = Policy.parse(config_map)
+        joined = joined.followed_by(found) if joined else found
+    return joined
+
+
+def fate(claim: Item, context: BackupContext) -> Fate:
+    """What becomes of the data of a claim that is in the backup.
+
+    Source: internal/volumehelper of Velero v1.18. Of the pods that mount a claim only those of
+    virtual machines are looked at; as there, also those in which nothing runs any more.
+    """
+    found = policy(context)
+    decided = found.fate(claim, _volume(claim, context)) if found and found.volumes else None
+    if decided:
+        return decided
+    if any(_copies(each, claim, context) for each in _pods(claim, context)):
+        return Fate.FILE_SYSTEM
+    return Fate.SNAPSHOT if context.backup.has_snapshots else Fate.SKIP
+
+
+def has_pod(claim: Item, context: BackupContext) -> bool:
+    """Whether a pod mounts the claim, through which its files can be copied."""
+    return not all(map(pod.is_over, _pods(claim, context)))
+
+
+def _volume(claim: Item, context: BackupContext) -> Item:
+    name = persistent_volume_claim.volume(claim)
+    return context.cluster.get(core.PERSISTENT_VOLUME, "", name) or {} if name else {}
+
+
+def _copies(mounting: Item, claim: Item, context: BackupContext) -> bool:
+    by_default = context.backup.has_files_of_volumes
+    return pod.copies_files(mounting, it.name(claim), by_default=by_default)
+
+
+def _pods(claim: Item, context: BackupContext) -> Sequence[Item]:
+    namespace, name = it.identify(claim)
+    pods = context.cluster.grouped(pod.RESOURCE, namespace, pod.claims, pod.OF_MACHINES)
+    return pods.get(name, ())
