@@ -204,7 +204,9 @@ class Session:
     def _lost(self, attempt: str) -> SessionLost:
         self._pipes.move_what_is_there()
         errors = self._pipes.errors.take_lines()
-        cause = f"its client program has ended{_first(errors[-1:])}"
+        prefixes = self._dialect.error_prefixes
+        said = [line for line in errors if line.startswith(prefixes)] or errors
+        cause = f"its client program has ended{_first(said)}"
         return SessionLost(self._subject, attempt, cause)
 
 

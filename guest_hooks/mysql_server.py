@@ -128,9 +128,13 @@ class MySQLServer(Driver):
 
     def prepare(self, deadline: Deadline) -> None:
         """Connect, and write what has gathered, so that less is to be written under the lock."""
-        self.state = self._connect(deadline)
-        self.lock_for(self.state)
-        self.ask("FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS;", deadline)
+        try:
+            self.state = self._connect(deadline)
+            self.lock_for(self.state)
+            self.ask("FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS;", deadline)
+        except ApplicationError:
+            self._disconnect(Deadline.after(0))
+            raise
 
     @contextlib.contextmanager
     def held(self, deadline: Deadline) -> Iterator[Report]:
@@ -148,8 +152,8 @@ class MySQLServer(Driver):
 
     def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
         """Put the durability back, if it is still as we set it."""
-        self._connect(deadline)
         try:
+            self._connect(deadline)
             self._put_back(noted[DURABILITY], deadline)
         finally:
             self._disconnect(deadline)

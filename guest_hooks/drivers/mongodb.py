@@ -9,7 +9,7 @@ happens by itself when this process dies.
 
 import contextlib
 import json
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Dict, Iterator, Mapping, Optional, Sequence
 
 from guest_hooks.command import SECRET, Dialect, Program, Session
 from guest_hooks.deadline import Deadline
@@ -21,6 +21,7 @@ from guest_hooks.section import Section
 
 DIALECT = Dialect(marker="marker {}", error_prefixes=("ERROR",))
 _DEFAULT_PORT = 27017
+_NOT_LOCKED = "not locked"
 # Statements are words, one a line. mongosh awaits what it finds in this text, not what an eval
 # would bring. The connection stays, as a new one may need a read that the lock does not allow.
 _CLIENT = """
@@ -47,7 +48,11 @@ for (let word = line(); word !== null; word = line()) {
            time: hello.lastWrite ? JSON.stringify(hello.lastWrite.opTime.ts) : '',
            engine: status.storageEngine.name});
     }
-    if (word === 'lock') { locks += 1; say({locks: Number(db.fsyncLock().lockCount)}); }
+    if (word === 'lock') {
+      const count = db.fsyncLock().lockCount;
+      locks += 1;
+      say({locks: Number(count)});
+    }
     if (word === 'unlock') { locks -= 1; say({locks: Number(db.fsyncUnlock().lockCount)}); }
   } catch (error) { fs.writeSync(2, 'ERROR ' + error.message.split('\\n')[0] + '\\n'); }
 }
@@ -98,8 +103,12 @@ class MongoDB(Driver):
 
     def prepare(self, deadline: Deadline) -> None:
         """Connect; its client takes a second to start."""
-        self._session = self._connected(deadline)
-        self._facts = self._ask("hello", deadline)
+        try:
+            self._session = self._connected(deadline)
+            self._facts = self._ask("hello", deadline)
+        except ApplicationError:
+            self._disconnect(Deadline.after(0))
+            raise
 
     @contextlib.contextmanager
     def held(self, deadline: Deadline) -> Iterator[Report]:
@@ -113,27 +122,39 @@ class MongoDB(Driver):
         try:
             self._ask("lock", deadline)
             yield Report("fsyncLock", position, ("every write that was acknowledged",))
-            self._ask("unlock", Deadline.after(self.section.release_s))
-            self.note.drop()
         finally:
-            self._disconnect(Deadline.after(self.section.release_s))
+            self._release(Deadline.after(self.section.release_s))
+            self.note.drop()
 
     def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
         """Take back the one lock that was ours; the client may have done so when it ended."""
         del noted
-        self._session = self._connected(deadline)
+        try:
+            self._session = self._connected(deadline)
+            self._unlock(deadline)
+        finally:
+            self._disconnect(deadline)
+
+    def _release(self, deadline: Deadline) -> None:
+        try:
+            self._unlock(deadline)
+        except SessionLost:
+            self.reconcile({}, deadline)
+            raise
+        finally:
+            self._disconnect(deadline)
+
+    def _unlock(self, deadline: Deadline) -> None:
         try:
             self._ask("unlock", deadline)
         except CommandFailed as error:
-            if "not locked" not in error.cause and "not currently locked" not in error.cause:
+            if _NOT_LOCKED not in error.cause:
                 raise
-        finally:
-            self._disconnect(deadline)
 
     def _ask(self, word: str, deadline: Deadline) -> Dict[str, str]:
         if self._session is None:
             raise SessionLost(self.section.name, word, "it was not prepared")
-        answer: List[str] = list(self._session.ask(word, deadline))
+        answer = self._session.ask(word, deadline)
         try:
             facts: Dict[str, str] = json.loads(answer[-1])
         except (IndexError, ValueError) as error:
@@ -147,6 +168,7 @@ class MongoDB(Driver):
         try:
             session.ask("", deadline)
         except SessionLost as error:
+            session.close(deadline)
             hint = "see the options uri and password_file"
             raise CommandFailed(self.section.name, "connect", error.cause, hint) from error
         return session

@@ -110,18 +110,13 @@ class PostgreSQL(Driver):
 
     def prepare(self, deadline: Deadline) -> None:
         """Checkpoint; one that takes too long is cancelled, which only costs recovery time."""
-        server = self._connect(deadline)
-        self._warnings = self._warnings_of(server, deadline)
-        milliseconds = int(max(0.1, deadline.left_s - _ANSWER_S) * 1000)
-        self._ask(f"SET statement_timeout = {milliseconds};", deadline)
         try:
-            self._ask("CHECKPOINT;", deadline)
-        except CommandFailed as error:
-            if _TIMED_OUT not in error.cause:
-                raise
-            late = f"checkpoint not done in {milliseconds} ms: the copy's recovery takes longer"
-            self._warnings.append(late)
-        self._server = server
+            self._server = self._connect(deadline)
+            self._warnings = self._warnings_of(self._server, deadline)
+            self._checkpoint(deadline)
+        except ApplicationError:
+            self._disconnect(Deadline.after(0))
+            raise
 
     @contextlib.contextmanager
     def held(self, deadline: Deadline) -> Iterator[Report]:
@@ -138,6 +133,17 @@ class PostgreSQL(Driver):
                 self._stop_backup(Deadline.after(self.section.release_s))
         finally:
             self._disconnect(Deadline.after(self.section.release_s))
+
+    def _checkpoint(self, deadline: Deadline) -> None:
+        milliseconds = int(max(0.1, deadline.left_s - _ANSWER_S) * 1000)
+        self._ask(f"SET statement_timeout = {milliseconds};", deadline)
+        try:
+            self._ask("CHECKPOINT;", deadline)
+        except CommandFailed as error:
+            if _TIMED_OUT not in error.cause:
+                raise
+            late = f"checkpoint not done in {milliseconds} ms: the copy's recovery takes longer"
+            self._warnings.append(late)
 
     def _flushed(self, deadline: Deadline) -> Report:
         if self._server.is_standby:
@@ -196,8 +202,7 @@ class PostgreSQL(Driver):
             lines = self._ask(_STATE, deadline)
         except SessionLost as error:
             hint = "see the options host, port, user and password_file"
-            cause = error.cause.replace(f"{self._client} has ended: ", "")
-            raise CommandFailed(self.section.name, "connect", cause, hint) from error
+            raise CommandFailed(self.section.name, "connect", error.cause, hint) from error
         version, in_recovery, fsync, commits, exceptions = lines[0].split("|")
         commits_late = commits == _LATE_COMMITS or exceptions != "0"
         return _Server(int(version), in_recovery == "t", fsync == "on", commits_late)

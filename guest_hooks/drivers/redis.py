@@ -104,10 +104,14 @@ class Redis(Driver):
 
     def prepare(self, deadline: Deadline) -> None:
         """Choose the method; `bgsave` is done here, beside the other applications."""
-        self._method = self._choose(self._connect(deadline))
-        if self._method == "bgsave":
-            self._save(deadline)
-            self._warnings.append(f"writes after {self._saved} UTC are not in the copy")
+        try:
+            self._method = self._choose(self._connect(deadline))
+            if self._method == "bgsave":
+                self._save(deadline)
+                self._warnings.append(f"writes after {self._saved} UTC are not in the copy")
+        except ApplicationError:
+            self._disconnect()
+            raise
 
     @contextlib.contextmanager
     def held(self, deadline: Deadline) -> Iterator[Report]:
@@ -222,7 +226,11 @@ class Redis(Driver):
         connection = Connection(self.section.name, address, deadline)
         if self._password is not None:
             user = [self._user] if self._user else []
-            connection.ask(deadline, "AUTH", *user, self._password.decode())
+            try:
+                connection.ask(deadline, "AUTH", *user, self._password.decode())
+            except ApplicationError:
+                connection.close()
+                raise
         return connection
 
     def _ask(self, deadline: Deadline, *words: str) -> object:

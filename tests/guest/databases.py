@@ -156,6 +156,7 @@ class Server:
 class Postgres(Server):
     kind = "postgresql"
     user = "postgres"
+    unbuffered: Sequence[str] = ()
 
     @property
     def options(self) -> Mapping[str, str]:
@@ -191,6 +192,7 @@ class Postgres(Server):
 
 class MySQLFamily(Server):
     user = "mysql"
+    unbuffered = ("--unbuffered",)
 
     @property
     def socket(self) -> Path:

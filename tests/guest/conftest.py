@@ -1,0 +1,75 @@
+"""Fixtures: every database server once for the whole session, started side by side."""
+
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from guest_hooks import command
+from tests.cluster.processes import Processes
+from tests.guest import cases, databases, peers
+
+
+@pytest.fixture(scope="session")
+def processes() -> Iterator[Processes]:
+    """Their folder can be reached by every user, which pytest's own cannot."""
+    folder = Path(tempfile.mkdtemp(prefix="stillpoint-guest-"))
+    folder.chmod(0o755)
+    processes = Processes(folder, [folder])
+    try:
+        yield processes
+    finally:
+        processes.close()
+
+
+@pytest.fixture(scope="session")
+def servers(processes: Processes) -> cases.Servers:
+    def at(name: str) -> Path:
+        return processes.logs / name
+
+    servers = cases.Servers(
+        databases.Postgres(at("pg"), processes),
+        databases.MariaDB(at("mariadb"), processes),
+        databases.MySQL(at("mysql"), processes),
+        databases.Redis(at("redis"), processes),
+        databases.Etcd(at("etcd"), processes),
+        databases.Postgres(at("pg2"), processes),
+        databases.Redis(at("aof"), processes, settings=("--appendonly", "yes", "--save", "")),
+    )
+    with ThreadPoolExecutor() as pool:
+        started = [pool.submit(server.up) for server in vars(servers).values()]
+        for one in started:
+            one.result()
+    add_accounts(servers)
+    return servers
+
+
+def add_accounts(servers: cases.Servers) -> None:
+    """`keeper` everywhere has a password, and few rights; `pauser` of Redis may not save."""
+    quoted = cases.PASSWORD.replace("\\", "\\\\")
+    hba = servers.postgresql.data / "pg_hba.conf"
+    hba.write_text(f"local all keeper scram-sha-256\n{hba.read_text()}")
+    servers.postgresql.query(f"CREATE ROLE keeper LOGIN PASSWORD '{cases.PASSWORD}'")
+    servers.postgresql.query("SELECT pg_reload_conf()")
+    for server in (servers.mariadb, servers.mysql):
+        server.query(f"CREATE USER keeper@localhost IDENTIFIED BY '{quoted}'")
+        server.query("GRANT ALL ON *.* TO keeper@localhost")
+    word = cases.PASSWORD.replace(" ", "-")
+    for rule in (f"keeper on >{word} ~* +@all", f"pauser on >{word} ~* +@all -bgsave"):
+        servers.redis.query(f"ACL SETUSER {rule}")
+
+
+@pytest.fixture(params=[*cases.DATABASES, *cases.PEERS])
+def case(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> cases.Case:
+    """Each driver, with an application that runs."""
+    name: str = request.param
+    if name in cases.PEERS:
+        case = cases.PEERS[name](tmp_path / "peer")
+        path = peers.path_with(tmp_path / "peer")
+        monkeypatch.setitem(command.ENVIRONMENT, "PATH", path)
+        return case
+    return cases.DATABASES[name](request.getfixturevalue("servers"), tmp_path)

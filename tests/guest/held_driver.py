@@ -1,0 +1,29 @@
+"""A holder of one driver, to be killed: `python -m tests.guest.held_driver SECTION NOTES`.
+
+It brings the application to rest, prints a line, and waits for its input to end.
+"""
+
+import json
+import os
+import sys
+
+from guest_hooks.command import ENVIRONMENT
+from guest_hooks.deadline import Deadline
+from guest_hooks.drivers import DRIVERS
+from guest_hooks.note import Note
+from guest_hooks.section import Section
+
+
+def main() -> None:
+    ENVIRONMENT["PATH"] = os.environ["STILLPOINT_TEST_PATH"]  # of scripted peers
+    section = Section(**json.loads(sys.argv[1]))
+    kinds = {driver.KIND: driver for driver in DRIVERS}
+    driver = kinds[section.kind](section, Note(sys.argv[2], section))
+    driver.prepare(Deadline.after(section.prepare_s))
+    with driver.held(Deadline.after(section.lock_s)):
+        os.write(1, b"held\n")
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
