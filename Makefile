@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Programs that tests start, each with the package of Debian that brings it.
+PROGRAMS := etcd:etcd-server psql:postgresql mariadbd:mariadb-server redis-server:redis-server \
+    mvn:maven node:nodejs
 
 .DEFAULT_GOAL := help
 .PHONY: help venv system peers demo test lint proto bench lock changelog
@@ -38,7 +41,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@touch $@
 
 system: ## what the tests need from the distribution
-	@command -v etcd >/dev/null || packaging/debian-packages etcd-server
+	@missing=$$(for each in $(PROGRAMS); do command -v $${each%:*} >/dev/null || echo $${each#*:}; done); \
+	    [ -z "$$missing" ] || packaging/debian-packages $$missing
 
 peers: venv ## Velero, Kubernetes and CSI for the tests, built once into a cache outside the tree
 	@$(BIN)/python -m tests.peers.build

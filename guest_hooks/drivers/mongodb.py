@@ -104,7 +104,7 @@ class MongoDB(Driver):
     def prepare(self, deadline: Deadline) -> None:
         """Connect; its client takes a second to start."""
         try:
-            self._session = self._connected(deadline)
+            self._connect(deadline)
             self._facts = self._ask("hello", deadline)
         except ApplicationError:
             self._disconnect(Deadline.after(0))
@@ -130,7 +130,7 @@ class MongoDB(Driver):
         """Take back the one lock that was ours; the client may have done so when it ended."""
         del noted
         try:
-            self._session = self._connected(deadline)
+            self._connect(deadline)
             self._unlock(deadline)
         finally:
             self._disconnect(deadline)
@@ -139,6 +139,7 @@ class MongoDB(Driver):
         try:
             self._unlock(deadline)
         except SessionLost:
+            self._disconnect(deadline)
             self.reconcile({}, deadline)
             raise
         finally:
@@ -161,17 +162,16 @@ class MongoDB(Driver):
             raise CommandFailed(self.section.name, word, f"answered {answer}") from error
         return facts
 
-    def _connected(self, deadline: Deadline) -> Session:
+    def _connect(self, deadline: Deadline) -> None:
+        """The session, which the caller ends however this ends."""
         arguments = [self._client, "--quiet", "--norc", "--nodb", "--eval", _CLIENT]
         program = Program(arguments, environment={"STILLPOINT_URI": SECRET}, secret=self._uri)
-        session = self.commands.session(program, DIALECT)
+        self._session = self.commands.session(program, DIALECT)
         try:
-            session.ask("", deadline)
+            self._session.ask("", deadline)
         except SessionLost as error:
-            session.close(deadline)
             hint = "see the options uri and password_file"
             raise CommandFailed(self.section.name, "connect", error.cause, hint) from error
-        return session
 
     def _disconnect(self, deadline: Deadline) -> None:
         if self._session is not None:

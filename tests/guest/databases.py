@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,6 +64,7 @@ class Server:
     folder: Path
     processes: Processes
     prefix: Sequence[str] = ()
+    seen: Callable[[Path], Path] = Path  # where this machine sees a path of that place
     settings: Sequence[str] = ()
     process: Process | None = None
     port: int = field(default_factory=lambda: free_ports(1)[0])
@@ -82,9 +83,9 @@ class Server:
 
     def create(self) -> None:
         """Its folder; a subclass fills it."""
-        self.data.mkdir(parents=True, exist_ok=True)
+        self.seen(self.data).mkdir(parents=True, exist_ok=True)
         for path in (self.folder, self.data):
-            shutil.chown(path, self.user, self.user)
+            shutil.chown(self.seen(path), self.user, self.user)
 
     @property
     def command(self) -> Sequence[Part]:
@@ -171,9 +172,9 @@ class Postgres(Server):
     def create(self) -> None:
         super().create()
         program = POSTGRES_PROGRAMS[-1] / "initdb"
-        arguments: list[Part] = ["-D", self.data, "--no-sync", "--auth=peer", "--encoding=UTF8"]
+        arguments: list[Part] = ["-D", self.data, "--no-sync", "--auth=peer", "--data-checksums"]
         output_of([*self.prefix, *as_user(self.user), program, *arguments])
-        with (self.data / "postgresql.conf").open("a") as file:
+        with self.seen(self.data / "postgresql.conf").open("a") as file:
             file.write("listen_addresses = ''\nmax_connections = 20\nshared_buffers = 64MB\n")
 
     def client(self, *arguments: str) -> list[str]:
@@ -266,7 +267,7 @@ class MySQL(MySQLFamily):
 
     def create(self) -> None:
         super().create()
-        shutil.copytree(mysql_server.root(), self.program)  # the cache is root's alone
+        shutil.copytree(mysql_server.root(), self.seen(self.program))  # the cache is root's alone
         output_of([*self.prefix, *as_user(self.user), *self.command, "--initialize-insecure"])
 
 

@@ -100,7 +100,9 @@ def test_a_client_that_is_killed_frees_it_and_is_told(case: Case, tmp_path: Path
     driver.prepare(Deadline.after(10))
     holding = driver.held(Deadline.after(3))
     holding.__enter__()
-    driver.commands.end_all()
+    for process in driver.commands._started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
     reconcile(case, tmp_path)
     assert case.runs()
     with pytest.raises(ApplicationError) as caught:
