@@ -54,7 +54,7 @@ def has_pod(claim: Item, context: BackupContext) -> bool:
 
 
 def _volume(claim: Item, context: BackupContext) -> Item:
-    name = persistent_volume_claim.volume(claim)
+    name = persistent_volume_claim.bound_volume(claim)
     return context.cluster.get(core.PERSISTENT_VOLUME, "", name) or {} if name else {}
 
 

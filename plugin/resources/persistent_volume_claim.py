@@ -44,7 +44,7 @@ def data_volume(claim: Item) -> str:
     return it.owner(claim, "DataVolume")
 
 
-def volume(claim: Item) -> str:
+def bound_volume(claim: Item) -> str:
     """Name of the PersistentVolume that it is bound to; empty while it is bound to none."""
     is_bound = it.text(claim, "status", "phase") == "Bound"
     return it.text(claim, "spec", "volumeName") if is_bound else ""
