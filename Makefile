@@ -7,7 +7,7 @@ PROGRAMS := etcd:etcd-server psql:postgresql mariadbd:mariadb-server redis-serve
     mvn:maven node:nodejs
 
 .DEFAULT_GOAL := help
-.PHONY: help venv system peers demo test lint proto bench lock changelog
+.PHONY: help venv system peers demo test faults lint proto bench lock changelog
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ lint: venv ## ruff, mypy --strict, the layers, the wording of the wire contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/vermin --quiet --no-tips --target=3.6- --violations guest_hooks
+
+faults: venv system ## the guest's fault campaign at its full length, 10,000 cycles
+	$(BIN)/python -m tests.guest.campaign 10000
 
 bench: venv system peers ## the figures of the README, as ratios of one run
 	$(BIN)/python -m benchmarks

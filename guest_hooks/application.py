@@ -37,8 +37,13 @@ class Application:
         return self
 
     def __exit__(self, *ignored: object) -> None:
+        self._ending = self._worker.begin(self.driver.commands.end_all)  # after all that may come
         self._worker.stop()
-        self.driver.commands.end_all()
+        self._ending.wait(_GRACE_S)
+
+    def is_hanging(self) -> bool:
+        """Whether its driver, abandoned, is still at something; once the context was left."""
+        return not self._ending.wait(0)
 
     def begin_prepare(self, deadline: Deadline) -> "Pending[None]":
         """Let the driver prepare, beside the others."""

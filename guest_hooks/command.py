@@ -111,8 +111,8 @@ class Commands:
         return Session(self.subject, self._start(program), dialect)
 
     def end_all(self) -> None:
-        """Kill what still runs: the driver is being abandoned."""
-        for process in self._started:
+        """Kill what still runs; a driver that is abandoned may then start what sets it right."""
+        for process in list(self._started):
             if process.poll() is None:
                 kill(process)
         self._forget_ended()
@@ -130,9 +130,9 @@ class Commands:
         except (OSError, KeyError, subprocess.SubprocessError) as error:
             cause = getattr(error, "strerror", None) or str(error)
             raise CommandFailed(self.subject, _attempt(program), cause) from error
+        self._started.append(process)
         self._register.add(process.pid)
         self._forget_ended()
-        self._started.append(process)
         return process
 
 

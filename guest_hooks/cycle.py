@@ -80,6 +80,11 @@ class Cycle:
         self._given_up.set()
 
     @property
+    def hanging(self) -> Sequence[str]:
+        """Whose drivers were abandoned and are still at something; once it is over."""
+        return [one.name for one in self._applications if one.is_hanging()]
+
+    @property
     def release_errors(self) -> Sequence[GuestError]:
         """What went wrong on the way back, or was lost before."""
         return [error for one in self._applications for error in one.errors]

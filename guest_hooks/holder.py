@@ -67,17 +67,24 @@ class Holder:
         if origin:
             self._log.say(record.told(origin), WARNING)
 
-    def serve(self, listener: socket.socket, idle_s: float) -> None:
-        """Answer, until there was nothing to do for some time (0: for ever)."""
+    def serve(self, listener: socket.socket, idle_s: float) -> bool:
+        """Answer, until there was nothing to do for some time (0: for ever).
+
+        Returns:
+            Whether that is why; if not, nobody can reach this socket any more.
+        """
         listener.settimeout(1)
         while not (idle_s and self._idle_s() > idle_s):
             self._log.flush()
             try:
                 peer, _ = listener.accept()
             except socket.timeout:
+                if not os.path.exists(self._places.socket):
+                    return False
                 continue
             self._busy_at_s = time.monotonic()
             threading.Thread(target=self._meet, args=(peer,), daemon=True).start()
+        return True
 
     def _idle_s(self) -> float:
         if self._cycle is not None and not self._cycle.is_over(0):
@@ -156,6 +163,8 @@ class Holder:
         if not cycle.is_over(0):
             cause = f"there is a freeze already, in phase {cycle.phase}"
             raise FreezeRefused("guest", "freeze", cause, "thaw first")
+        for name in cycle.hanging:  # its late release would break the new hold
+            raise FreezeRefused(name, "freeze", "its driver still hangs in the freeze before")
 
     def _with_filesystems(self, todo: Plan, paths: Sequence[str]) -> Plan:
         section = Section(Filesystems.KIND, Filesystems.KIND, lock_s=todo.freeze_s)
@@ -204,17 +213,23 @@ def run(places: Places, kinds: Kinds, idle_s: float) -> int:
         return 0  # another one was faster, and answers
     log = Log()
     holder = Holder(places, kinds, log)
-    listener = _listener(places)
     holder.start()
-    holder.serve(listener, idle_s)
+    listener = _inherited() or _bound(places)
+    while not holder.serve(listener, idle_s):
+        listener.close()  # somebody has removed its socket
+        listener = _bound(places)
     log.flush()
     lock.close()
     return 0
 
 
-def _listener(places: Places) -> socket.socket:
+def _inherited() -> Optional[socket.socket]:
     if os.environ.get("LISTEN_PID") == str(os.getpid()):
         return socket.socket(fileno=_FIRST_SOCKET)
+    return None
+
+
+def _bound(places: Places) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(places.socket)

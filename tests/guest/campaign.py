@@ -1,0 +1,76 @@
+"""Runs the fault campaign in a lab, several of it side by side, each on its own disk.
+
+python -m tests.guest.campaign 10000      as `make faults` does
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tests.guest.lab.lab import Lab, python
+
+DISKS = {f"/data/{number}": kind for number, kind in enumerate(("ext4", "xfs", "ext4", "xfs"))}
+ROOT = Path(__file__).parents[2]
+IDLE_S = 600.0
+
+
+class CampaignError(Exception):
+    """A campaign did not come to its end."""
+
+
+def run(cycles: int, seed: int) -> dict[str, Any]:
+    """Run so many cycles in all, and give the sum of their summaries."""
+    with Lab(DISKS) as lab:
+        inside = lab.path("/run/campaign")
+        shutil.copytree(ROOT / "guest_hooks", inside / "guest_hooks")
+        shutil.copy(ROOT / "tests/guest/faults.py", inside)
+        each = -(-cycles // len(DISKS))
+        running = [
+            _started(lab, each, seed * len(DISKS) + number, disk)
+            for number, disk in enumerate(DISKS)
+        ]
+        ended = [(one, *one.communicate(timeout=IDLE_S + each * 5)) for one in running]
+    total: Counter[str] = Counter()
+    broken: list[str] = []
+    for process, output, errors in ended:
+        if not output:
+            raise CampaignError(f"status {process.returncode}: {errors}")
+        summary = json.loads(output)
+        broken += summary.pop("broken")
+        total.update(summary)
+    return {**total, "broken": broken}
+
+
+def _started(lab: Lab, cycles: int, seed: int, disk: str) -> "subprocess.Popen[str]":
+    words = (python(), "-B", "/run/campaign/faults.py", "--cycles", str(cycles))
+    folder = f"/run/faults{disk.replace('/', '-')}"
+    return subprocess.Popen(
+        lab.command(*words, "--folder", folder, "--seed", str(seed), "--disk", disk),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def told(summary: dict[str, Any]) -> str:
+    """One line for people."""
+    return (
+        f"{summary['cycles']} cycles: {summary['held']} held ({summary['frozen']} with a disk frozen"
+        f", {summary['vouched']} vouched for, {summary['lost']} reported as lost), "
+        f"{summary['refused']} refused, {len(summary['broken'])} broken"
+    )
+
+
+def main() -> int:
+    summary = run(int(sys.argv[1]), seed=int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+    sys.stdout.write(told(summary) + "\n" + "\n".join(summary["broken"]) + "\n")
+    return 1 if summary["broken"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
