@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Programs that tests start, each with the package of Debian that brings it.
 PROGRAMS := etcd:etcd-server psql:postgresql mariadbd:mariadb-server redis-server:redis-server \
-    mvn:maven node:nodejs
+    mvn:maven node:nodejs qemu-ga:qemu-guest-agent mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs
 
 .DEFAULT_GOAL := help
 .PHONY: help venv system peers demo test faults lint proto bench lock changelog

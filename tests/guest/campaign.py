@@ -59,9 +59,10 @@ def _started(lab: Lab, cycles: int, seed: int, disk: str) -> "subprocess.Popen[s
 
 def told(summary: dict[str, Any]) -> str:
     """One line for people."""
+    frozen = f"{summary['frozen']} with a disk frozen"
+    ends = f"{summary['vouched']} vouched for, {summary['lost']} reported as lost"
     return (
-        f"{summary['cycles']} cycles: {summary['held']} held ({summary['frozen']} with a disk frozen"
-        f", {summary['vouched']} vouched for, {summary['lost']} reported as lost), "
+        f"{summary['cycles']} cycles: {summary['held']} held ({frozen}; {ends}), "
         f"{summary['refused']} refused, {len(summary['broken'])} broken"
     )
 
