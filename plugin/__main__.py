@@ -25,11 +25,12 @@ def main() -> int:
     os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
     # grpc is the larger part of start-up; only a plugin that serves needs it.
     from plugin.catalogue import ENTRIES  # noqa: PLC0415
+    from plugin.cluster.extracted_backup import ExtractedBackups  # noqa: PLC0415
     from plugin.cluster.memo import Memos  # noqa: PLC0415
     from plugin.wire.server import Server  # noqa: PLC0415
 
     _collect_less_garbage()
-    server = Server(ENTRIES, Memos(_connect), launch_path())
+    server = Server(ENTRIES, Memos(_connect), ExtractedBackups(), launch_path())
     handshake.announce(output, server.start())
     server.wait(parent)
     os._exit(0)  # the interpreter's own end would wait for workers that hang in a call

@@ -17,6 +17,7 @@ from plugin.actions.item_block import (
 )
 from plugin.actions.restore import action_object as restore_action_object
 from plugin.actions.restore import data_volume as restore_data_volume
+from plugin.actions.restore import other as restore_other
 from plugin.actions.restore import persistent_volume_claim as restore_persistent_volume_claim
 from plugin.actions.restore import pod as restore_pod
 from plugin.actions.restore import virtual_machine as restore_virtual_machine
@@ -45,4 +46,5 @@ ENTRIES: tuple[Entry, ...] = (
     RestoreEntry("stillpoint.dev/restore-persistent-volume-claim", restore_persistent_volume_claim),
     RestoreEntry("stillpoint.dev/restore-volume-snapshot", restore_volume_snapshot),
     RestoreEntry("stillpoint.dev/restore-action-object", restore_action_object),
+    RestoreEntry("stillpoint.dev/restore-other", restore_other),
 )

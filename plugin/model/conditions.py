@@ -7,7 +7,7 @@ condition that is passed over in silence is worse than none.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from plugin.model import duration
@@ -135,6 +135,20 @@ class Conditions:
         """
         wait = self.wait.of(namespace, name)
         return WAIT_DISKS if wait == NO_WAIT and self.start_wave_size else wait
+
+    @property
+    def named(self) -> Iterator[tuple[str, str]]:
+        """Every machine that a condition names, as it names it, after the annotation's key."""
+        for key, choice in (
+            (RUN_STRATEGY, self.run_strategy),
+            (MAC_ADDRESSES, self.mac_addresses),
+            (FIRMWARE_UUID, self.firmware_uuid),
+            (WAIT, self.wait),
+            (TARGET_READINESS_POLICY, self.target_readiness_policy),
+        ):
+            yield from ((key, name) for name in choice.exceptions)
+        yield from ((RENAME, name) for name in self.rename.names)
+        yield from ((ONLY, name) for name in self.only)
 
 
 @dataclass(frozen=True, slots=True)

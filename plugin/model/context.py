@@ -5,6 +5,7 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
+from plugin.model.archive import Archive
 from plugin.model.clock import Clock
 from plugin.model.item import Item
 from plugin.model.reader import Index
@@ -46,12 +47,14 @@ class RestoreContext:
         stored: the item as the backup holds it; what the action changes has passed through
             Velero and other plugins.
         new_uuid: gives a random UUID; actions draw no randomness of their own.
+        archive: the backup that is restored; raises `ArchiveUnreadable` only when it is asked.
         writer: changes objects that exist; none of its changes shows in answers that `cluster`
             has given.
     """
 
     restore: Restore
     stored: Item
+    archive: Archive
     cluster: Index
     log: ItemLog
     new_uuid: Callable[[], str]

@@ -3,6 +3,7 @@
     StillpointError            object, attempt, cause, remedy
     ├── MalformedItem          an object from outside is not what the Kubernetes API makes
     ├── MalformedRequest       Velero's call itself cannot be read
+    ├── ArchiveUnreadable      the backup that is restored is not to be had, or not whole
     ├── Refusal                going on would lose data, or promise what cannot be kept
     └── ReadFailed             the cluster did not answer a question, or did not do as told
         ├── Forbidden          it answered: not for this account
@@ -43,6 +44,10 @@ class MalformedItem(StillpointError):
 
 class MalformedRequest(StillpointError):
     """A call of Velero carries bytes that are no JSON object, or names no action of ours."""
+
+
+class ArchiveUnreadable(StillpointError):
+    """The backup that is restored cannot be looked into."""
 
 
 class Refusal(StillpointError):

@@ -17,10 +17,12 @@ class Selector:
     Attributes:
         resources: `plural.group`, for instance `virtualmachines.kubevirt.io`.
         labels: a label selector in the syntax of the Kubernetes API.
+        excluded: resources that it is not called for.
     """
 
     resources: tuple[str, ...]
     labels: str = ""
+    excluded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """References between objects, as Velero's protocol and the Kubernetes API write them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,10 @@ class Reference:
     def group_resource(self) -> str:
         """`virtualmachines.kubevirt.io`, as `str` of its `Resource`."""
         return _group_resource(self.group, self.resource)
+
+    def renamed(self, name: str) -> "Reference":
+        """The object of another name beside this one."""
+        return replace(self, name=name)
 
     def is_of(self, resource: Resource) -> bool:
         """Whether the object is of this resource, in whatever version."""

@@ -135,6 +135,11 @@ class Restore:
         """Whether Velero changes objects that exist; else it leaves them as they are."""
         return it.text(self.asked, "spec", "existingResourcePolicy") == "update"
 
+    @property
+    def has_volumes(self) -> bool:
+        """Whether Velero brings the data of claims back."""
+        return it.mapping(self.asked, "spec").get("restorePVs") is not False
+
     def namespace(self, stored: str) -> str:
         """The namespace into which Velero puts what the backup has in another one."""
         return it.text(self.asked, "spec", "namespaceMapping", stored) or stored

@@ -34,12 +34,14 @@ class Action:
 
     name: str
     resources: frozenset[str]
+    excluded: frozenset[str]
     labels: LabelSelector
 
     def applies_to(self, reference: Reference, labels: Mapping[str, str]) -> bool:
         """Whether Velero calls the action for this object."""
-        is_of_resource = not self.resources - {"*"} or reference.group_resource in self.resources
-        return is_of_resource and self.labels.matches(labels)
+        resource = reference.group_resource
+        is_of_resource = not self.resources - {"*"} or resource in self.resources
+        return is_of_resource and resource not in self.excluded and self.labels.matches(labels)
 
 
 class PluginClient:
@@ -138,7 +140,9 @@ class PluginClient:
         for name in names:
             selector = self._call(name, method, request(plugin=name)).ResourceSelector
             labels = LabelSelector.parse(selector.selector)
-            found.append(Action(name, frozenset(selector.includedResources), labels))
+            resources = frozenset(selector.includedResources)
+            excluded = frozenset(selector.excludedResources)
+            found.append(Action(name, resources, excluded, labels))
         return tuple(found)
 
     def _call(self, action: str, method: Callable[..., Answer], request: Any) -> Answer:

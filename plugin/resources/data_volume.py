@@ -1,5 +1,7 @@
 """DataVolume: CDI's order to fill a PersistentVolumeClaim (cdi.kubevirt.io/v1beta1)."""
 
+from collections.abc import Callable, Mapping
+
 from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.reference import Resource
@@ -11,6 +13,13 @@ PREPOPULATED = "cdi.kubevirt.io/storage.prePopulated"
 
 Source: containerized-data-importer, pkg/controller/datavolume/controller-base.go.
 """
+
+_SOURCE_NAMESPACES = (
+    ("spec", "source", "pvc", "namespace"),
+    ("spec", "source", "snapshot", "namespace"),
+    ("spec", "sourceRef", "namespace"),
+)
+_STORAGE_CLASSES = (("spec", "pvc", "storageClassName"), ("spec", "storage", "storageClassName"))
 
 
 def is_populated(data_volume: Item) -> bool:
@@ -32,3 +41,29 @@ def trouble(data_volume: Item) -> str:
     )
     state = (it.text(data_volume, "status", name) for name in ("phase", "progress"))
     return ", ".join(filter(None, (*state, *told))) or "not looked at by CDI yet"
+
+
+def renamed(data_volume: Item, name: str) -> Item:
+    """The DataVolume, or a template of one, under another name, its mark of a restore with it."""
+    data_volume = it.with_value(data_volume, name, "metadata", "name")
+    if is_prepopulated(data_volume):
+        data_volume = it.with_annotation(data_volume, PREPOPULATED, name)
+    return data_volume
+
+
+def with_namespaces(data_volume: Item, mapped: Callable[[str], str]) -> Item:
+    """The DataVolume, or a template of one, with its source where that is mapped to."""
+    for path in _SOURCE_NAMESPACES:
+        namespace = it.text(data_volume, *path)
+        if namespace and mapped(namespace) != namespace:
+            data_volume = it.with_value(data_volume, mapped(namespace), *path)
+    return data_volume
+
+
+def with_storage_class(data_volume: Item, mapping: Mapping[str, str]) -> Item:
+    """The DataVolume, or a template of one, in the storage class that its own is mapped to."""
+    for path in _STORAGE_CLASSES:
+        name = it.text(data_volume, *path)
+        if name in mapping:
+            data_volume = it.with_value(data_volume, mapping[name], *path)
+    return data_volume

@@ -3,10 +3,11 @@
 Source: kubevirt.io/v1, type `VirtualMachineInstanceSpec` (KubeVirt v1.9).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from plugin.model import item as it
 from plugin.model.item import Item
+from plugin.resources import volume
 
 _INTERFACES = ("domain", "devices", "interfaces")
 _FIRMWARE = ("domain", "firmware")
@@ -24,11 +25,39 @@ def secrets(specification: Item) -> Iterator[str]:
 
 
 def has_persistent_state(specification: Item) -> bool:
-    """Whether its vTPM or its EFI variables are kept in a claim of their own."""
-    domain = it.mapping(specification, "domain")
-    return it.flag(domain, "devices", "tpm", "persistent") or it.flag(
-        domain, "firmware", "bootloader", "efi", "persistent"
+    """Whether its vTPM or EFI variables outlive the instance, on a claim of the machine's.
+
+    Source: KubeVirt v1.9, pkg/storage/backend-storage, IsBackendStorageNeeded.
+    """
+    return it.flag(specification, "domain", "devices", "tpm", "persistent") or it.flag(
+        specification, *_FIRMWARE, "bootloader", "efi", "persistent"
     )
+
+
+def with_namespaces(specification: Item, mapped: Callable[[str], str]) -> Item:
+    """A copy whose networks are in the namespaces that theirs are mapped to.
+
+    A network attachment without a namespace is in that of the machine (v1.9, `MultusNetwork`).
+    """
+    networks = it.sequence(specification, "networks")
+    moved = [_network_with_namespace(network, mapped) for network in networks]
+    return it.with_value(specification, moved, "networks") if moved != networks else specification
+
+
+def _network_with_namespace(network: Item, mapped: Callable[[str], str]) -> Item:
+    path = ("multus", "networkName")
+    namespace, _slash, name = it.text(network, *path).rpartition("/")
+    if not namespace or mapped(namespace) == namespace:
+        return network
+    return it.with_value(network, f"{mapped(namespace)}/{name}", *path)
+
+
+def renamed(specification: Item, names: Mapping[str, str]) -> Item:
+    """A copy on claims and DataVolumes of other names, old to new."""
+    volumes = it.sequence(specification, "volumes")
+    if not volumes:
+        return specification
+    return it.with_value(specification, [volume.renamed(one, names) for one in volumes], "volumes")
 
 
 def mac_addresses(specification: Item) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """PersistentVolumeClaim, with the marks that CDI, KubeVirt and kubevirt-velero-plugin set on it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from plugin.model import item as it
 from plugin.model.item import Item
@@ -84,3 +84,18 @@ def machines_with_state(claim: Item) -> Iterable[str]:
     prefix = f"{_STATE_OF}-"
     legacy = it.name(claim)
     return (legacy.removeprefix(prefix),) if legacy.startswith(prefix) else ()
+
+
+def renamed(claim: Item, name: str, machines: Mapping[str, str]) -> Item:
+    """The claim under another name, and of another machine.
+
+    Args:
+        machines: new names of machines, by old ones.
+    """
+    if populated_for := it.text(claim, "metadata", "annotations", POPULATED_FOR):
+        new = name if populated_for == it.name(claim) else populated_for
+        claim = it.with_annotation(claim, POPULATED_FOR, new)
+    for label, value in it.labels(claim).items():
+        if value in machines:
+            claim = it.with_label(claim, label, machines[value])
+    return it.with_value(claim, name, "metadata", "name")

@@ -26,6 +26,11 @@ def is_launcher(pod: Item) -> bool:
     return it.labels(pod).get("kubevirt.io") == "virt-launcher"
 
 
+def is_of_machine(pod: Item) -> bool:
+    """Whether it is one of those that `OF_MACHINES` selects."""
+    return it.labels(pod).get("kubevirt.io") in ("virt-launcher", "hotplug-disk")
+
+
 def is_over(pod: Item) -> bool:
     """Whether nothing runs in the pod any more."""
     return it.text(pod, "status", "phase") in _OVER

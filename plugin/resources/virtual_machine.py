@@ -1,11 +1,18 @@
 """VirtualMachine (kubevirt.io/v1)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.reference import Reference, Resource
-from plugin.resources import core, guest, instancetype, persistent_volume_claim, volume
+from plugin.resources import (
+    core,
+    data_volume,
+    guest,
+    instancetype,
+    persistent_volume_claim,
+    volume,
+)
 
 RESOURCE = Resource("kubevirt.io", "v1", "virtualmachines", "VirtualMachine")
 
@@ -69,13 +76,16 @@ def marks(machine: Item) -> Iterator[str]:
     yield from guest.marks(it.mapping(machine, "spec", "template", "spec"))
 
 
-def with_pinned_revisions(machine: Item) -> Item:
+def with_pinned_revisions(machine: Item, stored: Item | None = None) -> Item:
     """The machine with the revisions of instancetype and preference that are in effect.
 
     KubeVirt keeps their names in the status, and Velero restores no status.
+
+    Args:
+        stored: the machine with its status, if that has been taken off.
     """
     for field, _status in _REVISIONED:
-        revision = _revision(machine, field)
+        revision = _revision(stored or machine, field)
         if revision and it.mapping(machine, "spec", field):
             machine = it.with_value(machine, revision, "spec", field, "revisionName")
     return machine
@@ -129,6 +139,51 @@ def without_memory_dumps(machine: Item) -> Item:
     if len(kept) == len(volumes(machine)):
         return machine
     return it.with_value(machine, kept, "spec", "template", "spec", "volumes")
+
+
+def renamed(machine: Item, name: str, names: Mapping[str, str]) -> Item:
+    """The machine under another name, with all that is called after it.
+
+    Labels with the old name as their value change, too: whatever selects the living machine by
+    one of them, a Service for instance, must not find the copy.
+
+    Args:
+        names: of its claims, DataVolumes and revisions, old to new.
+    """
+    old = it.name(machine)
+    for path in (("metadata", "labels"), ("spec", "template", "metadata", "labels")):
+        for label, value in it.mapping(machine, *path).items():
+            if value == old:
+                machine = it.with_value(machine, name, *path, label)
+    for field, _status in _REVISIONED:
+        revision = it.text(machine, "spec", field, "revisionName")
+        if revision in names:
+            machine = it.with_value(machine, names[revision], "spec", field, "revisionName")
+    machine = _with_templates(
+        machine, lambda one: data_volume.renamed(one, names.get(it.name(one), it.name(one)))
+    )
+    machine = with_template(machine, guest.renamed(template(machine), names))
+    return it.with_value(machine, name, "metadata", "name")
+
+
+def with_namespaces(machine: Item, mapped: Callable[[str], str]) -> Item:
+    """The machine with what it names in other namespaces where that is mapped to."""
+    machine = _with_templates(machine, lambda one: data_volume.with_namespaces(one, mapped))
+    return with_template(machine, guest.with_namespaces(template(machine), mapped))
+
+
+def with_storage_classes(machine: Item, mapping: Mapping[str, str]) -> Item:
+    """The machine with the templates of its DataVolumes in other storage classes."""
+    return _with_templates(machine, lambda one: data_volume.with_storage_class(one, mapping))
+
+
+def _with_templates(machine: Item, changed: Callable[[Item], Item]) -> Item:
+    templates = it.sequence(machine, "spec", "dataVolumeTemplates")
+    if not templates:
+        return machine
+    return it.with_value(
+        machine, [changed(one) for one in templates], "spec", "dataVolumeTemplates"
+    )
 
 
 def with_state_claims(machine: Item, names: Sequence[str]) -> Item:

@@ -1,6 +1,6 @@
 """VirtualMachineInstance: a guest that runs, or is about to (kubevirt.io/v1)."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from plugin.model import item as it
 from plugin.model.item import Item
@@ -138,6 +138,15 @@ def references(instance: Item) -> Iterator[Reference]:
         yield from volume.references(entry, namespace)
     for secret in guest.secrets(it.mapping(instance, "spec")):
         yield core.SECRET.named(namespace, secret)
+
+
+def renamed(instance: Item, name: str, names: Mapping[str, str]) -> Item:
+    """An instance that stands alone under another name, on claims of other names, old to new."""
+    for label, value in it.labels(instance).items():
+        if value == it.name(instance):
+            instance = it.with_label(instance, label, name)
+    instance = it.with_value(instance, guest.renamed(it.mapping(instance, "spec"), names), "spec")
+    return it.with_value(instance, name, "metadata", "name")
 
 
 def _is_true(instance: Item, condition: str) -> bool:

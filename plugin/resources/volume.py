@@ -3,7 +3,7 @@
 Source: kubevirt.io/v1, type `Volume` (KubeVirt v1.9).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from plugin.model import item as it
 from plugin.model.item import Item
@@ -14,9 +14,9 @@ _DISK_PATHS = (
     ("dataVolume", "name"),  # CDI gives the claim the name of its DataVolume
     ("persistentVolumeClaim", "claimName"),
 )
+_OWN_PATHS = (*_DISK_PATHS, ("memoryDump", "claimName"))
 _CLAIM_PATHS = (
-    *_DISK_PATHS,
-    ("memoryDump", "claimName"),
+    *_OWN_PATHS,
     ("ephemeral", "persistentVolumeClaim", "claimName"),
 )
 _SECRET_PATHS = (
@@ -71,6 +71,24 @@ def references(volume: Item, namespace: str) -> Iterator[Reference]:
     ):
         for name in _names(volume, paths):
             yield resource.named(namespace, name)
+
+
+def own_claim(volume: Item) -> str:
+    """Name of the claim with data of this guest and no other's; a shared base image is none."""
+    return next(_names(volume, _OWN_PATHS), "")
+
+
+def renamed(volume: Item, names: Mapping[str, str]) -> Item:
+    """The volume on claims and DataVolumes of other names.
+
+    Args:
+        names: old to new.
+    """
+    for path in _OWN_PATHS:
+        name = next(_names(volume, (path,)), "")
+        if name in names:
+            volume = it.with_value(volume, names[name], *path)
+    return volume
 
 
 def _names(volume: Item, paths: tuple[tuple[str, ...], ...]) -> Iterator[str]:

@@ -55,7 +55,9 @@ def decode_reference(message: shared_pb2.ResourceIdentifier) -> Reference:
 def encode_selector(selector: Selector) -> shared_pb2.ResourceSelector:
     """A selector as Velero's `ResourceSelector`."""
     return shared_pb2.ResourceSelector(
-        includedResources=selector.resources, selector=selector.labels
+        includedResources=selector.resources,
+        excludedResources=selector.excluded,
+        selector=selector.labels,
     )
 
 

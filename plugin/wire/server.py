@@ -30,6 +30,7 @@ from plugin.wire.generated.velero import (
 )
 from plugin.wire.servicers import (
     CONTROL_POOL,
+    Archives,
     BackupItemAction,
     Clusters,
     ItemBlockAction,
@@ -54,15 +55,18 @@ class Server:
     Args:
         entries: the actions; names are unique within a kind.
         clusters: gives each backup and restore its view of the cluster.
+        archives: gives each restore its view of the backup.
         command: the file that Velero is to run for these actions.
     """
 
-    def __init__(self, entries: Sequence[Entry], clusters: Clusters, command: str) -> None:
+    def __init__(
+        self, entries: Sequence[Entry], clusters: Clusters, archives: Archives, command: str
+    ) -> None:
         # A signal handler may run while any lock is held, so it writes to a pipe and does no more.
         self._wake, self._woken_by = os.pipe()
         actions = ThreadPoolExecutor(ACTION_WORKERS, thread_name_prefix="action")
         self._server = grpc.server(actions, options=_UNLIMITED)
-        self._register(entries, clusters, command)
+        self._register(entries, clusters, archives, command)
 
     def start(self) -> str:
         """Listen; needs no file system.
@@ -93,7 +97,9 @@ class Server:
     def _end(self) -> None:
         os.write(self._woken_by, b"\n")
 
-    def _register(self, entries: Sequence[Entry], clusters: Clusters, command: str) -> None:
+    def _register(
+        self, entries: Sequence[Entry], clusters: Clusters, archives: Archives, command: str
+    ) -> None:
         server = self._server
         backup = [entry for entry in entries if isinstance(entry, BackupEntry)]
         restore = [entry for entry in entries if isinstance(entry, RestoreEntry)]
@@ -102,7 +108,7 @@ class Server:
             BackupItemAction(backup, clusters), server
         )
         restore_item_action_v2_pb2_grpc.add_RestoreItemActionServicer_to_server(
-            RestoreItemAction(restore, clusters), server
+            RestoreItemAction(restore, clusters, archives), server
         )
         item_block_action_v1_pb2_grpc.add_ItemBlockActionServicer_to_server(
             ItemBlockAction(block, clusters), server

@@ -17,6 +17,7 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from plugin.model import item as it
+from plugin.model.archive import Archive
 from plugin.model.clock import Clock
 from plugin.model.context import BackupContext, ItemLog, RestoreContext
 from plugin.model.errors import MalformedRequest
@@ -101,6 +102,13 @@ class Clusters(Protocol):
         """A backup begins; its first item is a moment away."""
 
 
+class Archives(Protocol):
+    """Where contexts get their view of the backup that is restored from."""
+
+    def of_restore(self, uid: str, stored: Item) -> Archive:
+        """The backup that the restore with this uid restores, known by an item of it."""
+
+
 class PluginLister(plugin_lister_pb2_grpc.PluginListerServicer):
     """Tells Velero what there is.
 
@@ -151,7 +159,7 @@ class _Actions(Generic[EntryType]):
         return BackupContext(parsed, self._clusters.for_request(parsed.uid), log)
 
     def restore_context(
-        self, name: str, restore: bytes, subject: str, stored: Item
+        self, name: str, restore: bytes, subject: str, stored: Item, archives: Archives
     ) -> RestoreContext:
         parsed = _restore(restore)
         log = ItemLog(_log, name, subject)
@@ -159,6 +167,7 @@ class _Actions(Generic[EntryType]):
         return RestoreContext(
             restore=parsed,
             stored=stored,
+            archive=archives.of_restore(parsed.uid, stored),
             cluster=cluster,
             log=log,
             new_uuid=lambda: str(uuid.uuid4()),
@@ -220,8 +229,11 @@ class BackupItemAction(backup_grpc.BackupItemActionServicer):
 class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
     """Restore actions, version 2 of the service."""
 
-    def __init__(self, entries: Sequence[RestoreEntry], clusters: Clusters) -> None:
+    def __init__(
+        self, entries: Sequence[RestoreEntry], clusters: Clusters, archives: Archives
+    ) -> None:
         self._actions = _Actions(entries, clusters)
+        self._archives = archives
 
     @on_control_pool
     @answers
@@ -241,7 +253,7 @@ class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
         item = codec.decode_item(request.item, "item")
         stored = codec.decode_item(request.itemFromBackup, "item from the backup")
         context = self._actions.restore_context(
-            request.plugin, request.restore, it.describe(item), stored
+            request.plugin, request.restore, it.describe(item), stored, self._archives
         )
         outcome = action.execute(item, context)
         return restore_pb2.RestoreItemActionExecuteResponse(
@@ -283,7 +295,7 @@ class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
 
     def _context(self, request: Any) -> RestoreContext:
         return self._actions.restore_context(
-            request.plugin, request.restore, _subject(request), stored={}
+            request.plugin, request.restore, _subject(request), {}, self._archives
         )
 
 

@@ -93,7 +93,8 @@ def test_every_kind_is_there_once_and_only_in_its_newest_version() -> None:
 @EVERY_ACTION
 def test_names_the_resources_that_it_is_for(entry: Entry) -> None:
     assert entry.action.APPLIES_TO.resources
-    assert "*" not in entry.action.APPLIES_TO.resources
+    is_for_others = bool(entry.action.APPLIES_TO.excluded)
+    assert ("*" in entry.action.APPLIES_TO.resources) is is_for_others
 
 
 @EVERY_ACTION

@@ -1,8 +1,12 @@
 """Contexts that tests hand to actions."""
 
 import logging
+import os
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+from plugin.cluster.extracted_backup import ExtractedBackups
 from plugin.cluster.memo import MemoIndex
 from plugin.model import item as it
 from plugin.model.clock import Clock
@@ -10,7 +14,9 @@ from plugin.model.context import ItemLog, RestoreContext
 from plugin.model.item import Item
 from plugin.model.request import Restore
 from tests.unit.dictionary_reader import DictionaryReader
+from tests.unit.memory_archive import MemoryArchive
 
+NO_ARCHIVE = ExtractedBackups(Path(os.devnull)).of_restore("", {})
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
 
@@ -29,16 +35,22 @@ class Hands:
 
 
 def restore_context(
-    restore: Item, item: Item, reader: DictionaryReader, hands: Hands | None = None
+    restore: Item,
+    item: Item,
+    reader: DictionaryReader,
+    hands: Hands | None = None,
+    archive: Sequence[Item] | None = None,
 ) -> RestoreContext:
     """A context as a new plugin process makes it: nothing has been asked yet.
 
     Args:
         item: what is being restored, as the backup holds it.
+        archive: what else the backup holds; without it the backup cannot be looked into.
     """
     return RestoreContext(
         restore=Restore.parse(restore),
         stored=item,
+        archive=NO_ARCHIVE if archive is None else MemoryArchive([*archive, item]),
         cluster=MemoIndex(reader),
         log=ItemLog(logging.getLogger("test"), "restore", it.describe(item)),
         new_uuid=lambda: "new-uuid",

@@ -1,5 +1,6 @@
 """Restore of a DataVolume."""
 
+from plugin.actions.restore import plan, repair
 from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
@@ -14,8 +15,16 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
 
     Without its claim CDI would wait for it: the mark from the backup says that it is filled.
     """
-    _namespace, name = it.identify(item)
+    it.identify(item)
+    reference = data_volume.RESOURCE.named(*it.identify(context.stored))
+    made = plan.of(context, reference.namespace)
+    if why := made.why_left_out(reference):
+        context.log.info(why)
+        return RestoreOutcome(item, skip=True)
+    item = repair.of_data_volume(item, context)
+    if reference in made.names:
+        item = data_volume.renamed(item, made.name(reference))
     if not data_volume.is_prepopulated(item):
         return RestoreOutcome(item)
-    claim = persistent_volume_claim.RESOURCE.named(it.namespace(context.stored), name)
+    claim = persistent_volume_claim.RESOURCE.named(reference.namespace, reference.name)
     return RestoreOutcome(item, (claim,))

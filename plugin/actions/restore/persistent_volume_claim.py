@@ -1,7 +1,7 @@
 """Restore of a PersistentVolumeClaim (rule 4.3)."""
 
 from plugin.actions import uid_label
-from plugin.actions.restore import target
+from plugin.actions.restore import claim_source, plan, target
 from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
@@ -12,10 +12,24 @@ APPLIES_TO = Selector((str(persistent_volume_claim.RESOURCE),))
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Create the claim without the backup's uid label; leave out one that was being filled."""
+    """Create the claim without the backup's marks, under its new name if it has one.
+
+    One that was being filled is left out, and so is one that no wanted machine needs.
+    """
     it.identify(item)
-    if persistent_volume_claim.is_in_progress(item):
-        context.log.info("not restored: its DataVolume was still filling it, and will again")
+    reference = persistent_volume_claim.RESOURCE.named(*it.identify(context.stored))
+    made = plan.of(context, reference.namespace)
+    why = made.why_left_out(reference)
+    if not why and persistent_volume_claim.is_in_progress(item):
+        why = "not restored: its DataVolume was still filling it, and will again"
+    if why:
+        context.log.info(why)
         return RestoreOutcome(item, skip=True)
+    item = uid_label.given_back(item, persistent_volume_claim.ORIGINAL_UID)
+    if reference not in made.names:
+        target.await_deletion(persistent_volume_claim.RESOURCE, item, context)
+        return RestoreOutcome(claim_source.repaired(item, context))
+    item, additional = claim_source.of_renamed(item, context)
+    item = persistent_volume_claim.renamed(item, made.name(reference), made.machines)
     target.await_deletion(persistent_volume_claim.RESOURCE, item, context)
-    return RestoreOutcome(uid_label.given_back(item, persistent_volume_claim.ORIGINAL_UID))
+    return RestoreOutcome(item, additional)

@@ -1,6 +1,6 @@
 """Restore of a VirtualMachine (rules 4.1 and 5.3)."""
 
-from plugin.actions.restore import arrival, identity, target
+from plugin.actions.restore import arrival, identity, missing, plan, repair, target
 from plugin.actions.restore.arrival import cancel, progress
 from plugin.model import conditions
 from plugin.model import item as it
@@ -15,17 +15,38 @@ APPLIES_TO = Selector((str(virtual_machine.RESOURCE),))
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Create the machine under the restore's conditions, after what it is made of."""
+    """Create the machine under the restore's conditions, after what it is made of.
+
+    Raises:
+        Refusal: it cannot come back as the restore asks; nothing of it is created then.
+    """
     it.identify(item)
-    stored = context.stored
-    needed = (*virtual_machine.references(stored), *virtual_machine.state_claims(stored))
+    reference = virtual_machine.RESOURCE.named(*it.identify(context.stored))
+    made = plan.of(context, reference.namespace)
+    if refusal := made.refused.get(reference.name):
+        raise refusal
+    if why := made.why_left_out(reference):
+        context.log.info(why)
+        return RestoreOutcome(item, skip=True)
+    additional = missing.additional(context.stored, context)
+    item = repair.of_machine(_without_notes(item), context)
+    if reference in made.names:
+        item = virtual_machine.renamed(item, made.name(reference), made.parts)
+    item = _under_conditions(item, context)
+    target.make_ready(item, context)
+    item, operation = arrival.begun(item, context)
+    return RestoreOutcome(item, additional, operation=operation)
+
+
+def _without_notes(item: Item) -> Item:
     item = cluster_needs.noted(virtual_machine.with_state_claims(item, ()), ())
-    item = held_machine.released(item)
-    strategy = context.restore.conditions.run_strategy.of(*it.identify(stored))
+    return held_machine.released(item)
+
+
+def _under_conditions(item: Item, context: RestoreContext) -> Item:
+    strategy = context.restore.conditions.run_strategy.of(*it.identify(context.stored))
     if strategy != conditions.KEEP:
         context.log.info("run strategy %s, as the restore asks", strategy)
         item = virtual_machine.with_run_strategy(item, strategy)
     specification = identity.applied(virtual_machine.template(item), item, context)
-    target.make_ready(item, context)
-    item, operation = arrival.begun(virtual_machine.with_template(item, specification), context)
-    return RestoreOutcome(item, tuple(dict.fromkeys(needed)), operation=operation)
+    return virtual_machine.with_template(item, specification)

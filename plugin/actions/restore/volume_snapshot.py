@@ -1,16 +1,23 @@
 """Restore of a VolumeSnapshot (rule 4.4)."""
 
 from plugin.actions import uid_label
+from plugin.actions.restore import plan
 from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
 from plugin.model.outcome import RestoreOutcome, Selector
-from plugin.resources import volume_snapshot
+from plugin.resources import persistent_volume_claim, volume_snapshot
 
 APPLIES_TO = Selector((str(volume_snapshot.RESOURCE),))
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Create the snapshot without the backup's uid label."""
+    """Create the snapshot without the backup's uid label, unless nobody wants it."""
     it.identify(item)
+    claim = volume_snapshot.claim(context.stored)
+    reference = persistent_volume_claim.RESOURCE.named(it.namespace(context.stored), claim)
+    made = plan.of(context, reference.namespace)
+    if why := made.why_left_out(reference):
+        context.log.info(why)
+        return RestoreOutcome(item, skip=True)
     return RestoreOutcome(uid_label.given_back(item, volume_snapshot.ORIGINAL_UID))

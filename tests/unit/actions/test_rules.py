@@ -5,6 +5,7 @@ A file holds the cases of one action, named as its module (`backup.virtual_machi
     rule: what is expected, in words, with the number of the peer's rule where there is one
     backup: the Backup object (or `restore:`), one of all namespaces by default
     cluster: objects that exist beside the item
+    archive: what the backup that is restored holds beside the item; without it nobody can look
     item: what Velero hands over
     changes: a merge patch that makes the expected item of it; none means not changed
     additional / related: references that the action answers, in order
@@ -34,7 +35,7 @@ from tests.unit.dictionary_reader import DictionaryReader, merged
 CASES = Path(__file__).parent / "cases"
 KNOWN = {
     "rule", "backup", "restore", "cluster", "item", "changes", "additional", "related", "skip",
-    "warning", "error", "questions",
+    "warning", "error", "questions", "archive",
 }  # fmt: skip
 
 
@@ -89,9 +90,12 @@ def answered(module: str, case: Item, reader: DictionaryReader) -> Any:
     action = importlib.import_module(f"plugin.actions.{module}")
     item = case["item"]
     if module.startswith("restore"):
-        return action.execute(item, restore_context(case.get("restore", {}), item, reader))
+        context = restore_context(
+            case.get("restore", {}), item, reader, archive=case.get("archive")
+        )
+        return action.execute(item, context)
     log = ItemLog(logging.getLogger("test"), module, it.describe(item))
-    context = BackupContext(Backup.parse(case.get("backup", {})), MemoIndex(reader), log)
+    of_backup = BackupContext(Backup.parse(case.get("backup", {})), MemoIndex(reader), log)
     if module.startswith("item_block"):
-        return action.related_items(item, context)
-    return action.execute(item, context)
+        return action.related_items(item, of_backup)
+    return action.execute(item, of_backup)

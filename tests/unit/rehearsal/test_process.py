@@ -35,7 +35,7 @@ SERVER = """\
             {behaviour}
 
     output = handshake.take_standard_output()
-    server = Server([BackupEntry("test.dev/action", Action())], Memos(None), "/plugin")
+    server = Server([BackupEntry("test.dev/action", Action())], Memos(None), None, "/plugin")
     handshake.announce(output, server.start())
     {end}
 """
@@ -167,6 +167,6 @@ def test_the_real_one_is_ready_soon_and_ends_when_told() -> None:
     with PluginProcess({"KUBECONFIG": os.devnull}) as process:
         client = PluginClient(process, {}, {})
         counts = map(len, (client.backup_actions, client.block_actions, client.restore_actions))
-        assert list(counts) == [5, 4, 7]
+        assert list(counts) == [5, 4, 8]
     assert 0 < process.started_s < 20
     assert process.log == ()

@@ -1,0 +1,138 @@
+"""The machines of a backup with all that is theirs, found in the archive."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from plugin.model import item as it
+from plugin.model.archive import Archive
+from plugin.model.item import Item
+from plugin.model.reference import Reference
+from plugin.resources import (
+    core,
+    guest,
+    persistent_volume_claim,
+    pod,
+    virtual_machine,
+    virtual_machine_instance,
+    volume,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A virtual machine, or an instance that stands alone.
+
+    Attributes:
+        reference: its own.
+        needs: every object of its namespace that it needs, itself not among them.
+        own: those of them that are called after it and come back with it under a new name: claims
+            with its data and state, their DataVolumes, its revisions.
+        has_persistent_state: whether its vTPM or EFI variables are kept on a claim.
+    """
+
+    reference: Reference
+    needs: tuple[Reference, ...]
+    own: tuple[Reference, ...]
+    has_persistent_state: bool
+
+    @property
+    def name(self) -> str:
+        """Its name in the backup."""
+        return self.reference.name
+
+
+def of_namespace(archive: Archive, namespace: str) -> Sequence[Machine]:
+    """All of one namespace, in the order of their names; read once for a restore."""
+    return archive.once(("machines", namespace), lambda: tuple(_found(archive, namespace)))
+
+
+def namespaces(archive: Archive) -> Sequence[str]:
+    """The namespaces in which the backup may have machines."""
+    resources = (virtual_machine.RESOURCE, virtual_machine_instance.RESOURCE)
+    return sorted({name for resource in resources for name in archive.namespaces(resource)})
+
+
+def names(archive: Archive) -> Sequence[str]:
+    """`NAMESPACE/NAME` of every machine of the backup."""
+    return [
+        f"{namespace}/{machine.name}"
+        for namespace in namespaces(archive)
+        for machine in of_namespace(archive, namespace)
+    ]
+
+
+def needs(stored: Item, archive: Archive) -> tuple[Reference, ...]:
+    """Every object of its namespace that a stored machine or instance needs, each once."""
+    return tuple(dict.fromkeys((*noted_needs(stored), *state_claims(stored, archive))))
+
+
+def noted_needs(stored: Item) -> tuple[Reference, ...]:
+    """Those of them that the object itself tells."""
+    is_machine = stored.get("kind") == virtual_machine.RESOURCE.kind
+    of = virtual_machine if is_machine else virtual_machine_instance
+    named = (*of.references(stored), *virtual_machine.state_claims(stored))
+    return tuple(dict.fromkeys(named))
+
+
+def state_claims(stored: Item, archive: Archive) -> Iterator[Reference]:
+    """The claims with its vTPM and EFI state: those noted at backup.
+
+    Backups of the peer have no such note; there they are known by KubeVirt's label.
+    """
+    noted = tuple(virtual_machine.state_claims(stored))
+    yield from noted
+    if not noted and guest.has_persistent_state(_specification(stored)):
+        for claim in archive.list(persistent_volume_claim.RESOURCE, it.namespace(stored)):
+            if it.name(stored) in persistent_volume_claim.machines_with_state(claim):
+                yield persistent_volume_claim.RESOURCE.named(*it.identify(claim))
+
+
+def mounted_claims(archive: Archive, namespace: str) -> set[str]:
+    """Names of the claims that pods mount which are none of KubeVirt's."""
+    pods = archive.list(pod.RESOURCE, namespace)
+    return {name for one in pods if not pod.is_of_machine(one) for name in pod.claims(one)}
+
+
+def _found(archive: Archive, namespace: str) -> Iterator[Machine]:
+    stored = [*archive.list(virtual_machine.RESOURCE, namespace)]
+    taken = {it.name(machine) for machine in stored}
+    stored += [
+        instance
+        for instance in archive.list(virtual_machine_instance.RESOURCE, namespace)
+        if it.name(instance) not in taken and not virtual_machine_instance.is_owned(instance)
+    ]
+    for machine in sorted(stored, key=it.name):
+        yield _machine(machine, archive)
+
+
+def _machine(stored: Item, archive: Archive) -> Machine:
+    specification = _specification(stored)
+    is_machine = stored.get("kind") == virtual_machine.RESOURCE.kind
+    resource = virtual_machine.RESOURCE if is_machine else virtual_machine_instance.RESOURCE
+    needed = needs(stored, archive)
+    data = {volume.own_claim(one) for one in it.sequence(specification, "volumes")}
+    data |= {reference.name for reference in state_claims(stored, archive)}
+    own = tuple(
+        one
+        for one in needed
+        if one.is_of(core.CONTROLLER_REVISION) or (is_data(one) and one.name in data)
+    )
+    has_state = guest.has_persistent_state(specification)
+    return Machine(resource.named(*it.identify(stored)), needed, own, has_state)
+
+
+def is_machine(reference: Reference) -> bool:
+    """Whether this is a machine, or an instance."""
+    return reference.is_of(virtual_machine.RESOURCE) or reference.is_of(
+        virtual_machine_instance.RESOURCE
+    )
+
+
+def is_data(reference: Reference) -> bool:
+    """Whether this is a claim, or a DataVolume that fills one of the same name."""
+    return reference.resource in ("persistentvolumeclaims", "datavolumes")
+
+
+def _specification(stored: Item) -> Item:
+    is_machine = stored.get("kind") == virtual_machine.RESOURCE.kind
+    return it.mapping(stored, *(("spec", "template", "spec") if is_machine else ("spec",)))

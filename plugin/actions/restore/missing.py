@@ -1,0 +1,71 @@
+"""What a machine needs and neither the backup nor the target cluster has: one warning for each.
+
+Velero has no field for a warning of an action. It does warn about an additional item that the
+backup lacks, with the item's path: so the warning is the name of an item that no backup holds.
+
+Source: restoreItem in pkg/restore/restore.go of Velero v1.18.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from plugin.actions.restore import machines, repair
+from plugin.model import item as it
+from plugin.model.api_resources import KNOWN
+from plugin.model.context import RestoreContext
+from plugin.model.errors import ArchiveUnreadable
+from plugin.model.item import Item
+from plugin.model.reference import Reference, Resource
+from plugin.resources import cluster_needs, data_volume, persistent_volume_claim, storage_class
+
+WARNING = ("stillpoint.dev", "warnings")
+"""Group and resource of an item that is a warning."""
+
+_LONGEST_BYTES = 240  # a file's name ends at 255, and Velero adds `.json`
+
+_RESOURCES = {
+    (one.group, one.plural): Resource(one.group, one.version, one.plural, one.kind) for one in KNOWN
+}
+
+
+def additional(stored: Item, context: RestoreContext) -> tuple[Reference, ...]:
+    """What a stored machine needs and the backup holds, and a warning about the rest."""
+    archive = context.archive
+    try:
+        needs = machines.needs(stored, archive)
+        held = [one for one in needs if archive.holds(one)]
+        lacking = [one for one in needs if one not in held and not _is_removed(one, held)]
+        claims = (archive.get(one) for one in held if one.is_of(persistent_volume_claim.RESOURCE))
+        of_cluster = _of_cluster(stored, [claim for claim in claims if claim])
+        lacking += [one for one in of_cluster if not archive.holds(one)]
+    except ArchiveUnreadable as error:
+        context.log.debug("not said what is missing: %s", error)
+        return machines.noted_needs(stored)
+    missing = list(_missing(lacking, context))
+    if not missing:
+        return tuple(held)
+    text = f"{it.name(stored)} needs what is missing here: {', '.join(missing)}"
+    context.log.warning("%s", text)
+    name = text.replace("/", " ").encode()[:_LONGEST_BYTES].decode(errors="ignore")
+    return (*held, Reference(*WARNING, it.namespace(stored), name))
+
+
+def _of_cluster(stored: Item, claims: Sequence[Item]) -> Iterable[Reference]:
+    """As noted at backup; of a backup without our notes, as far as it tells."""
+    return tuple(cluster_needs.read(stored)) or cluster_needs.of_machine(stored, claims)
+
+
+def _is_removed(one: Reference, held: Sequence[Reference]) -> bool:
+    """Whether this is a DataVolume that CDI has removed after it had filled its claim."""
+    claim = persistent_volume_claim.RESOURCE.named(one.namespace, one.name)
+    return one.is_of(data_volume.RESOURCE) and claim in held
+
+
+def _missing(lacking: Iterable[Reference], context: RestoreContext) -> Iterator[str]:
+    for one in lacking:
+        resource = _RESOURCES.get((one.group, one.resource))
+        name = one.name
+        if one.is_of(storage_class.RESOURCE):
+            name = repair.storage_classes(context).get(name, name)
+        namespace = context.restore.namespace(one.namespace) if one.namespace else ""
+        if resource and context.cluster.get(resource, namespace, name) is None:
+            yield f"{resource.kind} {name}"

@@ -1,0 +1,96 @@
+"""Restore of all that is no machine and no part of one: left out where only machines are wanted.
+
+Also what follows a machine to its new name without an action of its own: revisions.
+"""
+
+from collections.abc import Iterator
+
+from plugin.actions.restore import machines, plan
+from plugin.model import item as it
+from plugin.model.api_resources import KNOWN, guessed_plural
+from plugin.model.conditions import ONLY
+from plugin.model.context import RestoreContext
+from plugin.model.errors import Refusal
+from plugin.model.item import Item
+from plugin.model.outcome import RestoreOutcome, Selector
+from plugin.model.reference import Reference
+from plugin.resources import (
+    action_object,
+    claim_data,
+    core,
+    data_volume,
+    persistent_volume_claim,
+    virtual_machine,
+    virtual_machine_instance,
+    volume_snapshot,
+)
+
+OF_OTHERS = (
+    virtual_machine.RESOURCE,
+    virtual_machine_instance.RESOURCE,
+    persistent_volume_claim.RESOURCE,
+    data_volume.RESOURCE,
+    volume_snapshot.RESOURCE,
+    *action_object.RESOURCES,
+)
+"""Resources that have an action of their own."""
+
+APPLIES_TO = Selector(("*",), excluded=tuple(map(str, OF_OTHERS)))
+
+_PLURALS = {(one.group, one.kind): one.plural for one in KNOWN}
+
+
+def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
+    """Create the object, under its new name if it has one, unless nobody wants it."""
+    it.required(item, "metadata")
+    reference = _reference(context.stored)
+    if not reference.namespace:
+        return _of_cluster(item, reference, context)
+    made = plan.of(context, reference.namespace)
+    if made.wanted is not None and (why := made.why_left_out(reference)):
+        context.log.info(why)
+        return RestoreOutcome(item, skip=True)
+    name = made.name(reference)
+    if name == reference.name:
+        return RestoreOutcome(item)
+    return RestoreOutcome(it.with_value(item, name, "metadata", "name"))
+
+
+def _of_cluster(item: Item, reference: Reference, context: RestoreContext) -> RestoreOutcome:
+    try:
+        is_all = not context.restore.conditions.only
+    except Refusal:
+        is_all = True  # machines say so
+    if is_all or any(_is_wanted(context.stored, reference, context)):
+        return RestoreOutcome(item)
+    context.log.info("not restored: no machine of %s needs it", ONLY)
+    return RestoreOutcome(item, skip=True)
+
+
+def _is_wanted(stored: Item, reference: Reference, context: RestoreContext) -> Iterator[bool]:
+    """Whether a machine that is wanted needs the object; in several ways one may."""
+    claim = _claim(stored, reference, context)
+    if claim and claim.name:
+        yield not plan.of(context, claim.namespace).why_left_out(claim)
+    for namespace in machines.namespaces(context.archive):
+        wanted = plan.of(context, namespace).wanted or ()
+        yield reference in wanted
+        yield reference == core.NAMESPACE.named("", namespace) and bool(wanted)
+
+
+def _claim(stored: Item, reference: Reference, context: RestoreContext) -> Reference | None:
+    """The claim whose bytes are in a volume, or in a snapshot's content."""
+    if reference.is_of(core.PERSISTENT_VOLUME):
+        return claim_data.claim_of_volume(stored)
+    if not reference.is_of(claim_data.SNAPSHOT_CONTENT):
+        return None
+    snapshot = context.archive.get(claim_data.snapshot_of_content(stored))
+    name = volume_snapshot.claim(snapshot or {})
+    return persistent_volume_claim.RESOURCE.named(it.namespace(snapshot or {}), name)
+
+
+def _reference(stored: Item) -> Reference:
+    group = it.text(stored, "apiVersion").rpartition("/")[0]
+    kind = it.text(stored, "kind")
+    plural = _PLURALS.get((group, kind)) or guessed_plural(kind)
+    return Reference(group, plural, it.namespace(stored), it.name(stored))

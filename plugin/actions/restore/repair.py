@@ -1,0 +1,37 @@
+"""What would not hold where an object comes back: namespaces, storage classes, revisions."""
+
+from collections.abc import Mapping
+
+from plugin.model import item as it
+from plugin.model.context import RestoreContext
+from plugin.model.item import Item
+from plugin.resources import core, data_volume, storage_class_mapping, virtual_machine
+
+
+def of_machine(machine: Item, context: RestoreContext) -> Item:
+    """The machine with its revisions pinned, and what it names where Velero maps it to."""
+    machine = virtual_machine.with_pinned_revisions(machine, context.stored)
+    machine = virtual_machine.with_namespaces(machine, context.restore.namespace)
+    if not it.sequence(machine, "spec", "dataVolumeTemplates"):
+        return machine
+    return virtual_machine.with_storage_classes(machine, storage_classes(context))
+
+
+def of_data_volume(item: Item, context: RestoreContext) -> Item:
+    """The DataVolume, marked if its claim was filled, and what it names as it is mapped."""
+    if data_volume.is_populated(context.stored):
+        item = it.with_annotation(item, data_volume.PREPOPULATED, it.name(context.stored))
+    item = data_volume.with_namespaces(item, context.restore.namespace)
+    return data_volume.with_storage_class(item, storage_classes(context))
+
+
+def storage_classes(context: RestoreContext) -> Mapping[str, str]:
+    """New storage classes by old ones, as Velero is told to map those of claims."""
+    velero = it.namespace(context.restore.asked)
+    if not velero:
+        return {}
+    found = context.cluster.grouped(
+        core.CONFIG_MAP, velero, storage_class_mapping.names, storage_class_mapping.SELECTOR
+    )
+    mappings = found.get(storage_class_mapping.SELECTOR, ())
+    return storage_class_mapping.read(mappings[0]) if mappings else {}
