@@ -3,13 +3,14 @@
 import argparse
 import sys
 
-from benchmarks import backup, execute, scale, start_up
+from benchmarks import backup, execute, restore, scale, start_up
 
 BENCHMARKS = {
     "execute": execute.run,
     "start-up": start_up.run,
     "scale": scale.run,
     "backup": backup.run,
+    "restore": restore.run,
 }
 
 

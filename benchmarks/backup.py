@@ -32,15 +32,15 @@ def run() -> None:
     try:
         cluster.start()
         for namespace, has_hooks in (("plain", False), ("hooked", True)):
-            _populate(cluster, namespace, has_hooks=has_hooks)
+            populate(cluster, namespace, has_hooks=has_hooks)
         time.sleep(YOUNG_S)
         for namespace, title in (("plain", "no hooks"), ("hooked", "with the freeze hooks")):
-            _report(title, *_compare(cluster, namespace))
+            report(title, *_compare(cluster, namespace))
     finally:
         cluster.close()
 
 
-def _populate(cluster: Cluster, namespace: str, *, has_hooks: bool) -> None:
+def populate(cluster: Cluster, namespace: str, *, has_hooks: bool) -> None:
     cluster.create_namespace(namespace)
     cluster.create_vms(
         [
@@ -71,7 +71,7 @@ def _backup(cluster: Cluster, namespace: str, name: str, plugin: Path | None) ->
         return Measured(wall_s, cluster.requests(since))
 
 
-def _report(title: str, alone: list[Measured], ours: list[Measured]) -> None:
+def report(title: str, alone: list[Measured], ours: list[Measured]) -> None:
     print(f"{title:24}{'wall s':>8}{'requests':>10}")
     for name, runs in (("  Velero alone", alone), ("  with stillpoint", ours)):
         print(f"{name:24}{_wall_s(runs):8.1f}{_requests(runs):10.0f}")

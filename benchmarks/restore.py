@@ -1,0 +1,42 @@
+"""Restore of one namespace by real Velero, without and with our plugin."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.backup import MACHINES, Measured, populate, report
+from tests.cluster.cluster import Cluster
+from tests.cluster.velero import Settings
+
+ROUNDS = 2
+SOURCE = "restored-from"
+
+
+def run() -> None:
+    """300 machines into another namespace; no snapshots, no conditions."""
+    cluster = Cluster()
+    try:
+        cluster.start()
+        populate(cluster, SOURCE, has_hooks=False)
+        plugin = cluster.velero.plugin_under_test()
+        with cluster.velero_with(Settings(plugin=plugin)):
+            spec = {"includedNamespaces": [SOURCE], "snapshotVolumes": False}
+            cluster.backup(SOURCE, spec)
+        alone, ours = [], []
+        for turn in range(ROUNDS):
+            alone.append(_restore(cluster, f"alone-{turn}", None))
+            ours.append(_restore(cluster, f"ours-{turn}", plugin))
+        report(f"{MACHINES} machines", alone, ours)
+    finally:
+        cluster.close()
+
+
+def _restore(cluster: Cluster, name: str, plugin: Path | None) -> Measured:
+    with cluster.velero_with(Settings(plugin=plugin)):
+        since, begin = datetime.now(UTC), time.monotonic()
+        spec = {"backupName": SOURCE, "namespaceMapping": {SOURCE: name}}
+        restore = cluster.restore(name, spec, timeout_s=900)
+        wall_s = time.monotonic() - begin
+        if restore["status"]["phase"] != "Completed":
+            raise RuntimeError(cluster.restore_log(name)[-5_000:])
+        return Measured(wall_s, cluster.requests(since))
