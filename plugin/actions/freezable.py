@@ -4,13 +4,11 @@ Velero would cut them unfrozen and say Completed (rules 3.4 and 3.5; the cases a
 peer's own matrix). A paused guest writes nothing and needs no freeze.
 """
 
-from plugin.actions import surroundings
+from plugin.actions import policies, surroundings
 from plugin.model import item as it
 from plugin.model.context import BackupContext
 from plugin.model.errors import Refusal
-from plugin.model.filters import EXCLUDED
 from plugin.model.item import Item
-from plugin.model.reference import Resource
 from plugin.resources import (
     persistent_volume_claim,
     pod,
@@ -35,31 +33,24 @@ def check(item: Item, instance: Item, context: BackupContext) -> None:
         instance
     ):
         return
-    if reason := _left_out(virtual_machine_instance.RESOURCE, instance, context):
-        raise _refusal(item, f"its instance is left out by {reason}")
+    filters = policies.filters(context)
+    if reason := filters.bars(virtual_machine_instance.RESOURCE, instance):
+        raise _refusal(item, f"its instance is left out {reason}")
     if not _holds_disk(instance, context):
         return
     launcher = surroundings.launcher_pod(context.cluster, instance)
     if launcher is None:
         raise _refusal(item, "no launcher pod of it runs")
-    if reason := _left_out(pod.RESOURCE, launcher, context):
-        raise _refusal(item, f"its launcher pod {it.name(launcher)} is left out by {reason}")
+    if reason := filters.bars(pod.RESOURCE, launcher):
+        raise _refusal(item, f"its launcher pod {it.name(launcher)} is left out {reason}")
 
 
 def _holds_disk(instance: Item, context: BackupContext) -> bool:
+    filters = policies.filters(context)
     names = map(volume.disk_claim, virtual_machine_instance.volumes(instance))
     resource, namespace = persistent_volume_claim.RESOURCE, it.namespace(instance)
     claims = (context.cluster.get(resource, namespace, name) for name in names if name)
-    return any(claim and not _left_out(resource, claim, context) for claim in claims)
-
-
-def _left_out(resource: Resource, item: Item, context: BackupContext) -> str:
-    """By what Velero leaves an object out; empty if it would take it."""
-    if context.backup.filters.admits(resource, item):
-        return ""
-    if it.labels(item).get(EXCLUDED) == "true":
-        return f"its label {EXCLUDED}"
-    return "the filters of the backup"
+    return any(claim and filters.admits(resource, claim) for claim in claims)
 
 
 def _refusal(item: Item, cause: str) -> Refusal:

@@ -7,7 +7,7 @@ selection, and what the cluster no longer has, is left out of the answer.
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from plugin.actions import surroundings
+from plugin.actions import policies, reach, surroundings
 from plugin.model import item as it
 from plugin.model.context import BackupContext
 from plugin.model.item import Item
@@ -53,7 +53,12 @@ def of_machine(machine: Item, context: BackupContext) -> tuple[Reference, ...]:
 
 
 def of_instance(instance: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """What a backup of the instance needs and would not hold otherwise."""
+    """What a backup of the instance needs and would not hold otherwise.
+
+    One that has come for the freeze of a disk alone needs its launcher pod and nothing more.
+    """
+    if not reach.is_guest_meant(instance, context):
+        return _launcher(instance, context)
     namespace, _name = it.identify(instance)
     state = surroundings.state_claims(context.cluster, instance, instance)
     needed = [
@@ -128,4 +133,4 @@ def _is_held(reference: Reference, witness: Item, context: BackupContext) -> boo
     created = it.created(witness)
     if started is None or created is None or created + _CLOCKS_DIFFER > started:
         return False
-    return context.backup.filters.surely_selects(reference)
+    return policies.filters(context).surely_selects(reference)

@@ -7,7 +7,7 @@ from plugin.model.context import BackupContext
 from plugin.model.filters import Filters
 from plugin.model.item import Item
 from plugin.model.policy import Fate, Policy
-from plugin.resources import core, persistent_volume_claim, pod
+from plugin.resources import core, persistent_volume, persistent_volume_claim, pod, velero
 
 
 def filters(context: BackupContext) -> Filters:
@@ -43,9 +43,10 @@ def fate(claim: Item, context: BackupContext) -> Fate:
     decided = found.fate(claim, _volume(claim, context)) if found and found.volumes else None
     if decided:
         return decided
-    if any(_copies(each, claim, context) for each in _pods(claim, context)):
+    backup, name = context.backup.asked, it.name(claim)
+    if any(velero.copies_volume(backup, each, name) for each in _pods(claim, context)):
         return Fate.FILE_SYSTEM
-    return Fate.SNAPSHOT if context.backup.has_snapshots else Fate.SKIP
+    return Fate.SNAPSHOT if velero.cuts_disks(backup) else Fate.SKIP
 
 
 def has_pod(claim: Item, context: BackupContext) -> bool:
@@ -55,12 +56,7 @@ def has_pod(claim: Item, context: BackupContext) -> bool:
 
 def _volume(claim: Item, context: BackupContext) -> Item:
     name = persistent_volume_claim.bound_volume(claim)
-    return context.cluster.get(core.PERSISTENT_VOLUME, "", name) or {} if name else {}
-
-
-def _copies(mounting: Item, claim: Item, context: BackupContext) -> bool:
-    by_default = context.backup.has_files_of_volumes
-    return pod.copies_files(mounting, it.name(claim), by_default=by_default)
+    return context.cluster.get(persistent_volume.RESOURCE, "", name) or {} if name else {}
 
 
 def _pods(claim: Item, context: BackupContext) -> Sequence[Item]:

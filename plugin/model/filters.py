@@ -145,14 +145,26 @@ class Filters:
 
     def admits(self, resource: Resource, item: Item) -> bool:
         """Whether Velero takes this object when an action names it."""
+        return not self.bars(resource, item)
+
+    def bars(self, resource: Resource, item: Item) -> str:
+        """Why Velero does not take this object when an action names it; empty if it does.
+
+        Example: `it is left out ` + `by its label velero.io/exclude-from-backup`.
+        """
         name, namespace = str(resource), it.namespace(item)
-        if it.labels(item).get(EXCLUDED) == "true" or it.text(item, *_DELETED):
-            return False
-        if namespace:
-            return self.selects_namespace(namespace) and self.resources.collects(
-                name, is_namespaced=True
-            )
-        return name == NAMESPACES or not self.resources.expels(name)
+        if it.labels(item).get(EXCLUDED) == "true":
+            return f"by its label {EXCLUDED}"
+        if it.text(item, *_DELETED):
+            return "because it is being deleted"
+        if namespace and not self.selects_namespace(namespace):
+            return "with its namespace"
+        is_taken = (
+            self.resources.collects(name, is_namespaced=True)
+            if namespace
+            else name == NAMESPACES or not self.resources.expels(name)
+        )
+        return "" if is_taken else "by the filters of the backup"
 
     def surely_selects(self, reference: Reference) -> bool:
         """Whether Velero has this namespaced object by the backup's own selection.

@@ -76,16 +76,6 @@ class Backup:
         """That of Velero."""
         return it.namespace(self.asked)
 
-    @property
-    def has_snapshots(self) -> bool:
-        """Whether volumes are cut that no policy speaks of."""
-        return it.mapping(self.asked, "spec").get("snapshotVolumes") is not False
-
-    @property
-    def has_files_of_volumes(self) -> bool:
-        """Whether the files of a pod's volumes are copied unless the pod says otherwise."""
-        return it.flag(self.asked, "spec", "defaultVolumesToFsBackup")
-
 
 def _policies(backup: Item) -> Iterator[str]:
     if it.text(backup, "spec", "resourcePolicy", "kind").lower() == "configmap":

@@ -3,7 +3,7 @@
 Source: KubeVirt v1.9, pkg/virt-controller/services/template.go.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from plugin.model import item as it
 from plugin.model.item import Item
@@ -16,8 +16,6 @@ OF_MACHINES = "kubevirt.io in (virt-launcher, hotplug-disk)"
 
 _FREEZE_HOOK = "pre.hook.backup.velero.io/command"
 _DOMAIN = "kubevirt.io/domain"
-_COPIED = "backup.velero.io/backup-volumes"
-_NOT_COPIED = "backup.velero.io/backup-volumes-excludes"
 _OVER = ("Succeeded", "Failed")
 
 
@@ -64,30 +62,11 @@ def launchers(pod: Item) -> Iterable[str]:
 
 def claims(pod: Item) -> Iterable[str]:
     """Names of the claims that the pod mounts."""
-    return (name for name, _volume in _mounted(pod))
-
-
-def copies_files(pod: Item, claim: str, *, by_default: bool) -> bool:
-    """Whether Velero copies the files of a claim through this pod.
-
-    Args:
-        by_default: whether it does where the pod's annotations do not say.
-
-    Source: pkg/util/podvolume of Velero v1.18.
-    """
-    named = it.annotations(pod).get(_NOT_COPIED if by_default else _COPIED) or ""
-    return any(
-        (volume in named.split(",")) is not by_default
-        for name, volume in _mounted(pod)
-        if name == claim
+    named = (
+        it.text(volume, "persistentVolumeClaim", "claimName")
+        for volume in it.sequence(pod, "spec", "volumes")
     )
-
-
-def _mounted(pod: Item) -> Iterator[tuple[str, str]]:
-    """Each claim with the name of the volume by which the pod mounts it."""
-    for volume in it.sequence(pod, "spec", "volumes"):
-        if claim := it.text(volume, "persistentVolumeClaim", "claimName"):
-            yield claim, it.text(volume, "name")
+    return filter(None, named)
 
 
 def live(pods: Sequence[Item], instance: Item) -> Item | None:

@@ -1,6 +1,6 @@
 """The block of an instance."""
 
-from plugin.actions import surroundings
+from plugin.actions import reach, surroundings
 from plugin.model import item as it
 from plugin.model.context import BackupContext
 from plugin.model.item import Item
@@ -18,13 +18,23 @@ APPLIES_TO = Selector((str(virtual_machine_instance.RESOURCE),))
 
 
 def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """Its pods, its disks, and the machine that it belongs to."""
+    """Its launcher pod, without which nothing freezes; and all of it, if the backup is to hold it.
+
+    Else it has come for the freeze of a disk that was selected alone, and brings no other one.
+    """
     namespace, _name = it.identify(item)
     launcher = surroundings.launcher_pod(context.cluster, item)
-    pods = [it.name(launcher)] if launcher else []
-    pods += virtual_machine_instance.attachment_pods(item)
-    state = virtual_machine_instance.state_claims(item)
+    pods = tuple(pod.RESOURCE.named(namespace, it.name(each)) for each in (launcher,) if each)
+    if reach.is_guest_meant(item, context):
+        return pods + _all_of(item)
+    return pods + reach.selected_disks(item, context)
+
+
+def _all_of(item: Item) -> tuple[Reference, ...]:
+    namespace = it.namespace(item)
+    pods = virtual_machine_instance.attachment_pods(item)
     machine = virtual_machine_instance.machine(item)
+    state = virtual_machine_instance.state_claims(item)
     return (
         *(pod.RESOURCE.named(namespace, name) for name in pods),
         *(virtual_machine.RESOURCE.named(namespace, name) for name in (machine,) if name),

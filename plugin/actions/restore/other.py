@@ -19,6 +19,7 @@ from plugin.resources import (
     claim_data,
     core,
     data_volume,
+    persistent_volume,
     persistent_volume_claim,
     virtual_machine,
     virtual_machine_instance,
@@ -80,7 +81,7 @@ def _is_wanted(stored: Item, reference: Reference, context: RestoreContext) -> I
 
 def _claim(stored: Item, reference: Reference, context: RestoreContext) -> Reference | None:
     """The claim whose bytes are in a volume, or in a snapshot's content."""
-    if reference.is_of(core.PERSISTENT_VOLUME):
+    if reference.is_of(persistent_volume.RESOURCE):
         return claim_data.claim_of_volume(stored)
     if not reference.is_of(claim_data.SNAPSHOT_CONTENT):
         return None
