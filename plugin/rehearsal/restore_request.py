@@ -42,10 +42,14 @@ def plain() -> Item:
 
 
 def started(restore: Item, backup: Item) -> Item:
-    """The Restore as actions see it, of this backup whatever its own `backupName` is."""
+    """The Restore as actions see it, of this backup whatever its own `backupName` is.
+
+    It began long ago: what would be waited for in earnest is told at once.
+    """
     spec = {**it.mapping(restore, "spec"), "backupName": it.name(backup)}
     metadata = {"uid": str(uuid.uuid4()), "namespace": "velero"} | it.mapping(restore, "metadata")
-    return {**restore, "metadata": metadata, "spec": spec, "status": {"phase": "InProgress"}}
+    status = {"phase": "InProgress", "startTimestamp": "1970-01-01T00:00:00Z"}
+    return {**restore, "metadata": metadata, "spec": spec, "status": status}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import pytest
 from plugin.actions.restore import persistent_volume_claim, virtual_machine
 from plugin.model.errors import Refusal
 from plugin.model.item import Item
+from plugin.rehearsal import restore_request
 from tests.unit.contexts import NOW, Hands, restore_context
 from tests.unit.dictionary_reader import DictionaryReader, merged
 
@@ -171,6 +172,14 @@ def test_the_machine_is_looked_for_where_it_is_restored_to() -> None:
 def test_exceptions_name_one_machine() -> None:
     with pytest.raises(Refusal):
         restored(restore("WaitEventually, db=FailImmediate"), Events(running(), 9999))
+
+
+@pytest.mark.parametrize("policy", ["WaitGracePeriod", "WaitEventually"])
+def test_a_rehearsal_tells_at_once_what_would_be_waited_for(policy: str) -> None:
+    hands = Events(running(), 9999)
+    with pytest.raises(Refusal, match=f"it runs .{policy}"):
+        restored(restore_request.started(restore(policy), {"metadata": {"name": "b"}}), hands)
+    assert hands.passed() == 0
 
 
 # claims
