@@ -29,6 +29,8 @@ class DiscoveryQuestion:
     expires: float
     verb: ClassVar[str] = "get"
     body: ClassVar[bytes] = b""
+    method: ClassVar[str] = "GET"
+    content_type: ClassVar[str] = ""
     accept: ClassVar[str] = (
         f"application/json;g=apidiscovery.k8s.io;v=v2;as={_KIND},application/json"
     )

@@ -184,7 +184,7 @@ class KubernetesReader:
         if longest_s <= 0:
             raise question.unanswered(f"no answer within {self._limits.question_s:g} s")
         response = self._pool.request(
-            "PATCH" if question.body else "GET",
+            question.method,
             self._host + question.path,
             fields=None if question.body else query,
             body=question.body or None,
@@ -213,7 +213,7 @@ class KubernetesReader:
     def _headers(self, question: _Asked) -> dict[str, str]:
         headers = {"Accept": question.accept, "User-Agent": self._user_agent}
         if question.body:
-            headers["Content-Type"] = "application/merge-patch+json"
+            headers["Content-Type"] = question.content_type
         try:
             with self._credentials:  # may run a program that fetches new ones: once
                 setting = self._configuration.auth_settings().get("BearerToken")

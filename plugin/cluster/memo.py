@@ -186,6 +186,9 @@ class _LateCluster:
     def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
         self.connected().patch(resource, namespace, name, change)
 
+    def create(self, resource: Resource, item: Item) -> None:
+        self.connected().create(resource, item)
+
 
 def _names(item: Item) -> Iterable[str]:
     return (it.name(item),)

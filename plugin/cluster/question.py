@@ -1,4 +1,4 @@
-"""One `get`, `list` or `patch` and its HTTP answers: paths, bodies and errors, without I/O."""
+"""One question or change and its HTTP answers: paths, bodies and errors, without I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,10 +53,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A `get` or `patch`, or a `list` of one namespace (an empty one: of the whole cluster).
+    """A `get`, `patch` or `create`, or a `list` of one namespace (empty: of the whole cluster).
 
     Attributes:
-        verb: as RBAC spells it, `get`, `list` or `patch`.
+        verb: as RBAC spells it, `get`, `list`, `patch` or `create`.
         name: empty for a list.
         expires: reading of the reader's clock at which nobody waits any longer.
         body: what is sent; empty for a read.
@@ -71,12 +71,22 @@ class Question:
     accept: ClassVar[str] = "application/json"
 
     @property
+    def method(self) -> str:
+        """Of HTTP."""
+        return {"patch": "PATCH", "create": "POST"}.get(self.verb, "GET")
+
+    @property
+    def content_type(self) -> str:
+        """Of the body."""
+        return "application/merge-patch+json" if self.verb == "patch" else "application/json"
+
+    @property
     def path(self) -> str:
         """Example: `/apis/kubevirt.io/v1/namespaces/shop/virtualmachines/db`."""
         resource = self.resource
         group = ("apis", resource.group) if resource.group else ("api",)
         namespace = ("namespaces", self.namespace) if self.namespace else ()
-        name = (self.name,) if self.name else ()
+        name = (self.name,) if self.name and self.verb != "create" else ()
         parts = (*group, resource.version, *namespace, resource.plural, *name)
         return "".join(f"/{quote(part, safe='')}" for part in parts)
 
@@ -114,7 +124,7 @@ class Question:
         return Unreachable(self._subject, f"cannot {self.verb}", cause, hint)
 
     def _parsed(self, answer: Answer) -> Item:
-        if answer.status != 200:
+        if answer.status not in (200, 201):
             raise self._failure(answer)
         try:
             value = orjson.loads(answer.body)
@@ -146,7 +156,7 @@ class Question:
 
     @property
     def _rule(self) -> str:
-        verbs = '["patch"]' if self.verb == "patch" else '["get", "list"]'
+        verbs = f'["{self.verb}"]' if self.body else '["get", "list"]'
         return (
             "grant the account a role with the rule "
             f'apiGroups: ["{self.resource.group}"], resources: ["{self.resource.plural}"], '

@@ -1,4 +1,4 @@
-"""What restore actions may change on the cluster: single objects that exist, by a merge patch."""
+"""What restore actions may change on the cluster: single objects, which they patch or create."""
 
 from typing import Protocol
 
@@ -18,6 +18,13 @@ class Writer(Protocol):
 
         Raises:
             ReadFailed: the answer was not that it is done; it may be done all the same.
+        """
+
+    def create(self, resource: Resource, item: Item) -> None:
+        """A new object, of the name and in the namespace that it says; no harm if it exists.
+
+        Raises:
+            ReadFailed: as `patch`.
         """
 
 

@@ -36,6 +36,11 @@ class DictionaryReader:
         self.patches.setdefault(f"{namespace}/{name}", []).append(change)
         self.objects[self.objects.index(before)] = merged(before, change)
 
+    def create(self, resource: Resource, item: Item) -> None:
+        self._ask(f"create {resource} {it.namespace(item)}/{it.name(item)}")
+        if item not in self.objects:
+            self.objects.append(item)
+
     def _ask(self, question: str) -> None:
         self.questions.append(question)
         if self.failure:
@@ -55,8 +60,8 @@ def _matches(selector: str, labels: Item) -> bool:
     label, _in, values = selector.partition(" in ")
     if values:
         return labels.get(label) in [value.strip() for value in values.strip("()").split(",")]
-    label, _equals, value = selector.partition("=")
-    return bool(labels.get(label) == value)
+    pairs = (part.partition("=") for part in selector.split(","))
+    return all(labels.get(label) == value for label, _equals, value in pairs)
 
 
 def merged(item: Any, patch: Any) -> Any:

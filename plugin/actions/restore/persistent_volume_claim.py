@@ -1,12 +1,15 @@
 """Restore of a PersistentVolumeClaim (rule 4.3)."""
 
 from plugin.actions import uid_label
-from plugin.actions.restore import claim_source, plan, target
+from plugin.actions.restore import claim_source, download, plan, target
+from plugin.actions.restore.download import cancel, progress
 from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
 from plugin.model.outcome import RestoreOutcome, Selector
-from plugin.resources import persistent_volume_claim
+from plugin.resources import claim_data, persistent_volume_claim
+
+__all__ = ["APPLIES_TO", "cancel", "execute", "progress"]
 
 APPLIES_TO = Selector((str(persistent_volume_claim.RESOURCE),))
 
@@ -24,6 +27,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
         why = "not restored: its DataVolume was still filling it, and will again"
     if why:
         context.log.info(why)
+        download.call_off(context, why)
         return RestoreOutcome(item, skip=True)
     item = uid_label.given_back(item, persistent_volume_claim.ORIGINAL_UID)
     if reference not in made.names:
@@ -32,4 +36,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     item, additional = claim_source.of_renamed(item, context)
     item = persistent_volume_claim.renamed(item, made.name(reference), made.machines)
     target.await_deletion(persistent_volume_claim.RESOURCE, item, context)
-    return RestoreOutcome(item, additional)
+    if not claim_data.is_uploaded(context.stored) or not context.restore.has_volumes:
+        return RestoreOutcome(item, additional)
+    item, operation = download.order(item, made.name(reference), context)
+    return RestoreOutcome(item, additional, operation=operation)

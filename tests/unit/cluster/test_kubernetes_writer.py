@@ -1,10 +1,11 @@
+import orjson
 import pytest
 
 from plugin.cluster.kubernetes_writer import KubernetesWriter
 from plugin.model.errors import Forbidden, Unreachable
 from plugin.model.item import Item
 from plugin.model.reference import Resource
-from tests.unit.cluster.faulty_api_server import FaultyApiServer, closes, sends, status
+from tests.unit.cluster.faulty_api_server import FaultyApiServer, answers, closes, sends, status
 
 VIRTUAL_MACHINES = Resource("kubevirt.io", "v1", "virtualmachines", "VirtualMachine")
 CHANGE: Item = {"metadata": {"annotations": {"a": None}}, "spec": {"runStrategy": "Always"}}
@@ -62,3 +63,29 @@ def test_a_missing_right_is_named_with_the_rule_that_grants_it() -> None:
         patch(server.reader())
     assert "no right to patch virtualmachines.kubevirt.io in namespace shop" in str(caught.value)
     assert 'resources: ["virtualmachines"], verbs: ["patch"]' in str(caught.value)
+
+
+NEW: Item = {"kind": "VirtualMachine", "metadata": {"name": "db", "namespace": "shop"}}
+
+
+def test_an_object_is_created_in_its_namespace_under_its_name() -> None:
+    with FaultyApiServer([answers(201, orjson.dumps(NEW))]) as server:
+        server.reader().create(VIRTUAL_MACHINES, NEW)
+    [heard] = server.heard
+    assert (heard.method, heard.path) == (
+        "POST",
+        "/apis/kubevirt.io/v1/namespaces/shop/virtualmachines",
+    )
+    assert heard.headers["content-type"] == "application/json"
+
+
+def test_one_that_is_there_was_created_by_a_request_whose_answer_was_lost() -> None:
+    with FaultyApiServer([closes, status(409, "already exists")]) as server:
+        server.reader().create(VIRTUAL_MACHINES, NEW)
+    assert len(server.heard) == 2
+
+
+def test_a_creation_that_is_refused_is_an_error_with_the_rule_that_grants_it() -> None:
+    with FaultyApiServer([status(403)]) as server, pytest.raises(Forbidden) as caught:
+        server.reader().create(VIRTUAL_MACHINES, NEW)
+    assert 'verbs: ["create"]' in str(caught.value)

@@ -46,6 +46,9 @@ class DictionaryReader:
     def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
         self._ask("patch", resource.plural, namespace, name, str(change))
 
+    def create(self, resource: Resource, item: Item) -> None:
+        raise NotImplementedError
+
     def _of(self, resource: Resource, namespace: str) -> Sequence[Item]:
         found = self.pods if resource is PODS else []
         return [item for item in found if it.namespace(item) == namespace]
