@@ -50,6 +50,11 @@ def bound_volume(claim: Item) -> str:
     return it.text(claim, "spec", "volumeName") if is_bound else ""
 
 
+def is_block(claim: Item) -> bool:
+    """Whether it is a bare device, without a filesystem of its own."""
+    return it.text(claim, "spec", "volumeMode") == "Block"
+
+
 def storage_class(claim: Item) -> str:
     """Name of its storage class; empty for a claim on a volume that was there before."""
     return it.text(claim, "spec", "storageClassName")

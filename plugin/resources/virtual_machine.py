@@ -43,6 +43,12 @@ def volumes(machine: Item) -> Sequence[Item]:
     return it.sequence(machine, "spec", "template", "spec", "volumes")
 
 
+def data_volume_templates(machine: Item) -> Iterator[str]:
+    """Names of the DataVolumes that KubeVirt makes for the machine if they are missing."""
+    for template in it.sequence(machine, "spec", "dataVolumeTemplates"):
+        yield it.text(template, "metadata", "name")
+
+
 def has_instance(machine: Item) -> bool:
     """Whether KubeVirt says that an instance exists."""
     return it.flag(machine, "status", "created")

@@ -3,7 +3,7 @@
 Source: pkg/util/csi/volume_snapshot.go of Velero v1.18.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from plugin.model import item as it
 from plugin.model.item import Item
@@ -22,6 +22,11 @@ _DEFAULT = "snapshot.storage.kubernetes.io/is-default-class"
 def of_driver(classes: Sequence[Item], driver: str) -> Sequence[Item]:
     """The classes of one CSI driver."""
     return [one for one in classes if it.text(one, "driver") == driver]
+
+
+def drivers(snapshot_class: Item) -> Iterable[str]:
+    """The one driver whose volumes it is for."""
+    return (it.text(snapshot_class, "driver"),)
 
 
 def labelled(classes: Sequence[Item]) -> Sequence[Item]:

@@ -1,6 +1,6 @@
 """Backup of a VirtualMachine (rules 3.4 and 5.1)."""
 
-from plugin.actions import freezable, graph, surroundings
+from plugin.actions import freezable, graph, saved, surroundings
 from plugin.model import item as it
 from plugin.model.context import BackupContext
 from plugin.model.item import Item
@@ -14,7 +14,8 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
     """Store the machine with its revisions pinned, and bring what it is made of.
 
     Raises:
-        Refusal: its guest runs and cannot be frozen, but its disks are in the backup.
+        Refusal: its guest runs and cannot be frozen, but its disks are in the backup; or it would
+            come back without a disk.
     """
     if not context.backup.has_memory_dumps:
         item = virtual_machine.without_memory_dumps(item)
@@ -22,6 +23,7 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
     instance = surroundings.instance(context.cluster, item)
     if instance:
         freezable.check(item, instance, context)
+    saved.check_machine(item, instance, context)
     stored = virtual_machine.with_pinned_revisions(_with_notes(item, instance, context))
     return BackupOutcome(stored, additional)
 

@@ -1,6 +1,6 @@
 """Backup of a VirtualMachineInstance (rules 3.5 and 5.2)."""
 
-from plugin.actions import freezable, graph, surroundings
+from plugin.actions import freezable, graph, saved, surroundings
 from plugin.model import item as it
 from plugin.model.context import BackupContext
 from plugin.model.item import Item
@@ -14,10 +14,13 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
     """Store the instance, marked if its owner will make it anew, and bring what it is made of.
 
     Raises:
-        Refusal: its guest runs and cannot be frozen, but its disks are in the backup.
+        Refusal: its guest runs and cannot be frozen, but its disks are in the backup; or it stands
+            alone and would come back without a disk.
     """
     additional = graph.of_instance(item, context)
     freezable.check(item, item, context)
+    if not virtual_machine_instance.machine(item):
+        saved.check_instance(item, context)
     if virtual_machine_instance.is_owned(item):
         item = it.with_annotation(item, virtual_machine_instance.IS_OWNED, "true")
         return BackupOutcome(item, additional)
