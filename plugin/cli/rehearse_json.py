@@ -38,6 +38,7 @@ def document(found: Rehearsal) -> Json:
         ],
         "machines": [_machine(machine, found) for machine in found.machines],
         "blocks": [[str(one) for one in block.items] for block in found.backup.blocks],
+        "hooks": [str(one) for one in found.backup.hooks],
         "items": sorted(str(one) for one in found.backup.stored),
         "errors": sorted(
             {one.error for one in found.backup.items.values() if one.error}

@@ -10,13 +10,17 @@ from enum import StrEnum
 
 from plugin.model import item as it
 from plugin.model.item import Item
-from plugin.model.reference import Reference
+from plugin.model.reference import Reference, Resource
 from plugin.rehearsal import velero_actions
 from plugin.rehearsal.blocks import Block
 from plugin.rehearsal.errors import ActionFailed
 from plugin.rehearsal.plugin_client import Action, PluginClient
 from plugin.rehearsal.selection import Selection
+from plugin.resources import pod
 
+_DEFINITION = Resource(
+    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"
+)
 _SKIP = "velero.io/skip-from-backup"
 _MUST_INCLUDE = "backup.velero.io/must-include-additional-items"
 
@@ -50,10 +54,15 @@ class BackedUpItem:
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What a backup would hold."""
+    """What a backup would hold.
+
+    Attributes:
+        hooks: the pods in which Velero runs a freeze, each before its block.
+    """
 
     blocks: tuple[Block, ...]
     items: Mapping[Reference, BackedUpItem]
+    hooks: tuple[Reference, ...]
 
     @property
     def stored(self) -> Mapping[Reference, Item]:
@@ -70,10 +79,27 @@ def back_up(selection: Selection, blocks: Sequence[Block], plugin: PluginClient)
         PluginFailed: the plugin process did not answer.
     """
     backupper = _Backupper(selection, plugin)
+    hooks = []
     for number, block in enumerate(blocks):
+        hooks += [one for one in block.items if backupper.has_hook(one)]
         for reference in block.items:
             backupper.back_up(reference, number, must_include=False)
-    return Backup(tuple(blocks), backupper.items)
+    for definition in _definitions(selection, blocks, backupper.items):
+        backupper.back_up(definition, len(blocks), must_include=False)
+    return Backup(tuple(blocks), backupper.items, tuple(hooks))
+
+
+def _definitions(
+    selection: Selection, blocks: Sequence[Block], items: Mapping[Reference, BackedUpItem]
+) -> Sequence[Reference]:
+    """What Velero adds at the end: the definition of each custom resource of which it has items."""
+    resource = str(_DEFINITION)
+    filters = selection.filters.resources
+    if filters.expels(resource) or filters.collects(resource, is_namespaced=False):
+        return ()
+    blocked = (one for block in blocks for one in block.items)
+    stored = {one.group_resource for one in blocked if one in items and items[one].stored}
+    return [_DEFINITION.named("", name) for name in sorted(stored)]
 
 
 class _Backupper:
@@ -81,6 +107,12 @@ class _Backupper:
         self._selection = selection
         self._plugin = plugin
         self.items: dict[Reference, BackedUpItem] = {}
+
+    def has_hook(self, reference: Reference) -> bool:
+        """Whether Velero runs a hook in it: in no pod that it has backed up already."""
+        if not reference.is_of(pod.RESOURCE) or reference in self.items:
+            return False
+        return pod.has_freeze_hook(self._selection.cluster[reference])
 
     def back_up(self, reference: Reference, block: int, *, must_include: bool) -> str:
         """Gives the error that Velero would hand up to whoever asked for the item."""

@@ -49,6 +49,9 @@ _MISSING = {
     "this cluster: no disk can be cut",
     "backups.velero.io": "Velero is not installed in this cluster",
 }
+_TWICE = ("events.events.k8s.io",)
+"""The same objects as another resource's, which Velero takes."""
+
 _EVERYWHERE = ("kubevirts.kubevirt.io", "backups.velero.io")
 """Namespaced, but of interest wherever they are."""
 
@@ -85,7 +88,11 @@ def read(reader: KubernetesReader, scope: Scope, progress: Progress) -> Known:
     """
     served = reader.served()
     discovery = Discovery(served) if served is not None else STATIC
-    wanted = [one for one in discovery.served if scope.is_whole or one.name in _AROUND_MACHINES]
+    wanted = [
+        one
+        for one in discovery.served
+        if one.name in _AROUND_MACHINES or (scope.is_whole and one.name not in _TWICE)
+    ]
     parts = [part for one in wanted for part in _parts(one, _few(scope.namespaces))]
     objects: list[Item] = []
     unread = list(_not_served(discovery, is_told=served is not None))

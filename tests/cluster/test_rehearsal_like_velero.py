@@ -1,0 +1,161 @@
+"""A rehearsal of the live cluster, and then Velero's own backup by the same specification.
+
+What the rehearsal said must be what Velero did: which items it stored and where in its archive,
+which it put into one block, and in which guests it ran hooks. No disk is cut in most of them.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from plugin.cluster.kubernetes_reader import KubernetesReader
+from plugin.model.reference import Reference
+from plugin.rehearsal import archive, live_cluster
+from plugin.rehearsal.known import Known
+from plugin.rehearsal.rehearsal import Rehearsal, Wanted, rehearse
+from tests.cluster.api import Object
+from tests.cluster.cluster import Cluster, velero_object
+from tests.cluster.manifests import Disk, Machine
+
+FIRST, SECOND = "rehearsed-one", "rehearsed-two"
+LABEL = {"matchLabels": {"backup": "yes"}}
+MACHINES = (
+    Machine(
+        FIRST, "db", (Disk("root"), Disk("data")), (Disk("extra"),), labels=(("backup", "yes"),)
+    ),
+    Machine(FIRST, "web", hotplugged=(Disk("cache"),), hotplugged_in_spec=False),
+    Machine(FIRST, "archive", is_running=False),
+    Machine(SECOND, "plain", has_freeze_hooks=False, has_instancetype=False),
+    Machine(SECOND, "other", labels=(("tier", "b"),)),
+)
+SPECIFICATIONS: dict[str, Object] = {
+    "one-namespace": {"includedNamespaces": [FIRST]},
+    "pattern": {"includedNamespaces": ["rehearsed-*"]},
+    "excluded-namespace": {
+        "includedNamespaces": ["rehearsed-*"], "excludedNamespaces": [SECOND],
+    },
+    "label": {"includedNamespaces": [FIRST], "labelSelector": LABEL},
+    "or-labels": {
+        "includedNamespaces": [FIRST, SECOND],
+        "orLabelSelectors": [LABEL, {"matchLabels": {"tier": "b"}}],
+    },
+    "short-names": {
+        "includedNamespaces": [FIRST], "includedResources": ["vm", "vmi", "po", "pvc", "dv", "pv"],
+    },
+    "no-secrets": {"includedNamespaces": [FIRST], "excludedResources": ["secrets", "cm"]},
+    "no-pods": {"includedNamespaces": [FIRST], "excludedResources": ["pods"]},
+    "no-cluster": {"includedNamespaces": [SECOND], "includeClusterResources": False},
+    "all-cluster": {"includedNamespaces": [SECOND], "includeClusterResources": True},
+    "by-scope": {
+        "includedNamespaces": [FIRST],
+        "includedNamespaceScopedResources": ["virtualmachines", "persistentvolumeclaims"],
+        "includedClusterScopedResources": ["storageclasses"],
+    },
+    "not-by-scope": {
+        "includedNamespaces": [FIRST],
+        "excludedNamespaceScopedResources": ["datavolumes"],
+        "excludedClusterScopedResources": ["persistentvolumes"],
+    },
+    "label-of-a-claim": {
+        "includedNamespaces": [FIRST], "labelSelector": {"matchLabels": {"disk": "chosen"}},
+    },
+}  # fmt: skip
+OF_THE_SNAPSHOTS = (
+    "volumesnapshots.", "volumesnapshotcontents.", "volumesnapshotclasses.",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Place:
+    cluster: Cluster
+    known: Known
+
+
+@pytest.fixture(scope="module")
+def place(cluster: Cluster) -> Iterator[Place]:
+    for namespace in (FIRST, SECOND):
+        cluster.create_namespace(namespace)
+    cluster.create_vms(MACHINES)
+    chosen = {"metadata": {"labels": {"disk": "chosen"}}}
+    cluster.api.patch("v1", "PersistentVolumeClaim", FIRST, "db-data", chosen)
+    reader = KubernetesReader.connect(None, str(cluster.control_plane.kubeconfig("admin")))
+    known = live_cluster.read(reader, live_cluster.Scope(is_whole=True), lambda *_: None)
+    assert known.unread == ()
+    yield Place(cluster, known)
+    for namespace in (FIRST, SECOND):
+        cluster.delete_namespace(namespace)
+
+
+@pytest.mark.parametrize("name", SPECIFICATIONS)
+def test_velero_does_what_the_rehearsal_said(place: Place, name: str) -> None:
+    spec = {"snapshotVolumes": False, **SPECIFICATIONS[name]}
+    found = rehearse(place.known, Wanted(velero_object("Backup", name, spec), datetime.now(UTC)))
+    calls = len(place.cluster.freezes())
+    backup = place.cluster.backup(f"rehearsed-{name}", spec)
+    log = place.cluster.backup_log(f"rehearsed-{name}")
+    assert backup["status"]["phase"] == ("PartiallyFailed" if errors(found) else "Completed"), log
+    assert_same_items(found, set(place.cluster.backup_items(f"rehearsed-{name}")))
+    assert sorted(map(sorted, blocks_of(log))) == sorted(
+        sorted(map(title, block.items)) for block in found.backup.blocks
+    )
+    frozen = [call.pod for call in place.cluster.freezes()[calls:] if call.verb == "freeze"]
+    assert sorted(frozen) == sorted(one.name for one in found.backup.hooks)
+
+
+def test_velero_cuts_the_disks_that_the_rehearsal_said_within_one_freeze(place: Place) -> None:
+    spec = {"includedNamespaces": [SECOND]}
+    found = rehearse(place.known, Wanted(velero_object("Backup", "cut", spec), datetime.now(UTC)))
+    levels = {one.reference.name: one.judged.level for one in found.machines}
+    assert levels == {"other": "filesystem", "plain": "crash"}
+    backup = place.cluster.backup("rehearsed-cut", spec)
+    assert backup["status"]["phase"] == "Completed", place.cluster.backup_log("rehearsed-cut")
+    assert_same_items(found, set(place.cluster.backup_items("rehearsed-cut")))
+    cuts = place.cluster.snapshots_cut()
+    freezes = [one for one in place.cluster.freezes() if one.namespace == SECOND]
+    [cut] = cuts[f"{SECOND}/other-root"]
+    assert freezes[-2].time < cut.started < cut.finished < freezes[-1].time
+    assert {(one.name, one.verb) for one in freezes} == {("other", "freeze"), ("other", "unfreeze")}
+    [unfrozen] = cuts[f"{SECOND}/plain-root"]
+    assert not freezes[-2].time < unfrozen.started < freezes[-1].time
+
+
+def assert_same_items(found: Rehearsal, stored: set[str]) -> None:
+    """By path in the archive, without events, which come and go, and without the snapshots."""
+    expected = {
+        path
+        for one, item in found.backup.stored.items()
+        for path in archive.paths(one, found.selection.served[one].version, item)
+    }
+    assert {one for one in stored if counts(one)} == {one for one in expected if counts(one)}
+
+
+def counts(path: str) -> bool:
+    return not path.removeprefix("resources/").startswith(("events", *OF_THE_SNAPSHOTS))
+
+
+def errors(found: Rehearsal) -> list[str]:
+    of_blocks = [error for block in found.backup.blocks for error in block.errors]
+    return of_blocks + [one.error for one in found.backup.items.values() if one.error]
+
+
+def title(reference: Reference) -> str:
+    return f"{reference.group_resource} {reference.namespace}/{reference.name}"
+
+
+ADDED = re.compile(r'msg="adding (\S+ \S+) to ItemBlock"')
+BLOCK = re.compile(r'msg="Backing Up Item Block including (\S+ \S+) ')
+
+
+def blocks_of(log: str) -> Iterator[list[str]]:
+    """What Velero's one collecting thread says of each block."""
+    block: list[str] = []
+    for line in log.splitlines():
+        if added := ADDED.search(line):
+            block.append(added[1])
+        if ended := BLOCK.search(line):
+            assert ended[1] in block
+            yield block
+            block = []
