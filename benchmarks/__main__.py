@@ -3,12 +3,13 @@
 import argparse
 import sys
 
-from benchmarks import backup, execute, restore, scale, start_up
+from benchmarks import backup, execute, rehearse, restore, scale, start_up
 
 BENCHMARKS = {
     "execute": execute.run,
     "start-up": start_up.run,
     "scale": scale.run,
+    "rehearse": rehearse.run,
     "backup": backup.run,
     "restore": restore.run,
 }

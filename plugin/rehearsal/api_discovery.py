@@ -35,6 +35,52 @@ def answer(  # noqa: PLR0911 - one for each document
     return None
 
 
+AGGREGATED = "APIGroupDiscoveryList"
+"""What a client names in its `Accept` to have all groups in one answer."""
+
+
+def aggregated(parts: Sequence[str], served: Collection[Served]) -> Item | None:
+    """All groups behind `/api` or `/apis` at once; None for other paths."""
+    if list(parts) not in (["api"], ["apis"]):
+        return None
+    groups = sorted({one.group for one in served if bool(one.group) is (parts[0] == "apis")})
+    return {
+        "kind": AGGREGATED,
+        "apiVersion": "apidiscovery.k8s.io/v2",
+        "metadata": {},
+        "items": [_aggregated_group(group, served) for group in groups],
+    }
+
+
+def _aggregated_group(group: str, served: Collection[Served]) -> Item:
+    versions = dict.fromkeys(one.version for one in served if one.group == group)
+    return {
+        "metadata": {"name": group},
+        "versions": [
+            {
+                "version": version,
+                "resources": [
+                    _aggregated_resource(one)
+                    for one in served
+                    if (one.group, one.version) == (group, version)
+                ],
+            }
+            for version in versions
+        ],
+    }
+
+
+def _aggregated_resource(one: Served) -> Item:
+    return {
+        "resource": one.plural,
+        "responseKind": {"group": one.group, "version": one.version, "kind": one.kind},
+        "scope": "Namespaced" if one.is_namespaced else "Cluster",
+        "singularResource": one.singular,
+        "shortNames": list(one.short_names),
+        "verbs": ["create", "delete", "get", "list"],  # as a cluster; here nothing can be changed
+    }
+
+
 def _group(group: str, served: Collection[Served]) -> Item:
     versions = list(dict.fromkeys(one.version for one in served if one.group == group))
     named = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]

@@ -103,14 +103,16 @@ class ApiServer:
             yaml.safe_dump(configuration, file)
         return path
 
-    def answer(self, target: str) -> tuple[int, bytes]:
+    def answer(self, target: str, accept: str = "") -> tuple[int, bytes]:
         """HTTP code and JSON for a GET of `target`, a path with its query."""
         url = urlsplit(target)
         path, query = unquote(url.path), dict(parse_qsl(url.query, keep_blank_values=True))
         parts = path.strip("/").split("/")
         question = _Question.parse(parts)
         self.requests.append(Request(question.verb if question else "discover", path, query))
-        document = api_discovery.answer(parts, self._objects.served)
+        is_aggregated = api_discovery.AGGREGATED in accept
+        discovery = api_discovery.aggregated if is_aggregated else api_discovery.answer
+        document = discovery(parts, self._objects.served)
         if document is not None:
             return 200, orjson.dumps(document)
         served = question and self._objects.resource(*question.resource)
@@ -223,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
         api = self.server.api
         given = self.headers.get("Authorization", "").encode()
         if hmac.compare_digest(given, f"Bearer {api.token}".encode()):
-            self._send(*api.answer(self.path))
+            self._send(*api.answer(self.path, self.headers.get("Accept", "")))
         else:
             self._send(*_failure(401, "Unauthorized"))
 
