@@ -3,9 +3,9 @@
 From a stand-in API server (requests are counted there), and from manifests in one file.
 """
 
-import copy
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -76,15 +76,19 @@ def many(machines: int) -> Iterator[Item]:
             continue
         text = orjson.dumps(item).decode()
         for number in range(machines):
-            changed = text.replace('"db', f'"db{number:04}').replace("-db-", f"-db{number:04}-")
-            copied: Item = copy.deepcopy(orjson.loads(changed))
-            if item["kind"] == "PersistentVolume":
-                copied["metadata"]["name"] += f"-{number:04}"
-            if item["kind"] == "PersistentVolumeClaim":
-                copied["spec"]["volumeName"] += f"-{number:04}"
+            copied: Item = orjson.loads(_as_number(text, number))
             yield copied
 
 
+def _as_number(text: str, number: int) -> str:
+    """Names, uids, addresses and serial numbers of its own; what refers to them follows."""
+    text = text.replace('"db', f'"db{number:04}').replace("-db-", f"-db{number:04}-")
+    text = _UUID.sub(lambda found: f"{found[1]}{number:04x}", text)
+    return _ADDRESS.sub(lambda found: f"{found[1]}{number // 256:02x}:{number % 256:02x}", text)
+
+
+_UUID = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{8})[0-9a-f]{4}")
+_ADDRESS = re.compile(r"(02:[0-9a-f]{2}:[0-9a-f]{2}:[0-9a-f]{2}:)[0-9a-f]{2}:[0-9a-f]{2}")
 _OF_MACHINES = (
     "VirtualMachine", "VirtualMachineInstance", "Pod", "PersistentVolumeClaim", "DataVolume",
     "PersistentVolume", "ControllerRevision",

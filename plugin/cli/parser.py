@@ -3,12 +3,13 @@
 import argparse
 from typing import Protocol
 
-from plugin.cli import rehearse, version
+from plugin.cli import completion, rehearse, version
 
 _EPILOG = """\
 exit status: 0 good, 1 not safe, 2 wrong usage, 3 cannot tell
 
 to begin with: stillpoint rehearse --from examples
+  stillpoint rehearse --help has more examples
 """
 
 
@@ -33,7 +34,7 @@ class Verb(Protocol):
         """
 
 
-VERBS: tuple[Verb, ...] = (rehearse, version)
+VERBS: tuple[Verb, ...] = (rehearse, completion, version)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--restore",
         metavar="FILE",
         nargs="?",
-        const="",
+        const=False,
         type=_file,
         help="as this Restore, or a plain one, into the same cluster with all that it has; "
         "without it everything comes back to an empty cluster",
@@ -121,7 +121,7 @@ def _rehearsed(arguments: argparse.Namespace) -> "Rehearsal":
                 place, chosen, progress.told, is_whole=arguments.every_resource
             )
     backup = requests.backup(chosen, known)
-    restore = None if arguments.restore is None else requests.restore(arguments.restore)
+    restore = None if arguments.restore is None else requests.restore(arguments.restore or None)
     found = rehearse(known, Wanted(backup, datetime.now(UTC), restore))
     if not found.machines and not known.unread:
         cause = "no VirtualMachine among the objects that the backup would hold"

@@ -58,18 +58,13 @@ class Backup:
 
     Attributes:
         hooks: the pods in which Velero runs a freeze, each before its block.
+        stored: the archive: each item as it would be written.
     """
 
     blocks: tuple[Block, ...]
     items: Mapping[Reference, BackedUpItem]
     hooks: tuple[Reference, ...]
-
-    @property
-    def stored(self) -> Mapping[Reference, Item]:
-        """The archive: each item as it would be written."""
-        return {
-            reference: one.stored for reference, one in self.items.items() if one.stored is not None
-        }
+    stored: Mapping[Reference, Item]
 
 
 def back_up(selection: Selection, blocks: Sequence[Block], plugin: PluginClient) -> Backup:
@@ -86,7 +81,9 @@ def back_up(selection: Selection, blocks: Sequence[Block], plugin: PluginClient)
             backupper.back_up(reference, number, must_include=False)
     for definition in _definitions(selection, blocks, backupper.items):
         backupper.back_up(definition, len(blocks), must_include=False)
-    return Backup(tuple(blocks), backupper.items, tuple(hooks))
+    items = backupper.items
+    stored = {one: item.stored for one, item in items.items() if item.stored is not None}
+    return Backup(tuple(blocks), items, tuple(hooks), stored)
 
 
 def _definitions(

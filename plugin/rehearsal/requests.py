@@ -83,13 +83,13 @@ def backup(chosen: Chosen, known: Known) -> Item:
     return found
 
 
-def restore(file: Path | str) -> Item:
+def restore(file: Path | None) -> Item:
     """The Restore in a file; without a file a plain one.
 
     Raises:
         UnreadableManifests: the file does not hold one.
     """
-    return _of_file(Path(file), "Restore") if file else restore_request.plain()
+    return _of_file(file, "Restore") if file else restore_request.plain()
 
 
 def _namespaces(chosen: Chosen) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Self
 
 from guest_hooks import build
-
 from tests.guest.lab import keeper
 from tests.guest.lab.agent import Agent
 

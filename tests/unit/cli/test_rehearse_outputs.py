@@ -1,0 +1,184 @@
+"""JSON by its schema, Velero's layout of an archive, the tree of one machine, and restores."""
+
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import fastjsonschema
+import pytest
+import yaml
+
+from plugin import cli
+from plugin.model import item as it
+from plugin.model.item import Item
+from plugin.rehearsal.verdict.reasons import REASONS
+from tests.unit.rehearsal import examples, test_reasons, world
+
+DOCS = Path(__file__).parents[3] / "docs"
+SCHEMA = json.loads((DOCS / "rehearse.schema.json").read_text())
+FROM = ["rehearse", "--from", str(examples.FOLDER)]
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> str:
+    assert cli.main([*FROM, *arguments]) == status
+    return capsys.readouterr().out
+
+
+def put(path: Path, item: Item) -> str:
+    path.write_text(yaml.safe_dump(item))
+    return str(path)
+
+
+def test_json_is_as_its_schema_says(capsys: pytest.CaptureFixture[str]) -> None:
+    document = json.loads(told(capsys, "--output", "json"))
+    fastjsonschema.compile(SCHEMA)(document)
+    assert [one["verdict"] for one in document["machines"]].count("ready") == 3
+    assert any("virt-launcher-db" in one for one in document["hooks"])
+
+
+def test_json_of_every_reason_is_as_its_schema_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    objects = world.namespaces(test_reasons.CASES)
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(objects))
+    assert cli.main(["rehearse", "--from", str(tmp_path), "-o", "json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    fastjsonschema.compile(SCHEMA)(document)
+    codes = {reason["code"] for one in document["machines"] for reason in one["reasons"]}
+    assert codes >= test_reasons.CASES.keys()
+
+
+def test_json_that_is_not_so_is_refused() -> None:
+    with pytest.raises(fastjsonschema.JsonSchemaException):
+        fastjsonschema.compile(SCHEMA)({"schemaVersion": "1.0"})
+
+
+def test_many_machines_are_grouped_by_reason_within_the_width(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    objects = world.namespaces(test_reasons.CASES)
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(objects))
+    cli.main(["rehearse", "--from", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    rows = [line.split() for line in lines if line.startswith(("blocked", "degraded", "ready"))]
+    verdicts = [row[0] for row in rows]
+    assert verdicts == sorted(verdicts), "failures first"
+    assert ["blocked", "disk-missing", "1", "disk-missing/db"] in rows
+
+
+def test_the_page_about_rehearsals_has_every_reason() -> None:
+    text = (DOCS / "rehearse.md").read_text()
+    assert [one.code for one in REASONS if f"`{one.code}`" not in text] == []
+
+
+def test_the_archive_has_the_layout_of_velero(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "shop.tar.gz"
+    told(capsys, "--archive", str(file))
+    assert file.stat().st_mode & 0o777 == 0o600
+    with tarfile.open(file) as tarball:
+        names = tarball.getnames()
+        stored: dict[str, Any] = json.load(
+            tarball.extractfile("resources/virtualmachines.kubevirt.io/namespaces/shop/db.json")
+            or pytest.fail("no such file")
+        )
+        version = tarball.extractfile("metadata/version")
+        assert version is not None
+        assert version.read() == b"1.1.0\n"
+    assert "resources/namespaces/cluster/shop.json" in names
+    place = "resources/virtualmachines.kubevirt.io/v1-preferredversion/namespaces/shop/db.json"
+    assert place in names
+    assert stored["spec"]["instancetype"]["revisionName"]
+
+
+def test_an_archive_that_cannot_be_written_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*FROM, "--archive", str(tmp_path / "no" / "such.tar.gz")]) == 3
+    assert "cannot write the archive" in capsys.readouterr().err
+
+
+def test_one_machine_is_explained_with_its_block_and_restore(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = told(capsys, "--explain", "web")
+    assert "web-uploads (hot-plugged disk)" in output
+    assert ". pods shop/virt-launcher-web" in output
+    assert 'hook: ["/usr/bin/virt-freezer", "--freeze"' in output
+    assert "skipped pods shop/hp-volume" in output
+    assert cli.main([*FROM, "--explain", "wbe"]) == 3
+    assert "HINT: there are shop/archive, shop/db" in capsys.readouterr().err
+
+
+def test_a_strict_rehearsal_counts_degraded_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    told(capsys, "--strict", status=1)
+    told(capsys, "--strict", "-l", "app=db", status=0)
+
+
+def test_a_label_selects_as_velero_does(capsys: pytest.CaptureFixture[str]) -> None:
+    document = json.loads(told(capsys, "-l", "app in (db)", "-o", "json"))
+    assert [one["name"] for one in document["machines"]] == ["db"]
+    assert cli.main([*FROM, "-l", "app=("]) == 3
+    assert "selector 'app=(': cannot select by it" in capsys.readouterr().err
+
+
+def test_a_backup_in_a_file_selects(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    backup: Item = {
+        "apiVersion": "velero.io/v1",
+        "kind": "Backup",
+        "metadata": {"name": "nightly", "namespace": "velero"},
+        "spec": {"includedNamespaces": ["shop"], "excludedResources": ["secrets"]},
+    }
+    file = put(tmp_path / "backup.yaml", backup)
+    output = told(capsys, "--backup", file, status=1)
+    assert "outside-the-backup" in output
+    broken = it.with_value(backup, ["cm"], "spec", "includedNamespaceScopedResources")
+    assert cli.main([*FROM, "--backup", put(tmp_path / "backup.yaml", broken)]) == 3
+    assert "excludedResources cannot stand beside" in capsys.readouterr().err
+    assert cli.main([*FROM, "--backup", "nightly"]) == 3
+    assert "neither a file nor a Backup of that name" in capsys.readouterr().err
+
+
+def restore(**spec: object) -> Item:
+    metadata = {"name": "back", "namespace": "velero"}
+    return {"apiVersion": "velero.io/v1", "kind": "Restore", "metadata": metadata, "spec": spec}
+
+
+def test_a_restore_into_the_same_cluster_meets_what_is_there(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    document = json.loads(told(capsys, "--restore", "-o", "json", status=1))
+    codes = {one["code"] for machine in document["machines"] for one in machine["reasons"]}
+    assert "exists-in-target" in codes
+    conflicts = {one["conflict"] for one in document["restore"] if one["conflict"]}
+    assert "virtualmachines.kubevirt.io shop/db" in conflicts
+
+
+def test_a_restore_elsewhere_is_renamed_and_narrowed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = restore(namespaceMapping={"shop": "shop-2"}, excludedResources=["secrets"])
+    file = put(tmp_path / "restore.yaml", asked)
+    document = json.loads(told(capsys, "--restore", file, "-o", "json"))
+    results = {one["item"]: one for one in document["restore"]}
+    machine = results["virtualmachines.kubevirt.io shop/db"]
+    assert (machine["result"], machine["renamed"]) == ("created", "shop-2/db")
+    secret = results["secrets shop/db-cloud-init"]
+    assert (secret["result"], secret["why"]) == ("skipped", "the Restore leaves its resource out")
+
+
+def test_a_machine_that_the_restore_leaves_out_is_not_created(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = restore(namespaceMapping={"shop": "new"}, excludedResources=["vm"])
+    document = json.loads(
+        told(capsys, "--restore", put(tmp_path / "r.yaml", asked), "-o", "json", status=1)
+    )
+    codes = {one["code"] for machine in document["machines"] for one in machine["reasons"]}
+    assert "not-created" in codes
+    plain = json.loads(told(capsys, "-o", "json"))
+    codes = {one["code"] for machine in plain["machines"] for one in machine["reasons"]}
+    assert {"not-created", "exists-in-target"}.isdisjoint(codes)
