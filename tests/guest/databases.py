@@ -5,8 +5,10 @@ process ends them, also when the test run is killed. `prefix` goes before every 
 somewhere else (a mount namespace).
 """
 
+import base64
 import contextlib
 import http.client
+import json
 import os
 import shutil
 import signal
@@ -332,3 +334,9 @@ class Etcd(Server):
 
     def write(self, timeout_s: float = 20) -> None:
         self.query('kv/put {"key": "cHJvYmU=", "value": "MQ=="}', timeout_s)
+
+    def value(self, key: str) -> str:
+        """The value of a key; "" without one."""
+        encoded = base64.b64encode(key.encode()).decode()
+        found = json.loads(self.query(f'kv/range {{"key": "{encoded}"}}')).get("kvs", ())
+        return base64.b64decode(found[0]["value"]).decode() if found else ""

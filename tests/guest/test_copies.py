@@ -1,0 +1,208 @@
+"""Copies of disks under load, cut by the real agent: with our hook nothing that counts is lost.
+
+One load, three cuts: without a hook, with it, and with it once more for the figures. The databases
+are set up so that the difference shows: MariaDB acknowledges before it writes and has a MyISAM
+table, Redis has snapshots only.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.processes import Processes
+from tests.guest import databases
+from tests.guest.lab.agent import Agent
+from tests.guest.lab.lab import Lab
+from tests.guest.load import EtcdWriter, Load, RedisWriter, SqlWriter, running
+
+DISKS = {"/data/pg": "xfs", "/data/my": "xfs", "/data/rest": "xfs"}
+LOAD_S = 4.0
+RELAXED = (
+    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-flush-log-at-timeout=30",
+    "--sync-binlog=0",
+    "--innodb-log-file-size=32M",
+)
+
+
+class Guest:
+    """The servers of a guest, or of a copy of it."""
+
+    def __init__(self, lab: Lab, processes: Processes, root: str) -> None:
+        self.lab = lab
+        self.postgresql = databases.Postgres(
+            Path(f"{root}/pg/server"), processes, settings=("max_wal_size=64MB",)
+        )
+        self.mariadb = databases.MariaDB(Path(f"{root}/my/server"), processes, settings=RELAXED)
+        self.redis = databases.Redis(Path(f"{root}/rest/redis"), processes)
+        self.etcd = databases.Etcd(Path(f"{root}/rest/etcd"), processes)
+        self.servers = (self.postgresql, self.mariadb, self.redis, self.etcd)
+        for server in self.servers:
+            server.prefix = lab.command()
+            server.seen = lambda path: lab.path(str(path))
+
+    def create(self) -> None:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda server: server.up(), self.servers))
+        self.postgresql.query("CREATE TABLE log (n bigint PRIMARY KEY, pad text)")
+        self.postgresql.query("CREATE EXTENSION amcheck")
+        self.mariadb.query("CREATE TABLE shop.log (n BIGINT PRIMARY KEY, pad TEXT) ENGINE=InnoDB")
+        self.mariadb.query("CREATE TABLE shop.old (n BIGINT, pad CHAR(200), KEY (n)) ENGINE=MyISAM")
+
+    def start(self) -> None:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda server: server.start(), self.servers))
+
+    def stop(self) -> None:
+        for server in self.servers:
+            server.stop()
+
+    def loads(self) -> list[Load]:
+        unbuffered = self.mariadb.client("--unbuffered")
+        insert = "INSERT INTO shop.{} VALUES ({{0}}, REPEAT('x', 200))"
+        loads = [
+            Load("innodb", SqlWriter(unbuffered, insert.format("log"))),
+            Load("myisam", SqlWriter(unbuffered, insert.format("old"))),
+            Load("redis", RedisWriter(self.lab.path(str(self.redis.socket)), "n")),
+            Load("etcd", EtcdWriter(self.etcd.port, "n")),
+        ]
+        statement = "INSERT INTO log VALUES ({0}, repeat('x', 200))"
+        return [*loads, Load("postgresql", SqlWriter(self.postgresql.client(), statement))]
+
+    def numbers(self) -> Mapping[str, int]:
+        """The last number of each writer, if none before it is missing."""
+        counted = (
+            "SELECT CASE WHEN COUNT(*) = COALESCE(MAX(n), 0) THEN COUNT(*) ELSE -1 END FROM {}"
+        )
+        value = self.etcd.value("n")
+        return {
+            "postgresql": int(self.postgresql.query(counted.format("log"))),
+            "innodb": int(self.mariadb.query(counted.format("shop.log"))),
+            "myisam": int(self.mariadb.query(counted.format("shop.old"))),
+            "redis": int(self.redis.query("GET n") or 0),
+            "etcd": int(value or 0),
+        }
+
+    def faults(self) -> list[str]:
+        """What the databases' own checks find."""
+        found = []
+        for table in ("log", "old"):
+            checked = self.mariadb.query(f"CHECK TABLE shop.{table} EXTENDED")
+            found += [line for line in checked.splitlines() if not line.endswith("\tOK")]
+        self.postgresql.query("SELECT bt_index_check('log_pkey', true)")
+        return found
+
+
+@dataclass
+class Cut:
+    """One copy of the disks, and what had been acknowledged when the freeze was asked for."""
+
+    images: Path
+    acknowledged: Mapping[str, int]
+    stall_s: Mapping[str, float]
+    freeze_s: float
+    thaw_s: float
+
+    def mount(self, lab: Lab, processes: Processes) -> Guest:
+        """The guest on the copied disks, not started."""
+        root = f"/copies/{self.images.name}"
+        for disk in DISKS:
+            target = f"{root}/{Path(disk).name}"
+            lab.path(target).mkdir(parents=True)
+            device = databases.output_of(
+                ["losetup", "-f", "--show", self.images / image_name(disk)]
+            )
+            mounted = lab.run("mount", "-o", "nouuid", device.strip(), target)
+            databases.output_of(["losetup", "--detach", device.strip()])  # when it is unmounted
+            assert mounted.returncode == 0, mounted.stderr
+        return Guest(lab, processes, root)
+
+
+def image_name(disk: str) -> str:
+    return f"{disk.replace('/', '_')}.img"
+
+
+def cut(lab: Lab, name: str, agent: Agent, loads: Sequence[Load]) -> Cut:
+    """Freeze, copy every disk, thaw."""
+    images = lab._folder / name
+    images.mkdir()
+    with agent:
+        asked_s = time.monotonic()
+        acknowledged = {load.name: load.acknowledged_before(asked_s) for load in loads}
+        assert agent.freeze() == len(DISKS)
+        frozen_s = time.monotonic()
+        try:
+            for disk in DISKS:
+                source = lab._folder / image_name(disk)
+                databases.output_of(["cp", "--sparse=always", "--reflink=auto", source, images])
+        finally:
+            thaw_s = time.monotonic()
+            agent.thaw()
+        thawed_s = time.monotonic()
+    time.sleep(1.5)
+    stall_s = {load.name: load.longest_stall_s(asked_s, thawed_s) for load in loads}
+    return Cut(images, acknowledged, stall_s, frozen_s - asked_s, thawed_s - thaw_s)
+
+
+@dataclass
+class Campaign:
+    bare: Cut
+    hooked: Cut
+    bare_guest: Guest
+    hooked_guest: Guest
+    status: str
+
+
+@pytest.fixture(scope="module")
+def campaign(processes: Processes) -> Iterator[Campaign]:
+    with Lab(DISKS) as lab:
+        guest = Guest(lab, processes, "/data")
+        guest.create()
+        loads = guest.loads()
+        with running(loads):
+            time.sleep(LOAD_S)
+            bare = cut(lab, "bare", Agent(lab, ()), loads)
+            hooked = cut(lab, "hooked", lab.agent(), loads)
+        status = lab.guest("status", "--output", "json").stdout
+        guest.stop()
+        campaign = Campaign(
+            bare, hooked, bare.mount(lab, processes), hooked.mount(lab, processes), status
+        )
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Guest.start, (campaign.bare_guest, campaign.hooked_guest)))
+        yield campaign
+        campaign.bare_guest.stop()
+        campaign.hooked_guest.stop()
+
+
+def lost(cut: Cut, guest: Guest) -> dict[str, int]:
+    """How many acknowledged writes of each writer are not in the copy."""
+    there = guest.numbers()
+    return {
+        name: max(0, number - there[name])
+        for name, number in cut.acknowledged.items()
+        if number > there[name]
+    }
+
+
+def test_with_the_hook_every_acknowledged_write_is_in_the_copy(campaign: Campaign) -> None:
+    assert campaign.hooked_guest.faults() == []
+    assert lost(campaign.hooked, campaign.hooked_guest) == {}
+
+
+def test_without_it_the_load_shows_what_is_lost(campaign: Campaign) -> None:
+    assert campaign.bare_guest.faults() != []
+    missing = lost(campaign.bare, campaign.bare_guest)
+    assert missing.keys() >= {"innodb", "redis"}
+    assert not missing.keys() & {"postgresql", "etcd"}
+
+
+def test_what_runs_was_found_without_configuration(campaign: Campaign) -> None:
+    applications = json.loads(campaign.status)["last"]["applications"]
+    Path("/tmp/campaign.txt").write_text(campaign.status + repr(campaign))
+    assert {each["name"] for each in applications} >= {""}
