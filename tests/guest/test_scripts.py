@@ -1,0 +1,146 @@
+"""Scripts and units: which are called, how, in which order, and which are not."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from guest_hooks import command
+from guest_hooks.deadline import Deadline
+from guest_hooks.driver import Driver
+from guest_hooks.drivers.script import Script
+from guest_hooks.drivers.systemd import Systemd
+from guest_hooks.errors import ApplicationError, CommandFailed, ConfigurationError
+from guest_hooks.note import Note
+from guest_hooks.section import Section
+from tests.guest.cases import cycle
+from tests.guest.peers import SYSTEMCTL, Peer, path_with
+
+
+def script(path: Path, text: str = "exit 0") -> Path:
+    """An executable that notes how it was called in the file `calls` beside it."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f'#!/bin/sh\necho "$(basename "$0") $*" >>{path.parent.parent}/calls\n{text}\n')
+    path.chmod(0o755)
+    return path
+
+
+def calls(folder: Path) -> Sequence[str]:
+    return (folder / "calls").read_text().splitlines()
+
+
+def driver(folder: Path, method: str, **options: str) -> Driver:
+    section = Section("script:hooks", "script", method=method, release_s=2, options=options)
+    return Script(section, Note(str(folder), section))
+
+
+def test_a_folder_of_hooks_is_called_in_order_and_released_in_reverse(tmp_path: Path) -> None:
+    hooks = tmp_path / "fsfreeze-hook.d"
+    for name in ("20-second.sh", "10-first.sh", "30-old.sh.rpmsave"):
+        script(hooks / name)
+    (hooks / "README").write_text("not executable")
+    cycle(driver(tmp_path, "folder", path=str(hooks)))
+    expected = [
+        "10-first.sh freeze",
+        "20-second.sh freeze",
+        "20-second.sh thaw",
+        "10-first.sh thaw",
+    ]
+    assert calls(tmp_path) == expected
+
+
+def test_scripts_of_vmware_hear_of_a_freeze_that_failed(tmp_path: Path) -> None:
+    scripts = tmp_path / "backupScripts.d"
+    script(scripts / "1")
+    script(scripts / "2", 'if [ "$1" = freeze ]; then echo "no space for the dump" >&2; exit 4; fi')
+    script(scripts / "3")
+    with pytest.raises(CommandFailed, match="exit status 4: no space for the dump"):
+        cycle(driver(tmp_path, "vmware", path=str(scripts)))
+    assert calls(tmp_path) == ["1 freeze", "2 freeze", "2 freezeFail", "1 freezeFail"]
+
+
+def test_a_pair_is_called_with_its_own_arguments(tmp_path: Path) -> None:
+    before = script(tmp_path / "bin" / "pre-freeze-script")
+    after = script(tmp_path / "bin" / "post-thaw-script")
+    cycle(driver(tmp_path, "pair", freeze=f"{before} 'a b' c", thaw=str(after)))
+    assert calls(tmp_path) == ["pre-freeze-script a b c", "post-thaw-script "]
+
+
+def test_the_pair_of_azure_is_read_from_its_file(tmp_path: Path) -> None:
+    configuration = tmp_path / "VMSnapshotScriptPluginConfig.json"
+    written = {
+        "pluginName": "ScriptRunner",
+        "preScriptLocation": str(script(tmp_path / "bin" / "pre.sh")),
+        "postScriptLocation": str(script(tmp_path / "bin" / "post.sh")),
+        "preScriptParams": ["one", "two"],
+        "postScriptParams": [],
+        "continueBackupOnFailure": True,
+        "timeoutInSeconds": 30,
+    }
+    configuration.write_text(json.dumps(written))
+    cycle(driver(tmp_path, "azure", path=str(configuration)))
+    assert calls(tmp_path) == ["pre.sh one two", "post.sh "]
+
+
+def test_a_script_that_others_can_write_is_not_called(tmp_path: Path) -> None:
+    """Hazard 14."""
+    path = script(tmp_path / "hooks" / "10-dump")
+    path.chmod(0o777)
+    with pytest.raises(ApplicationError, match=r"can be written by others.*chmod go-w"):
+        cycle(driver(tmp_path, "folder", path=str(tmp_path / "hooks")))
+    assert not (tmp_path / "calls").exists()
+
+
+def test_a_script_that_prints_megabytes_is_let_finish(tmp_path: Path) -> None:
+    script(tmp_path / "hooks" / "10-loud", "head -c 5000000 /dev/zero | tr '\\0' x")
+    cycle(driver(tmp_path, "folder", path=str(tmp_path / "hooks")))
+    assert calls(tmp_path) == ["10-loud freeze", "10-loud thaw"]
+
+
+def test_a_script_that_hangs_at_thaw_does_not_keep_the_others_from_it(tmp_path: Path) -> None:
+    script(tmp_path / "hooks" / "10-first")
+    script(tmp_path / "hooks" / "20-hangs", 'if [ "$1" = thaw ]; then sleep 60; fi')
+    with pytest.raises(ApplicationError, match="20-hangs thaw: not done in time"):
+        cycle(driver(tmp_path, "folder", path=str(tmp_path / "hooks")))
+    assert calls(tmp_path)[-1] == "10-first thaw"
+
+
+def test_what_a_dead_holder_left_is_thawed_by_its_note(tmp_path: Path) -> None:
+    script(tmp_path / "hooks" / "10-first")
+    script(tmp_path / "hooks" / "20-second")
+    dying = driver(tmp_path, "folder", path=str(tmp_path / "hooks"))
+    dying.prepare(Deadline.after(5))
+    holding = dying.held(Deadline.after(5))
+    holding.__enter__()
+    noted = dying.note.read()
+    assert noted
+    driver(tmp_path, "folder", path=str(tmp_path / "hooks")).reconcile(noted, Deadline.after(5))
+    assert calls(tmp_path)[2:] == ["20-second thaw", "10-first thaw"]
+    holding.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "said"),
+    [
+        ("folder", {}, "path =  is not given; method = folder needs it"),
+        ("pair", {"freeze": "/bin/true"}, "thaw =  is not given"),
+    ],
+)
+def test_a_section_that_says_too_little_is_an_error(
+    tmp_path: Path, method: str, options: dict[str, str], said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        driver(tmp_path, method, **options)
+
+
+def test_a_unit_that_does_not_run_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The peer stands for systemctl."""
+    peer = Peer(tmp_path / "peer", "systemctl", SYSTEMCTL)
+    peer.set(unit="inactive")
+    monkeypatch.setitem(command.ENVIRONMENT, "PATH", path_with(peer.folder))
+    section = Section("systemd:shop", "systemd", options={"unit": "shop.service"})
+    cycle(Systemd(section, Note(str(tmp_path), section)))
+    assert peer.state["unit"] == "inactive"
