@@ -8,6 +8,7 @@ known by the item in hand: it holds the same object.
 Source: pkg/archive/extractor.go and pkg/restore/restore.go of Velero v1.18.
 """
 
+import os
 import tempfile
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -65,7 +66,10 @@ class ExtractedBackup:
 
     def _file(self, reference: Reference) -> Path:
         place = ("namespaces", reference.namespace) if reference.namespace else ("cluster",)
-        return self._resources.joinpath(reference.group_resource, *place, f"{reference.name}.json")
+        parts = (reference.group_resource, *place, f"{reference.name}.json")
+        if any("/" in part for part in parts):  # no object of the API has it: it leads elsewhere
+            return Path(os.devnull)
+        return self._resources.joinpath(*parts)
 
 
 class _Late:

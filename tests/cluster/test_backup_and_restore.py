@@ -68,7 +68,14 @@ def shop(cluster: Cluster) -> Shop:
         for found in cluster.api.list(api_version, kind, SHOP)
     }
     backup = cluster.backup("shop", {"includedNamespaces": [SHOP]})
-    restore = cluster.restore("shop", {"backupName": "shop", "namespaceMapping": {SHOP: RESTORED}})
+    restore = cluster.restore(
+        "shop",
+        {"backupName": "shop", "namespaceMapping": {SHOP: RESTORED}},
+        annotations={  # the machines live on: else the copies would get new ones
+            "stillpoint.dev/mac-addresses": "keep",
+            "stillpoint.dev/firmware-uuid": "keep",
+        },
+    )
     if restore["status"]["phase"] == "Completed":
         wait_until_bound(cluster.api, RESTORED)
     return Shop(cluster, created, before, backup, restore)
