@@ -10,8 +10,11 @@ from plugin.model import item as it
 from plugin.model.api_resources import Served
 from plugin.model.filters import Filters
 from plugin.model.item import Item
+from plugin.model.policy import Policy
 from plugin.model.reference import Reference, Resource
+from plugin.model.request import Backup
 from plugin.rehearsal.known import Known
+from plugin.resources import core
 
 NAMESPACE = Resource("", "v1", "namespaces", "Namespace")
 _FIRST = ("pods", "persistentvolumeclaims", "persistentvolumes")
@@ -24,12 +27,16 @@ class Selection:
     Attributes:
         cluster: every object, in the order of collection.
         served: of which resource each object is.
-        filters: those of the running backup.
+        filters: those of the running backup, and of its policies.
+        policy: None if it has none.
+        unknown_policies: names of ConfigMaps that are not among the objects.
     """
 
     cluster: Mapping[Reference, Item]
     served: Mapping[Reference, Served]
     filters: Filters
+    policy: Policy | None
+    unknown_policies: tuple[str, ...]
 
     @classmethod
     def of(cls, known: Known, backup: Item) -> "Selection":
@@ -42,10 +49,19 @@ class Selection:
         placed = [_placed(item, by_kind[_group_kind(item)]) for item in known.objects]
         order = {one.name: rank for rank, one in enumerate(_order(known.discovery.served))}
         placed.sort(key=lambda one: (order[one[1].name], one[0].namespace, one[0].name))
+        cluster = {reference: item for reference, _, item in placed}
+        named = {
+            name: cluster.get(core.CONFIG_MAP.named(it.namespace(backup), name))
+            for name in Backup.parse(backup).policies
+        }
+        policy = _joined(list(filter(None, named.values())))
+        own = Filters.parse(backup, known.discovery)
         return cls(
-            {reference: item for reference, _, item in placed},
+            cluster,
             {reference: served for reference, served, _ in placed},
-            Filters.parse(backup, known.discovery),
+            own.under(policy) if policy else own,
+            policy,
+            tuple(name for name, found in named.items() if found is None),
         )
 
     def collected(self) -> Sequence[Reference]:
@@ -72,6 +88,14 @@ class Selection:
     def _resource(self, reference: Reference) -> Resource:
         served = self.served[reference]
         return Resource(served.group, served.version, served.plural, served.kind)
+
+
+def _joined(config_maps: Sequence[Item]) -> Policy | None:
+    joined: Policy | None = None
+    for config_map in config_maps:
+        found = Policy.parse(config_map)
+        joined = joined.followed_by(found) if joined else found
+    return joined
 
 
 def _group_kind(item: Item) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from plugin.model import item as it
 from plugin.model.item import Item
+from plugin.model.policy import Fate
 from plugin.model.request import Backup
 from plugin.rehearsal.verdict.case import Case, Disk, Role
 from plugin.resources import (
@@ -129,9 +130,22 @@ def metadata_only(case: Case) -> tuple[str, ...]:
 
 def copied_as_files(case: Case) -> Iterator[str]:
     """Disks that Velero would copy file by file, while the guest writes to them."""
-    for disk, _ in _claims(case):
-        if any(velero.copies_volume(case.around.request, pod, disk.name) for pod in _pods(case)):
-            yield disk.name
+    return (disk.name for disk, claim in _claims(case) if _fate(case, claim) is Fate.FILE_SYSTEM)
+
+
+def skipped_by_policy(case: Case) -> Iterator[str]:
+    """Disks that a volume policy of the backup passes over."""
+    return (disk.name for disk, claim in _claims(case) if _decided(case, claim) is Fate.SKIP)
+
+
+def saved_by_others(case: Case) -> Iterator[str]:
+    """Disks that a volume policy leaves to an action that is not Velero's own."""
+    return (disk.name for disk, claim in _claims(case) if _decided(case, claim) is Fate.CUSTOM)
+
+
+def unknown_policies(case: Case) -> tuple[str, ...]:
+    """ConfigMaps with policies of the backup that were not read."""
+    return case.around.selection.unknown_policies
 
 
 def not_lasting(case: Case) -> Iterator[str]:
@@ -161,16 +175,28 @@ def _pods(case: Case) -> Iterator[Item]:
 
 
 def _is_to_be_cut(case: Case, claim: Item) -> bool:
-    is_bound = persistent_volume_claim.is_bound(claim)
-    return is_bound and velero.cuts_disks(case.around.request)
+    return persistent_volume_claim.is_bound(claim) and _fate(case, claim) is Fate.SNAPSHOT
+
+
+def _decided(case: Case, claim: Item) -> Fate | None:
+    """What a volume policy says of a claim; None if none does."""
+    found = case.around.selection.policy
+    return found.fate(claim, _volume(case, claim) or {}) if found and found.volumes else None
+
+
+def _fate(case: Case, claim: Item) -> Fate:
+    """What becomes of the data: policies first, then annotations of pods, then the Backup."""
+    if decided := _decided(case, claim):
+        return decided
+    request, name = case.around.request, it.name(claim)
+    if any(velero.copies_volume(request, pod, name) for pod in _pods(case)):
+        return Fate.FILE_SYSTEM
+    return Fate.SNAPSHOT if velero.cuts_disks(request) else Fate.SKIP
 
 
 def _cut(case: Case) -> Iterator[tuple[Disk, Item]]:
     """Disks that Velero would cut, if their storage can."""
-    copied = set(copied_as_files(case))
-    for disk, claim in _claims(case):
-        if _is_to_be_cut(case, claim) and disk.name not in copied:
-            yield disk, claim
+    return ((disk, claim) for disk, claim in _claims(case) if _is_to_be_cut(case, claim))
 
 
 def _volume(case: Case, claim: Item) -> Item | None:

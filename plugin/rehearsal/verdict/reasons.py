@@ -85,6 +85,10 @@ REASONS: tuple[Reason, ...] = (
            "a file-system backup would copy these disks while the guest writes: {about}",
            "set defaultVolumesToFsBackup: false in the Backup; take "
            "backup.velero.io/backup-volumes off the pod", disks.copied_as_files),
+    Reason("disk-skipped", _B,
+           "a volume policy of the backup skips these disks: {about}",
+           "take the skip action that matches them out of the ConfigMap of spec.resourcePolicy",
+           disks.skipped_by_policy),
     Reason("disk-not-cut", _B,
            "the backup takes no data of disks (snapshotVolumes: false): {about}",
            "set snapshotVolumes: true, or label the Backup velero.kubevirt.io/metadataBackup=true "
@@ -165,6 +169,14 @@ REASONS: tuple[Reason, ...] = (
            "what decides about these disks is not known: {about}",
            "rehearse with rights to list it, or dump it too: "
            "oc get pvc,pv,storageclass,volumesnapshotclass -A -o yaml", disks.unknown),
+    Reason("disk-saved-by-others", _U,
+           "a volume policy leaves these disks to an action that is not Velero's own: {about}",
+           "make sure that this action saves them while the guest is frozen",
+           disks.saved_by_others),
+    Reason("policy-unknown", _U,
+           "resource policies of the backup were not read: {about}",
+           "oc get configmap -n velero {first} -o yaml; rehearse with the right to read it",
+           disks.unknown_policies),
     Reason("contents-unknown", _U,
            "it needs objects of a kind that is not known here: {about}",
            "rehearse with rights to list it, or dump it too", contents.outside_unknown),

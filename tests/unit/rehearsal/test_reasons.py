@@ -182,6 +182,9 @@ CASES: dict[str, tuple[str, world.Change]] = {
     "needed-at-target": ("db", lambda _objects: None),
 }  # fmt: skip
 ELSEWHERE = {
+    "disk-skipped",
+    "disk-saved-by-others",
+    "policy-unknown",
     "disk-outside-block",
     "disk-not-cut",
     "metadata-only",
@@ -329,3 +332,45 @@ def test_hooks_that_are_off_for_the_whole_cluster_are_found() -> None:
     codes = examples.codes(examples.machine(examples.rehearsed(objects, "shop"), "db"))
     assert "hooks-off" in codes
     assert "hooks-absent" not in codes
+
+
+@pytest.mark.parametrize(
+    ("action", "code", "verdict"),
+    [
+        ("skip", "disk-skipped", Verdict.BLOCKED),
+        ("fs-backup", "disk-copied-as-files", Verdict.BLOCKED),
+        ("custom", "disk-saved-by-others", Verdict.DEGRADED),
+        ("snapshot", "", Verdict.READY),
+    ],
+)
+def test_a_volume_policy_decides_about_the_data_of_disks(
+    action: str, code: str, verdict: Verdict
+) -> None:
+    policies = f"""
+version: v1
+volumePolicies:
+- conditions: {{storageClass: [ceph-block]}}
+  action: {{type: {action}}}
+"""
+    config_map = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "policies", "namespace": "velero"},
+        "data": {"policies.yaml": policies},
+    }
+    chosen = {"kind": "configmap", "name": "policies"}
+    backup = asked(lambda one: one["spec"].update(resourcePolicy=chosen))
+    found = examples.rehearsed([*examples.objects(), config_map], backup=backup)
+    machine = examples.machine(found, "archive")
+    assert machine.judged.verdict is verdict
+    weighty = {one.code for one in machine.judged.findings if one.weight is not Weight.NOTE}
+    assert weighty == {code} - {""}
+
+
+def test_a_policy_that_was_not_read_leaves_the_answer_open() -> None:
+    chosen = {"kind": "configmap", "name": "policies"}
+    backup = asked(lambda one: one["spec"].update(resourcePolicy=chosen))
+    found = examples.rehearsed(examples.objects(), backup=backup)
+    machine = examples.machine(found, "archive")
+    assert "policy-unknown" in examples.codes(machine)
+    assert machine.judged.verdict is Verdict.DEGRADED

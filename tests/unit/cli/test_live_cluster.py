@@ -1,0 +1,183 @@
+"""A rehearsal of a cluster that answers as an API server does, and of one that does not."""
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmarks.rehearse import many
+from plugin import cli
+from plugin.cluster.kubernetes_reader import KubernetesReader, Limits
+from plugin.model.item import Item
+from plugin.rehearsal import live_cluster
+from plugin.rehearsal.api_server import ApiServer
+from tests.unit.rehearsal import examples
+
+BACKUP = {
+    "apiVersion": "velero.io/v1",
+    "kind": "Backup",
+    "metadata": {"name": "nightly", "namespace": "velero"},
+    "spec": {"includedNamespaces": ["shop"]},
+    "status": {"phase": "Completed"},
+}
+KUBEVIRT = {
+    "apiVersion": "kubevirt.io/v1",
+    "kind": "KubeVirt",
+    "metadata": {"name": "kubevirt", "namespace": "kubevirt"},
+    "spec": {"configuration": {"developerConfiguration": {"featureGates": ["Snapshot"]}}},
+}
+
+
+class Cluster(ApiServer):
+    """A cluster of which some resources may not be read, or some groups are not installed."""
+
+    def __init__(
+        self, objects: Iterable[Item], forbidden: str = "", absent: Collection[str] = ()
+    ) -> None:
+        super().__init__(objects)
+        self.forbidden = forbidden
+        self.absent = absent
+
+    def answer(self, target: str, accept: str = "") -> tuple[int, bytes]:
+        status, body = super().answer(target, accept)
+        path = target.partition("?")[0]
+        if self.forbidden and path.endswith(f"/{self.forbidden}"):
+            failure = {"kind": "Status", "message": f"{self.forbidden} is forbidden"}
+            return 403, json.dumps(failure).encode()
+        if path == "/apis":
+            document = json.loads(body)
+            groups = document["items"]
+            document["items"] = [
+                one for one in groups if one["metadata"]["name"] not in self.absent
+            ]
+            return status, json.dumps(document).encode()
+        return status, body
+
+
+@contextmanager
+def running(
+    folder: Path, forbidden: str = "", absent: Collection[str] = (), *more: Item
+) -> Iterator[tuple[Cluster, list[str]]]:
+    """The server, and how to begin a command line that asks it."""
+    objects = [*examples.objects(), BACKUP, KUBEVIRT, *more]
+    with Cluster(objects, forbidden, absent) as server:
+        yield server, ["rehearse", "--kubeconfig", str(server.kubeconfig(folder / "kubeconfig"))]
+
+
+def test_a_live_cluster_gives_the_same_verdicts_as_its_manifests(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running(tmp_path) as (server, command):
+        assert cli.main([*command, "-n", "shop", "-o", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["unread"] == []
+    assert {one["name"]: one["verdict"] for one in found["machines"]} == {
+        "archive": "ready",
+        "db": "ready",
+        "legacy": "degraded",
+        "reports": "degraded",
+        "web": "ready",
+    }
+    assert {one.verb for one in server.requests} <= {"get", "list", "discover"}
+
+
+def test_a_backup_of_the_cluster_is_rehearsed_by_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running(tmp_path) as (_, command):
+        assert cli.main([*command, "--backup", "nightly"]) == 0
+        assert "shop/db" in capsys.readouterr().out
+        assert cli.main([*command, "--backup", "weekly"]) == 3
+    assert "HINT: there are: nightly" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "code"),
+    [
+        ("persistentvolumes", "disk-unknown"),
+        ("volumesnapshotclasses", "disk-unknown"),
+        ("persistentvolumeclaims", "disk-unknown"),
+        ("secrets", "contents-unknown"),
+        ("virtualmachineinstances", "state-unknown"),
+        ("backups", ""),
+    ],
+)
+def test_a_missing_right_is_named_and_what_it_leaves_open_is_not_called_ready(
+    forbidden: str, code: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running(tmp_path, forbidden) as (_, command):
+        status = cli.main([*command, "-n", "shop", "-o", "json"])
+    found = json.loads(capsys.readouterr().out)
+    [unread] = found["unread"]
+    assert f"no right to list {forbidden}" in unread["cause"]
+    assert f'resources: ["{forbidden}"], verbs: ["get", "list"]' in unread["remedy"]
+    [db] = [one for one in found["machines"] if one["name"] == "db"]
+    if code:
+        assert code in {one["code"] for one in db["reasons"]}
+        assert db["verdict"] != "ready"
+    assert status in (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("group", "words", "status"),
+    [
+        ("kubevirt.io", "KubeVirt is not installed in this cluster", 3),
+        ("snapshot.storage.k8s.io", "no disk can be cut", 1),
+        ("velero.io", "Velero is not installed in this cluster", 0),
+    ],
+)
+def test_what_a_cluster_does_not_have_is_said_and_the_rest_is_answered(
+    group: str, words: str, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running(tmp_path, "", [group]) as (_, command):
+        assert cli.main([*command, "-n", "shop"]) == status
+    output = " ".join(capsys.readouterr().out.split())
+    assert words in output
+    assert ("no-snapshot-class" in output) is (group == "snapshot.storage.k8s.io")
+
+
+def test_a_cluster_that_does_not_answer_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["rehearse", "--kubeconfig", str(tmp_path / "none")]) == 3
+    assert "cannot connect to a cluster" in capsys.readouterr().err
+    with running(tmp_path) as (server, command):
+        content = yaml.safe_load((tmp_path / "kubeconfig").read_text())
+        content["users"][0]["user"]["token"] = "wrong"
+        (tmp_path / "kubeconfig").write_text(yaml.safe_dump(content))
+        assert cli.main(command) == 3
+    errors = capsys.readouterr().err
+    assert "the cluster: cannot ask what it serves: HTTP 401" in errors
+    assert server.token not in errors
+
+
+def test_objects_of_unknown_kinds_are_part_of_the_backup(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unknown = {
+        "apiVersion": "example.org/v1",
+        "kind": "Gadget",
+        "metadata": {"name": "one", "namespace": "shop"},
+    }
+    with running(tmp_path, "", (), unknown) as (_, command):
+        assert cli.main([*command, "-n", "shop", "--every-resource", "-o", "json"]) == 0
+        assert "gadgets.example.org shop/one" in json.loads(capsys.readouterr().out)["items"]
+        assert cli.main([*command, "-n", "shop", "-o", "json"]) == 0
+        assert "gadgets.example.org shop/one" not in json.loads(capsys.readouterr().out)["items"]
+
+
+def test_a_thousand_machines_cost_thirty_requests(tmp_path: Path) -> None:
+    told = []
+    with ApiServer(many(1_000)) as server:
+        file = str(server.kubeconfig(tmp_path / "kubeconfig"))
+        reader = KubernetesReader.connect(Limits(page=live_cluster.PAGE), file)
+        scope = live_cluster.Scope(("shop",))
+        known = live_cluster.read(reader, scope, lambda *said: told.append(said))
+        requests = len(server.requests)
+    machines = [one for one in known.objects if one["kind"] == "VirtualMachine"]
+    assert len(machines) == 1_000
+    assert requests <= 30
+    assert told[-1][0] == told[-1][1] == len(told)
