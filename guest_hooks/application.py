@@ -37,7 +37,7 @@ class Application:
         return self
 
     def __exit__(self, *ignored: object) -> None:
-        self._ending = self._worker.begin(self.driver.commands.end_all)  # after all that may come
+        self._ending = self._worker.begin(self.driver.commands.close)  # after all that may come
         self._worker.stop()
         self._ending.wait(_GRACE_S)
 

@@ -78,4 +78,4 @@ def _driver(driver: Driver) -> Iterator[Finding]:
     except GuestError as error:
         yield Finding(is_good=False, text=str(error), is_blocking=driver.section.required)
     finally:
-        driver.commands.end_all()
+        driver.commands.close()

@@ -4,13 +4,14 @@ It starts twice per backup while the guest waits, so it imports little. With QEM
 agent reads the hook's output until nobody has it open: what is started here inherits nothing.
 """
 
+import contextlib
 import errno
 import os
 import socket
 from typing import Any
 
 from guest_hooks.connection import Connection
-from guest_hooks.errors import FreezeRefused, HolderUnreachable, HoldLost
+from guest_hooks.errors import FreezeRefused, HolderLeft, HolderUnreachable, HoldLost
 from guest_hooks.places import Places
 
 _CONNECT_S = 5.0
@@ -28,13 +29,15 @@ def freeze(places: Places, **question: object) -> Connection:
         HolderUnreachable: nothing was touched.
     """
     parent = os.getppid()
-    connection = _connected(places)
-    answer = _asked(connection, verb="freeze", **question)
-    if "error" in answer:
-        raise FreezeRefused(*answer["error"])
-    if os.getppid() != parent:  # QEMU's agent was killed: nobody will freeze, nor ever thaw
-        raise FreezeRefused("guest", "freeze", "whoever asked for it has ended")
-    connection.say(kept=True)
+    with contextlib.ExitStack() as unless_held:
+        connection = unless_held.enter_context(_connected(places))
+        answer = _asked(connection, verb="freeze", **question)
+        if "error" in answer:
+            raise FreezeRefused(*answer["error"])
+        if os.getppid() != parent:  # QEMU's agent was killed: nobody will freeze, nor ever thaw
+            raise FreezeRefused("guest", "freeze", "whoever asked for it has ended")
+        connection.say(kept=True)
+        unless_held.pop_all()
     return connection
 
 
@@ -48,11 +51,18 @@ def thaw(places: Places) -> bool:
         HoldLost: it runs, but it did not rest the whole time.
         HolderUnreachable: nothing is known.
     """
-    with _connected(places) as connection:
-        answer = _asked(connection, verb="thaw")
+    try:
+        answer = _thawed(places)
+    except HolderLeft:  # it was dying; what it left behind is undone by the next
+        answer = _thawed(places)
     if "error" in answer:
         raise HoldLost(*answer["error"])
     return bool(answer["was_held"])
+
+
+def _thawed(places: Places) -> "dict[str, Any]":
+    with _connected(places) as connection:
+        return _asked(connection, verb="thaw")
 
 
 def status(places: Places) -> "dict[str, Any]":
@@ -71,11 +81,13 @@ def _asked(connection: Connection, **question: object) -> "dict[str, Any]":
         answer = connection.hear(_FIRST_ANSWER_S)
         if "wait_s" in answer:
             answer = connection.hear(float(answer["wait_s"]))
+    except ConnectionError as error:
+        raise HolderLeft("holder", "ask it", str(error)) from error
     except (OSError, ValueError) as error:
         cause = "no answer in time" if isinstance(error, socket.timeout) else str(error)
         raise HolderUnreachable("holder", "ask it", cause) from error
     if not answer:
-        raise HolderUnreachable("holder", "ask it", "it went away before it answered")
+        raise HolderLeft("holder", "ask it", "it went away before it answered")
     return answer
 
 

@@ -117,6 +117,15 @@ class Commands:
                 kill(process)
         self._forget_ended()
 
+    def close(self) -> None:
+        """Kill what still runs, and let go of its pipes; in the thread that used them."""
+        opened = list(self._started)
+        self.end_all()
+        for process in opened:
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
+
     def _forget_ended(self) -> None:
         with self._forgetting:  # an abandoned driver's thread may be here too
             for one in [one for one in self._started if one.poll() is not None]:

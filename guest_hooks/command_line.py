@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
+import threading
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Type
 
 from guest_hooks import __version__, client, record
@@ -109,7 +111,9 @@ def _run(given: argparse.Namespace) -> int:
 def _holder(given: argparse.Namespace) -> int:
     from guest_hooks import holder  # noqa: PLC0415
 
-    return holder.run(given.places, _kinds(given), given.leave_when_idle)
+    leave = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: leave.set())
+    return holder.run(given.places, _kinds(given), given.leave_when_idle, leave)
 
 
 def _kinds(given: argparse.Namespace) -> Sequence[Type[Driver]]:

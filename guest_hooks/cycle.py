@@ -118,6 +118,11 @@ class Cycle:
         for application in self._applications:
             if application.name not in self._failed:
                 self._lock(application, stack, deadline)
+        self._write_held()
+        if self._plan.last:
+            disks = stack.enter_context(Application(self._plan.last, self._given_up))
+            self._applications.append(disks)
+            self._lock(disks, stack, deadline)
 
     def _prepare(self, whole: Deadline) -> None:
         begun = []
@@ -156,13 +161,14 @@ class Cycle:
         except OSError as error:  # the freeze itself will say so, if it matters
             self._log.say(f"{mount.path}: sync it: {error}", WARNING)
 
-    def _reach_held(self) -> None:
-        self._require_wanted()
+    def _write_held(self) -> None:
         now = time.time()
         self._times["held_at"] = record.stamp(now)
         self._times["held_until_at_most"] = record.stamp(now + self._plan.watchdog_s)
         self._renew_record(record.HELD)
         self._write_record()
+
+    def _reach_held(self) -> None:
         self._hold.write(self._times["held_at"], [one.name for one in self._applications])
         self._require_wanted()
         self.phase = HELD

@@ -11,6 +11,7 @@
     ├── FreezeRefused             the whole freeze is off; everything runs as before
     ├── HoldLost                  a thaw that cannot vouch for what was cut before it
     └── HolderUnreachable         no holder answers, and none can be started
+        └── HolderLeft            one did, and ended
 
 What is not among them is a fault of ours, and is caught at the edge of the process only.
 """
@@ -73,3 +74,7 @@ class HoldLost(GuestError):
 
 class HolderUnreachable(GuestError):
     """The one process that holds the applications is not there."""
+
+
+class HolderLeft(HolderUnreachable):
+    """It was there when it was asked, and ended before it answered."""

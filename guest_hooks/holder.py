@@ -31,6 +31,7 @@ from guest_hooks.worker import within
 
 _FIRST_SOCKET = 3  # of systemd's socket activation
 _LOOK_S = 0.02
+_ACCEPT_S = 0.5
 _QUESTION_S = 5.0
 _KEPT_S = 2.0  # for a client to say that it got its answer
 _MARGIN_S = 3.0  # beyond the longest that a phase should take
@@ -67,14 +68,14 @@ class Holder:
         if origin:
             self._log.say(record.told(origin), WARNING)
 
-    def serve(self, listener: socket.socket, idle_s: float) -> bool:
-        """Answer, until there was nothing to do for some time (0: for ever).
+    def serve(self, listener: socket.socket, idle_s: float, leave: threading.Event) -> bool:
+        """Answer, until told to leave, or there was nothing to do for some time (0: for ever).
 
         Returns:
             Whether that is why; if not, nobody can reach this socket any more.
         """
-        listener.settimeout(1)
-        while not (idle_s and self._idle_s() > idle_s):
+        listener.settimeout(_ACCEPT_S)
+        while not leave.is_set() and not (idle_s and self._idle_s() > idle_s):
             self._log.flush()
             try:
                 peer, _ = listener.accept()
@@ -85,6 +86,13 @@ class Holder:
             self._busy_at_s = time.monotonic()
             threading.Thread(target=self._meet, args=(peer,), daemon=True).start()
         return True
+
+    def leave(self) -> None:
+        """Release what is held: nobody else could."""
+        if self._cycle is not None and self._cycle.phase != OVER:
+            self._hold.lose("the holder was told to leave")
+            self._cycle.release("the holder was told to leave")
+            self._cycle.is_over(_THAW_S)
 
     def _idle_s(self) -> float:
         if self._cycle is not None and not self._cycle.is_over(0):
@@ -169,7 +177,7 @@ class Holder:
     def _with_filesystems(self, todo: Plan, paths: Sequence[str]) -> Plan:
         section = Section(Filesystems.KIND, Filesystems.KIND, lock_s=todo.freeze_s)
         last = Filesystems(section, Note(self._places.notes, section), paths)
-        return todo._replace(drivers=(*todo.drivers, last))
+        return todo._replace(last=last)
 
     def _thaw(self, connection: Connection) -> None:
         hold = self._hold.read()
@@ -201,8 +209,8 @@ class Holder:
         }
 
 
-def run(places: Places, kinds: Kinds, idle_s: float) -> int:
-    """Be the holder; returns when it had nothing to do for `idle_s` seconds (0: never).
+def run(places: Places, kinds: Kinds, idle_s: float, leave: threading.Event) -> int:
+    """Be the holder, until `leave` is set or nothing was to do for `idle_s` seconds (0: for ever).
 
     Raises:
         ConfigurationError: its place in /run cannot be used.
@@ -215,9 +223,11 @@ def run(places: Places, kinds: Kinds, idle_s: float) -> int:
     holder = Holder(places, kinds, log)
     holder.start()
     listener = _inherited() or _bound(places)
-    while not holder.serve(listener, idle_s):
+    while not holder.serve(listener, idle_s, leave):
         listener.close()  # somebody has removed its socket
         listener = _bound(places)
+    listener.close()
+    holder.leave()
     log.flush()
     lock.close()
     return 0

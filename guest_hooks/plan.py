@@ -1,7 +1,7 @@
 """Which applications a freeze concerns: what is configured, and what else runs here."""
 
 import os
-from typing import Dict, List, NamedTuple, Sequence, Tuple, Type
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
 
 from guest_hooks import config
 from guest_hooks.config import Configuration
@@ -20,6 +20,7 @@ class Plan(NamedTuple):
     drivers: Sequence[Driver]  # in the order of their locks
     freeze_s: float
     watchdog_s: float
+    last: Optional[Driver] = None  # at rest after the record was written: the disks themselves
     warnings: Sequence[str] = ()  # what runs here and cannot be brought to rest
 
 
@@ -39,7 +40,12 @@ def plan(places: Places, kinds: Kinds) -> Plan:
         if driver.instance not in taken:
             drivers.append(driver)
     drivers.sort(key=lambda driver: driver.section.order)
-    return Plan(drivers, configuration.profile.freeze_s, configuration.watchdog_s, warnings)
+    return Plan(
+        drivers,
+        configuration.profile.freeze_s,
+        configuration.watchdog_s,
+        warnings=warnings,
+    )
 
 
 def _made(section: Section, places: Places, kinds: Kinds) -> Driver:

@@ -40,5 +40,5 @@ def _undo(noted: Noted, deadline: Deadline, places: Places, kinds: Sequence[Type
     try:
         driver.reconcile(noted.noted, deadline)
     finally:
-        driver.commands.end_all()
+        driver.commands.close()
     kept.drop()

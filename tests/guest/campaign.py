@@ -16,6 +16,7 @@ from tests.guest.lab.lab import Lab, python
 DISKS = {f"/data/{number}": kind for number, kind in enumerate(("ext4", "xfs", "ext4", "xfs"))}
 ROOT = Path(__file__).parents[2]
 IDLE_S = 600.0
+DRIVERS = "from faults import LastingLock, SessionLock\n\nDRIVERS = (SessionLock, LastingLock)\n"
 
 
 class CampaignError(Exception):
@@ -28,6 +29,7 @@ def run(cycles: int, seed: int) -> dict[str, Any]:
         inside = lab.path("/run/campaign")
         shutil.copytree(ROOT / "guest_hooks", inside / "guest_hooks")
         shutil.copy(ROOT / "tests/guest/faults.py", inside)
+        (inside / "guest_hooks/drivers/__init__.py").write_text(DRIVERS)
         each = -(-cycles // len(DISKS))
         running = [
             _started(lab, each, seed * len(DISKS) + number, disk)

@@ -23,6 +23,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from typing import Callable, Counter, Iterator, List, Mapping, Sequence
@@ -61,7 +62,7 @@ release_s = 0.3
 class Stage:
     """What is written to tell drivers what to do, and where they are; files in memory."""
 
-    folder = ""
+    folder = os.environ.get("STAGE", "")  # for a holder that a client has started
 
     @classmethod
     def path(cls, name: str) -> str:
@@ -136,7 +137,7 @@ class Campaign:
         self.places = Places(
             os.path.join(folder, "conf"), os.path.join(folder, "run"), os.path.join(folder, "state")
         )
-        Stage.folder = folder
+        Stage.folder = os.environ["STAGE"] = folder
         self.disk = disk
         self.random = random.Random(seed)
         self.holder = 0
@@ -284,17 +285,27 @@ class Campaign:
     def ensure_holder(self) -> None:
         if self.holder and not self.has_ended(self.holder):
             return
+        if self.adopt():
+            return
         with contextlib.suppress(OSError):
             os.unlink(self.places.socket)
         is_stepping = self.fault[0] == "clock"
         self.holder = forked(lambda: self.be_holder(is_stepping))
         self.until("the holder", lambda: os.path.exists(self.places.socket))
 
+    def adopt(self) -> bool:
+        """Take over a holder that a client has started, because ours was killed just then."""
+        for process in children(os.getpid()):
+            if process != self.holder and " holder " in told(process):
+                self.holder = process
+                return True
+        return False
+
     def be_holder(self, is_stepping: bool) -> None:
         if is_stepping:
             now = time.time
             time.time = lambda: now() + random.choice((-86400, 0, 86400))
-        holder.run(self.places, (SessionLock, LastingLock), 0)
+        holder.run(self.places, (SessionLock, LastingLock), 0, threading.Event())
 
     def is_locked(self) -> bool:
         return self.is_session_locked() and os.path.exists(Stage.path("lasting-lock"))
@@ -317,6 +328,8 @@ class Campaign:
 
     def reap(self) -> bool:
         """Whether the holder is the only child, once the dead are buried."""
+        if self.has_ended(self.holder):
+            self.adopt()
         for process in children(os.getpid()):
             if process != self.holder:
                 self.has_ended(process)

@@ -1,0 +1,189 @@
+"""The holder in this process, its clients over its real socket."""
+
+import threading
+import time
+from typing import Any, Dict, List
+
+from guest_hooks import client, holder
+from guest_hooks.connection import Connection
+from guest_hooks.errors import FreezeRefused, GuestError, HoldLost
+from guest_hooks.record import Records
+from tests.guest.unit import scripted
+from tests.guest.unit.folders import FolderCase
+
+HEAD = "[stillpoint-guest]\ndiscovery = no\nwatchdog_s = {}\n"
+
+
+class HolderCase(FolderCase):
+    def begin(self, sections: str, watchdog_s: float = 60) -> None:
+        self.write("guest.conf", HEAD.format(watchdog_s) + sections)
+        del scripted.DID[:]
+        leave = threading.Event()
+        arguments = (self.places(), [scripted.Scripted], 0, leave)
+        thread = threading.Thread(target=holder.run, args=arguments, daemon=True)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(leave.set)
+        self.until(lambda: client.status(self.places()) != {})
+
+    def until(self, is_so: Any) -> None:
+        end_s = time.monotonic() + 20
+        while not is_so():
+            self.assertLess(time.monotonic(), end_s)
+            time.sleep(0.01)
+
+    def freeze(self) -> None:
+        client.freeze(self.places()).__exit__()
+
+    def refusal(self) -> str:
+        with self.assertRaises(FreezeRefused) as caught:
+            self.freeze()
+        return str(caught.exception)
+
+    def last(self) -> Dict[str, Any]:
+        self.until(lambda: (Records(self.path("state")).last() or {}).get("state") == "released")
+        return dict(Records(self.path("state")).last() or {})
+
+
+def section(name: str, *lines: str) -> str:
+    return "\n".join(("[" + name + "]", "type = scripted", "lock_s = 0.2", *lines)) + "\n"
+
+
+class OneCycle(HolderCase):
+    def test_locks_are_taken_in_order_and_given_back_in_reverse(self) -> None:
+        self.begin(section("second", "order = 2") + section("first", "order = 1"))
+        self.freeze()
+        self.assertEqual(scripted.DID[2:], ["first lock", "second lock"])
+        self.assertTrue(client.thaw(self.places()))
+        self.assertEqual(scripted.DID[4:], ["second release", "first release"])
+
+    def test_the_record_is_on_the_disk_before_the_freeze(self) -> None:
+        self.begin(section("db"))
+        self.freeze()
+        record = Records(self.path("state")).last() or {}
+        self.assertEqual((record["state"], record["verdict"]), ("held", "application"))
+        told = record["applications"][0]
+        self.assertEqual((told["name"], told["method"]), ("db", "scripted"))
+        self.assertEqual(told["position"], {"step": "1"})
+        client.thaw(self.places())
+        self.assertEqual(self.last()["ended_by"], "thaw")
+
+    def test_a_second_freeze_is_refused_and_changes_nothing(self) -> None:
+        """Hazard 6."""
+        self.begin(section("db"))
+        self.freeze()
+        self.assertIn("there is a freeze already, in phase held; HINT: thaw first", self.refusal())
+        self.assertTrue(client.thaw(self.places()))
+
+    def test_a_thaw_without_a_freeze_is_no_error(self) -> None:
+        """Hazard 6."""
+        self.begin(section("db"))
+        self.assertFalse(client.thaw(self.places()))
+        self.freeze()
+
+    def test_a_refusal_releases_the_others_and_is_told_whole(self) -> None:
+        """Hazard 5."""
+        self.begin(section("one") + section("two") + section("three", "fails = lock"))
+        self.assertEqual(self.refusal(), "three: lock: scripted")
+        self.assertEqual(scripted.DID[-2:], ["two release", "one release"])
+        self.assertFalse(client.thaw(self.places()))
+
+    def test_one_that_is_not_required_is_left_out_and_recorded(self) -> None:
+        self.begin(section("one") + section("two", "fails = lock", "required = no"))
+        self.freeze()
+        client.thaw(self.places())
+        last = self.last()
+        self.assertEqual(last["verdict"], "filesystem")
+        told = {one["name"]: (one["level"], one["error"]) for one in last["applications"]}
+        self.assertEqual(told["one"], ("application", ""))
+        self.assertEqual(told["two"], ("crash", "two: lock: scripted"))
+
+    def test_a_lock_that_hangs_is_abandoned_and_its_late_release_disturbs_nobody(self) -> None:
+        self.begin(section("one") + section("two", "hangs = lock", "hang_s = 1"))
+        self.assertEqual(self.refusal(), "two: bring it to rest: not done in time")
+        self.assertIn("its driver still hangs in the freeze before", self.refusal())
+        self.until(lambda: "two release" in scripted.DID)
+
+    def test_a_release_that_hangs_is_bounded_and_the_next_is_released(self) -> None:
+        """Hazard 8."""
+        self.begin(section("one") + section("two", "hangs = release", "release_s = 0.2"))
+        self.freeze()
+        with self.assertRaises(HoldLost) as caught:
+            client.thaw(self.places())
+        self.assertIn("two: release it: not done in time", str(caught.exception))
+        self.assertEqual(scripted.DID[-1], "one release")
+
+    def test_what_was_lost_while_held_is_told_by_the_thaw(self) -> None:
+        self.begin(section("db", "fails = release"))
+        self.freeze()
+        with self.assertRaises(HoldLost) as caught:
+            client.thaw(self.places())
+        self.assertIn("db: release: scripted", str(caught.exception))
+        self.assertFalse(client.thaw(self.places()))
+
+    def test_the_watchdog_releases_and_the_late_thaw_says_so(self) -> None:
+        """Hazard 10: whoever froze never comes back."""
+        self.begin(section("db"), watchdog_s=0.2)
+        self.freeze()
+        self.until(lambda: "db release" in scripted.DID)
+        with self.assertRaises(HoldLost) as caught:
+            client.thaw(self.places())
+        self.assertIn("no thaw came within 0.2 s", str(caught.exception))
+
+    def test_a_client_that_goes_away_did_not_want_its_freeze(self) -> None:
+        self.begin(section("db", "hangs = prepare", "hang_s = 0.5"))
+        connection = Connection(client.connect(self.places()))
+        connection.say(verb="freeze")
+        connection.hear(20)
+        connection.__exit__()
+        self.until(lambda: client.status(self.places())["phase"] == "idle")
+        self.assertFalse(client.thaw(self.places()))
+        self.assertNotIn("db lock", scripted.DID)
+
+    def test_a_leash_that_is_let_go_releases(self) -> None:
+        self.begin(section("db"))
+        client.freeze(self.places(), is_leashed=True).__exit__()
+        self.until(lambda: "db release" in scripted.DID)
+
+    def test_a_holder_that_is_told_to_leave_releases_first(self) -> None:
+        self.begin(section("db"))
+        self.freeze()
+        self.doCleanups()
+        self.assertEqual(scripted.DID[-1], "db release")
+
+    def test_ten_applications_in_one_freeze(self) -> None:
+        self.begin("".join(section("db%d" % number) for number in range(10)))
+        self.freeze()
+        self.assertTrue(client.thaw(self.places()))
+        self.assertEqual(len(scripted.DID), 30)
+
+    def test_a_configuration_that_cannot_be_used_refuses_the_freeze(self) -> None:
+        self.begin("[db]\ntype = scripted\nlokc_s = 1\n")
+        self.assertIn("the nearest is 'lock_s'", self.refusal())
+
+    def test_a_disk_that_takes_no_record_does_not_stop_the_freeze(self) -> None:
+        self.write("state", "a file in its way")
+        self.begin(section("db"))
+        self.freeze()
+        self.assertTrue(client.thaw(self.places()))
+
+    def test_questions_that_make_no_sense_end_nobody(self) -> None:
+        self.begin(section("db"))
+        answers: List[bytes] = []
+        for line in (b"\n", b"{}\n", b"[]\n", b'{"verb": "melt"}\n', b"\xff\n", b""):
+            peer = client.connect(self.places())
+            peer.sendall(line)
+            peer.shutdown(1)
+            answers.append(peer.recv(4096))
+            peer.close()
+        self.assertIn(b"not a question of this version", answers[3])
+        self.freeze()
+        self.assertTrue(client.thaw(self.places()))
+
+
+class NoHolder(FolderCase):
+    def test_a_place_in_run_that_cannot_be_made_is_told(self) -> None:
+        self.write("run", "a file in its way")
+        with self.assertRaises(GuestError) as caught:
+            client.freeze(self.places())
+        self.assertIn(self.path("run"), str(caught.exception))
