@@ -4,6 +4,7 @@ Pods have no backup action: their item block brings all that belongs to them, an
 a call per object, a millisecond of every backup.
 """
 
+from plugin.actions.backup import action_object as backup_action_object
 from plugin.actions.backup import data_volume as backup_data_volume
 from plugin.actions.backup import persistent_volume_claim as backup_persistent_volume_claim
 from plugin.actions.backup import virtual_machine as backup_virtual_machine
@@ -31,6 +32,7 @@ ENTRIES: tuple[Entry, ...] = (
     BackupEntry("stillpoint.dev/backup-data-volume", backup_data_volume),
     BackupEntry("stillpoint.dev/backup-persistent-volume-claim", backup_persistent_volume_claim),
     BackupEntry("stillpoint.dev/backup-volume-snapshot", backup_volume_snapshot),
+    BackupEntry("stillpoint.dev/backup-action-object", backup_action_object),
     ItemBlockEntry("stillpoint.dev/item-block-virtual-machine", item_block_virtual_machine),
     ItemBlockEntry(
         "stillpoint.dev/item-block-virtual-machine-instance", item_block_virtual_machine_instance

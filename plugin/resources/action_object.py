@@ -5,6 +5,9 @@ Restored with the rest they would snapshot, migrate, clone or overwrite virtual 
 
 from plugin.model.reference import Resource
 
+CARRIED_OUT = "stillpoint.dev/carried-out"
+"""Annotation of a stored order: it is not to be given again."""
+
 RESOURCES = (
     Resource("kubevirt.io", "v1", "virtualmachineinstancemigrations",
              "VirtualMachineInstanceMigration"),

@@ -16,6 +16,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     """Leave the object out, unless the restore asks for it."""
     it.identify(item)
     if context.restore.conditions.is_replayed:
-        return RestoreOutcome(item)
+        mark = ("metadata", "annotations", action_object.CARRIED_OUT)
+        return RestoreOutcome(it.without(item, *mark))
     context.log.info("not restored: KubeVirt would carry it out again")
     return RestoreOutcome(item, skip=True)

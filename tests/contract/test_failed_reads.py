@@ -1,0 +1,125 @@
+"""Each read that an action makes fails once, in each way: the action says so, and no more."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from plugin.catalogue import ENTRIES
+from plugin.cluster.memo import MemoIndex
+from plugin.cluster.question import Answer, Question
+from plugin.model.context import BackupContext, ItemLog
+from plugin.model.errors import ReadFailed
+from plugin.model.item import Item
+from plugin.model.reference import Resource
+from plugin.model.request import Backup
+from plugin.wire.action import BackupEntry, ItemBlockEntry
+from tests.contract.running_machine import BACKUP, CLUSTER, ITEMS
+from tests.unit.dictionary_reader import DictionaryReader
+
+Failure = Callable[[Question], ReadFailed | None]
+
+
+def answered(status: int, body: bytes = b"") -> Failure:
+    """What the reader makes of an answer of the API server; None if it is no failure to it."""
+
+    def failure(question: Question) -> ReadFailed | None:
+        if status == 404 and (question.verb == "get" or question.resource.group):
+            return None  # no such object, or a resource that this cluster does not serve
+        read = question.found if question.verb == "get" else question.listed
+        try:
+            read(Answer(status, "", body))
+        except ReadFailed as error:
+            return error
+        raise AssertionError(f"HTTP {status} passed for an answer")
+
+    return failure
+
+
+FAILURES: dict[str, Failure] = {
+    "403": answered(403),
+    "404": answered(404),
+    "409": answered(409),
+    "429": answered(429),
+    "500": answered(500),
+    "half an answer": answered(200, b'{"kind": "List", "metadata": {}, "items": [{"metadata": {'),
+    "no answer": lambda question: question.unanswered("no answer within 180 s"),
+}
+
+
+class FailingReader(DictionaryReader):
+    """Fails at one of its questions."""
+
+    def __init__(self, failure: Failure, at: int) -> None:
+        super().__init__(CLUSTER)
+        self._fails = failure
+        self._at = at
+        self.failed: ReadFailed | None = None
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        self._count(Question("get", resource, namespace, name, 0.0))
+        return super().get(resource, namespace, name)
+
+    def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
+        self._count(Question("list", resource, namespace, "", 0.0))
+        return super().list(resource, namespace, labels)
+
+    def _count(self, question: Question) -> None:
+        if len(self.questions) == self._at:
+            self.failed = self._fails(question)
+        if self.failed:
+            raise self.failed
+
+
+ASKING = [
+    entry
+    for entry in ENTRIES
+    if isinstance(entry, BackupEntry | ItemBlockEntry)
+    and not entry.name.endswith(("action-object", "block-pod", "block-data-volume"))
+]
+
+
+def call(entry: BackupEntry | ItemBlockEntry, reader: DictionaryReader) -> object:
+    item = next(item for end, item in ITEMS.items() if entry.name.endswith(f"-{end}"))
+    log = ItemLog(logging.getLogger("test"), entry.name, "item")
+    context = BackupContext(Backup.parse(BACKUP), MemoIndex(reader), log)
+    if isinstance(entry, ItemBlockEntry):
+        return entry.action.related_items(item, context)
+    return entry.action.execute(item, context)
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
+@pytest.mark.parametrize("entry", ASKING, ids=lambda entry: entry.name)
+def test_no_answer_is_made_of_a_read_that_failed(
+    entry: BackupEntry | ItemBlockEntry, failure: Failure
+) -> None:
+    whole = DictionaryReader(CLUSTER)
+    call(entry, whole)
+    assert whole.questions, "an action without a question is not among these"
+    for place, question in enumerate(whole.questions):
+        reader = FailingReader(failure, place)
+        error = error_of(entry, reader)
+        assert error is reader.failed, f"passed over: {question}"
+        if error:  # else this is an answer, such as an object that does not exist
+            assert error.subject.split()[0].split(".")[0] in question
+            assert error.attempt in ("cannot get", "cannot list")
+            assert error.cause
+
+
+def error_of(entry: BackupEntry | ItemBlockEntry, reader: DictionaryReader) -> ReadFailed | None:
+    try:
+        call(entry, reader)
+    except ReadFailed as error:
+        return error
+    return None
+
+
+def test_a_machine_asks_of_all_that_this_test_means_to_break() -> None:
+    entry = next(entry for entry in ASKING if entry.name == "stillpoint.dev/backup-virtual-machine")
+    reader = DictionaryReader(CLUSTER)
+    call(entry, reader)
+    assert {question.split()[1].split(".")[0] for question in reader.questions} == {
+        "virtualmachineinstances", "pods", "persistentvolumeclaims", "datavolumes", "configmaps",
+        "persistentvolumes", "storageclasses", "volumesnapshotclasses",
+        "virtualmachineinstancetypes", "virtualmachinepreferences",
+    }  # fmt: skip

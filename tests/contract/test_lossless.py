@@ -1,0 +1,129 @@
+"""What no rule names comes out as it went in: through the wire's codec and every action."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from plugin.catalogue import ENTRIES
+from plugin.cluster.memo import MemoIndex
+from plugin.model.context import BackupContext, ItemLog
+from plugin.model.item import Item
+from plugin.model.request import Backup
+from plugin.wire import codec
+from plugin.wire.action import BackupEntry, RestoreEntry
+from tests.contract.running_machine import BACKUP, CLUSTER, ITEMS
+from tests.unit.contexts import restore_context
+from tests.unit.dictionary_reader import DictionaryReader
+
+Path = tuple[str | int, ...]
+RULED = {
+    ("spec", "instancetype", "revisionName"),
+    ("spec", "preference", "revisionName"),
+    ("metadata", "annotations"),  # made where there were none
+    ("metadata", "labels"),
+}
+OURS = ("velero.kubevirt.io/", "cdi.kubevirt.io/", "kvp.kubevirt.io/", "stillpoint.dev/")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=12)
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    max_leaves=20,
+)  # fmt: skip
+CHANGING = [
+    entry
+    for entry in ENTRIES
+    if isinstance(entry, BackupEntry | RestoreEntry)
+    and any(entry.name.endswith(f"-{end}") for end in ITEMS)
+]
+MANY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def sent(entry: BackupEntry | RestoreEntry, data: bytes) -> bytes:
+    """What Velero gets back for an item: bytes in, bytes out."""
+    item = codec.decode_item(data, "item")
+    reader = DictionaryReader(CLUSTER)
+    if isinstance(entry, RestoreEntry):
+        return codec.encode_item(entry.action.execute(item, restore_context({}, item, reader)).item)
+    log = ItemLog(logging.getLogger("test"), entry.name, "item")
+    context = BackupContext(Backup.parse(BACKUP), MemoIndex(reader), log)
+    return codec.encode_item(entry.action.execute(item, context).item)
+
+
+def item_for(entry: BackupEntry | RestoreEntry) -> Item:
+    return next(item for end, item in ITEMS.items() if entry.name.endswith(f"-{end}"))
+
+
+def places(value: Any, path: Path = ()) -> Iterator[Path]:
+    """Every object in an object."""
+    if isinstance(value, dict):
+        yield path
+    entries = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in entries:
+        if isinstance(inner, dict | list):
+            yield from places(inner, (*path, key))
+
+
+def grown(value: Any, path: Path, extra: dict[str, Any]) -> Any:
+    """A copy with unknown fields at one place, in front of what is there."""
+    if not path:
+        return {**extra, **value}
+    key, *rest = path
+    if isinstance(value, dict):
+        return {**value, key: grown(value[key], tuple(rest), extra)}
+    return [grown(e, tuple(rest), extra) if i == key else e for i, e in enumerate(value)]
+
+
+def differences(was: Any, now: Any, path: Path = ()) -> Iterator[Path]:
+    """Where two values differ, in value, type or order of keys, but for what a rule names."""
+    if path in RULED and was is None:
+        return
+    if path[:1] == ("metadata",) and len(path) == 3 and str(path[2]).startswith(OURS):
+        return
+    if isinstance(was, dict) and isinstance(now, dict):
+        kept = [key for key in now if key in was]
+        if kept != [key for key in was if key in now]:
+            yield path
+        for key in was | now:
+            missing = None if (*path, key) in RULED else "missing"
+            yield from differences(was.get(key, missing), now.get(key, missing), (*path, key))
+    elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        for index, (one, other) in enumerate(zip(was, now, strict=True)):
+            yield from differences(one, other, (*path, index))
+    elif was != now or type(was) is not type(now):
+        yield path
+
+
+@pytest.mark.parametrize("entry", CHANGING, ids=lambda entry: entry.name)
+@MANY
+@given(data=st.data(), extra=JSON, key=st.text(max_size=6))
+def test_fields_that_are_newer_than_we_survive_at_every_depth(
+    entry: BackupEntry | RestoreEntry, data: st.DataObject, extra: Any, key: str
+) -> None:
+    base = item_for(entry)
+    place = data.draw(st.sampled_from([p for p in places(base) if p[:2] != ("metadata", "labels")]))
+    item = grown(base, place, {f"newer{key}": extra})
+    out = codec.decode_item(sent(entry, codec.encode_item(item)), "answer")
+    assert list(differences(item, out)) == []
+
+
+@pytest.mark.parametrize("entry", CHANGING, ids=lambda entry: entry.name)
+def test_an_object_of_five_megabytes_comes_through(entry: BackupEntry | RestoreEntry) -> None:
+    large = {"newer": [{"text": "ünï©ode 🐎" * 50, "number": 2**53 + 1 + n} for n in range(7_000)]}
+    item = grown(item_for(entry), ("spec",), large)
+    data = codec.encode_item(item)
+    assert len(data) > 5_000_000
+    out = codec.decode_item(sent(entry, data), "answer")
+    assert list(differences(item, out)) == []
+
+
+def test_the_comparison_sees_what_is_lost() -> None:
+    was = {"a": 2**53 + 1, "b": {"c": [1, None]}, "d": ""}
+    assert list(differences(was, {"a": 2**53, "b": {"c": [1, None]}, "d": ""})) == [("a",)]
+    assert list(differences(was, {"a": 2**53 + 1, "d": "", "b": {"c": [1, None]}})) == [()]
+    assert list(differences(was, {"a": 2**53 + 1, "b": {"c": [1]}, "d": ""})) == [("b", "c")]
+    assert list(differences(was, {"a": 2**53 + 1, "b": {"c": [1, None]}})) == [("d",)]
