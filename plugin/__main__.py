@@ -1,5 +1,6 @@
 """What Velero executes."""
 
+import functools
 import gc
 import os
 import sys
@@ -27,10 +28,13 @@ def main() -> int:
     from plugin.catalogue import ENTRIES  # noqa: PLC0415
     from plugin.cluster.extracted_backup import ExtractedBackups  # noqa: PLC0415
     from plugin.cluster.memo import Memos  # noqa: PLC0415
+    from plugin.registration import warn_of_peer  # noqa: PLC0415
     from plugin.wire.server import Server  # noqa: PLC0415
+    from plugin.wire.servicers import PluginLister  # noqa: PLC0415
 
     _collect_less_garbage()
-    server = Server(ENTRIES, Memos(_connect), ExtractedBackups(), launch_path())
+    lister = PluginLister(ENTRIES, launch_path(), functools.partial(warn_of_peer, sys.argv[1:]))
+    server = Server(ENTRIES, Memos(_connect), ExtractedBackups(), lister)
     handshake.announce(output, server.start())
     server.wait(parent)
     os._exit(0)  # the interpreter's own end would wait for workers that hang in a call
@@ -47,8 +51,6 @@ def _collect_less_garbage() -> None:
 
 def launch_path() -> str:
     """The file that Velero is to run again for each action: it uses this path, not its own."""
-    if getattr(sys, "frozen", False):
-        return sys.executable
     return str(Path(sys.argv[0]).absolute())
 
 

@@ -56,17 +56,22 @@ class Server:
         entries: the actions; names are unique within a kind.
         clusters: gives each backup and restore its view of the cluster.
         archives: gives each restore its view of the backup.
-        command: the file that Velero is to run for these actions.
+        lister: tells Velero of the actions.
     """
 
     def __init__(
-        self, entries: Sequence[Entry], clusters: Clusters, archives: Archives, command: str
+        self,
+        entries: Sequence[Entry],
+        clusters: Clusters,
+        archives: Archives,
+        lister: PluginLister,
     ) -> None:
         # A signal handler may run while any lock is held, so it writes to a pipe and does no more.
         self._wake, self._woken_by = os.pipe()
         actions = ThreadPoolExecutor(ACTION_WORKERS, thread_name_prefix="action")
         self._server = grpc.server(actions, options=_UNLIMITED)
-        self._register(entries, clusters, archives, command)
+        self._register(entries, clusters, archives)
+        plugin_lister_pb2_grpc.add_PluginListerServicer_to_server(lister, self._server)
 
     def start(self) -> str:
         """Listen; needs no file system.
@@ -98,7 +103,7 @@ class Server:
         os.write(self._woken_by, b"\n")
 
     def _register(
-        self, entries: Sequence[Entry], clusters: Clusters, archives: Archives, command: str
+        self, entries: Sequence[Entry], clusters: Clusters, archives: Archives
     ) -> None:
         server = self._server
         backup = [entry for entry in entries if isinstance(entry, BackupEntry)]
@@ -112,9 +117,6 @@ class Server:
         )
         item_block_action_v1_pb2_grpc.add_ItemBlockActionServicer_to_server(
             ItemBlockAction(block, clusters), server
-        )
-        plugin_lister_pb2_grpc.add_PluginListerServicer_to_server(
-            PluginLister(entries, command), server
         )
         controller_pb2_grpc.add_GRPCControllerServicer_to_server(_Controller(self._end), server)
         stdio_pb2_grpc.add_GRPCStdioServicer_to_server(_Stdio(), server)

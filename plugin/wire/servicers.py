@@ -114,16 +114,21 @@ class PluginLister(plugin_lister_pb2_grpc.PluginListerServicer):
 
     Args:
         command: the file that Velero runs for these actions later; the real launch path.
+        on_listed: called each time Velero asks, which is when its server starts.
     """
 
-    def __init__(self, entries: Sequence[Entry], command: str) -> None:
+    def __init__(
+        self, entries: Sequence[Entry], command: str, on_listed: Callable[[], None]
+    ) -> None:
         self._entries = entries
         self._command = command
+        self._on_listed = on_listed
 
     @on_control_pool
     def ListPlugins(
         self, request: shared_pb2.Empty, call: grpc.ServicerContext
     ) -> plugin_lister_pb2.ListPluginsResponse:
+        self._on_listed()
         identifiers = [
             plugin_lister_pb2.PluginIdentifier(
                 command=self._command, kind=entry.kind, name=entry.name

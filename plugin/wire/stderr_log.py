@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import orjson
 
+from plugin.wire import flags
+
 _LEVELS = {
     logging.DEBUG: "debug",
     logging.INFO: "info",
@@ -73,13 +75,7 @@ def set_up(arguments: Sequence[str]) -> None:
 
 
 def _level(arguments: Sequence[str]) -> int:
-    for position, argument in enumerate(arguments):
-        name, equals, value = argument.partition("=")
-        if name == "--log-level":
-            if not equals:
-                value = arguments[position + 1] if position + 1 < len(arguments) else ""
-            return _VELERO_LEVELS.get(value.lower(), logging.INFO)
-    return logging.INFO
+    return _VELERO_LEVELS.get(flags.value(arguments, "--log-level").lower(), logging.INFO)
 
 
 def _place(path: str) -> str:

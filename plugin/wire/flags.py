@@ -1,0 +1,12 @@
+"""The flags of the Velero server, which it passes on to each plugin."""
+
+from collections.abc import Sequence
+
+
+def value(arguments: Sequence[str], flag: str) -> str:
+    """What is given for `flag`, as `--flag value` or `--flag=value`; empty if it is not given."""
+    for position, argument in enumerate(arguments):
+        name, equals, given = argument.partition("=")
+        if name == flag:
+            return given if equals else "".join(arguments[position + 1 : position + 2])
+    return ""
