@@ -1,0 +1,20 @@
+"""What Velero passes on to its plugins."""
+
+import pytest
+
+from plugin.wire import flags
+
+
+@pytest.mark.parametrize(
+    ("arguments", "value"),
+    [
+        (["--plugin-dir=/a", "--log-level=debug"], "/a"),
+        (["--log-level", "debug", "--plugin-dir", "/a"], "/a"),
+        (["--plugin-dir="], ""),
+        (["--plugin-dir"], ""),
+        (["--log-level=debug"], ""),
+        ([], ""),
+    ],
+)
+def test_a_flag_is_read_in_both_spellings(arguments: list[str], value: str) -> None:
+    assert flags.value(arguments, "--plugin-dir") == value
