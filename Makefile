@@ -7,7 +7,7 @@ PROGRAMS := etcd:etcd-server psql:postgresql mariadbd:mariadb-server redis-serve
     mvn:maven node:nodejs qemu-ga:qemu-guest-agent mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs
 
 .DEFAULT_GOAL := help
-.PHONY: help venv system peers demo test faults lint proto bench lock changelog
+.PHONY: help venv system peers image demo test faults lint proto bench lock changelog
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,20 +15,21 @@ help: ## this text
 demo: venv ## what backup and restore of a small shop would be; no cluster needed
 	@$(BIN)/stillpoint rehearse --from examples
 
-test: venv system peers ## every test: real Velero, API server and CSI on this machine
+test: venv system peers image ## every test: real Velero, API server and CSI on this machine
 	$(BIN)/python -m pytest
 
 lint: venv ## ruff, mypy --strict, the layers, the wording of the wire contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy packaging/*.py
 	$(BIN)/lint-imports
 	$(BIN)/vermin --quiet --no-tips --target=3.6- --violations guest_hooks
 
 faults: venv system ## the guest's fault campaign at its full length, 10,000 cycles
 	$(BIN)/python -m tests.guest.campaign 10000
 
-bench: venv system peers ## the figures of the README, as ratios of one run
+bench: venv system peers image ## the figures of the README, as ratios of one run
 	$(BIN)/python -m benchmarks
 
 venv: $(VENV)/.installed ## the Python environment, from requirements.lock
@@ -53,9 +54,19 @@ peers: venv ## Velero, Kubernetes and CSI for the tests, built once into a cache
 proto: venv ## plugin/wire/generated, from proto/
 	$(BIN)/python proto/generate.py
 
-lock: ## requirements.lock anew, from pyproject.toml (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	    --custom-compile-command 'make lock' --group pyproject.toml:dev pyproject.toml -o requirements.lock
+# Needed by the asyncio half of the kubernetes package alone, which the payload leaves out, or where a system has no time zones.
+NOT_BUNDLED := aiohappyeyeballs aiohttp aiohttp-retry aiosignal attrs frozenlist multidict propcache tzdata yarl
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+    --custom-compile-command 'make lock'
+
+lock: ## requirements.lock anew, from pyproject.toml, and the part that the image bundles (needs uv)
+	$(COMPILE) --group pyproject.toml:dev pyproject.toml -o requirements.lock
+	$(COMPILE) --constraint requirements.lock $(NOT_BUNDLED:%=--no-emit-package %) pyproject.toml -o packaging/requirements.lock
+
+image: venv ## the image that Velero takes the plugin from, and its payload, built without a container engine (as root)
+	@for each in buildah debootstrap dpkg-source; do command -v $$each >/dev/null || \
+	    exec packaging/debian-packages buildah debootstrap dpkg-dev; done
+	@$(BIN)/python packaging/image.py
 
 changelog: venv ## CHANGELOG.md from changelog.d, for VERSION=x.y.z
 	$(BIN)/towncrier build --version $(VERSION)

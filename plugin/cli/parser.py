@@ -3,7 +3,7 @@
 import argparse
 from typing import Protocol
 
-from plugin.cli import completion, rehearse, version
+from plugin.cli import completion, install, rehearse, version
 
 _EPILOG = """\
 exit status: 0 good, 1 not safe, 2 wrong usage, 3 cannot tell
@@ -34,7 +34,7 @@ class Verb(Protocol):
         """
 
 
-VERBS: tuple[Verb, ...] = (rehearse, completion, version)
+VERBS: tuple[Verb, ...] = (rehearse, install, completion, version)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -25,7 +25,8 @@ from plugin.rehearsal.errors import LogLine, PluginFailed
 from plugin.wire import handshake
 from plugin.wire.generated.goplugin import controller_pb2, controller_pb2_grpc
 
-COMMAND = (sys.executable, "-P", "-m", "plugin")
+_IS_PAYLOAD = getattr(sys, "frozen", False)
+COMMAND = (sys.executable,) if _IS_PAYLOAD else (sys.executable, "-P", "-m", "plugin")
 """This distribution's own plugin; `-P` keeps a folder named `plugin` of the user out of it."""
 
 Answer = TypeVar("Answer")

@@ -1,0 +1,1 @@
+"""The payload and the image, as `make image` builds them."""
