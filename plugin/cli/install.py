@@ -10,6 +10,7 @@ from plugin.model.errors import StillpointError
 
 NAME = "install"
 HELP = "copy the plugin into the plugin folder of Velero; the image does that by itself"
+EXAMPLES = ""
 
 _PLUGIN = "stillpoint"
 

@@ -102,9 +102,7 @@ class Server:
     def _end(self) -> None:
         os.write(self._woken_by, b"\n")
 
-    def _register(
-        self, entries: Sequence[Entry], clusters: Clusters, archives: Archives
-    ) -> None:
+    def _register(self, entries: Sequence[Entry], clusters: Clusters, archives: Archives) -> None:
         server = self._server
         backup = [entry for entry in entries if isinstance(entry, BackupEntry)]
         restore = [entry for entry in entries if isinstance(entry, RestoreEntry)]
