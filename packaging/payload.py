@@ -56,6 +56,9 @@ LEFT_OUT = (
 )
 """Modules, with all below them, that nothing here imports."""
 
+AS_FOLDER = "certifi"
+"""Opens a file of its own at its import; out of an archive it would write that file to /tmp."""
+
 _UNTIL_THE_HANDSHAKE = """
 import json, os, sys
 import plugin.__main__ as program
@@ -83,6 +86,7 @@ def main() -> None:
     libraries = payload / "lib"
     libraries.mkdir(parents=True)
     write_modules(libraries / "modules.zip", given.site)
+    write_folder(libraries / AS_FOLDER, given.site / AS_FOLDER)
     copy_extensions(libraries, given.site)
     build_launcher(payload / "stillpoint")
     of_system = copy_needed_libraries(payload)
@@ -99,6 +103,14 @@ def write_modules(archive: Path, site: Path) -> None:
             if module_name(name) not in started:
                 entry.compress_type = zipfile.ZIP_DEFLATED
             written.writestr(entry, content(name, file, Path(folder)))
+
+
+def write_folder(target: Path, source: Path) -> None:
+    target.mkdir()
+    with tempfile.TemporaryDirectory() as folder:
+        for file in (*source.glob("*.py"), *source.glob("*.pem")):
+            name = file.with_suffix(".pyc").name if file.suffix == ".py" else file.name
+            (target / name).write_bytes(content(f"{source.name}/{name}", file, Path(folder)))
 
 
 def modules_until_the_handshake(site: Path) -> frozenset[str]:
@@ -127,7 +139,7 @@ def is_wanted(name: Path) -> bool:
     top = name.parts[0]
     if top.endswith(".dist-info"):
         return name.name in {"METADATA", "entry_points.txt"}
-    if top in {"site-packages", "lib-dynload", "bin"} or top.startswith("config-"):
+    if top in {"site-packages", "lib-dynload", "bin", AS_FOLDER} or top.startswith("config-"):
         return False
     return name.suffix == ".py" and not is_left_out(module_name(str(name)))
 

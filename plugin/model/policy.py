@@ -16,8 +16,6 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-import yaml
-
 from plugin.model import item as it
 from plugin.model import quantity
 from plugin.model.errors import MalformedItem, Refusal
@@ -76,7 +74,7 @@ class Policy:
         """
         try:
             return _parsed(_text(config_map))
-        except (ValueError, yaml.YAMLError, MalformedItem) as error:
+        except (ValueError, MalformedItem) as error:
             cause = getattr(error, "cause", None) or " ".join(str(error).split())
             raise Refusal(it.describe(config_map), "cannot read the policies", cause) from error
 
@@ -120,7 +118,12 @@ def _text(config_map: Item) -> str:
 
 @lru_cache(maxsize=8)  # asked for each machine of a backup
 def _parsed(text: str) -> Policy:
-    document = yaml.safe_load(text)
+    import yaml  # noqa: PLC0415 - 10 ms of every start, for the few backups that have policies
+
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
     if not isinstance(document, dict):
         raise ValueError("no YAML mapping")  # noqa: TRY004 - handled with what else is wrong
     return Policy.of_document(document)
