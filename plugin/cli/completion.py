@@ -68,7 +68,7 @@ def _bash(verbs: dict[str, tuple[_Option, ...]]) -> Iterator[str]:
                 reply = _reply(f"-W '{words}'")
                 yield f"    {patterns}) {reply}; return;;"
             elif one.takes_path:
-                patterns = "|".join(f"'{verb} {name}'" for name in one.names)
+                patterns = "|".join(f"'{verb} {name}'" for name in one.names or (verb,))
                 yield f"    {patterns}) {_reply('-f')}; return;;"
     yield "  esac"
     yield '  case "$COMP_CWORD ${COMP_WORDS[1]}" in'
