@@ -168,7 +168,10 @@ class _Actions(Generic[EntryType]):
     ) -> RestoreContext:
         parsed = _restore(restore)
         log = ItemLog(_log, name, subject)
-        cluster = self._clusters.for_request(parsed.uid)
+        # At the end of a restore Velero asks about its operations in the process that has created
+        # its objects: what that one listed before knows nothing of them.
+        view = parsed.uid if stored else f"operations of {parsed.uid}"
+        cluster = self._clusters.for_request(view)
         return RestoreContext(
             restore=parsed,
             stored=stored,
