@@ -9,12 +9,13 @@ import pytest
 from guest_hooks import command
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Driver
+from guest_hooks.drivers.mongodb import MongoDB
 from guest_hooks.drivers.script import Script
 from guest_hooks.drivers.systemd import Systemd
-from guest_hooks.errors import ApplicationError, CommandFailed, ConfigurationError
+from guest_hooks.errors import ApplicationError, CommandFailed, ConfigurationError, SessionLost
 from guest_hooks.note import Note
 from guest_hooks.section import Section
-from tests.guest.cases import cycle
+from tests.guest.cases import PEERS, cycle
 from tests.guest.peers import SYSTEMCTL, Peer, path_with
 
 
@@ -144,3 +145,21 @@ def test_a_unit_that_does_not_run_is_left_alone(
     section = Section("systemd:shop", "systemd", options={"unit": "shop.service"})
     cycle(Systemd(section, Note(str(tmp_path), section)))
     assert peer.state["unit"] == "inactive"
+
+
+def test_the_shell_of_mongodb_unlocks_by_itself_when_its_input_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is what a holder that is killed does to it; the peer stands for shell and server."""
+    case = PEERS["mongodb, its shell scripted"](tmp_path / "peer")
+    monkeypatch.setitem(command.ENVIRONMENT, "PATH", path_with(tmp_path / "peer"))
+    holding = case.driver(tmp_path)
+    assert isinstance(holding, MongoDB)
+    holding.prepare(Deadline.after(10))
+    hold = holding.held(Deadline.after(10))
+    hold.__enter__()
+    assert not case.runs(0)
+    holding._disconnect(Deadline.after(10))
+    assert case.runs(10)
+    with pytest.raises(SessionLost):
+        hold.__exit__(None, None, None)
