@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from benchmarks import backup, execute, rehearse, restore, scale, start_up
+from benchmarks import backup, execute, guest, rehearse, restore, scale, start_up
 
 BENCHMARKS = {
     "execute": execute.run,
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "rehearse": rehearse.run,
     "backup": backup.run,
     "restore": restore.run,
+    "guest": guest.run,
 }
 
 

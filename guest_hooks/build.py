@@ -11,7 +11,9 @@ import sys
 import zipfile
 from typing import Iterator, Sequence, Tuple
 
-INTERPRETER = "/usr/bin/python3 -IB"  # no path or variable of a user; and no .pyc, which may block
+INTERPRETER = (
+    "/usr/bin/python3 -ISB"  # no path, variable or site of a user; no .pyc, which may block
+)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time that a zip file can say
 _MAIN = b"import sys\n\nfrom guest_hooks.__main__ import main\n\nsys.exit(main(sys.argv[1:]))\n"
 

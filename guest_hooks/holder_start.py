@@ -51,7 +51,7 @@ def command_line(places: Places) -> "list[str]":
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     options = ["--configuration", places.configuration, "--run", places.run]
     options += ["--state", places.state]
-    return [sys.executable, "-IBc", _ENTRY, root, *options, "holder"]
+    return [sys.executable, "-ISBc", _ENTRY, root, *options, "holder"]
 
 
 def _start(places: Places) -> "subprocess.Popen[bytes]":

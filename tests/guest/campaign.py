@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.guest.lab.lab import Lab, python
 
-DISKS = {f"/data/{number}": kind for number, kind in enumerate(("ext4", "xfs", "ext4", "xfs"))}
+DISKS = {f"/data/{number}": kind for number, kind in enumerate(("ext4", "xfs") * 3)}
 ROOT = Path(__file__).parents[2]
 IDLE_S = 600.0
 DRIVERS = "from faults import LastingLock, SessionLock\n\nDRIVERS = (SessionLock, LastingLock)\n"

@@ -90,7 +90,7 @@ class Lab:
 
     def _install(self) -> None:
         target = self._folder / "stillpoint-guest.pyz"
-        build.build(str(target), f"{python()} -IB")
+        build.build(str(target), f"{python()} -ISB")
         inside = self.path(COMMAND)
         shutil.copy(target, inside)
         inside.chmod(0o755)
