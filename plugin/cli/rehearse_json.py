@@ -3,10 +3,12 @@
 `schemaVersion` changes its first number when a field changes its meaning or goes.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
+from plugin.model.reference import Reference
 from plugin.rehearsal.machines import Machine
 from plugin.rehearsal.rehearsal import Rehearsal
 from plugin.rehearsal.restore import RestoredItem
@@ -24,6 +26,8 @@ def text(found: Rehearsal) -> str:
 
 def document(found: Rehearsal) -> Json:
     """The document."""
+    blocks = enumerate(found.backup.blocks)
+    places = {one: place for place, block in blocks for one in block.items}
     return {
         "schemaVersion": SCHEMA_VERSION,
         "source": found.known.origin,
@@ -36,7 +40,7 @@ def document(found: Rehearsal) -> Json:
             }
             for one in found.known.unread
         ],
-        "machines": [_machine(machine, found) for machine in found.machines],
+        "machines": [_machine(machine, found, places) for machine in found.machines],
         "blocks": [[str(one) for one in block.items] for block in found.backup.blocks],
         "hooks": [str(one) for one in found.backup.hooks],
         "items": sorted(str(one) for one in found.backup.stored),
@@ -48,10 +52,7 @@ def document(found: Rehearsal) -> Json:
     }
 
 
-def _machine(machine: Machine, found: Rehearsal) -> Json:
-    places = {
-        one: number for number, block in enumerate(found.backup.blocks) for one in block.items
-    }
+def _machine(machine: Machine, found: Rehearsal, places: Mapping[Reference, int]) -> Json:
     return {
         "kind": found.selection.served[machine.reference].kind,
         "namespace": machine.reference.namespace,

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ import yaml
 
 from plugin import cli
 from plugin.cli import rehearse_report
-from plugin.cli.terminal import WIDTH, Terminal
+from plugin.cli.terminal import WIDTH, Progress, Terminal
 from plugin.model import item as it
 from plugin.model.errors import StillpointError
 from plugin.model.item import Item
 from plugin.rehearsal.errors import LogLine, PluginFailed
 from plugin.rehearsal.verdict.verdict import Level
+from tests.peers import build
 from tests.unit.rehearsal import examples
 
 
@@ -87,7 +89,11 @@ def test_what_cannot_be_told_is_an_error_for_people(
 
 def test_version_names_what_it_runs_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["version"]) == 0
-    assert capsys.readouterr().out.startswith("stillpoint 0.")
+    output = capsys.readouterr().out
+    assert output.startswith("stillpoint 0.")
+    assert "plugin protocol 2" in output
+    assert f"tested with Velero {build.VELERO_VERSION.removeprefix('v')[:4]}" in output
+    assert "tested with KubeVirt 1.9" in output
 
 
 def test_help_and_version_do_without_grpc() -> None:
@@ -141,3 +147,17 @@ def test_a_plugin_that_fails_is_shown_with_its_last_words() -> None:
 
 def test_every_level_has_its_meaning() -> None:
     assert set(rehearse_report._MEANINGS) == set(Level)
+
+
+@pytest.mark.parametrize(("screen", "has_bar"), [(Screen(), True), (io.StringIO(), False)])
+def test_a_long_wait_shows_a_bar_on_a_terminal_and_leaves_nothing_behind(
+    screen: io.StringIO, has_bar: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 1.0, 3.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    with Progress(screen) as progress:
+        progress.told(1, 4, "pods")
+        assert screen.getvalue() == "", "the first two seconds nobody waits"
+        progress.told(2, 4, "secrets")
+        assert ("[############............] 2/4 secrets" in screen.getvalue()) is has_bar
+    assert screen.getvalue().endswith(" \r") is has_bar
