@@ -1,6 +1,7 @@
 """Restore of snapshots, restores, clones, migrations, exports and backups of virtual machines.
 
-They are orders, and were carried out: they stay in the archive unless the user wants them again.
+They are orders, and were carried out: they stay in the archive unless the user wants them again. No
+machine needs one, so where only some machines are wanted they stay there in any case.
 """
 
 from plugin.model import item as it
@@ -15,7 +16,8 @@ APPLIES_TO = Selector(tuple(map(str, action_object.RESOURCES)))
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     """Leave the object out, unless the restore asks for it."""
     it.identify(item)
-    if context.restore.conditions.is_replayed:
+    asked = context.restore.conditions
+    if asked.is_replayed and not asked.only:
         mark = ("metadata", "annotations", action_object.CARRIED_OUT)
         return RestoreOutcome(it.without(item, *mark))
     context.log.info("not restored: KubeVirt would carry it out again")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from plugin.actions.restore import machines, repair
 from plugin.model import item as it
 from plugin.model.api_resources import KNOWN
+from plugin.model.archive import Archive
 from plugin.model.context import RestoreContext
 from plugin.model.errors import ArchiveUnreadable
 from plugin.model.item import Item
@@ -34,9 +35,7 @@ def additional(stored: Item, context: RestoreContext) -> tuple[Reference, ...]:
         needs = machines.needs(stored, archive)
         held = [one for one in needs if archive.holds(one)]
         lacking = [one for one in needs if one not in held and not _is_removed(one, held)]
-        claims = (archive.get(one) for one in held if one.is_of(persistent_volume_claim.RESOURCE))
-        of_cluster = _of_cluster(stored, [claim for claim in claims if claim])
-        lacking += [one for one in of_cluster if not archive.holds(one)]
+        lacking += [one for one in _of_cluster(stored, held, archive) if not archive.holds(one)]
     except ArchiveUnreadable as error:
         context.log.debug("not said what is missing: %s", error)
         return machines.noted_needs(stored)
@@ -49,9 +48,12 @@ def additional(stored: Item, context: RestoreContext) -> tuple[Reference, ...]:
     return (*held, Reference(*WARNING, it.namespace(stored), name))
 
 
-def _of_cluster(stored: Item, claims: Sequence[Item]) -> Iterable[Reference]:
+def _of_cluster(stored: Item, held: Iterable[Reference], archive: Archive) -> Sequence[Reference]:
     """As noted at backup; of a backup without our notes, as far as it tells."""
-    return tuple(cluster_needs.read(stored)) or cluster_needs.of_machine(stored, claims)
+    if noted := tuple(cluster_needs.read(stored)):
+        return noted
+    claims = (archive.get(one) for one in held if one.is_of(persistent_volume_claim.RESOURCE))
+    return cluster_needs.of_machine(stored, filter(None, claims))
 
 
 def _is_removed(one: Reference, held: Sequence[Reference]) -> bool:
