@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from tests.payload.built import executable
 from tests.peers.build import binary
 
 
@@ -15,6 +16,14 @@ def ours(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     plugin = folder / "stillpoint"
     plugin.symlink_to(Path(sys.executable).parent / "stillpoint-velero-plugin")
+    return plugin
+
+
+def payload(folder: Path) -> Path:
+    """A folder with stillpoint as its image brings it; see `ours`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plugin = folder / "stillpoint"
+    plugin.symlink_to(executable())
     return plugin
 
 

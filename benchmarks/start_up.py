@@ -24,11 +24,12 @@ class Start:
 
 
 def run() -> None:
-    """Both plugins started in turns, each until its handshake line; medians."""
+    """Plugins started in turns, each until its handshake line; medians."""
     with tempfile.TemporaryDirectory() as temporary:
         commands = {
             "Go framework": plugins.in_go(Path(temporary) / "go"),
-            "stillpoint": plugins.ours(Path(temporary) / "stillpoint"),
+            "stillpoint": plugins.payload(Path(temporary) / "payload"),
+            "from its source": plugins.ours(Path(temporary) / "source"),
         }
         starts: dict[str, list[Start]] = {name: [] for name in commands}
         for _ in range(RUNS):

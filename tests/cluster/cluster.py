@@ -19,7 +19,14 @@ from tests.cluster.control_plane import ControlPlane
 from tests.cluster.node import Freeze, Node
 from tests.cluster.processes import Processes
 from tests.cluster.storage import Cut, Storage
-from tests.cluster.velero import API_VERSION, LOCATION, NAMESPACE, Settings, Velero
+from tests.cluster.velero import (
+    API_VERSION,
+    LOCATION,
+    NAMESPACE,
+    PLUGIN_ACCOUNT,
+    Settings,
+    Velero,
+)
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - etcd syncs on every write: on a disk that is most of its time
 TERMINAL_PHASES = {"Completed", "PartiallyFailed", "Failed", "FailedValidation"}
@@ -137,11 +144,10 @@ class Cluster:
     def restore_results(self, name: str) -> dict[str, Any]:
         return self.archive.restore_results(name)
 
-    def requests(
-        self, since: datetime, until: datetime | None = None, user: str = "velero"
-    ) -> Counter[Request]:
-        """Requests that a user sent; those of the plugin are Velero's, under another agent."""
-        return requests(self.control_plane.audit_log, user, since, until)
+    def requests(self, since: datetime, until: datetime | None = None) -> Counter[Request]:
+        """Requests that Velero and the plugin sent; their agents tell which."""
+        log = self.control_plane.audit_log
+        return requests(log, "velero", since, until) + requests(log, PLUGIN_ACCOUNT, since, until)
 
     def freezes(self) -> list[Freeze]:
         return self.node.freezes()

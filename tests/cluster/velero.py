@@ -1,21 +1,38 @@
 """The Velero server, with an object store in a folder, and with or without a plugin under test."""
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from tests.cluster.api import Api, Object
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.processes import Process, Processes
+from tests.payload.built import executable
 from tests.peers.build import VELERO_VERSION, binary
 
 NAMESPACE = "velero"
 API_VERSION = "velero.io/v1"
 BUCKET = "backups"
 LOCATION = "default"
+
+
+PLUGIN_USER = "plugin"
+"""Its token is that of the service account that RIGHTS gives to: Velero's own user may do all."""
+
+PLUGIN_ACCOUNT = f"system:serviceaccount:{NAMESPACE}:velero"
+
+RIGHTS = Path(__file__).parents[2] / "examples" / "rbac.yaml"
+
+_WITH_OWN_RIGHTS = """\
+#!/bin/bash
+# Velero starts this again for each action, so the plugin is to call itself by this name.
+export KUBECONFIG='{kubeconfig}'
+exec -a "$0" '{plugin}' "$@"
+"""
 
 
 @dataclass(frozen=True)
@@ -52,8 +69,12 @@ class Velero:
         """What a server needs on the cluster; the custom resources must be there."""
         (self.folder / "tmp").mkdir(parents=True)
         self.bucket.mkdir(parents=True)
-        for manifest in manifests(self.store):
+        for manifest in (*manifests(self.store), *yaml.safe_load_all(RIGHTS.read_text())):
             api.create(manifest)
+        account = api.path("v1", "ServiceAccount", NAMESPACE, "velero")
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        answer = api.request("POST", f"{account}/token", request)
+        self.control_plane.tokens[PLUGIN_USER] = answer["status"]["token"]
 
     def start(self, api: Api, settings: Settings) -> None:
         """Returns when the server knows its plugins and finds its storage available."""
@@ -122,13 +143,15 @@ class Velero:
             old.unlink()
         (folder / "folder-store").symlink_to(binary("folder-store"))
         if plugin is not None:
-            (folder / "stillpoint").symlink_to(plugin.resolve(strict=True))
+            script = folder / "stillpoint"
+            kubeconfig = self.control_plane.kubeconfig(PLUGIN_USER)
+            script.write_text(_WITH_OWN_RIGHTS.format(kubeconfig=kubeconfig, plugin=plugin))
+            script.chmod(0o755)
         return folder
 
     def plugin_under_test(self) -> Path:
-        """STILLPOINT_PLUGIN's executable, or the one that this environment has installed."""
-        installed = Path(sys.executable).parent / "stillpoint-velero-plugin"
-        return Path(os.environ.get("STILLPOINT_PLUGIN", installed))
+        """STILLPOINT_PLUGIN's executable, or that of the payload."""
+        return Path(os.environ.get("STILLPOINT_PLUGIN") or executable())
 
 
 def manifests(store: Path) -> list[Object]:
@@ -136,6 +159,11 @@ def manifests(store: Path) -> list[Object]:
     container = {"name": "velero", "image": f"velero/velero:{VELERO_VERSION}"}
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": "velero", "namespace": NAMESPACE},
+        },
         {
             # A restore reads the image of its own Deployment, which needs no replicas.
             "apiVersion": "apps/v1",
