@@ -7,7 +7,7 @@ PROGRAMS := etcd:etcd-server psql:postgresql mariadbd:mariadb-server redis-serve
     mvn:maven node:nodejs qemu-ga:qemu-guest-agent mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs
 
 .DEFAULT_GOAL := help
-.PHONY: help venv system peers image demo test faults lint proto bench lock changelog
+.PHONY: help venv system peers image demo test exhaustive faults lint proto bench lock changelog
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ demo: venv ## what backup and restore of a small shop would be; no cluster neede
 
 test: venv system peers image ## every test: real Velero, API server and CSI on this machine
 	$(BIN)/python -m pytest
+
+exhaustive: venv system peers ## the tests that `make test` leaves out: minutes more of the same
+	$(BIN)/python -m pytest -m exhaustive
 
 lint: venv ## ruff, mypy --strict, the layers, the wording of the wire contracts
 	$(BIN)/ruff check .

@@ -12,8 +12,6 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.manifests import Machine
 from tests.cluster.velero import Settings
 
-MACHINES = 300
-ROUNDS = 3
 YOUNG_S = 31
 """What is younger than that when a backup starts is fetched again (`actions.graph`)."""
 
@@ -26,34 +24,55 @@ class Measured:
     requests: Counter[Request]
 
 
+@dataclass(frozen=True)
+class Case:
+    """Machines of one namespace, and how often they are backed up each way."""
+
+    machines: int
+    has_hooks: bool
+    rounds: int
+
+    @property
+    def namespace(self) -> str:
+        return f"{'hooked' if self.has_hooks else 'plain'}-{self.machines}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.machines} machines{', freeze hooks' if self.has_hooks else ''}"
+
+
+CASES = (Case(10, False, 1), Case(100, False, 1), Case(300, False, 3), Case(300, True, 3))
+
+
 def run() -> None:
-    """300 running machines with a disk each; no snapshots, which would hide what we cost."""
+    """Running machines with a disk each; no snapshots, which would hide what we cost."""
     cluster = Cluster()
     try:
         cluster.start()
-        for namespace, has_hooks in (("plain", False), ("hooked", True)):
-            populate(cluster, namespace, has_hooks=has_hooks)
+        for case in CASES:
+            populate(cluster, case)
         time.sleep(YOUNG_S)
-        for namespace, title in (("plain", "no hooks"), ("hooked", "with the freeze hooks")):
-            report(title, *_compare(cluster, namespace))
+        for case in CASES:
+            report(case.title, *_compare(cluster, case))
     finally:
         cluster.close()
 
 
-def populate(cluster: Cluster, namespace: str, *, has_hooks: bool) -> None:
-    cluster.create_namespace(namespace)
+def populate(cluster: Cluster, case: Case) -> None:
+    cluster.create_namespace(case.namespace)
     cluster.create_vms(
         [
-            Machine(namespace, f"vm-{number:04}", has_freeze_hooks=has_hooks)
-            for number in range(MACHINES)
+            Machine(case.namespace, f"vm-{number:04}", has_freeze_hooks=case.has_hooks)
+            for number in range(case.machines)
         ]
     )
 
 
-def _compare(cluster: Cluster, namespace: str) -> tuple[list[Measured], list[Measured]]:
+def _compare(cluster: Cluster, case: Case) -> tuple[list[Measured], list[Measured]]:
     """Backups without and with the plugin, in turns."""
     alone, ours = [], []
-    for turn in range(ROUNDS):
+    namespace = case.namespace
+    for turn in range(case.rounds):
         alone.append(_backup(cluster, namespace, f"{namespace}-alone-{turn}", None))
         plugin = cluster.velero.plugin_under_test()
         ours.append(_backup(cluster, namespace, f"{namespace}-ours-{turn}", plugin))
@@ -72,11 +91,11 @@ def _backup(cluster: Cluster, namespace: str, name: str, plugin: Path | None) ->
 
 
 def report(title: str, alone: list[Measured], ours: list[Measured]) -> None:
-    print(f"{title:24}{'wall s':>8}{'requests':>10}")
+    print(f"{title:26}{'wall s':>8}{'requests':>10}")
     for name, runs in (("  Velero alone", alone), ("  with stillpoint", ours)):
-        print(f"{name:24}{_wall_s(runs):8.1f}{_requests(runs):10.0f}")
+        print(f"{name:26}{_wall_s(runs):8.1f}{_requests(runs):10.0f}")
     more = _requests(ours) - _requests(alone)
-    print(f"  ratio, difference     {_wall_s(ours) / _wall_s(alone):8.2f}{more:+10.0f}")
+    print(f"  ratio, difference       {_wall_s(ours) / _wall_s(alone):8.2f}{more:+10.0f}")
     asked = sum(
         count for request, count in ours[0].requests.items() if request.agent == "stillpoint"
     )

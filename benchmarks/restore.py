@@ -4,12 +4,12 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.backup import MACHINES, Measured, populate, report
+from benchmarks.backup import Case, Measured, populate, report
 from tests.cluster.cluster import Cluster
 from tests.cluster.velero import Settings
 
-ROUNDS = 2
-SOURCE = "restored-from"
+CASE = Case(300, has_hooks=False, rounds=2)
+SOURCE = CASE.namespace
 
 
 def run() -> None:
@@ -17,16 +17,16 @@ def run() -> None:
     cluster = Cluster()
     try:
         cluster.start()
-        populate(cluster, SOURCE, has_hooks=False)
+        populate(cluster, CASE)
         plugin = cluster.velero.plugin_under_test()
         with cluster.velero_with(Settings(plugin=plugin)):
             spec = {"includedNamespaces": [SOURCE], "snapshotVolumes": False}
             cluster.backup(SOURCE, spec)
         alone, ours = [], []
-        for turn in range(ROUNDS):
+        for turn in range(CASE.rounds):
             alone.append(_restore(cluster, f"alone-{turn}", None))
             ours.append(_restore(cluster, f"ours-{turn}", plugin))
-        report(f"{MACHINES} machines", alone, ours)
+        report(CASE.title, alone, ours)
     finally:
         cluster.close()
 

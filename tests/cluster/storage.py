@@ -39,7 +39,8 @@ class Storage:
             "disks", [binary("disks"), f"--socket={self.socket}", f"--directory={self.folder}"]
         )
         self.processes.wait(driver, self.socket.exists, "listening")
-        common = [f"--kubeconfig={self.control_plane.kubeconfig('storage')}", "--v=3"]
+        kubeconfig = f"--kubeconfig={self.control_plane.kubeconfig('storage')}"
+        common = [kubeconfig, "--v=3", "--kube-api-qps=500", "--kube-api-burst=1000"]
         self.processes.start("snapshot-controller", [binary("snapshot-controller"), *common])
         for sidecar in ("csi-snapshotter", "csi-provisioner"):
             options = [f"--csi-address={self.socket}", "--extra-create-metadata"]

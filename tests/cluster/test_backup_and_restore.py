@@ -5,13 +5,13 @@ No virt-controller runs here: what it would make anew is looked for in what is *
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 import pytest
 
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster
 from tests.cluster.comparison import MISSING, differences
+from tests.cluster.freezes import assert_cut_inside_one_freeze
 from tests.cluster.manifests import Disk, Machine
 from tests.cluster.storage import wait_until_bound
 from tests.cluster.velero import Settings
@@ -285,19 +285,3 @@ def backup_by_label(cluster: Cluster, machine: Machine) -> None:
     }
     backup = cluster.backup(machine.namespace, spec)
     assert backup["status"]["phase"] == "Completed", cluster.backup_log(machine.namespace)
-
-
-def assert_cut_inside_one_freeze(cluster: Cluster, machine: Machine) -> None:
-    """One freeze and one thaw, both good, and every disk of the machine cut once between them."""
-    calls = [
-        call
-        for call in cluster.freezes()
-        if (call.namespace, call.name) == (machine.namespace, machine.name)
-    ]
-    assert [(call.verb, call.exit_code) for call in calls] == [("freeze", 0), ("unfreeze", 0)]
-    frozen: datetime = calls[0].time
-    thawed: datetime = calls[1].time
-    cuts = cluster.snapshots_cut()
-    for disk in (*machine.disks, *machine.hotplugged):
-        [cut] = cuts[f"{machine.namespace}/{machine.claim(disk)}"]
-        assert frozen < cut.started < cut.finished < thawed, f"{disk.name} cut outside the freeze"

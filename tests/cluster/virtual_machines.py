@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from tests.cluster import manifests, running_manifests
@@ -94,6 +94,24 @@ def start(
         attachment = api.create(running_manifests.attachment_pod(machine, launcher, instance))
     status = running_manifests.instance_status(machine, launcher, attachment)
     return api.replace_status(instance, status), launcher, attachment
+
+
+def hot_plug(api: Api, machine: Machine, disk: Disk) -> Machine:
+    """A disk plugged into a machine that runs and has none plugged in; the machine that results."""
+    plugged = replace(machine, hotplugged=(disk,))
+    create_disk(api, plugged, disk, None)
+    wait_until_bound(api, machine.namespace)
+    instance = api.get("kubevirt.io/v1", "VirtualMachineInstance", machine.namespace, machine.name)
+    launcher = api.get("v1", "Pod", machine.namespace, machine.launcher_pod)
+    attachment = api.create(running_manifests.attachment_pod(plugged, launcher, instance))
+    for kind, spec in (
+        ("VirtualMachine", {"template": {"spec": manifests.guest(plugged, plugged.hotplugged)}}),
+        ("VirtualMachineInstance", manifests.guest(plugged, plugged.hotplugged)),
+    ):
+        where = ("kubevirt.io/v1", kind, machine.namespace, machine.name)
+        api.patch(*where, {"spec": spec})
+    api.replace_status(instance, running_manifests.instance_status(plugged, launcher, attachment))
+    return plugged
 
 
 def create_or_get(api: Api, manifest: Object) -> Object:

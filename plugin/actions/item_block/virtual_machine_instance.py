@@ -21,13 +21,16 @@ def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
     """Its launcher pod, without which nothing freezes; and all of it, if the backup is to hold it.
 
     Else it has come for the freeze of a disk that was selected alone, and brings no other one.
+    Velero's item is of when the backup began. A disk that was hot-plugged since is on the cluster's
+    own, which is listed when the first block of the namespace is made.
     """
-    namespace, _name = it.identify(item)
-    launcher = surroundings.launcher_pod(context.cluster, item)
+    namespace, name = it.identify(item)
+    seen = context.cluster.get(virtual_machine_instance.RESOURCE, namespace, name) or item
+    launcher = surroundings.launcher_pod(context.cluster, seen)
     pods = tuple(pod.RESOURCE.named(namespace, it.name(each)) for each in (launcher,) if each)
     if reach.is_guest_meant(item, context):
-        return pods + _all_of(item)
-    return pods + reach.selected_disks(item, context)
+        return tuple(dict.fromkeys((*pods, *_all_of(item), *_all_of(seen))))
+    return pods + reach.selected_disks(seen, context)
 
 
 def _all_of(item: Item) -> tuple[Reference, ...]:

@@ -1,0 +1,178 @@
+"""One item block per machine: every disk is cut in its one freeze, however it was selected.
+
+Each namespace holds machines of 1, 4 and 16 disks, in their templates or hot-plugged beside a root
+disk, and is one backup by one way of selection. The backups run side by side.
+
+Where a claim alone is selected, Velero's own action brings all that its pods mount. Machines of 16
+disks are marked `exhaustive` (`make exhaustive`, some minutes more) but for those that are selected
+by their own label.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import pytest
+
+from tests.cluster import virtual_machines
+from tests.cluster.api import Object
+from tests.cluster.cluster import Cluster
+from tests.cluster.freezes import assert_cut_inside_one_freeze
+from tests.cluster.manifests import Disk, Machine
+from tests.cluster.namespaces import wait_until
+from tests.cluster.velero import Settings
+
+Selection = Literal["namespace", "machine", "claim"]
+SELECTIONS: tuple[Selection, ...] = ("namespace", "machine", "claim")
+LABEL = {"backup": "yes"}
+BLOCKS_AHEAD = 10
+"""Velero v1.18, pkg/backup/item_block_worker_pool.go."""
+
+
+@dataclass(frozen=True)
+class Backed:
+    """A cluster on which every machine was backed up by every selection."""
+
+    cluster: Cluster
+    workers: int
+    phases: dict[Selection, str]
+
+
+def disks(prefix: str, count: int) -> tuple[Disk, ...]:
+    """Every other one is a block device."""
+    modes: tuple[Literal["Filesystem", "Block"], ...] = ("Filesystem", "Block")
+    return tuple(Disk(f"{prefix}{number:02}", modes[number % 2]) for number in range(count))
+
+
+def machines(sizes: Sequence[int]) -> list[Machine]:
+    return [
+        machine
+        for size in sizes
+        for machine in (
+            Machine("", f"spec-{size}", disks=disks("disk", size)),
+            Machine("", f"hot-{size}", hotplugged=disks("hot", size)),
+        )
+    ]
+
+
+def in_namespace(machine: Machine, selection: Selection, workers: int) -> Machine:
+    labels = tuple(LABEL.items()) if selection == "machine" else ()
+    return replace(machine, namespace=f"blocks-{selection}-{workers}", labels=labels)
+
+
+def last_disk(machine: Machine) -> Disk:
+    """The one whose claim alone is labelled: a hot-plugged one, if there are any."""
+    return (*machine.disks, *machine.hotplugged)[-1]
+
+
+def is_slow(selection: Selection, machine: Machine, workers: int) -> bool:
+    return machine.name.endswith("-16") and (workers, selection) != (8, "machine")
+
+
+def backed_up(cluster: Cluster, workers: int, *, is_whole: bool) -> Backed:
+    chosen = [
+        in_namespace(machine, selection, workers)
+        for selection in SELECTIONS
+        for machine in machines((1, 4, 16))
+        if is_whole or not is_slow(selection, machine, workers)
+    ]
+    for namespace in dict.fromkeys(machine.namespace for machine in chosen):
+        cluster.create_namespace(namespace)
+    cluster.create_vms(chosen)
+    for machine in chosen:
+        if machine.namespace.startswith("blocks-claim"):
+            where = ("v1", "PersistentVolumeClaim", machine.namespace)
+            claim = machine.claim(last_disk(machine))
+            cluster.api.patch(*where, claim, {"metadata": {"labels": LABEL}})
+    settings = Settings(
+        plugin=cluster.velero.plugin_under_test(),
+        item_block_workers=workers,
+        concurrent_backups=len(SELECTIONS),
+    )
+    with cluster.velero_with(settings), ThreadPoolExecutor(len(SELECTIONS)) as aside:
+        found = aside.map(lambda selection: backup(cluster, selection, workers), SELECTIONS)
+        phases = dict(zip(SELECTIONS, found, strict=True))
+    return Backed(cluster, workers, phases)
+
+
+def backup(cluster: Cluster, selection: Selection, workers: int) -> str:
+    name = f"blocks-{selection}-{workers}"
+    spec: Object = {"includedNamespaces": [name]}
+    if selection != "namespace":
+        spec["labelSelector"] = {"matchLabels": LABEL}
+    return str(cluster.backup(name, spec)["status"]["phase"])
+
+
+@pytest.fixture(scope="module")
+def is_whole(request: pytest.FixtureRequest) -> bool:
+    return any(item.get_closest_marker("exhaustive") for item in request.session.items)
+
+
+@pytest.fixture(scope="module")
+def eight_workers(cluster: Cluster, is_whole: bool) -> Backed:
+    return backed_up(cluster, 8, is_whole=is_whole)
+
+
+@pytest.fixture(scope="module")
+def one_worker(cluster: Cluster, is_whole: bool) -> Backed:
+    return backed_up(cluster, 1, is_whole=is_whole)
+
+
+def cases() -> Iterator[object]:
+    for workers, fixture in ((8, "eight_workers"), (1, "one_worker")):
+        for selection in SELECTIONS:
+            for machine in machines((1, 4, 16)):
+                slow = is_slow(selection, machine, workers)
+                marks = [pytest.mark.exhaustive] if slow else []
+                name = f"{machine.name}-by-{selection}-{fixture}"
+                yield pytest.param(fixture, selection, machine, marks=marks, id=name)
+
+
+@pytest.mark.parametrize(("workers", "selection", "machine"), list(cases()))
+def test_every_disk_is_cut_in_the_one_freeze_of_its_machine(
+    request: pytest.FixtureRequest, workers: str, selection: Selection, machine: Machine
+) -> None:
+    backed: Backed = request.getfixturevalue(workers)
+    assert backed.phases[selection] == "Completed"
+    machine = in_namespace(machine, selection, backed.workers)
+    assert_cut_inside_one_freeze(backed.cluster, machine)
+
+
+def test_a_disk_hot_plugged_after_the_backup_began_is_cut_in_the_freeze(cluster: Cluster) -> None:
+    """Velero has collected all items by the time the first guest is frozen.
+
+    It makes blocks ahead of its worker, ten at most: so there are some between the two machines.
+    """
+    slow, late = Machine("plug-1", "slow"), Machine("plug-2", "late")
+    for machine in (slow, late):
+        cluster.create_namespace(machine.namespace)
+    cluster.create_vms([slow, late])
+    for number in range(BLOCKS_AHEAD + 2):
+        cluster.api.create(idle_pod(slow.namespace, f"z-{number:02}"))
+    cluster.node.disturb(slow.namespace, slow.name, "freeze", delay_s=8)
+    spec = {"includedNamespaces": [slow.namespace, late.namespace]}
+    with ThreadPoolExecutor(1) as aside:
+        backup = aside.submit(cluster.backup, "plug", spec)
+        wait_until(lambda: is_collected(cluster, "plug"), "Velero has collected its items")
+        plugged = virtual_machines.hot_plug(cluster.api, late, Disk("extra"))
+    cluster.node.soothe()
+    assert backup.result()["status"]["phase"] == "Completed", cluster.backup_log("plug")
+    folder = f"resources/virtualmachineinstances.kubevirt.io/namespaces/{late.namespace}"
+    stored = cluster.backup_items("plug")[f"{folder}/late.json"]
+    assert "extra" not in str(stored["spec"]), "plugged before the backup had begun"
+    assert_cut_inside_one_freeze(cluster, plugged)
+
+
+def is_collected(cluster: Cluster, name: str) -> bool:
+    found = cluster.api.find("velero.io/v1", "Backup", "velero", name) or {}
+    return bool(found.get("status", {}).get("progress", {}).get("totalItems"))
+
+
+def idle_pod(namespace: str, name: str) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"containers": [{"name": "idle", "image": "idle"}]},
+    }
