@@ -25,7 +25,7 @@ PLUGIN_USER = "plugin"
 
 PLUGIN_ACCOUNT = f"system:serviceaccount:{NAMESPACE}:velero"
 
-RIGHTS = Path(__file__).parents[2] / "examples" / "rbac.yaml"
+RIGHTS = Path(__file__).parents[2] / "docs" / "install" / "rbac.yaml"
 
 _WITH_OWN_RIGHTS = """\
 #!/bin/bash
