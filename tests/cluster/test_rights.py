@@ -1,4 +1,4 @@
-"""The plugin has the rights of docs/install/rbac.yaml in every test of this folder, and no others."""
+"""In every test of this folder the plugin has the rights of docs/install/rbac.yaml, no others."""
 
 from collections.abc import Iterator
 from typing import Any
