@@ -122,5 +122,10 @@ class ProgramsEndInTime(FolderCase):
         self.assertEqual(Register(self.folder).end_left_over(), 0)
 
     def test_another_process_with_an_old_number_is_not_ended(self) -> None:
-        self.write("%d-1.child" % os.getpid(), "")
+        self.session()
+        process = self.commands._started[0]
+        for name in os.listdir(self.folder):
+            os.unlink(self.path(name))
+        self.write("%d-1.child" % process.pid, "")
         self.assertEqual(Register(self.folder).end_left_over(), 0)
+        self.assertIsNone(process.poll())
