@@ -21,7 +21,11 @@ from tests.unit.dictionary_reader import DictionaryReader
 
 EVERY_ACTION = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 
-ASK_NOTHING = {"stillpoint.dev/item-block-pod", "stillpoint.dev/item-block-data-volume"}
+ASK_NOTHING = {
+    "stillpoint.dev/item-block-pod",
+    "stillpoint.dev/item-block-data-volume",
+    "stillpoint.dev/backup-action-object",
+}
 """Beside restore actions; every other action has a question about a running machine."""
 
 # Fields that actions read, so that generated objects meet the code and not only its first check.
