@@ -143,7 +143,7 @@ def _seen(machine: Item, stage: Stage, arrival: Arrival, context: RestoreContext
         return stage
     if arrival.wait == words.WAIT_DISKS:
         return replace(stage, is_over=True)
-    instance = context.cluster.get(virtual_machine_instance.RESOURCE, *arrival.target)
+    instance = context.cluster.listed(virtual_machine_instance.RESOURCE, *arrival.target)
     phase = virtual_machine_instance.phase(instance or {})
     if virtual_machine.is_through(machine, phase):
         return _ended(stage, phase, arrival)

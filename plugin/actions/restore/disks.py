@@ -50,7 +50,7 @@ def _claims(machine: Item, cluster: Index) -> Sequence[str]:
 
 
 def _disk(namespace: str, name: str, cluster: Index) -> Disk:
-    claim = cluster.get(persistent_volume_claim.RESOURCE, namespace, name)
+    claim = cluster.listed(persistent_volume_claim.RESOURCE, namespace, name)
     if claim is None:
         return Disk(name, "does not exist")
     if it.is_being_deleted(claim):
