@@ -23,6 +23,15 @@ class Archive:
                     items[member.name] = json.load(content)
         return items
 
+    def synchronized_backup(self, name: str) -> Object:
+        """The Backup that Velero's sync makes of its store within a minute in another cluster."""
+        stored: Object = json.loads(
+            (self.bucket / "backups" / name / "velero-backup.json").read_text()
+        )
+        kept = ("name", "namespace", "labels", "annotations")
+        metadata = {key: stored["metadata"][key] for key in kept if key in stored["metadata"]}
+        return stored | {"metadata": metadata}
+
     def backup_log(self, name: str) -> str:
         return self._text(f"backups/{name}/{name}-logs.gz")
 
@@ -36,6 +45,12 @@ class Archive:
     def restore_results(self, name: str) -> dict[str, Any]:
         """Errors and warnings, as Velero groups them."""
         return self._json(f"restores/{name}/restore-{name}-results.gz")
+
+    def restore_operations(self, name: str) -> list[dict[str, Any]]:
+        """Item operations, as Velero wrote them last: when a person asked, or at their end."""
+        text = self._text(f"restores/{name}/restore-{name}-itemoperations.json.gz")
+        operations: list[dict[str, Any]] = json.loads(text or "[]")
+        return operations
 
     def _text(self, key: str) -> str:
         """Content of a compressed object; empty if Velero wrote none, as for a bad spec."""

@@ -36,9 +36,13 @@ class Cluster:
     """A control plane, one node, CSI storage and, once `start_velero` was called, Velero.
 
     Two of them can run at once. `close` ends every process and removes every file.
+
+    Args:
+        beside: a cluster whose disks and object store this one uses too, as a new cluster on the
+            old storage does. It must be started before this one and closed after it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, beside: "Cluster | None" = None) -> None:
         memory = MEMORY if MEMORY.is_dir() else None
         self.folder = Path(tempfile.mkdtemp(prefix="stillpoint-cluster-"))
         etcd_folder = Path(tempfile.mkdtemp(prefix="stillpoint-etcd-", dir=memory))
@@ -48,8 +52,11 @@ class Cluster:
         self.control_plane = ControlPlane(self._processes, self.folder, etcd_folder)
         self.api: Api = self.control_plane.api("admin")
         self.node = Node(self._processes, self.control_plane, self.folder / "node")
-        self.storage = Storage(self._processes, self.control_plane, self.folder / "storage")
-        self.velero = Velero(self._processes, self.control_plane, self.folder / "velero")
+        disks = beside.storage.folder if beside else self.folder / "storage"
+        self.storage: Storage = Storage(self._processes, self.control_plane, disks)
+        store = beside.velero.store if beside else None
+        own = self.folder / "velero"
+        self.velero: Velero = Velero(self._processes, self.control_plane, own, store)
         self.archive = Archive(self.velero.bucket)
 
     def start(self) -> None:

@@ -26,6 +26,8 @@ class Cut:
 
 
 class Storage:
+    """One array of disks, which several clusters may use; one of them runs the driver."""
+
     def __init__(self, processes: Processes, control_plane: ControlPlane, folder: Path) -> None:
         self.processes = processes
         self.control_plane = control_plane
@@ -34,6 +36,7 @@ class Storage:
 
     def start(self, api: Api) -> None:
         """Needs the snapshot API's custom resources."""
+<<<<<<< ours
         self.folder.mkdir()
         driver = self.processes.start(
             "disks", [binary("disks"), f"--socket={self.socket}", f"--directory={self.folder}"]
@@ -41,6 +44,11 @@ class Storage:
         self.processes.wait(driver, self.socket.exists, "listening")
         kubeconfig = f"--kubeconfig={self.control_plane.kubeconfig('storage')}"
         common = [kubeconfig, "--v=3", "--kube-api-qps=500", "--kube-api-burst=1000"]
+=======
+        if not self.socket.exists():
+            self._start_driver()
+        common = [f"--kubeconfig={self.control_plane.kubeconfig('storage')}", "--v=3"]
+>>>>>>> theirs
         self.processes.start("snapshot-controller", [binary("snapshot-controller"), *common])
         for sidecar in ("csi-snapshotter", "csi-provisioner"):
             options = [f"--csi-address={self.socket}", "--extra-create-metadata"]
@@ -48,9 +56,23 @@ class Storage:
         for manifest in manifests():
             api.create(manifest)
 
+    def _start_driver(self) -> None:
+        self.folder.mkdir()
+        driver = self.processes.start(
+            "disks", [binary("disks"), f"--socket={self.socket}", f"--directory={self.folder}"]
+        )
+        self.processes.wait(driver, self.socket.exists, "listening")
+
     def disk_path(self, namespace: str, claim: str) -> Path:
         """The volume of a claim: a folder in Filesystem mode, a file in Block mode."""
         return (self.folder / "claims" / namespace / claim).resolve(strict=True)
+
+    def link(self, namespace: str, claim: str, volume: str) -> None:
+        """Points a claim's name at a volume that was provisioned for another claim."""
+        link = self.folder / "claims" / namespace / claim
+        link.parent.mkdir(exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.folder / "volumes" / volume)
 
     def image(self, namespace: str, claim: str) -> Path:
         """The file with the bytes of a disk: disk.img on a filesystem, or the device itself."""

@@ -53,11 +53,17 @@ class Settings:
 
 
 class Velero:
-    def __init__(self, processes: Processes, control_plane: ControlPlane, folder: Path) -> None:
+    def __init__(
+        self,
+        processes: Processes,
+        control_plane: ControlPlane,
+        folder: Path,
+        store: Path | None = None,
+    ) -> None:
         self.processes = processes
         self.control_plane = control_plane
         self.folder = folder
-        self.store = folder / "store"
+        self.store = store or folder / "store"
         self.settings: Settings | None = None
         self._process: Process | None = None
 
@@ -68,8 +74,13 @@ class Velero:
     def prepare(self, api: Api) -> None:
         """What a server needs on the cluster; the custom resources must be there."""
         (self.folder / "tmp").mkdir(parents=True)
+<<<<<<< ours
         self.bucket.mkdir(parents=True)
         for manifest in (*manifests(self.store), *yaml.safe_load_all(RIGHTS.read_text())):
+=======
+        self.bucket.mkdir(parents=True, exist_ok=True)
+        for manifest in manifests(self.store):
+>>>>>>> theirs
             api.create(manifest)
         account = api.path("v1", "ServiceAccount", NAMESPACE, "velero")
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}

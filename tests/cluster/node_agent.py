@@ -1,0 +1,198 @@
+"""A stand-in for Velero's node agent: moves the bytes of DataUploads and DataDownloads.
+
+What Velero and a user see of it is as in Velero v1.18 (pkg/controller/data_upload_controller.go and
+data_download_controller.go, pkg/exposer): phases, times and progress of both objects; after an
+upload the snapshot is gone; a download fills a claim of its own in Velero's namespace and then
+gives the volume to the claim that waits for it. Between the two the bytes lie in a folder, which
+several clusters may share. Left out are the pods of the data movers, repositories and retries.
+"""
+
+import shutil
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.cluster.api import Api, Object
+from tests.cluster.namespaces import wait_until
+from tests.cluster.node import NAME as NODE
+from tests.cluster.storage import Storage
+from tests.cluster.velero import NAMESPACE
+
+VELERO = "velero.io/v2alpha1"
+SNAPSHOTS = "snapshot.storage.k8s.io/v1"
+CLAIM = ("v1", "PersistentVolumeClaim")
+VOLUME = ("v1", "PersistentVolume")
+
+
+class NodeAgent:
+    """Works from `start` to `close`, on several objects at once.
+
+    Args:
+        repository: folder for moved bytes.
+    """
+
+    def __init__(self, api: Api, storage: Storage, repository: Path) -> None:
+        self._api = api
+        self._storage = storage
+        self._repository = repository
+        self._ended = threading.Event()
+        self._may_download = threading.Event()
+        self._may_download.set()
+        self._taken: set[str] = set()
+        self._workers = ThreadPoolExecutor(8, thread_name_prefix="node-agent")
+        self._watcher = threading.Thread(target=self._watch)
+
+    def start(self) -> None:
+        """Returns when Velero takes the agent for ready."""
+        self._repository.mkdir(exist_ok=True)
+        self._api.create(daemon_set())
+        where = ("apps/v1", "DaemonSet", NAMESPACE, "node-agent")
+        wait_until(
+            lambda: bool(self._api.get(*where)["status"].get("numberReady")), "node agent is ready"
+        )
+        self._watcher.start()
+
+    def close(self) -> None:
+        self._ended.set()
+        self._may_download.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
+        self._workers.shutdown()
+
+    @contextmanager
+    def downloads_held(self) -> Iterator[None]:
+        """Downloads stop half-way, in progress, until the end of the context."""
+        self._may_download.clear()
+        try:
+            yield
+        finally:
+            self._may_download.set()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.3):
+            for kind, work in (("DataUpload", self._upload), ("DataDownload", self._download)):
+                for found in self._api.list(VELERO, kind, NAMESPACE):
+                    if found["metadata"]["uid"] not in self._taken:
+                        self._taken.add(found["metadata"]["uid"])
+                        self._workers.submit(self._done, found, work)
+
+    def _done(self, moved: Object, work: Callable[[Object], Object]) -> None:
+        if moved.get("status", {}).get("phase") in ("Completed", "Failed", "Canceled"):
+            return
+        accepted = {"acceptedByNode": NODE, "acceptedTimestamp": now()}
+        self._tell(moved, phase="Accepted", **accepted)
+        try:
+            result = work(moved)
+        except Exception as error:  # noqa: BLE001 - the edge of a thread; Velero shows the message
+            self._tell(moved, phase="Failed", message=str(error), completionTimestamp=now())
+        else:
+            self._tell(moved, phase="Completed", completionTimestamp=now(), **result)
+
+    def _upload(self, upload: Object) -> Object:
+        namespace = upload["spec"]["sourceNamespace"]
+        name = upload["spec"]["csiSnapshot"]["volumeSnapshot"]
+        content = self._content(namespace, name)
+        source = self._storage.folder / "snapshots" / content["status"]["snapshotHandle"]
+        snapshot = f"moved-{uuid.uuid4()}"
+        size = self._move(upload, source, self._repository / snapshot)
+        self._api.delete(SNAPSHOTS, "VolumeSnapshot", namespace, name)
+        moved = {"bytesDone": size, "totalBytes": size}
+        return {"snapshotID": snapshot, "progress": moved, "nodeOS": "linux"}
+
+    def _content(self, namespace: str, name: str) -> Object:
+        def status() -> Object:
+            found = self._api.get(SNAPSHOTS, "VolumeSnapshot", namespace, name)
+            return dict(found.get("status") or {})
+
+        wait_until(
+            lambda: bool(status().get("readyToUse")), f"snapshot {namespace}/{name} is ready", 60
+        )
+        content = status()["boundVolumeSnapshotContentName"]
+        return self._api.get(SNAPSHOTS, "VolumeSnapshotContent", None, content)
+
+    def _download(self, download: Object) -> Object:
+        wanted = download["spec"]["targetVolume"]
+        target = (*CLAIM, wanted["namespace"], wanted["pvc"])
+        wait_until(lambda: self._api.find(*target) is not None, f"claim {target} is there", 60)
+        volume = self._provisioned(self._api.get(*target), download["metadata"]["name"])
+        handle = volume["spec"]["csi"]["volumeHandle"]
+        source = self._repository / download["spec"]["snapshotID"]
+        size = self._move(download, source, self._storage.folder / "volumes" / handle)
+        self._rebind(volume, target, download["metadata"]["name"])
+        self._storage.link(wanted["namespace"], wanted["pvc"], handle)
+        return {"progress": {"bytesDone": size, "totalBytes": size}}
+
+    def _provisioned(self, target: Object, name: str) -> Object:
+        """The volume of a new claim in Velero's namespace, as large as the target."""
+        left_out = ("selector", "volumeName", "dataSource", "dataSourceRef")
+        spec = {key: target["spec"][key] for key in target["spec"] if key not in left_out}
+        metadata = {"name": name, "namespace": NAMESPACE}
+        self._api.create({"apiVersion": "v1", "kind": CLAIM[1], "metadata": metadata, "spec": spec})
+        where = (*CLAIM, NAMESPACE, name)
+        wait_until(lambda: is_bound(self._api.get(*where)), f"claim {name} is bound", 60)
+        return self._api.get(*VOLUME, None, self._api.get(*where)["spec"]["volumeName"])
+
+    def _move(self, moved: Object, source: Path, target: Path) -> int:
+        """Copies a folder or a file; the size in bytes."""
+        files = [source] if source.is_file() else [*filter(Path.is_file, source.rglob("*"))]
+        size = sum(file.stat().st_size for file in files)
+        self._tell(moved, phase="Prepared", node=NODE)
+        progress = {"bytesDone": size // 2, "totalBytes": size}
+        self._tell(moved, phase="InProgress", startTimestamp=now(), progress=progress)
+        if moved["kind"] == "DataDownload":
+            self._may_download.wait()
+        if source.is_file():
+            shutil.copyfile(source, target)
+        else:
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        return size
+
+    def _rebind(self, volume: Object, target: tuple[str, str, str, str], claim: str) -> None:
+        """Takes a volume from the claim in Velero's namespace and gives it to the target."""
+        name = volume["metadata"]["name"]
+        policy = volume["spec"]["persistentVolumeReclaimPolicy"]
+        where = (*VOLUME, None, name)
+        self._api.patch(*where, {"spec": {"persistentVolumeReclaimPolicy": "Retain"}})
+        self._api.delete(*CLAIM, NAMESPACE, claim)
+        wait_until(
+            lambda: self._api.find(*CLAIM, NAMESPACE, claim) is None, f"claim {claim} is gone", 60
+        )
+        found = self._api.patch(*target, {"spec": {"volumeName": name}})
+        selector = found["spec"].get("selector", {}).get("matchLabels", {})
+        reference = {"kind": CLAIM[1], "apiVersion": "v1"} | {
+            "namespace": target[2], "name": target[3], "uid": None, "resourceVersion": None,
+        }  # fmt: skip
+        self._api.patch(*where, {"metadata": {"labels": selector}, "spec": {"claimRef": reference}})
+        wait_until(lambda: is_bound(self._api.get(*target)), f"claim {target[3]} is bound", 60)
+        self._api.patch(*where, {"spec": {"persistentVolumeReclaimPolicy": policy}})
+
+    def _tell(self, moved: Object, **status: object) -> None:
+        where = (VELERO, moved["kind"], NAMESPACE, moved["metadata"]["name"])
+        self._api.patch(*where, {"status": status})
+
+
+def is_bound(claim: Object) -> bool:
+    return bool(claim["status"].get("phase") == "Bound")
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def daemon_set() -> Object:
+    """What Velero looks at before it creates a DataUpload."""
+    labels = {"name": "node-agent", "role": "node-agent"}
+    container = {"name": "node-agent", "image": "velero/velero:none"}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "node-agent", "namespace": NAMESPACE},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
+        },
+    }
