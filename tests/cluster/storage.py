@@ -36,19 +36,10 @@ class Storage:
 
     def start(self, api: Api) -> None:
         """Needs the snapshot API's custom resources."""
-<<<<<<< ours
-        self.folder.mkdir()
-        driver = self.processes.start(
-            "disks", [binary("disks"), f"--socket={self.socket}", f"--directory={self.folder}"]
-        )
-        self.processes.wait(driver, self.socket.exists, "listening")
-        kubeconfig = f"--kubeconfig={self.control_plane.kubeconfig('storage')}"
-        common = [kubeconfig, "--v=3", "--kube-api-qps=500", "--kube-api-burst=1000"]
-=======
         if not self.socket.exists():
             self._start_driver()
-        common = [f"--kubeconfig={self.control_plane.kubeconfig('storage')}", "--v=3"]
->>>>>>> theirs
+        kubeconfig = f"--kubeconfig={self.control_plane.kubeconfig('storage')}"
+        common = [kubeconfig, "--v=3", "--kube-api-qps=500", "--kube-api-burst=1000"]
         self.processes.start("snapshot-controller", [binary("snapshot-controller"), *common])
         for sidecar in ("csi-snapshotter", "csi-provisioner"):
             options = [f"--csi-address={self.socket}", "--extra-create-metadata"]

@@ -74,13 +74,8 @@ class Velero:
     def prepare(self, api: Api) -> None:
         """What a server needs on the cluster; the custom resources must be there."""
         (self.folder / "tmp").mkdir(parents=True)
-<<<<<<< ours
-        self.bucket.mkdir(parents=True)
-        for manifest in (*manifests(self.store), *yaml.safe_load_all(RIGHTS.read_text())):
-=======
         self.bucket.mkdir(parents=True, exist_ok=True)
-        for manifest in manifests(self.store):
->>>>>>> theirs
+        for manifest in (*manifests(self.store), *yaml.safe_load_all(RIGHTS.read_text())):
             api.create(manifest)
         account = api.path("v1", "ServiceAccount", NAMESPACE, "velero")
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
