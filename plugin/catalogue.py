@@ -9,6 +9,10 @@ from plugin.actions.backup import data_volume as backup_data_volume
 from plugin.actions.backup import persistent_volume_claim as backup_persistent_volume_claim
 from plugin.actions.backup import virtual_machine as backup_virtual_machine
 from plugin.actions.backup import virtual_machine_instance as backup_virtual_machine_instance
+from plugin.actions.backup import (
+    virtual_machine_instance_replica_set as backup_virtual_machine_instance_replica_set,
+)
+from plugin.actions.backup import virtual_machine_pool as backup_virtual_machine_pool
 from plugin.actions.backup import volume_snapshot as backup_volume_snapshot
 from plugin.actions.item_block import data_volume as item_block_data_volume
 from plugin.actions.item_block import pod as item_block_pod
@@ -29,6 +33,11 @@ from plugin.wire.action import BackupEntry, Entry, ItemBlockEntry, RestoreEntry
 ENTRIES: tuple[Entry, ...] = (
     BackupEntry("stillpoint.dev/backup-virtual-machine", backup_virtual_machine),
     BackupEntry("stillpoint.dev/backup-virtual-machine-instance", backup_virtual_machine_instance),
+    BackupEntry(
+        "stillpoint.dev/backup-virtual-machine-instance-replica-set",
+        backup_virtual_machine_instance_replica_set,
+    ),
+    BackupEntry("stillpoint.dev/backup-virtual-machine-pool", backup_virtual_machine_pool),
     BackupEntry("stillpoint.dev/backup-data-volume", backup_data_volume),
     BackupEntry("stillpoint.dev/backup-persistent-volume-claim", backup_persistent_volume_claim),
     BackupEntry("stillpoint.dev/backup-volume-snapshot", backup_volume_snapshot),

@@ -74,6 +74,22 @@ def of_data_volume(filled: Item, context: BackupContext) -> tuple[Reference, ...
     return _to_fetch([claim], filled, context)
 
 
+def of_template(
+    owner: Item, needed: Iterable[Reference], context: BackupContext
+) -> tuple[Reference, ...]:
+    """What a template needs and the backup would not hold otherwise.
+
+    A disk that is made anew for each machine does not exist by the template's name.
+    """
+    existing = (
+        reference
+        for reference in needed
+        if (resource := _LISTED.get(reference.group_resource)) is None
+        or context.cluster.get(resource, reference.namespace, reference.name)
+    )
+    return _to_fetch(existing, owner, context)
+
+
 def _launcher(instance: Item, context: BackupContext) -> tuple[Reference, ...]:
     launcher = surroundings.launcher_pod(context.cluster, instance)
     if launcher is None:

@@ -71,6 +71,18 @@ ORDER: Item = {
     "metadata": {"name": "before", "namespace": "shop"},
     "spec": {"source": {"kind": "VirtualMachine", "name": "db"}},
 }
+POOL: Item = {
+    "apiVersion": "pool.kubevirt.io/v1beta1",
+    "kind": "VirtualMachinePool",
+    "metadata": {"name": "web", "namespace": "shop"},
+    "spec": {"virtualMachineTemplate": {"spec": MACHINE["spec"]}},
+}
+REPLICA_SET: Item = {
+    "apiVersion": "kubevirt.io/v1",
+    "kind": "VirtualMachineInstanceReplicaSet",
+    "metadata": {"name": "web", "namespace": "shop"},
+    "spec": {"template": {"spec": INSTANCE["spec"]}},
+}
 
 
 def claim(name: str) -> Item:
@@ -130,5 +142,7 @@ ITEMS = {
     "volume-snapshot": SNAPSHOT,
     "pod": LAUNCHER,
     "action-object": ORDER,
+    "virtual-machine-pool": POOL,
+    "virtual-machine-instance-replica-set": REPLICA_SET,
 }
 """By the end of an action's name, an object that it is for."""

@@ -74,6 +74,7 @@ def running_machine() -> Item:
         "spec": {
             "volumes": volumes,
             "template": {"spec": {"volumes": volumes}},
+            "virtualMachineTemplate": {"spec": {"template": {"spec": {"volumes": volumes}}}},
             "source": {"persistentVolumeClaimName": "root"},
         },
         "status": {"created": True, "phase": "Succeeded"},

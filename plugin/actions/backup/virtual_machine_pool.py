@@ -1,0 +1,33 @@
+"""Backup of a VirtualMachinePool.
+
+It does not bring its machines: a block of them all would freeze each guest for the time of all
+their disks. They are backed up as any other, where the backup selects them.
+"""
+
+from plugin.actions import graph, policies
+from plugin.model import item as it
+from plugin.model.context import BackupContext
+from plugin.model.item import Item
+from plugin.model.outcome import BackupOutcome, Selector
+from plugin.resources import virtual_machine, virtual_machine_pool
+
+APPLIES_TO = Selector((str(virtual_machine_pool.RESOURCE),))
+
+
+def execute(item: Item, context: BackupContext) -> BackupOutcome:
+    """Bring what the template of its machines needs, and tell of machines that are not selected."""
+    namespace, name = it.identify(item)
+    machines = context.cluster.grouped(
+        virtual_machine.RESOURCE, namespace, virtual_machine_pool.of_machine
+    )
+    filters = policies.filters(context)
+    if not filters.has_policy:  # what a policy of names and labels selects is not followed
+        missing = [
+            it.name(machine)
+            for machine in machines.get(name, ())
+            if not filters.selects(virtual_machine.RESOURCE, machine)
+        ]
+        if missing:
+            context.log.warning("the backup does not select its machines %s", ", ".join(missing))
+    needed = virtual_machine_pool.references(item)
+    return BackupOutcome(item, graph.of_template(item, needed, context))
