@@ -28,6 +28,7 @@ SERVER = """\
     from plugin.wire import handshake
     from plugin.wire.action import BackupEntry
     from plugin.wire.server import Server
+    from plugin.wire.servicers import PluginLister
 
     class Action:
         APPLIES_TO = Selector(("virtualmachines.kubevirt.io",))
@@ -35,7 +36,9 @@ SERVER = """\
             {behaviour}
 
     output = handshake.take_standard_output()
-    server = Server([BackupEntry("test.dev/action", Action())], Memos(None), None, "/plugin")
+    entries = [BackupEntry("test.dev/action", Action())]
+    lister = PluginLister(entries, "/plugin", lambda: None)
+    server = Server(entries, Memos(None), None, lister)
     handshake.announce(output, server.start())
     {end}
 """
