@@ -77,6 +77,7 @@ class Keeper:
                     child.pid, signal.SIGKILL
                 )  # itself if it is still there, and what it started
             child.wait()
+            reap(child.pid)
             del self.children[child.pid]
 
     def end(self, folders: Iterable[str]) -> None:
@@ -91,6 +92,13 @@ class Keeper:
 
 def end_with_parent() -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def reap(group: int) -> None:
+    """What a process started and left behind: dead, and until then its number is taken."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-group, 0)
 
 
 def own_children() -> list[int]:

@@ -36,8 +36,7 @@ def started() -> Iterator[Lab]:
 def lab(started: Lab) -> Iterator[Lab]:
     configure(started)
     yield started
-    for path in started.disks():
-        started.run("fsfreeze", "-u", path)
+    started.thaw()
     started.guest("thaw")
 
 

@@ -98,7 +98,7 @@ class Agent:
         self._socket.close()
         with contextlib.suppress(OSError, IndexError):
             os.kill(self.process, signal.SIGKILL)
-        self._outer.wait()
+        self._outer.wait(ANSWER_S)
 
     def _connect(self) -> None:
         path = str(self._lab.path(SOCKET))

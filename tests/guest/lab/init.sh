@@ -20,7 +20,7 @@ for disk; do
     image=$folder/$(echo "$path" | tr / _).img
     mkdir -p "$root$path"
     case ${disk#*:} in
-    ext4) truncate -s 64M "$image" && mkfs.ext4 -q "$image" ;;
+    ext4) truncate -s 300M "$image" && mkfs.ext4 -q "$image" ;;
     xfs) truncate -s 300M "$image" && mkfs.xfs -q "$image" ;;
     btrfs) truncate -s 120M "$image" && mkfs.btrfs -q "$image" >/dev/null ;;
     esac

@@ -3,7 +3,8 @@
 A frozen root would stop this machine for good. So, before anything can freeze, it holds every
 filesystem of the machine open and its own pages in memory, and thaws whatever of them is frozen,
 three times a second. It refuses a lab in which a disk of this machine can be seen. When its input
-ends, because the tests are over or were killed, it thaws the lab's disks and ends the lab.
+ends, because the tests are over or were killed, it thaws the lab's disks, ends the lab and removes
+its folder.
 
     keeper.py FOLDER PATH:KIND ...      prints "ready PID", or why not
 """
@@ -13,6 +14,7 @@ import ctypes
 import fcntl
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,9 +24,9 @@ from pathlib import Path
 FITHAW = 0xC0045878
 LOOP = "7"
 MCL_CURRENT_AND_FUTURE = 3
-PR_SET_CHILD_SUBREAPER = 36
 LOOK_S = 0.3
 START_S = 60.0
+END_S = 20.0
 
 
 class Unsafe(Exception):
@@ -99,7 +101,10 @@ def end(outer: "subprocess.Popen[bytes]", inner: int) -> None:
                     fcntl.ioctl(descriptor, FITHAW, 0)
                 os.close(descriptor)
         os.kill(inner, signal.SIGKILL)
-    outer.wait()
+    try:
+        outer.wait(END_S)
+    except subprocess.TimeoutExpired:  # its mounts are gone; what is left ends with its parents
+        os.write(2, b"\nthe lab's namespace waits for processes that nobody reaps\n")
 
 
 def main(arguments: list[str]) -> int:
@@ -124,4 +129,7 @@ def main(arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    finally:
+        shutil.rmtree(sys.argv[1], ignore_errors=True)

@@ -24,16 +24,16 @@ class Lab:
     """Started by `with`; commands run inside by `run`, a file of its is at `path`."""
 
     def __init__(self, disks: Mapping[str, str] | None = None) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="stillpoint-lab-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="stillpoint-lab-"))
         self._disks = DISKS if disks is None else disks
         for name in ("memory", "root"):
-            (self._folder / name).mkdir()
+            (self.folder / name).mkdir()
 
     def __enter__(self) -> Self:
         disks = [f"{path}:{kind}" for path, kind in self._disks.items()]
         program = str(Path(keeper.__file__))
         self._keeper = subprocess.Popen(
-            [sys.executable, "-ISB", program, str(self._folder), *disks],
+            [sys.executable, "-ISB", program, str(self.folder), *disks],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -62,7 +62,7 @@ class Lab:
 
     def command(self, *words: str) -> Sequence[str]:
         """The command line that runs words inside; refused if it could freeze this machine."""
-        keeper.require_safe(self.process, str(self._folder))
+        keeper.require_safe(self.process, str(self.folder))
         return ("nsenter", "-t", str(self.process), "-m", "-p", "--root", "--wd", "--", *words)
 
     def run(self, *words: str, timeout_s: float = 60.0) -> "subprocess.CompletedProcess[str]":
@@ -84,12 +84,17 @@ class Lab:
         """QEMU's real guest agent, started inside with our hook."""
         return Agent(self, ("--fsfreeze-hook=" + HOOK, *options))
 
+    def thaw(self) -> None:
+        """Thaw whatever of its disks is frozen."""
+        for path in self._disks:
+            self.run("fsfreeze", "-u", path)
+
     def disks(self) -> Sequence[str]:
         """The paths of the disks."""
         return list(self._disks)
 
     def _install(self) -> None:
-        target = self._folder / "stillpoint-guest.pyz"
+        target = self.folder / "stillpoint-guest.pyz"
         build.build(str(target), f"{python()} -ISB")
         inside = self.path(COMMAND)
         shutil.copy(target, inside)
@@ -102,7 +107,6 @@ class Lab:
         self._keeper.stdin.close()
         self._keeper.wait()
         self._keeper.stdout.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def python() -> str:
