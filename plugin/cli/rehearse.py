@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from plugin import garbage
 from plugin.cli.exit_status import ExitStatus
 from plugin.cli.terminal import Progress, Terminal
 
@@ -93,6 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
     from plugin.cli import rehearse_explain, rehearse_json, rehearse_report  # noqa: PLC0415
     from plugin.rehearsal import archive  # noqa: PLC0415
 
+    garbage.collect_less()
     found = _rehearsed(arguments)
     if arguments.archive:
         archive.write(found, arguments.archive)

@@ -7,6 +7,7 @@ stays the text that it is, and `52:54:00:12:34:56` is a MAC address and no numbe
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +92,24 @@ def _objects(file: Path) -> Iterator[tuple[str, Item]]:
         text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableManifests(str(file), str(error)) from error
+    if file.suffix == ".json":
+        try:
+            value = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            pass  # all JSON is YAML, which names the line
+        else:
+            return _objects_of(value, str(file), lambda place: f"{file}: items[{place}]")
+    return _yaml_objects(file, text)
+
+
+def _yaml_objects(file: Path, text: str) -> Iterator[tuple[str, Item]]:
     loader = _Loader(text)
     try:
         while loader.check_node():
-            yield from _objects_of(loader, loader.get_node(), file)
+            node = loader.get_node()
+            place = f"{file}:{node.start_mark.line + 1 if node else 1}"
+            value = _plain(loader.construct_document(node), place)
+            yield from _objects_of(value, place, partial(_place_in, file, node))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         cause = f"no YAML: {', '.join(filter(None, (error.context, error.problem)))}"
@@ -106,25 +121,24 @@ def _objects(file: Path) -> Iterator[tuple[str, Item]]:
 
 
 def _objects_of(
-    loader: "_Loader", node: yaml.Node | None, file: Path
+    value: Any, place: str, place_of_item: Callable[[int], str]
 ) -> Iterator[tuple[str, Item]]:
-    place = f"{file}:{node.start_mark.line + 1 if node else 1}"
-    value = _plain(loader.construct_document(node), place)
     if value is None:
         return
     if not isinstance(value, dict):
         raise UnreadableManifests(place, f"{type(value).__name__} instead of an object")
     entries = value.get("items")
     if isinstance(entries, list) and str(value.get("kind")).endswith("List"):
-        for line, entry in zip(_lines_of_items(node), entries, strict=True):
-            yield f"{file}:{line}", _checked(entry, f"{file}:{line}", value)
+        for number, entry in enumerate(entries):
+            where = place_of_item(number)
+            yield where, _checked(entry, where, value)
     else:
         yield place, _checked(value, place)
 
 
-def _lines_of_items(node: Any) -> list[int]:
+def _place_in(file: Path, node: Any, number: int) -> str:
     (items,) = (value for key, value in node.value if key.value == "items")
-    return [entry.start_mark.line + 1 for entry in items.value]
+    return f"{file}:{items.value[number].start_mark.line + 1}"
 
 
 def _plain(value: Any, place: str) -> Any:

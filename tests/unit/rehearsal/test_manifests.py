@@ -120,6 +120,28 @@ def test_what_cannot_be_read_is_named_with_file_and_line(
     assert words in message
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        ('{"kind": "List", "items": [{"kind": "Pod"}]}', ": items[0]", "no apiVersion"),
+        ('{"apiVersion": "v1", "kind": "Pod"}', "", "no metadata.name"),
+        ('{"apiVersion": "v1",\n"kind" "Pod"}', ":2", "no YAML"),
+    ],
+)
+def test_what_json_lacks_is_named_with_its_place(
+    tmp_path: Path, text: str, place: str, words: str
+) -> None:
+    path = put(tmp_path, text, "dump.json")
+    message = refused(tmp_path)
+    assert message.startswith(f"{path}{place}: cannot read the manifests: ")
+    assert words in message
+
+
+def test_json_that_only_yaml_reads_is_read(tmp_path: Path) -> None:
+    put(tmp_path, '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one"},}', "a.json")
+    assert [it.name(item) for item in manifests.read(tmp_path).objects] == ["one"]
+
+
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "some.yaml").write_bytes(b"\xff\xfe\x00")
     assert "some.yaml: cannot read the manifests: 'utf-8'" in refused(tmp_path)
