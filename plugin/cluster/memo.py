@@ -99,8 +99,10 @@ class MemoIndex:
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """See `Index.get`."""
         listed = self.listed(resource, namespace, name)
-        if listed is not None:
-            return listed
+        return self.single(resource, namespace, name) if listed is None else listed
+
+    def single(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        """See `Index.single`."""
         answer: Item | None = self._memo.once(
             ("get", resource, namespace, name),
             lambda: self._reader.get(resource, namespace, name),

@@ -9,6 +9,9 @@ The filters are those of a running backup: when it starts, Velero adds the names
 labelled as excluded to the excluded ones, and snapshots and their contents to the excluded
 resources.
 
+A Restore has the same fields; of it only `Filters.surely_selects` is asked, with the archive in the
+place of the cluster.
+
 Sources: pkg/util/collections, pkg/util/wildcard, pkg/backup/item_collector.go and
 item_backupper.go of Velero v1.18.
 """

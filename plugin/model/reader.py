@@ -33,6 +33,9 @@ class Index(Protocol):
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """One object, or None if it does not exist; `Reader.get` says the rest."""
 
+    def single(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        """As `get`, without a list of its namespace: for what one does not want to read all of."""
+
     def listed(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """As `get`, but None for what was created after the namespace was listed."""
 

@@ -89,11 +89,13 @@ class Restore:
     """A running restore.
 
     Attributes:
+        filters: read as those of a Backup, whose fields and meaning they have.
         asked: the Restore object, of which `conditions` are read where they are obeyed.
     """
 
     name: str
     uid: str
+    filters: Filters
     asked: Item
 
     @classmethod
@@ -103,7 +105,7 @@ class Restore:
         Raises:
             MalformedItem: a field has the wrong type.
         """
-        return cls(it.name(restore), it.uid(restore), restore)
+        return cls(it.name(restore), it.uid(restore), Filters.parse(restore), restore)
 
     @property
     def started(self) -> datetime | None:

@@ -37,10 +37,12 @@ def test_any_backup_is_read_or_refused(spec: Any, metadata: Any, status: Any) ->
 
 
 @settings(max_examples=400, deadline=None)
-@given(metadata=JSON)
-def test_any_restore_is_read_or_refused(metadata: Any) -> None:
+@given(spec=JSON, metadata=JSON)
+def test_any_restore_is_read_or_refused(spec: Any, metadata: Any) -> None:
     try:
-        run_strategy = Restore.parse({"metadata": metadata}).conditions.run_strategy
+        restore = Restore.parse({"spec": spec, "metadata": metadata})
+        assert restore.filters.surely_selects(SECRET) in (True, False)
+        run_strategy = restore.conditions.run_strategy
         assert run_strategy.default in (KEEP, *RUN_STRATEGIES)
     except StillpointError as error:
         assert error.cause  # noqa: PT017 - or it is read

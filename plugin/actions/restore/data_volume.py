@@ -1,6 +1,6 @@
 """Restore of a DataVolume."""
 
-from plugin.actions.restore import plan, repair
+from plugin.actions.restore import plan, repair, unselected
 from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
@@ -27,4 +27,4 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     if not data_volume.is_prepopulated(item):
         return RestoreOutcome(item)
     claim = persistent_volume_claim.RESOURCE.named(reference.namespace, reference.name)
-    return RestoreOutcome(item, (claim,))
+    return RestoreOutcome(item, unselected.of([claim], context))

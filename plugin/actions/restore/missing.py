@@ -8,7 +8,7 @@ Source: restoreItem in pkg/restore/restore.go of Velero v1.18.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from plugin.actions.restore import machines, repair
+from plugin.actions.restore import machines, repair, unselected
 from plugin.model import item as it
 from plugin.model.api_resources import KNOWN
 from plugin.model.archive import Archive
@@ -16,7 +16,7 @@ from plugin.model.context import RestoreContext
 from plugin.model.errors import ArchiveUnreadable
 from plugin.model.item import Item
 from plugin.model.reference import Reference, Resource
-from plugin.resources import cluster_needs, data_volume, persistent_volume_claim, storage_class
+from plugin.resources import cluster_needs, core, data_volume, persistent_volume_claim, storage_class
 
 WARNING = ("stillpoint.dev", "warnings")
 """Group and resource of an item that is a warning."""
@@ -29,7 +29,7 @@ _RESOURCES = {
 
 
 def additional(stored: Item, context: RestoreContext) -> tuple[Reference, ...]:
-    """What a stored machine needs and the backup holds, and a warning about the rest."""
+    """What a stored machine needs and only comes if it is named, and a warning of what lacks."""
     archive = context.archive
     try:
         needs = machines.needs(stored, archive)
@@ -39,13 +39,14 @@ def additional(stored: Item, context: RestoreContext) -> tuple[Reference, ...]:
     except ArchiveUnreadable as error:
         context.log.debug("not said what is missing: %s", error)
         return machines.noted_needs(stored)
+    named = unselected.of(held, context)
     missing = list(_missing(lacking, context))
     if not missing:
-        return tuple(held)
+        return named
     text = f"{it.name(stored)} needs what is missing here: {', '.join(missing)}"
     context.log.warning("%s", text)
     name = text.replace("/", " ").encode()[:_LONGEST_BYTES].decode(errors="ignore")
-    return (*held, Reference(*WARNING, it.namespace(stored), name))
+    return (*named, Reference(*WARNING, it.namespace(stored), name))
 
 
 def _of_cluster(stored: Item, held: Iterable[Reference], archive: Archive) -> Sequence[Reference]:
@@ -69,5 +70,11 @@ def _missing(lacking: Iterable[Reference], context: RestoreContext) -> Iterator[
         if one.is_of(storage_class.RESOURCE):
             name = repair.storage_classes(context).get(name, name)
         namespace = context.restore.namespace(one.namespace) if one.namespace else ""
-        if resource and context.cluster.get(resource, namespace, name) is None:
+        if resource and not _exists(resource, namespace, name, context):
             yield f"{resource.kind} {name}"
+
+
+def _exists(resource: Resource, namespace: str, name: str, context: RestoreContext) -> bool:
+    is_secret = resource == core.SECRET  # not to read all others for the sake of one name
+    found = context.cluster.single if is_secret else context.cluster.get
+    return found(resource, namespace, name) is not None

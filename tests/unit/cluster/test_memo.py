@@ -207,6 +207,15 @@ def test_each_kind_of_a_namespace_is_listed_once_however_many_names_are_asked() 
     assert reader.asked == {("list", "pods", "shop", ""): 1}
 
 
+def test_one_object_is_read_once_without_its_neighbours() -> None:
+    reader = DictionaryReader(pod("a"), pod("b"))
+    index = MemoIndex(reader)
+    for _ in range(2):
+        assert it.name(index.single(PODS, "shop", "a") or {}) == "a"
+        assert index.single(PODS, "shop", "c") is None
+    assert reader.asked == {("get", "pods", "shop", "a"): 1, ("get", "pods", "shop", "c"): 1}
+
+
 def test_each_kind_and_each_namespace_has_a_list_of_its_own() -> None:
     reader = DictionaryReader(pod("a"), pod("a", namespace="office"))
     index = MemoIndex(reader)
