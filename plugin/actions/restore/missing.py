@@ -16,7 +16,13 @@ from plugin.model.context import RestoreContext
 from plugin.model.errors import ArchiveUnreadable
 from plugin.model.item import Item
 from plugin.model.reference import Reference, Resource
-from plugin.resources import cluster_needs, core, data_volume, persistent_volume_claim, storage_class
+from plugin.resources import (
+    cluster_needs,
+    core,
+    data_volume,
+    persistent_volume_claim,
+    storage_class,
+)
 
 WARNING = ("stillpoint.dev", "warnings")
 """Group and resource of an item that is a warning."""

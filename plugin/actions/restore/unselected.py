@@ -2,9 +2,9 @@
 
 For each item that an action names Velero asks the API server for the namespace, before it sees that
 it has restored the item long ago. Nor is naming needed for the order: Velero restores claims,
-service accounts, secrets and config maps early, and what its list of priorities does not name in the
-order of the alphabet: controllerrevisions, datavolumes, then instances and machines. A server whose
-`--restore-resource-priorities` put machines before their disks is not provided for.
+service accounts, secrets and config maps early, and what its list of priorities does not name in
+the order of the alphabet: controllerrevisions, datavolumes, then instances and machines. A server
+whose `--restore-resource-priorities` put machines before their disks is not provided for.
 
 Source: restoreItem and getOrderedResources in pkg/restore/restore.go of Velero v1.18, and its
 pkg/cmd/server/config.
