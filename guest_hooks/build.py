@@ -1,7 +1,8 @@
 """Packs the agent into one executable file: `python -m guest_hooks.build FILE`.
 
-The same sources make the same bytes, on every machine and at every time. Stored, not compressed: a
-hook that starts while a guest waits has no time for inflating.
+Two lines for the shell, which start Python with the file itself as the place of its modules, and
+the archive of these. The same sources make the same bytes, on every machine and at every time.
+Stored, not compressed: a hook that starts while a guest waits has no time for inflating.
 """
 
 import argparse
@@ -11,9 +12,10 @@ import sys
 import zipfile
 from typing import Iterator, Sequence, Tuple
 
-INTERPRETER = (
-    "/usr/bin/python3 -ISB"  # no path, variable or site of a user; no .pyc, which may block
-)
+from guest_hooks.holder_start import ENTRY, OPTIONS
+
+INTERPRETER = "/usr/bin/python3"
+_START = f'#!/bin/sh\nexec {{}} {OPTIONS} \'{ENTRY}\' "$0" "$@"\n'
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time that a zip file can say
 _MAIN = b"import sys\n\nfrom guest_hooks.__main__ import main\n\nsys.exit(main(sys.argv[1:]))\n"
 
@@ -21,7 +23,7 @@ _MAIN = b"import sys\n\nfrom guest_hooks.__main__ import main\n\nsys.exit(main(s
 def build(target: str, interpreter: str = INTERPRETER) -> None:
     """Write the executable file."""
     with open(target, "wb") as file:
-        file.write(f"#!{interpreter}\n".encode())
+        file.write(_START.format(interpreter).encode())
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             for name, content in sorted(_sources()):
                 entry = zipfile.ZipInfo(name, _EPOCH)

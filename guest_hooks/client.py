@@ -4,11 +4,9 @@ It starts twice per backup while the guest waits, so it imports little. With QEM
 agent reads the hook's output until nobody has it open: what is started here inherits nothing.
 """
 
-import contextlib
+import _socket
 import errno
 import os
-import socket
-from typing import Any
 
 from guest_hooks.connection import Connection
 from guest_hooks.errors import FreezeRefused, HolderLeft, HolderUnreachable, HoldLost
@@ -18,8 +16,8 @@ _CONNECT_S = 5.0
 _FIRST_ANSWER_S = 15.0
 
 
-def freeze(places: Places, **question: object) -> Connection:
-    """Have everything brought to rest.
+def freeze(places: Places, **question: str) -> Connection:
+    """Have everything brought to rest; the question may say more, see `connection`.
 
     Returns:
         The connection: if the question said `is_leashed`, closing it releases everything.
@@ -29,16 +27,22 @@ def freeze(places: Places, **question: object) -> Connection:
         HolderUnreachable: nothing was touched.
     """
     parent = os.getppid()
-    with contextlib.ExitStack() as unless_held:
-        connection = unless_held.enter_context(_connected(places))
-        answer = _asked(connection, verb="freeze", **question)
-        if "error" in answer:
-            raise FreezeRefused(*answer["error"])
-        if os.getppid() != parent:  # QEMU's agent was killed: nobody will freeze, nor ever thaw
-            raise FreezeRefused("guest", "freeze", "whoever asked for it has ended")
-        connection.say(kept=True)
-        unless_held.pop_all()
+    connection = _connected(places)
+    try:
+        _freeze(connection, question, parent)
+    except BaseException:  # whatever it was: a connection that ends releases everything
+        connection.__exit__()
+        raise
     return connection
+
+
+def _freeze(connection: Connection, question: "dict[str, str]", parent: int) -> None:
+    answer = _asked(connection, verb="freeze", **question)
+    if "error" in answer:
+        raise FreezeRefused(*_error(answer))
+    if os.getppid() != parent:  # QEMU's agent was killed: nobody will freeze, nor ever thaw
+        raise FreezeRefused("guest", "freeze", "whoever asked for it has ended")
+    connection.say(kept="1")
 
 
 def thaw(places: Places) -> bool:
@@ -56,26 +60,32 @@ def thaw(places: Places) -> bool:
     except HolderLeft:  # it was dying; what it left behind is undone by the next
         answer = _thawed(places)
     if "error" in answer:
-        raise HoldLost(*answer["error"])
-    return bool(answer["was_held"])
+        raise HoldLost(*_error(answer))
+    return answer["was_held"] == "1"
 
 
-def _thawed(places: Places) -> "dict[str, Any]":
+def _error(answer: "dict[str, str]") -> "tuple[str, str, str, str]":
+    return answer["subject"], answer["attempt"], answer["error"], answer["hint"]
+
+
+def _thawed(places: Places) -> "dict[str, str]":
     with _connected(places) as connection:
         return _asked(connection, verb="thaw")
 
 
-def status(places: Places) -> "dict[str, Any]":
+def status(places: Places) -> dict:  # type: ignore[type-arg]
     """What the holder knows; {} if there is none. None is started."""
+    import json  # noqa: PLC0415  the hook does without it
+
     try:
         connection = Connection(connect(places))
     except OSError:
         return {}
     with connection:
-        return _asked(connection, verb="status")
+        return dict(json.loads(_asked(connection, verb="status")["status"]))
 
 
-def _asked(connection: Connection, **question: object) -> "dict[str, Any]":
+def _asked(connection: Connection, **question: str) -> "dict[str, str]":
     try:
         connection.say(**question)
         answer = connection.hear(_FIRST_ANSWER_S)
@@ -84,7 +94,7 @@ def _asked(connection: Connection, **question: object) -> "dict[str, Any]":
     except ConnectionError as error:
         raise HolderLeft("holder", "ask it", str(error)) from error
     except (OSError, ValueError) as error:
-        cause = "no answer in time" if isinstance(error, socket.timeout) else str(error)
+        cause = "no answer in time" if isinstance(error, _socket.timeout) else str(error)
         raise HolderUnreachable("holder", "ask it", cause) from error
     if not answer:
         raise HolderLeft("holder", "ask it", "it went away before it answered")
@@ -102,13 +112,13 @@ def _connected(places: Places) -> Connection:
     return Connection(holder_start.started(places))
 
 
-def connect(places: Places) -> socket.socket:
+def connect(places: Places) -> _socket.socket:
     """A socket to the holder.
 
     Raises:
         OSError: there is none.
     """
-    peer = socket.socket(socket.AF_UNIX)
+    peer = _socket.socket(_socket.AF_UNIX)
     try:
         peer.settimeout(_CONNECT_S)
         peer.connect(places.socket)

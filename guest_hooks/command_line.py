@@ -95,8 +95,10 @@ def _check(given: argparse.Namespace) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
-    paths = None if given.filesystems is None else list(filter(None, given.filesystems.split(",")))
-    with client.freeze(given.places, filesystems=paths, is_leashed=True):
+    question = {"is_leashed": "1"}
+    if given.filesystems is not None:
+        question["filesystems"] = json.dumps(list(filter(None, given.filesystems.split(","))))
+    with client.freeze(given.places, **question):
         try:
             status = subprocess.call(given.command)
         except OSError as error:

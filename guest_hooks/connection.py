@@ -1,25 +1,28 @@
-"""One question and its answer over the holder's socket: JSON objects, one per line.
+"""One question and its answer over the holder's socket: lines of `key=value`, tabs between them.
 
-    client: {"verb": "freeze"}
-    holder: {"wait_s": 25.0}                      how long the answer may take
-    holder: {"error": [subject, attempt, cause, hint]} or {"is_held": true}
-    client: {"kept": true}                        after a freeze: it got the answer
+    client: verb=freeze                 run's besides: is_leashed=1, filesystems=a JSON list
+    holder: wait_s=25.0                 how long the answer may take
+    holder: is_held=1                   or subject=... attempt=... error=the cause hint=...
+    client: kept=1                      after a freeze: it got the answer
 
-A client that goes away before its last line did not want what it asked for. This module and
-`client.py` are all that the hook of QEMU's agent imports; they do without `typing`.
+A client that goes away before its last line did not want what it asked for. The hook of QEMU's
+agent starts while the guest waits, and imports this module, `client`, `errors` and `places`, and
+nothing that imports much: `socket` and `json` alone would double its CPU, `contextlib` and `typing`
+each add half of a bare Python.
 """
 
-import json
-import socket
+import _socket
 import time
 
 MOST_BYTES = 4 * 1024 * 1024
+_TEXT = ("utf-8", "surrogateescape")  # a path may be any bytes
+_ONE_LINE = {ord("\t"): " ", ord("\n"): " "}
 
 
 class Connection:
     """One end."""
 
-    def __init__(self, peer: socket.socket) -> None:
+    def __init__(self, peer: _socket.socket) -> None:
         self._socket = peer
         self._received = b""
 
@@ -29,21 +32,22 @@ class Connection:
     def __exit__(self, *ignored: object) -> None:
         self._socket.close()
 
-    def say(self, **content: object) -> None:
-        """Send one object.
+    def say(self, **content: str) -> None:
+        """Send one line; tabs and line ends in a value arrive as blanks.
 
         Raises:
             OSError: the other end is gone, or does not read.
         """
+        fields = [f"{key}={value.translate(_ONE_LINE)}" for key, value in content.items()]
         self._socket.settimeout(5)
-        self._socket.sendall(json.dumps(content).encode() + b"\n")
+        self._socket.sendall("\t".join(fields).encode(*_TEXT) + b"\n")
 
-    def hear(self, wait_s: float) -> dict:  # type: ignore[type-arg]
-        """Receive one object; {} when the other end has closed.
+    def hear(self, wait_s: float) -> "dict[str, str]":
+        """Receive one line; {} when the other end has closed.
 
         Raises:
-            OSError: (socket.timeout) nothing came in time.
-            ValueError: what came is not an object.
+            OSError: (a timeout) nothing came in time.
+            ValueError: what came is not such a line.
         """
         end_s = time.monotonic() + wait_s
         while b"\n" not in self._received:
@@ -55,10 +59,7 @@ class Connection:
             if len(self._received) > MOST_BYTES:
                 raise ValueError("too long a line")
         line, _, self._received = self._received.partition(b"\n")
-        heard = json.loads(line.decode())
-        if not isinstance(heard, dict):
-            raise ValueError("not an object")  # noqa: TRY004  as a broken line is
-        return heard
+        return dict(_pair(field) for field in line.decode(*_TEXT).split("\t"))
 
     def is_gone(self) -> bool:
         """Whether the other end has closed, without waiting; what it sends meanwhile is kept."""
@@ -71,3 +72,10 @@ class Connection:
             return True
         self._received += data
         return not data
+
+
+def _pair(field: str) -> "tuple[str, str]":
+    key, equals, value = field.partition("=")
+    if not equals:
+        raise ValueError(f"not key=value: {field[:80]!r}")
+    return key, value

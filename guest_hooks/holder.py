@@ -7,6 +7,7 @@ cycle, one per application drives it; so that whoever hangs, the others go on.
 
 import contextlib
 import fcntl
+import json
 import os
 import socket
 import struct
@@ -112,31 +113,33 @@ class Holder:
 
     def _tell(self, connection: Connection, error: GuestError) -> None:
         try:
-            connection.say(error=[error.subject, error.attempt, error.cause, error.hint])
+            connection.say(
+                subject=error.subject, attempt=error.attempt, error=error.cause, hint=error.hint
+            )
         except OSError:
             self._log.say(f"its client did not wait to hear: {error}", WARNING)
 
-    def _answer(self, connection: Connection, question: Dict[str, Any]) -> None:
+    def _answer(self, connection: Connection, question: Dict[str, str]) -> None:
         verb = question.get("verb")
         if verb == "freeze":
             self._freeze(connection, question)
         elif verb == "thaw":
             self._thaw(connection)
         elif verb == "status":
-            connection.say(**self.status())
+            connection.say(status=json.dumps(self.status()))
         elif question:
             raise GuestError("holder", f"answer {question!r}", "not a question of this version")
 
-    def _freeze(self, connection: Connection, question: Dict[str, Any]) -> None:
+    def _freeze(self, connection: Connection, question: Dict[str, str]) -> None:
         cycle, todo = self._begin(question)
-        connection.say(wait_s=todo.freeze_s + _MARGIN_S)
+        connection.say(wait_s=str(todo.freeze_s + _MARGIN_S))
         while not cycle.is_settled(_LOOK_S):
             if connection.is_gone():
                 cycle.release("whoever asked for the freeze went away")
         if cycle.error:
             raise cycle.error
         try:
-            connection.say(is_held=True, record=cycle.record)
+            connection.say(is_held="1")
             has_it = connection.hear(_KEPT_S)
         except (OSError, ValueError):
             has_it = {}
@@ -146,13 +149,13 @@ class Holder:
             if connection.is_gone():
                 cycle.release("the command around which it was held is gone")
 
-    def _begin(self, question: Dict[str, Any]) -> "tuple[Cycle, Plan]":
+    def _begin(self, question: Dict[str, str]) -> "tuple[Cycle, Plan]":
         with self._beginning:
             self._require_idle()
             reconciliation.reconcile(self._places, (*self._kinds, Filesystems), self._log)
             todo = within(Deadline.after(_PLAN_S), "plan", "make it", self._plan)
-            if question.get("filesystems") is not None:
-                todo = self._with_filesystems(todo, question["filesystems"])
+            if "filesystems" in question:
+                todo = self._with_filesystems(todo, json.loads(question["filesystems"]))
             self._hold.drop()
             self._cycle = Cycle(todo, self._records, self._hold, self._log)
             self._cycle.begin()
@@ -184,7 +187,7 @@ class Holder:
         cycle = self._cycle
         if cycle is not None and cycle.phase != OVER:
             cycle.release("thaw")
-            connection.say(wait_s=_THAW_S + _MARGIN_S)
+            connection.say(wait_s=str(_THAW_S + _MARGIN_S))
             if not cycle.is_released(_THAW_S):
                 cause = f"not done after {_THAW_S:g} s; what hangs is being abandoned"
                 raise HoldLost("guest", "release everything", cause)
@@ -196,7 +199,7 @@ class Holder:
             causes = "; ".join([*([lost] if lost else []), *map(str, errors)])
             since = (hold or {}).get("since")
             raise HoldLost("guest", f"thaw what was held since {since}", causes)
-        connection.say(was_held=bool(hold), record=cycle.record if cycle and hold else {})
+        connection.say(was_held="1" if hold else "")
 
     def status(self) -> Dict[str, Any]:
         """What is held, the last cycle and the origin of this disk; see docs/guest/record.md."""

@@ -3,9 +3,9 @@
 Either way it is in no control group of the agent's if that can be, and inherits nothing.
 """
 
+import _socket
 import os
 import shutil
-import socket
 import subprocess
 import sys
 
@@ -18,13 +18,14 @@ _START_S = 5.0
 _LOOK_S = 0.005
 _IDLE_S = 60  # a detached holder leaves after that
 _SYSTEMD = "/run/systemd/system"
-_ENTRY = (
+OPTIONS = "-ISBc"  # no path, variable or site of a user; no .pyc, which may block
+ENTRY = (  # not the archive as the program: Python would import runpy for that, 5 ms
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
     "from guest_hooks.__main__ import main; sys.exit(main(sys.argv[1:]))"
 )
 
 
-def started(places: Places) -> socket.socket:
+def started(places: Places) -> _socket.socket:
     """Start a holder and connect to it.
 
     Raises:
@@ -51,7 +52,7 @@ def command_line(places: Places) -> "list[str]":
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     options = ["--configuration", places.configuration, "--run", places.run]
     options += ["--state", places.state]
-    return [sys.executable, "-ISBc", _ENTRY, root, *options, "holder"]
+    return [sys.executable, OPTIONS, ENTRY, root, *options, "holder"]
 
 
 def _start(places: Places) -> "subprocess.Popen[bytes]":

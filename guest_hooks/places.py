@@ -1,15 +1,27 @@
 """Where the agent's files are."""
 
 import os
-from typing import NamedTuple
 
 
-class Places(NamedTuple):
+class Places:
     """The folders and files of one agent; tests have others than a guest."""
 
-    configuration: str = "/etc/stillpoint-guest.conf"
-    run: str = "/run/stillpoint-guest"  # memory: can be written while every disk is frozen
-    state: str = "/var/lib/stillpoint-guest"  # on the disk that is cut: travels with the copy
+    def __init__(
+        self,
+        configuration: str = "/etc/stillpoint-guest.conf",
+        run: str = "/run/stillpoint-guest",
+        state: str = "/var/lib/stillpoint-guest",
+    ) -> None:
+        """Name them.
+
+        Args:
+            configuration: a file.
+            run: in memory, where it can be written while every disk is frozen.
+            state: on the disk that is cut, so that it travels with the copy.
+        """
+        self.configuration = configuration
+        self.run = run
+        self.state = state
 
     @property
     def socket(self) -> str:

@@ -212,7 +212,7 @@ class Campaign:
             open(self.places.state, "w").close()
 
     def freeze(self, freezes: bool) -> bool:
-        question = {"filesystems": [self.disk]} if freezes else {}
+        question = {"filesystems": json.dumps([self.disk])} if freezes else {}
 
         def asked() -> None:
             client.freeze(self.places, **question)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from guest_hooks import build
+from guest_hooks.holder_start import OPTIONS
 from tests.guest import campaign
 from tests.guest.lab import keeper
 from tests.guest.lab.agent import Agent, AgentError
@@ -144,8 +144,7 @@ def test_1_nothing_of_ours_waits_for_a_frozen_disk(lab: Lab) -> None:
         "sh", "-c", f"mkdir -p /data/a/lib; cd /data/a/lib; {python()} -m zipfile -e {COMMAND} ."
     )
     entry = "import sys; sys.path.insert(0, '/data/a/lib'); from guest_hooks.__main__ import main; "
-    flags = build.INTERPRETER.split()[1]
-    words = (python(), flags + "c", entry + "sys.exit(main(sys.argv[1:]))")
+    words = (python(), OPTIONS, entry + "sys.exit(main(sys.argv[1:]))")
     configure(lab, script(lab, "app", "exit 0"))
     with lab.agent() as agent:
         agent.freeze()

@@ -95,7 +95,7 @@ class Lab:
 
     def _install(self) -> None:
         target = self.folder / "stillpoint-guest.pyz"
-        build.build(str(target), f"{python()} -ISB")
+        build.build(str(target), python())
         inside = self.path(COMMAND)
         shutil.copy(target, inside)
         inside.chmod(0o755)

@@ -4,7 +4,6 @@ import os
 import shutil
 import tempfile
 import unittest
-from typing import Any
 
 from guest_hooks.places import Places
 
@@ -25,9 +24,8 @@ class FolderCase(unittest.TestCase):
         os.chmod(path, mode)
         return path
 
-    def places(self, **others: Any) -> Places:
-        places = Places(self.path("guest.conf"), self.path("run"), self.path("state"))
-        return places._replace(**others)
+    def places(self) -> Places:
+        return Places(self.path("guest.conf"), self.path("run"), self.path("state"))
 
 
 def _memory() -> str:
