@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from plugin.model import glob
 from plugin.model import item as it
@@ -88,7 +87,7 @@ def rehearse(
     rules = RestoreRules.parse(restore_request, known.discovery)
     target = selection.cluster if wanted.restore else {}
     with (
-        TemporaryDirectory(prefix="stillpoint-") as folder,
+        extracted.temporary_folder() as folder,
         ApiServer(selection.cluster.values()) as server,
     ):
         kubeconfig = server.kubeconfig(Path(folder) / "kubeconfig")
