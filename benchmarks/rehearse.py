@@ -6,7 +6,6 @@ From a stand-in API server (requests are counted there), and from manifests in o
 import json
 import os
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ class Measured:
     """One run of the command."""
 
     wall_s: float
+    cpu_s: float
     peak_mb: int
     machines: int
 
@@ -39,7 +39,7 @@ class Measured:
 def run() -> None:
     """1,000 running machines with two disks each, the whole command."""
     objects = list(many(MACHINES))
-    print(f"{'from':<14}{'wall s':>8}{'peak MB':>9}{'requests':>10}")
+    print(f"{'from':<14}{'wall s':>8}{'CPU ms/VM':>11}{'peak MB':>9}{'requests':>10}")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with ApiServer(objects) as server:
@@ -53,7 +53,11 @@ def run() -> None:
 
 def show(title: str, measured: Measured, requests: int) -> None:
     """One line."""
-    print(f"{title:<14}{measured.wall_s:8.1f}{measured.peak_mb:9}{requests:10}", flush=True)
+    cpu_ms = measured.cpu_s * 1000 / measured.machines
+    print(
+        f"{title:<14}{measured.wall_s:8.1f}{cpu_ms:11.1f}{measured.peak_mb:9}{requests:10}",
+        flush=True,
+    )
 
 
 def measure(arguments: list[str]) -> Measured:
@@ -63,7 +67,8 @@ def measure(arguments: list[str]) -> Measured:
     done = subprocess.run(command, check=False, capture_output=True, env=os.environ)
     wall_s = time.monotonic() - began
     machines = len(json.loads(done.stdout)["machines"])
-    return Measured(wall_s, int(done.stderr.split()[-1]) // 1024, machines)
+    cpu_s, peak_kb = done.stderr.split()[-2:]
+    return Measured(wall_s, float(cpu_s), int(peak_kb) // 1024, machines)
 
 
 def many(machines: int) -> Iterator[Item]:
@@ -107,9 +112,3 @@ def write(file: Path, objects: list[Item]) -> None:
         file.write_bytes(orjson.dumps(whole, option=orjson.OPT_INDENT_2))
     else:
         file.write_text(yaml.dump(whole, Dumper=yaml.CSafeDumper))
-
-
-def peak_kb() -> int:
-    """Of this process and of the largest of its children, together."""
-    usages = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return sum(resource.getrusage(usage).ru_maxrss for usage in usages)

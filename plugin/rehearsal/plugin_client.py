@@ -106,7 +106,7 @@ class PluginClient:
         )
         answer = self._call(action.name, self._backup_actions.Execute, request)
         return BackupOutcome(
-            codec.decode_item(answer.item, "item"),
+            _sharing(codec.decode_item(answer.item, "item"), item),
             _references(answer.additionalItems),
             answer.operationID,
             _references(answer.postOperationItems),
@@ -126,7 +126,7 @@ class PluginClient:
         )
         answer = self._call(action.name, self._restore_actions.Execute, request)
         return RestoreOutcome(
-            codec.decode_item(answer.item, "item"),
+            _sharing(codec.decode_item(answer.item, "item"), item),
             _references(answer.additionalItems),
             answer.skipRestore,
             answer.operationID,
@@ -150,6 +150,14 @@ class PluginClient:
             return self._process.call(f"cannot call {action}", method, request)
         except grpc.RpcError as error:
             raise ActionFailed(action, error.details() or "no message") from error
+
+
+def _sharing(answered: Item, given: Item) -> Item:
+    """The item; parts that came back as they went are the given ones, so that one copy is kept."""
+    return {
+        key: given[key] if key in given and given[key] == value else value
+        for key, value in answered.items()
+    }
 
 
 def _references(messages: Iterable[shared_pb2.ResourceIdentifier]) -> tuple[Reference, ...]:
