@@ -76,6 +76,7 @@ def _driver(driver: Driver) -> Iterator[Finding]:
     try:
         yield from within(deadline, name, "check", lambda: driver.check(deadline))
     except GuestError as error:
-        yield Finding(is_good=False, text=str(error), is_blocking=driver.section.required)
+        is_blocking = not driver.section.can_be_left_out(error)
+        yield Finding(is_good=False, text=str(error), is_blocking=is_blocking)
     finally:
         driver.commands.close()

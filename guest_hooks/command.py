@@ -18,7 +18,7 @@ from typing import IO, Any, Dict, Iterator, List, Mapping, NamedTuple, Optional,
 from guest_hooks.child_pipes import Pipes
 from guest_hooks.child_register import Register
 from guest_hooks.deadline import Deadline
-from guest_hooks.errors import CommandFailed, DeadlinePassed, SessionLost
+from guest_hooks.errors import CommandFailed, DeadlinePassed, SessionLost, Unreachable
 
 SECRET = "{secret}"  # noqa: S105  in an argument or variable: where the program reads `secret`
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin", "LC_ALL": "C", "HOME": "/"}
@@ -106,9 +106,13 @@ class Commands:
         """Start a client program that is to be asked one statement after the other.
 
         Raises:
-            CommandFailed: it cannot be started.
+            Unreachable: it cannot be started.
         """
-        return Session(self.subject, self._start(program), dialect)
+        try:
+            process = self._start(program)
+        except CommandFailed as error:
+            raise Unreachable(error.subject, error.attempt, error.cause) from error
+        return Session(self.subject, process, dialect)
 
     def end_all(self) -> None:
         """Kill what still runs; a driver that is abandoned may then start what sets it right."""

@@ -142,11 +142,11 @@ class Cycle:
             step()
         except ApplicationError as error:
             self._require_wanted()
-            if application.driver.section.required:
+            if not application.driver.section.can_be_left_out(error):
                 whole = FreezeRefused(error.subject, error.attempt, error.cause, error.hint)
                 raise whole from error
             self._failed[application.name] = error
-            self._log.say(f"not required, so left out: {error}", WARNING)
+            self._log.say(f"left out, so not at rest: {error}", WARNING)
 
     def _sync(self, deadline: Deadline) -> None:
         """What is dirty goes to the disks now, while everything runs; the freeze is short then."""
@@ -169,7 +169,7 @@ class Cycle:
         self._write_record()
 
     def _reach_held(self) -> None:
-        self._hold.write(self._times["held_at"], [one.name for one in self._applications])
+        self._hold.write(self._times["held_at"], self._resting)
         self._require_wanted()
         self.phase = HELD
         self._log.say(f"held: {self._summary()}")
@@ -246,4 +246,8 @@ class Cycle:
         }
 
     def _summary(self) -> str:
-        return ", ".join(one.name for one in self._applications) or "no application"
+        return ", ".join(self._resting) or "no application"
+
+    @property
+    def _resting(self) -> Sequence[str]:
+        return [one.name for one in self._applications if one.name not in self._failed]

@@ -81,7 +81,11 @@ class Driver:
         return self.section.name
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
-        """Whether a freeze would work, without hurting anybody."""
+        """Whether a freeze would work, without hurting anybody.
+
+        Raises:
+            GuestError: it would not.
+        """
         del deadline
         return ()
 

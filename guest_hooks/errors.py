@@ -5,6 +5,7 @@
     │   └── UntrustedFile         somebody besides root could have written it
     ├── ApplicationError          an application cannot be brought to rest, or not kept there
     │   ├── Refused               going on would hurt the application, or promise too much
+    │   ├── Unreachable           it runs, and does not let us in as things are
     │   ├── DeadlinePassed        it did not get there in time
     │   ├── CommandFailed         a program of the application says no, or cannot be started
     │   └── SessionLost           the program that held the lock has ended
@@ -50,6 +51,10 @@ class ApplicationError(GuestError):
 
 class Refused(ApplicationError):
     """The driver could go on, and should not."""
+
+
+class Unreachable(ApplicationError):
+    """No client program, no account or the wrong one: nothing of it was asked or changed."""
 
 
 class DeadlinePassed(ApplicationError):

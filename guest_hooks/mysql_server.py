@@ -20,6 +20,7 @@ from guest_hooks.errors import (
     DeadlinePassed,
     Refused,
     SessionLost,
+    Unreachable,
 )
 from guest_hooks.note import Note
 from guest_hooks.running import Process
@@ -119,8 +120,6 @@ class MySQLServer(Driver):
             state = self._connect(deadline)
             lock = self.lock_for(state)
             self._refuse_long_statements(lock, deadline)
-        except ApplicationError as error:
-            return [Finding(False, str(error))]
         finally:
             self._disconnect(deadline)
         text = f"{self.section.name}: version {state.version_text} answers; method {lock.method}"
@@ -233,7 +232,7 @@ class MySQLServer(Driver):
             version, connection, durability, binary_log = self.ask(_STATE, deadline)[0].split("\t")
         except (SessionLost, CommandFailed) as error:
             hint = "see the options socket, user, password_file and defaults_file"
-            raise CommandFailed(self.section.name, "connect", error.cause, hint) from error
+            raise Unreachable(self.section.name, "connect", error.cause, hint) from error
         numbers = [int(part) for part in version.split("-")[0].split(".")]
         engines = self._engines(deadline)
         return State(numbers, version, connection, durability, binary_log == "1", engines)

@@ -3,8 +3,9 @@
 from typing import Dict, NamedTuple, Optional
 
 from guest_hooks import trust
-from guest_hooks.errors import ConfigurationError
+from guest_hooks.errors import ConfigurationError, GuestError, Unreachable
 
+DISCOVERED = "discovered"
 _TRUTH = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 
 
@@ -21,10 +22,19 @@ class Section(NamedTuple):
     prepare_s: float = 10.0  # for `prepare`
     lock_s: float = 3.0  # from `held` to its yield
     release_s: float = 10.0  # from the end of the block until it runs again
-    required: bool = True  # its failure fails the freeze; else it is only recorded
+    required: bool = True  # its failure fails the freeze; see `can_be_left_out`
     method: str = ""  # one of the driver's METHODS; "" leaves it to the driver
     options: Dict[str, str] = {}
-    source: str = "discovered"  # the file, for messages
+    source: str = DISCOVERED  # or the file
+
+    def can_be_left_out(self, error: GuestError) -> bool:
+        """Whether a freeze goes on without it, for that reason.
+
+        So it does without one that was only found to run and does not let us in: nobody has said
+        how to reach it. One that lets us in and refuses ends the freeze, as one that is configured.
+        """
+        is_discovered = self.source == DISCOVERED
+        return not self.required or (is_discovered and isinstance(error, Unreachable))
 
     def text(self, key: str, default: str = "") -> str:
         """An option as it was written."""

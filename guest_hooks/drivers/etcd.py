@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Driver, Finding, Found, Report
-from guest_hooks.errors import ApplicationError, CommandFailed, DeadlinePassed
+from guest_hooks.errors import DeadlinePassed, Unreachable
 from guest_hooks.note import Note
 from guest_hooks.running import Process, processes
 from guest_hooks.section import Section
@@ -57,10 +57,7 @@ class Etcd(Driver):
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
         """Whether it answers."""
-        try:
-            self.prepare(deadline)
-        except ApplicationError as error:
-            return [Finding(False, str(error))]
+        self.prepare(deadline)
         return [Finding(True, f"{self.section.name}: version {self._status['version']} answers")]
 
     def prepare(self, deadline: Deadline) -> None:
@@ -72,7 +69,7 @@ class Etcd(Driver):
         except (OSError, ValueError, http.client.HTTPException) as error:
             cause = getattr(error, "strerror", None) or str(error)
             hint = "see the options url, ca_file, certificate_file and key_file"
-            raise CommandFailed(self.section.name, f"ask {self._url}", cause, hint) from error
+            raise Unreachable(self.section.name, f"ask {self._url}", cause, hint) from error
 
     @contextlib.contextmanager
     def held(self, deadline: Deadline) -> Iterator[Report]:

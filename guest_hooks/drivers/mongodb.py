@@ -14,7 +14,7 @@ from typing import Dict, Iterator, Mapping, Optional, Sequence
 from guest_hooks.command import SECRET, Dialect, Program, Session
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Driver, Finding, Found, Report
-from guest_hooks.errors import ApplicationError, CommandFailed, SessionLost
+from guest_hooks.errors import ApplicationError, CommandFailed, SessionLost, Unreachable
 from guest_hooks.note import Note
 from guest_hooks.running import Process, processes
 from guest_hooks.section import Section
@@ -95,8 +95,6 @@ class MongoDB(Driver):
         """Whether it answers."""
         try:
             self.prepare(deadline)
-        except ApplicationError as error:
-            return [Finding(False, str(error))]
         finally:
             self._disconnect(deadline)
         return [Finding(True, f"{self.section.name}: version {self._facts['version']} answers")]
@@ -105,7 +103,7 @@ class MongoDB(Driver):
         """Connect; its client takes a second to start."""
         try:
             self._connect(deadline)
-            self._facts = self._ask("hello", deadline)
+            self._facts = self._hello(deadline)
         except ApplicationError:
             self._disconnect(Deadline.after(0))
             raise
@@ -169,9 +167,17 @@ class MongoDB(Driver):
         self._session = self.commands.session(program, DIALECT)
         try:
             self._session.ask("", deadline)
-        except SessionLost as error:
+        except (SessionLost, CommandFailed) as error:
             hint = "see the options uri and password_file"
-            raise CommandFailed(self.section.name, "connect", error.cause, hint) from error
+            raise Unreachable(self.section.name, "connect", error.cause, hint) from error
+
+    def _hello(self, deadline: Deadline) -> Dict[str, str]:
+        """The first question that a server asks for an account before it answers."""
+        try:
+            return self._ask("hello", deadline)
+        except CommandFailed as error:
+            hint = "see the option password_file"
+            raise Unreachable(error.subject, error.attempt, error.cause, hint) from error
 
     def _disconnect(self, deadline: Deadline) -> None:
         if self._session is not None:

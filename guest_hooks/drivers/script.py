@@ -20,7 +20,7 @@ from guest_hooks import trust
 from guest_hooks.command import Program
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Driver, Finding, Found, Report
-from guest_hooks.errors import ApplicationError, ConfigurationError, GuestError
+from guest_hooks.errors import ApplicationError, ConfigurationError
 from guest_hooks.note import Note
 from guest_hooks.section import Section
 
@@ -91,10 +91,7 @@ class Script(Driver):
     def check(self, deadline: Deadline) -> Sequence[Finding]:
         """Which scripts would run; none is run."""
         del deadline
-        try:
-            calls = self._read()
-        except GuestError as error:
-            return [Finding(False, str(error))]
+        calls = self._read()
         names = ", ".join(" ".join(call.freeze) for call in calls) or "nothing"
         return [Finding(bool(calls), f"{self.section.name}: would run {names}", is_blocking=False)]
 

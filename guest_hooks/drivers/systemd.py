@@ -11,7 +11,7 @@ from typing import Iterator, Mapping, NamedTuple, Sequence, Tuple
 from guest_hooks.command import Program
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import APPLICATION, CRASH, Driver, Finding, Report
-from guest_hooks.errors import ApplicationError, Refused
+from guest_hooks.errors import Refused
 from guest_hooks.note import Note
 from guest_hooks.section import Section
 
@@ -87,10 +87,7 @@ class Systemd(Driver):
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
         """Whether it runs."""
-        try:
-            self.prepare(deadline)
-        except ApplicationError as error:
-            return [Finding(False, str(error))]
+        self.prepare(deadline)
         runs = "runs" if self._runs else "does not run, so nothing is to be done"
         return [Finding(True, f"{self.section.name}: {runs}")]
 

@@ -2,13 +2,14 @@
 
 import time
 from contextlib import contextmanager
-from typing import Iterator, List
+from typing import Iterator, List, Sequence
 
 from guest_hooks.deadline import Deadline
-from guest_hooks.driver import Driver, Report
-from guest_hooks.errors import Refused
+from guest_hooks.driver import Driver, Finding, Found, Report
+from guest_hooks.errors import Refused, Unreachable
 
 DID: List[str] = []
+RUNNING: List[Found] = []  # what discovery finds
 
 
 class Scripted(Driver):
@@ -16,7 +17,17 @@ class Scripted(Driver):
     METHODS = ("gently", "firmly")
     OPTIONS = {"fails": "in which step", "hangs": "in which step", "hang_s": "for how long"}
 
+    @classmethod
+    def discover(cls) -> Sequence[Found]:
+        return RUNNING
+
+    def check(self, deadline: Deadline) -> Sequence[Finding]:
+        self.prepare(deadline)
+        return [Finding(True, "answers")]
+
     def prepare(self, deadline: Deadline) -> None:
+        if self.section.text("fails") == "connect":
+            raise Unreachable(self.section.name, "connect", "no password")
         self._do("prepare")
 
     @contextmanager

@@ -4,20 +4,22 @@ import threading
 import time
 from typing import Any, Dict, List
 
-from guest_hooks import client, holder
+from guest_hooks import check, client, holder, status
 from guest_hooks.connection import Connection
+from guest_hooks.driver import Found
 from guest_hooks.errors import FreezeRefused, GuestError, HoldLost
 from guest_hooks.record import Records
 from tests.guest.unit import scripted
 from tests.guest.unit.folders import FolderCase
 
-HEAD = "[stillpoint-guest]\ndiscovery = no\nwatchdog_s = {}\n"
+HEAD = "[stillpoint-guest]\nwatchdog_s = {}\n"
 
 
 class HolderCase(FolderCase):
     def begin(self, sections: str, watchdog_s: float = 60) -> None:
         self.write("guest.conf", HEAD.format(watchdog_s) + sections)
         del scripted.DID[:]
+        self.addCleanup(scripted.RUNNING.clear)
         leave = threading.Event()
         arguments = (self.places(), [scripted.Scripted], 0, leave)
         thread = threading.Thread(target=holder.run, args=arguments, daemon=True)
@@ -179,6 +181,47 @@ class OneCycle(HolderCase):
         self.assertIn(b"not a question of this version", answers[3])
         self.freeze()
         self.assertTrue(client.thaw(self.places()))
+
+
+class Discovered(HolderCase):
+    """What runs is found; whether it is needed depends on whether it lets us in."""
+
+    def run_found(self, fails: str, sections: str = "") -> None:
+        scripted.RUNNING[:] = [Found("shop", {"fails": fails})]
+        self.begin(section("one") + sections)
+
+    def checked(self) -> Dict[str, bool]:
+        found = check.findings(self.places(), [scripted.Scripted])
+        return {each.text: each.is_blocking for each in found if not each.is_good}
+
+    def test_one_that_does_not_let_us_in_is_recorded_and_lowers_the_verdict(self) -> None:
+        self.run_found("connect")
+        self.freeze()
+        self.assertEqual(client.status(self.places())["hold"]["applications"], ["one"])
+        client.thaw(self.places())
+        last = self.last()
+        self.assertEqual(last["verdict"], "filesystem")
+        told = {one["name"]: (one["level"], one["error"]) for one in last["applications"]}
+        self.assertEqual(told["one"], ("application", ""))
+        self.assertEqual(told["shop"], ("crash", "shop: connect: no password"))
+
+    def test_it_is_named_by_check_and_status(self) -> None:
+        self.run_found("connect")
+        self.assertIs(self.checked()["shop: connect: no password"], False)
+        self.freeze()
+        client.thaw(self.places())
+        self.last()
+        told = status.lines(status.told(self.places(), [scripted.Scripted]))
+        self.assertIn("shop: connect: no password", "\n".join(told))
+
+    def test_one_that_lets_us_in_and_refuses_ends_the_freeze(self) -> None:
+        self.run_found("lock")
+        self.assertEqual(self.refusal(), "shop: lock: scripted")
+
+    def test_one_that_is_configured_ends_it_although_it_does_not_let_us_in(self) -> None:
+        self.run_found("connect", section("shop", "fails = connect"))
+        self.assertEqual(self.refusal(), "shop: connect: no password")
+        self.assertIs(self.checked()["shop: connect: no password"], True)
 
 
 class NoHolder(FolderCase):
