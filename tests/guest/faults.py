@@ -1,11 +1,11 @@
 """The fault campaign: cycles of freeze and thaw, in each of which something dies, hangs or fails.
 
-    faults.py --cycles 500 --folder FOLDER --seed 1 [--disk PATH]
+    faults.py --cycles 500 --folder FOLDER --disk PATH --seed 1
 
 Runs in a lab as a process of its own, with real sockets, signals and children, and freezes the
-disk for real. The two applications are scripted: `session` has a lock that lives as long as its
-client program, as databases have; `lasting` has one that outlives everybody, as stopped services
-have.
+disk for real, or fills it. `agent` is a process that runs the client as QEMU's agent does. The two
+applications are scripted: `session` has a lock that lives as long as its client program, as
+databases have; `lasting` has one that outlives everybody, as stopped services have.
 After each cycle: nothing is frozen, no lock is held, no process is left; and no thaw has vouched
 for a hold that was broken. The last line is a summary in JSON.
 
@@ -135,7 +135,7 @@ class Broken(Exception):
 class Campaign:
     def __init__(self, folder: str, disk: str, seed: int) -> None:
         self.places = Places(
-            os.path.join(folder, "conf"), os.path.join(folder, "run"), os.path.join(folder, "state")
+            os.path.join(folder, "conf"), os.path.join(folder, "run"), os.path.join(disk, "state")
         )
         Stage.folder = os.environ["STAGE"] = folder
         self.disk = disk
@@ -147,7 +147,8 @@ class Campaign:
     def faults(self) -> Iterator[str]:
         """Every fault as a name, in an order of its own for each seed; for ever."""
         known = ["none", "twice", "thaw-early", "watchdog", "socket-gone", "disk-full", "clock"]
-        for victim, act in itertools.product(("client", "holder", "session"), ("kill", "stop")):
+        victims = ("agent", "client", "holder", "session")
+        for victim, act in itertools.product(victims, ("kill", "stop")):
             known += ["%s-%s-%s" % (victim, act, phase) for phase in PHASES]
         for name, act in itertools.product(("session", "lasting"), ("fail", "fault", "hang")):
             known += ["%s-%s-%s" % (name, act, phase) for phase in PHASES if phase != "held"]
@@ -165,7 +166,7 @@ class Campaign:
         self.fault = fault.split("-") if fault.count("-") == 2 else [fault, "", ""]
         self.prepare_stage(fault)
         self.ensure_holder()
-        freezes = bool(self.disk) and self.random.random() < 0.35
+        freezes = self.random.random() < 0.35
         is_held = self.freeze(freezes)
         if is_held:
             self.strike_at("held")
@@ -195,21 +196,32 @@ class Campaign:
             json.dump(script, file)
         with open(self.places.configuration, "w") as file:
             file.write(CONFIGURATION.format(watchdog_s=0.3 if fault == "watchdog" else 20))
-        with contextlib.suppress(OSError):  # a file in its way: no record can be written
-            os.rmdir(self.places.state)
-        state_is_file = os.path.isfile(self.places.state)
-        if (fault == "disk-full") != state_is_file:
-            self.swap_state(state_is_file)
-
-    def swap_state(self, state_is_file: bool) -> None:
-        if state_is_file:
-            os.unlink(self.places.state)
+        if fault == "disk-full":  # no record can be written
+            self.fill()
         else:
-            for name in os.listdir(self.places.state) if os.path.isdir(self.places.state) else ():
-                os.unlink(os.path.join(self.places.state, name))
-            with contextlib.suppress(OSError):
-                os.rmdir(self.places.state)
-            open(self.places.state, "w").close()
+            self.empty()
+
+    @property
+    def ballast(self) -> str:
+        return os.path.join(self.disk, "ballast")
+
+    def empty(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.ballast)
+
+    def fill(self) -> None:
+        """Take the disk's last block."""
+        piece = 1 << 30
+        with open(self.ballast, "wb") as file:
+            while piece >= 4096:
+                try:
+                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, piece)
+                except OSError:
+                    piece //= 2
+        with contextlib.suppress(OSError), open(self.disk + "/more", "wb") as file:
+            file.write(bytes(8192))
+            file.flush()
+            raise Broken("the disk is not full")
 
     def freeze(self, freezes: bool) -> bool:
         question = {"filesystems": json.dumps([self.disk])} if freezes else {}
@@ -217,19 +229,27 @@ class Campaign:
         def asked() -> None:
             client.freeze(self.places, **question)
 
-        self.client = forked(asked)
+        self.client = self.asking(asked)
         early = None
         if self.fault[0] == "thaw-early":
             self.until_reached("prepare")
             early = forked(lambda: client.thaw(self.places))
         for phase in ("prepare", "lock"):
             self.strike_at(phase)
+        is_early = not os.path.exists(Stage.path("lasting-lock"))
         status = self.ended(self.client)
+        if status < 0 and is_early and self.fault[0] == "agent":  # nobody will freeze, nor thaw
+            self.until("the client of a dead agent", self.reap, self.left)
+            self.until("its hold", lambda: not self.is_locked())
         if early:
             self.ended(early)
         if self.fault[0] == "twice" and status == 0 and self.ended(self.forked_freeze()) == 0:
             raise Broken("a second freeze was let in")
         return status == 0
+
+    def asking(self, client: Callable[[], object]) -> int:
+        """The client, or else the agent that runs it if that is the victim."""
+        return forked(lambda: waited_for(client)) if self.fault[0] == "agent" else forked(client)
 
     def forked_freeze(self) -> int:
         return forked(lambda: client.freeze(self.places))
@@ -239,7 +259,7 @@ class Campaign:
         if self.fault[0] == "socket-gone":
             os.unlink(self.places.socket)
             self.until("the socket", lambda: os.path.exists(self.places.socket))
-        thawing = self.client = forked(lambda: client.thaw(self.places))
+        thawing = self.client = self.asking(lambda: client.thaw(self.places))
         self.strike_at("release")
         status = self.ended(thawing)
         if status < 0 or self.fault[:2] == ["holder", "kill"]:
@@ -272,7 +292,7 @@ class Campaign:
                 with open(Stage.path("session-pid")) as file:
                     return int(file.read())
             return 0
-        return self.client if name == "client" else self.holder
+        return self.holder if name == "holder" else self.client
 
     def until_reached(self, phase: str) -> bool:
         end_s = time.monotonic() + 1
@@ -323,7 +343,7 @@ class Campaign:
         gone = lambda: not os.path.exists(Stage.path("lasting-lock"))  # noqa: E731
         self.until("the lasting lock", gone)
         self.until("programs", lambda: self.reap() and not children(self.holder), self.left)
-        if self.disk and thawed(self.disk):
+        if thawed(self.disk):
             raise Broken("the disk was frozen")
 
     def reap(self) -> bool:
@@ -380,6 +400,12 @@ def forked(action: Callable[[], object]) -> int:
         os._exit(status)
 
 
+def waited_for(action: Callable[[], object]) -> None:
+    status = os.waitpid(forked(action), 0)[1]
+    if status:
+        raise GuestError("hook", "run", "status %d" % status)
+
+
 def children(process: int) -> List[int]:
     found = []
     with contextlib.suppress(OSError):
@@ -413,7 +439,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--cycles", type=int, required=True)
     parser.add_argument("--folder", required=True)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--disk", default="")
+    parser.add_argument("--disk", required=True)
     given = parser.parse_args(arguments)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     os.makedirs(given.folder, exist_ok=True)
@@ -429,8 +455,7 @@ def main(arguments: Sequence[str]) -> int:
             if len(broken) > 10:
                 break
     os.kill(campaign.holder, signal.SIGKILL)
-    if given.disk:
-        thawed(given.disk)
+    thawed(given.disk)
     summary = {"cycles": cycles, "broken": broken, **campaign.counts}
     sys.stdout.write(json.dumps(summary) + "\n")
     return 1 if broken else 0
