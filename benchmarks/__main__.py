@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from benchmarks import backup, execute, guest, rehearse, restore, scale, start_up
+from benchmarks import backup, execute, guest, rehearse, restore, scale, stalls, start_up
 
 BENCHMARKS = {
     "execute": execute.run,
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "backup": backup.run,
     "restore": restore.run,
     "guest": guest.run,
+    "stalls": stalls.run,
 }
 
 

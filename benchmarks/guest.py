@@ -1,12 +1,17 @@
 """What our client and holder add to a freeze and a thaw, without any application to wait for."""
 
+import itertools
+import resource
 import statistics
+import subprocess
 import time
 from pathlib import Path
 
+from guest_hooks import build
 from tests.guest.lab.lab import COMMAND, Lab
 
 CYCLES = 30
+STARTS = 50
 CONFIGURATION = "[stillpoint-guest]\ndiscovery = {}\n"
 
 
@@ -23,7 +28,11 @@ def run() -> None:
             print(
                 f"{name:<26}{tenth(ours) - tenth(empty):>8.1f}{middle(ours) - middle(empty):>8.1f}"
             )
-        print(f"\nholder: {resident_kb(lab) / 1024:.1f} MB resident, every driver imported")
+        bare = cpu_ms(lab, build.INTERPRETER, "-ISBc", "pass")
+        print(
+            f"\nCPU per start: thaw {cpu_ms(lab, COMMAND, 'thaw'):.1f} ms, bare Python {bare:.1f}"
+        )
+        print(f"holder: {resident_kb(lab) / 1024:.1f} MB resident, every driver imported")
 
 
 def cycles(lab: Lab, freeze: tuple[str, ...], thaw: tuple[str, ...]) -> list[float]:
@@ -36,6 +45,24 @@ def cycles(lab: Lab, freeze: tuple[str, ...], thaw: tuple[str, ...]) -> list[flo
             assert done.returncode == 0, done.stderr  # noqa: S101  a failed cycle is no figure
         took.append((time.perf_counter() - begin) * 1000)
     return took
+
+
+def cpu_ms(lab: Lab, *words: str) -> float:
+    """User and system time of a command, without the way into the lab; the median."""
+    return middle(cpu(lab, *words)) - middle(cpu(lab, "true"))
+
+
+def cpu(lab: Lab, *words: str) -> list[float]:
+    used = [total_cpu_ms()]
+    for _ in range(STARTS):
+        subprocess.run(lab.command(*words), check=True)
+        used.append(total_cpu_ms())
+    return [after - before for before, after in itertools.pairwise(used)]
+
+
+def total_cpu_ms() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (children.ru_utime + children.ru_stime) * 1000
 
 
 def tenth(figures: list[float]) -> float:
