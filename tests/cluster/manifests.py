@@ -4,6 +4,7 @@ Shapes follow kubevirt/kubevirt, that of the revisions its pkg/instancetype/revi
 running machine has is in running_manifests.py.
 """
 
+import uuid
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,6 +43,14 @@ class Machine:
 
     def claim(self, disk: Disk) -> str:
         return f"{self.name}-{disk.name}"
+
+    @property
+    def firmware_uuid(self) -> uuid.UUID:
+        return uuid.uuid5(uuid.NAMESPACE_DNS, f"{self.name}.{self.namespace}")
+
+    @property
+    def mac_address(self) -> str:
+        return "02:" + self.firmware_uuid.bytes[:5].hex(":")
 
     @property
     def cloud_init_secret(self) -> str:
@@ -158,11 +167,11 @@ def guest(machine: Machine, hotplugged: tuple[Disk, ...]) -> Object:
             "devices": {
                 "disks": disks,
                 "interfaces": [
-                    {"name": "default", "masquerade": {}, "macAddress": "02:00:00:00:00:01"}
+                    {"name": "default", "masquerade": {}, "macAddress": machine.mac_address}
                 ],
             },
             "firmware": {
-                "uuid": "5d307ca9-b3ef-428c-8861-06e72d69f223",
+                "uuid": str(machine.firmware_uuid),
                 "serial": f"serial-{machine.name}",
             },
             **({} if machine.has_instancetype else {"memory": {"guest": "2Gi"}}),

@@ -36,7 +36,7 @@ def instance_status(machine: Machine, launcher: Object, attachment: Object | Non
         "activePods": {launcher["metadata"]["uid"]: NODE},
         "conditions": conditions,
         "guestOSInfo": {"id": "fedora", "name": "Fedora Linux"},
-        "interfaces": [{"name": "default", "ipAddress": "10.244.0.9", "mac": "02:00:00:00:00:01"}],
+        "interfaces": [{"name": "default", "ipAddress": "10.244.0.9", "mac": machine.mac_address}],
         "volumeStatus": [
             *(volume_status(machine, disk) for disk in machine.disks),
             *({"name": "cloudinit", "target": "vdz"} for _ in range(machine.has_cloud_init)),

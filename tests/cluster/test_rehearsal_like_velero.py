@@ -132,24 +132,27 @@ def assert_same_items(cluster: Cluster, found: Rehearsal, backup: str) -> None:
         for one, item in found.backup.stored.items()
         for path in archive.paths(one, found.selection.served[one].version, item)
     }
-    volumes = volumes_of_others(cluster)
+    ours = volumes(cluster)
     stored, expected = (
-        {one for one in paths if counts(one) and Path(one).name not in volumes}
+        {one for one in paths if counts(one, ours)}
         for paths in (cluster.backup_items(backup), expected)
     )
     assert stored == expected
 
 
-def counts(path: str) -> bool:
-    return not path.removeprefix("resources/").startswith(("events", *OF_THE_SNAPSHOTS))
+def counts(path: str, volumes: set[str]) -> bool:
+    resource = path.removeprefix("resources/")
+    if resource.startswith("persistentvolumes/"):
+        return Path(path).stem in volumes
+    return not resource.startswith(("events", *OF_THE_SNAPSHOTS))
 
 
-def volumes_of_others(cluster: Cluster) -> set[str]:
-    """Names of files: other tests leave claims behind that are bound at any time."""
+def volumes(cluster: Cluster) -> set[str]:
+    """Those of this test's claims: others are bound and deleted at any time."""
     return {
-        f"{one['metadata']['name']}.json"
+        one["metadata"]["name"]
         for one in cluster.api.list("v1", "PersistentVolume")
-        if one["spec"].get("claimRef", {}).get("namespace") not in (FIRST, SECOND)
+        if one["spec"].get("claimRef", {}).get("namespace") in (FIRST, SECOND)
     }
 
 

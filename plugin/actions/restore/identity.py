@@ -4,7 +4,7 @@ A copy beside the living guest must not have the same; one that takes its place 
 and 4.2, and the conditions of a restore).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 
 from plugin.model import conditions
 from plugin.model import item as it
@@ -61,10 +61,11 @@ class _Others:
             (it.namespace(holder), it.name(holder)) != self._self for holder in self._holders(mark)
         )
 
-    def _holders(self, mark: str) -> Sequence[Item]:
+    def _holders(self, mark: str) -> Iterator[Item]:
         cluster = self._context.cluster
         machines = cluster.grouped(virtual_machine.RESOURCE, "", virtual_machine.marks)
         instances = cluster.grouped(
             virtual_machine_instance.RESOURCE, "", virtual_machine_instance.marks
         )
-        return (*machines.get(mark.lower(), ()), *instances.get(mark.lower(), ()))
+        yield from machines.get(mark.lower(), ())  # each is decoded as it is looked at
+        yield from instances.get(mark.lower(), ())
