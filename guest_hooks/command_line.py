@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -52,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
         help="freeze filesystems too: those named, or all (for guests without an agent)",
     )
     around.add_argument("command", nargs="+", metavar="COMMAND")
+    hook = _add(verbs, "hook", _hook, "have QEMU's agent call this program, or no longer")
+    hook.add_argument("state_wanted", choices=("on", "off"))
     holder = _add(verbs, "holder", _holder, "be the process that holds (systemd starts it)")
     holder.add_argument("--leave-when-idle", type=float, default=0, metavar="SECONDS")
     return whole
@@ -108,6 +111,25 @@ def _run(given: argparse.Namespace) -> int:
             client.thaw(given.places)
     _answer(given, {"command_status": status}, "")
     return status
+
+
+def _hook(given: argparse.Namespace) -> int:
+    from guest_hooks.agent_switch import Switch  # noqa: PLC0415
+
+    switch = Switch(_program(), given.places.state)
+    is_on = given.state_wanted == "on"
+    has_changed = switch.turn_on() if is_on else switch.turn_off()
+    text = "changed: start qemu-guest-agent again" if has_changed else "as before"
+    return _answer(given, {"has_changed": has_changed}, text)
+
+
+def _program() -> str:
+    """The file that this package is packed in."""
+    program = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    if os.path.isfile(program):
+        return program
+    hint = "pack them: python3 -m guest_hooks.build FILE"
+    raise GuestError(program, "make it the agent's hook", "it is a folder of sources", hint)
 
 
 def _holder(given: argparse.Namespace) -> int:
