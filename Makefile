@@ -5,18 +5,29 @@ BIN := $(VENV)/bin
 # Programs that tests start, each with the package of Debian that brings it.
 PROGRAMS := etcd:etcd-server psql:postgresql mariadbd:mariadb-server redis-server:redis-server \
     mvn:maven node:nodejs qemu-ga:qemu-guest-agent mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs
+PROGRAMS_E2E := debootstrap:debootstrap mkfs.ext4:e2fsprogs qemu-system-x86_64:qemu-system-x86 \
+    $(PROGRAMS_PACKAGES)
+PROGRAMS_PACKAGES := checkmodule:checkpolicy semodule_package:semodule-utils
 
 .DEFAULT_GOAL := help
-.PHONY: help venv system peers image demo test exhaustive faults lint proto bench lock changelog
+.PHONY: help venv system peers image guest-packages demo test exhaustive e2e faults lint proto bench lock changelog
 
 help: ## this text
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: venv ## what backup and restore of a small shop would be; no cluster needed
 	@$(BIN)/stillpoint rehearse --from examples
 
-test: venv system peers image ## every test: real Velero, API server and CSI on this machine
+test: venv system peers image ## every test but those of the next two: real Velero, API server and CSI on this machine
 	$(BIN)/python -m pytest
+
+e2e: venv peers ## guests that boot, are backed up while they write, and boot again: some minutes
+	@packaging/missing $(PROGRAMS_E2E)
+	$(BIN)/python -m pytest -m e2e
+
+guest-packages: venv ## dist/: the guest's program, and its packages as .deb and .rpm
+	@packaging/missing $(PROGRAMS_PACKAGES)
+	@PYTHON="$(CURDIR)/$(BIN)/python" packaging/guest/build dist
 
 exhaustive: venv system peers ## the tests that `make test` leaves out: minutes more of the same
 	$(BIN)/python -m pytest -m exhaustive
@@ -48,8 +59,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@touch $@
 
 system: ## what the tests need from the distribution
-	@missing=$$(for each in $(PROGRAMS); do command -v $${each%:*} >/dev/null || echo $${each#*:}; done); \
-	    [ -z "$$missing" ] || packaging/debian-packages $$missing
+	@packaging/missing $(PROGRAMS)
 
 peers: venv ## Velero, Kubernetes and CSI for the tests, built once into a cache outside the tree
 	@$(BIN)/python -m tests.peers.build

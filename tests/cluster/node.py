@@ -83,6 +83,13 @@ class Node:
         order = {"exitCode": exit_code, "message": message, "delay": f"{delay_s}s"}
         (self.orders / f"{namespace}.{name}.{verb}.json").write_text(json.dumps(order))
 
+    def give_agent(self, namespace: str, name: str, agent: Path) -> None:
+        """From now on virt-freezer freezes a real guest, by the socket of its QEMU guest agent."""
+        link = self.folder / "agents" / f"{namespace}.{name}"
+        link.parent.mkdir(exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(agent)
+
     def soothe(self) -> None:
         for order in self.orders.iterdir():
             order.unlink()

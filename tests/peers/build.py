@@ -139,8 +139,8 @@ def cache_folder() -> Path:
 
 
 @contextmanager
-def one_at_a_time() -> Iterator[None]:
-    with (cache_folder() / ".lock").open("w") as lock:
+def one_at_a_time(what: str = "") -> Iterator[None]:
+    with (cache_folder() / f"{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

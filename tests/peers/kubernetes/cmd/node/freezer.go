@@ -26,6 +26,8 @@ const freezerPath = "/usr/bin/virt-freezer"
 // A file DIRECTORY/orders/NAMESPACE.NAME.VERB.json changes how the next calls of a verb ("freeze", "unfreeze") go:
 //
 //	{"delay": "2s", "exitCode": 1, "message": "the agent does not answer"}
+//
+// A link DIRECTORY/agents/NAMESPACE.NAME to the socket of a real guest's agent makes it freeze that guest (agent.go).
 type freezer struct {
 	directory string
 	api       rest.Interface
@@ -61,14 +63,21 @@ func (f *freezer) run(ctx context.Context, pod string, arguments []string, out i
 	}
 	made.ExitCode = ordered.ExitCode
 	if made.Verb == "unfreeze" {
-		err = f.note(made)
-		time.Sleep(delay)
-	} else {
-		time.Sleep(delay)
-		err = f.note(made)
+		if err := f.note(made); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
+	time.Sleep(delay)
+	if path, isReal := f.agentOf(made); isReal {
+		if err := settle(path, made.Verb); err != nil {
+			ordered = order{ExitCode: 1, Message: err.Error()}
+			made.ExitCode = 1
+		}
+	}
+	if made.Verb == "freeze" {
+		if err := f.note(made); err != nil {
+			return err
+		}
 	}
 	return f.finish(ctx, made, ordered, out)
 }

@@ -1,0 +1,278 @@
+"""A booted guest with two databases goes through real Velero with our plugin, and boots again.
+
+Its disks are volumes of the cluster, one of them hot-plugged; virt-freezer speaks to its real
+QEMU guest agent. While it commits, it is backed up as it is, then with our package, then with a
+hook that refuses. MariaDB is set up as many have it: it flushes once a second.
+"""
+
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster import real_guest
+from tests.cluster.api import Object
+from tests.cluster.cluster import Cluster
+from tests.cluster.conftest import line_writer
+from tests.cluster.node import Freeze
+from tests.cluster.real_guest import Found
+from tests.cluster.storage import Cut, wait_until_bound
+from tests.machine import packages
+from tests.machine.agent import AgentError
+from tests.machine.image import Image, guest_image
+from tests.machine.machine import DATABASES, Machine
+
+pytestmark = pytest.mark.e2e
+
+NAMESPACE, NAME = "guest", "db"
+LABEL = {"backup": "yes"}
+BEFORE = "/usr/local/sbin/hook-of-before"
+AGENT_CONFIGURATION = f"[general]\nfsfreeze-hook={BEFORE}\n"
+PATIENT = """\
+[stillpoint-guest]
+freeze_s = 55
+[postgresql:main]
+prepare_s = 30
+lock_s = 20
+[mariadb:main]
+socket = /run/mysqld/mysqld.sock
+prepare_s = 30
+lock_s = 20
+"""
+"""A guest without hardware acceleration on a busy machine is far slower than a real one."""
+STATUS = "stillpoint-guest status"
+REFUSING = "[script:refusing]\nmethod = pair\nfreeze = /usr/bin/false\nthaw = /usr/bin/true\n"
+
+
+@dataclass
+class Taken:
+    """One backup: the Backup when it ended, its cuts, and the commits that the host knew of."""
+
+    backup: Object
+    cuts: Mapping[str, Cut]
+    freezes: list[Freeze]
+    acknowledged: Mapping[str, int]
+    stall_s: Mapping[str, float]
+
+    @property
+    def phase(self) -> str:
+        return str(self.backup["status"]["phase"])
+
+
+@dataclass
+class Life:
+    """What one guest went through; what its tests look at."""
+
+    cluster: Cluster
+    taken: dict[str, Taken] = field(default_factory=dict)
+    restored: dict[str, Mapping[str, Found]] = field(default_factory=dict)
+    told: dict[str, Any] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def life(
+    cluster: Cluster, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Life:
+    report = line_writer(request.config)
+    image = guest_image(report)
+    logs = request.config.cache.mkdir("guest-logs")
+    built = packages.build(tmp_path_factory.mktemp("packages"))
+    lived = Life(cluster)
+    with ExitStack() as power:
+        guest = _switched_on(cluster, image, power, logs)
+        lived.taken["bare"] = _backup(cluster, guest, "bare", {"includedNamespaces": [NAMESPACE]})
+        _install(guest, built.deb)
+        lived.told["discovered"] = json.loads(guest.run(f"{STATUS} --output json"))
+        _configure(guest, "patient", PATIENT)
+        lived.taken["held"] = _backup(cluster, guest, "held", {"includedNamespaces": [NAMESPACE]})
+        labelled = {"labelSelector": {"matchLabels": LABEL}}
+        lived.taken["label"] = _backup(cluster, guest, "label", labelled)
+        _configure(guest, "refusing", REFUSING)
+        lived.taken["refused"] = _backup(cluster, guest, "refused", labelled)
+        lived.told["refused"] = json.loads(guest.run(f"{STATUS} --output json"))
+        _configure(guest, "refusing", "")
+        lived.told["restart"] = _restart_of_the_agent_while_held(guest)
+        lived.told["removed"] = _upgraded_and_removed(guest)
+    for name in ("bare", "held"):
+        with ExitStack() as power:
+            again = _restored(cluster, image, name, power, logs)
+            lived.restored[name] = real_guest.found(again)
+            if name == "held":
+                lived.told["status"] = json.loads(
+                    again.run("stillpoint-guest status --output json")
+                )
+                lived.told["journal"] = again.run("journalctl -b -u stillpoint-guest -o cat")
+    return lived
+
+
+def _switched_on(cluster: Cluster, image: Image, power: ExitStack, logs: Path) -> Machine:
+    machine = real_guest.described(NAMESPACE, NAME, LABEL)
+    cluster.create_namespace(NAMESPACE)
+    cluster.create_vm(machine)
+    volumes = real_guest.disks(cluster, machine)
+    real_guest.fill(volumes, image)
+    hot = volumes.pop(real_guest.HOT)
+    guest = _started(Machine(image, volumes), power, logs)
+    guest.attach(real_guest.HOT, hot)
+    for database in DATABASES:
+        guest.run(real_guest.is_running(database))
+        guest.run(f"systemctl start commits@{database}")
+    cluster.node.give_agent(NAMESPACE, NAME, guest.agent_socket)
+    return guest
+
+
+def _started(guest: Machine, power: ExitStack, logs: Path) -> Machine:
+    """With its power cut at the end; of a failure its consoles are kept."""
+    power.push(lambda error, *_: guest.close(logs if error else None))
+    with guest.agent():
+        return guest
+
+
+def _restored(cluster: Cluster, image: Image, name: str, power: ExitStack, logs: Path) -> Machine:
+    target = f"{NAMESPACE}-{name}"
+    restore = cluster.restore(name, {"backupName": name, "namespaceMapping": {NAMESPACE: target}})
+    assert restore["status"]["phase"] == "Completed", cluster.restore_log(name)
+    wait_until_bound(cluster.api, target)
+    machine = real_guest.described(NAMESPACE, NAME, LABEL)
+    return _started(Machine(image, real_guest.disks(cluster, machine, target)), power, logs)
+
+
+def _backup(cluster: Cluster, guest: Machine, name: str, spec: Object) -> Taken:
+    for commits in guest.commits.values():
+        commits.wait(more=50)
+    freezes = len(cluster.freezes())
+    backup = cluster.backup(name, {"snapshotMoveData": False, **spec})
+    cuts = {
+        claim: cuts[-1]
+        for claim, cuts in cluster.snapshots_cut().items()
+        if claim.startswith(f"{NAMESPACE}/")
+    }
+    first = min(cut.started for cut in cuts.values())
+    for commits in guest.commits.values():
+        commits.wait(more=5)  # it lives on
+    stalls = {name: commits.stall_s(first) for name, commits in guest.commits.items()}
+    return Taken(
+        backup, cuts, cluster.freezes()[freezes:], real_guest.acknowledged(guest, first), stalls
+    )
+
+
+def _install(guest: Machine, package: Path) -> None:
+    """On the second console: the package starts the agent anew, and so ends what it runs."""
+    with guest.agent() as agent:
+        agent.write("/etc/qemu/qemu-ga.conf", AGENT_CONFIGURATION.encode())
+        agent.write("/root/stillpoint-guest.deb", package.read_bytes())
+    guest.wait_for_shell()
+    assert "installed: 0" in guest.shell(
+        "dpkg -i /root/stillpoint-guest.deb; echo installed: $?", 300
+    )
+    guest.run("timeout 60 sh -c 'until systemctl -q is-active stillpoint-guest; do sleep 1; done'")
+
+
+def _configure(guest: Machine, name: str, content: str) -> None:
+    with guest.agent() as agent:
+        agent.write(f"/etc/stillpoint-guest/conf.d/{name}.conf", content.encode())
+
+
+def _restart_of_the_agent_while_held(guest: Machine) -> Mapping[str, Any]:
+    """Hazard 3 of a holder in the agent's control group: it would be killed with the agent."""
+    with guest.agent() as agent:
+        try:
+            agent.ask("guest-fsfreeze-freeze")
+        except AgentError as error:
+            error.add_note(guest.shell(f"{STATUS}; journalctl -b -u stillpoint-guest -o cat", 120))
+            raise
+    guest.shell("systemctl kill --signal=KILL --kill-whom=all qemu-guest-agent; sleep 5", 120)
+    held = json.loads(guest.shell(f"{STATUS} --output json", 120))
+    with guest.agent() as agent:
+        status = agent.ask("guest-fsfreeze-status")
+        agent.ask("guest-fsfreeze-thaw")
+    for commits in guest.commits.values():
+        commits.wait(more=5)
+    return {
+        "status": status,
+        "held": held,
+        "after": json.loads(guest.run(f"{STATUS} --output json")),
+    }
+
+
+def _upgraded_and_removed(guest: Machine) -> Mapping[str, str]:
+    told = {"upgrade": guest.shell("dpkg -i /root/stillpoint-guest.deb; echo upgraded: $?", 300)}
+    told["hook"] = guest.shell("cat /etc/qemu/qemu-ga.conf")
+    told["removal"] = guest.shell("dpkg -r stillpoint-guest; echo removed: $?", 300)
+    told["hook of before"] = guest.shell("cat /etc/qemu/qemu-ga.conf")
+    told["left"] = guest.shell("ls /run/stillpoint-guest; systemctl is-active stillpoint-guest")
+    return told
+
+
+@pytest.mark.parametrize("name", ["held", "label"])
+def test_all_disks_are_cut_inside_one_freeze_by_the_real_agent(life: Life, name: str) -> None:
+    taken = life.taken[name]
+    assert taken.phase == "Completed", life.cluster.backup_log(name)
+    assert [(call.verb, call.exit_code) for call in taken.freezes] == [
+        ("freeze", 0),
+        ("unfreeze", 0),
+    ]
+    frozen, thawed = (call.time for call in taken.freezes)
+    assert len(taken.cuts) == 3
+    for claim, cut in taken.cuts.items():
+        assert frozen < cut.started < cut.finished < thawed, claim
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_no_acknowledged_commit_is_lost_with_our_package(life: Life, database: str) -> None:
+    found, acknowledged = life.restored["held"][database], life.taken["held"].acknowledged[database]
+    assert found.count == found.last >= acknowledged > 0
+
+
+def test_the_same_backup_without_our_package_loses_acknowledged_commits(life: Life) -> None:
+    assert life.taken["bare"].phase == "Completed"
+    found, acknowledged = life.restored["bare"], life.taken["bare"].acknowledged
+    assert found["postgresql"].last >= acknowledged["postgresql"]
+    assert found["mariadb"].last < acknowledged["mariadb"], "it flushes once a second"
+
+
+def test_a_hook_that_refuses_fails_the_backup_and_the_guest_runs_on(life: Life) -> None:
+    taken = life.taken["refused"]
+    assert taken.phase == "PartiallyFailed"
+    assert [call.exit_code for call in taken.freezes if call.verb == "freeze"] == [1]
+    assert "fsfreeze hook has failed" in life.cluster.backup_log("refused")
+    assert "script:refusing" in life.told["refused"]["last"]["refused"]  # QEMU 9.1 tells Velero too
+
+
+def test_without_configuration_the_databases_are_found(life: Life) -> None:
+    found = life.told["discovered"]["applications"]
+    kinds = {one["kind"] for one in found if one["source"] == "discovered"}
+    assert kinds == set(DATABASES)
+
+
+def test_the_restored_guest_tells_from_which_freeze_it_is(life: Life) -> None:
+    origin = life.told["status"]["origin"]
+    assert origin
+    began = datetime.fromisoformat(origin["began_at"])
+    cut = min(cut.started for cut in life.taken["held"].cuts.values())
+    assert abs((cut - began).total_seconds()) < 120
+    kinds = {one["name"].partition(":")[0] for one in origin["applications"]}
+    assert kinds >= set(DATABASES)
+    assert origin["began_at"][:16] in life.told["journal"]
+
+
+def test_the_agent_is_killed_while_held_and_the_holder_holds_on(life: Life) -> None:
+    told = life.told["restart"]
+    assert told["status"] == "frozen"
+    assert told["held"]["phase"] == "held"
+    assert not told["held"]["hold"]["lost"]
+    assert told["after"]["phase"] == "idle"
+
+
+def test_the_package_installs_upgrades_and_gives_back_the_hook_of_before(life: Life) -> None:
+    told = life.told["removed"]
+    assert "upgraded: 0" in told["upgrade"]
+    assert "fsfreeze-hook=/usr/bin/stillpoint-guest" in told["hook"]
+    assert "removed: 0" in told["removal"]
+    assert told["hook of before"].strip() == AGENT_CONFIGURATION.strip()
+    assert "inactive" in told["left"]
