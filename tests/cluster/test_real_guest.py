@@ -57,7 +57,6 @@ class Taken:
     cuts: Mapping[str, Cut]
     freezes: list[Freeze]
     acknowledged: Mapping[str, int]
-    stall_s: Mapping[str, float]
 
     @property
     def phase(self) -> str:
@@ -155,10 +154,7 @@ def _backup(cluster: Cluster, guest: Machine, name: str, spec: Object) -> Taken:
     first = min(cut.started for cut in cuts.values())
     for commits in guest.commits.values():
         commits.wait(more=5)  # it lives on
-    stalls = {name: commits.stall_s(first) for name, commits in guest.commits.items()}
-    return Taken(
-        backup, cuts, cluster.freezes()[freezes:], real_guest.acknowledged(guest, first), stalls
-    )
+    return Taken(backup, cuts, cluster.freezes()[freezes:], real_guest.acknowledged(guest, first))
 
 
 def _install(guest: Machine, package: Path) -> None:

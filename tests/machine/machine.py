@@ -43,13 +43,6 @@ class Commits:
         """The number of the last one that was acknowledged before; 0 if there was none."""
         return max((number for time, number in list(self._known) if time < moment), default=0)
 
-    def stall_s(self, around: datetime) -> float:
-        """Seconds from the last commit before that moment to the first one after it."""
-        times = [time for time, _number in list(self._known)]
-        before = max(time for time in times if time < around)
-        after = min(time for time in times if time >= around)
-        return (after - before).total_seconds()
-
     def wait(self, more: int, timeout_s: float = BOOT_S) -> None:
         """Returns when so many more were acknowledged."""
         wanted, deadline = len(self._known) + more, time.monotonic() + timeout_s
@@ -120,11 +113,6 @@ class Machine:
         """Output of a shell script that the agent runs in the guest."""
         with self.agent() as agent:
             return agent.run(script, timeout_s)
-
-    def copy(self, source: Path, target: str) -> None:
-        """A file of this machine into the guest."""
-        with self.agent() as agent:
-            agent.write(target, source.read_bytes())
 
     def shell(self, command: str, timeout_s: float = 60) -> str:
         """Output of a command on the second console, which needs no agent and no disk."""
