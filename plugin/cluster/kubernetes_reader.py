@@ -26,7 +26,6 @@ from plugin.model.errors import ReadFailed
 from plugin.model.item import Item
 from plugin.model.reference import Resource
 
-"""Objects, as client-go's pager; with 2,000 the peak at 10,000 machines was 570 MB, not 320."""
 _CHUNK_BYTES = 128 * 1024
 _MOST_CONNECTIONS = 32
 _PASSING = frozenset({429, 500, 502, 503, 504})
@@ -52,7 +51,7 @@ class Limits:
         tries: requests for one page while the server fails in a way that passes.
         first_pause_s: before the second try; doubled before each further one.
         longest_pause_s: the most that is waited if the server names a `Retry-After`.
-        page: objects of a list that one answer holds, as in client-go's pager.
+        page: objects of a list that one answer holds: of pods, some 20 MB.
     """
 
     connect_s: float = 5.0
@@ -62,7 +61,7 @@ class Limits:
     tries: int = 3
     first_pause_s: float = 0.5
     longest_pause_s: float = 10.0
-    page: int = 500
+    page: int = 2_000
 
 
 class KubernetesReader:
@@ -150,8 +149,7 @@ class KubernetesReader:
             may_be_unserved = question.resource.group and "continue" not in query
             if answer.status == 404 and may_be_unserved:
                 return ()
-            page, token = question.listed(answer)
-            items.extend(page)
+            token = question.listed(answer, items.append)
             if not token:
                 return items
             query["continue"] = token

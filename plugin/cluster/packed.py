@@ -1,6 +1,6 @@
 """Objects at rest: as JSON, and without the bookkeeping that no question is about."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import overload
 
@@ -23,11 +23,13 @@ class PackedItems(Sequence[Item]):
     def __init__(self) -> None:
         self._packed: list[bytes] = []
 
-    def extend(self, items: Iterable[Item]) -> None:
-        """Append objects, without the bookkeeping of field managers: a third of each."""
-        self._packed += (
-            orjson.dumps(it.without(item, "metadata", "managedFields")) for item in items
-        )
+    def append(self, item: Item) -> None:
+        """Add an object, without the bookkeeping of field managers: a third of it.
+
+        Raises:
+            orjson.JSONEncodeError: it is nothing that JSON can hold.
+        """
+        self._packed.append(orjson.dumps(it.without(item, "metadata", "managedFields")))
 
     def __len__(self) -> int:
         return len(self._packed)

@@ -1,12 +1,13 @@
 """One question or change and its HTTP answers: paths, bodies and errors, without I/O."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 import orjson
 
+from plugin.cluster import list_page
 from plugin.model.errors import Forbidden, ReadFailed, Unreachable
 from plugin.model.item import Item
 from plugin.model.reference import Resource
@@ -102,22 +103,23 @@ class Question:
             raise self.unanswered("the answer is not the object that was asked for")
         return item
 
-    def listed(self, answer: Answer) -> tuple[Sequence[Item], str]:
-        """One page, and the token for the next one; it is empty on the last page.
+    def listed(self, answer: Answer, take: Callable[[Item], None]) -> str:
+        """Hand over the objects of one page; gives the token for the next one, empty on the last.
 
         Raises:
-            ReadFailed: the answer is a failure, or no list.
+            ReadFailed: the answer is a failure, or no list; some objects may have been taken.
         """
-        page = self._parsed(answer)
+        if answer.status != 200:
+            raise self._failure(answer)
+        try:
+            page = list_page.read(answer.body, lambda item: take(self._typed(item)))
+        except (ValueError, orjson.JSONEncodeError, RecursionError) as error:
+            raise self.unanswered(f"the answer is no list in JSON: {error}") from error
         metadata: Any = page.get("metadata")
-        items: Any = page.get("items", "missing")
-        if items is None:  # an empty list, as Go writes a nil one
-            items = []
-        is_list = isinstance(metadata, dict) and isinstance(items, list)
-        if not is_list or not all(isinstance(item, dict) for item in items):
+        items = page.get("items", "missing")  # null is an empty list, as Go writes a nil one
+        if not isinstance(metadata, dict) or items not in ([], None):
             raise self.unanswered("the answer is not a list of objects")
-        token = metadata.get("continue") or ""
-        return [self._typed(item) for item in items], str(token)
+        return str(metadata.get("continue") or "")
 
     def unanswered(self, cause: str, hint: str = "") -> Unreachable:
         """The error for an answer that did not come, or cannot be trusted."""
@@ -134,10 +136,13 @@ class Question:
             raise self.unanswered("the answer is JSON, but not an object")
         return value
 
-    def _typed(self, item: Item) -> Item:
+    def _typed(self, item: Any) -> Item:
         """Items of a list of built-in resources do not say what they are; `get` answers do."""
+        if not isinstance(item, dict):
+            raise self.unanswered("the answer is not a list of objects")
         if "kind" in item and "apiVersion" in item:
-            return item
+            typed: Item = item
+            return typed
         group, version = self.resource.group, self.resource.version
         api_version = f"{group}/{version}" if group else version
         return {"kind": self.resource.kind, "apiVersion": api_version} | item

@@ -16,9 +16,6 @@ from plugin.model.item import Item
 from plugin.model.reference import Resource
 from plugin.rehearsal.known import Known, Unread
 
-PAGE = 1_000
-"""Objects in one answer: a person waits, and two dozen answers of 10 MB do no harm once."""
-
 MOST_NAMESPACES = 5
 """Of more, the whole cluster is read: that is fewer requests."""
 

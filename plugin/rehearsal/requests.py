@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from plugin.cluster.kubernetes_reader import KubernetesReader, Limits
+from plugin.cluster.kubernetes_reader import KubernetesReader
 from plugin.model import glob
 from plugin.model import item as it
 from plugin.model.item import Item
@@ -60,7 +60,7 @@ def of_cluster(
     Raises:
         ReadFailed: the cluster does not answer.
     """
-    reader = KubernetesReader.connect(Limits(page=live_cluster.PAGE), *place)
+    reader = KubernetesReader.connect(None, *place)
     scope = live_cluster.Scope(_namespaces(chosen), is_whole)
     return live_cluster.read(reader, scope, progress)
 

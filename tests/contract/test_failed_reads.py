@@ -26,9 +26,12 @@ def answered(status: int, body: bytes = b"") -> Failure:
     def failure(question: Question) -> ReadFailed | None:
         if status == 404 and (question.verb == "get" or question.resource.group):
             return None  # no such object, or a resource that this cluster does not serve
-        read = question.found if question.verb == "get" else question.listed
+        answer = Answer(status, "", body)
         try:
-            read(Answer(status, "", body))
+            if question.verb == "get":
+                question.found(answer)
+            else:
+                question.listed(answer, lambda _: None)
         except ReadFailed as error:
             return error
         raise AssertionError(f"HTTP {status} passed for an answer")

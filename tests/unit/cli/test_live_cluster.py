@@ -10,7 +10,7 @@ import yaml
 
 from benchmarks.rehearse import many
 from plugin import cli
-from plugin.cluster.kubernetes_reader import KubernetesReader, Limits
+from plugin.cluster.kubernetes_reader import KubernetesReader
 from plugin.model.item import Item
 from plugin.rehearsal import live_cluster
 from plugin.rehearsal.api_server import ApiServer
@@ -173,7 +173,7 @@ def test_a_thousand_machines_cost_thirty_requests(tmp_path: Path) -> None:
     told = []
     with ApiServer(many(1_000)) as server:
         file = str(server.kubeconfig(tmp_path / "kubeconfig"))
-        reader = KubernetesReader.connect(Limits(page=live_cluster.PAGE), file)
+        reader = KubernetesReader.connect(None, file)
         scope = live_cluster.Scope(("shop",))
         known = live_cluster.read(reader, scope, lambda *said: told.append(said))
         requests = len(server.requests)

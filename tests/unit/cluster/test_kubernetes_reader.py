@@ -92,7 +92,7 @@ def test_a_list_passes_on_its_label_selector() -> None:
         server.reader().list(PODS, "shop", "kubevirt.io in (virt-launcher, hotplug-disk),!off")
     query = server.heard[0].query
     assert query["labelSelector"] == "kubevirt.io in (virt-launcher, hotplug-disk),!off"
-    assert query["limit"] == "500"
+    assert query["limit"] == "2000"
 
 
 def test_a_name_cannot_leave_its_place_in_the_path() -> None:

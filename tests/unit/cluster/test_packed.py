@@ -11,7 +11,8 @@ def pod(name: str, **more: Any) -> dict[str, Any]:
 
 def packed(*items: dict[str, Any]) -> PackedItems:
     kept = PackedItems()
-    kept.extend(items)
+    for item in items:
+        kept.append(item)
     return kept
 
 
