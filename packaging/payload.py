@@ -59,11 +59,14 @@ LEFT_OUT = (
 AS_FOLDER = "certifi"
 """Opens a file of its own at its import; out of an archive it would write that file to /tmp."""
 
-_UNTIL_THE_HANDSHAKE = """
+_UNTIL_THE_FIRST_CALL = """
 import json, os, sys
 import plugin.__main__ as program
+from plugin import catalogue
 from plugin.wire import handshake
+from plugin.wire.action import every
 def report(*_):
+    every(catalogue)
     os.write(kept, json.dumps(sorted(sys.modules)).encode())
     os._exit(0)
 kept = os.dup(1)
@@ -95,7 +98,7 @@ def main() -> None:
 
 
 def write_modules(archive: Path, site: Path) -> None:
-    started = modules_until_the_handshake(site)
+    started = modules_until_the_first_call(site)
     found = dict(sorted(files_to_archive(site)))
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(archive, "w") as written:
         for name, file in with_folders_of_namespaces(found).items():
@@ -113,9 +116,9 @@ def write_folder(target: Path, source: Path) -> None:
             (target / name).write_bytes(content(f"{source.name}/{name}", file, Path(folder)))
 
 
-def modules_until_the_handshake(site: Path) -> frozenset[str]:
+def modules_until_the_first_call(site: Path) -> frozenset[str]:
     reported = subprocess.run(
-        [sys.executable, "-S", "-B", "-c", _UNTIL_THE_HANDSHAKE],
+        [sys.executable, "-S", "-B", "-c", _UNTIL_THE_FIRST_CALL],
         env={"PYTHONPATH": f"{ROOT}{os.pathsep}{site}"},
         stdout=subprocess.PIPE,
         check=True,

@@ -25,7 +25,7 @@ def main() -> int:
     # The poller before event engine: 100 us of CPU less per call (grpcio 1.85; read at its import).
     os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
     # grpc is the larger part of start-up; only a plugin that serves needs it.
-    from plugin.catalogue import ENTRIES  # noqa: PLC0415
+    from plugin import catalogue  # noqa: PLC0415
     from plugin.cluster.extracted_backup import ExtractedBackups  # noqa: PLC0415
     from plugin.cluster.memo import Memos  # noqa: PLC0415
     from plugin.registration import warn_of_peer  # noqa: PLC0415
@@ -33,8 +33,8 @@ def main() -> int:
     from plugin.wire.servicers import PluginLister  # noqa: PLC0415
 
     garbage.collect_less()
-    lister = PluginLister(ENTRIES, launch_path(), functools.partial(warn_of_peer, sys.argv[1:]))
-    server = Server(ENTRIES, Memos(_connect), ExtractedBackups(), lister)
+    lister = PluginLister(catalogue, launch_path(), functools.partial(warn_of_peer, sys.argv[1:]))
+    server = Server(catalogue, Memos(_connect), ExtractedBackups(), lister)
     handshake.announce(output, server.start())
     server.wait(parent)
     os._exit(0)  # the interpreter's own end would wait for workers that hang in a call

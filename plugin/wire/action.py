@@ -103,3 +103,18 @@ class ItemBlockEntry:
 
 
 Entry: TypeAlias = BackupEntry | RestoreEntry | ItemBlockEntry
+
+
+class Catalogue(Protocol):
+    """All actions, kind by kind; names are unique within a kind."""
+
+    def backup(self) -> Sequence[BackupEntry]: ...
+
+    def item_block(self) -> Sequence[ItemBlockEntry]: ...
+
+    def restore(self) -> Sequence[RestoreEntry]: ...
+
+
+def every(catalogue: Catalogue) -> tuple[Entry, ...]:
+    """The entries of all kinds."""
+    return (*catalogue.backup(), *catalogue.item_block(), *catalogue.restore())

@@ -5,7 +5,7 @@ import os
 import secrets
 import select
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +13,7 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from plugin.wire.action import BackupEntry, Entry, ItemBlockEntry, RestoreEntry
+from plugin.wire.action import Catalogue
 from plugin.wire.generated.goplugin import (
     broker_pb2,
     broker_pb2_grpc,
@@ -53,7 +53,7 @@ class Server:
     """Serves a catalogue to one Velero process.
 
     Args:
-        entries: the actions; names are unique within a kind.
+        catalogue: the actions; a kind is asked for at the first call of it.
         clusters: gives each backup and restore its view of the cluster.
         archives: gives each restore its view of the backup.
         lister: tells Velero of the actions.
@@ -61,7 +61,7 @@ class Server:
 
     def __init__(
         self,
-        entries: Sequence[Entry],
+        catalogue: Catalogue,
         clusters: Clusters,
         archives: Archives,
         lister: PluginLister,
@@ -70,7 +70,7 @@ class Server:
         self._wake, self._woken_by = os.pipe()
         actions = ThreadPoolExecutor(ACTION_WORKERS, thread_name_prefix="action")
         self._server = grpc.server(actions, options=_UNLIMITED)
-        self._register(entries, clusters, archives)
+        self._register(catalogue, clusters, archives)
         plugin_lister_pb2_grpc.add_PluginListerServicer_to_server(lister, self._server)
 
     def start(self) -> str:
@@ -102,19 +102,16 @@ class Server:
     def _end(self) -> None:
         os.write(self._woken_by, b"\n")
 
-    def _register(self, entries: Sequence[Entry], clusters: Clusters, archives: Archives) -> None:
+    def _register(self, catalogue: Catalogue, clusters: Clusters, archives: Archives) -> None:
         server = self._server
-        backup = [entry for entry in entries if isinstance(entry, BackupEntry)]
-        restore = [entry for entry in entries if isinstance(entry, RestoreEntry)]
-        block = [entry for entry in entries if isinstance(entry, ItemBlockEntry)]
         backup_item_action_v2_pb2_grpc.add_BackupItemActionServicer_to_server(
-            BackupItemAction(backup, clusters), server
+            BackupItemAction(catalogue.backup, clusters), server
         )
         restore_item_action_v2_pb2_grpc.add_RestoreItemActionServicer_to_server(
-            RestoreItemAction(restore, clusters, archives), server
+            RestoreItemAction(catalogue.restore, clusters, archives), server
         )
         item_block_action_v1_pb2_grpc.add_ItemBlockActionServicer_to_server(
-            ItemBlockAction(block, clusters), server
+            ItemBlockAction(catalogue.item_block, clusters), server
         )
         controller_pb2_grpc.add_GRPCControllerServicer_to_server(_Controller(self._end), server)
         stdio_pb2_grpc.add_GRPCStdioServicer_to_server(_Stdio(), server)

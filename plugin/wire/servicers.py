@@ -8,7 +8,7 @@ import functools
 import logging
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -26,7 +26,16 @@ from plugin.model.reader import Index
 from plugin.model.request import Backup, Restore
 from plugin.model.writer import Writer
 from plugin.wire import codec
-from plugin.wire.action import BackupEntry, Entry, ItemBlockEntry, Operated, RestoreEntry, Waiting
+from plugin.wire.action import (
+    BackupEntry,
+    Catalogue,
+    Entry,
+    ItemBlockEntry,
+    Operated,
+    RestoreEntry,
+    Waiting,
+    every,
+)
 from plugin.wire.generated.velero import (
     backup_item_action_v2_pb2 as backup_pb2,
 )
@@ -117,10 +126,8 @@ class PluginLister(plugin_lister_pb2_grpc.PluginListerServicer):
         on_listed: called each time Velero asks, which is when its server starts.
     """
 
-    def __init__(
-        self, entries: Sequence[Entry], command: str, on_listed: Callable[[], None]
-    ) -> None:
-        self._entries = entries
+    def __init__(self, catalogue: Catalogue, command: str, on_listed: Callable[[], None]) -> None:
+        self._catalogue = catalogue
         self._command = command
         self._on_listed = on_listed
 
@@ -133,7 +140,7 @@ class PluginLister(plugin_lister_pb2_grpc.PluginListerServicer):
             plugin_lister_pb2.PluginIdentifier(
                 command=self._command, kind=entry.kind, name=entry.name
             )
-            for entry in self._entries
+            for entry in every(self._catalogue)
         ]
         return plugin_lister_pb2.ListPluginsResponse(plugins=identifiers)
 
@@ -141,9 +148,13 @@ class PluginLister(plugin_lister_pb2_grpc.PluginListerServicer):
 class _Actions(Generic[EntryType]):
     """The actions of one kind, by name, and the contexts that they are called with."""
 
-    def __init__(self, entries: Sequence[EntryType], clusters: Clusters) -> None:
-        self._by_name = {entry.name: entry for entry in entries}
+    def __init__(self, load: Callable[[], Sequence[EntryType]], clusters: Clusters) -> None:
+        self._load = load
         self._clusters = clusters
+
+    @functools.cached_property
+    def _by_name(self) -> Mapping[str, EntryType]:
+        return {entry.name: entry for entry in self._load()}
 
     def __getitem__(self, name: str) -> EntryType:
         try:
@@ -187,8 +198,8 @@ class _Actions(Generic[EntryType]):
 class BackupItemAction(backup_grpc.BackupItemActionServicer):
     """Backup actions, version 2 of the service."""
 
-    def __init__(self, entries: Sequence[BackupEntry], clusters: Clusters) -> None:
-        self._actions = _Actions(entries, clusters)
+    def __init__(self, load: Callable[[], Sequence[BackupEntry]], clusters: Clusters) -> None:
+        self._actions = _Actions(load, clusters)
 
     @on_control_pool
     @answers
@@ -238,9 +249,9 @@ class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
     """Restore actions, version 2 of the service."""
 
     def __init__(
-        self, entries: Sequence[RestoreEntry], clusters: Clusters, archives: Archives
+        self, load: Callable[[], Sequence[RestoreEntry]], clusters: Clusters, archives: Archives
     ) -> None:
-        self._actions = _Actions(entries, clusters)
+        self._actions = _Actions(load, clusters)
         self._archives = archives
 
     @on_control_pool
@@ -310,8 +321,8 @@ class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
 class ItemBlockAction(block_grpc.ItemBlockActionServicer):
     """Item-block actions."""
 
-    def __init__(self, entries: Sequence[ItemBlockEntry], clusters: Clusters) -> None:
-        self._actions = _Actions(entries, clusters)
+    def __init__(self, load: Callable[[], Sequence[ItemBlockEntry]], clusters: Clusters) -> None:
+        self._actions = _Actions(load, clusters)
         self._clusters = clusters
 
     @on_control_pool

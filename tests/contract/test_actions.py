@@ -9,16 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from plugin.catalogue import ENTRIES
+from plugin import catalogue
 from plugin.cluster.memo import MemoIndex
 from plugin.model.context import BackupContext, ItemLog
 from plugin.model.errors import Forbidden, ReadFailed, StillpointError
 from plugin.model.item import Item
 from plugin.model.request import Backup
-from plugin.wire.action import Entry, ItemBlockEntry, Kind, RestoreEntry
+from plugin.wire.action import Entry, ItemBlockEntry, Kind, RestoreEntry, every
 from tests.unit.contexts import restore_context
 from tests.unit.dictionary_reader import DictionaryReader
 
+ENTRIES = every(catalogue)
 EVERY_ACTION = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 
 ASK_NOTHING = {

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from plugin.catalogue import ENTRIES
+from plugin import catalogue
 from plugin.cluster.memo import MemoIndex
 from plugin.cluster.question import Answer, Question
 from plugin.model.context import BackupContext, ItemLog
@@ -13,7 +13,7 @@ from plugin.model.errors import ReadFailed
 from plugin.model.item import Item
 from plugin.model.reference import Resource
 from plugin.model.request import Backup
-from plugin.wire.action import BackupEntry, ItemBlockEntry
+from plugin.wire.action import BackupEntry, ItemBlockEntry, every
 from tests.contract.running_machine import BACKUP, CLUSTER, ITEMS
 from tests.unit.dictionary_reader import DictionaryReader
 
@@ -76,7 +76,7 @@ class FailingReader(DictionaryReader):
 
 ASKING = [
     entry
-    for entry in ENTRIES
+    for entry in every(catalogue)
     if isinstance(entry, BackupEntry | ItemBlockEntry)
     and not entry.name.endswith(("action-object", "block-pod", "block-data-volume"))
 ]

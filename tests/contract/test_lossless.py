@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from plugin.catalogue import ENTRIES
+from plugin import catalogue
 from plugin.cluster.memo import MemoIndex
 from plugin.model.context import BackupContext, ItemLog
 from plugin.model.item import Item
 from plugin.model.request import Backup
 from plugin.wire import codec
-from plugin.wire.action import BackupEntry, RestoreEntry
+from plugin.wire.action import BackupEntry, RestoreEntry, every
 from tests.contract.running_machine import BACKUP, CLUSTER, ITEMS
 from tests.unit.contexts import restore_context
 from tests.unit.dictionary_reader import DictionaryReader
@@ -36,7 +36,7 @@ JSON = st.recursive(
 )  # fmt: skip
 CHANGING = [
     entry
-    for entry in ENTRIES
+    for entry in every(catalogue)
     if isinstance(entry, BackupEntry | RestoreEntry)
     and any(entry.name.endswith(f"-{end}") for end in ITEMS)
 ]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from plugin.catalogue import ENTRIES
+from plugin import catalogue
+from plugin.wire.action import every
 from tests.payload.pod import Finished, Pod
 from tests.wire.test_velero_client import CHECKS, CHECKS_SINCE_1_15, expected
 
@@ -33,7 +34,7 @@ def test_the_whole_catalogue_is_found_by_the_run_of_one_file(
     assert_good(finished)
     found = json.loads(finished.output)
     assert {action["Command"] for action in found} == {PLUGIN}
-    assert sorted(found, key=str) == sorted(expected(ENTRIES, Path(PLUGIN)), key=str)
+    assert sorted(found, key=str) == sorted(expected(every(catalogue), Path(PLUGIN)), key=str)
 
 
 def test_libraries_of_other_plugins_are_not_taken(velero_pod: Pod) -> None:

@@ -21,7 +21,7 @@ from plugin.model.errors import Refusal
 from plugin.model.item import Item
 from plugin.model.outcome import BackupOutcome, Progress, RestoreOutcome, Selector
 from plugin.model.reference import Reference
-from plugin.wire.action import BackupEntry, Entry, ItemBlockEntry, RestoreAction, RestoreEntry
+from plugin.wire.action import BackupEntry, ItemBlockEntry, RestoreAction, RestoreEntry
 
 MACHINES = Selector(("virtualmachines.kubevirt.io", "pods"), "app in (a, b), stillpoint.test/x")
 CLAIM = Reference("", "persistentvolumeclaims", "shop", "data")
@@ -257,16 +257,24 @@ _RESTORE: dict[str, RestoreAction] = {
 }
 
 
-def entries(*, with_item_blocks: bool = True) -> Sequence[Entry]:
-    """The catalogue; Velero before 1.15 does not start beside a plugin with item-block actions."""
-    blocks = [ItemBlockEntry(_full("related"), Related())] if with_item_blocks else []
-    return (
-        *(BackupEntry(_full(_name(function)), Backup(function)) for function in _BACKUP),
-        *(BackupEntry(_full(name), Crash(error)) for name, error in _RAISING.items()),
-        BackupEntry(_full("operation"), BackupOperation()),
-        *(RestoreEntry(_full(name), action) for name, action in _RESTORE.items()),
-        *blocks,
-    )
+@dataclass(frozen=True)
+class Catalogue:
+    """Velero before 1.15 does not start beside a plugin with item-block actions."""
+
+    with_item_blocks: bool = True
+
+    def backup(self) -> Sequence[BackupEntry]:
+        return (
+            *(BackupEntry(_full(_name(function)), Backup(function)) for function in _BACKUP),
+            *(BackupEntry(_full(name), Crash(error)) for name, error in _RAISING.items()),
+            BackupEntry(_full("operation"), BackupOperation()),
+        )
+
+    def item_block(self) -> Sequence[ItemBlockEntry]:
+        return (ItemBlockEntry(_full("related"), Related()),) if self.with_item_blocks else ()
+
+    def restore(self) -> Sequence[RestoreEntry]:
+        return tuple(RestoreEntry(_full(name), action) for name, action in _RESTORE.items())
 
 
 def _name(function: Callable[..., Any]) -> str:
@@ -279,5 +287,7 @@ def _full(name: str) -> str:
 
 def main(*, with_item_blocks: bool = True) -> int:
     """The real plugin's process with another catalogue."""
-    plugin.catalogue.ENTRIES = tuple(entries(with_item_blocks=with_item_blocks))
+    catalogue = Catalogue(with_item_blocks)
+    for kind in ("backup", "item_block", "restore"):
+        setattr(plugin.catalogue, kind, getattr(catalogue, kind))
     return plugin.__main__.main()

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from plugin.catalogue import ENTRIES
-from plugin.wire.action import Entry, Kind
+from plugin import catalogue
+from plugin.wire.action import Entry, Kind, every
 from tests.peers.build import binary
 from tests.wire import actions_for_tests
 from tests.wire.executables import plugin_for_tests, processes_of, real_plugin
@@ -107,24 +107,24 @@ def test_every_check_of_the_program_is_a_test() -> None:
 
 def test_velero_finds_the_whole_catalogue_of_the_real_plugin(tmp_path: Path) -> None:
     plugin = real_plugin(tmp_path / "plugins")
-    assert discovered("v1.18.3", plugin) == expected(ENTRIES, plugin)
+    assert discovered("v1.18.3", plugin) == expected(every(catalogue), plugin)
 
 
 def test_velero_finds_every_test_action(tmp_path: Path) -> None:
     plugin = plugin_for_tests(tmp_path / "plugins")
-    entries = actions_for_tests.entries(with_item_blocks=True)
+    entries = every(actions_for_tests.Catalogue(with_item_blocks=True))
     assert discovered("v1.18.3", plugin) == expected(entries, plugin)
 
 
 def test_velero_before_item_blocks_finds_what_it_knows(tmp_path: Path) -> None:
     plugin = plugin_for_tests(tmp_path / "plugins", with_item_blocks=False)
-    entries = actions_for_tests.entries(with_item_blocks=False)
+    entries = every(actions_for_tests.Catalogue(with_item_blocks=False))
     assert discovered("v1.14.0", plugin) == expected(entries, plugin)
 
 
 def test_velero_before_item_blocks_refuses_a_plugin_that_lists_one(tmp_path: Path) -> None:
     # Its lister knows no such kind and its server does not start: stillpoint needs Velero 1.15.
-    assert any(entry.kind is Kind.ITEM_BLOCK for entry in actions_for_tests.entries())
+    assert any(entry.kind is Kind.ITEM_BLOCK for entry in every(actions_for_tests.Catalogue()))
     finished = velero("v1.14.0", "discover", plugin_for_tests(tmp_path / "plugins"))
     assert finished.returncode == 1
     assert "invalid plugin kind: ItemBlockAction" in finished.stdout

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
 
@@ -35,18 +36,24 @@ SERVER = """\
         def execute(self, item, context):
             {behaviour}
 
+    class Catalogue:
+        backup = staticmethod(lambda: [BackupEntry("test.dev/action", Action())])
+        item_block = restore = staticmethod(list)
+
     output = handshake.take_standard_output()
-    entries = [BackupEntry("test.dev/action", Action())]
-    lister = PluginLister(entries, "/plugin", lambda: None)
-    server = Server(entries, Memos(None), None, lister)
+    lister = PluginLister(Catalogue(), "/plugin", lambda: None)
+    server = Server(Catalogue(), Memos(None), None, lister)
     handshake.announce(output, server.start())
     {end}
 """
 
 
 def children() -> set[str]:
-    tasks = Path("/proc/self/task").glob("*/children")
-    return {child for task in tasks for child in task.read_text().split()}
+    found: set[str] = set()
+    for task in Path("/proc/self/task").glob("*/children"):
+        with suppress(FileNotFoundError):  # a thread that has ended meanwhile
+            found.update(task.read_text().split())
+    return found
 
 
 @pytest.fixture(autouse=True)

@@ -68,6 +68,7 @@ def test_what_the_cluster_needs_is_imported_after_the_handshake() -> None:
     )
     assert "grpc" in loaded
     assert LATER.intersection(loaded) == set()
+    assert {name for name in loaded if name.startswith("plugin.actions.")} == set()
 
 
 def test_a_person_waits_for_no_grpc() -> None:
