@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+import msgspec
 import orjson
 
-from plugin.cluster import list_page
 from plugin.model.errors import Forbidden, ReadFailed, Unreachable
 from plugin.model.item import Item
 from plugin.model.reference import Resource
@@ -16,6 +16,20 @@ CREDENTIALS_HINT = (
     "renew the credentials: the token mounted into the pod, or the user of the kubeconfig"
 )
 _LONGEST_MESSAGE = 400  # characters
+
+
+class _ListMeta(msgspec.Struct, rename={"next": "continue"}):
+    next: str = ""
+
+
+class _Page(msgspec.Struct):
+    """A page of a list whose objects are JSON until each is read.
+
+    Read as a whole, 2,000 pods of 6 KB took 157 MB besides their 13 MB of JSON.
+    """
+
+    metadata: _ListMeta
+    items: list[msgspec.Raw] | None  # null is an empty list, as Go writes a nil one
 
 
 class Expired(Unreachable):
@@ -112,14 +126,12 @@ class Question:
         if answer.status != 200:
             raise self._failure(answer)
         try:
-            page = list_page.read(answer.body, lambda item: take(self._typed(item)))
+            page = msgspec.json.decode(answer.body, type=_Page)
+            for item in page.items or ():
+                take(self._typed(orjson.loads(memoryview(item))))
         except (ValueError, orjson.JSONEncodeError, RecursionError) as error:
             raise self.unanswered(f"the answer is no list in JSON: {error}") from error
-        metadata: Any = page.get("metadata")
-        items = page.get("items", "missing")  # null is an empty list, as Go writes a nil one
-        if not isinstance(metadata, dict) or items not in ([], None):
-            raise self.unanswered("the answer is not a list of objects")
-        return str(metadata.get("continue") or "")
+        return page.metadata.next
 
     def unanswered(self, cause: str, hint: str = "") -> Unreachable:
         """The error for an answer that did not come, or cannot be trusted."""

@@ -13,7 +13,7 @@ from plugin.wire import handshake
 
 ROOT = Path(__file__).parents[3]
 GENERATED = ROOT / "plugin" / "wire" / "generated"
-LATER = {"kubernetes", "requests", "urllib3", "yaml", "aiohttp", "http.client"}
+LATER = {"kubernetes", "msgspec", "requests", "urllib3", "yaml", "aiohttp", "http.client"}
 """What only the cluster's reader needs. grpc itself imports asyncio and ssl, used or not."""
 
 

@@ -1,0 +1,103 @@
+"""A page of a list is read object by object, and what comes out is as if it were read whole."""
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plugin.cluster.packed import PackedItems
+from plugin.cluster.question import Answer, Question
+from plugin.model.errors import Unreachable
+from plugin.resources import pod
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=8)
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    max_leaves=15,
+)  # fmt: skip
+OBJECTS = st.dictionaries(st.text(max_size=4), JSON, max_size=4)
+INDENTS = st.sampled_from([None, 1])
+BROKEN = {
+    "nothing": b"",
+    "another value": b"[]",
+    "no items": b'{"metadata":{}}',
+    "items that are no array": b'{"metadata":{},"items":{}}',
+    "no metadata": b'{"items":[]}',
+    "not closed": b'{"metadata":{},"items":[{}]',
+    "an array that is not closed": b'{"metadata":{},"items":[{}',
+    "half an object": b'{"metadata":{},"items":[{"a":',
+    "no object": b'{"metadata":{},"items":[{},7]}',
+    "no comma between objects": b'{"metadata":{},"items":[{}{}]}',
+    "a comma too many": b'{"metadata":{},"items":[{},]}',
+    "a comma too many after the items": b'{"metadata":{},"items":[],}',
+    "no colon": b'{"metadata":{},"items"[]}',
+    "more behind it": b'{"metadata":{},"items":[]} {}',
+    "a space of Unicode": '{\u00a0"metadata":{},"items":[]}'.encode(),
+    "no UTF-8": b'{"metadata":{},"items":[{"a":"\xff"}]}',
+    "no number": b'{"metadata":{},"items":[{"a":NaN}]}',
+    "infinity": b'{"metadata":{},"items":[{"a":-Infinity}]}',
+    "a number too large": b'{"metadata":{},"items":[{"a":1e400}]}',
+    "a line end in a string": b'{"metadata":{},"items":[{"a":"a\nb"}]}',
+    "an object too deep to be kept": b'{"metadata":{},"items":[%s]}'
+    % (b'{"a":' * 300 + b"1" + b"}" * 300),
+    "an object too deep to be read": b'{"metadata":{},"items":[%s]}'
+    % (b'{"a":' * 9_000 + b"1" + b"}" * 9_000),
+}
+QUESTION = Question("list", pod.RESOURCE, "shop", "", 0.0)
+
+
+def read(body: bytes) -> tuple[str, list[Any]]:
+    items = PackedItems()
+    token = QUESTION.listed(Answer(200, "", body), items.append)
+    return token, list(items)
+
+
+@given(
+    page=st.dictionaries(st.sampled_from(["kind", "newer", "ü"]), JSON),
+    metadata=st.dictionaries(st.sampled_from(["resourceVersion", "newer"]), JSON),
+    items=st.lists(OBJECTS, max_size=5),
+    token=st.none() | st.text(min_size=1, max_size=5),
+    indent=INDENTS,
+)
+def test_it_is_as_if_it_were_read_whole(
+    page: dict[str, Any],
+    metadata: dict[str, Any],
+    items: list[dict[str, Any]],
+    token: str | None,
+    indent: int | None,
+) -> None:
+    whole = page | {"metadata": metadata, "items": items}
+    if token:
+        metadata["continue"] = token
+    spaced = f"\r\n {json.dumps(whole, indent=indent, ensure_ascii=indent is None)} \t".encode()
+    typed = {"kind": "Pod", "apiVersion": "v1"}
+    expected = [item if typed.keys() <= item.keys() else typed | item for item in items]
+    for body in (spaced, orjson.dumps(whole)):
+        told, taken = read(body)
+        assert told == (token or "")
+        assert orjson.dumps(taken) == orjson.dumps(orjson.loads(json.dumps(expected)))
+
+
+def test_an_integer_that_no_64_bits_hold_is_as_everywhere_else() -> None:
+    numbers = b"[18446744073709551615,18446744073709552000]"
+    items = read(b'{"metadata":{},"items":[{"a":%s}]}' % numbers)[1]
+    assert items[0]["a"] == orjson.loads(numbers)
+
+
+@pytest.mark.parametrize("body", BROKEN.values(), ids=list(BROKEN))
+def test_what_is_no_page_is_an_error(body: bytes) -> None:
+    with pytest.raises(Unreachable, match="the answer is no"):
+        read(body)
+
+
+def test_one_object_at_a_time_is_read() -> None:
+    seen: list[str] = []
+    body = b'{"metadata":{},"items":[{"name":"a"},{"name":"b"},{"name":1e400}]}'
+    with pytest.raises(Unreachable, match="the answer is no list in JSON"):
+        QUESTION.listed(Answer(200, "", body), lambda item: seen.append(item["name"]))
+    assert seen == ["a", "b"]
