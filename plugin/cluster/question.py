@@ -173,11 +173,17 @@ class Question:
 
     @property
     def _rule(self) -> str:
-        verbs = f'["{self.verb}"]' if self.body else '["get", "list"]'
+        """What lacks, and no more: who may list and is refused a `get` lacks `get` alone.
+
+        What is listed is also asked for by name, once a list does not have it, so that both are
+        granted at once. Secrets are never listed at a restore.
+        """
+        verbs = ("get", "list") if self.verb == "list" else (self.verb,)
+        wanted = ", ".join(f'"{verb}"' for verb in verbs)
         return (
             "grant the account a role with the rule "
             f'apiGroups: ["{self.resource.group}"], resources: ["{self.resource.plural}"], '
-            f"verbs: {verbs}"
+            f"verbs: [{wanted}]"
         )
 
     @property
