@@ -3,7 +3,9 @@
 Velero runs the plugin in its own container, and extracts the whole archive into a folder of the
 temporary directory before it calls the first action. The layout in it is that of the archive, which
 Velero documents ("Output file format"); where the folder is it does not say, so the right one is
-known by the item in hand: it holds the same object.
+known by the item in hand: it holds the same object. Of several it is the newest: Velero restores
+one backup at a time, and when an archive turns out to be cut short it leaves the part that it has
+extracted where it is.
 
 Source: pkg/archive/extractor.go and pkg/restore/restore.go of Velero v1.18.
 """
@@ -120,7 +122,8 @@ class ExtractedBackups:
 
     def _find(self, stored: Item) -> ExtractedBackup:
         folder = self._folder or Path(tempfile.gettempdir())
-        for candidate in folder.iterdir() if folder.is_dir() else ():
+        candidates = folder.iterdir() if folder.is_dir() else ()
+        for candidate in sorted(candidates, key=_made_ns, reverse=True):
             if any(_is_same(file, stored) for file in _files(candidate, stored)):
                 return ExtractedBackup(candidate)
         cause = f"no folder of {folder} holds {it.describe(stored)} as Velero extracts a backup"
@@ -128,6 +131,14 @@ class ExtractedBackups:
             "backup that is restored", "cannot look into it", cause,
             "does the plugin run in Velero's own container?",
         )  # fmt: skip
+
+
+def _made_ns(candidate: Path) -> int:
+    """When the last thing was put into it; 0 if it is being removed just now."""
+    try:
+        return candidate.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _files(candidate: Path, stored: Item) -> Iterator[Path]:
@@ -139,7 +150,10 @@ def _files(candidate: Path, stored: Item) -> Iterator[Path]:
 
 
 def _is_same(file: Path, stored: Item) -> bool:
-    item = _read(file)
+    try:
+        item = _read(file)
+    except ArchiveUnreadable:  # then Velero has not read the item in hand from it
+        return False
     return all(
         item.get("metadata", {}).get(key) == stored.get("metadata", {}).get(key)
         for key in ("uid", "resourceVersion", "namespace", "name")

@@ -1,5 +1,6 @@
 """The backup that is restored, found in the temporary directory by an item of it."""
 
+import os
 from pathlib import Path
 
 import orjson
@@ -43,6 +44,30 @@ def test_it_is_found_among_what_lies_there_by_an_item_in_hand(tmp_path: Path) ->
     assert archive.list(persistent_volume_claim.RESOURCE, "test") == []
     assert archive.namespaces(persistent_volume_claim.RESOURCE) == ["shop"]
     assert archive.namespaces(core.SECRET) == []
+
+
+def test_what_velero_left_of_an_archive_that_was_cut_short_is_not_taken_for_the_whole_one(
+    tmp_path: Path,
+) -> None:
+    """In whatever order a folder's entries are listed."""
+    for left, whole in (("0001", "0002"), ("0004", "0003")):
+        folder = tmp_path / left[-1]
+        for name in (left, whole):
+            backup(folder / name)
+        resources = folder / left / "resources" / "persistentvolumeclaims" / "namespaces" / "shop"
+        (resources / "other.json").unlink()
+        os.utime(folder / left, (1, 1))
+        archive = ExtractedBackups(folder).of_restore("r", claim())
+        assert archive.holds(CLAIM.renamed("other"))
+
+
+def test_a_part_with_half_of_the_item_in_hand_is_passed_over(tmp_path: Path) -> None:
+    backup(tmp_path / "0001")
+    os.utime(tmp_path / "0001", (1, 1))
+    backup(tmp_path / "0002")
+    cut = tmp_path / "0002" / "resources" / "persistentvolumeclaims" / "namespaces" / "shop"
+    (cut / "db-root.json").write_text('{"apiVersion": "v1", "metad')
+    assert ExtractedBackups(tmp_path).of_restore("r", claim()).get(CLAIM) == claim()
 
 
 def test_what_is_made_of_it_is_made_once_for_a_restore(tmp_path: Path) -> None:
