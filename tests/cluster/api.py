@@ -101,7 +101,8 @@ class Api:
         content_type: str = "application/json",
     ) -> Object:
         headers = {**self._pool.headers, "Content-Type": content_type}
-        encoded = None if body is None else json.dumps(body)
+        # As Go writes it: the data of a revision is kept to the byte, and any change is refused.
+        encoded = None if body is None else json.dumps(body, separators=(",", ":"))
         response = self._pool.request(method, self.server + path, body=encoded, headers=headers)
         if response.status >= 400:
             raise ApiError(response.status, method, path, error_message(response.data))
