@@ -105,6 +105,25 @@ class Velero:
             self.processes.stop(self._process)
         self.settings = self._process = None
 
+    def restart(self, api: Api) -> None:
+        """A new server, set up as the one before; what that one had in memory is lost."""
+        if self.settings is None:
+            raise RuntimeError("velero does not run")
+        settings = self.settings
+        self.stop()
+        self.start(api, settings)
+
+    def cpu_s(self) -> tuple[float, float]:
+        """CPU of the server so far, and of its plugins' processes that have ended."""
+        if self._process is None:
+            raise RuntimeError("velero does not run")
+        text = Path(f"/proc/{self._process.number}/stat").read_text()
+        user, system, of_plugins, of_plugins_system = map(
+            int, text.rpartition(")")[2].split()[11:15]
+        )
+        ticks = os.sysconf("SC_CLK_TCK")
+        return (user + system) / ticks, (of_plugins + of_plugins_system) / ticks
+
     @contextmanager
     def running(self, api: Api, settings: Settings) -> Iterator[None]:
         """The server set up in another way for a while; afterwards it is as it was before."""
