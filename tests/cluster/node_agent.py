@@ -28,6 +28,10 @@ CLAIM = ("v1", "PersistentVolumeClaim")
 VOLUME = ("v1", "PersistentVolume")
 
 
+class Cancelled(Exception):
+    """Somebody has set `cancel` on the object."""
+
+
 class NodeAgent:
     """Works from `start` to `close`, on several objects at once.
 
@@ -87,6 +91,8 @@ class NodeAgent:
         self._tell(moved, phase="Accepted", **accepted)
         try:
             result = work(moved)
+        except Cancelled:
+            self._tell(moved, phase="Canceled", completionTimestamp=now())
         except Exception as error:  # noqa: BLE001 - the edge of a thread; Velero shows the message
             self._tell(moved, phase="Failed", message=str(error), completionTimestamp=now())
         else:
@@ -144,12 +150,18 @@ class NodeAgent:
         progress = {"bytesDone": size // 2, "totalBytes": size}
         self._tell(moved, phase="InProgress", startTimestamp=now(), progress=progress)
         if moved["kind"] == "DataDownload":
-            self._may_download.wait()
+            self._wait_for_download(moved)
         if source.is_file():
             shutil.copyfile(source, target)
         else:
             shutil.copytree(source, target, dirs_exist_ok=True)
         return size
+
+    def _wait_for_download(self, download: Object) -> None:
+        where = (VELERO, "DataDownload", NAMESPACE, download["metadata"]["name"])
+        while not self._may_download.wait(0.3):
+            if self._api.get(*where)["spec"].get("cancel"):
+                raise Cancelled
 
     def _rebind(self, volume: Object, target: tuple[str, str, str, str], claim: str) -> None:
         """Takes a volume from the claim in Velero's namespace and gives it to the target."""

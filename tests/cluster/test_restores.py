@@ -4,141 +4,23 @@ Two equal namespaces are backed up, one by CSI snapshots alone, one with `snapsh
 all is restored side by side, and each disk is compared byte by byte with what it was at backup.
 """
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
 
-from tests.cluster.api import Api, ApiError, Object
-from tests.cluster.cluster import Cluster, velero_object
-from tests.cluster.manifests import Disk, Machine
-from tests.cluster.namespaces import VIRTUAL_MACHINES, drop_finalizers, wait_until
+from tests.cluster.api import Object
+from tests.cluster.cluster import Cluster
 from tests.cluster.node_agent import NodeAgent
-from tests.cluster.storage import wait_until_bound
-from tests.cluster.velero import API_VERSION, NAMESPACE, Settings
+from tests.cluster.velero import NAMESPACE, Settings
 from tests.cluster.virt_controller import VirtController
+from tests.cluster.yard import Yard, delete_machines
 
 METHODS = ("csi", "mover")
-KUBEVIRT = "kubevirt.io/v1"
+DATA_DOWNLOAD = ("velero.io/v2alpha1", "DataDownload")
 START_AS = "stillpoint.dev/start-as"
 by_each_method = pytest.mark.parametrize("method", METHODS)
-
-
-@dataclass
-class Yard:
-    """One namespace, its backup, and its restores by name, which run at the same time."""
-
-    cluster: Cluster
-    fresh: Cluster
-    method: str
-    workers: ThreadPoolExecutor
-    restores: dict[str, "Future[Object]"] = field(default_factory=dict)
-
-    @property
-    def namespace(self) -> str:
-        return f"yard-{self.method}"
-
-    @property
-    def machines(self) -> tuple[Machine, ...]:
-        db = Machine(self.namespace, "db", disks=(Disk("root"), Disk("data", "Block")))
-        web = Machine(self.namespace, "web", disks=(Disk("root", "Block"),))
-        return db, web, Machine(self.namespace, "archive", is_running=False)
-
-    @property
-    def claims(self) -> list[str]:
-        return [machine.claim(disk) for machine in self.machines for disk in machine.disks]
-
-    def content(self, claim: str) -> bytes:
-        return f"{claim} of {self.namespace} ".encode() * 1000
-
-    def write(self, content: Callable[[str], bytes]) -> None:
-        for claim in self.claims:
-            self.cluster.disk_image(self.namespace, claim).write_bytes(content(claim))
-
-    def back_up(self) -> None:
-        """The disks change after it, so that what comes back is of the backup."""
-        self.write(self.content)
-        spec = {
-            "includedNamespaces": [self.namespace],
-            "snapshotMoveData": self.method == "mover",
-        }
-        backup = self.cluster.backup(self.namespace, spec)
-        log = self.cluster.backup_log(self.namespace)
-        assert backup["status"]["phase"] == "Completed", log
-        self.write(lambda claim: b"later than the backup of " + claim.encode())
-
-    def target(self, name: str) -> str:
-        return f"{self.namespace}-{name}"
-
-    def begin(
-        self, name: str, spec: Object | None = None, *, to_other: bool = True, **conditions: str
-    ) -> None:
-        """A restore into a namespace of its own name, unless it is to go where it came from."""
-        where = {"namespaceMapping": {self.namespace: self.target(name)}} if to_other else {}
-        self.restores[name] = self.workers.submit(
-            (self.fresh if name == "fresh" else self.cluster).restore,
-            self.target(name),
-            {"backupName": self.namespace, **where, **(spec or {})},
-            timeout_s=240,
-            annotations={
-                f"stillpoint.dev/{key.replace('_', '-')}": value
-                for key, value in conditions.items()
-            },
-        )
-
-    def assert_completed(self, name: str) -> None:
-        """That the restore has, and that the claims it made are bound."""
-        restore = self.restores[name].result()
-        cluster = self.fresh if name == "fresh" else self.cluster
-        log = cluster.restore_log(self.target(name))
-        results = cluster.restore_results(self.target(name))
-        assert restore["status"]["phase"] == "Completed", f"{results}\n{log}"
-        is_at_home = name in ("again", "beside")
-        wait_until_bound(cluster.api, self.namespace if is_at_home else self.target(name))
-
-    def phase(self, name: str) -> str:
-        restore = self.cluster.api.find(API_VERSION, "Restore", NAMESPACE, self.target(name))
-        return str((restore or {}).get("status", {}).get("phase"))
-
-    def machine(self, namespace: str, name: str) -> Object:
-        return self.cluster.api.get(KUBEVIRT, "VirtualMachine", namespace, name)
-
-    def assert_bytes(self, namespace: str, claims: dict[str, str]) -> None:
-        """That claims, new name to old, hold what the old ones held at the backup."""
-        for new, old in claims.items():
-            held = self.cluster.disk_image(namespace, new).read_bytes().rstrip(b"\0")
-            assert held == self.content(old), f"{namespace}/{new}"
-
-    def assert_same_bytes(self, namespace: str, *claims: str) -> None:
-        self.assert_bytes(namespace, {claim: claim for claim in claims})
-
-    def names(self, namespace: str, cluster: Cluster | None = None) -> dict[str, list[str]]:
-        """Machines and claims of a namespace."""
-        api = (cluster or self.cluster).api
-        kinds = {
-            "machines": (KUBEVIRT, "VirtualMachine"),
-            "claims": ("v1", "PersistentVolumeClaim"),
-        }
-        return {
-            what: sorted(each["metadata"]["name"] for each in api.list(*kind, namespace))
-            for what, kind in kinds.items()
-        }
-
-    def progress(self, name: str) -> dict[str, str]:
-        """What Velero would tell a person of each item operation of ours, as of now."""
-        target = {"kind": "RestoreItemOperations", "name": self.target(name)}
-        request = velero_object("DownloadRequest", f"{time.monotonic_ns()}", {"target": target})
-        self.cluster.api.create(request)
-        where = (API_VERSION, "DownloadRequest", NAMESPACE, request["metadata"]["name"])
-        wait_until(lambda: bool(self.cluster.api.get(*where).get("status")), "an answer")
-        operations = self.cluster.archive.restore_operations(self.target(name))
-        return {
-            each["spec"]["resourceIdentifier"]["Name"]: each["status"].get("description", "")
-            for each in operations
-            if each["spec"]["restoreItemAction"].startswith("stillpoint.dev/")
-        }
 
 
 @dataclass
@@ -209,10 +91,15 @@ def restore(yards: dict[str, Yard], agents: Sequence[NodeAgent]) -> Seen:
             begin_waiting(mover)
             web = {"labelSelector": {"matchLabels": {"app": "web"}}}
             mover.begin("late", web, wait="disks", wait_timeout="3s")
-            wait_until(lambda: "PartiallyFailed" in mover.phase("late"), "a wait in vain", 120)
-            wait_until(lambda: "Waiting" in mover.phase("other"), "a wait in progress", 120)
+            cancelled = {"itemOperationTimeout": "5s"}
+            mover.begin("cancelled", cancelled, to_other=False, only="web", rename="web=stuck")
+            for name in ("late", "cancelled"):
+                mover.until_phase(name, "PartiallyFailed")
+            mover.until_phase("other", "Waiting")
             seen.waiting = mover.machine(mover.target("late"), "web")
             seen.progress = mover.progress("other")
+        mover.restores["cancelled"].result()
+        delete_machines(mover, lambda name: name.startswith("stuck"))
         begin_waiting(yards["csi"])
         for yard in yards.values():
             begin_beside(yard)
@@ -221,7 +108,7 @@ def restore(yards: dict[str, Yard], agents: Sequence[NodeAgent]) -> Seen:
                 each.result()
     for method, yard in yards.items():
         seen.beside[method] = yard.names(yard.namespace)
-        delete_machines(yard)
+        delete_machines(yard, lambda name: not name.startswith("copy"))
         yard.begin("again", to_other=False)
     for yard in yards.values():
         yard.restores["again"].result()
@@ -241,29 +128,6 @@ def begin_beside(yard: Yard) -> None:
     yard.begin("one", only="web")
     yard.begin("beside", to_other=False, only="db", rename="db=copy")
     yard.begin("fresh")
-
-
-def delete_machines(yard: Yard) -> None:
-    """As a person does who then restores at once: some of it is still being deleted."""
-    api = yard.cluster.api
-    for kind in VIRTUAL_MACHINES:
-        drop_finalizers(api, kind, yard.namespace)
-    data_volumes, claims = (
-        ("cdi.kubevirt.io/v1beta1", "DataVolume"),
-        ("v1", "PersistentVolumeClaim"),
-    )
-    for kind in (*VIRTUAL_MACHINES, data_volumes, claims, ("v1", "Pod")):
-        for each in api.list(*kind, yard.namespace):
-            if not each["metadata"]["name"].startswith("copy"):
-                delete(api, *kind, yard.namespace, each["metadata"]["name"])
-
-
-def delete(api: Api, *where: str) -> None:
-    try:
-        api.request("DELETE", api.path(*where))
-    except ApiError as error:  # its owner went first, and took it along
-        if error.status != 404:
-            raise
 
 
 @by_each_method
@@ -317,6 +181,26 @@ def test_a_wait_that_is_in_vain_fails_with_its_reason_and_leaves_the_machine_hal
     annotations = yards.seen.waiting["metadata"]["annotations"]
     assert annotations[START_AS] == "Always"
     assert "web-root is Pending" in annotations["stillpoint.dev/not-started"]
+
+
+def test_moving_that_takes_too_long_is_cancelled_by_velero_and_the_data_mover_hears_of_it(
+    yards: Yards,
+) -> None:
+    """Beside a living claim it is our operation; Velero says no more than that it was too long."""
+    yard = yards["mover"]
+    assert yard.restores["cancelled"].result()["status"]["phase"] == "PartiallyFailed"
+    [operation] = yard.cluster.archive.restore_operations(yard.target("cancelled"))
+    assert (
+        operation["spec"]["restoreItemAction"] == "stillpoint.dev/restore-persistent-volume-claim"
+    )
+    assert operation["status"]["error"] == "Asynchronous action timed out"
+    [download] = [
+        each
+        for each in yard.cluster.api.list(DATA_DOWNLOAD[0], DATA_DOWNLOAD[1], NAMESPACE)
+        if each["spec"]["targetVolume"]["pvc"] == "stuck-root"
+    ]
+    assert download["spec"]["cancel"] is True
+    assert download["status"]["phase"] == "Canceled"
 
 
 @by_each_method
