@@ -58,15 +58,15 @@ def _change(api: Api, machine: Machine, which: str) -> None:
     if which.endswith("paused"):
         _pause(api, machine)
     if which.startswith("alone"):
-        _delete(api, machine, "VM", owned=("VMI", "DV"))
+        delete(api, machine, "VM", owned=("VMI", "DV"))
     if which == "disk":
-        _delete(api, machine, "VM", owned=("DV",))
+        delete(api, machine, "VM", owned=("DV",))
     if which == "untemplated":
         patch(api, machine, "VM", {"spec": {"dataVolumeTemplates": None}})
     if which.startswith("plain"):
-        _use_the_claim_itself(api, machine, is_running=which == "plain-running")
+        use_the_claim_itself(api, machine, is_running=which == "plain-running")
     if which.startswith("plain") or which == "collected":
-        _delete(api, machine, "DV", owned=("PVC",))
+        delete(api, machine, "DV", owned=("PVC",))
 
 
 def _pause(api: Api, machine: Machine) -> None:
@@ -76,7 +76,7 @@ def _pause(api: Api, machine: Machine) -> None:
     api.replace_status(instance, instance["status"] | {"conditions": conditions})
 
 
-def _use_the_claim_itself(api: Api, machine: Machine, *, is_running: bool) -> None:
+def use_the_claim_itself(api: Api, machine: Machine, *, is_running: bool) -> None:
     claim = {"claimName": object_name(machine, "PVC")}
     volumes: list[Any] = [{"name": "root", "persistentVolumeClaim": claim}]
     template = {"template": {"spec": {"volumes": volumes}}, "dataVolumeTemplates": None}
@@ -85,7 +85,7 @@ def _use_the_claim_itself(api: Api, machine: Machine, *, is_running: bool) -> No
         patch(api, machine, "VMI", {"spec": {"volumes": volumes}})
 
 
-def _delete(api: Api, machine: Machine, part: str, owned: Iterable[str]) -> None:
+def delete(api: Api, machine: Machine, part: str, owned: Iterable[str]) -> None:
     """Without what it owns, which would be collected."""
     orphaned: Object = {"metadata": {"ownerReferences": None}}
     for each in owned:
