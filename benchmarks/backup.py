@@ -18,10 +18,15 @@ YOUNG_S = 31
 
 @dataclass(frozen=True)
 class Measured:
-    """One backup: seconds until Velero said that it had completed, and what it and we asked."""
+    """One backup: seconds until Velero said that it had completed, and what it and we asked.
+
+    Attributes:
+        cpu_s: of the Velero server, and of its plugins.
+    """
 
     wall_s: float
     requests: Counter[Request]
+    cpu_s: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,10 @@ def report(title: str, alone: list[Measured], ours: list[Measured]) -> None:
         print(f"{name:26}{_wall_s(runs):8.1f}{_requests(runs):10.0f}")
     more = _requests(ours) - _requests(alone)
     print(f"  ratio, difference       {_wall_s(ours) / _wall_s(alone):8.2f}{more:+10.0f}")
+    if any(ours[0].cpu_s):
+        for name, runs in (("alone", alone), ("with stillpoint", ours)):
+            server_s, plugins_s = (median(run.cpu_s[part] for run in runs) for part in (0, 1))
+            print(f"  CPU s, Velero {name}: server {server_s:.1f}, plugins {plugins_s:.1f}")
     asked = sum(
         count for request, count in ours[0].requests.items() if request.agent == "stillpoint"
     )

@@ -33,10 +33,14 @@ def run() -> None:
 
 def _restore(cluster: Cluster, name: str, plugin: Path | None) -> Measured:
     with cluster.velero_with(Settings(plugin=plugin)):
+        before = cluster.velero.cpu_s()
         since, begin = datetime.now(UTC), time.monotonic()
         spec = {"backupName": SOURCE, "namespaceMapping": {SOURCE: name}}
         restore = cluster.restore(name, spec, timeout_s=900)
         wall_s = time.monotonic() - begin
         if restore["status"]["phase"] != "Completed":
             raise RuntimeError(cluster.restore_log(name)[-5_000:])
-        return Measured(wall_s, cluster.requests(since))
+        server_s, plugins_s = (
+            after - earlier for after, earlier in zip(cluster.velero.cpu_s(), before, strict=True)
+        )
+        return Measured(wall_s, cluster.requests(since), (server_s, plugins_s))

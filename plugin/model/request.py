@@ -3,6 +3,7 @@
 Source: the CRDs of velero.io/v1 as of Velero v1.18.
 """
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -84,9 +85,11 @@ def _policies(backup: Item) -> Iterator[str]:
         yield of_all_backups
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Restore:
     """A running restore.
+
+    Two are equal only if they are one: what is made of it is kept by it.
 
     Attributes:
         filters: read as those of a Backup, whose fields and meaning they have.
@@ -146,4 +149,9 @@ class Restore:
         Raises:
             Refusal: the restore asks for what cannot be.
         """
-        return Conditions.parse(self.asked)
+        return _conditions(self)
+
+
+@functools.lru_cache(maxsize=8)  # asked for ten times per item; a refusal is found anew each time
+def _conditions(restore: Restore) -> Conditions:
+    return Conditions.parse(restore.asked)
