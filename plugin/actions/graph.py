@@ -19,6 +19,7 @@ from plugin.resources import (
     pod,
     virtual_machine,
     virtual_machine_instance,
+    volume,
 )
 
 _CLOCKS_DIFFER = timedelta(seconds=30)
@@ -65,7 +66,22 @@ def of_instance(instance: Item, context: BackupContext) -> tuple[Reference, ...]
         *virtual_machine_instance.references(instance),
         *(persistent_volume_claim.RESOURCE.named(namespace, it.name(claim)) for claim in state),
     ]
-    return _launcher(instance, context) + _to_fetch(needed, instance, context)
+    found = (*_launcher(instance, context), *_plugged_since(instance, context))
+    return tuple(dict.fromkeys((*found, *_to_fetch(needed, instance, context))))
+
+
+def _plugged_since(instance: Item, context: BackupContext) -> Iterator[Reference]:
+    """Disks that the instance has been given since Velero read it, for the freeze that goes on.
+
+    Their block may have been made before. Also those that Velero holds: it has not cut them yet, or
+    does nothing.
+    """
+    namespace, _name = it.identify(instance)
+    latest = surroundings.latest_instance(context.cluster, instance) or instance
+    before = set(volume.disks(virtual_machine_instance.volumes(instance), namespace))
+    for disk in volume.disks(virtual_machine_instance.volumes(latest), namespace):
+        if disk not in before and not _is_removed(disk, context):
+            yield disk
 
 
 def of_data_volume(filled: Item, context: BackupContext) -> tuple[Reference, ...]:

@@ -18,9 +18,12 @@ from plugin.resources import (
 
 def instance(cluster: Index, machine: Item) -> Item | None:
     """The instance of a virtual machine; None if there is none."""
-    if not virtual_machine.has_instance(machine):
-        return None
-    return cluster.get(virtual_machine_instance.RESOURCE, *it.identify(machine))
+    return latest_instance(cluster, machine) if virtual_machine.has_instance(machine) else None
+
+
+def latest_instance(cluster: Index, item: Item) -> Item | None:
+    """The instance of the name of a machine, or of an instance that Velero has had for a while."""
+    return cluster.latest(virtual_machine_instance.RESOURCE, *it.identify(item))
 
 
 def launcher_pod(cluster: Index, instance: Item) -> Item | None:

@@ -6,10 +6,11 @@ silence between two bytes but not the whole answer.
 """
 
 import importlib.metadata
+import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeAlias
 
@@ -21,15 +22,20 @@ from urllib3 import exceptions as http
 from plugin.cluster.discovery_question import PATHS, DiscoveryQuestion
 from plugin.cluster.packed import PackedItems
 from plugin.cluster.question import CREDENTIALS_HINT, Answer, Expired, Question
+from plugin.cluster.watch import FollowedItems, Watch
 from plugin.model.api_resources import Served
-from plugin.model.errors import ReadFailed
+from plugin.model.errors import Forbidden, ReadFailed
 from plugin.model.item import Item
+from plugin.model.reader import Lookup
 from plugin.model.reference import Resource
 
 _CHUNK_BYTES = 128 * 1024
 _MOST_CONNECTIONS = 32
 _PASSING = frozenset({429, 500, 502, 503, 504})
 _DEFAULT_FILE = "~/.kube/config"
+
+_log = logging.getLogger("stillpoint")
+
 _Asked: TypeAlias = Question | DiscoveryQuestion
 _BROKEN_CONNECTION = (
     http.ConnectTimeoutError,
@@ -46,6 +52,8 @@ class Limits:
     Attributes:
         connect_s: until a connection stands.
         read_s: between two bytes of an answer.
+        silence_s: between two bytes of a watch; an API server sends bookmarks, about one a minute.
+        watches: at the same time; a namespace beyond them is not followed.
         answer_s: from one request to the last byte of its answer.
         question_s: all pages and all tries of one `get` or `list`.
         tries: requests for one page while the server fails in a way that passes.
@@ -56,6 +64,8 @@ class Limits:
 
     connect_s: float = 5.0
     read_s: float = 30.0
+    silence_s: float = 100.0
+    watches: int = 16
     answer_s: float = 60.0
     question_s: float = 180.0
     tries: int = 3
@@ -85,6 +95,8 @@ class KubernetesReader:
         self._clock = clock
         self._sleep = sleep
         self._credentials = threading.Lock()
+        self._is_refusal_told = False
+        self._watches = threading.BoundedSemaphore(self._limits.watches)
         self._user_agent = f"stillpoint/{_version()}"
 
     @classmethod
@@ -131,6 +143,20 @@ class KubernetesReader:
 
     def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
         """See `Reader.list`."""
+        return self._listed(resource, namespace, labels)
+
+    def follow(self, resource: Resource, namespace: str, longest_s: float) -> Lookup:
+        """See `Reader.follow`. One watch, which ends by itself; with too many of them, none."""
+        items = self._listed(resource, namespace)
+        followed = FollowedItems(items)
+        # Nothing changes in a namespace that has none; what comes anew is asked for by its name.
+        if items and self._watches.acquire(blocking=False):
+            question = Question("watch", resource, namespace, "", self._clock() + longest_s)
+            watch = Watch(question, followed, self._lines)
+            threading.Thread(target=self._watch, args=(watch,), daemon=True).start()
+        return followed.get
+
+    def _listed(self, resource: Resource, namespace: str, labels: str = "") -> PackedItems:
         question = Question("list", resource, namespace, "", self._expiry())
         selection = {"labelSelector": labels} if labels else {}
         try:
@@ -138,18 +164,28 @@ class KubernetesReader:
         except Expired:  # all pages show one moment; begin anew with a later one
             return self._pages(question, selection)
 
+    def _watch(self, watch: Watch) -> None:
+        try:
+            watch.run(self._clock, self._sleep)
+        except Forbidden as error:
+            level = logging.DEBUG if self._is_refusal_told else logging.WARNING
+            self._is_refusal_told = True
+            _log.log(level, "%s; until then a disk hot-plugged meanwhile may be missed", error)
+        finally:
+            self._watches.release()
+
     def _expiry(self) -> float:
         return self._clock() + self._limits.question_s
 
-    def _pages(self, question: Question, selection: Mapping[str, str]) -> Sequence[Item]:
+    def _pages(self, question: Question, selection: Mapping[str, str]) -> PackedItems:
         items = PackedItems()
         query = {**selection, "limit": str(self._limits.page)}
         while True:
             answer = self._answer(question, query)
             may_be_unserved = question.resource.group and "continue" not in query
             if answer.status == 404 and may_be_unserved:
-                return ()
-            token = question.listed(answer, items.append)
+                return items
+            token, items.version = question.listed(answer, items.append)
             if not token:
                 return items
             query["continue"] = token
@@ -182,22 +218,39 @@ class KubernetesReader:
         longest_s = expires - now
         if longest_s <= 0:
             raise question.unanswered(f"no answer within {self._limits.question_s:g} s")
-        response = self._pool.request(
+        silence_s = min(self._limits.read_s, longest_s)
+        with self._opened(question, query, silence_s) as response:
+            return self._whole(response, question, expires)
+
+    def _opened(
+        self, question: _Asked, query: Mapping[str, str], silence_s: float
+    ) -> BaseHTTPResponse:
+        """The answer before its body; to be closed, for it may not have been read to its end."""
+        return self._pool.request(
             question.method,
             self._host + question.path,
             fields=None if question.body else query,
             body=question.body or None,
             headers=self._headers(question),
-            timeout=Timeout(
-                connect=min(self._limits.connect_s, longest_s),
-                read=min(self._limits.read_s, longest_s),
-            ),
+            timeout=Timeout(connect=min(self._limits.connect_s, silence_s), read=silence_s),
             retries=False,  # urllib3 would make three of its own
             redirect=False,
             preload_content=False,
         )
-        with response:  # a connection whose answer was not read to its end is closed
-            body = self._body(response, question, expires)
+
+    def _lines(self, question: Question, query: Mapping[str, str]) -> Iterator[bytes]:
+        """The lines of an answer that comes bit by bit, until the server ends it."""
+        silence_s = max(question.expires - self._clock(), 1.0)
+        with self._opened(question, query, min(silence_s, self._limits.silence_s)) as response:
+            if response.status != 200:
+                raise question.refused(self._whole(response, question, question.expires))
+            rest = b""
+            while part := response.read1(_CHUNK_BYTES):
+                *lines, rest = (rest + part).split(b"\n")
+                yield from lines
+
+    def _whole(self, response: BaseHTTPResponse, question: _Asked, expires: float) -> Answer:
+        body = self._body(response, question, expires)
         return Answer(response.status, response.headers.get("Retry-After", ""), body)
 
     def _body(self, response: BaseHTTPResponse, question: _Asked, expires: float) -> bytes:

@@ -17,7 +17,7 @@ from typing import Any
 from plugin.model import item as it
 from plugin.model.errors import StillpointError
 from plugin.model.item import Item
-from plugin.model.reader import Reader
+from plugin.model.reader import Lookup, Reader
 from plugin.model.reference import Resource
 from plugin.model.writer import Cluster, Writer
 
@@ -113,6 +113,14 @@ class MemoIndex:
         """See `Index.listed`."""
         return next(iter(self.grouped(resource, namespace, _names).get(name, ())), None)
 
+    def latest(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        """See `Index.latest`."""
+        lookup: Lookup = self._memo.once(
+            ("follow", resource, namespace),
+            lambda: self._reader.follow(resource, namespace, OLDEST_S),
+        )
+        return lookup(name) or self.single(resource, namespace, name)
+
     def current(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """See `Index.current`."""
         return self._reader.get(resource, namespace, name)
@@ -125,18 +133,11 @@ class MemoIndex:
         labels: str = "",
     ) -> Mapping[str, Sequence[Item]]:
         """See `Index.grouped`."""
-        answer: Mapping[str, Sequence[Item]] = self._memo.once(
-            ("grouped", resource, namespace, labels, by),
-            lambda: _Groups(self._list(resource, namespace, labels), by),
-        )
-        return answer
-
-    def _list(self, resource: Resource, namespace: str, labels: str) -> Sequence[Item]:
-        answer: Sequence[Item] = self._memo.once(
+        listed: _Listed = self._memo.once(
             ("list", resource, namespace, labels),
-            lambda: self._reader.list(resource, namespace, labels),
+            lambda: _Listed(self._reader.list(resource, namespace, labels)),
         )
-        return answer
+        return listed.grouped(by)
 
 
 class Memos:
@@ -185,6 +186,9 @@ class _LateCluster:
     def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
         return self.connected().list(resource, namespace, labels)
 
+    def follow(self, resource: Resource, namespace: str, longest_s: float) -> Lookup:
+        return self.connected().follow(resource, namespace, longest_s)
+
     def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
         self.connected().patch(resource, namespace, name, change)
 
@@ -194,6 +198,21 @@ class _LateCluster:
 
 def _names(item: Item) -> Iterable[str]:
     return (it.name(item),)
+
+
+class _Listed:
+    """A list and all its groupings, which go when it goes."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = items
+        self._groups: dict[Callable[[Item], Iterable[str]], _Groups] = {}
+        self._lock = threading.Lock()
+
+    def grouped(self, by: Callable[[Item], Iterable[str]]) -> Mapping[str, Sequence[Item]]:
+        with self._lock:
+            if by not in self._groups:
+                self._groups[by] = _Groups(self._items, by)
+            return self._groups[by]
 
 
 class _Groups(Mapping[str, Sequence[Item]]):

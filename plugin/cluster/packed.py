@@ -18,10 +18,14 @@ class PackedItems(Sequence[Item]):
 
     10,000 machines with their pods, instances and disks are 125 MB instead of 620 MB; to unpack
     one takes 10 us. What comes out is shared: nobody changes it.
+
+    Attributes:
+        version: `resourceVersion` of the cluster when it was read; empty if that is not known.
     """
 
     def __init__(self) -> None:
         self._packed: list[bytes] = []
+        self.version = ""
 
     def append(self, item: Item) -> None:
         """Add an object, without the bookkeeping of field managers: a third of it.
@@ -29,7 +33,11 @@ class PackedItems(Sequence[Item]):
         Raises:
             orjson.JSONEncodeError: it is nothing that JSON can hold.
         """
-        self._packed.append(orjson.dumps(it.without(item, "metadata", "managedFields")))
+        self._packed.append(_packed(item))
+
+    def replace(self, place: int, item: Item) -> None:
+        """Put another object in the place of one; raises as `append` does."""
+        self._packed[place] = _packed(item)
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -42,6 +50,10 @@ class PackedItems(Sequence[Item]):
         if isinstance(index, slice):
             return [_unpacked(packed) for packed in self._packed[index]]
         return _unpacked(self._packed[index])
+
+
+def _packed(item: Item) -> bytes:
+    return orjson.dumps(it.without(item, "metadata", "managedFields"))
 
 
 @lru_cache(_UNPACKED)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -18,8 +18,9 @@ CREDENTIALS_HINT = (
 _LONGEST_MESSAGE = 400  # characters
 
 
-class _ListMeta(msgspec.Struct, rename={"next": "continue"}):
+class _ListMeta(msgspec.Struct, rename={"next": "continue", "version": "resourceVersion"}):
     next: str = ""
+    version: str = ""
 
 
 class _Page(msgspec.Struct):
@@ -66,13 +67,25 @@ class Answer:
         return text[:_LONGEST_MESSAGE].rstrip(".")
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A `get`, `patch` or `create`, or a `list` of one namespace (empty: of the whole cluster).
+class PageEnd(NamedTuple):
+    """What a page of a list says besides its objects.
 
     Attributes:
-        verb: as RBAC spells it, `get`, `list`, `patch` or `create`.
-        name: empty for a list.
+        token: for the next page; empty on the last.
+        version: `resourceVersion` of the cluster that all pages show.
+    """
+
+    token: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A `get`, `patch` or `create`; a `list` or `watch` of one namespace (empty: of the cluster).
+
+    Attributes:
+        verb: as RBAC spells it, `get`, `list`, `watch`, `patch` or `create`.
+        name: empty for a list or a watch.
         expires: reading of the reader's clock at which nobody waits any longer.
         body: what is sent; empty for a read.
     """
@@ -117,8 +130,8 @@ class Question:
             raise self.unanswered("the answer is not the object that was asked for")
         return item
 
-    def listed(self, answer: Answer, take: Callable[[Item], None]) -> str:
-        """Hand over the objects of one page; gives the token for the next one, empty on the last.
+    def listed(self, answer: Answer, take: Callable[[Item], None]) -> "PageEnd":
+        """Hand over the objects of one page.
 
         Raises:
             ReadFailed: the answer is a failure, or no list; some objects may have been taken.
@@ -131,7 +144,27 @@ class Question:
                 take(self._typed(orjson.loads(memoryview(item))))
         except (ValueError, orjson.JSONEncodeError, RecursionError) as error:
             raise self.unanswered(f"the answer is no list in JSON: {error}") from error
-        return page.metadata.next
+        return PageEnd(page.metadata.next, page.metadata.version)
+
+    def event(self, line: bytes) -> tuple[str, Item]:
+        """One line of a watch: `ADDED`, `MODIFIED`, `DELETED` or `BOOKMARK`, and the object.
+
+        Raises:
+            ReadFailed: the server ends the watch with an error, or this is no event.
+        """
+        event = self._object(line)
+        kind, item = event.get("type"), event.get("object")
+        if not isinstance(kind, str) or not isinstance(item, dict):
+            raise self.unanswered("the answer is no event of a watch")
+        if kind == "ERROR":
+            code = item.get("code")
+            status = code if isinstance(code, int) else 0
+            raise self._failure(Answer(status, "", orjson.dumps(item)))
+        return kind, item
+
+    def refused(self, answer: Answer) -> ReadFailed:
+        """The error that an answer is which is no success."""
+        return self._failure(answer)
 
     def unanswered(self, cause: str, hint: str = "") -> Unreachable:
         """The error for an answer that did not come, or cannot be trusted."""
@@ -140,8 +173,11 @@ class Question:
     def _parsed(self, answer: Answer) -> Item:
         if answer.status not in (200, 201):
             raise self._failure(answer)
+        return self._object(answer.body)
+
+    def _object(self, body: bytes) -> Item:
         try:
-            value = orjson.loads(answer.body)
+            value = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise self.unanswered(f"the answer is not JSON: {error}") from error
         if not isinstance(value, dict):

@@ -6,6 +6,9 @@ from typing import Protocol
 from plugin.model.item import Item
 from plugin.model.reference import Resource
 
+Lookup = Callable[[str], Item | None]
+"""The object of a name, or None."""
+
 
 class Reader(Protocol):
     """Reads objects of the Kubernetes API. Answers are shared: nobody changes them."""
@@ -26,6 +29,16 @@ class Reader(Protocol):
             ReadFailed: the question was not answered, or not to its end.
         """
 
+    def follow(self, resource: Resource, namespace: str, longest_s: float) -> Lookup:
+        """All objects of one resource in one namespace by name, each as it is when it is asked for.
+
+        They stay as they were listed from when the cluster does not let us follow its changes, or
+        no longer, and after `longest_s`.
+
+        Raises:
+            ReadFailed: as `list` does.
+        """
+
 
 class Index(Protocol):
     """A `Reader` for many questions about one namespace: each list is read once."""
@@ -38,6 +51,9 @@ class Index(Protocol):
 
     def listed(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """As `get`, but None for what was created after the namespace was listed."""
+
+    def latest(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        """As `get`, but also what changed since its namespace was listed: see `Reader.follow`."""
 
     def current(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """As `Reader.get`, asked anew each time: for a fact that changes while one waits for it."""

@@ -17,11 +17,12 @@ import pytest
 
 from tests.cluster import virtual_machines
 from tests.cluster.api import Object
+from tests.cluster.audit import events
 from tests.cluster.cluster import Cluster
 from tests.cluster.freezes import assert_cut_inside_one_freeze
 from tests.cluster.manifests import Disk, Machine
 from tests.cluster.namespaces import wait_until
-from tests.cluster.velero import Settings
+from tests.cluster.velero import PLUGIN_ACCOUNT, Settings
 
 Selection = Literal["namespace", "machine", "claim"]
 SELECTIONS: tuple[Selection, ...] = ("namespace", "machine", "claim")
@@ -162,6 +163,36 @@ def test_a_disk_hot_plugged_after_the_backup_began_is_cut_in_the_freeze(cluster:
     stored = cluster.backup_items("plug")[f"{folder}/late.json"]
     assert "extra" not in str(stored["spec"]), "plugged before the backup had begun"
     assert_cut_inside_one_freeze(cluster, plugged)
+
+
+def test_a_disk_hot_plugged_after_its_namespace_was_read_is_cut_in_the_freeze(
+    cluster: Cluster,
+) -> None:
+    """The block of one machine is made by then, that of the other is not: see the test above."""
+    slow, made, unmade = (Machine("plug-3", name) for name in ("a-slow", "b-made", "d-unmade"))
+    cluster.create_namespace(slow.namespace)
+    cluster.create_vms([slow, made, unmade])
+    for number in range(BLOCKS_AHEAD + 2):
+        cluster.api.create(idle_pod(slow.namespace, f"virt-launcher-c-{number:02}"))
+    cluster.node.disturb(slow.namespace, slow.name, "freeze", delay_s=20)
+    with ThreadPoolExecutor(1) as aside:
+        backup = aside.submit(cluster.backup, "plug-read", {"includedNamespaces": [slow.namespace]})
+        wait_until(lambda: is_read(cluster, slow.namespace), "the plugin has read the namespace")
+        plugged = [
+            virtual_machines.hot_plug(cluster.api, machine, Disk("extra"))
+            for machine in (unmade, made)
+        ]
+        assert not cluster.snapshots_cut().get(f"{slow.namespace}/{slow.claim(slow.disks[0])}")
+    cluster.node.soothe()
+    assert backup.result()["status"]["phase"] == "Completed", cluster.backup_log("plug-read")
+    for machine in plugged:
+        assert_cut_inside_one_freeze(cluster, machine)
+
+
+def is_read(cluster: Cluster, namespace: str) -> bool:
+    path = f"/namespaces/{namespace}/virtualmachineinstances?"
+    found = events(cluster.control_plane.audit_log, PLUGIN_ACCOUNT)
+    return any(path in event["requestURI"] for event in found)
 
 
 def is_collected(cluster: Cluster, name: str) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from plugin.model import item as it
 from plugin.model.item import Item
+from plugin.model.reader import Lookup
 from plugin.model.reference import Resource
 
 
@@ -29,6 +30,11 @@ class DictionaryReader:
     def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
         self._ask(f"list {resource} {namespace}")
         return [o for o in self._of(resource, namespace) if _matches(labels, it.labels(o))]
+
+    def follow(self, resource: Resource, namespace: str, longest_s: float) -> Lookup:
+        del longest_s
+        listed = {it.name(item): item for item in reversed(self.list(resource, namespace))}
+        return listed.get
 
     def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
         self._ask(f"patch {resource} {namespace}/{name}")

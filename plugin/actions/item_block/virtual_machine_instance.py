@@ -22,10 +22,10 @@ def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
 
     Else it has come for the freeze of a disk that was selected alone, and brings no other one.
     Velero's item is of when the backup began. A disk that was hot-plugged since is on the cluster's
-    own, which is listed when the first block of the namespace is made.
+    own. One that is plugged after this comes when the instance is backed up, in the same freeze.
     """
-    namespace, name = it.identify(item)
-    seen = context.cluster.get(virtual_machine_instance.RESOURCE, namespace, name) or item
+    namespace, _name = it.identify(item)
+    seen = surroundings.latest_instance(context.cluster, item) or item
     launcher = surroundings.launcher_pod(context.cluster, seen)
     pods = tuple(pod.RESOURCE.named(namespace, it.name(each)) for each in (launcher,) if each)
     if reach.is_guest_meant(item, context):

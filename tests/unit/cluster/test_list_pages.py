@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugin.cluster.packed import PackedItems
-from plugin.cluster.question import Answer, Question
+from plugin.cluster.question import Answer, PageEnd, Question
 from plugin.model.errors import Unreachable
 from plugin.resources import pod
 
@@ -51,35 +51,37 @@ BROKEN = {
 QUESTION = Question("list", pod.RESOURCE, "shop", "", 0.0)
 
 
-def read(body: bytes) -> tuple[str, list[Any]]:
+def read(body: bytes) -> tuple[PageEnd, list[Any]]:
     items = PackedItems()
-    token = QUESTION.listed(Answer(200, "", body), items.append)
-    return token, list(items)
+    end = QUESTION.listed(Answer(200, "", body), items.append)
+    return end, list(items)
 
 
 @given(
     page=st.dictionaries(st.sampled_from(["kind", "newer", "ü"]), JSON),
-    metadata=st.dictionaries(st.sampled_from(["resourceVersion", "newer"]), JSON),
+    metadata=st.dictionaries(st.sampled_from(["newest", "newer"]), JSON),
     items=st.lists(OBJECTS, max_size=5),
-    token=st.none() | st.text(min_size=1, max_size=5),
+    end=st.builds(PageEnd, st.text(max_size=5), st.text(max_size=5)),
     indent=INDENTS,
 )
 def test_it_is_as_if_it_were_read_whole(
     page: dict[str, Any],
     metadata: dict[str, Any],
     items: list[dict[str, Any]],
-    token: str | None,
+    end: PageEnd,
     indent: int | None,
 ) -> None:
     whole = page | {"metadata": metadata, "items": items}
-    if token:
-        metadata["continue"] = token
+    if end.token:
+        metadata["continue"] = end.token
+    if end.version:
+        metadata["resourceVersion"] = end.version
     spaced = f"\r\n {json.dumps(whole, indent=indent, ensure_ascii=indent is None)} \t".encode()
     typed = {"kind": "Pod", "apiVersion": "v1"}
     expected = [item if typed.keys() <= item.keys() else typed | item for item in items]
     for body in (spaced, orjson.dumps(whole)):
         told, taken = read(body)
-        assert told == (token or "")
+        assert told == end
         assert orjson.dumps(taken) == orjson.dumps(orjson.loads(json.dumps(expected)))
 
 

@@ -11,6 +11,7 @@ from plugin.cluster.memo import OLDEST_S, Memo, MemoIndex, Memos
 from plugin.model import item as it
 from plugin.model.errors import Unreachable
 from plugin.model.item import Item
+from plugin.model.reader import Lookup
 from plugin.model.reference import Resource
 
 THREADS = 32
@@ -37,11 +38,15 @@ class DictionaryReader:
 
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
         self._ask("get", resource.plural, namespace, name)
-        return next((item for item in self._of(resource, namespace) if it.name(item) == name), None)
+        return self._named(resource, namespace, name)
 
     def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
         self._ask("list", resource.plural, namespace, labels)
         return self._of(resource, namespace)
+
+    def follow(self, resource: Resource, namespace: str, longest_s: float) -> Lookup:
+        self._ask("follow", resource.plural, namespace, str(longest_s))
+        return lambda name: self._named(resource, namespace, name)
 
     def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
         self._ask("patch", resource.plural, namespace, name, str(change))
@@ -52,6 +57,9 @@ class DictionaryReader:
     def _of(self, resource: Resource, namespace: str) -> Sequence[Item]:
         found = self.pods if resource is PODS else []
         return [item for item in found if it.namespace(item) == namespace]
+
+    def _named(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        return next((item for item in self._of(resource, namespace) if it.name(item) == name), None)
 
     def _ask(self, *question: str) -> None:
         self.asked[question] += 1
@@ -415,3 +423,41 @@ def test_a_name_that_came_after_the_list_is_not_among_the_listed() -> None:
     reader.pods.append(pod("b"))
     assert index.listed(PODS, "shop", "b") is None
     assert index.get(PODS, "shop", "b") == pod("b")
+
+
+def test_what_is_asked_for_in_its_latest_state_follows_one_list_of_its_namespace() -> None:
+    clock = Clock()
+    reader = DictionaryReader(pod("a", app="before"), pod("b"))
+    index = MemoIndex(reader, clock)
+    assert index.latest(PODS, "shop", "a") == pod("a", app="before")
+    reader.pods[0] = pod("a", app="after")
+    clock.now += OLDEST_S
+    assert index.latest(PODS, "shop", "a") == pod("a", app="after")
+    assert index.latest(PODS, "shop", "b") == pod("b")
+    asked = ("follow", "pods", "shop", str(OLDEST_S))
+    assert reader.asked == {asked: 1}
+    clock.now += 1
+    assert index.latest(PODS, "shop", "b") == pod("b")
+    assert reader.asked == {asked: 2}
+
+
+def test_what_a_followed_list_does_not_hold_is_asked_for_by_its_name() -> None:
+    reader = DictionaryReader()
+    index = MemoIndex(reader)
+    for _ in range(2):
+        assert index.latest(PODS, "shop", "a") is None
+    assert reader.asked["get", "pods", "shop", "a"] == 1
+
+
+def test_a_list_and_its_groupings_are_renewed_together() -> None:
+    clock = Clock()
+    reader = DictionaryReader(pod("a", app="before"))
+    index = MemoIndex(reader, clock)
+    assert index.get(PODS, "shop", "a")
+    clock.now += OLDEST_S
+    assert index.grouped(PODS, "shop", by_app).keys() == {"before"}
+    reader.pods = [pod("a", app="after")]
+    clock.now += 1
+    assert index.get(PODS, "shop", "a") == pod("a", app="after")
+    assert index.grouped(PODS, "shop", by_app).keys() == {"after"}
+    assert reader.asked == {("list", "pods", "shop", ""): 2}
