@@ -14,10 +14,10 @@ _UNPACKED = 256
 
 
 class PackedItems(Sequence[Item]):
-    """A list of objects in a fifth of the memory that their dictionaries take.
+    """A list of objects in a quarter of the memory that their dictionaries take.
 
-    10,000 machines with their pods, instances and disks are 125 MB instead of 620 MB; to unpack
-    one takes 10 us. What comes out is shared: nobody changes it.
+    40,000 objects of 1.5 KB, the pods, instances and disks of 10,000 machines, are 68 MB instead of
+    265; to unpack one takes 10 us. What comes out is shared: nobody changes it.
 
     Attributes:
         version: `resourceVersion` of the cluster when it was read; empty if that is not known.
@@ -53,7 +53,8 @@ class PackedItems(Sequence[Item]):
 
 
 def _packed(item: Item) -> bytes:
-    return orjson.dumps(it.without(item, "metadata", "managedFields"))
+    written = orjson.dumps(it.without(item, "metadata", "managedFields"))
+    return bytes(memoryview(written))  # orjson's has room to grow: the same 40,000 would be 157 MB
 
 
 @lru_cache(_UNPACKED)
