@@ -32,7 +32,7 @@ type blockItem struct {
 }
 
 type counts struct {
-	related, executed, additional atomic.Int64
+	related, executed, additional, relating atomic.Int64 // the last in nanoseconds
 }
 
 func main() {
@@ -70,7 +70,9 @@ func sendAll(plugin *plugin, backup *api.Backup, blocks *bufio.Scanner, workers 
 		}()
 	}
 	for block := next(blocks); block != nil; block = next(blocks) {
+		asked := time.Now()
 		plugin.relate(backup, block, counted)
+		counted.relating.Add(int64(time.Since(asked)))
 		queue <- block
 	}
 	close(queue)
@@ -119,6 +121,7 @@ func report(pid int, wall, used time.Duration, counted *counts) {
 		"related":    counted.related.Load(),
 		"executed":   counted.executed.Load(),
 		"additional": counted.additional.Load(),
+		"relating_s": time.Duration(counted.relating.Load()).Seconds(),
 	})
 	check(err)
 	fmt.Println(string(line))
