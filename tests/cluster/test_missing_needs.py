@@ -143,7 +143,7 @@ def test_all_that_a_machine_lacks_is_one_warning_with_the_machine_s_name(needs: 
     _path, _text, told = warning.partition("needy needs what is missing here: ")
     missing = told.partition(".json")[0].split(", ")
     assert sorted(missing) == [
-        "NetworkAttachmentDefinition blue",
+        "NetworkAttachmentDefinition blue in lan",
         "NetworkAttachmentDefinition front",
         "Secret needy-cloud-init",
         "StorageClass rare",

@@ -49,10 +49,20 @@ def additional(stored: Item, context: RestoreContext) -> tuple[Reference, ...]:
     missing = list(_missing(lacking, context))
     if not missing:
         return named
-    text = f"{it.name(stored)} needs what is missing here: {', '.join(missing)}"
-    context.log.warning("%s", text)
-    name = text.replace("/", " ").encode()[:_LONGEST_BYTES].decode(errors="ignore")
-    return (*named, Reference(*WARNING, it.namespace(stored), name))
+    begin = f"{it.name(stored)} needs what is missing here: "
+    context.log.warning("%s%s", begin, ", ".join(missing))
+    name = begin + _shortened(missing, _LONGEST_BYTES - len(begin))
+    return (*named, Reference(*WARNING, it.namespace(stored), name.replace("/", " ")))
+
+
+def _shortened(missing: Sequence[str], longest: int) -> str:
+    """As many as there is room for, and how many more there are."""
+    for count in range(len(missing), 0, -1):
+        rest = len(missing) - count
+        text = ", ".join(missing[:count]) + (f" and {rest} more, see its log" if rest else "")
+        if len(text.encode()) <= longest:
+            return text
+    return "see its log"
 
 
 def _of_cluster(stored: Item, held: Iterable[Reference], archive: Archive) -> Sequence[Reference]:
@@ -70,6 +80,7 @@ def _is_removed(one: Reference, held: Sequence[Reference]) -> bool:
 
 
 def _missing(lacking: Iterable[Reference], context: RestoreContext) -> Iterator[str]:
+    home = context.restore.namespace(it.namespace(context.stored))
     for one in lacking:
         resource = _RESOURCES.get((one.group, one.resource))
         name = one.name
@@ -77,7 +88,8 @@ def _missing(lacking: Iterable[Reference], context: RestoreContext) -> Iterator[
             name = repair.storage_classes(context).get(name, name)
         namespace = context.restore.namespace(one.namespace) if one.namespace else ""
         if resource and not _exists(resource, namespace, name, context):
-            yield f"{resource.kind} {name}"
+            is_elsewhere = namespace and namespace != home
+            yield f"{resource.kind} {name}" + (f" in {namespace}" if is_elsewhere else "")
 
 
 def _exists(resource: Resource, namespace: str, name: str, context: RestoreContext) -> bool:
