@@ -11,11 +11,13 @@ from typing import Dict, Iterator, Mapping, NamedTuple, Sequence, Tuple
 
 from guest_hooks.command import Commands
 from guest_hooks.deadline import Deadline
+from guest_hooks.errors import CommandFailed, DeadlinePassed, SessionLost, Unreachable
 from guest_hooks.note import Note
 from guest_hooks.section import Section
 
 APPLICATION = "application"  # starts from the copy with all that it had acknowledged
 CRASH = "crash"  # starts as after a power failure; what that means, the guarantees tell
+_ENDING_S = 0.5  # kept of a deadline, to end the client of one that does not answer
 
 
 class Report(NamedTuple):
@@ -79,6 +81,26 @@ class Driver:
         what is configured.
         """
         return self.section.name
+
+    @contextmanager
+    def reaching(
+        self, deadline: Deadline, hint: str, attempt: str = "connect"
+    ) -> Iterator[Deadline]:
+        """Up to its first answer: whatever goes wrong in this block is that it does not let us in.
+
+        Yields:
+            When to give up: early enough to say so before the holder abandons the driver.
+
+        Raises:
+            Unreachable: instead of what was raised; also for one that hangs.
+        """
+        try:
+            yield Deadline(deadline.at_s - min(_ENDING_S, deadline.left_s / 2))
+        except DeadlinePassed as error:
+            self.commands.end_all()  # a client that still waits would not end by itself
+            raise Unreachable(self.section.name, attempt, "no answer in time", hint) from error
+        except (SessionLost, CommandFailed) as error:
+            raise Unreachable(self.section.name, attempt, error.cause, hint) from error
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
         """Whether a freeze would work, without hurting anybody.

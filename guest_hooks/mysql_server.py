@@ -16,11 +16,9 @@ from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Driver, Finding, Found, Report
 from guest_hooks.errors import (
     ApplicationError,
-    CommandFailed,
     DeadlinePassed,
     Refused,
     SessionLost,
-    Unreachable,
 )
 from guest_hooks.note import Note
 from guest_hooks.running import Process
@@ -227,12 +225,10 @@ class MySQLServer(Driver):
         return Report(method, self.position(deadline), (kept,), tuple(self._warnings))
 
     def _connect(self, deadline: Deadline) -> State:
-        self._session = self.commands.session(self._program(), DIALECT)
-        try:
-            version, connection, durability, binary_log = self.ask(_STATE, deadline)[0].split("\t")
-        except (SessionLost, CommandFailed) as error:
-            hint = "see the options socket, user, password_file and defaults_file"
-            raise Unreachable(self.section.name, "connect", error.cause, hint) from error
+        hint = "see the options socket, user, password_file and defaults_file"
+        with self.reaching(deadline, hint) as patience:
+            self._session = self.commands.session(self._program(), DIALECT)
+            version, connection, durability, binary_log = self.ask(_STATE, patience)[0].split("\t")
         numbers = [int(part) for part in version.split("-")[0].split(".")]
         engines = self._engines(deadline)
         return State(numbers, version, connection, durability, binary_log == "1", engines)

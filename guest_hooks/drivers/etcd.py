@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Driver, Finding, Found, Report
-from guest_hooks.errors import DeadlinePassed, Unreachable
+from guest_hooks.errors import CommandFailed, DeadlinePassed
 from guest_hooks.note import Note
 from guest_hooks.running import Process, processes
 from guest_hooks.section import Section
@@ -62,14 +62,16 @@ class Etcd(Driver):
 
     def prepare(self, deadline: Deadline) -> None:
         """Ask where it stands."""
-        try:
-            self._status = self._ask("/v3/maintenance/status", deadline)
-        except socket.timeout as error:
-            raise DeadlinePassed(self.section.name, f"ask {self._url}", "no answer") from error
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            cause = getattr(error, "strerror", None) or str(error)
-            hint = "see the options url, ca_file, certificate_file and key_file"
-            raise Unreachable(self.section.name, f"ask {self._url}", cause, hint) from error
+        attempt = f"ask {self._url}"
+        hint = "see the options url, ca_file, certificate_file and key_file"
+        with self.reaching(deadline, hint, attempt) as patience:
+            try:
+                self._status = self._ask("/v3/maintenance/status", patience)
+            except socket.timeout as error:
+                raise DeadlinePassed(self.section.name, attempt, "timed out") from error
+            except (OSError, ValueError, http.client.HTTPException) as error:
+                cause = getattr(error, "strerror", None) or str(error)
+                raise CommandFailed(self.section.name, attempt, cause) from error
 
     @contextlib.contextmanager
     def held(self, deadline: Deadline) -> Iterator[Report]:

@@ -14,7 +14,7 @@ from typing import Dict, Iterator, Mapping, Optional, Sequence
 from guest_hooks.command import SECRET, Dialect, Program, Session
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Driver, Finding, Found, Report
-from guest_hooks.errors import ApplicationError, CommandFailed, SessionLost, Unreachable
+from guest_hooks.errors import ApplicationError, CommandFailed, SessionLost
 from guest_hooks.note import Note
 from guest_hooks.running import Process, processes
 from guest_hooks.section import Section
@@ -164,20 +164,14 @@ class MongoDB(Driver):
         """The session, which the caller ends however this ends."""
         arguments = [self._client, "--quiet", "--norc", "--nodb", "--eval", _CLIENT]
         program = Program(arguments, environment={"STILLPOINT_URI": SECRET}, secret=self._uri)
-        self._session = self.commands.session(program, DIALECT)
-        try:
-            self._session.ask("", deadline)
-        except (SessionLost, CommandFailed) as error:
-            hint = "see the options uri and password_file"
-            raise Unreachable(self.section.name, "connect", error.cause, hint) from error
+        with self.reaching(deadline, "see the options uri and password_file") as patience:
+            self._session = self.commands.session(program, DIALECT)
+            self._session.ask("", patience)
 
     def _hello(self, deadline: Deadline) -> Dict[str, str]:
         """The first question that a server asks for an account before it answers."""
-        try:
-            return self._ask("hello", deadline)
-        except CommandFailed as error:
-            hint = "see the option password_file"
-            raise Unreachable(error.subject, error.attempt, error.cause, hint) from error
+        with self.reaching(deadline, "see the option password_file", "hello") as patience:
+            return self._ask("hello", patience)
 
     def _disconnect(self, deadline: Deadline) -> None:
         if self._session is not None:

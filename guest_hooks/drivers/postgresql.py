@@ -15,7 +15,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
 from guest_hooks.command import SECRET, Dialect, Program, Session
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Driver, Finding, Found, Report
-from guest_hooks.errors import ApplicationError, CommandFailed, SessionLost, Unreachable
+from guest_hooks.errors import ApplicationError, CommandFailed, SessionLost
 from guest_hooks.note import Note
 from guest_hooks.running import Process, processes
 from guest_hooks.section import Section
@@ -195,12 +195,10 @@ class PostgreSQL(Driver):
 
     def _connect(self, deadline: Deadline) -> _Server:
         """The session, and what it is connected to."""
-        self._session = self._new_session(deadline)
-        try:
-            lines = self._ask(_STATE, deadline)
-        except (SessionLost, CommandFailed) as error:
-            hint = "see the options host, port, user and password_file"
-            raise Unreachable(self.section.name, "connect", error.cause, hint) from error
+        hint = "see the options host, port, user and password_file"
+        with self.reaching(deadline, hint) as patience:
+            self._session = self._new_session(patience)
+            lines = self._ask(_STATE, patience)
         version, in_recovery, fsync, commits, exceptions = lines[0].split("|")
         commits_late = commits == _LATE_COMMITS or exceptions != "0"
         return _Server(int(version), in_recovery == "t", fsync == "on", commits_late)

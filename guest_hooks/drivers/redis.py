@@ -16,7 +16,7 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequenc
 
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import CRASH, Driver, Finding, Found, Report
-from guest_hooks.errors import ApplicationError, CommandFailed, SessionLost, Unreachable
+from guest_hooks.errors import ApplicationError, CommandFailed, SessionLost
 from guest_hooks.note import Note
 from guest_hooks.resp import Connection
 from guest_hooks.running import Process, processes
@@ -207,12 +207,10 @@ class Redis(Driver):
         return {key: value.strip() for key, value in pairs}
 
     def _connect(self, deadline: Deadline) -> _State:
-        try:
-            self._connection = self._new_connection(deadline)
-            facts = self._facts(deadline)
-        except (SessionLost, CommandFailed) as error:
-            hint = "see the options socket, host, port, user and password_file"
-            raise Unreachable(error.subject, error.attempt, error.cause, hint) from error
+        hint = "see the options socket, host, port, user and password_file"
+        with self.reaching(deadline, hint, f"connect to {self.instance}") as patience:
+            self._connection = self._new_connection(patience)
+            facts = self._facts(patience)
         return _State(facts, self._saves(deadline))
 
     def _saves(self, deadline: Deadline) -> bool:

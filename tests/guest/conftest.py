@@ -10,6 +10,8 @@ import pytest
 from guest_hooks import command
 from tests.cluster.processes import Processes
 from tests.guest import cases, databases, peers
+from tests.guest.lab.inside import STATE, configure
+from tests.guest.lab.lab import Lab
 
 
 @pytest.fixture(scope="session")
@@ -73,3 +75,18 @@ def case(
         monkeypatch.setitem(command.ENVIRONMENT, "PATH", path)
         return case
     return cases.DATABASES[name](request.getfixturevalue("servers"), tmp_path)
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[Lab]:
+    with Lab({STATE: "ext4", "/data/a": "ext4", "/data/b": "xfs", "/data/c": "btrfs"}) as lab:
+        yield lab
+
+
+@pytest.fixture
+def lab(started: Lab) -> Iterator[Lab]:
+    """One lab for a file of tests, configured to bring nothing to rest, and thawed after each."""
+    configure(started)
+    yield started
+    started.thaw()
+    started.guest("thaw")

@@ -7,10 +7,7 @@ loop devices in a mount namespace; `lab/keeper.py` says how this machine is kept
 import json
 import os
 import subprocess
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,80 +15,19 @@ from guest_hooks.holder_start import OPTIONS
 from tests.guest import campaign
 from tests.guest.lab import keeper
 from tests.guest.lab.agent import Agent, AgentError
+from tests.guest.lab.inside import (
+    STATE,
+    blocked,
+    configure,
+    holder,
+    number_inside,
+    script,
+    status,
+    until,
+)
 from tests.guest.lab.lab import COMMAND, HOOK, Lab, python
 
-STATE = "/var/lib/stillpoint-guest"
-CONFIGURATION = "/etc/stillpoint-guest.conf"
-HEAD = "[stillpoint-guest]\ndiscovery = no\n"
 CYCLES = 500
-
-
-@pytest.fixture(scope="module")
-def started() -> Iterator[Lab]:
-    with Lab({STATE: "ext4", "/data/a": "ext4", "/data/b": "xfs", "/data/c": "btrfs"}) as lab:
-        yield lab
-
-
-@pytest.fixture
-def lab(started: Lab) -> Iterator[Lab]:
-    configure(started)
-    yield started
-    started.thaw()
-    started.guest("thaw")
-
-
-def configure(lab: Lab, text: str = "", **agent: object) -> None:
-    head = HEAD + "".join(f"{key} = {value}\n" for key, value in agent.items())
-    lab.path(CONFIGURATION).write_text(head + text)
-
-
-def script(lab: Lab, name: str, body: str) -> str:
-    """A script of a guest's owner, as a section; it is called with `freeze` and `thaw`."""
-    path = f"/run/{name}"
-    lab.path(path).write_text(f"#!/bin/sh\n{body}\n")
-    lab.path(path).chmod(0o755)
-    pair = f"method = pair\nfreeze = {path} freeze\nthaw = {path} thaw"
-    return f"[{name}]\ntype = script\n{pair}\nrelease_s = 1\n"
-
-
-def until(is_so: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-
-
-def holder(lab: Lab) -> int:
-    """The number of the holder on this machine."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_bytes().split(b"\0")
-            same = (process / "ns/mnt").readlink() == Path(f"/proc/{lab.process}/ns/mnt").readlink()
-        except OSError:
-            continue
-        if same and b"holder" in words:
-            return int(process.name)
-    return 0
-
-
-def blocked(lab: Lab) -> list[str]:
-    """Processes of the lab that wait for a disk, by name."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            state = (process / "stat").read_text().rpartition(")")[2].split()[0]
-            same = (process / "ns/mnt").readlink() == Path(f"/proc/{lab.process}/ns/mnt").readlink()
-        except OSError:
-            continue
-        if same and state == "D":
-            found.append((process / "comm").read_text().strip())
-    return found
-
-
-def status(lab: Lab) -> dict[str, Any]:
-    done = lab.guest("status", "--output", "json")
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
 
 
 def test_the_machine_of_the_tests_refuses_to_be_the_lab() -> None:
@@ -158,7 +94,7 @@ def test_1_nothing_of_ours_waits_for_a_frozen_disk(lab: Lab) -> None:
 
 def test_4_the_hook_returns_though_the_holder_it_started_lives_on(lab: Lab) -> None:
     """As agents since QEMU 9.1 read it: until nobody has the hook's output open."""
-    lab.run("kill", "-9", *inside(holder(lab)))
+    lab.run("kill", "-9", *number_inside(holder(lab)))
     hook = subprocess.Popen(
         lab.command(HOOK, "freeze"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -166,14 +102,6 @@ def test_4_the_hook_returns_though_the_holder_it_started_lives_on(lab: Lab) -> N
     assert hook.returncode == 0
     assert holder(lab)
     assert lab.guest("thaw").returncode == 0
-
-
-def inside(process: int) -> list[str]:
-    """The number of a process as the lab knows it."""
-    if not process:
-        return []
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return [line.split()[-1] for line in lines if line.startswith("NSpid:")]
 
 
 def test_5_one_that_refuses_ends_the_freeze_and_the_others_run_again(lab: Lab) -> None:
@@ -196,7 +124,7 @@ def test_7_a_holder_that_is_killed_loses_the_hold_and_the_thaw_says_so(lab: Lab)
     configure(lab, script(lab, "app", "echo $1 >> /run/lost.log"))
     with lab.agent() as agent:
         agent.freeze()
-        lab.run("kill", "-9", *inside(holder(lab)))
+        lab.run("kill", "-9", *number_inside(holder(lab)))
         with pytest.raises(AgentError):
             agent.thaw()
         assert agent.status() == "thawed"
@@ -281,7 +209,7 @@ def test_run_freezes_around_a_command_and_thaws_whatever_happens(lab: Lab) -> No
 
 def test_a_holder_killed_with_disks_frozen_by_it_thaws_them_at_its_next_start(lab: Lab) -> None:
     configure(lab)
-    number = " ".join(inside(holder(lab)))
+    number = " ".join(number_inside(holder(lab)))
     lab.guest("run", "--filesystems", "--", "sh", "-c", f"kill -9 {number}")
     for path in lab.disks():
         assert lab.run("fsfreeze", "-u", path).returncode != 0, f"{path} was frozen"

@@ -1,0 +1,88 @@
+"""What tests do in a lab: configure the agent there, look at its processes, wait."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.guest.lab.lab import Lab
+
+STATE = "/var/lib/stillpoint-guest"
+CONFIGURATION = "/etc/stillpoint-guest.conf"
+
+
+def configure(lab: Lab, text: str = "", **agent: object) -> None:
+    """Write the configuration; without `discovery` only what `text` has is brought to rest."""
+    head = {"discovery": "no", **agent}
+    lines = "".join(f"{key} = {value}\n" for key, value in head.items())
+    lab.path(CONFIGURATION).write_text(f"[stillpoint-guest]\n{lines}{text}")
+
+
+def script(lab: Lab, name: str, body: str) -> str:
+    """A script of a guest's owner, as a section; it is called with `freeze` and `thaw`."""
+    path = f"/run/{name}"
+    lab.path(path).write_text(f"#!/bin/sh\n{body}\n")
+    lab.path(path).chmod(0o755)
+    pair = f"method = pair\nfreeze = {path} freeze\nthaw = {path} thaw"
+    return f"[{name}]\ntype = script\n{pair}\nrelease_s = 1\n"
+
+
+def until(is_so: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def holder(lab: Lab) -> int:
+    """The number of the holder on this machine; 0 if there is none."""
+    for process in processes(lab):
+        if b"holder" in (process / "cmdline").read_bytes().split(b"\0"):
+            return int(process.name)
+    return 0
+
+
+def blocked(lab: Lab) -> list[str]:
+    """Processes of the lab that wait for a disk, by name."""
+    found = []
+    for process in processes(lab):
+        state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+        if state == "D":
+            found.append((process / "comm").read_text().strip())
+    return found
+
+
+def processes(lab: Lab) -> list[Path]:
+    """Those in its mount namespace, as folders of this machine's /proc."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            same = (process / "ns/mnt").readlink() == Path(f"/proc/{lab.process}/ns/mnt").readlink()
+            (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if same:
+            found.append(process)
+    return found
+
+
+def number_inside(process: int) -> list[str]:
+    """The number of a process as the lab knows it."""
+    if not process:
+        return []
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return [line.split()[-1] for line in lines if line.startswith("NSpid:")]
+
+
+def status(lab: Lab) -> dict[str, Any]:
+    done = lab.guest("status", "--output", "json")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def last_application(lab: Lab, name: str) -> dict[str, Any]:
+    """What the last record tells of it."""
+    found = [one for one in status(lab)["last"]["applications"] if one["name"] == name]
+    assert len(found) == 1, found
+    return dict(found[0])
