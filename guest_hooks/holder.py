@@ -91,8 +91,7 @@ class Holder:
     def leave(self) -> None:
         """Release what is held: nobody else could."""
         if self._cycle is not None and self._cycle.phase != OVER:
-            self._hold.lose("the holder was told to leave")
-            self._cycle.release("the holder was told to leave")
+            self._lose(self._cycle, "the holder was told to leave")
             self._cycle.is_over(_THAW_S)
 
     def _idle_s(self) -> float:
@@ -145,9 +144,14 @@ class Holder:
             has_it = {}
         if not has_it:
             cycle.release("whoever asked for the freeze did not take the answer")
-        while question.get("is_leashed") and not cycle.is_over(_LOOK_S):
+            self._hold.drop()  # nobody was told that it was held
+        while question.get("is_leashed") and not cycle.is_released(_LOOK_S):
             if connection.is_gone():
-                cycle.release("the command around which it was held is gone")
+                self._lose(cycle, "the command around which it was held is gone")
+
+    def _lose(self, cycle: Cycle, why: str) -> None:
+        self._hold.lose(why)
+        cycle.release(why)
 
     def _begin(self, question: Dict[str, str]) -> "tuple[Cycle, Plan]":
         with self._beginning:
@@ -183,7 +187,6 @@ class Holder:
         return todo._replace(last=last)
 
     def _thaw(self, connection: Connection) -> None:
-        hold = self._hold.read()
         cycle = self._cycle
         if cycle is not None and cycle.phase != OVER:
             cycle.release("thaw")
@@ -191,7 +194,8 @@ class Holder:
             if not cycle.is_released(_THAW_S):
                 cause = f"not done after {_THAW_S:g} s; what hangs is being abandoned"
                 raise HoldLost("guest", "release everything", cause)
-        lost = (self._hold.read() or {}).get("lost", "")
+        hold = self._hold.read()  # not before: until it was released, it may just have begun
+        lost = (hold or {}).get("lost", "")
         errors = list(cycle.release_errors) if cycle is not None and hold else []
         if hold:
             self._hold.drop()

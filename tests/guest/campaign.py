@@ -16,7 +16,11 @@ from tests.guest.lab.lab import Lab, python
 DISKS = {f"/data/{number}": kind for number, kind in enumerate(("ext4", "xfs") * 3)}
 ROOT = Path(__file__).parents[2]
 IDLE_S = 600.0
-DRIVERS = "from faults import LastingLock, SessionLock\n\nDRIVERS = (SessionLock, LastingLock)\n"
+DRIVERS = """
+from tests.guest.faults.applications import LastingLock, SessionLock
+
+DRIVERS = (SessionLock, LastingLock)
+"""
 
 
 class CampaignError(Exception):
@@ -28,7 +32,7 @@ def run(cycles: int, seed: int) -> dict[str, Any]:
     with Lab(DISKS) as lab:
         inside = lab.path("/run/campaign")
         shutil.copytree(ROOT / "guest_hooks", inside / "guest_hooks")
-        shutil.copy(ROOT / "tests/guest/faults.py", inside)
+        shutil.copytree(ROOT / "tests/guest/faults", inside / "tests/guest/faults")
         (inside / "guest_hooks/drivers/__init__.py").write_text(DRIVERS)
         each = -(-cycles // len(DISKS))
         running = [
@@ -48,10 +52,10 @@ def run(cycles: int, seed: int) -> dict[str, Any]:
 
 
 def _started(lab: Lab, cycles: int, seed: int, disk: str) -> "subprocess.Popen[str]":
-    words = (python(), "-B", "/run/campaign/faults.py", "--cycles", str(cycles))
-    folder = f"/run/faults{disk.replace('/', '-')}"
+    program = ("env", "--chdir=/run/campaign", python(), "-Bm", "tests.guest.faults.cycles")
+    places = ("--folder", f"/run/faults{disk.replace('/', '-')}", "--disk", disk)
     return subprocess.Popen(
-        lab.command(*words, "--folder", folder, "--seed", str(seed), "--disk", disk),
+        lab.command(*program, *("--cycles", str(cycles), "--seed", str(seed)), *places),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -142,10 +142,25 @@ class OneCycle(HolderCase):
         self.assertFalse(client.thaw(self.places()))
         self.assertNotIn("db lock", scripted.DID)
 
-    def test_a_leash_that_is_let_go_releases(self) -> None:
+    def test_a_client_that_did_not_take_the_answer_was_promised_nothing(self) -> None:
+        """As one whose agent was killed just then: no later thaw may vouch for that hold."""
+        self.begin(section("db"))
+        connection = Connection(client.connect(self.places()))
+        connection.say(verb="freeze")
+        connection.hear(20)
+        self.assertEqual(connection.hear(20), {"is_held": "1"})
+        connection.__exit__()
+        self.until(lambda: client.status(self.places())["phase"] == "idle")
+        self.until(lambda: client.status(self.places())["hold"] is None)
+        self.assertFalse(client.thaw(self.places()))
+
+    def test_a_leash_that_is_let_go_releases_and_the_hold_is_lost(self) -> None:
         self.begin(section("db"))
         client.freeze(self.places(), is_leashed="1").__exit__()
         self.until(lambda: "db release" in scripted.DID)
+        with self.assertRaises(HoldLost) as caught:
+            client.thaw(self.places())
+        self.assertIn("the command around which it was held is gone", str(caught.exception))
 
     def test_a_holder_that_is_told_to_leave_releases_first(self) -> None:
         self.begin(section("db"))

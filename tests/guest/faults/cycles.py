@@ -1,11 +1,9 @@
 """The fault campaign: cycles of freeze and thaw, in each of which something dies, hangs or fails.
 
-    faults.py --cycles 500 --folder FOLDER --disk PATH --seed 1
+    python -m tests.guest.faults.cycles --cycles 500 --folder FOLDER --disk PATH --seed 1
 
 Runs in a lab as a process of its own, with real sockets, signals and children, and freezes the
-disk for real, or fills it. `agent` is a process that runs the client as QEMU's agent does. The two
-applications are scripted: `session` has a lock that lives as long as its client program, as
-databases have; `lasting` has one that outlives everybody, as stopped services have.
+disk for real, or fills it. `agent` is a process that runs the client as QEMU's agent does.
 After each cycle: nothing is frozen, no lock is held, no process is left; and no thaw has vouched
 for a hold that was broken. The last line is a summary in JSON.
 
@@ -16,7 +14,6 @@ import argparse
 import collections
 import contextlib
 import ctypes
-import fcntl
 import itertools
 import json
 import os
@@ -25,107 +22,31 @@ import signal
 import sys
 import threading
 import time
-from contextlib import contextmanager
-from typing import Callable, Counter, Iterator, List, Mapping, Sequence
+from typing import Callable, Counter, List, Sequence
 
 from guest_hooks import client, holder
-from guest_hooks.command import Dialect, Program
-from guest_hooks.deadline import Deadline
-from guest_hooks.driver import Driver, Report
-from guest_hooks.errors import GuestError, Refused
-from guest_hooks.filesystems import _FITHAW
 from guest_hooks.places import Places
+from tests.guest.faults import disk as disks
+from tests.guest.faults.applications import (
+    CONFIGURATION,
+    LastingLock,
+    SessionLock,
+    Stage,
+    is_session_locked,
+)
+from tests.guest.faults.names import every
+from tests.guest.faults.processes import (
+    NOTHING_WAS_HELD,
+    children,
+    forked,
+    is_dead,
+    told,
+    waited_for,
+)
 
 PR_SET_CHILD_SUBREAPER = 36
-PHASES = ("prepare", "lock", "held", "release")
 PATIENCE_S = 10.0
 LOOK_S = 0.002
-CONFIGURATION = """
-[stillpoint-guest]
-freeze_s = 2
-watchdog_s = {watchdog_s}
-discovery = no
-[session]
-type = session
-prepare_s = 0.3
-lock_s = 0.3
-release_s = 0.3
-[lasting]
-type = lasting
-order = 60
-prepare_s = 0.3
-lock_s = 0.3
-release_s = 0.3
-"""
-
-
-class Stage:
-    """What is written to tell drivers what to do, and where they are; files in memory."""
-
-    folder = os.environ.get("STAGE", "")  # for a holder that a client has started
-
-    @classmethod
-    def path(cls, name: str) -> str:
-        return os.path.join(cls.folder, name)
-
-    @classmethod
-    def reach(cls, name: str, phase: str) -> None:
-        """A driver is at a phase: say so, and do what this cycle wants there."""
-        open(cls.path("at-%s-%s" % (name, phase)), "w").close()
-        with open(cls.path("script")) as file:
-            act = json.load(file).get("%s-%s" % (name, phase))
-        if act == "fail":
-            raise Refused(name, phase, "scripted")
-        if act == "fault":
-            raise ZeroDivisionError("scripted")
-        if act == "hang":
-            time.sleep(0.9)
-        if act == "pause":
-            time.sleep(0.08)
-
-
-class SessionLock(Driver):
-    KIND = "session"
-
-    def prepare(self, deadline: Deadline) -> None:
-        Stage.reach("session", "prepare")
-        self.session = self.commands.session(Program(("sh",)), Dialect("echo {}", ("ERROR",)))
-        with open(Stage.path("session-pid"), "w") as file:
-            file.write(self.session.ask("echo $$", deadline)[0])
-
-    @contextmanager
-    def held(self, deadline: Deadline) -> Iterator[Report]:
-        Stage.reach("session", "lock")
-        lock = "exec 9>%s; flock -n 9 || echo ERROR: busy >&2" % Stage.path("session-lock")
-        self.session.ask(lock, deadline)
-        yield Report("flock", {"asked": "1"})
-        Stage.reach("session", "release")
-        self.session.ask("flock -u 9", Deadline.after(self.section.release_s))
-        self.session.close(Deadline.after(self.section.release_s))
-
-
-class LastingLock(Driver):
-    KIND = "lasting"
-
-    def prepare(self, deadline: Deadline) -> None:
-        Stage.reach("lasting", "prepare")
-
-    def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(noted["lock"])
-
-    @contextmanager
-    def held(self, deadline: Deadline) -> Iterator[Report]:
-        Stage.reach("lasting", "lock")
-        lock = Stage.path("lasting-lock")
-        self.note.write({"lock": lock})
-        open(lock, "w").close()
-        try:
-            yield Report("file")
-            Stage.reach("lasting", "release")
-        finally:
-            self.reconcile({"lock": lock}, deadline)
-            self.note.drop()
 
 
 class Broken(Exception):
@@ -143,19 +64,7 @@ class Campaign:
         self.holder = 0
         self.counts: Counter[str] = collections.Counter()
         self.client = 0
-
-    def faults(self) -> Iterator[str]:
-        """Every fault as a name, in an order of its own for each seed; for ever."""
-        known = ["none", "twice", "thaw-early", "watchdog", "socket-gone", "disk-full", "clock"]
-        victims = ("agent", "client", "holder", "session")
-        for victim, act in itertools.product(victims, ("kill", "stop")):
-            known += ["%s-%s-%s" % (victim, act, phase) for phase in PHASES]
-        for name, act in itertools.product(("session", "lasting"), ("fail", "fault", "hang")):
-            known += ["%s-%s-%s" % (name, act, phase) for phase in PHASES if phase != "held"]
-        while True:
-            self.random.shuffle(known)
-            for name in known:
-                yield name
+        self.is_thawed_early = False
 
     def cycle(self, fault: str) -> None:
         """One freeze and thaw with that fault in it.
@@ -174,9 +83,12 @@ class Campaign:
         if fault == "watchdog":
             self.until("the watchdog", lambda: not self.is_locked())
         was_locked = self.is_locked()
-        vouched = self.thaw()
-        if is_held and vouched and not was_locked:
+        status = self.thaw()
+        vouched = status == 0
+        if vouched and not was_locked:
             raise Broken("the thaw vouched for a hold that was broken")
+        if is_held and status == NOTHING_WAS_HELD and not self.is_thawed_early:
+            raise Broken("the thaw knew of no hold")
         self.require_nothing_left()
         self.counts["held" if is_held else "refused"] += 1
         self.counts["vouched" if vouched else "lost"] += 1 if is_held else 0
@@ -197,31 +109,9 @@ class Campaign:
         with open(self.places.configuration, "w") as file:
             file.write(CONFIGURATION.format(watchdog_s=0.3 if fault == "watchdog" else 20))
         if fault == "disk-full":  # no record can be written
-            self.fill()
+            disks.fill(self.disk)
         else:
-            self.empty()
-
-    @property
-    def ballast(self) -> str:
-        return os.path.join(self.disk, "ballast")
-
-    def empty(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.ballast)
-
-    def fill(self) -> None:
-        """Take the disk's last block."""
-        piece = 1 << 30
-        with open(self.ballast, "wb") as file:
-            while piece >= 4096:
-                try:
-                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, piece)
-                except OSError:
-                    piece //= 2
-        with contextlib.suppress(OSError), open(self.disk + "/more", "wb") as file:
-            file.write(bytes(8192))
-            file.flush()
-            raise Broken("the disk is not full")
+            disks.empty(self.disk)
 
     def freeze(self, freezes: bool) -> bool:
         question = {"filesystems": json.dumps([self.disk])} if freezes else {}
@@ -230,7 +120,7 @@ class Campaign:
             client.freeze(self.places, **question)
 
         self.client = self.asking(asked)
-        early = None
+        early = 0
         if self.fault[0] == "thaw-early":
             self.until_reached("prepare")
             early = forked(lambda: client.thaw(self.places))
@@ -241,8 +131,7 @@ class Campaign:
         if status < 0 and is_early and self.fault[0] == "agent":  # nobody will freeze, nor thaw
             self.until("the client of a dead agent", self.reap, self.left)
             self.until("its hold", lambda: not self.is_locked())
-        if early:
-            self.ended(early)
+        self.is_thawed_early = early != 0 and self.ended(early) == 0
         if self.fault[0] == "twice" and status == 0 and self.ended(self.forked_freeze()) == 0:
             raise Broken("a second freeze was let in")
         return status == 0
@@ -254,7 +143,8 @@ class Campaign:
     def forked_freeze(self) -> int:
         return forked(lambda: client.freeze(self.places))
 
-    def thaw(self) -> bool:
+    def thaw(self) -> int:
+        """The exit status of the first one."""
         self.ensure_holder()
         if self.fault[0] == "socket-gone":
             os.unlink(self.places.socket)
@@ -265,7 +155,7 @@ class Campaign:
         if status < 0 or self.fault[:2] == ["holder", "kill"]:
             self.ensure_holder()
             self.ended(forked(lambda: client.thaw(self.places)))  # somebody asks again
-        return status == 0
+        return status
 
     def strike_at(self, phase: str) -> None:
         victim, act, wanted = self.fault
@@ -281,6 +171,8 @@ class Campaign:
         if victim == "holder" and act == "kill":  # else the next client would start one of its own
             self.until("the holder's end", lambda: self.has_ended(process))
             self.holder = 0
+        if victim == "agent" and act == "kill":  # until then its client sees that it has a parent
+            self.until("the agent's end", lambda: is_dead(process))
         if act == "stop":
             time.sleep(self.random.choice((0.02, 0.5)))
             with contextlib.suppress(ProcessLookupError):
@@ -328,22 +220,14 @@ class Campaign:
         holder.run(self.places, (SessionLock, LastingLock), 0, threading.Event())
 
     def is_locked(self) -> bool:
-        return self.is_session_locked() and os.path.exists(Stage.path("lasting-lock"))
-
-    def is_session_locked(self) -> bool:
-        with open(Stage.path("session-lock"), "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
+        return is_session_locked() and os.path.exists(Stage.path("lasting-lock"))
 
     def require_nothing_left(self) -> None:
-        self.until("the session's lock", lambda: not self.is_session_locked())
+        self.until("the session's lock", lambda: not is_session_locked())
         gone = lambda: not os.path.exists(Stage.path("lasting-lock"))  # noqa: E731
         self.until("the lasting lock", gone)
         self.until("programs", lambda: self.reap() and not children(self.holder), self.left)
-        if thawed(self.disk):
+        if disks.thawed(self.disk):
             raise Broken("the disk was frozen")
 
     def reap(self) -> bool:
@@ -384,56 +268,6 @@ class Campaign:
             return True
 
 
-def forked(action: Callable[[], object]) -> int:
-    process = os.fork()
-    if process:
-        return process
-    status = 3
-    try:
-        action()
-        status = 0
-    except GuestError:
-        status = 1
-    except BaseException as error:
-        sys.stderr.write("%r\n" % error)
-    finally:
-        os._exit(status)
-
-
-def waited_for(action: Callable[[], object]) -> None:
-    status = os.waitpid(forked(action), 0)[1]
-    if status:
-        raise GuestError("hook", "run", "status %d" % status)
-
-
-def children(process: int) -> List[int]:
-    found = []
-    with contextlib.suppress(OSError):
-        for task in os.listdir("/proc/%d/task" % process):
-            with open("/proc/%d/task/%s/children" % (process, task)) as file:
-                found += [int(word) for word in file.read().split()]
-    return found
-
-
-def told(process: int) -> str:
-    with contextlib.suppress(OSError):
-        with open("/proc/%d/cmdline" % process) as words, open("/proc/%d/stat" % process) as state:
-            return words.read().replace("\0", " ") + state.read()[:60]
-    return str(process)
-
-
-def thawed(path: str) -> bool:
-    """Whether it had been frozen; it is not any more."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.ioctl(descriptor, _FITHAW, 0)
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return True
-
-
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--cycles", type=int, required=True)
@@ -446,16 +280,18 @@ def main(arguments: Sequence[str]) -> int:
     campaign = Campaign(given.folder, given.disk, given.seed)
     broken: List[str] = []
     cycles = 0
-    for fault in itertools.islice(campaign.faults(), given.cycles):
-        cycles += 1
-        try:
-            campaign.cycle(fault)
-        except Broken as error:
-            broken.append("cycle %d, %s: %s" % (cycles, fault, error))
-            if len(broken) > 10:
-                break
-    os.kill(campaign.holder, signal.SIGKILL)
-    thawed(given.disk)
+    try:
+        for fault in itertools.islice(every(random.Random(given.seed)), given.cycles):
+            cycles += 1
+            try:
+                campaign.cycle(fault)
+            except Broken as error:
+                broken.append("cycle %d, %s: %s" % (cycles, fault, error))
+                if len(broken) > 10:
+                    break
+    finally:
+        disks.thawed(given.disk)
+        os.kill(campaign.holder, signal.SIGKILL)  # else it would live on, with our output open
     summary = {"cycles": cycles, "broken": broken, **campaign.counts}
     sys.stdout.write(json.dumps(summary) + "\n")
     return 1 if broken else 0
