@@ -9,7 +9,10 @@ import pytest
 
 from guest_hooks import command
 from tests.cluster.processes import Processes
-from tests.guest import cases, databases, peers
+from tests.guest import databases, peers
+from tests.guest.cases.case import PASSWORD, Case
+from tests.guest.cases.scripted import PEERS
+from tests.guest.cases.servers import DATABASES, Servers
 from tests.guest.lab.inside import STATE, configure
 from tests.guest.lab.lab import Lab
 
@@ -27,11 +30,11 @@ def processes() -> Iterator[Processes]:
 
 
 @pytest.fixture(scope="session")
-def servers(processes: Processes) -> cases.Servers:
+def servers(processes: Processes) -> Servers:
     def at(name: str) -> Path:
         return processes.logs / name
 
-    servers = cases.Servers(
+    servers = Servers(
         databases.Postgres(at("pg"), processes),
         databases.MariaDB(at("mariadb"), processes),
         databases.MySQL(at("mysql"), processes),
@@ -48,33 +51,31 @@ def servers(processes: Processes) -> cases.Servers:
     return servers
 
 
-def add_accounts(servers: cases.Servers) -> None:
+def add_accounts(servers: Servers) -> None:
     """`keeper` everywhere has a password, and few rights; `pauser` of Redis may not save."""
-    quoted = cases.PASSWORD.replace("\\", "\\\\")
+    quoted = PASSWORD.replace("\\", "\\\\")
     hba = servers.postgresql.data / "pg_hba.conf"
     hba.write_text(f"local all keeper scram-sha-256\n{hba.read_text()}")
-    servers.postgresql.query(f"CREATE ROLE keeper LOGIN PASSWORD '{cases.PASSWORD}'")
+    servers.postgresql.query(f"CREATE ROLE keeper LOGIN PASSWORD '{PASSWORD}'")
     servers.postgresql.query("SELECT pg_reload_conf()")
     for server in (servers.mariadb, servers.mysql):
         server.query(f"CREATE USER keeper@localhost IDENTIFIED BY '{quoted}'")
         server.query("GRANT ALL ON *.* TO keeper@localhost")
-    word = cases.PASSWORD.replace(" ", "-")
+    word = PASSWORD.replace(" ", "-")
     for rule in (f"keeper on >{word} ~* +@all", f"pauser on >{word} ~* +@all -bgsave"):
         servers.redis.query(f"ACL SETUSER {rule}")
 
 
-@pytest.fixture(params=[*cases.DATABASES, *cases.PEERS])
-def case(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> cases.Case:
+@pytest.fixture(params=[*DATABASES, *PEERS])
+def case(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     """Each driver, with an application that runs."""
     name: str = request.param
-    if name in cases.PEERS:
-        case = cases.PEERS[name](tmp_path / "peer")
+    if name in PEERS:
+        case = PEERS[name](tmp_path / "peer")
         path = peers.path_with(tmp_path / "peer")
         monkeypatch.setitem(command.ENVIRONMENT, "PATH", path)
         return case
-    return cases.DATABASES[name](request.getfixturevalue("servers"), tmp_path)
+    return DATABASES[name](request.getfixturevalue("servers"), tmp_path)
 
 
 @pytest.fixture(scope="module")

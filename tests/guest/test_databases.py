@@ -23,7 +23,8 @@ from guest_hooks.mysql_server import DURABILITY
 from guest_hooks.note import Note
 from guest_hooks.section import Section
 from tests.guest import databases
-from tests.guest.cases import KINDS, Servers, held_statement
+from tests.guest.cases.case import KINDS
+from tests.guest.cases.servers import Servers, held_statement
 
 REPOSITORY = Path(__file__).parents[2]
 WAITING = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for %lock'"

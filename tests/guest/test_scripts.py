@@ -15,7 +15,8 @@ from guest_hooks.drivers.systemd import Systemd
 from guest_hooks.errors import ApplicationError, CommandFailed, ConfigurationError, SessionLost
 from guest_hooks.note import Note
 from guest_hooks.section import Section
-from tests.guest.cases import PEERS, cycle
+from tests.guest.cases.case import cycle
+from tests.guest.cases.scripted import PEERS
 from tests.guest.peers import SYSTEMCTL, Peer, path_with
 
 

@@ -1,0 +1,85 @@
+"""One case for each driver: an application, and what the contract has to know about it."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from guest_hooks.deadline import Deadline
+from guest_hooks.driver import Driver
+from guest_hooks.drivers import DRIVERS
+from guest_hooks.note import Note
+from guest_hooks.section import Section
+
+PASSWORD = "correct horse: battery\\staple"
+KINDS = {driver.KIND: driver for driver in DRIVERS}
+
+
+@dataclass
+class Case:
+    """What is common; `down_says` is in the line about one that is not there."""
+
+    name: str
+    kind: str
+    options: Mapping[str, str]
+    down_says: str
+    method: str = ""
+    stops_writes: bool = False
+    has_client: bool = False
+    is_found: bool = True  # when it runs, without configuration
+
+    def section(self, **options: str) -> Section:
+        return Section(
+            f"{self.kind}:{self.name}",
+            self.kind,
+            lock_s=3,
+            release_s=2,
+            method=self.method,
+            options={**self.options, **options},
+        )
+
+    def note(self, folder: Path) -> Note:
+        return Note(str(folder), self.section())
+
+    def driver(self, folder: Path, **options: str) -> Driver:
+        return KINDS[self.kind](self.section(**options), self.note(folder))
+
+    def runs(self, timeout_s: float = 10) -> bool:
+        """Whether it takes a write within that time."""
+        raise NotImplementedError
+
+    def is_stopped(self) -> bool:
+        """Whether a write waits."""
+        return not self.runs(0.7)
+
+    @contextlib.contextmanager
+    def down(self) -> Iterator[None]:
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def hanging(self) -> Iterator[None]:
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[Mapping[str, str]]:
+        """`held` cannot succeed; yields options that the driver needs for it."""
+        raise NotImplementedError
+
+    def wrong_password(self, folder: Path) -> Mapping[str, str] | None:
+        """Options with a password that is wrong; None for those that have none."""
+        del folder
+        return None
+
+
+def cycle(driver: Driver, prepare_s: float = 10, lock_s: float = 3) -> None:
+    """Freeze and thaw at once."""
+    driver.prepare(Deadline.after(prepare_s))
+    with driver.held(Deadline.after(lock_s)):
+        pass
+
+
+def secret(folder: Path, text: str) -> str:
+    path = folder / "secret"
+    path.write_text(f"{text}\n")
+    path.chmod(0o600)
+    return str(path)

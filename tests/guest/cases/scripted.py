@@ -1,0 +1,102 @@
+"""The cases with peers that are scripted, and named so."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.guest.cases.case import PASSWORD, Case, secret
+from tests.guest.peers import HOOK, MONGOSH, SYSTEMCTL, Peer
+
+
+@dataclass
+class PeerCase(Case):
+    is_found: bool = False
+    peer: Peer | None = None
+
+    @property
+    def there(self) -> Peer:
+        assert self.peer
+        return self.peer
+
+    def runs(self, timeout_s: float = 10) -> bool:
+        deadline = time.monotonic() + timeout_s
+        while not self.there.runs:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
+
+    @contextlib.contextmanager
+    def _with(self, **changes: bool) -> Iterator[Mapping[str, str]]:
+        self.there.set(**changes)
+        try:
+            yield {}
+        finally:
+            self.there.set(**dict.fromkeys(changes, False))
+
+    @contextlib.contextmanager
+    def down(self) -> Iterator[None]:
+        with self._with(down=True):
+            yield
+
+    @contextlib.contextmanager
+    def hanging(self) -> Iterator[None]:
+        with self._with(hangs=True):
+            yield
+
+    @contextlib.contextmanager
+    def refusing(self) -> Iterator[Mapping[str, str]]:
+        with self._with(refuses=True) as options:
+            yield options
+
+
+@dataclass
+class MongoCase(PeerCase):
+    is_found: bool = True
+
+    def wrong_password(self, folder: Path) -> Mapping[str, str] | None:
+        return {"password_file": secret(folder, f"mongodb://keeper:wrong {PASSWORD}@localhost")}
+
+
+@dataclass
+class ScriptCase(PeerCase):
+    @contextlib.contextmanager
+    def down(self) -> Iterator[None]:
+        """Its folder is gone."""
+        saved = self.options
+        self.options = {"path": f"{saved['path']}/nothing"}
+        try:
+            yield
+        finally:
+            self.options = saved
+
+
+def _mongodb(folder: Path) -> Case:
+    peer = Peer(folder, "mongosh", MONGOSH)
+    said = "connect ECONNREFUSED"
+    return MongoCase("main", "mongodb", {}, said, stops_writes=True, has_client=True, peer=peer)
+
+
+def _unit(folder: Path, method: str) -> Case:
+    peer = Peer(folder, "systemctl", SYSTEMCTL)
+    options = {"unit": "shop.service"}
+    said = "Failed to connect to bus"
+    return PeerCase("main", "systemd", options, said, method, stops_writes=True, peer=peer)
+
+
+def _scripts(folder: Path, method: str) -> Case:
+    peer = Peer(folder, "10-dump", HOOK)
+    options = {"path": str(folder)}
+    said = "No such file or directory"
+    return ScriptCase("main", "script", options, said, method, stops_writes=True, peer=peer)
+
+
+PEERS: Mapping[str, Callable[[Path], Case]] = {
+    "mongodb, its shell scripted": _mongodb,
+    "unit stopped, systemctl scripted": lambda folder: _unit(folder, "stop"),
+    "unit frozen, systemctl scripted": lambda folder: _unit(folder, "freeze"),
+    "hooks of QEMU": lambda folder: _scripts(folder, "folder"),
+    "hooks of VMware": lambda folder: _scripts(folder, "vmware"),
+}
