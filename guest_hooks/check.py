@@ -43,9 +43,8 @@ def _places(places: Places) -> Iterator[Finding]:
     if client.status(places):
         yield Finding(is_good=True, text="the holder answers")
     run = os.path.dirname(places.run)
-    is_memory = not any(
-        mount.path == run for mount in mounts.filesystems(mounts.mounts())
-    ) and os.path.ismount(run)
+    mount = mounts.holding(run, mounts.mounts())
+    is_memory = not mount.is_freezable and not mount.is_read_only
     yield Finding(is_memory, f"{run} is in memory", "" if is_memory else f"mount a tmpfs on {run}")
     state = places.state
     while not os.path.exists(state):

@@ -32,6 +32,13 @@ def mounts(mountinfo: str = "/proc/self/mountinfo") -> Sequence[Mount]:
         return [_parsed(line) for line in file]
 
 
+def holding(path: str, found: Sequence[Mount]) -> Mount:
+    """The mount in which a path is, or would be."""
+    whole = os.path.realpath(path)
+    around = [each for each in found if f"{whole}/".startswith(f"{each.path.rstrip('/')}/")]
+    return max(reversed(around), key=lambda mount: len(mount.path))  # of two on one path, the newer
+
+
 def filesystems(found: Sequence[Mount]) -> Sequence[Mount]:
     """One mount of each filesystem that would be frozen, in the order of a freeze."""
     frozen: Dict[str, Mount] = {}

@@ -3,7 +3,7 @@
 import os
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
 
-from guest_hooks import config
+from guest_hooks import config, mounts
 from guest_hooks.config import Configuration
 from guest_hooks.driver import Driver, Found
 from guest_hooks.errors import ConfigurationError
@@ -94,9 +94,13 @@ def make_folders(places: Places) -> None:
     Raises:
         ConfigurationError: they cannot be made.
     """
+    hint = f"mount a tmpfs on {os.path.dirname(places.run)}"
+    mount = mounts.holding(places.run, mounts.mounts())
+    if mount.is_freezable and not mount.is_read_only:
+        cause = f"it is on a disk, {mount.path} ({mount.kind}), and would be frozen with it"
+        raise ConfigurationError(places.run, "make it", cause, hint)
     try:
         os.makedirs(places.notes, mode=0o700, exist_ok=True)
     except OSError as error:
         cause = error.strerror or str(error)
-        hint = "it must be a tmpfs that root can write"
         raise ConfigurationError(places.run, "make it", cause, hint) from error

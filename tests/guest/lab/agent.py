@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from tests.guest.lab.lab import Lab
 
-SOCKET = "/run/qga.sock"
 ANSWER_S = 120.0
 
 
@@ -25,15 +24,32 @@ class AgentError(Exception):
 class Agent:
     """The real `qemu-ga`; started by `with`."""
 
-    def __init__(self, lab: "Lab", options: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        lab: "Lab",
+        options: tuple[str, ...],
+        folder: str = "/run",
+        unit: tuple[str, ...] = (),
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            lab: where it is to run.
+            options: of its command line.
+            folder: for its socket and its state.
+            unit: what starts it, to which its command line is given.
+        """
         self._lab = lab
         self._options = options
+        self._folder = folder
+        self._unit = unit
 
     def __enter__(self) -> Self:
-        self._lab.path(SOCKET).unlink(missing_ok=True)
-        self._lab.path("/run/qga.pid").unlink(missing_ok=True)
-        words = ("qemu-ga", "--method=unix-listen", f"--path={SOCKET}", "-t", "/run")
-        command = self._lab.command(*words, "-f", "/run/qga.pid", *self._options)
+        socket, pid = (f"{self._folder}/qga.{kind}" for kind in ("sock", "pid"))
+        for path in (socket, pid):
+            self._lab.path(path).unlink(missing_ok=True)
+        words = ("qemu-ga", "--method=unix-listen", f"--path={socket}", "-t", self._folder)
+        command = self._lab.command(*self._unit, *words, "-f", pid, *self._options)
         self._outer = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         self._connect()
         return self
@@ -101,7 +117,7 @@ class Agent:
         self._outer.wait(ANSWER_S)
 
     def _connect(self) -> None:
-        path = str(self._lab.path(SOCKET))
+        path = str(self._lab.path(f"{self._folder}/qga.sock"))
         deadline = time.monotonic() + ANSWER_S
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(ANSWER_S)

@@ -58,3 +58,15 @@ class Mounts(FolderCase):
         self.assertEqual(len(told), 1)
         self.assertIn("/inner is in the file", told[0])
         self.assertIn("frozen first, at /bind", told[0])
+
+
+class Holding(FolderCase):
+    def test_it_is_the_innermost_mount_and_of_two_the_newer(self) -> None:
+        found = [
+            mounts.Mount("8:1", "/", "ext4", "/dev/sda1", False),
+            mounts.Mount("0:5", "/data", "tmpfs", "data", False),
+            mounts.Mount("8:2", "/data", "xfs", "/dev/sdb", False),
+            mounts.Mount("8:3", "/data/other", "xfs", "/dev/sdc", False),
+        ]
+        for path, device in (("/data/run", "8:2"), ("/data", "8:2"), ("/database", "8:1")):
+            self.assertEqual(mounts.holding(path, found).device, device)
