@@ -39,6 +39,7 @@ class Row:
     select: str = ""
     label: list[str] | None = None
     metadata: bool = False
+    namespaces: str = "included"
     restored: list[str] | None = None
     differs: str = ""
 
@@ -56,6 +57,8 @@ class Row:
     @property
     def spec(self) -> Object:
         spec: Object = {"includedNamespaces": [self.machine.namespace], "snapshotVolumes": False}
+        if self.namespaces == "excluded":
+            spec = {"includeClusterResources": False, "snapshotVolumes": False}
         if self.include:
             spec["includedResources"] = self.include
         if self.exclude:
@@ -82,7 +85,10 @@ class Matrix:
         if asked not in self.backups:
             name = f"{row.machine.namespace}-{len(self.backups):02}"
             labels = METADATA if row.metadata else {}
-            self.backups[asked] = self.cluster.backup(name, row.spec, labels=labels)
+            spec = row.spec
+            if row.namespaces == "excluded":
+                spec["excludedNamespaces"] = self.other_namespaces(row)
+            self.backups[asked] = self.cluster.backup(name, spec, labels=labels)
         return self.backups[asked]
 
     def backed_up(self, row: Row) -> str:
@@ -98,6 +104,17 @@ class Matrix:
             assert restore["status"]["phase"] == "Completed", self.cluster.restore_log(name)
             self.restored[name] = target
         return self.restored[name]
+
+    def other_namespaces(self, row: Row) -> list[str]:
+        found = self.cluster.api.list("v1", "Namespace")
+        names = [each["metadata"]["name"] for each in found]
+        return [name for name in names if name != row.machine.namespace]
+
+    def held_namespaces(self, row: Row) -> set[str]:
+        """Namespaces of which the row's backup has anything."""
+        paths = self.cluster.backup_items(self.backed_up(row))
+        parts = (path.split("/") for path in paths)
+        return {part[3] for part in parts if part[2] == "namespaces"}
 
     def errors(self, row: Row) -> list[str]:
         """Errors of the row's backup that name the guest or its disk."""
@@ -156,6 +173,7 @@ def test_a_row_of_the_matrix(matrix: Matrix, row: Row) -> None:
         assert all("HINT: " in error for error in errors)
         assert row.result == "refused" or row.result in errors[0]
     assert matrix.held(row) == row.holds
+    assert matrix.held_namespaces(row) <= {row.machine.namespace}
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.restored is not None], ids=str)
