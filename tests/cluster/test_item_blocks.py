@@ -27,6 +27,8 @@ from tests.cluster.velero import PLUGIN_ACCOUNT, Settings
 Selection = Literal["namespace", "machine", "claim"]
 SELECTIONS: tuple[Selection, ...] = ("namespace", "machine", "claim")
 LABEL = {"backup": "yes"}
+POLL_S = 5
+"""Between two looks of Velero for a snapshot's handle, one disk after the other."""
 BLOCKS_AHEAD = 10
 """Velero v1.18, pkg/backup/item_block_worker_pool.go."""
 
@@ -193,6 +195,32 @@ def is_read(cluster: Cluster, namespace: str) -> bool:
     path = f"/namespaces/{namespace}/virtualmachineinstances?"
     found = events(cluster.control_plane.audit_log, PLUGIN_ACCOUNT)
     return any(path in event["requestURI"] for event in found)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("workers", [1, 8])
+def test_with_velero_s_own_polling_a_guest_is_frozen_longer_and_cut_in_that_freeze(
+    cluster: Cluster, workers: int
+) -> None:
+    """Other tests let Velero look for a snapshot every second; by itself it looks every five."""
+    machine = replace(machines((4,))[1], namespace=f"polling-{workers}", disks=disks("disk", 2))
+    cluster.create_namespace(machine.namespace)
+    cluster.create_vms([machine])
+    plugin = cluster.velero.plugin_under_test()
+    settings = Settings(plugin=plugin, item_block_workers=workers, polls_often=False)
+    with cluster.velero_with(settings):
+        backup = cluster.backup(machine.namespace, {"includedNamespaces": [machine.namespace]})
+    assert backup["status"]["phase"] == "Completed", cluster.backup_log(machine.namespace)
+    assert_cut_inside_one_freeze(cluster, machine)
+    count = len((*machine.disks, *machine.hotplugged))
+    assert frozen_s(cluster, machine) > POLL_S * count, "Velero looked more often"
+
+
+def frozen_s(cluster: Cluster, machine: Machine) -> float:
+    frozen, thawed = (
+        call.time for call in cluster.freezes() if call.namespace == machine.namespace
+    )
+    return (thawed - frozen).total_seconds()
 
 
 def is_collected(cluster: Cluster, name: str) -> bool:
