@@ -58,7 +58,8 @@ def command_line(places: Places) -> "list[str]":
 def _start(places: Places) -> "subprocess.Popen[bytes]":
     command = command_line(places)
     if os.path.isdir(_SYSTEMD) and shutil.which("systemd-run"):
-        command[:0] = ["systemd-run", "--quiet", "--unit=stillpoint-guest-holder"]
+        unit = f"stillpoint-guest-holder-{os.urandom(4).hex()}"  # one that failed keeps its name
+        command[:0] = ["systemd-run", "--quiet", f"--unit={unit}"]
     else:
         command += ["--leave-when-idle", str(_IDLE_S)]
     return subprocess.Popen(

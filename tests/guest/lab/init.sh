@@ -1,10 +1,12 @@
 #!/bin/sh
-# init.sh FOLDER [PATH:KIND ...]: the first process of a lab guest, in its own mount and PID namespace.
+# init.sh FOLDER FIRST [PATH:KIND ...]: the first process of a lab guest, in its own mount and PID
+# namespace; in the end it is FIRST: `sleep`, or `systemd` with a tree of control groups of its own.
 # Its root is an overlay over this machine's, with its changes in memory; disks are loop devices in
 # FOLDER. Nothing else that a freeze could reach stays visible.
 set -eu
 folder=$1
-shift
+first=$2
+shift 2
 root=$folder/root
 mount -t tmpfs -o size=2g lab "$folder/memory"
 mkdir -p "$folder/memory/upper" "$folder/memory/work"
@@ -14,7 +16,17 @@ mount -t tmpfs tmp "$root/tmp"
 chmod 1777 "$root/tmp"
 mount -t proc proc "$root/proc"
 mount -t sysfs -o ro sys "$root/sys"
-mount -t devtmpfs dev "$root/dev"
+if [ "$first" = systemd ]; then  # it puts its own into /dev, and the other is this machine's
+    mount -t tmpfs -o mode=755 dev "$root/dev"
+    for node in null zero full random urandom tty; do cp -a "/dev/$node" "$root/dev/$node"; done
+    ln -s /proc/self/fd "$root/dev/fd"
+    mount -t cgroup2 group "$root/sys/fs/cgroup"
+    mkdir "$root/sys/fs/cgroup/${folder##*/}"
+    echo $$ >"$root/sys/fs/cgroup/${folder##*/}/cgroup.procs"
+    umount "$root/sys/fs/cgroup"
+else
+    mount -t devtmpfs dev "$root/dev"
+fi
 for disk; do
     path=${disk%:*}
     image=$folder/$(echo "$path" | tr / _).img
@@ -31,4 +43,10 @@ cd "$root"
 pivot_root . run/old
 umount -l /run/old
 cd /
-exec sleep infinity
+[ "$first" = systemd ] || exec sleep infinity
+printf '[Unit]\nDefaultDependencies=no\nRequires=dbus.socket\n' >/etc/systemd/system/lab.target
+exec unshare --cgroup sh -c '
+    mount -t cgroup2 group /sys/fs/cgroup
+    exec env -i container=lab PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+        /lib/systemd/systemd --unit=lab.target --log-target=null --show-status=no
+'

@@ -4,9 +4,9 @@ A frozen root would stop this machine for good. So, before anything can freeze, 
 filesystem of the machine open and its own pages in memory, and thaws whatever of them is frozen,
 three times a second. It refuses a lab in which a disk of this machine can be seen. When its input
 ends, because the tests are over or were killed, it thaws the lab's disks, ends the lab and removes
-its folder.
+its folder. FIRST is `init.sh`'s.
 
-    keeper.py FOLDER PATH:KIND ...      prints "ready PID", or why not
+    keeper.py FOLDER FIRST PATH:KIND ...      prints "ready PID", or why not
 """
 
 import contextlib
@@ -84,7 +84,7 @@ def started(arguments: list[str]) -> "tuple[subprocess.Popen[bytes], int]":
     while time.monotonic() < deadline and outer.poll() is None:
         for process in children.read_text().split():
             with contextlib.suppress(OSError):
-                if Path(f"/proc/{process}/comm").read_text().strip() == "sleep":
+                if Path(f"/proc/{process}/comm").read_text().strip() == arguments[1]:
                     return outer, int(process)
         time.sleep(0.02)
     outer.kill()
@@ -107,6 +107,17 @@ def end(outer: "subprocess.Popen[bytes]", inner: int) -> None:
         os.write(2, b"\nthe lab's namespace waits for processes that nobody reaps\n")
 
 
+def remove_groups(name: str) -> None:
+    """The control groups of a lab whose first process was systemd."""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields = line.split()
+        if fields[fields.index("-") + 1] == "cgroup2":
+            top = Path(fields[4]) / name
+            for folder in sorted([top, *top.rglob("*/")], reverse=True):
+                with contextlib.suppress(OSError):  # what still has a process
+                    folder.rmdir()
+
+
 def main(arguments: list[str]) -> int:
     folder = arguments[0]
     filesystems = own_filesystems()
@@ -125,6 +136,7 @@ def main(arguments: list[str]) -> int:
         return 1
     finally:
         end(outer, inner)
+        remove_groups(Path(folder).name)
 
 
 if __name__ == "__main__":

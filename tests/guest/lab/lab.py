@@ -23,8 +23,15 @@ STARTING_S = 90.0
 class Lab:
     """Started by `with`; commands run inside by `run`, a file of its is at `path`."""
 
-    def __init__(self, disks: Mapping[str, str] | None = None) -> None:
+    def __init__(self, disks: Mapping[str, str] | None = None, first: str = "sleep") -> None:
+        """Start nothing yet.
+
+        Args:
+            disks: a kind of filesystem for each path.
+            first: its first process, `sleep` or `systemd`.
+        """
         self.folder = Path(tempfile.mkdtemp(prefix="stillpoint-lab-"))
+        self._first = first
         self._disks = DISKS if disks is None else disks
         for name in ("memory", "root"):
             (self.folder / name).mkdir()
@@ -33,7 +40,7 @@ class Lab:
         disks = [f"{path}:{kind}" for path, kind in self._disks.items()]
         program = str(Path(keeper.__file__))
         self._keeper = subprocess.Popen(
-            [sys.executable, "-ISB", program, str(self.folder), *disks],
+            [sys.executable, "-ISB", program, str(self.folder), self._first, *disks],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,0 +1,111 @@
+"""Under a real systemd, the first process of a lab: units at rest, and where the holder lives."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.guest.lab.agent import Agent, AgentError
+from tests.guest.lab.inside import configure, holder, number_inside, script, status, until
+from tests.guest.lab.lab import COMMAND, HOOK, Lab
+
+PACKAGING = Path(__file__).parents[2] / "packaging/guest"
+UNITS = "/etc/systemd/system"
+SHOP = "[Service]\nExecStart=/bin/sleep infinity\n"
+SECTION = "[shop]\ntype = systemd\nunit = shop.service\n"
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[Lab]:
+    with Lab({"/data/a": "ext4"}, first="systemd") as lab:
+        lab.path(f"{UNITS}/shop.service").write_text(SHOP)
+        until(lambda: control(lab, "is-system-running") == "running", "systemd runs")
+        yield lab
+
+
+@pytest.fixture
+def lab(started: Lab) -> Iterator[Lab]:
+    control(started, "start", "shop")
+    yield started
+    started.thaw()
+    started.guest("thaw")
+    control(
+        started, "stop", "stillpoint-guest.socket", "stillpoint-guest", "stillpoint-guest-holder-*"
+    )
+
+
+def control(lab: Lab, *words: str) -> str:
+    return lab.run("systemctl", *words).stdout.strip()
+
+
+def state(lab: Lab) -> tuple[str, str]:
+    properties = ("--property=ActiveState", "--property=FreezerState")
+    active, freezer = control(lab, "show", "--value", *properties, "shop").split()
+    return active, freezer
+
+
+def group(process: int) -> str:
+    return Path(f"/proc/{process}/cgroup").read_text()
+
+
+@pytest.mark.parametrize(
+    ("method", "rests"), [("stop", ("inactive", "running")), ("freeze", ("active", "frozen"))]
+)
+def test_a_unit_rests_from_freeze_to_thaw(lab: Lab, method: str, rests: tuple[str, str]) -> None:
+    configure(lab, f"{SECTION}method = {method}\n")
+    with lab.agent() as agent:
+        assert agent.freeze() == 1
+        assert state(lab) == rests
+        agent.thaw()
+    assert state(lab) == ("active", "running")
+
+
+@pytest.mark.parametrize("method", ["stop", "freeze"])
+def test_a_unit_goes_on_after_a_holder_that_was_killed(lab: Lab, method: str) -> None:
+    """Hazard 11: nothing but the note in /run knows that it rests."""
+    configure(lab, f"{SECTION}method = {method}\n")
+    assert lab.guest("freeze").returncode == 0
+    lab.run("kill", "-9", *number_inside(holder(lab)))
+    assert lab.guest("thaw").returncode == 1
+    assert state(lab) == ("active", "running")
+
+
+def test_a_unit_that_is_not_there_is_one_line(lab: Lab) -> None:
+    configure(lab, "[shop]\ntype = systemd\nunit = shp.service\nmethod = freeze\n")
+    checked = lab.guest("check").stdout
+    assert "shop: does not run, so nothing is to be done" in checked
+
+
+def test_3_the_holder_outlives_the_unit_of_the_agent_that_started_it(lab: Lab) -> None:
+    """Without our package: systemd runs it as a transient unit."""
+    configure(lab, script(lab, "app", "echo $1 >> /run/app.log"))
+    scope = ("systemd-run", "--scope", "--quiet", "--unit=agent")
+    with Agent(lab, (f"--fsfreeze-hook={HOOK}",), unit=scope) as agent:
+        agent.freeze()
+        assert "agent.scope" in group(agent.process)
+        assert "/stillpoint-guest-holder-" in group(holder(lab))
+        control(lab, "kill", "--signal=KILL", "agent.scope")
+    assert status(lab)["hold"]["applications"] == ["app"]
+    with lab.agent() as again:
+        assert again.status() == "frozen"
+        assert again.thaw() == 1
+    assert lab.path("/run/app.log").read_text().split() == ["freeze", "thaw"]
+
+
+def test_the_units_of_the_package_start_the_holder_by_its_socket(lab: Lab) -> None:
+    configure(lab, script(lab, "app", "exit 0"))
+    shutil.copy(lab.path(COMMAND), lab.path("/usr/bin/stillpoint-guest"))
+    for name in ("stillpoint-guest.service", "stillpoint-guest.socket"):
+        shutil.copy(PACKAGING / name, lab.path(f"{UNITS}/{name}"))
+    control(lab, "daemon-reload")
+    control(lab, "start", "stillpoint-guest.socket")
+    assert control(lab, "is-active", "stillpoint-guest.service") == "inactive"
+    with lab.agent() as agent:
+        agent.freeze()
+        assert "stillpoint-guest.service" in group(holder(lab))
+        control(lab, "restart", "stillpoint-guest.service")  # it lets go before it leaves
+        assert status(lab)["hold"]["lost"] == "the holder was told to leave"
+        with pytest.raises(AgentError):
+            agent.thaw()
+        assert agent.status() == "thawed"
