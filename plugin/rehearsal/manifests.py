@@ -1,13 +1,7 @@
-"""Objects from a folder of YAML or JSON files.
+"""Objects from a folder of YAML or JSON files."""
 
-Values are read as the tools of Kubernetes read them, which is not wholly as PyYAML does: a time
-stays the text that it is, and `52:54:00:12:34:56` is a MAC address and no number to base 60.
-"""
-
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +12,10 @@ from plugin.model import item as it
 from plugin.model.errors import MalformedItem
 from plugin.model.item import Item
 from plugin.rehearsal.errors import UnreadableManifests
+from plugin.rehearsal.yaml_documents import documents
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _OF_TOOLS = ("kustomization.yaml", "kustomization.yml")  # not objects of the API
-_NUMBERS = {
-    "tag:yaml.org,2002:int": re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)$"),
-    "tag:yaml.org,2002:float": re.compile(
-        r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9_]+|[0-9][0-9_]*(?=[eE]))(?:[eE][-+]?[0-9]+)?$"
-    ),
-}
-_LEFT_AS_TEXT = {"tag:yaml.org,2002:timestamp", *_NUMBERS}
 
 
 Progress = Callable[[int, int, str], None]
@@ -103,21 +91,19 @@ def _objects(file: Path) -> Iterator[tuple[str, Item]]:
 
 
 def _yaml_objects(file: Path, text: str) -> Iterator[tuple[str, Item]]:
-    loader = _Loader(text)
     try:
-        while loader.check_node():
-            node = loader.get_node()
-            place = f"{file}:{node.start_mark.line + 1 if node else 1}"
-            value = _plain(loader.construct_document(node), place)
-            yield from _objects_of(value, place, partial(_place_in, file, node))
+        for document in documents(text):
+
+            def place_of(number: int, lines: list[int] = document.item_lines) -> str:
+                return f"{file}:{lines[number]}"
+
+            yield from _objects_of(document.value, f"{file}:{document.line}", place_of)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         cause = f"no YAML: {', '.join(filter(None, (error.context, error.problem)))}"
         raise UnreadableManifests(f"{file}:{line}", cause) from error
     except yaml.YAMLError as error:
         raise UnreadableManifests(str(file), f"no YAML: {error}") from error
-    finally:
-        loader.dispose()
 
 
 def _objects_of(
@@ -134,19 +120,6 @@ def _objects_of(
             yield where, _checked(entry, where, value)
     else:
         yield place, _checked(value, place)
-
-
-def _place_in(file: Path, node: Any, number: int) -> str:
-    (items,) = (value for key, value in node.value if key.value == "items")
-    return f"{file}:{items.value[number].start_mark.line + 1}"
-
-
-def _plain(value: Any, place: str) -> Any:
-    """The value as JSON has it: keys are texts."""
-    try:
-        return orjson.loads(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS))
-    except orjson.JSONEncodeError as error:
-        raise UnreadableManifests(place, f"nothing that JSON can say: {error}") from error
 
 
 def _checked(entry: Any, place: str, of: Item | None = None) -> Item:
@@ -169,14 +142,3 @@ def _checked(entry: Any, place: str, of: Item | None = None) -> Item:
 def _identity(item: Item) -> tuple[str, ...]:
     group = str(item["apiVersion"]).rpartition("/")[0]
     return group, item["kind"], it.namespace(item), it.name(item)
-
-
-class _Loader(yaml.CSafeLoader):
-    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way to set it
-        first: [(tag, pattern) for tag, pattern in resolvers if tag not in _LEFT_AS_TEXT]
-        for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-for _tag, _pattern in _NUMBERS.items():
-    _Loader.add_implicit_resolver(_tag, _pattern, list("-+0123456789."))

@@ -4,10 +4,14 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from plugin.model import item as it
 from plugin.rehearsal import manifests
 from plugin.rehearsal.errors import UnreadableManifests
+from plugin.rehearsal.yaml_documents import documents
 
 VM = """\
     apiVersion: kubevirt.io/v1
@@ -94,6 +98,44 @@ def test_keys_are_texts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("{a: &one {b: c}, d: *one}", {"a": {"b": "c"}, "d": {"b": "c"}}),
+        ("{a: &one x, *one : y}", {"a": "x", "x": "y"}),
+        ("{a: &one {b: c, d: e}, f: {<<: *one, b: g}}", {"b": "g", "d": "e"}),
+        ("{a: &one {b: c}, d: &two {b: e, f: g}, h: {<<: [*one, *two]}}", {"b": "c", "f": "g"}),
+        ("{'<<': x}", {"<<": "x"}),
+        ("{a: !!str 1, b: !!int '2', d: =}", {"a": "1", "b": 2, "d": "="}),
+        ("!!map {a: !!seq [!!null '']}", {"a": [None]}),
+        ("\n  a: |\n    two\n    lines\n  b: 'x\n    y'", {"a": "two\nlines\n", "b": "x y"}),
+    ],
+)
+def test_a_spelling_that_only_yaml_has_is_understood(
+    tmp_path: Path, text: str, value: dict[str, object]
+) -> None:
+    put(tmp_path, f"{dedent(VM)}spec: {text}\n")
+    (item,) = manifests.read(tmp_path).objects
+    found = item["spec"]
+    assert found == value or value in found.values()
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(JSON, st.sampled_from([None, True, False]))
+def test_what_is_written_as_yaml_is_read_as_it_was(value: object, flow: bool | None) -> None:
+    text = yaml.safe_dump({"items": [value], "spec": value}, default_flow_style=flow)
+    (document,) = documents(text)
+    assert document.value == {"items": [value], "spec": value}
+    assert len(document.item_lines) == 1
+
+
+@pytest.mark.parametrize(
     ("text", "line", "words"),
     [
         (f"{dedent(VM)}spec:\n  - [\n", 6, "no YAML"),
@@ -104,9 +146,13 @@ def test_keys_are_texts(tmp_path: Path) -> None:
         ("just words\n", 1, "str instead of an object"),
         ("kind: List\nitems:\n- kind: Pod\n- x\n", 3, "no apiVersion"),
         ("kind: List\nitems:\n\n- x\n", 4, "str instead of an object"),
-        (f"{dedent(VM)}spec: {{big: 99999999999999999999}}\n", 1, "nothing that JSON can say"),
-        (f"{dedent(VM)}spec: !!binary aGVsbG8=\n", 1, "nothing that JSON can say"),
+        (f"{dedent(VM)}spec: {{big: 99999999999999999999}}\n", 4, "nothing that JSON can say"),
+        (f"{dedent(VM)}spec: !!binary aGVsbG8=\n", 4, "nothing that JSON can say"),
         (f"{dedent(VM)}spec: !Ref x\n", 4, "no YAML"),
+        (f"{dedent(VM)}spec: !!set {{a, b}}\n", 4, "no YAML"),
+        (f"{dedent(VM)}spec:\n  a: *one\n", 5, "found undefined alias 'one'"),
+        (f"{dedent(VM)}spec:\n  <<: one\n", 5, "for merging"),
+        (f"{dedent(VM)}spec: {{[a]: one}}\n", 4, "no scalar"),
         (f"{dedent(VM)}---\n{dedent(VM)}", 5, "VirtualMachine shop/db is in"),
         ("{{ .Values.name }}: x\n", 1, "no YAML"),
     ],

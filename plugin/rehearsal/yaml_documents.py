@@ -1,0 +1,170 @@
+"""The documents of a YAML text as JSON has them, made from its events one value after the other.
+
+PyYAML makes a tree of nodes of the whole text first, which is ten times as large as the objects.
+Values are read as the tools of Kubernetes read them, which is not wholly as PyYAML does: a time
+stays the text that it is, and `52:54:00:12:34:56` is a MAC address and no number to base 60.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import yaml
+from yaml.constructor import ConstructorError
+
+_NUMBERS = {
+    "tag:yaml.org,2002:int": re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)$"),
+    "tag:yaml.org,2002:float": re.compile(
+        r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9_]+|[0-9][0-9_]*(?=[eE]))(?:[eE][-+]?[0-9]+)?$"
+    ),
+}
+_LEFT_AS_TEXT = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value", *_NUMBERS}
+_PLAIN_COLLECTIONS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document.
+
+    Attributes:
+        line: where it begins.
+        item_lines: where each entry of `items` begins.
+    """
+
+    value: Any
+    line: int
+    item_lines: list[int] = field(default_factory=list)
+
+
+def documents(text: str) -> Iterator[Document]:
+    """The documents in their order.
+
+    Raises:
+        yaml.YAMLError: it is no YAML, or has what JSON cannot say.
+    """
+    loader = _Loader(text)
+    try:
+        yield from _Values(loader).documents()
+    finally:
+        loader.dispose()
+
+
+class _Loader(yaml.CSafeLoader):
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way to set it
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in _LEFT_AS_TEXT]
+        for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+for _tag, _pattern in _NUMBERS.items():
+    _Loader.add_implicit_resolver(_tag, _pattern, list("-+0123456789."))
+
+
+class _Values:
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+        self._next: Callable[[], Any] = loader.get_event
+        self._known: dict[str, Any] = {}  # most scalars come many times: read once, kept once
+        self._texts: dict[str, str] = {}
+        self._anchors: dict[str, Any] = {}
+
+    def documents(self) -> Iterator[Document]:
+        while not isinstance(event := self._next(), yaml.StreamEndEvent):
+            if isinstance(event, yaml.DocumentStartEvent):
+                self._anchors.clear()
+                root = self._next()
+                document = Document(None, root.start_mark.line + 1)
+                value = self._value(root, document.item_lines)
+                yield Document(value, document.line, document.item_lines)
+
+    def _value(self, event: Any, item_lines: list[int] | None = None) -> Any:
+        """What an event begins.
+
+        Args:
+            item_lines: of the root of a document, to be filled.
+        """
+        if isinstance(event, yaml.ScalarEvent):
+            value = self._scalar(event)
+        elif isinstance(event, yaml.AliasEvent):
+            if event.anchor not in self._anchors:
+                raise _error(f"found undefined alias {event.anchor!r}", event)
+            return self._anchors[event.anchor]
+        elif event.tag not in _PLAIN_COLLECTIONS:
+            raise _error(f"could not determine a constructor for the tag {event.tag!r}", event)
+        elif isinstance(event, yaml.MappingStartEvent):
+            value = self._mapping(item_lines)
+        else:
+            value = self._sequence()
+        if event.anchor:
+            self._anchors[event.anchor] = value
+        return value
+
+    def _sequence(self, lines: list[int] | None = None) -> list[Any]:
+        values = []
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            if lines is not None:
+                lines.append(event.start_mark.line + 1)
+            values.append(self._value(event))
+        return values
+
+    def _mapping(self, item_lines: list[int] | None) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        merged: list[dict[str, Any]] = []
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            key = self._value(event)
+            if isinstance(key, dict | list):
+                raise _error("found a key that is no scalar", event)
+            following = self._next()
+            if key == "<<" and isinstance(event, yaml.ScalarEvent) and event.implicit[0]:
+                merged += self._to_merge(following)
+            elif key == "items" and item_lines is not None and _is_plain_sequence(following):
+                values[key] = self._sequence(item_lines)
+            else:
+                name = key if isinstance(key, str) else orjson.dumps(key).decode()
+                values[name] = self._value(following)
+        for other in merged:
+            values = {**other, **values}
+        return values
+
+    def _to_merge(self, event: Any) -> list[dict[str, Any]]:
+        value = self._value(event)
+        mappings = value if isinstance(value, list) else [value]
+        if not all(isinstance(one, dict) for one in mappings):
+            raise _error("expected a mapping or list of mappings for merging", event)
+        return mappings
+
+    def _scalar(self, event: Any) -> Any:
+        text = event.value
+        if event.tag is not None:
+            return self._read(event)
+        if not event.implicit[0]:  # it stands in quotes
+            return self._texts.setdefault(text, text)
+        if text not in self._known:
+            self._known[text] = self._read(event)
+        return self._known[text]
+
+    def _read(self, event: Any) -> Any:
+        tag = self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)
+        if event.tag not in (None, "!"):
+            tag = event.tag
+        if tag == "tag:yaml.org,2002:merge":
+            return event.value
+        node = yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark)
+        value = self._loader.construct_document(node)
+        if isinstance(value, str):
+            return self._texts.setdefault(value, value)
+        try:
+            return orjson.loads(orjson.dumps(value))
+        except orjson.JSONEncodeError as error:
+            raise _error(f"nothing that JSON can say: {error}", event) from error
+
+
+def _is_plain_sequence(event: Any) -> bool:
+    is_sequence = isinstance(event, yaml.SequenceStartEvent)
+    return is_sequence and event.anchor is None and event.tag in _PLAIN_COLLECTIONS
+
+
+def _error(problem: str, event: Any) -> ConstructorError:
+    return ConstructorError(None, None, problem, event.start_mark)
