@@ -17,22 +17,17 @@ _FROM_YAML = orjson.OPT_NON_STR_KEYS | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 """YAML reads an unquoted time as a time, and `1:` as a number; JSON has neither."""
 
 
-class _Stored(NamedTuple):
-    labels: Mapping[str, str]
-    json: bytes  # without apiVersion and kind
-
-
 @dataclass(slots=True)
 class _Shelf:
-    by_name: dict[tuple[str, str], _Stored] = field(default_factory=dict)
-    by_namespace: dict[str, list[_Stored]] = field(default_factory=dict)  # "": all of them
+    by_name: dict[tuple[str, str], Item] = field(default_factory=dict)
+    by_namespace: dict[str, list[Item]] = field(default_factory=dict)  # "": all of them
 
     def sort(self) -> None:
         lists = defaultdict(list)
-        for (namespace, _), stored in sorted(self.by_name.items(), key=lambda entry: entry[0]):
-            lists[""].append(stored)
+        for (namespace, _), item in sorted(self.by_name.items(), key=lambda entry: entry[0]):
+            lists[""].append(item)
             if namespace:
-                lists[namespace].append(stored)
+                lists[namespace].append(item)
         self.by_namespace = dict(lists)
 
 
@@ -53,7 +48,9 @@ class Page(NamedTuple):
 class ApiObjects:
     """Objects at rest: nothing changes them once they are here.
 
-    An object is served in each version of its resource, as if versions differed in name only.
+    They become JSON as they are asked for, which is seldom: as JSON beside the objects they would
+    take as much memory again. An object is served in each version of its resource, as if versions
+    differed in name only.
 
     Raises:
         MalformedItem: an object lacks apiVersion, kind or a name, or is not JSON.
@@ -81,8 +78,8 @@ class ApiObjects:
 
     def get(self, served: Served, namespace: str, name: str) -> bytes | None:
         """JSON of one object."""
-        stored = self._shelf(served).by_name.get((namespace, name))
-        return None if stored is None else _whole(served, stored)
+        item = self._shelf(served).by_name.get((namespace, name))
+        return None if item is None else _whole(served, item)
 
     def page(
         self, served: Served, namespace: str, selector: LabelSelector, span: tuple[int, int]
@@ -91,14 +88,14 @@ class ApiObjects:
         start, most = span
         items = self._shelf(served).by_namespace.get(namespace, [])
         end = start
-        found: list[_Stored] = []
+        found: list[Item] = []
         while end < len(items) and len(found) < most:
-            if selector.matches(items[end].labels):
+            if selector.matches(_labels(items[end])):
                 found.append(items[end])
             end += 1
         left = len(items) - end
         return Page(
-            [stored.json if served.is_built_in else _whole(served, stored) for stored in found],
+            [_body(item) if served.is_built_in else _whole(served, item) for item in found],
             end if left else 0,
             None if selector.requirements else left,
         )
@@ -119,21 +116,29 @@ class ApiObjects:
     def _store(self, item: Item, served: Served) -> None:
         name = _needed(item, "metadata", "name")
         namespace = (it.namespace(item) or "default") if served.is_namespaced else ""
-        place = {"name": name} | ({"namespace": namespace} if namespace else {})
-        body = {key: value for key, value in item.items() if key not in ("apiVersion", "kind")}
-        body["metadata"] = item["metadata"] | place
+        if namespace and namespace != it.namespace(item):
+            item = it.with_value(item, namespace, "metadata", "namespace")
         try:
-            json = orjson.dumps(body, option=_FROM_YAML)
+            _body(item)
         except orjson.JSONEncodeError as error:
             raise MalformedItem(it.describe(item), str(error), "JSON", name) from error
-        labels = {str(label): str(value) for label, value in it.labels(item).items()}
-        shelf = self._shelves[served.group, served.plural]
-        shelf.by_name[namespace, name] = _Stored(labels, json)
+        it.labels(item)
+        self._shelves[served.group, served.plural].by_name[namespace, name] = item
 
 
-def _whole(served: Served, stored: _Stored) -> bytes:
+def _labels(item: Item) -> Mapping[str, str]:
+    return {str(label): str(value) for label, value in it.labels(item).items()}
+
+
+def _body(item: Item) -> bytes:
+    """JSON without apiVersion and kind."""
+    body = {key: value for key, value in item.items() if key not in ("apiVersion", "kind")}
+    return orjson.dumps(body, option=_FROM_YAML)
+
+
+def _whole(served: Served, item: Item) -> bytes:
     head = orjson.dumps({"apiVersion": served.api_version, "kind": served.kind})
-    return head[:-1] + b"," + stored.json[1:]
+    return head[:-1] + b"," + _body(item)[1:]
 
 
 def _needed(item: Item, *path: str) -> str:
