@@ -4,17 +4,19 @@ Source: pkg/backup/item_backupper.go of Velero v1.18. Volumes are not cut, hooks
 nothing is written: what the backup would hold is the result.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from plugin.model import item as it
 from plugin.model.item import Item
+from plugin.model.outcome import BackupOutcome
 from plugin.model.reference import Reference, Resource
 from plugin.rehearsal import velero_actions
+from plugin.rehearsal.ahead import Ahead
 from plugin.rehearsal.blocks import Block
 from plugin.rehearsal.errors import ActionFailed
-from plugin.rehearsal.plugin_client import Action, PluginClient
+from plugin.rehearsal.plugin_client import Action, PluginClient, applicable
 from plugin.rehearsal.selection import Selection
 from plugin.resources import pod
 
@@ -73,17 +75,34 @@ def back_up(selection: Selection, blocks: Sequence[Block], plugin: PluginClient)
     Raises:
         PluginFailed: the plugin process did not answer.
     """
-    backupper = _Backupper(selection, plugin)
-    hooks = []
-    for number, block in enumerate(blocks):
-        hooks += [one for one in block.items if backupper.has_hook(one)]
-        for reference in block.items:
-            backupper.back_up(reference, number, must_include=False)
-    for definition in _definitions(selection, blocks, backupper.items):
-        backupper.back_up(definition, len(blocks), must_include=False)
+
+    def ask(action: Action, reference: Reference) -> BackupOutcome:
+        return plugin.back_up(action, selection.cluster[reference])
+
+    with Ahead(_first_calls(selection, blocks, plugin), ask) as answers:
+        backupper = _Backupper(selection, plugin, answers)
+        hooks = []
+        for number, block in enumerate(blocks):
+            hooks += [one for one in block.items if backupper.has_hook(one)]
+            for reference in block.items:
+                backupper.back_up(reference, number, must_include=False)
+        for definition in _definitions(selection, blocks, backupper.items):
+            backupper.back_up(definition, len(blocks), must_include=False)
     items = backupper.items
     stored = {one: item.stored for one, item in items.items() if item.stored is not None}
     return Backup(tuple(blocks), items, tuple(hooks), stored)
+
+
+def _first_calls(
+    selection: Selection, blocks: Iterable[Block], plugin: PluginClient
+) -> Iterator[tuple[Action, Reference]]:
+    """What Velero calls each item's first action with is the item as the cluster has it."""
+    for block in blocks:
+        for reference in block.items:
+            item = selection.cluster[reference]
+            if _SKIP not in it.annotations(item):
+                for action in applicable(plugin.backup_actions, reference, item)[:1]:
+                    yield action, reference
 
 
 def _definitions(
@@ -100,9 +119,12 @@ def _definitions(
 
 
 class _Backupper:
-    def __init__(self, selection: Selection, plugin: PluginClient) -> None:
+    def __init__(
+        self, selection: Selection, plugin: PluginClient, first: Ahead[BackupOutcome]
+    ) -> None:
         self._selection = selection
         self._plugin = plugin
+        self._first = first
         self.items: dict[Reference, BackedUpItem] = {}
 
     def has_hook(self, reference: Reference) -> bool:
@@ -124,27 +146,32 @@ class _Backupper:
         return done.error
 
     def _through_actions(self, reference: Reference, block: int) -> BackedUpItem:
-        item = self._selection.cluster[reference]
+        given = item = self._selection.cluster[reference]
         own = tuple(velero_actions.additional_items(reference, item))
         error = self._bring(own, block, must_include=False)
         called = []
-        for action in self._plugin.backup_actions:
+        for action in applicable(self._plugin.backup_actions, reference, given):
             if error or _SKIP in it.annotations(item):
                 break
-            if action.applies_to(reference, it.labels(self._selection.cluster[reference])):
-                called.append(action.name)
-                item, error = self._through_action(action, item, block)
+            called.append(action.name)
+            try:
+                outcome = (
+                    self._first.answer(action, reference)
+                    if item is given
+                    else self._plugin.back_up(action, item)
+                )
+            except ActionFailed as failure:
+                error = failure.cause
+                break
+            item, error = self._taken(outcome, block)
         if error:
             return BackedUpItem(reference, BackupResult.FAILED, block, None, error, tuple(called))
         if _SKIP in it.annotations(item):
             return BackedUpItem(reference, BackupResult.LEFT_OUT, block, None, "", tuple(called))
         return BackedUpItem(reference, BackupResult.STORED, block, item, "", tuple(called))
 
-    def _through_action(self, action: Action, item: Item, block: int) -> tuple[Item, str]:
-        try:
-            outcome = self._plugin.back_up(action, item)
-        except ActionFailed as failure:
-            return item, failure.cause
+    def _taken(self, outcome: BackupOutcome, block: int) -> tuple[Item, str]:
+        """The item that an action answered, and the error of what it asked for besides."""
         changed, must_include = _without_message(outcome.item)
         if _SKIP in it.annotations(changed):
             return changed, ""

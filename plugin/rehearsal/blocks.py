@@ -6,11 +6,11 @@ Source: pkg/backup/backup.go of Velero v1.18, executeItemBlockActions.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from plugin.model import item as it
 from plugin.model.reference import Reference
 from plugin.rehearsal import velero_actions
+from plugin.rehearsal.ahead import Ahead
 from plugin.rehearsal.errors import ActionFailed
-from plugin.rehearsal.plugin_client import PluginClient
+from plugin.rehearsal.plugin_client import Action, PluginClient, applicable
 from plugin.rehearsal.selection import Selection
 
 
@@ -33,15 +33,29 @@ def build(selection: Selection, plugin: PluginClient) -> Sequence[Block]:
     Raises:
         PluginFailed: the plugin process did not answer.
     """
-    builder = _Builder(selection, plugin)
-    blocks = [builder.block_of(reference) for reference in selection.collected()]
+    collected = selection.collected()
+
+    def ask(action: Action, reference: Reference) -> Sequence[Reference]:
+        return plugin.related_items(action, selection.cluster[reference])
+
+    calls = (
+        (action, reference)
+        for reference in collected
+        for action in applicable(plugin.block_actions, reference, selection.cluster[reference])
+    )
+    with Ahead(calls, ask) as answers:
+        builder = _Builder(selection, plugin.block_actions, answers)
+        blocks = [builder.block_of(reference) for reference in collected]
     return [block for block in blocks if block.items]
 
 
 class _Builder:
-    def __init__(self, selection: Selection, plugin: PluginClient) -> None:
+    def __init__(
+        self, selection: Selection, actions: Sequence[Action], answers: Ahead[Sequence[Reference]]
+    ) -> None:
         self._selection = selection
-        self._plugin = plugin
+        self._actions = actions
+        self._answers = answers
         self._pods = velero_actions.pods_by_claim(selection)
         self._seen: set[Reference] = set()  # in a block, excluded, or not there
         self._errors: list[str] = []
@@ -71,10 +85,8 @@ class _Builder:
     def _related(self, reference: Reference) -> Iterator[Reference]:
         item = self._selection.cluster[reference]
         yield from velero_actions.related_items(reference, item, self._pods)
-        for action in self._plugin.block_actions:
-            if not action.applies_to(reference, it.labels(item)):
-                continue
+        for action in applicable(self._actions, reference, item):
             try:
-                yield from self._plugin.related_items(action, item)
+                yield from self._answers.answer(action, reference)
             except ActionFailed as error:
                 self._errors.append(error.cause)

@@ -35,10 +35,11 @@ def write(stored: Mapping[Reference, Item], folder: Path) -> None:
     metadata = folder / "metadata"
     metadata.mkdir(parents=True)
     (metadata / "version").write_text(_VERSION)
+    places: dict[tuple[str, str], Path] = {}
     for reference, item in stored.items():
-        place = ("namespaces", reference.namespace) if reference.namespace else ("cluster",)
-        file = folder.joinpath(
-            "resources", reference.group_resource, *place, f"{reference.name}.json"
-        )
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(orjson.dumps(item))
+        key = (reference.group_resource, reference.namespace)
+        if key not in places:
+            scope = ("namespaces", reference.namespace) if reference.namespace else ("cluster",)
+            places[key] = folder.joinpath("resources", reference.group_resource, *scope)
+            places[key].mkdir(parents=True)
+        (places[key] / f"{reference.name}.json").write_bytes(orjson.dumps(item))

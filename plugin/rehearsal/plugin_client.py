@@ -1,11 +1,12 @@
 """The plugin's actions as Velero calls them: typed, over the wire, each call with a deadline."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import grpc
 
+from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.label_selector import LabelSelector
 from plugin.model.outcome import BackupOutcome, RestoreOutcome
@@ -37,11 +38,17 @@ class Action:
     excluded: frozenset[str]
     labels: LabelSelector
 
-    def applies_to(self, reference: Reference, labels: Mapping[str, str]) -> bool:
-        """Whether Velero calls the action for this object."""
-        resource = reference.group_resource
-        is_of_resource = not self.resources - {"*"} or resource in self.resources
-        return is_of_resource and resource not in self.excluded and self.labels.matches(labels)
+    def is_of(self, resource: str) -> bool:
+        """Whether Velero calls the action for objects of this resource, as their labels allow."""
+        if resource in self.resources:
+            return resource not in self.excluded
+        return not self.resources - {"*"} and resource not in self.excluded
+
+
+def applicable(actions: Iterable[Action], reference: Reference, item: Item) -> Sequence[Action]:
+    """The actions that Velero calls for this object, in its order."""
+    resource, labels = reference.group_resource, it.labels(item)
+    return [one for one in actions if one.is_of(resource) and one.labels.matches(labels)]
 
 
 class PluginClient:

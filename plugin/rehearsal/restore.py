@@ -4,16 +4,18 @@ Source: pkg/restore/restore.go and pkg/cmd/server/config of Velero v1.18. Nothin
 would be is the result.
 """
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from plugin.model import item as it
 from plugin.model.item import Item
+from plugin.model.outcome import RestoreOutcome
 from plugin.model.reference import Reference
 from plugin.rehearsal import velero_actions
+from plugin.rehearsal.ahead import Ahead
 from plugin.rehearsal.errors import ActionFailed, LogLine
-from plugin.rehearsal.plugin_client import Action, PluginClient
+from plugin.rehearsal.plugin_client import Action, PluginClient, applicable
 from plugin.rehearsal.restore_request import RestoreRules
 from plugin.resources import persistent_volume
 
@@ -107,9 +109,18 @@ def restore(
     Raises:
         PluginFailed: the plugin process did not answer.
     """
-    restorer = _Restorer(stored, plugin, rules, target)
-    for reference in sorted(stored, key=_rank):
-        restorer.restore(reference, rules.why_not(reference, stored[reference]))
+    order = sorted(stored, key=_rank)
+    why_not = {reference: rules.why_not(reference, stored[reference]) for reference in order}
+
+    def ask(action: Action, reference: Reference) -> RestoreOutcome:
+        item = stored[reference]
+        return plugin.restore(action, _without_origin(item), item)
+
+    selected = (reference for reference in order if not why_not[reference])
+    with Ahead(_first_calls(selected, stored, plugin), ask) as answers:
+        restorer = _Restorer(stored, plugin, answers, rules, target)
+        for reference in order:
+            restorer.restore(reference, why_not[reference])
     return restorer.done
 
 
@@ -129,16 +140,29 @@ def with_reasons(
     ]
 
 
+def _first_calls(
+    selected: Iterable[Reference], stored: Mapping[Reference, Item], plugin: PluginClient
+) -> Iterator[tuple[Action, Reference]]:
+    """What Velero calls each item's first action with is the item as the backup has it."""
+    for reference in selected:
+        item = stored[reference]
+        if not _why_velero_skips(reference, item):
+            for action in applicable(plugin.restore_actions, reference, item)[:1]:
+                yield action, reference
+
+
 class _Restorer:
     def __init__(
         self,
         stored: Mapping[Reference, Item],
         plugin: PluginClient,
+        first: Ahead[RestoreOutcome],
         rules: RestoreRules,
         target: Container[Reference],
     ) -> None:
         self._stored = stored
         self._plugin = plugin
+        self._first = first
         self._rules = rules
         self._target = target
         self._places: dict[Reference, int] = {}  # in `done`
@@ -165,9 +189,13 @@ class _Restorer:
     def _through_actions(self, reference: Reference, stored: Item) -> RestoredItem:
         item = plain = _without_origin(stored)
         missing: list[Reference] = []
-        for action in self._applicable(reference, plain):
+        for action in applicable(self._plugin.restore_actions, reference, plain):
             try:
-                outcome = self._plugin.restore(action, item, stored)
+                outcome = (
+                    self._first.answer(action, reference)
+                    if item is plain
+                    else self._plugin.restore(action, item, stored)
+                )
             except ActionFailed as error:
                 return RestoredItem(reference, RestoreResult.FAILED, why=error.cause)
             if outcome.skip:
@@ -208,11 +236,6 @@ class _Restorer:
             why="exists already, Velero leaves it as it is",
             conflict=str(created),
         )
-
-    def _applicable(self, reference: Reference, item: Item) -> Iterator[Action]:
-        for action in self._plugin.restore_actions:
-            if action.applies_to(reference, it.labels(item)):
-                yield action
 
 
 def _rank(reference: Reference) -> tuple[int, str, str, str]:
