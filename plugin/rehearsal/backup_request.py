@@ -46,6 +46,13 @@ def of_flags(namespaces: Sequence[str], selector: LabelSelector | None) -> Item:
     }
 
 
+def placed(backup: Item) -> Item:
+    """The Backup in Velero's namespace, if it does not say which that is."""
+    if it.namespace(backup):
+        return backup
+    return it.with_value(backup, "velero", "metadata", "namespace")
+
+
 def started(backup: Item, known: Known, now: datetime) -> Item:
     """The Backup as actions see it: with what Velero adds, and begun now.
 
@@ -69,7 +76,7 @@ def started(backup: Item, known: Known, now: datetime) -> Item:
         before = it.texts(backup, "spec", field)
         if names:
             spec[field] = [*before, *(name for name in names if name not in before)]
-    metadata = {"uid": str(uuid.uuid4()), "namespace": "velero"} | it.mapping(backup, "metadata")
+    metadata = {"uid": str(uuid.uuid4())} | it.mapping(placed(backup), "metadata")
     begun = {"phase": "InProgress", "startTimestamp": now.isoformat(timespec="seconds")}
     return {**backup, "metadata": metadata, "spec": spec, "status": begun}
 

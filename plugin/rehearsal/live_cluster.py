@@ -5,7 +5,7 @@ One list per resource, however many machines there are. What may not be read is 
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from plugin.cluster.kubernetes_reader import KubernetesReader
 from plugin.model import item as it
@@ -14,7 +14,9 @@ from plugin.model.discovery import STATIC, Discovery
 from plugin.model.errors import Forbidden, ReadFailed
 from plugin.model.item import Item
 from plugin.model.reference import Resource
+from plugin.model.request import Backup
 from plugin.rehearsal.known import Known, Unread
+from plugin.resources import core
 
 MOST_NAMESPACES = 5
 """Of more, the whole cluster is read: that is fewer requests."""
@@ -54,6 +56,9 @@ _TWICE = ("events.events.k8s.io",)
 
 _EVERYWHERE = ("kubevirts.kubevirt.io", "backups.velero.io")
 """Namespaced, but of interest wherever they are."""
+
+_MANAGED = ("metadata", "managedFields")
+_MAP = core.CONFIG_MAP.kind
 
 Progress = Callable[[int, int, str], None]
 
@@ -111,6 +116,22 @@ def read(reader: KubernetesReader, scope: Scope, progress: Progress) -> Known:
     return Known(tuple(objects), discovery, complete, origin, tuple(unread))
 
 
+def with_policies(known: Known, backup: Backup, reader: KubernetesReader) -> Known:
+    """Together with the resource policies of a backup, which live beside it, not in the scope."""
+    read_ = {(it.namespace(one), it.name(one)) for one in known.objects if one["kind"] == _MAP}
+    found, unread = [], list(known.unread)
+    for name in backup.policies:
+        if (backup.namespace, name) in read_:
+            continue
+        try:
+            config_map = reader.get(core.CONFIG_MAP, backup.namespace, name)
+        except ReadFailed as error:
+            unread.append(Unread(str(core.CONFIG_MAP), error.cause, error.hint))
+        else:
+            found += [it.without(config_map, *_MANAGED)] if config_map else []
+    return replace(known, objects=(*known.objects, *found), unread=tuple(unread))
+
+
 def _few(namespaces: Sequence[str]) -> Sequence[str]:
     return namespaces if len(namespaces) <= MOST_NAMESPACES else ()
 
@@ -131,7 +152,7 @@ def _answer(reader: KubernetesReader, part: _Part) -> Sequence[Item] | ReadFaile
         if _is_gone(error):
             raise
         return error
-    return [it.without(item, "metadata", "managedFields") for item in found]
+    return [it.without(item, *_MANAGED) for item in found]
 
 
 def _is_gone(error: ReadFailed) -> bool:

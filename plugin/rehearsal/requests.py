@@ -9,6 +9,7 @@ from plugin.model import glob
 from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.label_selector import LabelSelector
+from plugin.model.request import Backup
 from plugin.rehearsal import backup_request, live_cluster, manifests, restore_request
 from plugin.rehearsal.errors import NothingToRehearse
 from plugin.rehearsal.known import Known
@@ -59,10 +60,13 @@ def of_cluster(
 
     Raises:
         ReadFailed: the cluster does not answer.
+        NothingToRehearse, UnreadableManifests: as `backup`.
     """
     reader = KubernetesReader.connect(None, *place)
     scope = live_cluster.Scope(_namespaces(chosen), is_whole)
-    return live_cluster.read(reader, scope, progress)
+    known = live_cluster.read(reader, scope, progress)
+    asked = backup_request.placed(backup(chosen, known))
+    return live_cluster.with_policies(known, Backup.parse(asked), reader)
 
 
 def backup(chosen: Chosen, known: Known) -> Item:

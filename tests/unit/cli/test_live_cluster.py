@@ -11,6 +11,7 @@ import yaml
 from benchmarks.rehearse import many
 from plugin import cli
 from plugin.cluster.kubernetes_reader import KubernetesReader
+from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.rehearsal import live_cluster
 from plugin.rehearsal.api_server import ApiServer
@@ -22,6 +23,10 @@ BACKUP = {
     "metadata": {"name": "nightly", "namespace": "velero"},
     "spec": {"includedNamespaces": ["shop"]},
     "status": {"phase": "Completed"},
+}
+SKIP_ALL = {
+    "version": "v1",
+    "volumePolicies": [{"conditions": {"csi": {}}, "action": {"type": "skip"}}],
 }
 KUBEVIRT = {
     "apiVersion": "kubevirt.io/v1",
@@ -152,6 +157,35 @@ def test_a_cluster_that_does_not_answer_is_an_error(
     errors = capsys.readouterr().err
     assert "the cluster: cannot ask what it serves: HTTP 401" in errors
     assert server.token not in errors
+
+
+@pytest.mark.parametrize(
+    ("forbidden", "code"), [("", "disk-skipped"), ("of-volumes", "policy-unknown")]
+)
+def test_the_policies_of_a_backup_are_read_beside_it_where_the_rights_allow(
+    forbidden: str, code: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "of-volumes", "namespace": "velero"},
+        "data": {"policy": yaml.safe_dump(SKIP_ALL)},
+    }
+    chosen = {"kind": "configmap", "name": "of-volumes"}
+    file = tmp_path / "backup.yaml"
+    file.write_text(yaml.safe_dump(it.with_value(BACKUP, chosen, "spec", "resourcePolicy")))
+    with running(tmp_path, forbidden, (), policy) as (server, command):
+        cli.main([*command, "--backup", str(file), "-n", "shop", "-o", "json"])
+        asked = [one.path for one in server.requests if "configmaps" in one.path]
+    found = json.loads(capsys.readouterr().out)
+    [db] = [one for one in found["machines"] if one["name"] == "db"]
+    codes = {one["code"] for one in db["reasons"]}
+    assert codes & {"disk-skipped", "policy-unknown"} == {code}
+    assert asked.count("/api/v1/namespaces/velero/configmaps/of-volumes") == 1
+    causes = [one["cause"] for one in found["unread"]]
+    assert ["no right to get configmaps in namespace velero" in one for one in causes] == (
+        [True] if forbidden else []
+    )
 
 
 def test_objects_of_unknown_kinds_are_part_of_the_backup(
