@@ -1,8 +1,10 @@
 """One virtual machine, and all that a rehearsal knows around it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from typing import TypeVar
 
 from plugin.model import item as it
 from plugin.model.filters import Filters
@@ -114,7 +116,15 @@ class Surroundings:
         return self.by_resource.get(str(resource), ())
 
 
-@dataclass(frozen=True, slots=True)
+Answer = TypeVar("Answer")
+
+
+def once(fact: Callable[["Case"], Answer]) -> Callable[["Case"], Answer]:
+    """A fact that several reasons ask for; machines are judged one after the other."""
+    return lru_cache(maxsize=1)(fact)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Case:
     """One machine.
 

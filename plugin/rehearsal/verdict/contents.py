@@ -1,11 +1,11 @@
 """Facts about what a machine needs besides its disks, and about the backup as a whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from plugin.model import item as it
 from plugin.model.reference import Reference
 from plugin.rehearsal.restore import RestoreResult
-from plugin.rehearsal.verdict.case import Case
+from plugin.rehearsal.verdict.case import Case, once
 from plugin.resources import (
     cluster_needs,
     data_volume,
@@ -95,7 +95,7 @@ def second_backup(case: Case) -> Iterator[str]:
             yield it.name(backup)
 
 
-def _needed(case: Case) -> Iterator[Reference]:
-    for reference in dict.fromkeys(case.needed):
-        if not any(reference.is_of(resource) for resource in _ELSEWHERE):
-            yield reference
+@once
+def _needed(case: Case) -> Sequence[Reference]:
+    named = dict.fromkeys(case.needed)
+    return [one for one in named if not any(one.is_of(resource) for resource in _ELSEWHERE)]

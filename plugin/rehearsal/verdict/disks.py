@@ -9,7 +9,7 @@ from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.policy import Fate
 from plugin.model.request import Backup
-from plugin.rehearsal.verdict.case import Case, Disk, Role
+from plugin.rehearsal.verdict.case import Case, Disk, Role, once
 from plugin.resources import (
     data_volume,
     persistent_volume,
@@ -194,9 +194,10 @@ def _fate(case: Case, claim: Item) -> Fate:
     return Fate.SNAPSHOT if velero.cuts_disks(request) else Fate.SKIP
 
 
-def _cut(case: Case) -> Iterator[tuple[Disk, Item]]:
+@once
+def _cut(case: Case) -> Sequence[tuple[Disk, Item]]:
     """Disks that Velero would cut, if their storage can."""
-    return ((disk, claim) for disk, claim in _claims(case) if _is_to_be_cut(case, claim))
+    return [(disk, claim) for disk, claim in _claims(case) if _is_to_be_cut(case, claim)]
 
 
 def _volume(case: Case, claim: Item) -> Item | None:
@@ -226,14 +227,17 @@ def _not_known(case: Case, claim: Item) -> str:
     return ""
 
 
-def _with_classes(case: Case) -> Iterator[tuple[Disk, Sequence[Item]]]:
+@once
+def _with_classes(case: Case) -> Sequence[tuple[Disk, Sequence[Item]]]:
     """Disks of which all is known, each with the snapshot classes of its driver."""
     all_classes = case.around.all_of(volume_snapshot_class.RESOURCE)
+    found = []
     for disk, claim in _cut(case):
-        found, driver = _volume(case, claim), _driver(case, claim)
-        is_csi = found is not None and persistent_volume.csi_driver(found)
+        volume_of_claim, driver = _volume(case, claim), _driver(case, claim)
+        is_csi = volume_of_claim is not None and persistent_volume.csi_driver(volume_of_claim)
         if is_csi and driver and not _not_known(case, claim):
-            yield disk, volume_snapshot_class.of_driver(all_classes, driver)
+            found.append((disk, volume_snapshot_class.of_driver(all_classes, driver)))
+    return found
 
 
 def _is_named(case: Case, claim: Item, classes: Sequence[Item]) -> bool:

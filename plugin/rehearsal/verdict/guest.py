@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from plugin.model import item as it
-from plugin.rehearsal.verdict.case import Case
+from plugin.rehearsal.verdict.case import Case, once
 from plugin.resources import (
     kubevirt,
     persistent_volume_claim,
@@ -28,6 +28,7 @@ VSS_S = 10
 _NOTHING: tuple[str, ...] = ()
 
 
+@once
 def runs(case: Case) -> bool:
     """Whether a guest writes to its disks, and so needs a freeze."""
     instance = case.instance
@@ -67,6 +68,7 @@ def frozen_now(case: Case) -> tuple[str, ...]:
     return MACHINE if instance and virtual_machine_instance.is_frozen(instance) else _NOTHING
 
 
+@once
 def agent_not_connected(case: Case) -> tuple[str, ...]:
     """The agent does not answer; of a guest that starts, nobody expects it yet."""
     if not runs(case) or case.instance is None or starting(case):
@@ -98,6 +100,7 @@ def hooks_absent(case: Case) -> tuple[str, ...]:
     return MACHINE if hooks_absent_or_off(case) and not hooks_off(case) else _NOTHING
 
 
+@once
 def hooks_absent_or_off(case: Case) -> bool:
     """Whether nothing will ask the guest to freeze."""
     if not runs(case):
@@ -106,6 +109,7 @@ def hooks_absent_or_off(case: Case) -> bool:
     return not any(pod.has_freeze_hook(cluster[launcher]) for launcher in case.launchers)
 
 
+@once
 def would_freeze(case: Case) -> bool:
     """Whether all that a freeze needs is there, as far as the cluster shows."""
     causes = (hooks_absent_or_off, agent_not_connected, agent_lacks_commands, starting, migrating)
@@ -124,6 +128,7 @@ def cuts_any(case: Case) -> bool:
     return not case.disks or velero.cuts_disks(case.around.request)
 
 
+@once
 def frozen_s(case: Case) -> int:
     """How long Velero would hold the freeze at the least."""
     key = velero.group_snapshot_label(case.around.request)
