@@ -49,6 +49,8 @@ _POSITION = (
     "SELECT {}, timeline_id, system_identifier FROM pg_control_checkpoint(), pg_control_system();"
 )
 
+_NAMES_BEFORE_10 = (("pg_walfile", "pg_xlogfile"), ("_wal_", "_xlog_"), ("_lsn", "_location"))
+
 
 class _Server(NamedTuple):
     version: int  # 150018
@@ -170,7 +172,9 @@ class PostgreSQL(Driver):
 
     def _label(self, start: str, deadline: Deadline) -> str:
         """What `pg_backup_stop` is going to return, but before the disks are cut."""
-        segment, checkpoint, timeline, now = self._ask(_CHECKPOINT, deadline)[0].split("|")
+        segment, checkpoint, timeline, now = self._ask(self._named(_CHECKPOINT), deadline)[0].split(
+            "|"
+        )
         origin = "standby" if self._server.is_standby else "primary"
         return (
             f"START WAL LOCATION: {start} (file {segment})\nCHECKPOINT LOCATION: {checkpoint}\n"
@@ -179,19 +183,22 @@ class PostgreSQL(Driver):
         )
 
     def _stop_backup(self, deadline: Deadline) -> None:
-        new = self._server.version >= 150000
+        version = self._server.version
+        name = "pg_backup_stop" if version >= 150000 else "pg_stop_backup"
+        arguments = "false, false" if 100000 <= version < 150000 else "false"
         self._ask("SET statement_timeout = 0;", deadline)
-        self._ask(
-            f"SELECT {'pg_backup_stop(false)' if new else 'pg_stop_backup(false, false)'};",
-            deadline,
-        )
+        self._ask(f"SELECT {name}({arguments});", deadline)
 
     def _position(self, place: str, deadline: Deadline) -> Dict[str, str]:
-        if self._server.version < 100000:
-            return {}
-        lines = self._ask(_POSITION.format(place), deadline)
+        lines = self._ask(self._named(_POSITION.format(place)), deadline)
         lsn, timeline, system = lines[0].split("|")
         return {"lsn": lsn, "timeline": timeline, "system_identifier": system}
+
+    def _named(self, statement: str) -> str:
+        names = _NAMES_BEFORE_10 if self._server.version < 100000 else ()
+        for name, before in names:
+            statement = statement.replace(name, before)
+        return statement
 
     def _connect(self, deadline: Deadline) -> _Server:
         """The session, and what it is connected to."""

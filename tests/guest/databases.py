@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.cluster.processes import Process, Processes, free_ports
-from tests.guest import mysql_server
+from tests.guest import maven
 
 START_S = 60.0
 POSTGRES_PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -162,6 +162,10 @@ class Postgres(Server):
     unbuffered: Sequence[str] = ()
 
     @property
+    def programs(self) -> Path:
+        return POSTGRES_PROGRAMS[-1]
+
+    @property
     def options(self) -> Mapping[str, str]:
         return {"host": str(self.folder), "port": str(self.port)}
 
@@ -169,12 +173,12 @@ class Postgres(Server):
     def command(self) -> Sequence[Part]:
         settings = (f"unix_socket_directories={self.folder}", f"port={self.port}", *self.settings)
         arguments = [part for each in settings for part in ("-c", each)]
-        return [POSTGRES_PROGRAMS[-1] / "postgres", "-D", self.data, *arguments]
+        return [self.programs / "postgres", "-D", self.data, *arguments]
 
     def create(self) -> None:
         super().create()
-        program = POSTGRES_PROGRAMS[-1] / "initdb"
-        arguments: list[Part] = ["-D", self.data, "--no-sync", "--auth=peer", "--data-checksums"]
+        program = self.programs / "initdb"
+        arguments: list[Part] = ["-D", self.data, "-N", "--auth=peer", "--data-checksums"]
         output_of([*self.prefix, *as_user(self.user), program, *arguments])
         with self.seen(self.data / "postgresql.conf").open("a") as file:
             file.write("listen_addresses = ''\nmax_connections = 20\nshared_buffers = 64MB\n")
@@ -191,6 +195,22 @@ class Postgres(Server):
 
     def write(self, timeout_s: float = 20) -> None:
         self.query("INSERT INTO probe VALUES (1)", timeout_s)
+
+
+@dataclass
+class PackedPostgres(Postgres):
+    """One of a version that Debian does not have."""
+
+    version: str = ""
+
+    @property
+    def programs(self) -> Path:
+        return self.folder / "program/bin"
+
+    def create(self) -> None:
+        package = maven.POSTGRESQL[self.version]
+        shutil.copytree(maven.root(package), self.seen(self.folder / "program"))  # see MySQL
+        super().create()
 
 
 class MySQLFamily(Server):
@@ -269,7 +289,9 @@ class MySQL(MySQLFamily):
 
     def create(self) -> None:
         super().create()
-        shutil.copytree(mysql_server.root(), self.seen(self.program))  # the cache is root's alone
+        shutil.copytree(
+            maven.root(maven.MYSQL), self.seen(self.program)
+        )  # the cache is root's alone
         output_of([*self.prefix, *as_user(self.user), *self.command, "--initialize-insecure"])
 
 

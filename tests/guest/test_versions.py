@@ -1,0 +1,79 @@
+"""Versions of servers that Debian does not have, and connections that are encrypted."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from guest_hooks.deadline import Deadline
+from guest_hooks.driver import Driver, Report
+from guest_hooks.drivers.postgresql import PostgreSQL
+from guest_hooks.drivers.redis import Redis
+from guest_hooks.note import Note
+from guest_hooks.section import Section
+from tests.cluster.processes import Processes
+from tests.guest import databases, maven
+
+BACKUPS = ("wal_level=replica",)  # the default since 10
+
+
+def report_of(driver: Driver, server: databases.Server) -> Report:
+    """Of a freeze in which it takes writes."""
+    driver.prepare(Deadline.after(20))
+    with driver.held(Deadline.after(10)) as report:
+        assert server.can_write(10)
+    assert server.can_write(10)
+    return report
+
+
+@pytest.fixture(params=maven.POSTGRESQL)
+def postgresql(
+    request: pytest.FixtureRequest, processes: Processes
+) -> Iterator[databases.PackedPostgres]:
+    version: str = request.param
+    folder = processes.logs / f"pg-{version}"
+    server = databases.PackedPostgres(folder, processes, version=version, settings=BACKUPS)
+    server.up()
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+def test_postgresql_comes_to_rest_in_every_way(
+    postgresql: databases.PackedPostgres, tmp_path: Path
+) -> None:
+    found = [each for each in PostgreSQL.discover() if each.options["port"] == str(postgresql.port)]
+    assert [each.options["host"] for each in found] == [str(postgresql.folder)]
+    for method in ("checkpoint", "backup"):
+        section = Section("db", "postgresql", method=method, options=dict(found[0].options))
+        report = report_of(PostgreSQL(section, Note(str(tmp_path), section)), postgresql)
+        assert report.position["system_identifier"]
+        assert "/" in report.position["lsn"]
+    assert "START WAL LOCATION: " in report.position["backup_label"]
+
+
+def test_valkey_is_found_by_its_name(processes: Processes, tmp_path: Path) -> None:
+    """Debian's Redis, called as Valkey is, of which there is no package: both speak the same."""
+    folder = processes.logs / "valkey"
+    server = NamedValkey(folder, processes)
+    server.up()
+    found = [each for each in Redis.discover() if each.options.get("socket") == str(server.socket)]
+    section = Section(found[0].name, "redis", options=dict(found[0].options))
+    driver = Redis(section, Note(str(tmp_path), section))
+    driver.prepare(Deadline.after(10))
+    with driver.held(Deadline.after(5)) as report:
+        assert not server.can_write(0.5)
+    assert server.can_write()
+    server.stop()
+    assert report.method == "CLIENT PAUSE WRITE, BGSAVE"
+
+
+class NamedValkey(databases.Redis):
+    def create(self) -> None:
+        super().create()
+        (self.folder / "valkey-server").symlink_to("/usr/bin/redis-server")
+
+    @property
+    def command(self) -> list[databases.Part]:
+        return [self.folder / "valkey-server", *super().command[1:]]
