@@ -346,9 +346,8 @@ class Etcd(Server):
     def query(self, statement: str, timeout_s: float = 20) -> str:
         """`PATH JSON`, by the gateway: its command line client is another package."""
         path, _, content = statement.partition(" ")
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         try:
-            with contextlib.closing(connection):
+            with contextlib.closing(self.connection(timeout_s)) as connection:
                 connection.request("POST", f"/v3/{path}", content)
                 return connection.getresponse().read().decode()
         except OSError as error:
@@ -356,6 +355,9 @@ class Etcd(Server):
 
     def write(self, timeout_s: float = 20) -> None:
         self.query('kv/put {"key": "cHJvYmU=", "value": "MQ=="}', timeout_s)
+
+    def connection(self, timeout_s: float) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
 
     def value(self, key: str) -> str:
         """The value of a key; "" without one."""

@@ -1,4 +1,4 @@
-"""Versions of servers that Debian does not have, and connections that are encrypted."""
+"""Versions of servers that Debian does not have."""
 
 import shutil
 from collections.abc import Iterator
