@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.guest.lab.agent import Agent, AgentError
+from tests.guest.lab.agent import Agent
 from tests.guest.lab.inside import blocked, configure, script
 from tests.guest.lab.lab import COMMAND, Lab
+from tests.qemu_agent import AgentError
 
 MEMORY = "/tmp"  # noqa: S108  a tmpfs of the lab
 INSTALLED = "/usr/bin/stillpoint-guest"

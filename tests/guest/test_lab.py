@@ -14,7 +14,7 @@ import pytest
 from guest_hooks.holder_start import OPTIONS
 from tests.guest import campaign
 from tests.guest.lab import keeper
-from tests.guest.lab.agent import Agent, AgentError
+from tests.guest.lab.agent import Agent
 from tests.guest.lab.inside import (
     STATE,
     blocked,
@@ -26,6 +26,7 @@ from tests.guest.lab.inside import (
     until,
 )
 from tests.guest.lab.lab import COMMAND, HOOK, Lab, python
+from tests.qemu_agent import AgentError
 
 CYCLES = 500
 

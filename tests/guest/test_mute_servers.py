@@ -10,9 +10,9 @@ import pytest
 
 from tests.cluster.processes import free_ports
 from tests.guest.lab import mute
-from tests.guest.lab.agent import AgentError
 from tests.guest.lab.inside import configure, script, status, until
 from tests.guest.lab.lab import Lab, python
+from tests.qemu_agent import AgentError
 
 # The program by which each kind is found, and its socket.
 PROGRAMS = {

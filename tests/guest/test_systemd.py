@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.guest.lab.agent import Agent, AgentError
+from tests.guest.lab.agent import Agent
 from tests.guest.lab.inside import configure, holder, number_inside, script, status, until
 from tests.guest.lab.lab import COMMAND, HOOK, Lab
+from tests.qemu_agent import AgentError
 
 PACKAGING = Path(__file__).parents[2] / "packaging/guest"
 UNITS = "/etc/systemd/system"
