@@ -124,8 +124,8 @@ def _hook(given: argparse.Namespace) -> int:
 
 
 def _program() -> str:
-    """The file that this package is packed in."""
-    program = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    """The file that this package is packed in; by one name, for rpm finds it as /bin/..."""
+    program = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     if os.path.isfile(program):
         return program
     hint = "pack them: python3 -m guest_hooks.build FILE"

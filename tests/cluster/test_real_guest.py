@@ -23,7 +23,6 @@ from tests.cluster.node import Freeze
 from tests.cluster.real_guest import Found
 from tests.cluster.storage import Cut, wait_until_bound
 from tests.machine import packages
-from tests.machine.agent import AgentError
 from tests.machine.image import Image, guest_image
 from tests.machine.machine import DATABASES, Machine
 
@@ -33,19 +32,6 @@ NAMESPACE, NAME = "guest", "db"
 LABEL = {"backup": "yes"}
 BEFORE = "/usr/local/sbin/hook-of-before"
 AGENT_CONFIGURATION = f"[general]\nfsfreeze-hook={BEFORE}\n"
-PATIENT = """\
-[stillpoint-guest]
-freeze_s = 55
-[postgresql:main]
-prepare_s = 30
-lock_s = 20
-[mariadb:main]
-socket = /run/mysqld/mysqld.sock
-prepare_s = 30
-lock_s = 20
-"""
-"""A guest without hardware acceleration on a busy machine is far slower than a real one."""
-STATUS = "stillpoint-guest status"
 REFUSING = "[script:refusing]\nmethod = pair\nfreeze = /usr/bin/false\nthaw = /usr/bin/true\n"
 
 
@@ -85,26 +71,24 @@ def life(
     with ExitStack() as power:
         guest = _switched_on(cluster, image, power, logs)
         lived.taken["bare"] = _backup(cluster, guest, "bare", {"includedNamespaces": [NAMESPACE]})
-        _install(guest, built.deb)
-        lived.told["discovered"] = json.loads(guest.run(f"{STATUS} --output json"))
-        _configure(guest, "patient", PATIENT)
+        guest.run(f"echo '{AGENT_CONFIGURATION}' >/etc/qemu/qemu-ga.conf")
+        packages.install(guest, built.deb)
+        lived.told["discovered"] = packages.status(guest)
+        packages.configure(guest, "patient", packages.PATIENT)
         lived.taken["held"] = _backup(cluster, guest, "held", {"includedNamespaces": [NAMESPACE]})
         labelled = {"labelSelector": {"matchLabels": LABEL}}
         lived.taken["label"] = _backup(cluster, guest, "label", labelled)
-        _configure(guest, "refusing", REFUSING)
+        packages.configure(guest, "refusing", REFUSING)
         lived.taken["refused"] = _backup(cluster, guest, "refused", labelled)
-        lived.told["refused"] = json.loads(guest.run(f"{STATUS} --output json"))
-        _configure(guest, "refusing", "")
-        lived.told["restart"] = _restart_of_the_agent_while_held(guest)
+        lived.told["refused"] = packages.status(guest)
+        packages.configure(guest, "refusing", "")
         lived.told["removed"] = _upgraded_and_removed(guest)
     for name in ("bare", "held"):
         with ExitStack() as power:
             again = _restored(cluster, image, name, power, logs)
             lived.restored[name] = real_guest.found(again)
             if name == "held":
-                lived.told["status"] = json.loads(
-                    again.run("stillpoint-guest status --output json")
-                )
+                lived.told["status"] = json.loads(again.run(packages.STATUS))
                 lived.told["journal"] = again.run("journalctl -b -u stillpoint-guest -o cat")
     return lived
 
@@ -155,45 +139,6 @@ def _backup(cluster: Cluster, guest: Machine, name: str, spec: Object) -> Taken:
     for commits in guest.commits.values():
         commits.wait(more=5)  # it lives on
     return Taken(backup, cuts, cluster.freezes()[freezes:], real_guest.acknowledged(guest, first))
-
-
-def _install(guest: Machine, package: Path) -> None:
-    """On the second console: the package starts the agent anew, and so ends what it runs."""
-    with guest.agent() as agent:
-        agent.write("/etc/qemu/qemu-ga.conf", AGENT_CONFIGURATION.encode())
-        agent.write("/root/stillpoint-guest.deb", package.read_bytes())
-    guest.wait_for_shell()
-    assert "installed: 0" in guest.shell(
-        "dpkg -i /root/stillpoint-guest.deb; echo installed: $?", 300
-    )
-    guest.run("timeout 60 sh -c 'until systemctl -q is-active stillpoint-guest; do sleep 1; done'")
-
-
-def _configure(guest: Machine, name: str, content: str) -> None:
-    with guest.agent() as agent:
-        agent.write(f"/etc/stillpoint-guest/conf.d/{name}.conf", content.encode())
-
-
-def _restart_of_the_agent_while_held(guest: Machine) -> Mapping[str, Any]:
-    """Hazard 3 of a holder in the agent's control group: it would be killed with the agent."""
-    with guest.agent() as agent:
-        try:
-            agent.ask("guest-fsfreeze-freeze")
-        except AgentError as error:
-            error.add_note(guest.shell(f"{STATUS}; journalctl -b -u stillpoint-guest -o cat", 120))
-            raise
-    guest.shell("systemctl kill --signal=KILL --kill-whom=all qemu-guest-agent; sleep 5", 120)
-    held = json.loads(guest.shell(f"{STATUS} --output json", 120))
-    with guest.agent() as agent:
-        status = agent.ask("guest-fsfreeze-status")
-        agent.ask("guest-fsfreeze-thaw")
-    for commits in guest.commits.values():
-        commits.wait(more=5)
-    return {
-        "status": status,
-        "held": held,
-        "after": json.loads(guest.run(f"{STATUS} --output json")),
-    }
 
 
 def _upgraded_and_removed(guest: Machine) -> Mapping[str, str]:
@@ -255,14 +200,6 @@ def test_the_restored_guest_tells_from_which_freeze_it_is(life: Life) -> None:
     kinds = {one["name"].partition(":")[0] for one in origin["applications"]}
     assert kinds >= set(DATABASES)
     assert origin["began_at"][:16] in life.told["journal"]
-
-
-def test_the_agent_is_killed_while_held_and_the_holder_holds_on(life: Life) -> None:
-    told = life.told["restart"]
-    assert told["status"] == "frozen"
-    assert told["held"]["phase"] == "held"
-    assert not told["held"]["hold"]["lost"]
-    assert told["after"]["phase"] == "idle"
 
 
 def test_the_package_installs_upgrades_and_gives_back_the_hook_of_before(life: Life) -> None:

@@ -1,5 +1,6 @@
 """A guest that runs: QEMU without hardware acceleration, its channels and its disks."""
 
+import itertools
 import json
 import shutil
 import socket
@@ -7,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +44,16 @@ class Commits:
         """The number of the last one that was acknowledged before; 0 if there was none."""
         return max((number for time, number in list(self._known) if time < moment), default=0)
 
+    def last(self) -> int:
+        """The number of the last one of all."""
+        return self._known[-1][1] if self._known else 0
+
+    def longest_stall_s(self, begin: datetime, end: datetime) -> float:
+        """The longest time without an acknowledgement that has to do with that time."""
+        moments = [moment for moment, _ in list(self._known)]
+        pairs = [pair for pair in itertools.pairwise(moments) if pair[1] > begin and pair[0] < end]
+        return max(((after - before).total_seconds() for before, after in pairs), default=0)
+
     def wait(self, more: int, timeout_s: float = BOOT_S) -> None:
         """Returns when so many more were acknowledged."""
         wanted, deadline = len(self._known) + more, time.monotonic() + timeout_s
@@ -69,13 +80,13 @@ class Machine:
         commits: those of each database, of the script `commits` in the guest.
     """
 
-    def __init__(self, image: Image, disks: Mapping[str, Path]) -> None:
-        """Powers it on, with the images of its disks by label."""
+    def __init__(self, image: Image, disks: Mapping[str, Path], media: Sequence[Path] = ()) -> None:
+        """Powers it on, with the images of its disks by label, and of what it only reads."""
         self.folder = Path(tempfile.mkdtemp(prefix="stillpoint-machine-"))
         self.agent_socket = self.folder / AGENT_PORT
         with (self.folder / "qemu.log").open("wb") as log:
             self._qemu = subprocess.Popen(
-                [*_command(image, self.folder), *_cold_plugged(disks)],
+                [*_command(image, self.folder), *_cold_plugged(disks), *_inserted(media)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -167,6 +178,11 @@ class Machine:
             if "return" in answer:
                 return answer["return"]
 
+    def reset(self) -> None:
+        """Pushes its button: the guest boots again, on the disks as they are."""
+        self.monitor("set-action", reboot="reset")
+        self.monitor("system_reset")
+
     def cut_power(self) -> None:
         """Ends it as a power failure does."""
         self._qemu.kill()
@@ -219,6 +235,11 @@ def _socket(name: str, folder: Path) -> str:
 def _cold_plugged(disks: Mapping[str, Path]) -> Iterator[str]:
     for label, image in disks.items():
         yield from ("-drive", f"if=virtio,id={label},format=raw,cache=unsafe,file={image}")
+
+
+def _inserted(media: Sequence[Path]) -> Iterator[str]:
+    for medium in media:
+        yield from ("-drive", f"if=virtio,format=raw,readonly=on,file={medium}")
 
 
 def _connected(path: Path) -> socket.socket:

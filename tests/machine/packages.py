@@ -1,12 +1,30 @@
-"""The guest's packages of this checkout."""
+"""The guest's packages of this checkout, and what one of them does in a booted guest."""
 
+import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from tests.machine.machine import Machine
 
 BUILD = Path(__file__).parents[2] / "packaging" / "guest" / "build"
+
+STATUS = "stillpoint-guest status --output json"
+PATIENT = """\
+[stillpoint-guest]
+freeze_s = 55
+[postgresql:main]
+prepare_s = 30
+lock_s = 20
+[mariadb:main]
+socket = /run/mysqld/mysqld.sock
+prepare_s = 30
+lock_s = 20
+"""
+"""A guest without hardware acceleration on a busy machine is far slower than a real one."""
 
 
 @dataclass(frozen=True)
@@ -16,8 +34,32 @@ class Packages:
     program: Path
 
 
-def build(folder: Path) -> Packages:
-    """Builds them into a folder."""
-    subprocess.run([BUILD, folder], check=True, env=os.environ | {"PYTHON": sys.executable})
+def build(folder: Path, version: str = "") -> Packages:
+    """Builds them into a folder; as of another version than this one, if that is given."""
+    environment = os.environ | {"PYTHON": sys.executable, "VERSION": version}
+    subprocess.run([BUILD, folder], check=True, env=environment)
     (deb,), (rpm,) = folder.glob("*.deb"), folder.glob("*.rpm")
     return Packages(deb, rpm, folder / "stillpoint-guest")
+
+
+def install(guest: Machine, package: Path) -> None:
+    """On the second console: the package starts the agent anew, and so ends what it runs."""
+    with guest.agent() as agent:
+        agent.write("/root/stillpoint-guest.deb", package.read_bytes())
+    guest.wait_for_shell()
+    assert "installed: 0" in guest.shell(
+        "dpkg -i /root/stillpoint-guest.deb; echo installed: $?", 300
+    )
+    guest.run("timeout 60 sh -c 'until systemctl -q is-active stillpoint-guest; do sleep 1; done'")
+
+
+def configure(guest: Machine, name: str, content: str) -> None:
+    """A file of its configuration, which counts from the next freeze on."""
+    with guest.agent() as agent:
+        agent.write(f"/etc/stillpoint-guest/conf.d/{name}.conf", content.encode())
+
+
+def status(guest: Machine) -> dict[str, Any]:
+    """What it tells; also while every disk is frozen, when the agent runs nothing."""
+    told: dict[str, Any] = json.loads(guest.shell(STATUS, 120))
+    return told
