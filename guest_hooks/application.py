@@ -98,7 +98,7 @@ class Application:
         patience = Deadline(deadline.at_s + _GRACE_S)
         while not pending.wait(_LOOK_S):
             if patience.has_passed or stop.is_set():
-                self._abandon()
+                self._abandon(deadline)
                 cause = "nobody waits for it any more" if stop.is_set() else "not done in time"
                 raise DeadlinePassed(self.name, attempt, cause)
         try:
@@ -109,7 +109,10 @@ class Application:
             cause = f"fault in its driver: {error!r}"
             raise ApplicationError(self.name, attempt, cause) from error
 
-    def _abandon(self) -> None:
-        """Its programs are killed, so that its locks go; should it get in later, it leaves."""
+    def _abandon(self, deadline: Deadline) -> None:
+        """Its programs are killed, so that its locks go; should it get in later, it leaves.
+
+        But not those with which it goes back already, because it saw by itself that it was late.
+        """
         self._worker.begin(self._stack.close)
-        self.driver.commands.end_all()
+        self.driver.commands.end_all(deadline)

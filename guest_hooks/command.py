@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from typing import IO, Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from guest_hooks.child_pipes import Pipes
@@ -66,6 +67,7 @@ class Commands:
         self._register = Register(folder)
         self._forgetting = threading.Lock()
         self._started: List["subprocess.Popen[bytes]"] = []
+        self._begun_s: Dict[int, float] = {}  # by number, of those
 
     def run(
         self, program: Program, deadline: Deadline, standard_input: bytes = b"", check: bool = True
@@ -114,10 +116,15 @@ class Commands:
             raise Unreachable(error.subject, error.attempt, error.cause) from error
         return Session(self.subject, process, dialect)
 
-    def end_all(self) -> None:
-        """Kill what still runs; a driver that is abandoned may then start what sets it right."""
+    def end_all(self, deadline: Optional[Deadline] = None) -> None:
+        """Kill what still runs; a driver that is abandoned may then start what sets it right.
+
+        Args:
+            deadline: what was begun behind it goes on; a driver that was late sets it right.
+        """
         for process in list(self._started):
-            if process.poll() is None:
+            is_late = deadline is not None and self._begun_s.get(process.pid, 0) > deadline.at_s
+            if process.poll() is None and not is_late:
                 kill(process)
         self._forget_ended()
 
@@ -135,6 +142,7 @@ class Commands:
             for one in [one for one in self._started if one.poll() is not None]:
                 self._register.remove(one.pid)
                 self._started.remove(one)
+                self._begun_s.pop(one.pid, None)
 
     def _start(self, program: Program) -> "subprocess.Popen[bytes]":
         try:
@@ -143,6 +151,7 @@ class Commands:
         except (OSError, KeyError, subprocess.SubprocessError) as error:
             cause = getattr(error, "strerror", None) or str(error)
             raise CommandFailed(self.subject, _attempt(program), cause) from error
+        self._begun_s[process.pid] = time.monotonic()
         self._started.append(process)
         self._register.add(process.pid)
         self._forget_ended()

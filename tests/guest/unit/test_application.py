@@ -1,0 +1,40 @@
+import os
+import threading
+import time
+import unittest
+
+from guest_hooks.application import Application
+from guest_hooks.deadline import Deadline
+from guest_hooks.drivers.script import Script
+from guest_hooks.errors import DeadlinePassed
+from guest_hooks.note import Note
+from guest_hooks.section import Section
+from tests.guest.unit.folders import FolderCase
+
+HANGS = "#!/bin/sh\nexec sleep 1000\n"
+TAKES_ITS_TIME = "#!/bin/sh\nsleep 1\ntouch {}\n"  # more than the holder's grace
+
+
+class AScriptThatIsLate(FolderCase):
+    def test_its_other_half_is_run_to_its_end_though_the_holder_has_given_it_up(self) -> None:
+        freeze = self.write("freeze", HANGS, 0o700)
+        thaw = self.write("thaw", TAKES_ITS_TIME.format(self.path("thawed")), 0o700)
+        options = {"freeze": freeze, "thaw": thaw}
+        section = Section("late", Script.KIND, method="pair", options=options)
+        note = Note(self.folder, section)
+        application = Application(Script(section, note), threading.Event())
+        with application:
+            pending = application.begin_prepare(Deadline.after(20))
+            application.finish_prepare(pending, Deadline.after(20))
+            with self.assertRaises(DeadlinePassed), application.held(Deadline.after(0.3)):
+                self.fail("it is not at rest")
+        end_s = time.monotonic() + 20
+        while application.is_hanging():
+            self.assertLess(time.monotonic(), end_s)
+            time.sleep(0.01)
+        self.assertTrue(os.path.exists(self.path("thawed")))
+        self.assertIsNone(note.read(), "nothing is left to be undone")
+
+
+if __name__ == "__main__":
+    unittest.main()
