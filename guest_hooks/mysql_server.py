@@ -97,8 +97,10 @@ class MySQLServer(Driver):
 
     @property
     def instance(self) -> str:
-        """The socket, or host and port."""
-        return self._socket or f"{self._host or 'localhost'}:{self._port}"
+        """The socket, or host and port; /var/run is a link to /run."""
+        if self._socket:
+            return os.path.realpath(self._socket)
+        return f"{self._host or 'localhost'}:{self._port}"
 
     def lock_for(self, state: State) -> Lock:
         """The lock that this server needs.

@@ -94,8 +94,9 @@ class PostgreSQL(Driver):
 
     @property
     def instance(self) -> str:
-        """The socket, or host and port."""
-        return os.path.join(self._host, f".s.PGSQL.{self._port}")
+        """The socket, or host and port; Debian's server says /var/run, a link to our default."""
+        host = os.path.realpath(self._host) if self._host.startswith("/") else self._host
+        return os.path.join(host, f".s.PGSQL.{self._port}")
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
         """Whether it answers, and what a copy would not have."""

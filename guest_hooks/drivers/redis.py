@@ -10,6 +10,7 @@ a short time only: when this process dies, writes go on by themselves.
 """
 
 import contextlib
+import os
 import threading
 import time
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
@@ -89,7 +90,7 @@ class Redis(Driver):
     @property
     def instance(self) -> str:
         """The socket, or host and port."""
-        return self._socket or f"{self._host}:{self._port}"
+        return os.path.realpath(self._socket) if self._socket else f"{self._host}:{self._port}"
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
         """Whether it answers, and what would be done."""

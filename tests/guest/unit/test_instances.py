@@ -1,0 +1,40 @@
+import os
+import unittest
+
+from guest_hooks.driver import Driver
+from guest_hooks.drivers.mariadb import MariaDB
+from guest_hooks.drivers.postgresql import PostgreSQL
+from guest_hooks.drivers.redis import Redis
+from guest_hooks.note import Note
+from guest_hooks.section import Section
+from tests.guest.unit.folders import FolderCase
+
+
+class AServerIsTheSameByEveryNameOfItsSocket(FolderCase):
+    """As /var/run is a link to /run: a section takes the place of what was found only then."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        os.mkdir(self.path("run"))
+        os.mkdir(self.path("var"))
+        os.symlink("../run", self.path("var/run"))
+
+    def instances(self, kind: "type[Driver]", option: str, name: str) -> "set[str]":
+        sections = [
+            Section("one", kind.KIND, options={option: self.path(folder + name)})
+            for folder in ("run", "var/run")
+        ]
+        return {kind(section, Note(self.folder, section)).instance for section in sections}
+
+    def test_postgresql(self) -> None:
+        self.assertEqual(len(self.instances(PostgreSQL, "host", "")), 1)
+
+    def test_mariadb(self) -> None:
+        self.assertEqual(len(self.instances(MariaDB, "socket", "/mysqld.sock")), 1)
+
+    def test_redis(self) -> None:
+        self.assertEqual(len(self.instances(Redis, "socket", "/redis.sock")), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
