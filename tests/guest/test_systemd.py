@@ -16,6 +16,20 @@ UNITS = "/etc/systemd/system"
 SHOP = "[Service]\nExecStart=/bin/sleep infinity\n"
 SECTION = "[shop]\ntype = systemd\nunit = shop.service\n"
 
+# podman's own folders, which may not be overlays over the lab's overlay.
+STORAGE = """[storage]
+driver = "vfs"
+graphroot = "/srv/containers"
+runroot = "/run/containers"
+"""
+# The files of a container that needs no image: one program and its libraries.
+ROOTFS = """
+cd /srv && mkdir -p root/proc root/dev root/sys root/etc root/run root/tmp
+for file in $(readlink -f /bin/sleep) $(ldd /bin/sleep | grep -o "/[^ ]*"); do
+    install -D "$file" "root$file"
+done
+"""
+
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[Lab]:
@@ -70,6 +84,34 @@ def test_a_unit_goes_on_after_a_holder_that_was_killed(lab: Lab, method: str) ->
     lab.run("kill", "-9", *number_inside(holder(lab)))
     assert lab.guest("thaw").returncode == 1
     assert state(lab) == ("active", "running")
+
+
+@pytest.fixture
+def container(lab: Lab) -> Iterator[str]:
+    lab.path("/etc/containers/storage.conf").write_text(STORAGE)
+    assert lab.run("sh", "-ec", ROOTFS).returncode == 0
+    limits = ("--network=none", "--pids-limit=0")  # what this machine may not have in groups
+    program = str(Path("/bin/sleep").resolve())
+    words = ("--runtime=runc", "run", "--detach", "--name=shop", *limits, "--rootfs", "/srv/root")
+    made = lab.run("podman", *words, program, "1000")
+    assert made.returncode == 0, made.stderr
+    yield "shop"
+    lab.run("podman", "rm", "--force", "--time=0", "shop")
+
+
+def test_a_container_of_podman_is_paused(lab: Lab, container: str) -> None:
+    configure(lab, f"[box]\ntype = systemd\nmethod = podman\nunit = {container}\n")
+    look = ("podman", "inspect", "--format={{.State.Status}}", container)
+    with lab.agent() as agent:
+        agent.freeze()
+        assert lab.run(*look).stdout == "paused\n"
+        agent.thaw()
+        assert lab.run(*look).stdout == "running\n"
+        agent.freeze()
+        lab.run("kill", "-9", *number_inside(holder(lab)))
+        with pytest.raises(AgentError):
+            agent.thaw()
+    assert lab.run(*look).stdout == "running\n"
 
 
 def test_a_unit_that_is_not_there_is_one_line(lab: Lab) -> None:
