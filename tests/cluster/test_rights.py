@@ -8,6 +8,7 @@ import yaml
 
 from tests.cluster.audit import events
 from tests.cluster.cluster import Cluster
+from tests.cluster.manifests import Machine
 from tests.cluster.velero import PLUGIN_ACCOUNT, PLUGIN_USER, RIGHTS
 
 
@@ -67,3 +68,39 @@ def test_what_the_manifest_does_not_give_is_forbidden(
     )
     api.close()
     assert review["status"]["allowed"] is False
+
+
+def test_an_error_for_a_missing_right_tells_the_rule_that_is_enough(cluster: Cluster) -> None:
+    """Last in this file: what was forbidden here must not count above."""
+    source = Machine("rights", "db", is_running=False, has_instancetype=False)
+    cluster.create_namespace(source.namespace)
+    cluster.create_vms([source])
+    spec = {
+        "includedNamespaces": [source.namespace],
+        "excludedResources": ["secrets"],
+        "snapshotVolumes": False,
+    }
+    cluster.backup(source.namespace, spec)
+    role = ("rbac.authorization.k8s.io/v1", "ClusterRole", None, "stillpoint")
+    rules = cluster.api.get(*role)["rules"]
+    without = [rule for rule in rules if rule["resources"] != ["secrets"]]
+    assert len(without) == len(rules) - 1
+    cluster.api.patch(*role, {"rules": without})
+    try:
+        [error] = restored(cluster, source, "rights-lacking")
+        assert "secrets rights-lacking/db-cloud-init: cannot get: the account has no right" in error
+        told = yaml.safe_load("{" + error.partition("with the rule ")[2] + "}")
+        assert told["verbs"] == ["get"]
+        cluster.api.patch(*role, {"rules": [*without, told]})
+        assert restored(cluster, source, "rights-enough") == []
+    finally:
+        cluster.api.patch(*role, {"rules": rules})
+
+
+def restored(cluster: Cluster, machine: Machine, name: str) -> list[str]:
+    """Errors of a restore into a namespace of its name."""
+    cluster.restore(
+        name, {"backupName": machine.namespace, "namespaceMapping": {machine.namespace: name}}
+    )
+    found = cluster.restore_results(name)["errors"]
+    return list(found.get("namespaces", {}).get(name, []))
