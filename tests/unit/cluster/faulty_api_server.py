@@ -187,6 +187,8 @@ class FaultyApiServer:
                 return
             self.connections += 1
             self._open.append(connection)
+            if self._ended.is_set():  # `__exit__` may have looked into the list before
+                _hang_up(connection)
             self._threads.append(threading.Thread(target=self._serve, args=(connection,)))
             self._threads[-1].start()
 
