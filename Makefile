@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PROGRAMS := etcd:etcd-server psql:postgresql mariadbd:mariadb-server redis-server:redis-server \
     mvn:maven node:nodejs qemu-ga:qemu-guest-agent mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs podman:podman runc:runc cc:gcc objdump:binutils
 PROGRAMS_E2E := debootstrap:debootstrap mkfs.ext4:e2fsprogs qemu-system-x86_64:qemu-system-x86 \
-    $(PROGRAMS_PACKAGES)
+    rpm:rpm sesearch:setools $(PROGRAMS_PACKAGES)
 PROGRAMS_PACKAGES := checkmodule:checkpolicy semodule_package:semodule-utils
 
 .DEFAULT_GOAL := help
@@ -18,10 +18,10 @@ help: ## this text
 demo: venv ## what backup and restore of a small shop would be; no cluster needed
 	@$(BIN)/stillpoint rehearse --from examples
 
-test: venv system peers image ## every test but those of the next two: real Velero, API server and CSI on this machine
+test: venv system peers image ## every test but those of e2e and exhaustive: real Velero, API server and CSI on this machine
 	$(BIN)/python -m pytest
 
-e2e: venv peers ## guests that boot, are backed up while they write, and boot again: some minutes
+e2e: venv peers ## guests that boot, are backed up while they write, and boot again; their packages: some minutes
 	@packaging/missing $(PROGRAMS_E2E)
 	$(BIN)/python -m pytest -m e2e
 
