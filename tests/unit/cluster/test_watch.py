@@ -12,6 +12,8 @@ from typing import Any
 import orjson
 import pytest
 
+from plugin.cluster.packed import PackedItems
+from plugin.cluster.watch import FollowedItems
 from plugin.model.item import Item
 from plugin.model.reader import Lookup
 from plugin.model.reference import Resource
@@ -142,6 +144,15 @@ def test_what_comes_and_what_goes_is_seen() -> None:
         wait_until(lambda: lookup("db") is None)
         assert lookup("new") == new
         assert lookup("b") == instance("b", "4")
+
+
+def test_an_instance_that_changes_often_is_kept_once() -> None:
+    items = PackedItems()
+    items.append(instance("db", "3"))
+    seen = FollowedItems(items)
+    for version in ("8", "9"):
+        seen.take("MODIFIED", instance("db", version))
+    assert list(items) == [seen.get("db")] == [instance("db", "9")]
 
 
 def test_an_instance_that_comes_back_is_the_new_one() -> None:
