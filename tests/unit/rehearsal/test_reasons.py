@@ -301,6 +301,12 @@ def test_a_backup_without_snapshots_blocks_unless_metadata_was_asked_for() -> No
     assert machine.judged.verdict is Verdict.READY
 
 
+def test_nothing_is_needed_at_the_target_that_the_backup_brings() -> None:
+    backup = asked(lambda one: one["spec"].update(includeClusterResources=True))
+    machine = examples.machine(examples.rehearsed(examples.objects(), backup=backup), "db")
+    assert "needed-at-target" not in examples.codes(machine)
+
+
 @pytest.mark.parametrize(("gates", "is_off"), [([], True), (["Snapshot"], False)])
 def test_the_feature_gate_of_kubevirt_is_a_note(gates: list[str], is_off: bool) -> None:
     installation = {
