@@ -17,7 +17,7 @@ _EVERY_S = 0.1
 class Peak:
     """The peak of this process's children, the larger if there are several, looked at as they run.
 
-    That of `getrusage` counts this process's own: a child begins as a fork of it.
+    `getrusage` counts what a process was before it became another program: a fork of its parent.
     """
 
     def __init__(self) -> None:
@@ -49,5 +49,5 @@ if __name__ == "__main__":
     sys.stdout.flush()
     own, children = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     cpu_s = sum(one.ru_utime + one.ru_stime for one in (own, children))
-    sys.stderr.write(f"{cpu_s:.2f} {own.ru_maxrss + peak.kb}\n")
+    sys.stderr.write(f"{cpu_s:.2f} {_peak_kb('self') + peak.kb}\n")
     sys.exit(status)

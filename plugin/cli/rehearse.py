@@ -1,6 +1,7 @@
 """`stillpoint rehearse`: a backup and a restore in which nothing is written."""
 
 import argparse
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,6 +92,9 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """See `Verb`."""
+    # Pollers before event engine: 35 us of CPU less per call here and 100 us in the plugin, which
+    # inherits it (grpcio 1.85; read at its import).
+    os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
     from plugin.cli import rehearse_explain, rehearse_json, rehearse_report  # noqa: PLC0415
     from plugin.rehearsal import archive  # noqa: PLC0415
 

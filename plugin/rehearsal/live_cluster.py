@@ -6,8 +6,8 @@ One list per resource, however many machines there are. What may not be read is 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from plugin.cluster.kubernetes_reader import KubernetesReader
 from plugin.model import item as it
 from plugin.model.api_resources import Served
 from plugin.model.discovery import STATIC, Discovery
@@ -17,6 +17,9 @@ from plugin.model.reference import Resource
 from plugin.model.request import Backup
 from plugin.rehearsal.known import Known, Unread
 from plugin.resources import core
+
+if TYPE_CHECKING:
+    from plugin.cluster.kubernetes_reader import KubernetesReader
 
 MOST_NAMESPACES = 5
 """Of more, the whole cluster is read: that is fewer requests."""
@@ -82,7 +85,7 @@ class _Part:
     namespace: str
 
 
-def read(reader: KubernetesReader, scope: Scope, progress: Progress) -> Known:
+def read(reader: "KubernetesReader", scope: Scope, progress: Progress) -> Known:
     """Everything of the scope.
 
     Args:
@@ -116,7 +119,7 @@ def read(reader: KubernetesReader, scope: Scope, progress: Progress) -> Known:
     return Known(tuple(objects), discovery, complete, origin, tuple(unread))
 
 
-def with_policies(known: Known, backup: Backup, reader: KubernetesReader) -> Known:
+def with_policies(known: Known, backup: Backup, reader: "KubernetesReader") -> Known:
     """Together with the resource policies of a backup, which live beside it, not in the scope."""
     read_ = {(it.namespace(one), it.name(one)) for one in known.objects if one["kind"] == _MAP}
     found, unread = [], list(known.unread)
@@ -141,7 +144,7 @@ def _parts(served: Served, namespaces: Sequence[str]) -> Iterator[_Part]:
     yield from (_Part(served, name) for name in (namespaces if is_split else ("",)))
 
 
-def _answer(reader: KubernetesReader, part: _Part) -> Sequence[Item] | ReadFailed:
+def _answer(reader: "KubernetesReader", part: _Part) -> Sequence[Item] | ReadFailed:
     one = part.served
     resource = Resource(one.group, one.version, one.plural, one.kind)
     try:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from plugin.cluster.kubernetes_reader import KubernetesReader
 from plugin.model import glob
 from plugin.model import item as it
 from plugin.model.item import Item
@@ -62,6 +61,9 @@ def of_cluster(
         ReadFailed: the cluster does not answer.
         NothingToRehearse, UnreadableManifests: as `backup`.
     """
+    # Takes half a second to import, and who reads manifests can do without.
+    from plugin.cluster.kubernetes_reader import KubernetesReader  # noqa: PLC0415
+
     reader = KubernetesReader.connect(None, *place)
     scope = live_cluster.Scope(_namespaces(chosen), is_whole)
     known = live_cluster.read(reader, scope, progress)
