@@ -132,16 +132,14 @@ class Campaign:
             self.until("the client of a dead agent", self.reap, self.left)
             self.until("its hold", lambda: not self.is_locked())
         self.is_thawed_early = early != 0 and self.ended(early) == 0
-        if self.fault[0] == "twice" and status == 0 and self.ended(self.forked_freeze()) == 0:
-            raise Broken("a second freeze was let in")
+        if self.fault[0] == "twice" and status == 0:
+            if self.ended(forked(lambda: client.freeze(self.places))) == 0:
+                raise Broken("a second freeze was let in")
         return status == 0
 
     def asking(self, client: Callable[[], object]) -> int:
         """The client, or else the agent that runs it if that is the victim."""
         return forked(lambda: waited_for(client)) if self.fault[0] == "agent" else forked(client)
-
-    def forked_freeze(self) -> int:
-        return forked(lambda: client.freeze(self.places))
 
     def thaw(self) -> int:
         """The exit status of the first one."""
