@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Programs that tests start, each with the package of Debian that brings it.
 PROGRAMS := etcd:etcd-server psql:postgresql mariadbd:mariadb-server redis-server:redis-server \
     mvn:maven node:nodejs qemu-ga:qemu-guest-agent mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs podman:podman runc:runc cc:gcc objdump:binutils
-PROGRAMS_E2E := debootstrap:debootstrap mkfs.ext4:e2fsprogs qemu-system-x86_64:qemu-system-x86 \
+PROGRAMS_E2E := debootstrap:debootstrap genisoimage:genisoimage mkfs.ext4:e2fsprogs qemu-system-x86_64:qemu-system-x86 \
     rpm:rpm sesearch:setools $(PROGRAMS_PACKAGES)
 PROGRAMS_PACKAGES := checkmodule:checkpolicy semodule_package:semodule-utils
 
@@ -21,7 +21,7 @@ demo: venv ## what backup and restore of a small shop would be; no cluster neede
 test: venv system peers image ## every test but those of e2e and exhaustive: real Velero, API server and CSI on this machine
 	$(BIN)/python -m pytest
 
-e2e: venv peers ## guests that boot, are backed up while they write, and boot again; their packages: some minutes
+e2e: venv peers ## guests that boot: backed up while they write, held while things fail; their packages: some minutes
 	@packaging/missing $(PROGRAMS_E2E)
 	$(BIN)/python -m pytest -m e2e
 
@@ -44,6 +44,7 @@ faults: venv system ## the guest's fault campaign at its full length, 10,000 cyc
 	$(BIN)/python -m tests.guest.campaign 10000
 
 bench: venv system peers image ## the figures of the README, as ratios of one run
+	@packaging/missing $(PROGRAMS_E2E)
 	$(BIN)/python -m benchmarks
 
 venv: $(VENV)/.installed ## the Python environment, from requirements.lock

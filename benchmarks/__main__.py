@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from benchmarks import backup, execute, guest, rehearse, restore, scale, stalls, start_up
+from benchmarks import backup, execute, frozen, guest, rehearse, restore, scale, stalls, start_up
 
 BENCHMARKS = {
     "execute": execute.run,
@@ -14,6 +14,7 @@ BENCHMARKS = {
     "restore": restore.run,
     "guest": guest.run,
     "stalls": stalls.run,
+    "frozen": frozen.run,
 }
 
 

@@ -20,6 +20,7 @@ OVERLAY = Path(__file__).with_name("overlay")
 RELEASE = "bookworm"
 BASE = ("ca-certificates", "dbus", "e2fsprogs", "kmod", "procps", "systemd-sysv", "udev")
 PACKAGES = (
+    "cloud-init",
     "initramfs-tools",
     "linux-image-cloud-amd64",
     "mariadb-server",
