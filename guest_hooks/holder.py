@@ -130,7 +130,11 @@ class Holder:
             raise GuestError("holder", f"answer {question!r}", "not a question of this version")
 
     def _freeze(self, connection: Connection, question: Dict[str, str]) -> None:
-        cycle, todo = self._begin(question)
+        try:
+            cycle, todo = self._begin(question)
+        except GuestError as error:
+            self._log.say(f"refused: {error}", ERROR)
+            raise
         connection.say(wait_s=str(todo.freeze_s + _MARGIN_S))
         while not cycle.is_settled(_LOOK_S):
             if connection.is_gone():

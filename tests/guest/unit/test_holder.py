@@ -3,11 +3,13 @@
 import threading
 import time
 from typing import Any, Dict, List
+from unittest import mock
 
 from guest_hooks import check, client, holder, status
 from guest_hooks.connection import Connection
 from guest_hooks.driver import Found
 from guest_hooks.errors import FreezeRefused, GuestError, HoldLost
+from guest_hooks.log import Log
 from guest_hooks.record import Records
 from tests.guest.unit import scripted
 from tests.guest.unit.folders import FolderCase
@@ -176,7 +178,9 @@ class OneCycle(HolderCase):
 
     def test_a_configuration_that_cannot_be_used_refuses_the_freeze(self) -> None:
         self.begin("[db]\ntype = scripted\nlokc_s = 1\n")
-        self.assertIn("the nearest is 'lock_s'", self.refusal())
+        with mock.patch.object(Log, "say") as said:
+            self.assertIn("the nearest is 'lock_s'", self.refusal())
+        self.assertIn("the nearest is 'lock_s'", said.call_args_list[0][0][0])
 
     def test_a_disk_that_takes_no_record_does_not_stop_the_freeze(self) -> None:
         self.write("state", "a file in its way")
