@@ -129,7 +129,8 @@ class Machine:
         """Output of a command on the second console, which needs no agent and no disk."""
         token = f"done-{time.monotonic_ns()}"
         self._shell.settimeout(timeout_s)
-        self._shell.sendall(f"{command}; echo {token[:4]}''{token[4:]}\n".encode())
+        end = f"; echo {token[:4]}''{token[4:]}\n"  # not the token itself, for it is echoed
+        self._shell.sendall((command + end).encode())
         read = b""
         while f"{token}\r\n".encode() not in read:
             try:
@@ -139,8 +140,8 @@ class Machine:
             if not part:
                 raise MachineError(f"the machine ended during {command}:\n{self._last_lines()}")
             read += part
-        lines = read.decode(errors="replace").replace("\r\n", "\n").split("\n")
-        return "\n".join(lines[1:-2])  # without the echo of the command, and the token
+        told = read.decode(errors="replace").replace("\r\n", "\n").partition(end)[2]
+        return told.partition(f"{token}\n")[0].removesuffix("\n")
 
     def wait_for_shell(self) -> None:
         """Returns when the second console answers; what is typed before that is lost."""
