@@ -29,7 +29,7 @@ guest-packages: venv ## dist/: the guest's program, and its packages as .deb and
 	@packaging/missing $(PROGRAMS_PACKAGES)
 	@PYTHON="$(CURDIR)/$(BIN)/python" packaging/guest/build dist
 
-exhaustive: venv system peers ## what the two leave out: 16 disks, a guest held while things fail; half an hour
+exhaustive: venv system peers ## what the two leave out: 16 disks, a guest held while things fail
 	@packaging/missing $(PROGRAMS_E2E)
 	$(BIN)/python -m pytest -m exhaustive
 
