@@ -43,8 +43,7 @@ def _places(places: Places) -> Iterator[Finding]:
     if client.status(places):
         yield Finding(is_good=True, text="the holder answers")
     run = os.path.dirname(places.run)
-    mount = mounts.holding(run, mounts.mounts())
-    is_memory = not mount.is_freezable and not mount.is_read_only
+    is_memory = not mounts.holding(run, mounts.mounts()).holds_writers
     yield Finding(is_memory, f"{run} is in memory", "" if is_memory else f"mount a tmpfs on {run}")
     state = places.state
     while not os.path.exists(state):

@@ -25,6 +25,11 @@ class Mount(NamedTuple):
         """Whether the guest agent would freeze it."""
         return not self.device.startswith("0:") or self.kind == _BTRFS
 
+    @property
+    def holds_writers(self) -> bool:
+        """Whether who writes there waits from freeze to thaw."""
+        return self.is_freezable and not self.is_read_only
+
 
 def mounts(mountinfo: str = "/proc/self/mountinfo") -> Sequence[Mount]:
     """All mounts of this mount namespace, in the order in which they were made."""

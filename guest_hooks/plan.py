@@ -96,7 +96,7 @@ def make_folders(places: Places) -> None:
     """
     hint = f"mount a tmpfs on {os.path.dirname(places.run)}"
     mount = mounts.holding(places.run, mounts.mounts())
-    if mount.is_freezable and not mount.is_read_only:
+    if mount.holds_writers:
         cause = f"it is on a disk, {mount.path} ({mount.kind}), and would be frozen with it"
         raise ConfigurationError(places.run, "make it", cause, hint)
     try:

@@ -141,13 +141,18 @@ class KubernetesReader:
         answer = self._answer(question, {})
         return None if answer.status == 404 else question.found(answer)
 
-    def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
+    def list(self, resource: Resource, namespace: str, labels: str = "") -> PackedItems:
         """See `Reader.list`."""
-        return self._listed(resource, namespace, labels)
+        question = Question("list", resource, namespace, "", self._expiry())
+        selection = {"labelSelector": labels} if labels else {}
+        try:
+            return self._pages(question, selection)
+        except Expired:  # all pages show one moment; begin anew with a later one
+            return self._pages(question, selection)
 
     def follow(self, resource: Resource, namespace: str, longest_s: float) -> Lookup:
         """See `Reader.follow`. One watch, which ends by itself; with too many of them, none."""
-        items = self._listed(resource, namespace)
+        items = self.list(resource, namespace)
         followed = FollowedItems(items)
         # Nothing changes in a namespace that has none; what comes anew is asked for by its name.
         if items and self._watches.acquire(blocking=False):
@@ -155,14 +160,6 @@ class KubernetesReader:
             watch = Watch(question, followed, self._lines)
             threading.Thread(target=self._watch, args=(watch,), daemon=True).start()
         return followed.get
-
-    def _listed(self, resource: Resource, namespace: str, labels: str = "") -> PackedItems:
-        question = Question("list", resource, namespace, "", self._expiry())
-        selection = {"labelSelector": labels} if labels else {}
-        try:
-            return self._pages(question, selection)
-        except Expired:  # all pages show one moment; begin anew with a later one
-            return self._pages(question, selection)
 
     def _watch(self, watch: Watch) -> None:
         try:

@@ -130,14 +130,14 @@ class Question:
             raise self.unanswered("the answer is not the object that was asked for")
         return item
 
-    def listed(self, answer: Answer, take: Callable[[Item], None]) -> "PageEnd":
+    def listed(self, answer: Answer, take: Callable[[Item], None]) -> PageEnd:
         """Hand over the objects of one page.
 
         Raises:
             ReadFailed: the answer is a failure, or no list; some objects may have been taken.
         """
         if answer.status != 200:
-            raise self._failure(answer)
+            raise self.refused(answer)
         try:
             page = msgspec.json.decode(answer.body, type=_Page)
             for item in page.items or ():
@@ -159,12 +159,8 @@ class Question:
         if kind == "ERROR":
             code = item.get("code")
             status = code if isinstance(code, int) else 0
-            raise self._failure(Answer(status, "", orjson.dumps(item)))
+            raise self.refused(Answer(status, "", orjson.dumps(item)))
         return kind, item
-
-    def refused(self, answer: Answer) -> ReadFailed:
-        """The error that an answer is which is no success."""
-        return self._failure(answer)
 
     def unanswered(self, cause: str, hint: str = "") -> Unreachable:
         """The error for an answer that did not come, or cannot be trusted."""
@@ -172,7 +168,7 @@ class Question:
 
     def _parsed(self, answer: Answer) -> Item:
         if answer.status not in (200, 201):
-            raise self._failure(answer)
+            raise self.refused(answer)
         return self._object(answer.body)
 
     def _object(self, body: bytes) -> Item:
@@ -195,7 +191,8 @@ class Question:
         api_version = f"{group}/{version}" if group else version
         return {"kind": self.resource.kind, "apiVersion": api_version} | item
 
-    def _failure(self, answer: Answer) -> ReadFailed:
+    def refused(self, answer: Answer) -> ReadFailed:
+        """The error that an answer is which is no success."""
         subject, attempt = self._subject, f"cannot {self.verb}"
         if answer.status == 401:
             return Forbidden(subject, attempt, answer.told, CREDENTIALS_HINT)

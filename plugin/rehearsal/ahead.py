@@ -15,7 +15,7 @@ from plugin.rehearsal.plugin_client import Action
 Answer = TypeVar("Answer")
 
 _AT_ONCE = 4
-"""Two keep both processes busy; with more of them the last is not at its end alone."""
+"""Of 33 s for 1,000 machines with none, four saved 3 (docs/figures.md); more were not tried."""
 
 
 class Ahead(Generic[Answer]):

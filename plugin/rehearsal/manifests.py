@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from plugin.model import item as it
 from plugin.model.errors import MalformedItem
 from plugin.model.item import Item
 from plugin.rehearsal.errors import UnreadableManifests
-from plugin.rehearsal.yaml_documents import documents
+from plugin.rehearsal.yaml_documents import Document, documents
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _OF_TOOLS = ("kustomization.yaml", "kustomization.yml")  # not objects of the API
@@ -93,10 +94,7 @@ def _objects(file: Path) -> Iterator[tuple[str, Item]]:
 def _yaml_objects(file: Path, text: str) -> Iterator[tuple[str, Item]]:
     try:
         for document in documents(text):
-
-            def place_of(number: int, lines: list[int] = document.item_lines) -> str:
-                return f"{file}:{lines[number]}"
-
+            place_of = partial(_place_in, file, document)
             yield from _objects_of(document.value, f"{file}:{document.line}", place_of)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
@@ -120,6 +118,10 @@ def _objects_of(
             yield where, _checked(entry, where, value)
     else:
         yield place, _checked(value, place)
+
+
+def _place_in(file: Path, document: Document, number: int) -> str:
+    return f"{file}:{document.item_lines[number]}"
 
 
 def _checked(entry: Any, place: str, of: Item | None = None) -> Item:

@@ -40,9 +40,8 @@ class Action:
 
     def is_of(self, resource: str) -> bool:
         """Whether Velero calls the action for objects of this resource, as their labels allow."""
-        if resource in self.resources:
-            return resource not in self.excluded
-        return not self.resources - {"*"} and resource not in self.excluded
+        is_meant = resource in self.resources or not self.resources - {"*"}
+        return is_meant and resource not in self.excluded
 
 
 def applicable(actions: Iterable[Action], reference: Reference, item: Item) -> Sequence[Action]:

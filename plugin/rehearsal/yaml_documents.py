@@ -7,7 +7,7 @@ stays the text that it is, and `52:54:00:12:34:56` is a MAC address and no numbe
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -35,7 +35,7 @@ class Document:
 
     value: Any
     line: int
-    item_lines: list[int] = field(default_factory=list)
+    item_lines: list[int]
 
 
 def documents(text: str) -> Iterator[Document]:
@@ -75,9 +75,9 @@ class _Values:
             if isinstance(event, yaml.DocumentStartEvent):
                 self._anchors.clear()
                 root = self._next()
-                document = Document(None, root.start_mark.line + 1)
-                value = self._value(root, document.item_lines)
-                yield Document(value, document.line, document.item_lines)
+                item_lines: list[int] = []
+                value = self._value(root, item_lines)
+                yield Document(value, root.start_mark.line + 1, item_lines)
 
     def _value(self, event: Any, item_lines: list[int] | None = None) -> Any:
         """What an event begins.
