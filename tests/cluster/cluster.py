@@ -136,6 +136,11 @@ class Cluster:
                 raise TimeoutError(f"{what} still {phase} after {timeout_s} s")
             time.sleep(0.1)
 
+    def restore_phase(self, name: str) -> str:
+        """Of a Restore that goes on, or that nobody has made yet."""
+        found = self.api.find(API_VERSION, "Restore", NAMESPACE, name)
+        return str((found or {}).get("status", {}).get("phase"))
+
     def backup_items(self, name: str) -> dict[str, Object]:
         return self.archive.backup_items(name)
 

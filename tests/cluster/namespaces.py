@@ -46,6 +46,15 @@ def delete_namespace(api: Api, name: str, timeout_s: float = 120) -> None:
     )
 
 
+def machines_and_claims(api: Api, namespace: str) -> dict[str, list[str]]:
+    """Their names."""
+    kinds = {"machines": VIRTUAL_MACHINES[0], "claims": ("v1", "PersistentVolumeClaim")}
+    return {
+        what: sorted(each["metadata"]["name"] for each in api.list(*kind, namespace))
+        for what, kind in kinds.items()
+    }
+
+
 def drop_finalizers(api: Api, kind: tuple[str, str], namespace: str) -> None:
     for each in api.list(*kind, namespace):
         try:

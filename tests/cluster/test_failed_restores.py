@@ -13,6 +13,7 @@ import pytest
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster
 from tests.cluster.manifests import Disk, Machine
+from tests.cluster.namespaces import machines_and_claims
 from tests.cluster.storage import CLASS, wait_until_bound
 
 SOURCE = "failing"
@@ -56,13 +57,7 @@ class Failing:
         self.restores[name] = self.cluster.restore(name, spec, annotations=annotations)
 
     def names(self, case: str) -> dict[str, list[str]]:
-        kinds = {"machines": (KUBEVIRT, "VirtualMachine"), "claims": CLAIM}
-        return {
-            what: sorted(
-                each["metadata"]["name"] for each in self.cluster.api.list(*kind, self.target(case))
-            )
-            for what, kind in kinds.items()
-        }
+        return machines_and_claims(self.cluster.api, self.target(case))
 
     def phase(self, name: str) -> str:
         return str(self.restores[name]["status"]["phase"])

@@ -52,11 +52,8 @@ class Waits:
         return f"waits-{name.partition('-')[0]}"
 
     def until_waiting(self, name: str) -> None:
-        def phase() -> str:
-            found = self.cluster.api.find(API_VERSION, "Restore", NAMESPACE, name)
-            return str((found or {}).get("status", {}).get("phase"))
-
-        wait_until(lambda: phase() == "WaitingForPluginOperations", f"{name} waits", 120)
+        phase = "WaitingForPluginOperations"
+        wait_until(lambda: self.cluster.restore_phase(name) == phase, f"{name} waits", 120)
 
     def ended(self, name: str) -> Object:
         return self.restores[name].result()

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from tests.cluster.api import Api, ApiError, Object
 from tests.cluster.cluster import Cluster, velero_object
 from tests.cluster.manifests import Disk, Machine
-from tests.cluster.namespaces import VIRTUAL_MACHINES, drop_finalizers, wait_until
+from tests.cluster.namespaces import (
+    VIRTUAL_MACHINES,
+    drop_finalizers,
+    machines_and_claims,
+    wait_until,
+)
 from tests.cluster.storage import wait_until_bound
 from tests.cluster.velero import API_VERSION, NAMESPACE
 
@@ -87,12 +92,9 @@ class Yard:
         is_at_home = name in ("again", "beside")
         wait_until_bound(cluster.api, self.namespace if is_at_home else self.target(name))
 
-    def phase(self, name: str) -> str:
-        restore = self.cluster.api.find(API_VERSION, "Restore", NAMESPACE, self.target(name))
-        return str((restore or {}).get("status", {}).get("phase"))
-
     def until_phase(self, name: str, part: str) -> None:
-        wait_until(lambda: part in self.phase(name), f"{name} is {part}", 120)
+        target = self.target(name)
+        wait_until(lambda: part in self.cluster.restore_phase(target), f"{name} is {part}", 120)
 
     def machine(self, namespace: str, name: str) -> Object:
         return self.cluster.api.get(KUBEVIRT, "VirtualMachine", namespace, name)
@@ -108,15 +110,7 @@ class Yard:
 
     def names(self, namespace: str, cluster: Cluster | None = None) -> dict[str, list[str]]:
         """Machines and claims of a namespace."""
-        api = (cluster or self.cluster).api
-        kinds = {
-            "machines": (KUBEVIRT, "VirtualMachine"),
-            "claims": ("v1", "PersistentVolumeClaim"),
-        }
-        return {
-            what: sorted(each["metadata"]["name"] for each in api.list(*kind, namespace))
-            for what, kind in kinds.items()
-        }
+        return machines_and_claims((cluster or self.cluster).api, namespace)
 
     def progress(self, name: str) -> dict[str, str]:
         """What Velero would tell a person of each item operation of ours, as of now."""

@@ -16,6 +16,7 @@ from plugin.model.request import Backup
 from plugin.wire import codec
 from plugin.wire.action import BackupEntry, RestoreEntry, every
 from tests.contract.running_machine import BACKUP, CLUSTER, ITEMS
+from tests.json_values import JSON
 from tests.unit.contexts import restore_context
 from tests.unit.dictionary_reader import DictionaryReader
 
@@ -27,13 +28,6 @@ RULED = {
     ("metadata", "labels"),
 }
 OURS = ("velero.kubevirt.io/", "cdi.kubevirt.io/", "kvp.kubevirt.io/", "stillpoint.dev/")
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=12)
-    | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.text(max_size=6), inner, max_size=4),
-    max_leaves=20,
-)  # fmt: skip
 CHANGING = [
     entry
     for entry in every(catalogue)

@@ -12,14 +12,8 @@ from plugin.cluster.packed import PackedItems
 from plugin.cluster.question import Answer, PageEnd, Question
 from plugin.model.errors import Unreachable
 from plugin.resources import pod
+from tests.json_values import JSON
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=8)
-    | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.text(max_size=4), inner, max_size=4),
-    max_leaves=15,
-)  # fmt: skip
 OBJECTS = st.dictionaries(st.text(max_size=4), JSON, max_size=4)
 INDENTS = st.sampled_from([None, 1])
 BROKEN = {
