@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.cluster import storage
+from tests.cluster import definitions, storage
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster
 from tests.cluster.manifests import Machine, cloud_init_secret
@@ -56,8 +56,7 @@ def needs(cluster: Cluster) -> Iterator[Needs]:
     api.create(rare_class())
     for each in kept:
         api.create(each | {"metadata": {"name": each["metadata"]["name"]}})
-    api.create(network_definition())
-    wait_until(lambda: is_served(cluster), "network attachments are served")
+    definitions.install(api, [network_definition()])
     cluster.create_namespace(WHOLE)
     api.create(cloud_init_secret(Machine(WHOLE, "needy")))
     for namespace, name in ((WHOLE, "front"), ("lan", "blue")):
@@ -127,14 +126,6 @@ def network_definition() -> Object:
         "kind": "CustomResourceDefinition",
         "metadata": {"name": DEFINITION},
         "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": versions},
-    }
-
-
-def is_served(cluster: Cluster) -> bool:
-    where = ("apiextensions.k8s.io/v1", "CustomResourceDefinition", None, DEFINITION)
-    conditions = cluster.api.get(*where).get("status", {}).get("conditions", [])
-    return {"type": "Established", "status": "True"}.items() <= {
-        item for each in conditions for item in each.items() if each["type"] == "Established"
     }
 
 
