@@ -1,33 +1,15 @@
 """What an action is given besides its item."""
 
-import logging
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from plugin.model.archive import Archive
 from plugin.model.clock import Clock
 from plugin.model.item import Item
+from plugin.model.item_log import ItemLog
 from plugin.model.reader import Index
 from plugin.model.request import Backup, Restore
 from plugin.model.writer import Writer
-
-
-class ItemLog(logging.LoggerAdapter[logging.Logger]):
-    """A logger that says with each line which action speaks of which item.
-
-    Args:
-        subject: what `item.describe` says of the item.
-    """
-
-    def __init__(self, logger: logging.Logger, action: str, subject: str) -> None:
-        super().__init__(logger, {"action": action, "item": subject})
-
-    def process(
-        self, msg: str, kwargs: MutableMapping[str, Any]
-    ) -> tuple[str, MutableMapping[str, Any]]:
-        kwargs["extra"] = {"fields": self.extra}
-        return msg, kwargs
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,14 @@ An action is a module with these names. One whose outcome names an operation def
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
-from plugin.model.context import BackupContext, RestoreContext
 from plugin.model.item import Item
 from plugin.model.outcome import BackupOutcome, Progress, RestoreOutcome, Selector
 from plugin.model.reference import Reference
+
+if TYPE_CHECKING:
+    from plugin.model.context import BackupContext, RestoreContext
 
 
 class Kind(StrEnum):
@@ -33,7 +35,7 @@ class BackupAction(Protocol):
     @property
     def APPLIES_TO(self) -> Selector: ...  # noqa: N802 - a constant of a module
 
-    def execute(self, item: Item, context: BackupContext) -> BackupOutcome: ...
+    def execute(self, item: Item, context: "BackupContext") -> BackupOutcome: ...
 
 
 class RestoreAction(Protocol):
@@ -42,7 +44,7 @@ class RestoreAction(Protocol):
     @property
     def APPLIES_TO(self) -> Selector: ...  # noqa: N802
 
-    def execute(self, item: Item, context: RestoreContext) -> RestoreOutcome: ...
+    def execute(self, item: Item, context: "RestoreContext") -> RestoreOutcome: ...
 
 
 class ItemBlockAction(Protocol):
@@ -51,7 +53,7 @@ class ItemBlockAction(Protocol):
     @property
     def APPLIES_TO(self) -> Selector: ...  # noqa: N802
 
-    def related_items(self, item: Item, context: BackupContext) -> Sequence[Reference]: ...
+    def related_items(self, item: Item, context: "BackupContext") -> Sequence[Reference]: ...
 
 
 @runtime_checkable
@@ -61,9 +63,9 @@ class Operated(Protocol):
     The state of that work lives in its id or in the cluster: Velero asks a new process each time.
     """
 
-    def progress(self, operation: str, context: BackupContext | RestoreContext) -> Progress: ...
+    def progress(self, operation: str, context: "BackupContext | RestoreContext") -> Progress: ...
 
-    def cancel(self, operation: str, context: BackupContext | RestoreContext) -> None: ...
+    def cancel(self, operation: str, context: "BackupContext | RestoreContext") -> None: ...
 
 
 @runtime_checkable
@@ -71,7 +73,7 @@ class Waiting(Protocol):
     """A restore action whose item must not be created before its additional items are ready."""
 
     def are_additional_items_ready(
-        self, references: Sequence[Reference], context: RestoreContext
+        self, references: Sequence[Reference], context: "RestoreContext"
     ) -> bool: ...
 
 

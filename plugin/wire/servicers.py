@@ -6,24 +6,19 @@ it, because Velero's calls carry no deadline and it would wait for ever.
 
 import functools
 import logging
-import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from plugin.model import item as it
 from plugin.model.archive import Archive
-from plugin.model.clock import Clock
-from plugin.model.context import BackupContext, ItemLog, RestoreContext
 from plugin.model.errors import MalformedRequest
 from plugin.model.item import Item
+from plugin.model.item_log import ItemLog
 from plugin.model.reader import Index
-from plugin.model.request import Backup, Restore
 from plugin.model.writer import Writer
 from plugin.wire import codec
 from plugin.wire.action import (
@@ -61,8 +56,10 @@ from plugin.wire.generated.velero import (
 )
 from plugin.wire.status import status_of
 
+if TYPE_CHECKING:
+    from plugin.model.context import BackupContext, RestoreContext
+
 _log = logging.getLogger("stillpoint")
-_CLOCK = Clock(now=lambda: datetime.now(UTC), sleep=time.sleep)
 
 CONTROL_POOL = ThreadPoolExecutor(max_workers=4, thread_name_prefix="control")
 """Serves what must answer while every action is busy: Shutdown, health, AppliesTo.
@@ -169,30 +166,18 @@ class _Actions(Generic[EntryType]):
             return action
         raise MalformedRequest(f"action {name!r}", "cannot ask its operations", "it starts none")
 
-    def backup_context(self, name: str, backup: bytes, subject: str) -> BackupContext:
-        parsed = _backup(backup)
-        log = ItemLog(_log, name, subject)
-        return BackupContext(parsed, self._clusters.for_request(parsed.uid), log)
+    def backup_context(self, name: str, backup: bytes, subject: str) -> "BackupContext":
+        from plugin.wire import contexts  # noqa: PLC0415 - the model: no handshake waits for it
+
+        return contexts.of_backup(backup, self._clusters, ItemLog(_log, name, subject))
 
     def restore_context(
         self, name: str, restore: bytes, subject: str, stored: Item, archives: Archives
-    ) -> RestoreContext:
-        parsed = _restore(restore)
+    ) -> "RestoreContext":
+        from plugin.wire import contexts  # noqa: PLC0415
+
         log = ItemLog(_log, name, subject)
-        # At the end of a restore Velero asks about its operations in the process that has created
-        # its objects: what that one listed before knows nothing of them.
-        view = parsed.uid if stored else f"operations of {parsed.uid}"
-        cluster = self._clusters.for_request(view)
-        return RestoreContext(
-            restore=parsed,
-            stored=stored,
-            archive=archives.of_restore(parsed.uid, stored),
-            cluster=cluster,
-            log=log,
-            new_uuid=lambda: str(uuid.uuid4()),
-            writer=self._clusters.writer,
-            clock=_CLOCK,
-        )
+        return contexts.of_restore(restore, self._clusters, log, stored, archives)
 
 
 class BackupItemAction(backup_grpc.BackupItemActionServicer):
@@ -312,7 +297,7 @@ class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
         ready = action.are_additional_items_ready(references, self._context(request))
         return restore_pb2.RestoreItemActionItemsReadyResponse(ready=ready)
 
-    def _context(self, request: Any) -> RestoreContext:
+    def _context(self, request: Any) -> "RestoreContext":
         return self._actions.restore_context(
             request.plugin, request.restore, _subject(request), {}, self._archives
         )
@@ -347,16 +332,6 @@ class ItemBlockAction(block_grpc.ItemBlockActionServicer):
         return block_pb2.ItemBlockActionGetRelatedItemsResponse(
             relatedItems=map(codec.encode_reference, related)
         )
-
-
-@functools.lru_cache(maxsize=8)  # the same bytes come with every item of a backup
-def _backup(data: bytes) -> Backup:
-    return Backup.parse(codec.decode_item(data, "backup"))
-
-
-@functools.lru_cache(maxsize=8)
-def _restore(data: bytes) -> Restore:
-    return Restore.parse(codec.decode_item(data, "restore"))
 
 
 def _subject(request: Any) -> str:

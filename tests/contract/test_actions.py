@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from plugin import catalogue
 from plugin.cluster.memo import MemoIndex
-from plugin.model.context import BackupContext, ItemLog
+from plugin.model.context import BackupContext
 from plugin.model.errors import Forbidden, ReadFailed, StillpointError
 from plugin.model.item import Item
+from plugin.model.item_log import ItemLog
 from plugin.model.request import Backup
 from plugin.wire.action import Entry, ItemBlockEntry, Kind, RestoreEntry, every
 from tests.unit.contexts import restore_context

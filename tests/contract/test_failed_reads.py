@@ -8,9 +8,10 @@ import pytest
 from plugin import catalogue
 from plugin.cluster.memo import MemoIndex
 from plugin.cluster.question import Answer, Question
-from plugin.model.context import BackupContext, ItemLog
+from plugin.model.context import BackupContext
 from plugin.model.errors import ReadFailed
 from plugin.model.item import Item
+from plugin.model.item_log import ItemLog
 from plugin.model.reference import Resource
 from plugin.model.request import Backup
 from plugin.wire.action import BackupEntry, ItemBlockEntry, every

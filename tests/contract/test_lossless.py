@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from plugin import catalogue
 from plugin.cluster.memo import MemoIndex
-from plugin.model.context import BackupContext, ItemLog
+from plugin.model.context import BackupContext
 from plugin.model.item import Item
+from plugin.model.item_log import ItemLog
 from plugin.model.request import Backup
 from plugin.wire import codec
 from plugin.wire.action import BackupEntry, RestoreEntry, every

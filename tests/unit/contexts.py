@@ -10,8 +10,9 @@ from plugin.cluster.extracted_backup import ExtractedBackups
 from plugin.cluster.memo import MemoIndex
 from plugin.model import item as it
 from plugin.model.clock import Clock
-from plugin.model.context import ItemLog, RestoreContext
+from plugin.model.context import RestoreContext
 from plugin.model.item import Item
+from plugin.model.item_log import ItemLog
 from plugin.model.request import Restore
 from tests.unit.dictionary_reader import DictionaryReader
 from tests.unit.memory_archive import MemoryArchive

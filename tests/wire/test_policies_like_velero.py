@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from plugin.actions import policies
 from plugin.cluster.memo import MemoIndex
-from plugin.model.context import BackupContext, ItemLog
+from plugin.model.context import BackupContext
 from plugin.model.errors import Refusal
 from plugin.model.item import Item
+from plugin.model.item_log import ItemLog
 from plugin.model.policy import Fate
 from plugin.model.request import Backup
 from tests.unit.dictionary_reader import DictionaryReader

@@ -25,9 +25,10 @@ import yaml
 
 from plugin.cluster.memo import MemoIndex
 from plugin.model import item as it
-from plugin.model.context import BackupContext, ItemLog
+from plugin.model.context import BackupContext
 from plugin.model.errors import StillpointError
 from plugin.model.item import Item
+from plugin.model.item_log import ItemLog
 from plugin.model.request import Backup
 from tests.unit.contexts import restore_context
 from tests.unit.dictionary_reader import DictionaryReader, merged
