@@ -6,7 +6,7 @@ agent reads the hook's output until nobody has it open: what is started here inh
 
 import _socket
 import errno
-import os
+import posix
 
 from guest_hooks.connection import Connection
 from guest_hooks.errors import FreezeRefused, HolderLeft, HolderUnreachable, HoldLost
@@ -26,7 +26,7 @@ def freeze(places: Places, **question: str) -> Connection:
         FreezeRefused: everything runs as before.
         HolderUnreachable: nothing was touched.
     """
-    parent = os.getppid()
+    parent = posix.getppid()
     connection = _connected(places)
     try:
         _freeze(connection, question, parent)
@@ -40,7 +40,7 @@ def _freeze(connection: Connection, question: "dict[str, str]", parent: int) -> 
     answer = _asked(connection, verb="freeze", **question)
     if "error" in answer:
         raise FreezeRefused(*_error(answer))
-    if os.getppid() != parent:  # QEMU's agent was killed: nobody will freeze, nor ever thaw
+    if posix.getppid() != parent:  # QEMU's agent was killed: nobody will freeze, nor ever thaw
         raise FreezeRefused("guest", "freeze", "whoever asked for it has ended")
     connection.say(kept="1")
 
