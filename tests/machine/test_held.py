@@ -17,7 +17,7 @@ from tests.machine.image import DISKS, guest_image
 from tests.machine.machine import BOOT_S, DATABASES, Machine
 from tests.qemu_agent import AgentError
 
-pytestmark = pytest.mark.exhaustive
+pytestmark = pytest.mark.e2e
 
 DURABILITY = "mariadb -NBe 'select @@global.innodb_flush_log_at_trx_commit'"
 FIRST_BOOT_IS_OVER = "until [ -e /var/lib/cloud/instance/boot-finished ]; do sleep 1; done"
