@@ -18,7 +18,7 @@ def run() -> None:
     """One machine of 11 KB, both plugins called in turns by Velero v1.18.3's manager."""
     with tempfile.TemporaryDirectory() as temporary, ApiServer(claims()) as server:
         folder = Path(temporary)
-        plugins.ours(folder / "stillpoint")
+        plugins.payload(folder / "stillpoint")
         plugins.in_go(folder / "go")
         (folder / "item.json").write_text(json.dumps(machine()))
         (folder / "backup.json").write_text(json.dumps(backup()))

@@ -71,7 +71,7 @@ def measure(namespaces: int, machines: int, workers: int) -> dict[str, Any]:
             for block in chain(blocks(["warm-up"], 1), blocks(names, machines)):
                 lines.write(orjson.dumps(block) + b"\n")
         (folder / "backup.json").write_text(json.dumps(backup([*names, "warm-up"])))
-        plugins.ours(folder / "plugin")
+        plugins.payload(folder / "plugin")
         served = [each["item"] for block in blocks(names, machines) for each in block]
         with ApiServer(served) as server:
             del served

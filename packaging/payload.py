@@ -63,6 +63,8 @@ _UNTIL_THE_FIRST_CALL = """
 import json, os, sys
 import plugin.__main__ as program
 from plugin import catalogue
+from plugin.cluster import extracted_backup
+from plugin.wire import contexts
 from plugin.wire import handshake
 from plugin.wire.action import every
 def report(*_):
@@ -197,7 +199,10 @@ def build_launcher(target: Path) -> None:
         [
             *("cc", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{sysconfig.get_path('include')}"),
             *("-o", target, PACKAGING / "launcher.c", f"-L{settings['LIBDIR']}"),
+            *settings["LINKFORSHARED"].split(),  # of a libpython in an archive, what extensions use
             f"-lpython{settings['LDVERSION']}",
+            *settings["LIBS"].split(),
+            *settings["SYSLIBS"].split(),
             # RPATH and not RUNPATH, which LD_LIBRARY_PATH would go before.
             "-Wl,--disable-new-dtags,-rpath,$ORIGIN/lib",
         ],

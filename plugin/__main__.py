@@ -3,11 +3,14 @@
 import functools
 import os
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from plugin import garbage
 from plugin.model.writer import Cluster
 from plugin.wire import handshake, stderr_log
+
+if TYPE_CHECKING:
+    from plugin.wire.servicers import Archives
 
 
 def main() -> int:
@@ -26,7 +29,6 @@ def main() -> int:
     os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
     # grpc is the larger part of start-up; only a plugin that serves needs it.
     from plugin import catalogue  # noqa: PLC0415
-    from plugin.cluster.extracted_backup import ExtractedBackups  # noqa: PLC0415
     from plugin.cluster.memo import Memos  # noqa: PLC0415
     from plugin.registration import warn_of_peer  # noqa: PLC0415
     from plugin.wire.server import Server  # noqa: PLC0415
@@ -34,7 +36,7 @@ def main() -> int:
 
     garbage.collect_less()
     lister = PluginLister(catalogue, launch_path(), functools.partial(warn_of_peer, sys.argv[1:]))
-    server = Server(catalogue, Memos(_connect), ExtractedBackups(), lister)
+    server = Server(catalogue, Memos(_connect), _archives, lister)
     handshake.announce(output, server.start())
     server.wait(parent)
     os._exit(0)  # the interpreter's own end would wait for workers that hang in a call
@@ -42,7 +44,15 @@ def main() -> int:
 
 def launch_path() -> str:
     """The file that Velero is to run again for each action: it uses this path, not its own."""
-    return str(Path(sys.argv[0]).absolute())
+    return os.path.abspath(sys.argv[0])  # noqa: PTH100 - pathlib is a fortieth of the start
+
+
+@functools.cache
+def _archives() -> "Archives":
+    # tempfile and pathlib, for restores alone
+    from plugin.cluster.extracted_backup import ExtractedBackups  # noqa: PLC0415
+
+    return ExtractedBackups()
 
 
 def _connect() -> Cluster:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
 from plugin.wire import flags
 
@@ -22,6 +21,8 @@ def warn_of_peer(arguments: Sequence[str]) -> None:
     Args:
         arguments: the flags of the Velero server, which it passes on.
     """
+    from pathlib import Path  # noqa: PLC0415 - no handshake waits for it
+
     folder = Path(flags.value(arguments, "--plugin-dir") or _PLUGIN_FOLDER)
     for peer in sorted(folder.rglob(PEER)):
         _log.warning(

@@ -54,7 +54,7 @@ class Server:
     Args:
         catalogue: the actions; a kind is asked for at the first call of it.
         clusters: gives each backup and restore its view of the cluster.
-        archives: gives each restore its view of the backup.
+        archives: give each restore its view of the backup; asked for at the first one.
         lister: tells Velero of the actions.
     """
 
@@ -62,7 +62,7 @@ class Server:
         self,
         catalogue: Catalogue,
         clusters: Clusters,
-        archives: Archives,
+        archives: Callable[[], Archives],
         lister: PluginLister,
     ) -> None:
         # A signal handler may run while any lock is held, so it writes to a pipe and does no more.
@@ -102,7 +102,9 @@ class Server:
     def _end(self) -> None:
         os.write(self._woken_by, b"\n")
 
-    def _register(self, catalogue: Catalogue, clusters: Clusters, archives: Archives) -> None:
+    def _register(
+        self, catalogue: Catalogue, clusters: Clusters, archives: Callable[[], Archives]
+    ) -> None:
         server = self._server
         backup_item_action_v2_pb2_grpc.add_BackupItemActionServicer_to_server(
             BackupItemAction(catalogue.backup, clusters), server

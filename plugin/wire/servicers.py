@@ -234,7 +234,10 @@ class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
     """Restore actions, version 2 of the service."""
 
     def __init__(
-        self, load: Callable[[], Sequence[RestoreEntry]], clusters: Clusters, archives: Archives
+        self,
+        load: Callable[[], Sequence[RestoreEntry]],
+        clusters: Clusters,
+        archives: Callable[[], Archives],
     ) -> None:
         self._actions = _Actions(load, clusters)
         self._archives = archives
@@ -257,7 +260,7 @@ class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
         item = codec.decode_item(request.item, "item")
         stored = codec.decode_item(request.itemFromBackup, "item from the backup")
         context = self._actions.restore_context(
-            request.plugin, request.restore, it.describe(item), stored, self._archives
+            request.plugin, request.restore, it.describe(item), stored, self._archives()
         )
         outcome = action.execute(item, context)
         return restore_pb2.RestoreItemActionExecuteResponse(
@@ -299,7 +302,7 @@ class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
 
     def _context(self, request: Any) -> "RestoreContext":
         return self._actions.restore_context(
-            request.plugin, request.restore, _subject(request), {}, self._archives
+            request.plugin, request.restore, _subject(request), {}, self._archives()
         )
 
 

@@ -51,7 +51,7 @@ class Archives:
 def test_an_operation_sees_what_its_restore_created_in_the_same_process() -> None:
     cluster = DictionaryReader([])
     entry = RestoreEntry("test", Counting())
-    servicer = RestoreItemAction(lambda: [entry], Memos(lambda: cluster), Archives())
+    servicer = RestoreItemAction(lambda: [entry], Memos(lambda: cluster), Archives)
     call: Any = None
     item, restore = b'{"kind":"A"}', b'{"metadata":{"uid":"u"}}'
     asked = pb2.RestoreItemActionExecuteRequest(
