@@ -15,9 +15,12 @@ import yaml
 from yaml.constructor import ConstructorError
 
 _NUMBERS = {
-    "tag:yaml.org,2002:int": re.compile(r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)$"),
+    "tag:yaml.org,2002:int": re.compile(
+        r"[-+]?(?:0b_*[01][01_]*|0x_*[0-9a-fA-F][0-9a-fA-F_]*|0[0-7_]*|[1-9][0-9_]*)$"
+    ),
     "tag:yaml.org,2002:float": re.compile(
-        r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9_]+|[0-9][0-9_]*(?=[eE]))(?:[eE][-+]?[0-9]+)?$"
+        r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*|[0-9][0-9_]*(?=[eE])|0[0-9_]*[89][0-9_]*)"
+        r"(?:[eE][-+]?[0-9]+)?$"
     ),
 }
 _LEFT_AS_TEXT = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value", *_NUMBERS}
