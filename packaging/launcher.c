@@ -1,8 +1,8 @@
 /* The one executable of the payload: CPython, with everything that it imports in the folder `lib` beside this file.
  *
- * No file outside of the payload and no variable of the environment changes what is imported. libpython and all other
- * libraries are found by this file's DT_RPATH, which the loader takes before LD_LIBRARY_PATH: Velero sets that to the
- * folder where every plugin lies.
+ * No file outside of the payload and no variable of the environment changes what is imported. libpython, where it is not
+ * linked in, and all other libraries are found by this file's DT_RPATH, which the loader takes before LD_LIBRARY_PATH:
+ * Velero sets that to the folder where every plugin lies.
  */
 #include <Python.h>
 #include <limits.h>

@@ -8,8 +8,8 @@ is where `pip install --target` put the dependencies; the product is that of thi
     OUTPUT/plugins/stillpoint/stillpoint        launcher.c
     OUTPUT/plugins/stillpoint/lib/modules.zip   all modules, compiled; those of every start are
                                                 stored uncompressed
-    OUTPUT/plugins/stillpoint/lib/*.so*         extension modules under their full names, libpython,
-                                                what they need
+    OUTPUT/plugins/stillpoint/lib/*.so*         extension modules under their full names, and what
+                                                they need; libpython, if it is not in the executable
     OUTPUT/licenses, OUTPUT/stillpoint.cdx.json what is bundled
 
 Two builds from the same files are the same, byte for byte: compiled modules carry hashes in the
