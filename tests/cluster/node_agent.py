@@ -159,7 +159,9 @@ class NodeAgent:
 
     def _wait_for_download(self, download: Object) -> None:
         where = (VELERO, "DataDownload", NAMESPACE, download["metadata"]["name"])
-        while not self._may_download.wait(0.3):
+        is_held = True
+        while is_held:
+            is_held = not self._may_download.wait(0.3)
             if self._api.get(*where)["spec"].get("cancel"):
                 raise Cancelled
 

@@ -1,5 +1,6 @@
 """The agent's unit tests on every Python that guests may have and this machine has."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = ("3.6", "3.9", "3.13")  # the oldest, RHEL 9's, the newest that is common here
-PYENV = Path.home() / ".pyenv/versions"
+PYENV = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
 UNIT_TESTS = ("-Bm", "unittest", "discover", "--start", "tests/guest/unit", "--top", ".")
 Runs = dict[str, "subprocess.Popen[str]"]
 
