@@ -199,7 +199,7 @@ def test_the_restored_guest_tells_from_which_freeze_it_is(life: Life) -> None:
     assert abs((cut - began).total_seconds()) < 120
     kinds = {one["name"].partition(":")[0] for one in origin["applications"]}
     assert kinds >= set(DATABASES)
-    assert origin["began_at"][:16] in life.told["journal"]
+    assert origin["held_at"] in life.told["journal"]
 
 
 def test_the_package_installs_upgrades_and_gives_back_the_hook_of_before(life: Life) -> None:
