@@ -199,6 +199,7 @@ def test_progress_is_that_of_the_data_mover(
     operation = data_download.operation(RESTORE_UID, CLAIM)
     told = action.progress(operation, restore_context(restore(), {}, cluster))
     assert (told.completed, told.error, told.done) == (completed, error, done)
+    assert told.description == status.get("phase", "New")
 
 
 def test_a_cancelled_operation_cancels_the_data_mover() -> None:
