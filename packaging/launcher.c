@@ -1,4 +1,4 @@
-/* The one executable of the payload: CPython, with everything that it imports in the folder `lib` beside this file.
+/* The one executable of the payload: CPython, with what it imports in here and in the folder `lib` beside this file.
  *
  * No file outside of the payload and no variable of the environment changes what is imported. libpython, where it is not
  * linked in, and all other libraries are found by this file's DT_RPATH, which the loader takes before LD_LIBRARY_PATH:
@@ -10,6 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Code objects of the modules of every start, and their table, by payload.py: CPython finds them here before it looks
+ * into any folder or archive, which costs more than to run them. */
+extern const unsigned char CODE[];
+__asm__(".section .rodata\nCODE: .incbin \"frozen.bin\"\n.previous");
+static const struct _frozen MODULES[] = {
+#include "frozen.h"
+    {NULL, NULL, 0, 0, NULL},
+};
 
 static const char *const SEARCHED[] = {"", "/modules.zip"};
 
@@ -47,6 +56,7 @@ static void search_only_in(PyConfig *config, const char *executable) {
 int main(int argc, char **argv) {
     char executable[PATH_MAX];
     find_executable(executable, sizeof executable);
+    PyImport_FrozenModules = MODULES;
 
     PyPreConfig before;
     PyPreConfig_InitIsolatedConfig(&before);

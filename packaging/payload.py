@@ -5,9 +5,9 @@
 runs with the Python that is to be bundled, on a distribution whose glibc is as old as need be. SITE
 is where `pip install --target` put the dependencies; the product is that of this file's own tree.
 
-    OUTPUT/plugins/stillpoint/stillpoint        launcher.c
-    OUTPUT/plugins/stillpoint/lib/modules.zip   all modules, compiled; those of every start are
-                                                stored uncompressed
+    OUTPUT/plugins/stillpoint/stillpoint        launcher.c, with the modules of every start
+    OUTPUT/plugins/stillpoint/lib/start.pyc     start.py, which that runs; tests put another there
+    OUTPUT/plugins/stillpoint/lib/modules.zip   all other modules, compiled
     OUTPUT/plugins/stillpoint/lib/*.so*         extension modules under their full names, and what
                                                 they need; libpython, if it is not in the executable
     OUTPUT/licenses, OUTPUT/stillpoint.cdx.json what is bundled
@@ -16,9 +16,12 @@ Two builds from the same files are the same, byte for byte: compiled modules car
 place of times, and the archive is sorted and carries one date.
 """
 
+import _imp
 import argparse
 import fnmatch
+import itertools
 import json
+import marshal
 import os
 import py_compile
 import re
@@ -28,8 +31,8 @@ import sys
 import sysconfig
 import tempfile
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterator
+from pathlib import Path, PurePosixPath
 
 import bill_of_materials
 
@@ -55,6 +58,9 @@ LEFT_OUT = (
     *("kubernetes.aio", "kubernetes.client.api", "kubernetes.client.models.*"),
 )
 """Modules, with all below them, that nothing here imports."""
+
+LENGTH_OF_HEADER = 16
+"""Of a compiled module's file, before the code object (PEP 552)."""
 
 AS_FOLDER = "certifi"
 """Opens a file of its own at its import; out of an archive it would write that file to /tmp."""
@@ -90,48 +96,28 @@ def main() -> None:
     payload: Path = given.output / "plugins" / "stillpoint"
     libraries = payload / "lib"
     libraries.mkdir(parents=True)
-    write_modules(libraries / "modules.zip", given.site)
-    write_folder(libraries / AS_FOLDER, given.site / AS_FOLDER)
+    modules = dict(modules_to_bundle(given.site))
+    started = modules_until_the_first_call(given.site)
+    frozen = {name: code for name, code in modules.items() if module_name(name) in started}
+    write_archive(libraries / "modules.zip", modules, without=frozen)
+    write_files(libraries, given.site)
     copy_extensions(libraries, given.site)
-    build_launcher(payload / "stillpoint")
+    build_launcher(payload / "stillpoint", frozen)
     of_system = copy_needed_libraries(payload)
     strip_and_check(payload)
     bill_of_materials.write(given.output, given.site, of_system)
 
 
-def write_modules(archive: Path, site: Path) -> None:
-    started = modules_until_the_first_call(site)
-    found = dict(sorted(files_to_archive(site)))
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(archive, "w") as written:
-        for name, file in with_folders_of_namespaces(found).items():
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            if module_name(name) not in started:
-                entry.compress_type = zipfile.ZIP_DEFLATED
-            written.writestr(entry, content(name, file, Path(folder)))
-
-
-def write_folder(target: Path, source: Path) -> None:
-    target.mkdir()
+def modules_to_bundle(site: Path) -> Iterator[tuple[str, bytes]]:
+    """Names as in an archive, and contents; those of folders end with a slash."""
+    files = dict(files_to_bundle(site))
     with tempfile.TemporaryDirectory() as folder:
-        for file in (*source.glob("*.py"), *source.glob("*.pem")):
-            name = file.with_suffix(".pyc").name if file.suffix == ".py" else file.name
-            (target / name).write_bytes(content(f"{source.name}/{name}", file, Path(folder)))
+        for name, file in with_folders_of_namespaces(files).items():
+            yield name, content(name, file, Path(folder))
 
 
-def modules_until_the_first_call(site: Path) -> frozenset[str]:
-    reported = subprocess.run(
-        [sys.executable, "-S", "-B", "-c", _UNTIL_THE_FIRST_CALL],
-        env={"PYTHONPATH": f"{ROOT}{os.pathsep}{site}"},
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    return frozenset({"start", *json.loads(reported.stdout)})
-
-
-def files_to_archive(site: Path) -> Iterator[tuple[str, Path]]:
-    """Names in the archive, and the files."""
+def files_to_bundle(site: Path) -> Iterator[tuple[str, Path]]:
     standard = Path(sysconfig.get_path("stdlib"))
-    yield "start.pyc", PACKAGING / "start.py"
     for folder, product in ((standard, None), (site, None), (ROOT, "plugin")):
         for file in sorted((folder / product if product else folder).rglob("*")):
             name = file.relative_to(folder)
@@ -140,7 +126,7 @@ def files_to_archive(site: Path) -> Iterator[tuple[str, Path]]:
 
 
 def is_wanted(name: Path) -> bool:
-    """Whether a file belongs into the archive: modules, and what tells of a distribution."""
+    """Whether a file is to be bundled: modules, and what tells of a distribution."""
     top = name.parts[0]
     if top.endswith(".dist-info"):
         return name.name in {"METADATA", "entry_points.txt"}
@@ -156,7 +142,7 @@ def is_left_out(module: str) -> bool:
 
 
 def module_name(file: str) -> str:
-    return file.rpartition(".")[0].replace("/", ".").removesuffix(".__init__")
+    return str(PurePosixPath(file).with_suffix("")).replace("/", ".").removesuffix(".__init__")
 
 
 def with_folders_of_namespaces(files: dict[str, Path]) -> dict[str, Path | None]:
@@ -183,6 +169,35 @@ def content(name: str, file: Path | None, folder: Path) -> bytes:
     return target.read_bytes()
 
 
+def modules_until_the_first_call(site: Path) -> frozenset[str]:
+    """Names, without those that CPython itself has in its executable."""
+    reported = subprocess.run(
+        [sys.executable, "-S", "-B", "-c", _UNTIL_THE_FIRST_CALL],
+        env={"PYTHONPATH": f"{ROOT}{os.pathsep}{site}"},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return frozenset(name for name in json.loads(reported.stdout) if not _imp.is_frozen(name))
+
+
+def write_archive(archive: Path, modules: dict[str, bytes], without: Collection[str]) -> None:
+    with zipfile.ZipFile(archive, "w") as written:
+        for name, code in modules.items():
+            if name not in without:
+                entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+                written.writestr(entry, code, zipfile.ZIP_DEFLATED)
+
+
+def write_files(libraries: Path, site: Path) -> None:
+    files = [*(site / AS_FOLDER).glob("*.py"), *(site / AS_FOLDER).glob("*.pem")]
+    names = {f"{AS_FOLDER}/{file.name}": file for file in files}
+    (libraries / AS_FOLDER).mkdir()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, file in {"start.py": PACKAGING / "start.py", **names}.items():
+            compiled = name.replace(".py", ".pyc")
+            (libraries / compiled).write_bytes(content(compiled, file, Path(folder)))
+
+
 def copy_extensions(libraries: Path, site: Path) -> None:
     standard = Path(sysconfig.get_path("platstdlib")) / "lib-dynload"
     for folder in (standard, site):
@@ -193,21 +208,45 @@ def copy_extensions(libraries: Path, site: Path) -> None:
                 shutil.copyfile(file, libraries / f"{name}.so")
 
 
-def build_launcher(target: Path) -> None:
+def build_launcher(target: Path, frozen: dict[str, bytes]) -> None:
     settings = sysconfig.get_config_vars()
-    subprocess.run(
-        [
-            *("cc", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{sysconfig.get_path('include')}"),
-            *("-o", target, PACKAGING / "launcher.c", f"-L{settings['LIBDIR']}"),
-            *settings["LINKFORSHARED"].split(),  # of a libpython in an archive, what extensions use
-            f"-lpython{settings['LDVERSION']}",
-            *settings["LIBS"].split(),
-            *settings["SYSLIBS"].split(),
-            # RPATH and not RUNPATH, which LD_LIBRARY_PATH would go before.
-            "-Wl,--disable-new-dtags,-rpath,$ORIGIN/lib",
-        ],
-        check=True,
+    with tempfile.TemporaryDirectory() as folder:
+        write_frozen(Path(folder), frozen)
+        subprocess.run(
+            [
+                *("cc", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{sysconfig.get_path('include')}"),
+                *(f"-I{folder}", f"-Wa,-I,{folder}", "-o", target, PACKAGING / "launcher.c"),
+                f"-L{settings['LIBDIR']}",
+                *settings["LINKFORSHARED"].split(),  # of an archive, what extensions use
+                f"-lpython{settings['LDVERSION']}",
+                *settings["LIBS"].split(),
+                *settings["SYSLIBS"].split(),
+                # RPATH and not RUNPATH, which LD_LIBRARY_PATH would go before.
+                "-Wl,--disable-new-dtags,-rpath,$ORIGIN/lib",
+            ],
+            check=True,
+        )
+
+
+def write_frozen(folder: Path, modules: dict[str, bytes]) -> None:
+    """What launcher.c includes: code objects one after the other, and a table of them.
+
+    A folder without an `__init__` becomes an empty package.
+    """
+    empty = marshal.dumps(compile("", "payload", "exec"))
+    codes = [compiled[LENGTH_OF_HEADER:] or empty for compiled in modules.values()]
+    (folder / "frozen.bin").write_bytes(b"".join(codes))
+    begins = itertools.accumulate(map(len, codes), initial=0)
+    (folder / "frozen.h").write_text(
+        "".join(
+            f'{{"{module_name(name)}", CODE + {begin}, {len(code)}, {is_package(name):d}, NULL}},\n'
+            for (name, begin, code) in zip(modules, begins, codes, strict=False)
+        )
     )
+
+
+def is_package(name: str) -> bool:
+    return name.endswith(("/", "/__init__.pyc"))
 
 
 def copy_needed_libraries(output: Path) -> list[Path]:

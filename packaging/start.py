@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
-from importlib.machinery import ExtensionFileLoader, ModuleSpec
+from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder
 from importlib.util import spec_from_file_location
 from types import ModuleType
 
@@ -11,10 +11,11 @@ FOLDER = sys.path[0]
 FILES = frozenset(os.listdir(FOLDER))
 
 
-class ExtensionsOfPackages:
-    """Finds the extension module `grpc._cython.cygrpc` in the flat file of that name.
+class OfFrozenPackages:
+    """Finds the modules of packages that are in the executable and have no folder of their own.
 
-    A package in a zip has no folder for it. All lie in one: Velero looks at each when it starts.
+    The extension module `grpc._cython.cygrpc` is in the flat file of that name: Velero looks at
+    each file when it starts. Those that not every start needs are in the archive.
     """
 
     @staticmethod
@@ -24,10 +25,13 @@ class ExtensionsOfPackages:
         target: ModuleType | None = None,  # noqa: ARG004 - `importlib.abc.MetaPathFinder` says so
     ) -> ModuleSpec | None:
         """See `importlib.abc.MetaPathFinder`."""
-        if path is None or f"{name}.so" not in FILES:
+        if path is None:
             return None
-        file = f"{FOLDER}/{name}.so"
-        return spec_from_file_location(name, file, loader=ExtensionFileLoader(name, file))
+        if f"{name}.so" in FILES:
+            file = f"{FOLDER}/{name}.so"
+            return spec_from_file_location(name, file, loader=ExtensionFileLoader(name, file))
+        package = name.rpartition(".")[0].replace(".", "/")
+        return PathFinder.find_spec(name, [f"{FOLDER}/modules.zip/{package}"])
 
 
 def main() -> int:
@@ -36,7 +40,7 @@ def main() -> int:
     Returns:
         The exit status.
     """
-    sys.meta_path.insert(0, ExtensionsOfPackages)
+    sys.meta_path.append(OfFrozenPackages)
     sys.frozen = True  # type: ignore[attr-defined] # as all that make one executable say it
     from plugin.wire import handshake
 

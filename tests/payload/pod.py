@@ -16,7 +16,7 @@ ACCEPTANCE = "velero-acceptance"
 _START = """
 
 def main() -> int:
-    sys.meta_path.insert(0, ExtensionsOfPackages)
+    sys.meta_path.append(OfFrozenPackages)
     from tests.wire import actions_for_tests
 
     return actions_for_tests.main()
@@ -75,6 +75,7 @@ def pod_for_tests(folder: Path) -> Pod:
     made = pod(folder)
     library = made.plugins / "stillpoint" / "lib"
     start = (ROOT / "packaging" / "start.py").read_text()
+    (library / "start.pyc").unlink()
     (library / "start.py").write_text(start + _START)
     for module in (
         "tests/__init__.py",
