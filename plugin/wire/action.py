@@ -10,11 +10,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from plugin.model.item import Item
-from plugin.model.outcome import BackupOutcome, Progress, RestoreOutcome, Selector
 from plugin.model.reference import Reference
 
 if TYPE_CHECKING:
     from plugin.model.context import BackupContext, RestoreContext
+    from plugin.model.outcome import BackupOutcome, Progress, RestoreOutcome, Selector
 
 
 class Kind(StrEnum):
@@ -33,25 +33,25 @@ class BackupAction(Protocol):
     """Called for each selected item before it goes into the archive."""
 
     @property
-    def APPLIES_TO(self) -> Selector: ...  # noqa: N802 - a constant of a module
+    def APPLIES_TO(self) -> "Selector": ...  # noqa: N802 - a constant of a module
 
-    def execute(self, item: Item, context: "BackupContext") -> BackupOutcome: ...
+    def execute(self, item: Item, context: "BackupContext") -> "BackupOutcome": ...
 
 
 class RestoreAction(Protocol):
     """Called for each item of the archive before it is created."""
 
     @property
-    def APPLIES_TO(self) -> Selector: ...  # noqa: N802
+    def APPLIES_TO(self) -> "Selector": ...  # noqa: N802
 
-    def execute(self, item: Item, context: "RestoreContext") -> RestoreOutcome: ...
+    def execute(self, item: Item, context: "RestoreContext") -> "RestoreOutcome": ...
 
 
 class ItemBlockAction(Protocol):
     """Called for each selected item to learn which others share its freeze."""
 
     @property
-    def APPLIES_TO(self) -> Selector: ...  # noqa: N802
+    def APPLIES_TO(self) -> "Selector": ...  # noqa: N802
 
     def related_items(self, item: Item, context: "BackupContext") -> Sequence[Reference]: ...
 
@@ -63,7 +63,7 @@ class Operated(Protocol):
     The state of that work lives in its id or in the cluster: Velero asks a new process each time.
     """
 
-    def progress(self, operation: str, context: "BackupContext | RestoreContext") -> Progress: ...
+    def progress(self, operation: str, context: "BackupContext | RestoreContext") -> "Progress": ...
 
     def cancel(self, operation: str, context: "BackupContext | RestoreContext") -> None: ...
 

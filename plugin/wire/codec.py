@@ -1,15 +1,18 @@
 """Between Velero's messages and our nouns."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import orjson
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from plugin.model.errors import MalformedRequest
 from plugin.model.item import Item
-from plugin.model.outcome import Progress, Selector
 from plugin.model.reference import Reference
 from plugin.wire.generated.velero import shared_pb2
+
+if TYPE_CHECKING:
+    from plugin.model.outcome import Progress, Selector
 
 
 def decode_item(data: bytes, what: str) -> Item:
@@ -52,7 +55,7 @@ def decode_reference(message: shared_pb2.ResourceIdentifier) -> Reference:
     return Reference(message.group, message.resource, message.namespace, message.name)
 
 
-def encode_selector(selector: Selector) -> shared_pb2.ResourceSelector:
+def encode_selector(selector: "Selector") -> shared_pb2.ResourceSelector:
     """A selector as Velero's `ResourceSelector`."""
     return shared_pb2.ResourceSelector(
         includedResources=selector.resources,
@@ -61,7 +64,7 @@ def encode_selector(selector: Selector) -> shared_pb2.ResourceSelector:
     )
 
 
-def encode_progress(progress: Progress) -> shared_pb2.OperationProgress:
+def encode_progress(progress: "Progress") -> shared_pb2.OperationProgress:
     """Progress with both times set: Velero takes an unset one for 1970."""
     return shared_pb2.OperationProgress(
         completed=progress.completed,

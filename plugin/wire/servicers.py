@@ -14,7 +14,6 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 
 from plugin.model import item as it
-from plugin.model.archive import Archive
 from plugin.model.errors import MalformedRequest
 from plugin.model.item import Item
 from plugin.model.item_log import ItemLog
@@ -54,9 +53,9 @@ from plugin.wire.generated.velero import (
 from plugin.wire.generated.velero import (
     restore_item_action_v2_pb2_grpc as restore_grpc,
 )
-from plugin.wire.status import status_of
 
 if TYPE_CHECKING:
+    from plugin.model.archive import Archive
     from plugin.model.context import BackupContext, RestoreContext
 
 _log = logging.getLogger("stillpoint")
@@ -88,6 +87,8 @@ def answers(method: Method) -> Method:
         except BaseException as error:  # noqa: BLE001 - the edge of the process
             subject = _subject(request)
             _log.debug("%s: %s", request.plugin, subject, exc_info=True)
+            from plugin.wire.status import status_of  # noqa: PLC0415 - for errors alone
+
             status = status_of(error, request.plugin, subject)
         return call.abort_with_status(status)
 
@@ -111,7 +112,7 @@ class Clusters(Protocol):
 class Archives(Protocol):
     """Where contexts get their view of the backup that is restored from."""
 
-    def of_restore(self, uid: str, stored: Item) -> Archive:
+    def of_restore(self, uid: str, stored: Item) -> "Archive":
         """The backup that the restore with this uid restores, known by an item of it."""
 
 
