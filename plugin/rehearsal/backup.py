@@ -16,7 +16,7 @@ from plugin.rehearsal import velero_actions
 from plugin.rehearsal.ahead import Ahead
 from plugin.rehearsal.blocks import Block
 from plugin.rehearsal.errors import ActionFailed
-from plugin.rehearsal.plugin_client import Action, PluginClient, applicable
+from plugin.rehearsal.plugin_client import Action, Call, PluginClient, applicable
 from plugin.rehearsal.selection import Selection
 from plugin.resources import pod
 
@@ -76,10 +76,10 @@ def back_up(selection: Selection, blocks: Sequence[Block], plugin: PluginClient)
         PluginFailed: the plugin process did not answer.
     """
 
-    def ask(action: Action, reference: Reference) -> BackupOutcome:
+    def call(action: Action, reference: Reference) -> Call[BackupOutcome]:
         return plugin.back_up(action, selection.cluster[reference])
 
-    with Ahead(_first_calls(selection, blocks, plugin), ask) as answers:
+    with Ahead(_first_calls(selection, blocks, plugin), call) as answers:
         backupper = _Backupper(selection, plugin, answers)
         hooks = []
         for number, block in enumerate(blocks):
@@ -158,7 +158,7 @@ class _Backupper:
                 outcome = (
                     self._first.answer(action, reference)
                     if item is given
-                    else self._plugin.back_up(action, item)
+                    else self._plugin.back_up(action, item).answer()
                 )
             except ActionFailed as failure:
                 error = failure.cause

@@ -10,7 +10,7 @@ from plugin.model.reference import Reference
 from plugin.rehearsal import velero_actions
 from plugin.rehearsal.ahead import Ahead
 from plugin.rehearsal.errors import ActionFailed
-from plugin.rehearsal.plugin_client import Action, PluginClient, applicable
+from plugin.rehearsal.plugin_client import Action, Call, PluginClient, applicable
 from plugin.rehearsal.selection import Selection
 
 
@@ -35,7 +35,7 @@ def build(selection: Selection, plugin: PluginClient) -> Sequence[Block]:
     """
     collected = selection.collected()
 
-    def ask(action: Action, reference: Reference) -> Sequence[Reference]:
+    def call(action: Action, reference: Reference) -> Call[Sequence[Reference]]:
         return plugin.related_items(action, selection.cluster[reference])
 
     calls = (
@@ -43,7 +43,7 @@ def build(selection: Selection, plugin: PluginClient) -> Sequence[Block]:
         for reference in collected
         for action in applicable(plugin.block_actions, reference, selection.cluster[reference])
     )
-    with Ahead(calls, ask) as answers:
+    with Ahead(calls, call) as answers:
         builder = _Builder(selection, plugin.block_actions, answers)
         blocks = [builder.block_of(reference) for reference in collected]
     return [block for block in blocks if block.items]

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 import grpc
 
@@ -50,15 +51,66 @@ def applicable(actions: Iterable[Action], reference: Reference, item: Item) -> S
     return [one for one in actions if one.is_of(resource) and one.labels.matches(labels)]
 
 
+class Call(Generic[Answer]):
+    """A call of an action, made by `answer` unless `begin` has made it before.
+
+    Args:
+        action: name of the action.
+        method: of a stub.
+        decode: makes the answer of Velero's message.
+    """
+
+    def __init__(
+        self,
+        process: PluginProcess,
+        action: str,
+        method: Any,
+        request: Any,
+        decode: Callable[[Any], Answer],
+    ) -> None:
+        self._process = process
+        self._action = action
+        self._decode = decode
+        timeout_s = process.deadlines.call_s
+        self._ask: Callable[[], Any] = partial(method, request, timeout=timeout_s)
+        self._send: Callable[[], "grpc.Future[Any]"] = partial(
+            method.future, request, timeout=timeout_s
+        )
+
+    def begin(self, ended: Callable[[], None]) -> None:
+        """Make the call, and do not wait.
+
+        Args:
+            ended: called in a thread of gRPC's when there is an answer, or none will come.
+        """
+        begun = self._send()
+        self._ask = begun.result
+        del self._send  # with the request: there can be thousands of answers that wait
+        begun.add_done_callback(lambda _: ended())
+
+    def answer(self) -> Answer:
+        """Wait for the answer.
+
+        Raises:
+            ActionFailed: it is an error.
+            PluginFailed: the process did not answer.
+        """
+        try:
+            message = self._process.answer(f"cannot call {self._action}", self._ask)
+        except grpc.RpcError as error:
+            raise ActionFailed(self._action, error.details() or "no message") from error
+        return self._decode(message)
+
+
 class PluginClient:
-    """Calls the actions of a running plugin.
+    """The actions of a running plugin, to be called.
 
     Args:
         backup: the Backup object that all backup calls are about.
         restore: the Restore object that all restore calls are about.
 
     Raises:
-        PluginFailed: the process did not answer; so do all methods.
+        PluginFailed: the process did not answer.
     """
 
     def __init__(self, process: PluginProcess, backup: Item, restore: Item) -> None:
@@ -89,73 +141,75 @@ class PluginClient:
             item_block_action_v1_pb2.ItemBlockActionAppliesToRequest,
         )
 
-    def related_items(self, action: Action, item: Item) -> Sequence[Reference]:
-        """What an item-block action answers.
-
-        Raises:
-            ActionFailed: it answered with an error.
-        """
+    def related_items(self, action: Action, item: Item) -> Call[Sequence[Reference]]:
+        """Asks an item-block action."""
         request = item_block_action_v1_pb2.ItemBlockActionGetRelatedItemsRequest(
             plugin=action.name, item=codec.encode_item(item), backup=self._backup
         )
-        answer = self._call(action.name, self._block_actions.GetRelatedItems, request)
-        return tuple(map(codec.decode_reference, answer.relatedItems))
+        method = self._block_actions.GetRelatedItems
+        return Call(self._process, action.name, method, request, _related)
 
-    def back_up(self, action: Action, item: Item) -> BackupOutcome:
-        """What a backup action answers.
-
-        Raises:
-            ActionFailed: it answered with an error.
-        """
+    def back_up(self, action: Action, item: Item) -> Call[BackupOutcome]:
+        """Asks a backup action."""
         request = backup_item_action_v2_pb2.ExecuteRequest(
             plugin=action.name, item=codec.encode_item(item), backup=self._backup
         )
-        answer = self._call(action.name, self._backup_actions.Execute, request)
-        return BackupOutcome(
-            _sharing(codec.decode_item(answer.item, "item"), item),
-            _references(answer.additionalItems),
-            answer.operationID,
-            _references(answer.postOperationItems),
-        )
+        method = self._backup_actions.Execute
+        return Call(self._process, action.name, method, request, partial(_backup_outcome, item))
 
-    def restore(self, action: Action, item: Item, stored: Item) -> RestoreOutcome:
-        """What a restore action answers.
-
-        Raises:
-            ActionFailed: it answered with an error.
-        """
+    def restore(self, action: Action, item: Item, stored: Item) -> Call[RestoreOutcome]:
+        """Asks a restore action."""
         request = restore_item_action_v2_pb2.RestoreItemActionExecuteRequest(
             plugin=action.name,
             item=codec.encode_item(item),
             restore=self._restore,
             itemFromBackup=codec.encode_item(stored),
         )
-        answer = self._call(action.name, self._restore_actions.Execute, request)
-        return RestoreOutcome(
-            _sharing(codec.decode_item(answer.item, "item"), item),
-            _references(answer.additionalItems),
-            answer.skipRestore,
-            answer.operationID,
-            answer.waitForAdditionalItems,
-        )
+        method = self._restore_actions.Execute
+        return Call(self._process, action.name, method, request, partial(_restore_outcome, item))
 
     def _resolved(
         self, names: Iterable[str], method: Callable[..., Any], request: Callable[..., Any]
     ) -> tuple[Action, ...]:
-        found = []
-        for name in names:
-            selector = self._call(name, method, request(plugin=name)).ResourceSelector
+        def parsed(name: str, message: Any) -> Action:
+            selector = message.ResourceSelector
             labels = LabelSelector.parse(selector.selector)
             resources = frozenset(selector.includedResources)
-            excluded = frozenset(selector.excludedResources)
-            found.append(Action(name, resources, excluded, labels))
-        return tuple(found)
+            return Action(name, resources, frozenset(selector.excludedResources), labels)
 
-    def _call(self, action: str, method: Callable[..., Answer], request: Any) -> Answer:
-        try:
-            return self._process.call(f"cannot call {action}", method, request)
-        except grpc.RpcError as error:
-            raise ActionFailed(action, error.details() or "no message") from error
+        return tuple(
+            Call(self._process, name, method, request(plugin=name), partial(parsed, name)).answer()
+            for name in names
+        )
+
+
+def _related(
+    message: item_block_action_v1_pb2.ItemBlockActionGetRelatedItemsResponse,
+) -> tuple[Reference, ...]:
+    return _references(message.relatedItems)
+
+
+def _backup_outcome(
+    given: Item, message: backup_item_action_v2_pb2.ExecuteResponse
+) -> BackupOutcome:
+    return BackupOutcome(
+        _sharing(codec.decode_item(message.item, "item"), given),
+        _references(message.additionalItems),
+        message.operationID,
+        _references(message.postOperationItems),
+    )
+
+
+def _restore_outcome(
+    given: Item, message: restore_item_action_v2_pb2.RestoreItemActionExecuteResponse
+) -> RestoreOutcome:
+    return RestoreOutcome(
+        _sharing(codec.decode_item(message.item, "item"), given),
+        _references(message.additionalItems),
+        message.skipRestore,
+        message.operationID,
+        message.waitForAdditionalItems,
+    )
 
 
 def _sharing(answered: Item, given: Item) -> Item:

@@ -107,14 +107,18 @@ class PluginProcess:
         self._end()
 
     def call(self, attempt: str, method: Callable[..., Answer], request: Any) -> Answer:
-        """The answer to one call, within the deadline.
+        """The answer to one call, within the deadline; see `answer`."""
+        return self.answer(attempt, lambda: method(request, timeout=self.deadlines.call_s))
+
+    def answer(self, attempt: str, ask: Callable[[], Answer]) -> Answer:
+        """What `ask` gives, which waits for the answer to a call.
 
         Raises:
             PluginFailed: the process is gone, or there is no answer in time.
             grpc.RpcError: the answer is an error of the action that was called.
         """
         try:
-            return method(request, timeout=self.deadlines.call_s)
+            return ask()
         except grpc.RpcError as error:
             if _is_answered(error):
                 raise

@@ -15,7 +15,7 @@ from plugin.model.reference import Reference
 from plugin.rehearsal import velero_actions
 from plugin.rehearsal.ahead import Ahead
 from plugin.rehearsal.errors import ActionFailed, LogLine
-from plugin.rehearsal.plugin_client import Action, PluginClient, applicable
+from plugin.rehearsal.plugin_client import Action, Call, PluginClient, applicable
 from plugin.rehearsal.restore_request import RestoreRules
 from plugin.resources import persistent_volume
 
@@ -112,12 +112,12 @@ def restore(
     order = sorted(stored, key=_rank)
     why_not = {reference: rules.why_not(reference, stored[reference]) for reference in order}
 
-    def ask(action: Action, reference: Reference) -> RestoreOutcome:
+    def call(action: Action, reference: Reference) -> Call[RestoreOutcome]:
         item = stored[reference]
         return plugin.restore(action, _without_origin(item), item)
 
     selected = (reference for reference in order if not why_not[reference])
-    with Ahead(_first_calls(selected, stored, plugin), ask) as answers:
+    with Ahead(_first_calls(selected, stored, plugin), call) as answers:
         restorer = _Restorer(stored, plugin, answers, rules, target)
         for reference in order:
             restorer.restore(reference, why_not[reference])
@@ -194,7 +194,7 @@ class _Restorer:
                 outcome = (
                     self._first.answer(action, reference)
                     if item is plain
-                    else self._plugin.restore(action, item, stored)
+                    else self._plugin.restore(action, item, stored).answer()
                 )
             except ActionFailed as error:
                 return RestoredItem(reference, RestoreResult.FAILED, why=error.cause)

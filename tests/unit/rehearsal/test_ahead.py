@@ -1,56 +1,85 @@
 """Calls that are made before their answers are needed."""
 
 import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from plugin.model.label_selector import LabelSelector
 from plugin.model.reference import Reference
 from plugin.rehearsal.ahead import Ahead
-from plugin.rehearsal.plugin_client import Action
+from plugin.rehearsal.plugin_client import Action, Call
 
 ACTION = Action("stillpoint.dev/some", frozenset(), frozenset(), LabelSelector.parse(""))
 FIRST, SECOND, THIRD = (Reference("", "pods", "shop", name) for name in "abc")
 TOO_LATE_S = 60.0
 
 
-def test_calls_are_under_way_together() -> None:
+class PoolCall(Call[str]):
+    """Stands for a call of gRPC, which waits in none of our threads."""
+
+    def __init__(self, pool: ThreadPoolExecutor, do: Callable[[], str]) -> None:
+        self._pool = pool
+        self._do = do
+        self._begun: Future[str] | None = None
+
+    def begin(self, ended: Callable[[], None]) -> None:
+        self._begun = self._pool.submit(self._do)
+        self._begun.add_done_callback(lambda _: ended())
+
+    def answer(self) -> str:
+        return self._begun.result(TOO_LATE_S) if self._begun else self._do()
+
+
+Asked = Callable[[Action, Reference], str]
+Calls = Callable[[Asked], Callable[[Action, Reference], Call[str]]]
+
+
+@pytest.fixture
+def calls() -> Iterator[Calls]:
+    """Makes calls of a function that answers."""
+    with ThreadPoolExecutor(4) as pool:
+        yield lambda asked: lambda action, one: PoolCall(pool, lambda: asked(action, one))
+
+
+def test_calls_are_under_way_together(calls: Calls) -> None:
     both = threading.Barrier(2)
 
     def call(_: Action, reference: Reference) -> str:
         both.wait(TOO_LATE_S)  # raises if the other call does not come
         return reference.name
 
-    with Ahead([(ACTION, FIRST), (ACTION, SECOND)], call) as answers:
+    with Ahead([(ACTION, FIRST), (ACTION, SECOND)], calls(call)) as answers:
         assert [answers.answer(ACTION, one) for one in (FIRST, SECOND)] == ["a", "b"]
 
 
-def test_each_call_is_made_once_and_one_that_nobody_foresaw_when_it_is_needed() -> None:
+def test_each_call_is_made_once_and_one_that_nobody_foresaw_when_it_is_needed(calls: Calls) -> None:
     made = []
 
     def call(_: Action, reference: Reference) -> str:
         made.append(reference)
         return reference.name
 
-    with Ahead([(ACTION, FIRST), (ACTION, SECOND)], call) as answers:
+    with Ahead([(ACTION, FIRST), (ACTION, SECOND)], calls(call)) as answers:
         found = [answers.answer(ACTION, one) for one in (THIRD, SECOND, FIRST)]
     assert found == ["c", "b", "a"]
     assert sorted(made) == [FIRST, SECOND, THIRD]
 
 
-def test_an_error_is_raised_to_whoever_needs_that_answer() -> None:
+def test_an_error_is_raised_to_whoever_needs_that_answer(calls: Calls) -> None:
     def call(_: Action, reference: Reference) -> str:
         if reference is FIRST:
             raise LookupError(reference.name)
         return reference.name
 
-    with Ahead([(ACTION, FIRST), (ACTION, SECOND)], call) as answers:
+    with Ahead([(ACTION, FIRST), (ACTION, SECOND)], calls(call)) as answers:
         assert answers.answer(ACTION, SECOND) == "b"
         with pytest.raises(LookupError, match="a"):
             answers.answer(ACTION, FIRST)
 
 
-def test_what_nobody_waits_for_any_more_is_not_called() -> None:
+def test_what_nobody_waits_for_any_more_is_not_called(calls: Calls) -> None:
     made = []
     begun, end = threading.Event(), threading.Event()
 
@@ -61,7 +90,22 @@ def test_what_nobody_waits_for_any_more_is_not_called() -> None:
         return reference.name
 
     pods = [Reference("", "pods", "shop", str(number)) for number in range(100)]
-    with Ahead([(ACTION, pod) for pod in pods], call):
+    with Ahead([(ACTION, pod) for pod in pods], calls(call)):
         assert begun.wait(TOO_LATE_S)
         threading.Timer(0.1, end.set).start()
     assert 0 < len(made) < len(pods)
+
+
+def test_a_call_that_cannot_be_made_keeps_none_from_being_made(calls: Calls) -> None:
+    pods = [Reference("", "pods", "shop", str(number)) for number in range(40)]
+    made = calls(lambda _, reference: reference.name)
+
+    def call(action: Action, reference: Reference) -> Call[str]:
+        if reference in pods[:20]:  # more than are under way at once
+            raise LookupError(reference.name)
+        return made(action, reference)
+
+    with Ahead([(ACTION, pod) for pod in pods], call) as answers:
+        assert answers.answer(ACTION, pods[-1]) == "39"
+        with pytest.raises(LookupError, match="7"):
+            answers.answer(ACTION, pods[7])

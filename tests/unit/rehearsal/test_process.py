@@ -144,7 +144,7 @@ def test_one_that_dies_in_a_call(tmp_path: Path) -> None:
     with server(tmp_path, dies) as process:
         client = PluginClient(process, {}, {})
         with pytest.raises(PluginFailed) as caught:
-            client.back_up(client.backup_actions[0], VM)
+            client.back_up(client.backup_actions[0], VM).answer()
     message = str(caught.value)
     assert message.startswith("plugin process: cannot call test.dev/action: UNAVAILABLE")
     assert message.endswith("it has ended: exit status 7")
@@ -157,7 +157,7 @@ def test_one_that_hangs_in_a_call(tmp_path: Path) -> None:
         with pytest.raises(
             PluginFailed, match=r"cannot call test\.dev/action: no answer within 1 s"
         ):
-            client.back_up(client.backup_actions[0], VM)
+            client.back_up(client.backup_actions[0], VM).answer()
 
 
 def test_one_that_does_not_end_when_told(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_an_error_of_an_action_is_a_finding_and_no_failure(tmp_path: Path) -> No
     with server(tmp_path, "raise ValueError('x')") as process:
         client = PluginClient(process, {}, {})
         with pytest.raises(ActionFailed, match=r"VirtualMachine shop/db: a fault .*ValueError: x"):
-            client.back_up(client.backup_actions[0], VM)
+            client.back_up(client.backup_actions[0], VM).answer()
         assert client.backup_actions[0].name == "test.dev/action"
 
 
