@@ -33,7 +33,8 @@ def required(item: Item, *path: str) -> Item:
     found = _at(item, path, dict)
     if found is None:
         raise MalformedItem(describe(item), ".".join(path), "an object", None)
-    return mapping(item, *path)
+    checked: Item = found
+    return checked
 
 
 def sequence(item: Item, *path: str) -> Sequence[Item]:
@@ -201,15 +202,21 @@ _JSON_NAMES = {dict: "an object", list: "a list", str: "a string", bool: "true o
 
 def _at(item: Item, path: Sequence[str], expected: type) -> Any:
     value: Any = item
-    for depth, key in enumerate(path):
-        if not isinstance(value, dict):
-            raise _malformed(item, path[:depth], dict, value)
-        value = value.get(key)
+    for key in path:
+        try:
+            value = value.get(key)
+        except AttributeError:  # of JSON's types a mapping alone has `get`
+            raise _malformed(item, _way_to_no_mapping(item, path), dict, value) from None
         if value is None:
             return None
     if not isinstance(value, expected):
         raise _malformed(item, path, expected, value)
     return value
+
+
+def _way_to_no_mapping(item: Item, path: Sequence[str]) -> Sequence[str]:
+    ways = (path[:length] for length in range(len(path)))
+    return next(way for way in ways if not isinstance(_at(item, way, object), dict))
 
 
 def _no_time(item: Item, path: Sequence[str], found: str) -> MalformedItem:

@@ -1,10 +1,13 @@
-"""References between objects, as Velero's protocol and the Kubernetes API write them."""
+"""References between objects, as Velero's protocol and the Kubernetes API write them.
 
-from dataclasses import dataclass, replace
+Tuples, which are made and compared several times faster than other classes: a rehearsal of 1,000
+machines looks one up a million times.
+"""
+
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(NamedTuple):
     """One resource of the Kubernetes API.
 
     Example: `Resource("kubevirt.io", "v1", "virtualmachines", "VirtualMachine")`.
@@ -25,8 +28,7 @@ class Resource:
         return Reference(self.group, self.plural, namespace, name)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Reference:
+class Reference(NamedTuple):
     """One object by name, in the form of Velero's `ResourceIdentifier`; no API version."""
 
     group: str
@@ -41,7 +43,7 @@ class Reference:
 
     def renamed(self, name: str) -> "Reference":
         """The object of another name beside this one."""
-        return replace(self, name=name)
+        return self._replace(name=name)
 
     def is_of(self, resource: Resource) -> bool:
         """Whether the object is of this resource, in whatever version."""

@@ -73,7 +73,7 @@ class Call(Generic[Answer]):
         self._decode = decode
         timeout_s = process.deadlines.call_s
         self._ask: Callable[[], Any] = partial(method, request, timeout=timeout_s)
-        self._send: Callable[[], "grpc.Future[Any]"] = partial(
+        self._send: Callable[[], grpc.Future[Any]] = partial(
             method.future, request, timeout=timeout_s
         )
 

@@ -218,7 +218,7 @@ class _Restorer:
         changed = tuple(_differences(plain, item))
         namespace, name = self._rules.target(reference)
         name = it.name(item) if it.name(item) != reference.name else name
-        created = replace(reference, namespace=namespace, name=name)
+        created = reference._replace(namespace=namespace, name=name)
         renamed = "" if created == reference else "/".join(filter(None, (namespace, name)))
         found = RestoredItem(
             reference, RestoreResult.CREATED, item, "", "", changed, missing, renamed
