@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* Code objects of the modules of every start, and their table, by payload.py: CPython finds them here before it looks
- * into any folder or archive, which costs more than to run them. */
+ * into any folder or archive, which was a fifth of the start. */
 extern const unsigned char CODE[];
 __asm__(".section .rodata\nCODE: .incbin \"frozen.bin\"\n.previous");
 static const struct _frozen MODULES[] = {
