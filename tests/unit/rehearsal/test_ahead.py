@@ -79,21 +79,33 @@ def test_an_error_is_raised_to_whoever_needs_that_answer(calls: Calls) -> None:
             answers.answer(ACTION, FIRST)
 
 
-def test_what_nobody_waits_for_any_more_is_not_called(calls: Calls) -> None:
-    made = []
-    begun, end = threading.Event(), threading.Event()
+class EndlessCall(Call[str]):
+    """Stands for a call that is under way until `end`."""
 
-    def call(_: Action, reference: Reference) -> str:
-        made.append(reference)
-        begun.set()
-        end.wait(TOO_LATE_S)
-        return reference.name
+    def __init__(self) -> None:
+        self.end: Callable[[], None] = lambda: None
+
+    def begin(self, ended: Callable[[], None]) -> None:
+        self.end = ended
+
+
+def test_what_nobody_waits_for_any_more_is_not_called() -> None:
+    made: list[EndlessCall] = []
+
+    def call(_action: Action, _reference: Reference) -> Call[str]:
+        made.append(EndlessCall())
+        return made[-1]
 
     pods = [Reference("", "pods", "shop", str(number)) for number in range(100)]
-    with Ahead([(ACTION, pod) for pod in pods], calls(call)):
-        assert begun.wait(TOO_LATE_S)
-        threading.Timer(0.1, end.set).start()
-    assert 0 < len(made) < len(pods)
+    with Ahead([(ACTION, pod) for pod in pods], call):
+        begun = len(made)
+        made[0].end()
+        under_way = list(made)
+        assert len(under_way) == begun + 1
+    for one in under_way:
+        one.end()
+    assert 1 < begun < len(pods)
+    assert made == under_way
 
 
 def test_a_call_that_cannot_be_made_keeps_none_from_being_made(calls: Calls) -> None:
