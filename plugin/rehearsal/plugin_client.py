@@ -171,16 +171,17 @@ class PluginClient:
     def _resolved(
         self, names: Iterable[str], method: Callable[..., Any], request: Callable[..., Any]
     ) -> tuple[Action, ...]:
-        def parsed(name: str, message: Any) -> Action:
-            selector = message.ResourceSelector
-            labels = LabelSelector.parse(selector.selector)
-            resources = frozenset(selector.includedResources)
-            return Action(name, resources, frozenset(selector.excludedResources), labels)
-
         return tuple(
-            Call(self._process, name, method, request(plugin=name), partial(parsed, name)).answer()
+            Call(self._process, name, method, request(plugin=name), partial(_action, name)).answer()
             for name in names
         )
+
+
+def _action(name: str, message: Any) -> Action:
+    selector = message.ResourceSelector
+    labels = LabelSelector.parse(selector.selector)
+    resources = frozenset(selector.includedResources)
+    return Action(name, resources, frozenset(selector.excludedResources), labels)
 
 
 def _related(
