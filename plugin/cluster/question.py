@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 from urllib.parse import quote
 
 import msgspec
 import orjson
 
+from plugin.cluster.packed import Fields
 from plugin.model.errors import Forbidden, ReadFailed, Unreachable
 from plugin.model.item import Item
 from plugin.model.reference import Resource
@@ -24,13 +25,13 @@ class _ListMeta(msgspec.Struct, rename={"next": "continue", "version": "resource
 
 
 class _Page(msgspec.Struct):
-    """A page of a list whose objects are JSON until each is read.
+    """A page of a list, of whose objects each field stays the JSON that it came as.
 
     Read as a whole, 2,000 pods of 6 KB took 157 MB besides their 13 MB of JSON.
     """
 
     metadata: _ListMeta
-    items: list[msgspec.Raw] | None  # null is an empty list, as Go writes a nil one
+    items: list[dict[str, msgspec.Raw]] | None  # null is an empty list, as Go writes a nil one
 
 
 class Expired(Unreachable):
@@ -130,7 +131,7 @@ class Question:
             raise self.unanswered("the answer is not the object that was asked for")
         return item
 
-    def listed(self, answer: Answer, take: Callable[[Item], None]) -> PageEnd:
+    def listed(self, answer: Answer, take: Callable[[Fields], None]) -> PageEnd:
         """Hand over the objects of one page.
 
         Raises:
@@ -141,8 +142,8 @@ class Question:
         try:
             page = msgspec.json.decode(answer.body, type=_Page)
             for item in page.items or ():
-                take(self._typed(orjson.loads(memoryview(item))))
-        except (ValueError, orjson.JSONEncodeError, RecursionError) as error:
+                take(self._typed(item))
+        except (ValueError, RecursionError) as error:
             raise self.unanswered(f"the answer is no list in JSON: {error}") from error
         return PageEnd(page.metadata.next, page.metadata.version)
 
@@ -180,13 +181,10 @@ class Question:
             raise self.unanswered("the answer is JSON, but not an object")
         return value
 
-    def _typed(self, item: Any) -> Item:
+    def _typed(self, item: Fields) -> Fields:
         """Items of a list of built-in resources do not say what they are; `get` answers do."""
-        if not isinstance(item, dict):
-            raise self.unanswered("the answer is not a list of objects")
         if "kind" in item and "apiVersion" in item:
-            typed: Item = item
-            return typed
+            return item
         group, version = self.resource.group, self.resource.version
         api_version = f"{group}/{version}" if group else version
         return {"kind": self.resource.kind, "apiVersion": api_version} | item

@@ -177,7 +177,7 @@ class Filters:
         would not take it when asked, either.
         """
         included, excluded = self.named
-        sure = [each.text for each in included if each.is_sure]
+        sure = frozenset(each.text for each in included if each.is_sure)
         resource = reference.group_resource
         return (
             bool(reference.namespace)

@@ -6,7 +6,6 @@ gets lost: in some braces, and in two `[!...]` side by side. Velero refuses both
 """
 
 import re
-from collections.abc import Collection
 from functools import lru_cache
 
 _TOKEN = re.compile(
@@ -29,7 +28,8 @@ def is_pattern(text: str) -> bool:
     return bool(set(text) & set("*?[{\\"))
 
 
-def any_matches(patterns: Collection[str], name: str) -> bool:
+@lru_cache(maxsize=4096)  # one backup asks the same of each of its objects
+def any_matches(patterns: frozenset[str], name: str) -> bool:
     """Whether one of the patterns matches the whole name.
 
     Velero goes through them in the order of their bytes, and no further than to a broken one.

@@ -146,11 +146,13 @@ def identify(item: Item) -> tuple[str, str]:
     Raises:
         MalformedItem: kind, namespace or name is missing.
     """
+    identity = namespace(item), name(item)
+    if all(identity) and text(item, "kind"):
+        return identity
     required(item, "metadata")
-    for path in (("kind",), ("metadata", "namespace"), ("metadata", "name")):
-        if not text(item, *path):
-            raise MalformedItem(describe(item), ".".join(path), "a name", "")
-    return namespace(item), name(item)
+    paths = (("kind",), ("metadata", "namespace"), ("metadata", "name"))
+    missing = next(path for path in paths if not text(item, *path))
+    raise MalformedItem(describe(item), ".".join(missing), "a name", "")
 
 
 def with_value(item: Item, value: Any, *path: str) -> Item:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec import Raw
+
 from plugin.cluster.packed import PackedItems
 
 
@@ -29,6 +31,12 @@ def test_only_the_managed_fields_are_left_out_and_the_object_itself_is_as_it_was
     seen["metadata"]["managedFields"] = [{"manager": "virt-controller"}]
     assert list(packed(seen)) == [pod("a")]
     assert "managedFields" in seen["metadata"]
+
+
+def test_an_object_of_which_nothing_has_been_read_is_kept_as_one_that_has() -> None:
+    metadata = b'{"name":"a","managedFields":[{"manager":"virt-controller"}],"namespace":"shop"}'
+    kept = packed({"kind": Raw(b'"Pod"'), "metadata": Raw(metadata)}, {"metadata": Raw(b"null")})
+    assert list(kept) == [pod("a"), {"metadata": None}]
 
 
 def test_an_object_that_is_asked_for_twice_is_unpacked_once() -> None:
