@@ -24,7 +24,7 @@ class Archive:
         return items
 
     def synchronized_backup(self, name: str) -> Object:
-        """The Backup that Velero's sync makes of its store within a minute in another cluster."""
+        """The Backup that Velero's sync, off here, makes of its store in another cluster."""
         stored: Object = json.loads(
             (self.bucket / "backups" / name / "velero-backup.json").read_text()
         )

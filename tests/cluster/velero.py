@@ -208,6 +208,8 @@ def manifests(store: Path) -> list[Object]:
                 "provider": "stillpoint.test/folder",
                 "default": True,
                 "objectStorage": {"bucket": BUCKET},
+                # A second cluster on this store gets its backups from a test, not each minute.
+                "backupSyncPeriod": "0s",
                 "config": {"path": str(store)},
             },
         },
