@@ -147,7 +147,8 @@ class FaultyApiServer:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._ended = threading.Event()
         self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._accept)]
+        self._accepting = threading.Thread(target=self._accept)
+        self._threads: list[threading.Thread] = []
         self._open: list[socket.socket] = []
 
     @property
@@ -163,7 +164,7 @@ class FaultyApiServer:
         return KubernetesWriter(ApiClient(configuration), limits, sleep=noted.append)
 
     def __enter__(self) -> Self:
-        self._threads[0].start()
+        self._accepting.start()
         return self
 
     def __exit__(
@@ -172,23 +173,24 @@ class FaultyApiServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Who is hung up on may call again, which nobody is to hear.
+        _hang_up(self._listener)
+        self._accepting.join()
+        self._listener.close()
         self._ended.set()
-        for each in (self._listener, *self._open):
-            _hang_up(each)
+        for connection in self._open:
+            _hang_up(connection)
         for thread in self._threads:
             thread.join()
-        self._listener.close()
 
     def _accept(self) -> None:
-        while not self._ended.is_set():
+        while True:
             try:
                 connection, _ = self._listener.accept()
             except OSError:  # hung up
                 return
             self.connections += 1
             self._open.append(connection)
-            if self._ended.is_set():  # `__exit__` may have looked into the list before
-                _hang_up(connection)
             self._threads.append(threading.Thread(target=self._serve, args=(connection,)))
             self._threads[-1].start()
 
