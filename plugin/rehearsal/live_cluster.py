@@ -149,13 +149,13 @@ def _answer(reader: "KubernetesReader", part: _Part) -> Sequence[Item] | ReadFai
     resource = Resource(one.group, one.version, one.plural, one.kind)
     try:
         found = reader.list(resource, part.namespace)
+        return [it.without(item, *_MANAGED) for item in found]
     except Forbidden as error:
         return error
     except ReadFailed as error:
         if _is_gone(error):
             raise
         return error
-    return [it.without(item, *_MANAGED) for item in found]
 
 
 def _is_gone(error: ReadFailed) -> bool:

@@ -1,5 +1,6 @@
 """What becomes of listed objects while they are kept."""
 
+import tracemalloc
 from typing import Any
 
 from msgspec import Raw
@@ -42,3 +43,15 @@ def test_an_object_of_which_nothing_has_been_read_is_kept_as_one_that_has() -> N
 def test_an_object_that_is_asked_for_twice_is_unpacked_once() -> None:
     kept = packed(pod("a"))
     assert kept[0] is kept[0]
+
+
+def test_an_object_takes_no_more_room_than_its_text() -> None:
+    text = "x" * 100_000
+    tracemalloc.start()
+    try:
+        kept = packed(pod("a", spec={"text": text}))
+        taken, _peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept[0]["spec"]["text"] == text
+    assert len(text) < taken < len(text) * 1.05
