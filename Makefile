@@ -19,7 +19,7 @@ demo: venv ## what backup and restore of a small shop would be; no cluster neede
 	@$(BIN)/stillpoint rehearse --from examples
 
 test: venv system peers image ## every test but those of e2e and exhaustive: real Velero, API server and CSI on this machine
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
 e2e: venv peers ## guests that boot, are backed up while they write, held while things fail, and boot again: 15 minutes
 	@packaging/missing $(PROGRAMS_E2E)

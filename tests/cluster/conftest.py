@@ -5,13 +5,13 @@ Tests leave their namespaces behind: to delete one takes 6 s, and the cluster go
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from _pytest.capture import CaptureManager
-from _pytest.terminal import TerminalReporter
 
 from tests.cluster.cluster import Cluster
 from tests.peers import build
@@ -45,14 +45,12 @@ def cluster(cluster_without_velero: Cluster) -> Cluster:
 
 
 def line_writer(config: pytest.Config) -> build.Report:
-    """What puts a line on the terminal although output is captured."""
-    terminal: TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+    """What puts a line on the terminal from any process, although output is captured."""
     capture: CaptureManager | None = config.pluginmanager.get_plugin("capturemanager")
 
     def write(line: str) -> None:
         with capture.global_and_fixture_disabled() if capture else nullcontext():
-            if terminal:
-                terminal.write_line(line)
+            sys.stderr.write(f"\n{line}\n")  # after dots without an end
 
     return write
 

@@ -210,7 +210,7 @@ def test_a_reason_holds_where_it_is_provoked(found: Rehearsal, code: str) -> Non
     assert code in examples.codes(machine)
 
 
-@pytest.mark.parametrize("code", CASES.keys() - CHANGES_NOTHING.keys())
+@pytest.mark.parametrize("code", [one for one in CASES if one not in CHANGES_NOTHING])
 def test_and_does_not_hold_for_the_same_machine_unchanged(found: Rehearsal, code: str) -> None:
     name = CASES[code][0]
     if name == "legacy" and code == "agent-not-connected":
