@@ -126,6 +126,25 @@ def test_a_missing_right_is_named_and_what_it_leaves_open_is_not_called_ready(
     assert status in (1, 3)
 
 
+def test_what_no_python_object_can_hold_is_a_kind_that_could_not_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = Cluster.answer
+
+    def newer(server: Cluster, target: str, accept: str = "") -> tuple[int, bytes]:
+        status, body = answer(server, target, accept)
+        if "/secrets" in target:
+            body = body.replace(b'"items":[{', b'"items":[{"newer":1e400,')
+        return status, body
+
+    monkeypatch.setattr(Cluster, "answer", newer)
+    with running(tmp_path) as (_, command):
+        assert cli.main([*command, "-n", "shop", "-o", "json"]) == 3
+    [unread] = json.loads(capsys.readouterr().out)["unread"]
+    assert unread["resource"] == "secrets"
+    assert "the answer is no JSON that can be held" in unread["cause"]
+
+
 @pytest.mark.parametrize(
     ("group", "words", "status"),
     [
