@@ -148,8 +148,7 @@ def _answer(reader: "KubernetesReader", part: _Part) -> Sequence[Item] | ReadFai
     one = part.served
     resource = Resource(one.group, one.version, one.plural, one.kind)
     try:
-        found = reader.list(resource, part.namespace)
-        return [it.without(item, *_MANAGED) for item in found]
+        return [*reader.list(resource, part.namespace)]
     except Forbidden as error:
         return error
     except ReadFailed as error:
