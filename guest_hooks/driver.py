@@ -28,6 +28,7 @@ class Report(NamedTuple):
     guarantees: Tuple[str, ...] = ()  # what a copy will have, one sentence each
     warnings: Tuple[str, ...] = ()  # and not have: "unlogged table app.cache comes back empty"
     level: str = APPLICATION
+    folders: Tuple[str, ...] = ()  # all places that it consists of: data, log, tablespaces
 
 
 class Found(NamedTuple):
