@@ -37,6 +37,7 @@ class Found(NamedTuple):
     name: str  # the same at every start, as a section would be named: "postgresql:15/main"
     options: Dict[str, str] = {}  # what a section for it would have to say
     unsafe: str = ""  # why it cannot be brought to rest without being told more; "" if it can
+    process: int = 0  # its number
 
 
 class Finding(NamedTuple):

@@ -80,6 +80,7 @@ class MySQLServer(Driver):
         "password_file": "file with its password in the first line, root's alone",
         "defaults_file": "option file of the client with the account, root's alone",
         "client": "the program",
+        "system_user": "account that it runs as; any account of the system",
         "long_statement_s": f"refuse behind a statement that runs as long; {_LONG_STATEMENT_S}",
     }
 
@@ -297,7 +298,7 @@ def found(kind: str, process: Process) -> Found:
         return Found(name, {}, unsafe)
     if not sockets:
         return Found(name, {}, f"it has no socket; say an account and which of {ports} is its port")
-    return Found(name, {"socket": sockets[0]})
+    return Found(name, {"socket": sockets[0]}, process=process.number)
 
 
 def is_mariadb(process: Process) -> bool:

@@ -84,7 +84,8 @@ def _discovered(
 
 
 def _section(kind: Type[Driver], found: Found, configuration: Configuration) -> Section:
-    section = Section(found.name, kind.KIND, options=dict(found.options))
+    options, process = dict(found.options), found.process
+    section = Section(found.name, kind.KIND, options=options, process=process)
     return config.fill(section, configuration.profile, Section(found.name, kind.KIND))
 
 

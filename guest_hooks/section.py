@@ -26,6 +26,7 @@ class Section(NamedTuple):
     method: str = ""  # one of the driver's METHODS; "" leaves it to the driver
     options: Dict[str, str] = {}
     source: str = DISCOVERED  # or the file
+    process: int = 0  # that was found; 0: not known, it is only configured
 
     def can_be_left_out(self, error: GuestError) -> bool:
         """Whether a freeze goes on without it, for that reason.

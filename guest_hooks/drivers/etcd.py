@@ -34,6 +34,7 @@ class Etcd(Driver):
         "ca_file": "certificate authority, for https",
         "certificate_file": "certificate of a client, for https",
         "key_file": "its key, root's alone",
+        "system_user": "account that it runs as; any account of the system",
     }
 
     def __init__(self, section: Section, note: Note) -> None:
@@ -119,7 +120,7 @@ def _found(process: Process) -> Found:
         return Found(name, {"url": url}, "its clients need a certificate: say which")
     if urlsplit(url).port not in ports:
         return Found(name, {}, f"where it answers is not to be seen: one of {ports}")
-    return Found(name, {"url": url})
+    return Found(name, {"url": url}, process=process.number)
 
 
 def _client_url(process: Process) -> str:

@@ -69,6 +69,7 @@ class MongoDB(Driver):
         "uri": "where it listens, without password; mongodb://127.0.0.1:27017/?directConnection=true",
         "password_file": "file with the whole uri in its first line, root's alone; instead of uri",
         "client": "the program; mongosh",
+        "system_user": "account that it runs as; any account of the system",
     }
 
     def __init__(self, section: Section, note: Note) -> None:
@@ -186,4 +187,5 @@ def _found(process: Process) -> Found:
         return Found(name, {}, "it runs in a container: say its uri")
     if not ports:
         return Found(name, {}, "it accepts no connections")
-    return Found(name, {"uri": f"mongodb://127.0.0.1:{ports[0]}/?directConnection=true"})
+    uri = f"mongodb://127.0.0.1:{ports[0]}/?directConnection=true"
+    return Found(name, {"uri": uri}, process=process.number)

@@ -278,4 +278,4 @@ def _found(process: Process) -> List[Found]:
         unsafe = "it runs in a container, where its client has to run too: use type = script"
     elif not sockets:
         unsafe = "it has no socket in a folder, so it has to be told a role and a password"
-    return [Found(name, options, unsafe)]
+    return [Found(name, options, unsafe, process.number)]

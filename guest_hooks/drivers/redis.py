@@ -65,6 +65,7 @@ class Redis(Driver):
         "host": "where it listens; 127.0.0.1",
         "port": "its port; 6379",
         "user": "name of an access control list's user; that of requirepass",
+        "system_user": "account that it runs as; any account of the system",
         "password_file": "file with the password in its first line, root's alone",
     }
 
@@ -300,7 +301,7 @@ def _found(process: Process) -> Found:
     if process.is_in_container:
         return Found(name, {}, "it runs in a container: say how to reach it")
     if sockets:
-        return Found(name, {"socket": sockets[0]})
+        return Found(name, {"socket": sockets[0]}, process=process.number)
     if not ports:
         return Found(name, {}, "it accepts no connections")
-    return Found(name, {"port": str(ports[0])})
+    return Found(name, {"port": str(ports[0])}, process=process.number)
