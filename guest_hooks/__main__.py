@@ -14,6 +14,7 @@ GOOD = 0
 NOT_SAFE = 1
 USAGE = 2
 CANNOT_TELL = 3
+_MOST_BYTES = 4096
 
 
 def main(arguments: "list[str]") -> int:
@@ -40,7 +41,10 @@ def main(arguments: "list[str]") -> int:
 
 
 def _say(error: GuestError) -> None:
-    sys.stderr.write(f"stillpoint-guest: {error}\n")
+    """One line, which QEMU's agent gives to whoever asked for the freeze."""
+    from guest_hooks.printable import printable  # noqa: PLC0415  the hook does without it
+
+    sys.stderr.write(f"stillpoint-guest: {printable(str(error), _MOST_BYTES)}\n")
 
 
 if __name__ == "__main__":

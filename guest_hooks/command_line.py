@@ -13,9 +13,11 @@ from guest_hooks import __version__, client, record
 from guest_hooks.driver import Driver
 from guest_hooks.errors import GuestError
 from guest_hooks.places import Places
+from guest_hooks.printable import printable
 
 GOOD = 0
 NOT_SAFE = 1
+_MOST_BYTES = 4096  # of one line
 _EPILOG = "exit status: 0 good, 1 not safe, 2 wrong usage, 3 cannot tell"
 
 
@@ -84,7 +86,7 @@ def _status(given: argparse.Namespace) -> int:
 
     told = status.told(given.places, _kinds(given))
     lost = bool(told["hold"] and told["hold"]["lost"])
-    _answer(given, told, "\n".join(status.lines(told)))
+    _answer(given, told, *status.lines(told))
     return NOT_SAFE if lost else GOOD
 
 
@@ -93,7 +95,7 @@ def _check(given: argparse.Namespace) -> int:
 
     findings = list(check.findings(given.places, _kinds(given)))
     content = {"findings": [finding._asdict() for finding in findings]}
-    _answer(given, content, "\n".join(check.lines(findings)))
+    _answer(given, content, *check.lines(findings))
     return NOT_SAFE if any(one.is_blocking and not one.is_good for one in findings) else GOOD
 
 
@@ -109,7 +111,7 @@ def _run(given: argparse.Namespace) -> int:
             raise GuestError("guest", attempt, str(error)) from error
         finally:
             client.thaw(given.places)
-    _answer(given, {"command_status": status}, "")
+    _answer(given, {"command_status": status})
     return status
 
 
@@ -146,10 +148,14 @@ def _kinds(given: argparse.Namespace) -> Sequence[Type[Driver]]:
     return DRIVERS if given.kinds is None else given.kinds
 
 
-def _answer(given: argparse.Namespace, content: Mapping[str, Any], text: str) -> int:
+def _answer(given: argparse.Namespace, content: Mapping[str, Any], *lines: str) -> int:
+    """Print the one or the other; names and errors in it are others' words."""
     if given.output == "json":
         document: Dict[str, Any] = {"format": record.FORMAT, **content}
         sys.stdout.write(json.dumps(document, indent=1, sort_keys=True) + "\n")
-    elif text:
-        sys.stdout.write(text + "\n")
+        return GOOD
+    encoding = sys.stdout.encoding or "ascii"
+    for line in lines:
+        shown = printable(line, _MOST_BYTES).encode(encoding, "backslashreplace")
+        sys.stdout.write(shown.decode(encoding) + "\n")
     return GOOD
