@@ -1,11 +1,13 @@
 """What Velero executes."""
 
 import functools
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING
 
 from plugin import garbage
+from plugin.model.errors import NoPlace
 from plugin.model.writer import Cluster
 from plugin.wire import handshake, stderr_log
 
@@ -38,7 +40,12 @@ def main() -> int:
     garbage.collect_less()
     lister = PluginLister(catalogue, launch_path(), functools.partial(warn_of_peer, sys.argv[1:]))
     server = Server(catalogue, Memos(_connect), _archives, lister)
-    handshake.announce(output, server.start())
+    try:
+        address = server.start()
+    except NoPlace as error:
+        logging.getLogger("stillpoint").error("%s", error)  # noqa: TRY400 - it says it all
+        return 1
+    handshake.announce(output, address)
     server.wait(parent)
     os._exit(0)  # the interpreter's own end would wait for workers that hang in a call
 

@@ -4,6 +4,7 @@
     ├── MalformedItem          an object from outside is not what the Kubernetes API makes
     ├── MalformedRequest       Velero's call itself cannot be read
     ├── ArchiveUnreadable      the backup that is restored is not to be had, or not whole
+    ├── NoPlace                the plugin finds no folder for its socket
     ├── Refusal                going on would lose data, or promise what cannot be kept
     └── ReadFailed             the cluster did not answer a question, or did not do as told
         ├── Forbidden          it answered: not for this account
@@ -48,6 +49,10 @@ class MalformedRequest(StillpointError):
 
 class ArchiveUnreadable(StillpointError):
     """The backup that is restored cannot be looked into."""
+
+
+class NoPlace(StillpointError):
+    """The plugin cannot be talked to, and so it does not start."""
 
 
 class Refusal(StillpointError):

@@ -169,7 +169,7 @@ class PluginProcess:
         expected = (handshake.CORE_PROTOCOL, handshake.VELERO_PROTOCOL, "unix")
         if (core, protocol, network) != tuple(map(str, expected)) or rest[0] != "grpc":
             raise self._failed("cannot start it", f"its first line is no handshake: {line[:80]!r}")
-        return f"unix-abstract:{address[1:]}" if address.startswith("@") else f"unix:{address}"
+        return f"unix:{address}"
 
     def _note(self, line: bytes) -> None:
         if line.strip():

@@ -45,7 +45,7 @@ def announce(descriptor: int, address: str) -> None:
 
     Args:
         descriptor: from `take_standard_output`.
-        address: path of a Unix socket, or `@name` of an abstract one.
+        address: path of a Unix socket.
     """
     line = f"{CORE_PROTOCOL}|{VELERO_PROTOCOL}|unix|{address}|grpc\n"
     os.write(descriptor, line.encode())

@@ -12,6 +12,7 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from plugin.wire import socket_folder
 from plugin.wire.action import Catalogue
 from plugin.wire.generated.goplugin import (
     broker_pb2,
@@ -73,19 +74,22 @@ class Server:
         plugin_lister_pb2_grpc.add_PluginListerServicer_to_server(lister, self._server)
 
     def start(self) -> str:
-        """Listen; needs no file system.
+        """Listen.
 
         Returns:
-            The address for the handshake, `@name`: an abstract Unix socket.
+            The address for the handshake: the path of a socket.
+
+        Raises:
+            NoPlace: there is no folder for it.
         """
-        # As `secrets` makes it, without what that imports: a twentieth of start-up.
-        name = f"stillpoint-{os.getpid()}-{os.urandom(8).hex()}"
-        self._server.add_insecure_port(f"unix-abstract:{name}")
+        self._folder = socket_folder.listen(
+            lambda path: self._server.add_insecure_port(f"unix:{path}")
+        )
         self._server.start()
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: self._end())
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is Velero's to handle
-        return f"@{name}"
+        return self._folder.address
 
     def wait(self, parent: int) -> None:
         """Serve until Shutdown, SIGTERM or the parent's end. Workers may still hang in a call.
@@ -93,11 +97,13 @@ class Server:
         Args:
             parent: id of the process that started this one, read when it began.
         """
+        self._folder.remove_leftovers()  # here, where Velero no longer waits for it
         while not select.select([self._wake], [], [], _PARENT_CHECK_S)[0]:
             if os.getppid() != parent:
                 _log.warning("the process that started this plugin is gone")
                 break
         self._server.stop(_GRACE_S).wait(_GRACE_S)
+        self._folder.close()
 
     def _end(self) -> None:
         os.write(self._woken_by, b"\n")

@@ -57,12 +57,13 @@ def test_what_each_start_imports_is_in_the_executable_and_what_comes_later_is_no
     assert LATER - archived == {"aiohttp"}  # which nothing here depends on
 
 
-def test_a_kill_leaves_no_process_and_no_file(tmp_path: Path) -> None:
+def test_a_kill_leaves_no_process_and_no_file_but_its_socket(tmp_path: Path) -> None:
     with running(executable(), TMPDIR=str(tmp_path), HOME=str(tmp_path)) as started:
         started.process.kill()
         started.process.wait()
         assert processes_of(executable()) == []
-    assert list(tmp_path.iterdir()) == []
+        socket = Path(started.announced.split("|")[3])
+    assert [*tmp_path.rglob("*")] == [socket.parent, socket]
 
 
 def test_nothing_in_the_environment_changes_what_is_imported(tmp_path: Path) -> None:
@@ -70,7 +71,7 @@ def test_nothing_in_the_environment_changes_what_is_imported(tmp_path: Path) -> 
     (tmp_path / "plugin" / "__init__.py").write_text("raise SystemExit('not ours')")
     names = ("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE")
     with running(executable(), **dict.fromkeys(names, str(tmp_path)), PYTHONSTARTUP="x") as started:
-        assert started.announced.startswith("1|2|unix|@stillpoint-")
+        assert started.announced.startswith("1|2|unix|/")
 
 
 def test_a_person_is_told_what_it_is() -> None:

@@ -67,7 +67,7 @@ def running(plugin: Path, *arguments: str, **changes: str) -> Iterator[Running]:
     line = process.stdout.readline().decode()
     address = line.split("|")[3]
     options = [("grpc.max_receive_message_length", -1)]
-    channel = grpc.insecure_channel(f"unix-abstract:{address.removeprefix('@')}", options)
+    channel = grpc.insecure_channel(f"unix:{address}", options)
     watchdog = threading.Timer(LONGEST_S, process.kill)
     watchdog.start()
     with process, channel:

@@ -3,9 +3,12 @@
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -40,7 +43,7 @@ def block_a_worker(plugin: Running) -> Hanging:
 
 
 def test_standard_output_carries_the_handshake_and_nothing_else(plugin: Running) -> None:
-    assert re.fullmatch(r"1\|2\|unix\|@stillpoint-\d+-[0-9a-f]+\|grpc\n", plugin.announced)
+    assert re.fullmatch(r"1\|2\|unix\|/\S+/stillpoint-plugin-\w+/socket\|grpc\n", plugin.announced)
     execute(plugin, "print")
     plugin.process.terminate()
     plugin.end()
@@ -104,7 +107,7 @@ import subprocess, sys, time, grpc
 from tests.wire.test_process import backup_grpc, backup_pb2
 child = subprocess.Popen([sys.argv[1]], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 address = child.stdout.readline().decode().split("|")[3]
-channel = grpc.insecure_channel("unix-abstract:" + address.removeprefix("@"))
+channel = grpc.insecure_channel("unix:" + address)
 request = backup_pb2.ExecuteRequest(
     plugin="stillpoint.test/" + sys.argv[2], item=b"{}", backup=b"{}"
 )
@@ -139,9 +142,51 @@ def no_process_is_left(plugin: Path) -> bool:
     return True
 
 
-def test_no_folder_for_temporary_files_is_needed(plugin_file: Path) -> None:
+def test_a_folder_for_its_socket_is_found_without_one_for_temporary_files(
+    plugin_file: Path,
+) -> None:
     with running(plugin_file, TMPDIR="/nonexistent") as plugin:
         assert execute(plugin, "echo") == b"{}"
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder whose path leaves room for a socket's in it, as that of pytest's does not."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["told to end", "killed"])
+def test_its_folder_goes_with_it_or_with_the_next_one(
+    plugin_file: Path, place: Path, *, is_told: bool
+) -> None:
+    with running(plugin_file, TMPDIR=str(place)) as plugin:
+        [folder] = place.iterdir()
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert execute(plugin, "echo") == b"{}"
+        plugin.process.send_signal(signal.SIGTERM if is_told else signal.SIGKILL)
+        plugin.end()
+        assert is_told is not folder.exists()
+    with running(plugin_file, TMPDIR=str(place)) as plugin:
+        assert execute(plugin, "echo") == b"{}"
+        plugin.process.terminate()
+        assert plugin.end() == 0
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root is needed to become somebody else")
+def test_another_user_cannot_connect(plugin_file: Path) -> None:
+    with running(plugin_file, TMPDIR="/dev/shm") as plugin:  # noqa: S108 - all may enter it
+        address = plugin.announced.split("|")[3]
+        connect = "import socket, sys; socket.socket(socket.AF_UNIX).connect(sys.argv[1])"
+        command = ["/usr/bin/python3", "-c", connect, address]
+        stranger = subprocess.run(
+            command, user=65534, group=65534, extra_groups=(), stderr=subprocess.PIPE, check=False
+        )
+        assert b"PermissionError" in stranger.stderr
+        assert execute(plugin, "echo") == b"{}"
+        root = subprocess.run(command, check=False)
+        assert root.returncode == 0
 
 
 def test_the_level_of_velero_s_flag_is_honoured(plugin_file: Path) -> None:
