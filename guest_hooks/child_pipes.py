@@ -10,7 +10,7 @@ from typing import IO, List, Optional
 from guest_hooks.deadline import Deadline
 
 _AT_ONCE_BYTES = 65536
-_MOST_BYTES = 1024 * 1024  # of one stream; what a program prints beyond it is read and dropped
+MOST_BYTES = 1024 * 1024  # of one stream; what a program prints beyond it is read and dropped
 _LOOK_S = 0.05  # a background child may keep the pipes open when the program itself has ended
 
 
@@ -29,8 +29,13 @@ class Stream:
         except BlockingIOError:
             return
         self.is_at_end = not data
-        if len(self._received) < _MOST_BYTES:
+        if not self.is_full:
             self._received += data
+
+    @property
+    def is_full(self) -> bool:
+        """Whether what comes now is dropped."""
+        return len(self._received) >= MOST_BYTES
 
     def take_lines(self) -> List[str]:
         """The whole lines so far, and the last one at the end of the stream; each only once."""
@@ -40,11 +45,17 @@ class Stream:
         elif not newline:
             return []
         self._received = rest
-        return whole.decode("utf-8", "replace").splitlines()
+        return _lines(whole)
 
     def lines(self) -> List[str]:
         """All lines, the unfinished last one too."""
-        return self._received.decode("utf-8", "replace").splitlines()
+        return _lines(self._received)
+
+
+def _lines(data: bytes) -> List[str]:
+    """Not by `splitlines`: it takes letters that anybody may write for the end of a line."""
+    lines = data.decode("utf-8", "replace").split("\n")
+    return lines if lines[-1] else lines[:-1]
 
 
 class Pipes:

@@ -5,8 +5,10 @@ With systemd the holder's control group does that at once; without it, this is w
 
 import contextlib
 import os
-import signal
 from typing import Iterator, Tuple
+
+from guest_hooks import family
+from guest_hooks.family import Member
 
 _SUFFIX = ".child"
 
@@ -22,12 +24,12 @@ class Register:
         """Note a child that was just started."""
         with contextlib.suppress(OSError):  # /run is full or gone: the program itself matters more
             if self._folder:
-                os.close(os.open(self._path(pid, _started(pid)), os.O_CREAT | os.O_WRONLY, 0o600))
+                os.close(os.open(self._path(family.member(pid)), os.O_CREAT | os.O_WRONLY, 0o600))
 
     def remove(self, pid: int) -> None:
         """Forget a child that has ended."""
-        for path, noted, _ in self._noted():
-            if noted == pid:
+        for path, noted in self._noted():
+            if noted.number == pid:
                 _unlink(path)
 
     def end_left_over(self) -> int:
@@ -37,32 +39,20 @@ class Register:
             How many there were.
         """
         count = 0
-        for path, pid, started in self._noted():
-            if _started(pid) == started:  # else it has ended, and the number is somebody else's
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(pid, signal.SIGKILL)
-                    count += 1
+        for path, one in self._noted():  # one that has ended is not the one with its number now
+            count += bool(family.end(one))
             _unlink(path)
         return count
 
-    def _path(self, pid: int, started: str) -> str:
-        return os.path.join(self._folder, f"{pid}-{started}{_SUFFIX}")
+    def _path(self, one: Member) -> str:
+        return os.path.join(self._folder, f"{one.number}-{one.started}{_SUFFIX}")
 
-    def _noted(self) -> Iterator[Tuple[str, int, str]]:
+    def _noted(self) -> Iterator[Tuple[str, Member]]:
         names = os.listdir(self._folder) if self._folder and os.path.isdir(self._folder) else []
         for name in names:
             if name.endswith(_SUFFIX):
                 pid, _, started = name[: -len(_SUFFIX)].partition("-")
-                yield os.path.join(self._folder, name), int(pid), started
-
-
-def _started(pid: int) -> str:
-    """The clock ticks from boot to the start of a process; "" if it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().rpartition(b")")[2].split()[19].decode()
-    except OSError:
-        return ""
+                yield os.path.join(self._folder, name), Member(int(pid), int(started or 0))
 
 
 def _unlink(path: str) -> None:

@@ -1,31 +1,41 @@
 """The one door for processes: argument lists, an explicit end, no shell.
 
-Every program runs in a session (process group) of its own, in `/`, with a small environment, so
-that it and what it started can be ended together. Secrets go in by its standard input, or by a
-file that has no name (`SECRET`).
+Every program runs in a session of its own, in `/`, with an environment that has nothing of ours,
+and ends with all that it started (`family`). Secrets go in by its standard input, or by a file that
+has no name (`SECRET`).
 """
 
 import contextlib
 import os
-import pwd
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from typing import IO, Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import IO, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from guest_hooks.child_pipes import Pipes
+from guest_hooks import family
+from guest_hooks.child_pipes import MOST_BYTES, Pipes
 from guest_hooks.child_register import Register
 from guest_hooks.deadline import Deadline
-from guest_hooks.errors import CommandFailed, DeadlinePassed, SessionLost, Unreachable
+from guest_hooks.errors import (
+    ApplicationError,
+    CommandFailed,
+    DeadlinePassed,
+    SessionLost,
+    Unreachable,
+)
+from guest_hooks.family import Member
 
 SECRET = "{secret}"  # noqa: S105  in an argument or variable: where the program reads `secret`
+UNPRIVILEGED = "60991"  # nobody's number: `nobody` is many; systemd's UIDS-GIDS.md has it unused
+NOTHING = "nothing"  # what a program leaves is ended with it
+FOR_THE_HOLD = "for the hold"  # or with all of its application's programs
+FOR_GOOD = "for good"  # or is none of ours: a server that a script has started again
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin", "LC_ALL": "C", "HOME": "/"}
 _MEMORY = "/run"  # a secret must not reach a disk, and a frozen disk could not take it
 _LONGEST_CAUSE = 300
-_POPEN_SETS_USER = sys.version_info >= (3, 9)  # what is done without it ends with Python 3.8
+_ENDED_BY_ERROR = 3  # psql's exit status with ON_ERROR_STOP; a lost connection is 2
 _KILLED_S = 1.0  # until a killed program is gone; one that waits for a frozen disk stays
 
 
@@ -33,9 +43,10 @@ class Program(NamedTuple):
     """How a program is to be started."""
 
     arguments: Sequence[str]  # the first one is looked for in PATH
-    user: str = ""  # runs as this user with all its groups; "" as we do
+    user: str = ""  # runs as this user, see `family.entrance`; "" as we do
     environment: Mapping[str, str] = {}  # beside `ENVIRONMENT`
     secret: Optional[bytes] = None  # readable at the path that takes the place of `SECRET`
+    leaves: str = NOTHING  # running, when it has ended by itself: `FOR_THE_HOLD`, `FOR_GOOD`
 
 
 class Output(NamedTuple):
@@ -51,6 +62,7 @@ class Dialect(NamedTuple):
 
     marker: str  # a statement that prints what stands for {}: "SELECT '{}';"
     error_prefixes: Tuple[str, ...]  # how a line on stderr begins that means failure: "ERROR"
+    ends_with_error: bool = False  # the client ends at the first one: the marker means success
 
 
 class Commands:
@@ -68,13 +80,15 @@ class Commands:
         self._forgetting = threading.Lock()
         self._started: List["subprocess.Popen[bytes]"] = []
         self._begun_s: Dict[int, float] = {}  # by number, of those
+        self._left: List[Member] = []  # for the hold
+        family.adopt()
 
     def run(
         self, program: Program, deadline: Deadline, standard_input: bytes = b"", check: bool = True
     ) -> Output:
         """Run a program to its end.
 
-        What it leaves running in the background is left alone, and not waited for.
+        What it leaves running in the background is not waited for; see `Program.leaves`.
 
         Args:
             program: what to start.
@@ -87,6 +101,7 @@ class Commands:
             DeadlinePassed: it was killed.
         """
         process = self._start(program)
+        begun = family.member(process.pid)
         pipes = Pipes(process)
         pipes.send(standard_input, is_last=True)
         while process.poll() is None and not deadline.has_passed:
@@ -97,6 +112,7 @@ class Commands:
             raise DeadlinePassed(self.subject, _attempt(program), "not done in time, so killed")
         pipes.move_what_is_there()
         pipes.close()
+        self._see_to_what_is_left(begun, program.leaves)
         self._forget_ended()
         output = Output(process.returncode, pipes.output.lines(), pipes.errors.lines())
         if check and output.status:
@@ -132,6 +148,10 @@ class Commands:
         """Kill what still runs, and let go of its pipes; in the thread that used them."""
         opened = list(self._started)
         self.end_all()
+        while self._left:
+            one = self._left.pop()
+            _CHILDREN.end(one)
+            self._register.remove(one.number)
         for process in opened:
             for pipe in (process.stdin, process.stdout, process.stderr):
                 if pipe is not None:
@@ -144,10 +164,20 @@ class Commands:
                 self._started.remove(one)
                 self._begun_s.pop(one.pid, None)
 
+    def _see_to_what_is_left(self, ended: Member, leaves: str) -> None:
+        left = _CHILDREN.claimed(ended)
+        if leaves == NOTHING:
+            for one in left:
+                _CHILDREN.end(one)
+        if leaves == FOR_THE_HOLD:
+            self._left += left
+            for one in left:
+                self._register.add(one.number)
+
     def _start(self, program: Program) -> "subprocess.Popen[bytes]":
         try:
             with _secret_file(program) as secret:
-                process = _popen(program, secret)
+                process = _CHILDREN.started(program, secret)
         except (OSError, KeyError, subprocess.SubprocessError) as error:
             cause = getattr(error, "strerror", None) or str(error)
             raise CommandFailed(self.subject, _attempt(program), cause) from error
@@ -158,6 +188,39 @@ class Commands:
         return process
 
 
+class _Children:
+    """Those of this process, of which another thread's programs are not what a program has left."""
+
+    def __init__(self) -> None:
+        self._changing = threading.Lock()
+        self._known: Dict[int, Member] = {}
+        self._dying: List[Member] = []
+
+    def started(self, program: Program, secret: Optional[IO[bytes]]) -> "subprocess.Popen[bytes]":
+        with self._changing:  # it is a child before it is known
+            process = _popen(program, secret)
+            self._known[process.pid] = family.member(process.pid)
+            return process
+
+    def claimed(self, ended: Member) -> List[Member]:
+        """What a program that has ended by itself left, with the sessions that it made."""
+        with self._changing:
+            self._dying = [each for each in self._dying if not family.is_gone(each)]
+            known = {one for one in self._known.values() if family.lives(one)}
+            living = filter(family.lives, family.orphans(ended))
+            left = [one for one in living if one not in known]
+            self._known = {one.number: one for one in known.union(left)}
+        return left
+
+    def end(self, one: Member) -> None:
+        dying = family.end(one)
+        with self._changing:
+            self._dying += dying
+
+
+_CHILDREN = _Children()
+
+
 class Session:
     """A client program held on a pipe; a lock that it took lives as long as it does."""
 
@@ -166,7 +229,7 @@ class Session:
         self._process = process
         self._dialect = dialect
         self._pipes = Pipes(process)
-        self._asked = 0
+        self._given_up: List[str] = []  # markers whose statements may still be answered
 
     def ask(self, statement: str, deadline: Deadline) -> Sequence[str]:
         """Let it execute a statement.
@@ -175,16 +238,17 @@ class Session:
             The lines that it printed on stdout.
 
         Raises:
-            CommandFailed: it printed an error.
+            CommandFailed: it printed an error, or more than any answer can be.
             DeadlinePassed: no answer in time; the statement may still be waiting in the server, so
                 end it there.
             SessionLost: the program has ended.
         """
-        self._asked += 1
-        marker = _marker(self._asked)
+        marker = f"stillpoint {os.urandom(16).hex()}"  # no answer can have it: it is not said yet
+        self._given_up.append(marker)
         question = f"{statement}\n{self._dialect.marker.format(marker)}\n"
         self._pipes.send(question.encode())
         lines = self._lines_before(marker, statement, deadline)
+        self._given_up.clear()
         self._pipes.move_what_is_there()
         for line in self._pipes.errors.take_lines():
             if line.startswith(self._dialect.error_prefixes):
@@ -198,44 +262,67 @@ class Session:
             SessionLost: it has ended.
         """
         if self._process.poll() is not None:
-            raise self._lost("keep the session")
+            raise self._lost("keep the session", self._said())
 
     def close(self, deadline: Deadline) -> None:
         """End it: by the end of its input, or else by a signal. Never raises."""
+        below = family.below(self._process.pid) if self._process.poll() is None else []
         self._pipes.send(b"", is_last=True)
         while self._process.poll() is None and not deadline.has_passed:
             _move_or_wait(self._process, self._pipes, deadline)
         if self._process.poll() is None:
             kill(self._process)
+        for one in below:
+            _CHILDREN.end(one)
         self._pipes.close()
 
     def _lines_before(self, marker: str, statement: str, deadline: Deadline) -> Sequence[str]:
         lines: List[str] = []
+        size_bytes = 0
         while True:
             for line in self._pipes.output.take_lines():
                 if line.strip() == marker:
                     return lines
                 lines.append(line)
-                if line.strip() in map(_marker, range(1, self._asked)):
+                size_bytes += len(line)
+                if line.strip() in self._given_up:
                     lines.clear()  # the late answer to a statement that was given up
+                    size_bytes = 0
+            if size_bytes > MOST_BYTES or self._pipes.output.is_full:
+                kill(self._process)
+                cause = f"its answer is longer than {MOST_BYTES} bytes"
+                raise CommandFailed(self._subject, statement, cause)
             if self._pipes.output.is_at_end:
-                raise self._lost(statement)
+                raise self._ended(statement, deadline)
             deadline.require(self._subject, statement)
             self._pipes.move(deadline)
 
-    def _lost(self, attempt: str) -> SessionLost:
+    def _ended(self, attempt: str, deadline: Deadline) -> ApplicationError:
+        """Why: by an error that the server told, or with its connection."""
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it has closed its output so far
+            self._process.wait(deadline.left_s)
+        said = self._said()
+        is_by_error = self._process.returncode == _ENDED_BY_ERROR
+        if self._dialect.ends_with_error and is_by_error and said:
+            return CommandFailed(self._subject, attempt, _shortened(said))
+        return self._lost(attempt, said)
+
+    def _lost(self, attempt: str, said: str) -> SessionLost:
+        cause = f"its client program has ended{_first([said])}"
+        return SessionLost(self._subject, attempt, cause)
+
+    def _said(self) -> str:
+        """The first line of its errors."""
         self._pipes.move_what_is_there()
         errors = self._pipes.errors.take_lines()
         prefixes = self._dialect.error_prefixes
         said = [line for line in errors if line.startswith(prefixes)] or errors
-        cause = f"its client program has ended{_first(said)}"
-        return SessionLost(self._subject, attempt, cause)
+        return next((line.strip() for line in said if line.strip()), "")
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:
     """Kill a program and all that it started; what cannot die now is left to itself."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    _CHILDREN.end(family.member(process.pid))
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_KILLED_S)
 
@@ -263,7 +350,7 @@ def _popen(program: Program, secret: Optional[IO[bytes]]) -> "subprocess.Popen[b
         env=environment,
         pass_fds=[secret.fileno()] if secret else [],
         start_new_session=True,
-        **_as_user(program.user),
+        preexec_fn=family.entrance(program.user),  # noqa: PLW1509  system calls only
     )
 
 
@@ -276,28 +363,8 @@ def _secret_file(program: Program) -> Iterator[Optional[IO[bytes]]]:
         file.write(program.secret)
         file.flush()
         if program.user:
-            os.fchown(file.fileno(), pwd.getpwnam(program.user).pw_uid, -1)
+            os.fchown(file.fileno(), family.user_number(program.user), -1)
         yield file
-
-
-def _as_user(name: str) -> Dict[str, Any]:
-    if not name:
-        return {}
-    account = pwd.getpwnam(name)
-    groups = os.getgrouplist(name, account.pw_gid)
-    if _POPEN_SETS_USER:
-        return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": groups}
-
-    def become() -> None:
-        os.setgroups(groups)
-        os.setgid(account.pw_gid)
-        os.setuid(account.pw_uid)
-
-    return {"preexec_fn": become}
-
-
-def _marker(number: int) -> str:
-    return f"stillpoint {number} done"
 
 
 def _attempt(program: Program) -> str:

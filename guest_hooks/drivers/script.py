@@ -17,7 +17,7 @@ import shlex
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
 from guest_hooks import trust
-from guest_hooks.command import Program
+from guest_hooks.command import FOR_GOOD, FOR_THE_HOLD, Program
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Driver, Finding, Found, Report
 from guest_hooks.errors import ApplicationError, ConfigurationError
@@ -112,7 +112,7 @@ class Script(Driver):
             for call in self._calls:
                 begun.append(call)
                 self.note.write({"thaw": json.dumps([each.thaw for each in reversed(begun)])})
-                self._run(call.freeze, deadline)
+                self._run(call.freeze, FOR_THE_HOLD, deadline)
             ending = "thaw"
             names = ", ".join(call.freeze[0] for call in begun)
             yield Report(f"scripts {names}", guarantees=("what these scripts promise",))
@@ -131,16 +131,16 @@ class Script(Driver):
         for number, call in enumerate(calls):
             share_s = deadline.left_s / (len(calls) - number)
             with _collected(failures):
-                self._run(call, Deadline.after(share_s))
+                self._run(call, FOR_GOOD, Deadline.after(share_s))
         if failures:
             raise failures[0]
 
-    def _run(self, call: Sequence[str], deadline: Deadline) -> None:
+    def _run(self, call: Sequence[str], leaves: str, deadline: Deadline) -> None:
         environment = {
             "STILLPOINT_APPLICATION": self.section.name,
             "STILLPOINT_SECONDS": str(int(deadline.left_s)),
         }
-        program = Program(call, self.section.text("user"), environment)
+        program = Program(call, self.section.text("user"), environment, leaves=leaves)
         self.commands.run(program, deadline)
 
     def _read(self) -> Sequence[Call]:

@@ -1,15 +1,35 @@
+import contextlib
 import os
+import threading
 import time
 import unittest
 from typing import List
+from unittest import mock
 
 from guest_hooks.child_register import Register
-from guest_hooks.command import SECRET, Commands, Dialect, Program, Session
+from guest_hooks.command import (
+    FOR_GOOD,
+    FOR_THE_HOLD,
+    NOTHING,
+    SECRET,
+    UNPRIVILEGED,
+    Commands,
+    Dialect,
+    Program,
+    Session,
+)
 from guest_hooks.deadline import Deadline
 from guest_hooks.errors import CommandFailed, DeadlinePassed, SessionLost
 from tests.guest.unit.folders import FolderCase
 
 SHELL = Dialect("echo {}", ("ERROR",))
+STRICT_SHELL = Dialect("echo {}", ("ERROR",), ends_with_error=True)
+WAYS_OUT = (  # of what is written for {}, by somebody who does not want to be found
+    "{} &",
+    "setsid {} &",
+    "setsid sh -c '{} & sleep 0.1' ; sleep 0.1",
+    "env -i setsid sh -c 'cd /tmp; setsid {} &' ; sleep 0.1",
+)
 
 
 def soon() -> Deadline:
@@ -53,6 +73,111 @@ class ProgramsEndInTime(FolderCase):
         with open(path) as file:
             self.assertTrue(has_ended(int(file.read())))
 
+    def left_by(self, way: str, ending: str, seconds: float = 20, leaves: str = NOTHING) -> int:
+        """The number of a process that a program started in some way."""
+        path = self.path("pid")
+        self.write(
+            "left.sh",
+            "echo $$ > " + path + ".new; mv " + path + ".new " + path + "; exec sleep 100",
+        )
+        script = way.format("/bin/sh " + self.path("left.sh")) + " >/dev/null 2>&1 </dev/null\n"
+        script += "while [ ! -e " + path + " ]; do sleep 0.01; done; " + ending
+        with contextlib.suppress(DeadlinePassed):
+            self.commands.run(Program(("sh", "-c", script), leaves=leaves), Deadline.after(seconds))
+        with open(path) as file:
+            number = int(file.read())
+        os.unlink(path)
+        return number
+
+    def test_nothing_outlives_a_program_that_is_killed(self) -> None:
+        for way in WAYS_OUT:
+            with self.subTest(way):
+                self.assertTrue(has_ended(self.left_by(way, "sleep 100", 1.5)))
+
+    def test_nothing_outlives_a_program_that_ends(self) -> None:
+        for way in WAYS_OUT:
+            with self.subTest(way):
+                self.assertTrue(has_ended(self.left_by(way, "exit 0")))
+
+    def test_what_is_never_long_the_same_process_is_ended(self) -> None:
+        path = self.path("hop.sh")
+        count = self.path("count")
+        self.write("hop.sh", "echo >> " + count + "; sleep 0.01; setsid sh " + path + " &")
+        with self.assertRaises(DeadlinePassed):
+            self.run_shell("sh " + path + "; sleep 100", 0.5)
+        before = os.path.getsize(count)
+        self.assertGreater(before, 3)
+        time.sleep(0.2)
+        self.assertEqual(os.path.getsize(count), before)
+
+    def test_what_a_script_leaves_for_the_hold_ends_with_it(self) -> None:
+        for way in WAYS_OUT:
+            with self.subTest(way):
+                left = self.left_by(way, "exit 0", leaves=FOR_THE_HOLD)
+                self.run_shell("sleep 0.1")  # another one of the same application
+                other = Commands("other")
+                other.run(Program(("true",)), soon())
+                other.close()
+                os.kill(left, 0)
+                self.commands.close()
+                self.assertTrue(has_ended(left))
+
+    def test_what_a_script_leaves_for_good_goes_on(self) -> None:
+        left = self.left_by(WAYS_OUT[1], "exit 0", leaves=FOR_GOOD)
+        self.run_shell("true")
+        self.commands.close()
+        os.kill(left, 0)
+        os.kill(left, 9)
+
+    def test_what_a_script_left_is_ended_by_the_next_holder(self) -> None:
+        left = self.left_by(WAYS_OUT[1], "exit 0", leaves=FOR_THE_HOLD)
+        self.assertEqual(Register(self.folder).end_left_over(), 1)
+        self.assertTrue(has_ended(left))
+
+    def test_programs_of_others_that_began_meanwhile_go_on(self) -> None:
+        other = Commands("other")
+        self.addCleanup(other.close)
+        sessions = []
+
+        def begin() -> None:
+            time.sleep(0.2)
+            sessions.append(other.session(Program(("sh",)), SHELL))
+
+        beginning = threading.Thread(target=begin)
+        beginning.start()
+        self.run_shell("sleep 0.5")
+        beginning.join()
+        self.assertEqual(sessions[0].ask("echo there", soon()), ["there"])
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root may lower a score again")
+    def test_the_kernel_spares_us_and_not_what_we_start(self) -> None:
+        with open("/proc/self/oom_score_adj") as file:
+            before = file.read()
+        self.addCleanup(lambda: self.set_score(before))
+        self.set_score("500")
+        for user in ("", "nobody"):
+            with self.subTest(user):
+                program = Program(("cat", "/proc/self/oom_score_adj"), user)
+                self.assertEqual(list(self.commands.run(program, soon()).lines), ["0"])
+
+    def set_score(self, score: str) -> None:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write(score)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+    def test_an_identity_of_ours_is_nobodys_and_in_no_group(self) -> None:
+        program = Program(("sh", "-c", "id -u; id -g; id -G"), UNPRIVILEGED)
+        lines = list(self.commands.run(program, soon()).lines)
+        self.assertEqual(lines, [UNPRIVILEGED] * 3)
+
+    def test_nothing_of_our_environment_is_inherited(self) -> None:
+        names = {"PGOPTIONS": "-c search_path=theirs", "MYSQL_HOME": "/tmp", "LANG": "de_DE.UTF-8"}
+        with mock.patch.dict(os.environ, names):
+            lines = self.run_shell("env")
+        said = dict(line.split("=", 1) for line in lines)
+        self.assertEqual(said["LC_ALL"], "C")
+        self.assertLess(set(said), {"PATH", "LC_ALL", "HOME", "PWD", "OLDPWD", "SHLVL", "_"})
+
     def test_what_stays_in_the_background_is_not_waited_for(self) -> None:
         self.assertEqual(self.run_shell("sleep 5 & echo started", 4), ["started"])
 
@@ -84,8 +209,49 @@ class ProgramsEndInTime(FolderCase):
             lines = self.run_shell("ls -l /proc/$$/fd")
         self.assertNotIn(self.path("ours"), "".join(lines))
 
-    def session(self) -> Session:
-        return self.commands.session(Program(("sh",)), SHELL)
+    def session(self, dialect: Dialect = SHELL) -> Session:
+        return self.commands.session(Program(("sh",)), dialect)
+
+    def test_an_answer_cannot_say_that_it_is_over(self) -> None:
+        session = self.session()
+        forged = ["stillpoint %d done" % number for number in range(5)]
+        answer = "\n".join([*forged, "true"])
+        self.assertEqual(session.ask("printf '%s\\n' '" + answer + "'", soon()), [*forged, "true"])
+        self.assertEqual(session.ask("echo next", soon()), ["next"])
+
+    def test_letters_that_python_takes_for_line_ends_are_letters(self) -> None:
+        answer = "one\x0b\x0c\x1c\u2028two"
+        self.assertEqual(self.session().ask("echo '" + answer + "'", soon()), [answer])
+
+    def test_an_answer_without_end_ends_the_session(self) -> None:
+        for answer in ("yes", "yes | tr -d '\\n'"):
+            with self.subTest(answer):
+                session = self.session()
+                begin_s = time.monotonic()
+                with self.assertRaises(CommandFailed) as caught:
+                    session.ask(answer, soon())
+                self.assertIn("longer than 1048576 bytes", caught.exception.cause)
+                self.assertLess(time.monotonic() - begin_s, 10)
+                with self.assertRaises(SessionLost):
+                    session.require_alive()
+                session.close(soon())
+
+    def test_a_client_that_ends_with_an_error_has_failed_whatever_the_language(self) -> None:
+        session = self.session(STRICT_SHELL)
+        with self.assertRaises(CommandFailed) as caught:
+            session.ask("echo 'FEHLER:  42501: keine Berechtigung' >&2; exit 3", soon())
+        self.assertEqual(caught.exception.cause, "FEHLER:  42501: keine Berechtigung")
+
+    def test_a_client_that_loses_its_connection_is_lost(self) -> None:
+        session = self.session(STRICT_SHELL)
+        with self.assertRaises(SessionLost):
+            session.ask("echo 'connection to server was lost' >&2; exit 2", soon())
+
+    def test_what_a_session_started_ends_with_it(self) -> None:
+        session = self.session()
+        (number,) = session.ask("setsid sleep 100 >/dev/null 2>&1 & echo $!", soon())
+        session.close(soon())
+        self.assertTrue(has_ended(int(number)))
 
     def test_a_session_answers_one_statement_after_the_other(self) -> None:
         session = self.session()

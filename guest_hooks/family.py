@@ -1,0 +1,189 @@
+"""All that a program starts, whatever sessions it makes and however often it forks.
+
+A program is a subreaper (PR_SET_CHILD_SUBREAPER, see prctl(2)) before it begins: what its children
+leave when they end is its own child then, so that all it started is below it as long as it lives.
+What it leaves itself comes to us, for we are one too. Not a control group: writing to one waits for
+the kernel, tens of milliseconds at times, and some places have none.
+"""
+
+import contextlib
+import os
+import pwd
+import signal
+from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+
+try:
+    import ctypes
+except (
+    ImportError
+):  # Debian's python3-minimal: what is below a living program is found all the same
+    _prctl = None
+else:
+    _prctl = ctypes.PyDLL(None).prctl  # PyDLL: the lock of the interpreter stays where it is
+
+_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+_ROUNDS = 50  # of looking for more; what is stopped starts nothing, so that two do nearly always
+_ENDED = ("Z", "X", "")
+
+
+class Member(NamedTuple):
+    """A process, as no other can be it: numbers are used again, with another start."""
+
+    number: int
+    started: int  # clock ticks from boot
+
+
+class _Fields(NamedTuple):
+    state: str
+    session: int
+    started: int
+
+
+def adopt() -> None:
+    """Have what our programs leave become our children."""
+    if _prctl is not None:
+        _prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def entrance(user: str) -> Callable[[], None]:
+    """Make what a new process does before it becomes the program.
+
+    It runs between fork and exec, beside threads that stand still for good: system calls only.
+
+    Args:
+        user: as whom the program runs, with all his groups, or a number without any; "" as we do.
+
+    Raises:
+        KeyError: there is no such user.
+    """
+    identity = _identity(user) if user else None
+
+    def enter() -> None:
+        with contextlib.suppress(OSError):  # a score that is lower than ours takes a right
+            score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+            os.write(score, b"0")  # the holder's is its own alone, as OpenSSH has it
+            os.close(score)
+        if _prctl is not None:
+            _prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        if identity is not None:
+            number, group, groups = identity
+            os.setgroups(groups)
+            os.setgid(group)
+            os.setuid(number)
+
+    return enter
+
+
+def user_number(user: str) -> int:
+    """The number of a user, given by name or as that number.
+
+    Raises:
+        KeyError: there is no such user.
+    """
+    return _identity(user)[0]
+
+
+def _identity(user: str) -> Tuple[int, int, Sequence[int]]:
+    if user.isdigit():
+        return int(user), int(user), []
+    account = pwd.getpwnam(user)
+    groups = os.getgrouplist(user, account.pw_gid)
+    return account.pw_uid, account.pw_gid, groups
+
+
+def member(number: int) -> Member:
+    """A process by its number; started is 0 if it is gone."""
+    return Member(number, _fields(number).started)
+
+
+def lives(one: Member) -> bool:
+    """Whether it still runs."""
+    fields = _fields(one.number)
+    return fields.started == one.started and fields.state not in _ENDED
+
+
+def end(one: Member) -> List[Member]:
+    """Kill a process and all below it; those that cannot die now are left to themselves.
+
+    Each is stopped before its children are looked up: so it starts no more, and the number of a
+    child that ends is not used again, as nobody reaps it.
+
+    Returns:
+        Those that there were.
+    """
+    stopped: Dict[int, Member] = {}
+    todo = [one]
+    for _ in range(_ROUNDS):
+        todo = [each for each in todo if each.number not in stopped and lives(each)]
+        if not todo:
+            break
+        for each in todo:
+            _signal(each, signal.SIGSTOP)
+            stopped[each.number] = each
+        todo = [member(below) for each in stopped for below in _children(each)]
+    for each in stopped.values():
+        _signal(each, signal.SIGKILL)
+    return list(stopped.values())
+
+
+def below(number: int) -> List[Member]:
+    """The processes that a living one has started, and those that they have."""
+    found: Dict[int, Member] = {}
+    todo = _children(number)
+    while todo:
+        each = todo.pop()
+        if each not in found:
+            found[each] = member(each)
+            todo += _children(each)
+    return [each for each in found.values() if lives(each)]
+
+
+def orphans(since: Member) -> List[Member]:
+    """Children of ours that are in no session of ours and began after a program that has ended.
+
+    They are what it left, or another program of ours.
+    """
+    found = []
+    ours = os.getsid(0)
+    for number in _children(os.getpid()):
+        fields = _fields(number)
+        if fields.session != ours and fields.started >= since.started:
+            found.append(Member(number, fields.started))
+    return found
+
+
+def is_gone(one: Member) -> bool:
+    """Whether nothing of it is left, having taken leave of it if it was a child of ours."""
+    if _fields(one.number).started == one.started:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(one.number, os.WNOHANG)
+    return _fields(one.number).started != one.started
+
+
+def _signal(one: Member, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(one.number, number)
+
+
+def _children(number: int) -> List[int]:
+    found: List[int] = []
+    for thread in _threads(number):
+        with contextlib.suppress(OSError), open(f"{thread}/children", encoding="ascii") as file:
+            found += map(int, file.read().split())
+    return found
+
+
+def _threads(number: int) -> Iterator[str]:
+    folder = f"/proc/{number}/task"
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            yield f"{folder}/{name}"
+
+
+def _fields(number: int) -> _Fields:
+    try:
+        with open(f"/proc/{number}/stat", "rb") as file:
+            words = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return _Fields("", 0, 0)
+    return _Fields(words[0].decode(), int(words[3]), int(words[19]))
