@@ -18,6 +18,18 @@ _START_S = 5.0
 _LOOK_S = 0.005
 _IDLE_S = 60  # a detached holder leaves after that
 _SYSTEMD = "/run/systemd/system"
+PROPERTIES = (  # of packaging/guest/stillpoint-guest.service, as far as systemd 237 knows them
+    "OOMScoreAdjust=-900",
+    "MemoryMax=512M",
+    "TasksMax=512",
+    "NoNewPrivileges=yes",
+    "LockPersonality=yes",
+    "RestrictRealtime=yes",
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+    "SystemCallFilter=~@clock @cpu-emulation @debug @module @obsolete @raw-io @reboot @swap",
+    "SystemCallErrorNumber=EPERM",
+    "CapabilityBoundingSet=~CAP_BLOCK_SUSPEND CAP_LEASE CAP_LINUX_IMMUTABLE CAP_MAC_ADMIN CAP_MAC_OVERRIDE CAP_NET_RAW CAP_SETFCAP CAP_SYS_BOOT CAP_SYS_MODULE CAP_SYS_PACCT CAP_SYS_RAWIO CAP_SYS_TIME CAP_SYS_TTY_CONFIG CAP_SYSLOG CAP_WAKE_ALARM",  # noqa: E501  one word to systemd
+)
 OPTIONS = "-ISBc"  # no path, variable or site of a user; no .pyc, which may block
 ENTRY = (  # not the archive as the program: Python would import runpy for that, 5 ms
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
@@ -59,7 +71,8 @@ def _start(places: Places) -> "subprocess.Popen[bytes]":
     command = command_line(places)
     if os.path.isdir(_SYSTEMD) and shutil.which("systemd-run"):
         unit = f"stillpoint-guest-holder-{os.urandom(4).hex()}"  # one that failed keeps its name
-        command[:0] = ["systemd-run", "--quiet", f"--unit={unit}"]
+        properties = [f"--property={one}" for one in PROPERTIES]
+        command[:0] = ["systemd-run", "--quiet", f"--unit={unit}", *properties]
     else:
         command += ["--leave-when-idle", str(_IDLE_S)]
     return subprocess.Popen(

@@ -19,6 +19,7 @@ SYSCONFIG = "/etc/sysconfig/qemu-ga"
 DEFAULT_HOOK = "/etc/qemu/fsfreeze-hook"
 _SELINUX = "/sys/fs/selinux"
 _BOOLEAN = "virt_qemu_ga_run_unconfined"
+_LABEL = b":stillpoint_guest_exec_t:"  # of packaging/guest/stillpoint_guest.fc
 
 
 def findings(root: str = "/") -> Iterator[Finding]:
@@ -34,7 +35,7 @@ def findings(root: str = "/") -> Iterator[Finding]:
         yield Finding(is_good=False, text="the agent runs no freeze hook", hint=hint)
     else:
         yield from _hook(hook)
-    yield from _selinux(root)
+    yield from _selinux(root, hook or "")
 
 
 def _hook(path: str) -> Iterator[Finding]:
@@ -97,7 +98,7 @@ def _sysconfig(path: str) -> Optional[str]:
     return None
 
 
-def _selinux(root: str) -> Iterator[Finding]:
+def _selinux(root: str, hook: str) -> Iterator[Finding]:
     folder = os.path.join(root, _SELINUX[1:])
     try:
         with open(os.path.join(folder, "enforce"), encoding="ascii") as file:
@@ -107,5 +108,14 @@ def _selinux(root: str) -> Iterator[Finding]:
     except OSError:
         return  # no SELinux, or a policy that does not confine the agent
     if is_enforcing:
-        hint = "" if is_unconfined else f"setsebool -P {_BOOLEAN} on"
-        yield Finding(is_unconfined, "SELinux lets the agent's hook out", hint)
+        is_let = is_unconfined or _has_label(hook)
+        hint = "" if is_let else f"install the package's module, or setsebool -P {_BOOLEAN} on"
+        yield Finding(is_let, "SELinux lets the agent's hook reach the holder", hint)
+
+
+def _has_label(hook: str) -> bool:
+    """Whether the policy of our package knows this program."""
+    try:
+        return _LABEL in os.getxattr(hook, "security.selinux")
+    except OSError:
+        return False

@@ -1,11 +1,16 @@
 """Under a real systemd, the first process of a lab: units at rest, and where the holder lives."""
 
+import contextlib
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from guest_hooks.holder_start import PROPERTIES
+from tests.cluster.processes import Processes
+from tests.guest import databases
 from tests.guest.lab.agent import Agent
 from tests.guest.lab.inside import configure, holder, number_inside, script, status, until
 from tests.guest.lab.lab import COMMAND, HOOK, Lab
@@ -136,13 +141,18 @@ def test_3_the_holder_outlives_the_unit_of_the_agent_that_started_it(lab: Lab) -
     assert lab.path("/run/app.log").read_text().split() == ["freeze", "thaw"]
 
 
-def test_the_units_of_the_package_start_the_holder_by_its_socket(lab: Lab) -> None:
-    configure(lab, script(lab, "app", "exit 0"))
+def install(lab: Lab) -> None:
+    """As the package does it."""
     shutil.copy(lab.path(COMMAND), lab.path("/usr/bin/stillpoint-guest"))
     for name in ("stillpoint-guest.service", "stillpoint-guest.socket"):
         shutil.copy(PACKAGING / name, lab.path(f"{UNITS}/{name}"))
     control(lab, "daemon-reload")
     control(lab, "start", "stillpoint-guest.socket")
+
+
+def test_the_units_of_the_package_start_the_holder_by_its_socket(lab: Lab) -> None:
+    configure(lab, script(lab, "app", "exit 0"))
+    install(lab)
     assert control(lab, "is-active", "stillpoint-guest.service") == "inactive"
     with lab.agent() as agent:
         agent.freeze()
@@ -152,3 +162,77 @@ def test_the_units_of_the_package_start_the_holder_by_its_socket(lab: Lab) -> No
         with pytest.raises(AgentError):
             agent.thaw()
         assert agent.status() == "thawed"
+
+
+@pytest.fixture
+def services(lab: Lab) -> Iterator[list[databases.Server]]:
+    """Databases as units of the system, under the accounts of their packages."""
+    with (
+        tempfile.TemporaryDirectory() as logs,
+        contextlib.closing(Processes(Path(logs), [])) as processes,
+    ):
+        servers: list[databases.Server] = [
+            databases.Postgres(Path("/data/a/pg"), processes),
+            databases.MariaDB(Path("/data/a/maria"), processes),
+            databases.Redis(Path("/data/a/redis"), processes, settings=("--appendonly", "yes")),
+        ]
+        for server in servers:
+            server.prefix = lab.command()
+            server.seen = lambda path: lab.path(str(path))
+            server.create()
+            serve(lab, server)
+            server.make_writable()
+        yield servers
+        lab.guest("thaw")
+        control(lab, "stop", *(server.kind for server in servers))
+
+
+def serve(lab: Lab, server: databases.Server) -> None:
+    program, *words = map(str, server.command)
+    found = lab.run("sh", "-c", f"command -v {program}").stdout.strip()
+    quoted = " ".join(f'"{word}"' for word in (found, *words))
+    unit = f"[Service]\nUser={server.user}\nExecStart={quoted}\n"
+    lab.path(f"{UNITS}/{server.kind}.service").write_text(unit)
+    control(lab, "daemon-reload")
+    control(lab, "start", server.kind)
+    until(server.answers, f"{server.kind} answers")
+
+
+def test_confined_by_its_unit_the_holder_brings_databases_to_rest(
+    lab: Lab, services: list[databases.Server]
+) -> None:
+    """Nothing that the unit takes away is needed for it: clients of other users, and FIFREEZE."""
+    configure(lab, discovery="yes")
+    install(lab)
+    with lab.agent() as agent:
+        assert agent.freeze() == 1
+        assert not any(server.can_write(timeout_s=1) for server in services)
+        agent.thaw()
+    assert all(server.can_write(timeout_s=20) for server in services)
+    last = status(lab)["last"]
+    levels = {one["type"]: one["level"] for one in last["applications"]}
+    assert levels == dict.fromkeys(("postgresql", "mariadb", "redis"), "application")
+    assert last["verdict"] == "application"
+
+
+def test_the_holder_has_no_rights_that_it_does_not_need(lab: Lab) -> None:
+    """Neither in the package's unit nor in the one that the client makes without a package."""
+    configure(lab, script(lab, "app", "grep -E 'NoNewPrivs|Seccomp:|CapBnd' /proc/self/status"))
+    for prepare in (lambda: None, lambda: install(lab)):
+        prepare()
+        assert lab.guest("freeze").returncode == 0
+        told = Path(f"/proc/{holder(lab)}/status").read_text().splitlines()
+        facts = dict(line.split(":\t", 1) for line in told if ":\t" in line)
+        assert (facts["NoNewPrivs"], facts["Seccomp"]) == ("1", "2")
+        bounds = int(facts["CapBnd"], 16)
+        assert not bounds >> 16 & 1, "it could load modules of the kernel"
+        assert bounds >> 21 & 1, "it could not freeze"
+        lab.guest("thaw")
+        control(lab, "stop", "stillpoint-guest-holder-*")
+
+
+def test_a_transient_holder_is_confined_as_the_unit_of_the_package() -> None:
+    unit = (PACKAGING / "stillpoint-guest.service").read_text().splitlines()
+    missing = {"OOMPolicy=continue", "RestrictSUIDSGID=yes"}  # unknown to systemd 237
+    names = {line.partition("=")[0] for line in PROPERTIES} | {"OOMPolicy", "RestrictSUIDSGID"}
+    assert {line for line in unit if line.partition("=")[0] in names} == {*PROPERTIES, *missing}

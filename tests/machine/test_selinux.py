@@ -16,15 +16,21 @@ pytestmark = pytest.mark.e2e
 
 NAMES_OF_RED_HAT = """\
 module redhat 1.0;
-require { attribute domain; attribute file_type; }
+require { attribute domain; }
 type virt_qemu_ga_t, domain;
-type virt_qemu_ga_unconfined_exec_t, file_type;
-type unconfined_service_t, domain;
 """
 AGENT = "virt_qemu_ga_t"
+EXECUTES = "{ execute execute_no_trans getattr ioctl map open read }"
 TALKS_TO_THE_HOLDER = {
-    f"allow {AGENT} unconfined_service_t:unix_stream_socket connectto;",
-    f"allow {AGENT} var_run_t:sock_file write;",
+    f"allow {AGENT} stillpoint_guest_exec_t:file {EXECUTES};",
+    f"allow {AGENT} stillpoint_guest_runtime_t:dir search;",
+    f"allow {AGENT} stillpoint_guest_runtime_t:sock_file {{ getattr write }};",
+    f"allow {AGENT} stillpoint_guest_t:unix_stream_socket connectto;",
+}
+HOLDER = "stillpoint_guest_t"
+STARTS = {
+    f"allow init_t {HOLDER}:process {{ noatsecure rlimitinh siginh transition }};",
+    f"allow init_t {HOLDER}:process2 {{ nnp_transition nosuid_transition }};",
 }
 
 
@@ -46,6 +52,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     run(made, "sh", "-ec", "dpkg-deb --extract selinux-policy-default_*.deb debian")
     run(made, "sh", "-ec", "bunzip2 <debian/usr/share/selinux/default/base.pp.bz2 >base.pp")
+    database = "debian/usr/share/selinux/default/postgresql.pp.bz2"
+    run(made, "sh", "-ec", f"bunzip2 <{database} >postgresql.pp")
     (made / "redhat.te").write_text(NAMES_OF_RED_HAT)
     run(made, "checkmodule", "-M", "-m", "-o", "redhat.mod", "redhat.te")
     run(made, "semodule_package", "-o", "redhat.pp", "-m", "redhat.mod")
@@ -65,24 +73,66 @@ def run(folder: Path, *command: str) -> str:
     return done.stdout
 
 
-def rules(folder: Path, *modules: str) -> set[str]:
-    """What the agent may do under the policy that these modules make."""
+@pytest.fixture(scope="module")
+def without(folder: Path) -> Path:
+    """The policy as it is without the module."""
+    return policy(folder, "without", "redhat.pp", "postgresql.pp")
+
+
+@pytest.fixture(scope="module")
+def with_it(folder: Path) -> Path:
+    """The policy with the module."""
+    return policy(folder, "with", "redhat.pp", "postgresql.pp", "stillpoint_guest.pp")
+
+
+def policy(folder: Path, name: str, *modules: str) -> Path:
     run(folder, "semodule_link", "-o", "linked.pp", "base.pp", *modules)
-    run(folder, "semodule_expand", "linked.pp", "policy.33")
-    return set(run(folder, "sesearch", "--allow", f"--source={AGENT}", "policy.33").splitlines())
+    run(folder, "semodule_expand", "linked.pp", name)  # checks what the policy asserts, too
+    return folder / name
 
 
-def test_it_lets_the_agent_talk_to_the_holder_and_nothing_else(folder: Path) -> None:
-    added = rules(folder, "redhat.pp", "stillpoint_guest.pp") - rules(folder, "redhat.pp")
-    assert added == TALKS_TO_THE_HOLDER
+def search(made: Path, *words: str) -> set[str]:
+    return set(run(made.parent, "sesearch", *words, str(made)).splitlines())
 
 
-def test_its_label_is_a_type_of_the_policy_and_for_the_installed_program(folder: Path) -> None:
-    rules(folder, "redhat.pp", "stillpoint_guest.pp")
+def test_it_lets_the_agent_talk_to_the_holder_and_nothing_else(
+    without: Path, with_it: Path
+) -> None:
+    words = ("--allow", f"--source={AGENT}")
+    assert search(with_it, *words) - search(without, *words) == TALKS_TO_THE_HOLDER
+
+
+def test_systemd_starts_the_holder_in_a_domain_of_its_own(with_it: Path) -> None:
+    entered = search(with_it, "--type_trans", "--source=init_t", "--target=stillpoint_guest_exec_t")
+    assert entered == {f"type_transition init_t stillpoint_guest_exec_t:process {HOLDER};"}
+    assert search(with_it, "--allow", "--source=init_t", f"--target={HOLDER}") >= STARTS
+    makes = ("--source=init_t", "--target=stillpoint_guest_runtime_t", "--class=sock_file")
+    assert search(with_it, "--allow", *makes, "--perm=create")
+
+
+@pytest.mark.parametrize(
+    ("target", "what", "right"),
+    [
+        ("postgresql_t", "unix_stream_socket", "connectto"),  # a database
+        ("postgresql_t", "process", "ptrace"),  # who it is, from /proc
+        ("fs_t", "filesystem", "getattr"),
+        ("shell_exec_t", "file", "execute_no_trans"),  # a freeze script
+        (HOLDER, "capability", "setuid"),
+        (HOLDER, "netlink_tcpdiag_socket", "nlmsg_read"),
+    ],
+)
+def test_the_holder_may_do_its_work(with_it: Path, target: str, what: str, right: str) -> None:
+    words = (f"--source={HOLDER}", f"--target={target}", f"--class={what}", f"--perm={right}")
+    assert search(with_it, "--allow", *words)
+
+
+def test_its_labels_are_types_of_the_policy_and_for_what_is_installed(
+    folder: Path, with_it: Path
+) -> None:
     run(folder, "semodule_unpackage", "stillpoint_guest.pp", "unpacked.mod", "unpacked.fc")
-    path, kind, label = (folder / "unpacked.fc").read_text().split()
-    assert (folder / path.lstrip("/")).is_file()
-    assert kind == "--"
-    assert run(folder, "seinfo", "--type=" + label.split(":")[2], "policy.33").count(
-        label.split(":")[2]
-    )
+    lines = (folder / "unpacked.fc").read_text().splitlines()
+    program, *_ = (line for line in lines if "--" in line)
+    assert (folder / program.split()[0].lstrip("/")).is_file()
+    for line in lines:
+        label = line.split()[-1].split(":")[2]
+        assert label in run(folder, "seinfo", f"--type={label}", str(with_it))
