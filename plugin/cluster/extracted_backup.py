@@ -17,10 +17,9 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
-import orjson
-
 from plugin.cluster.memo import Memo
 from plugin.model import item as it
+from plugin.model import json_text
 from plugin.model.archive import Archive
 from plugin.model.errors import ArchiveUnreadable
 from plugin.model.item import Item
@@ -162,7 +161,7 @@ def _is_same(file: Path, stored: Item) -> bool:
 
 def _read(file: Path) -> Item:
     try:
-        item = orjson.loads(file.read_bytes())
+        item = json_text.read(file.read_bytes())
     except (OSError, ValueError) as error:
         raise _unreadable(file, str(error)) from error
     if not isinstance(item, dict) or not isinstance(item.get("metadata"), dict):

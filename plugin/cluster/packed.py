@@ -5,8 +5,8 @@ from functools import lru_cache
 from typing import Any, TypeAlias, overload
 
 import msgspec
-import orjson
 
+from plugin.model import json_text
 from plugin.model.errors import Unreachable
 from plugin.model.item import Item
 
@@ -76,8 +76,8 @@ def _packed(item: Fields) -> bytes:
 @lru_cache(_UNPACKED)
 def _unpacked(packed: bytes) -> Item:
     try:
-        item: Item = orjson.loads(packed)
-    except orjson.JSONDecodeError as error:
+        item: Item = json_text.read(packed)
+    except ValueError as error:
         cause = f"the answer is no JSON that can be held: {error}"
         raise Unreachable("an object of a list", "cannot read it", cause) from error
     return item

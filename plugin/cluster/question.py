@@ -9,6 +9,7 @@ import msgspec
 import orjson
 
 from plugin.cluster.packed import Fields
+from plugin.model import json_text
 from plugin.model.errors import Forbidden, ReadFailed, Unreachable
 from plugin.model.item import Item
 from plugin.model.reference import Resource
@@ -140,10 +141,10 @@ class Question:
         if answer.status != 200:
             raise self.refused(answer)
         try:
-            page = msgspec.json.decode(answer.body, type=_Page)
+            page = _page(answer.body)
             for item in page.items or ():
                 take(self._typed(item))
-        except (ValueError, RecursionError) as error:
+        except (ValueError, TypeError) as error:
             raise self.unanswered(f"the answer is no list in JSON: {error}") from error
         return PageEnd(page.metadata.next, page.metadata.version)
 
@@ -174,8 +175,8 @@ class Question:
 
     def _object(self, body: bytes) -> Item:
         try:
-            value = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
+            value = json_text.read(body)
+        except ValueError as error:
             raise self.unanswered(f"the answer is not JSON: {error}") from error
         if not isinstance(value, dict):
             raise self.unanswered("the answer is JSON, but not an object")
@@ -223,3 +224,13 @@ class Question:
             return str(self.resource.named(self.namespace, self.name))
         where = f" in namespace {self.namespace}" if self.namespace else ""
         return f"{self.resource}{where}"
+
+
+def _page(body: bytes) -> _Page:
+    try:
+        return msgspec.json.decode(body, type=_Page)
+    except RecursionError:  # one deep object must not keep all others from being read
+        page = json_text.read(body)
+    items = page.get("items") or ()
+    fields = [{key: msgspec.Raw(json_text.written(one[key])) for key in one} for one in items]
+    return _Page(msgspec.convert(page.get("metadata"), _ListMeta), fields)

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import orjson
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from plugin.model import json_text
 from plugin.model.errors import MalformedRequest
 from plugin.model.item import Item
 from plugin.model.reference import Reference
@@ -25,8 +25,8 @@ def decode_item(data: bytes, what: str) -> Item:
         MalformedRequest: these bytes are no JSON object.
     """
     try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
+        value = json_text.read(data)
+    except ValueError as error:
         cause = f"{len(data)} bytes that are no JSON: {error}"
         raise MalformedRequest(f"{what} of Velero's call", "cannot read it", cause) from error
     if not isinstance(value, dict):
@@ -37,7 +37,17 @@ def decode_item(data: bytes, what: str) -> Item:
 
 def encode_item(item: Item) -> bytes:
     """The item as JSON."""
-    return orjson.dumps(item)
+    return json_text.written(item)
+
+
+def encode_answer(item: Item, came: Item, data: bytes) -> bytes:
+    """The item of an answer: as the bytes that came, if the action has changed nothing in it.
+
+    Args:
+        came: the item before the action.
+        data: the bytes that it was read from.
+    """
+    return data if item is came or item == came else encode_item(item)
 
 
 def encode_reference(reference: Reference) -> shared_pb2.ResourceIdentifier:

@@ -206,7 +206,7 @@ class BackupItemAction(backup_grpc.BackupItemActionServicer):
         context = self._actions.backup_context(request.plugin, request.backup, it.describe(item))
         outcome = action.execute(item, context)
         return backup_pb2.ExecuteResponse(
-            item=codec.encode_item(outcome.item),
+            item=codec.encode_answer(outcome.item, item, request.item),
             additionalItems=map(codec.encode_reference, outcome.additional),
             operationID=outcome.operation,
             postOperationItems=map(codec.encode_reference, outcome.after_operation),
@@ -265,7 +265,7 @@ class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
         )
         outcome = action.execute(item, context)
         return restore_pb2.RestoreItemActionExecuteResponse(
-            item=codec.encode_item(outcome.item),
+            item=codec.encode_answer(outcome.item, item, request.item),
             additionalItems=map(codec.encode_reference, outcome.additional),
             skipRestore=outcome.skip,
             operationID=outcome.operation,

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -43,10 +44,11 @@ def sent(entry: BackupEntry | RestoreEntry, data: bytes) -> bytes:
     item = codec.decode_item(data, "item")
     reader = DictionaryReader(CLUSTER)
     if isinstance(entry, RestoreEntry):
-        return codec.encode_item(entry.action.execute(item, restore_context({}, item, reader)).item)
+        outcome = entry.action.execute(item, restore_context({}, item, reader))
+        return codec.encode_answer(outcome.item, item, data)
     log = ItemLog(logging.getLogger("test"), entry.name, "item")
     context = BackupContext(Backup.parse(BACKUP), MemoIndex(reader), log)
-    return codec.encode_item(entry.action.execute(item, context).item)
+    return codec.encode_answer(entry.action.execute(item, context).item, item, data)
 
 
 def item_for(entry: BackupEntry | RestoreEntry) -> Item:
@@ -114,6 +116,28 @@ def test_an_object_of_five_megabytes_comes_through(entry: BackupEntry | RestoreE
     assert len(data) > 5_000_000
     out = codec.decode_item(sent(entry, data), "answer")
     assert list(differences(item, out)) == []
+
+
+@pytest.mark.parametrize("depth", [300, 1_100, 9_900])
+@pytest.mark.parametrize("entry", CHANGING, ids=lambda entry: entry.name)
+def test_an_object_as_deep_as_velero_passes_comes_through(
+    entry: BackupEntry | RestoreEntry, depth: int
+) -> None:
+    deep = b'{"d":' * depth + b'"x"' + b"}" * depth
+    base = codec.encode_item(grown(item_for(entry), ("spec",), {"newer": "here"}))
+    plain = sent(entry, base)
+    answer = sent(entry, base.replace(b'"here"', deep))
+    assert answer == plain.replace(b'"here"', deep)
+
+
+@pytest.mark.parametrize("entry", CHANGING, ids=lambda entry: entry.name)
+def test_what_an_action_leaves_alone_comes_back_as_the_bytes_that_came(
+    entry: BackupEntry | RestoreEntry,
+) -> None:
+    spaced = orjson.dumps(item_for(entry), option=orjson.OPT_INDENT_2)
+    answer = sent(entry, spaced)
+    is_changed = codec.decode_item(answer, "answer") != item_for(entry)
+    assert (answer == spaced) is not is_changed
 
 
 def test_the_comparison_sees_what_is_lost() -> None:

@@ -11,6 +11,7 @@ from msgspec import Raw
 
 from plugin.cluster.packed import Fields, PackedItems
 from plugin.cluster.question import Answer, PageEnd, Question
+from plugin.model import json_text
 from plugin.model.errors import Unreachable
 from plugin.resources import pod
 from tests.json_values import JSON
@@ -89,6 +90,14 @@ def test_an_integer_that_no_64_bits_hold_is_as_everywhere_else() -> None:
 def test_what_is_no_page_is_an_error(body: bytes) -> None:
     with pytest.raises(Unreachable, match="the answer is no"):
         read(body)
+
+
+def test_a_deep_object_comes_with_the_others() -> None:
+    deep = b'{"a":' * 3_000 + b"1" + b"}" * 3_000
+    body = b'{"metadata":{"continue":"next"},"items":[{"b":1},{"spec":%s}]}' % deep
+    end, [other, found] = read(body)
+    assert (end.token, other["b"], other["kind"]) == ("next", 1, "Pod")
+    assert json_text.written(found["spec"]) == deep
 
 
 def test_no_field_of_an_object_is_read_before_somebody_asks_for_it() -> None:

@@ -15,6 +15,8 @@ from plugin.model.item import Item
 from plugin.rehearsal.errors import ActionFailed, PluginFailed
 from plugin.rehearsal.plugin_client import PluginClient
 from plugin.rehearsal.process import Deadlines, PluginProcess
+from plugin.wire.generated.velero import restore_item_action_v2_pb2 as restore_pb2
+from plugin.wire.generated.velero import restore_item_action_v2_pb2_grpc as restore_grpc
 
 SOON = Deadlines(start_s=3.0, call_s=1.0, end_s=1.0)
 VM: Item = {
@@ -180,3 +182,18 @@ def test_the_real_one_is_ready_soon_and_ends_when_told() -> None:
         assert list(counts) == [8, 4, 8]
     assert 0 < process.started_s < 20
     assert process.log == ()
+
+
+@pytest.mark.parametrize("depth", [1, 260, 1_100, 9_900])
+def test_an_object_of_others_is_answered_as_it_came(depth: int) -> None:
+    deep = b'{"d":' * depth + b"1.50" + b"}" * depth
+    data = b'{"kind":"Thing", "metadata":{"name":"x","namespace":"n"}, "spec":%s}' % deep
+    request = restore_pb2.RestoreItemActionExecuteRequest(
+        plugin="stillpoint.dev/restore-other",
+        item=data,
+        itemFromBackup=data,
+        restore=b'{"metadata":{"name":"r","uid":"u"}}',
+    )
+    with PluginProcess({"KUBECONFIG": os.devnull}) as process:
+        stub = restore_grpc.RestoreItemActionStub(process.channel)
+        assert stub.Execute(request, timeout=20).item == data

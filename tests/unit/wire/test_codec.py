@@ -60,6 +60,24 @@ def test_the_order_of_keys_and_text_beyond_ascii_stay_as_they_are() -> None:
     assert codec.encode_item(codec.decode_item(data, "item")) == data
 
 
+@pytest.mark.parametrize("depth", [100, 254, 255, 1_024, 1_025, 9_990])
+def test_an_item_of_any_depth_that_velero_passes_comes_in_and_goes_out(depth: int) -> None:
+    data = b'{"kind":"Thing","d":' + b'{"d":' * depth + b'"x"' + b"}" * depth + b"}"
+    item = codec.decode_item(data, "item")
+    assert item["kind"] == "Thing"
+    assert codec.encode_item(item) == data
+    assert codec.encode_answer({**item}, item, data) is data
+    changed = codec.encode_answer({**item, "kind": "Changed"}, item, data)
+    assert changed == data.replace(b"Thing", b"Changed")
+
+
+def test_an_item_that_is_not_changed_is_answered_as_it_came() -> None:
+    data = b'{ "a" : 1.50, "b":18446744073709551616, "c":"\\u00e4" }'
+    item = codec.decode_item(data, "item")
+    assert codec.encode_answer(item, item, data) is data
+    assert codec.encode_answer({**item, "a": 2}, item, data) != data
+
+
 @pytest.mark.parametrize(
     ("data", "cause"),
     [
