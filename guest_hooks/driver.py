@@ -103,6 +103,11 @@ class Driver:
             raise Unreachable(self.section.name, attempt, "no answer in time", hint) from error
         except (SessionLost, CommandFailed) as error:
             raise Unreachable(self.section.name, attempt, error.cause, hint) from error
+        except Unreachable as error:
+            if error.subject == self.section.name:
+                raise
+            cause = f"{error.subject}: {error.attempt}: {error.cause}"  # as `peer` says it
+            raise Unreachable(self.section.name, attempt, cause, error.hint or hint) from error
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
         """Whether a freeze would work, without hurting anybody.

@@ -6,6 +6,7 @@
     ├── ApplicationError          an application cannot be brought to rest, or not kept there
     │   ├── Refused               going on would hurt the application, or promise too much
     │   ├── Unreachable           it runs, and does not let us in as things are
+    │   │   └── Senseless         what it answers is no answer: not the server that it should be
     │   ├── DeadlinePassed        it did not get there in time
     │   ├── CommandFailed         a program of the application says no, or cannot be started
     │   └── SessionLost           the program that held the lock has ended
@@ -55,6 +56,10 @@ class Refused(ApplicationError):
 
 class Unreachable(ApplicationError):
     """No client program, no account or the wrong one: nothing of it was asked or changed."""
+
+
+class Senseless(Unreachable):
+    """Whatever speaks there; it is nobody's fault of ours, and no word of a known server's."""
 
 
 class DeadlinePassed(ApplicationError):

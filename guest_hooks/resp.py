@@ -3,99 +3,86 @@
 `redis-cli` would do, but takes longer to start than everything it is asked.
 """
 
-import socket
-from typing import List, Tuple, Union
+import re
+from typing import List, Union
 
+from guest_hooks.bounded_socket import Address, BoundedSocket
 from guest_hooks.deadline import Deadline
-from guest_hooks.errors import CommandFailed, DeadlinePassed, SessionLost
+from guest_hooks.errors import CommandFailed, Senseless
 
-Address = Union[str, Tuple[str, int]]  # a socket's path, or host and port
 Answer = Union[None, int, str, List["Answer"]]
-_PIECE_BYTES = 65536
+_NUMBER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+_DEEPEST = 4  # lists in lists; what is asked for here has one
+_MOST_ELEMENTS = 1024  # of all lists of one answer
+_LONGEST_CAUSE = 200
 
 
 class Connection:
     """One connection; a question waits for its answer."""
 
     def __init__(self, subject: str, address: Address, deadline: Deadline) -> None:
-        """Connect.
-
-        Raises:
-            CommandFailed: nobody listens there.
-            DeadlinePassed: nobody answers.
-        """
+        """Connect; errors are those of `BoundedSocket`."""
         self._subject = subject
-        self._unread = b""
-        self._where = address if isinstance(address, str) else f"{address[0]}:{address[1]}"
-        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-        self._socket = socket.socket(family)
-        self._socket.settimeout(max(0.01, deadline.left_s))
-        try:
-            self._socket.connect(address)
-        except socket.timeout as error:
-            self._socket.close()
-            raise DeadlinePassed(subject, f"connect to {self._where}", "no answer") from error
-        except OSError as error:
-            self._socket.close()
-            cause = error.strerror or str(error)
-            raise CommandFailed(subject, f"connect to {self._where}", cause) from error
+        self.peer = BoundedSocket(subject, address, deadline)
 
     def ask(self, deadline: Deadline, *words: str) -> Answer:
         """The answer to a command.
 
         Raises:
             CommandFailed: the answer is an error.
+            Senseless: it is none of this protocol, or beyond what any answer here can be.
             DeadlinePassed: there is none in time; the connection is of no use any more.
             SessionLost: the server has closed it.
         """
         attempt = " ".join(words[:2]) if words[0] in ("CLIENT", "CONFIG") else words[0]
         encoded = [word.encode() for word in words]
         parts = [b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded]
-        try:
-            self._socket.settimeout(max(0.01, deadline.left_s))
-            self._socket.sendall(b"*%d\r\n%s" % (len(parts), b"".join(parts)))
-            return self._answer(deadline, attempt)
-        except socket.timeout as error:
-            cause = f"no answer from {self._where} in time"
-            raise DeadlinePassed(self._subject, attempt, cause) from error
-        except OSError as error:
-            cause = f"{self._where}: {error.strerror or error}"
-            raise SessionLost(self._subject, attempt, cause) from error
+        self.peer.say(b"*%d\r\n%s" % (len(parts), b"".join(parts)), attempt, deadline)
+        return _Reading(self._subject, self.peer, attempt, deadline).answer()
 
     def close(self) -> None:
         """Never raises; may be called again."""
-        self._socket.close()
+        self.peer.close()
 
-    def _answer(self, deadline: Deadline, attempt: str) -> Answer:
-        line = self._until_line_end(deadline)
+
+class _Reading:
+    """One answer, as far as it has come."""
+
+    def __init__(self, subject: str, peer: BoundedSocket, attempt: str, deadline: Deadline) -> None:
+        self._subject = subject
+        self._peer = peer
+        self._attempt = attempt
+        self._deadline = deadline
+        self._elements = 0
+
+    def answer(self, depth: int = 0) -> Answer:
+        """See `Connection.ask`."""
+        line = self._peer.line(self._attempt, self._deadline)
         kind, rest = line[:1], line[1:].decode(errors="replace")
         if kind == b"-":
-            raise CommandFailed(self._subject, attempt, rest)
+            raise CommandFailed(self._subject, self._attempt, rest[:_LONGEST_CAUSE])
         if kind == b"+":
             return rest
+        if kind not in b":$*" or not _NUMBER.fullmatch(rest):
+            raise self._senseless(f"{kind + rest.encode()[:40]!r}")
+        number = int(rest)
         if kind == b":":
-            return int(rest)
-        if rest == "-1":
+            return number
+        if number < 0:
             return None
-        if kind == b"*":
-            return [self._answer(deadline, attempt) for _ in range(int(rest))]
-        return self._bytes(int(rest) + 2, deadline)[:-2].decode(errors="replace")
+        return self._list(number, depth) if kind == b"*" else self._text(number)
 
-    def _until_line_end(self, deadline: Deadline) -> bytes:
-        while b"\r\n" not in self._unread:
-            self._receive(deadline)
-        line, _, self._unread = self._unread.partition(b"\r\n")
-        return line
+    def _list(self, count: int, depth: int) -> Answer:
+        self._elements += count
+        if depth == _DEEPEST or self._elements > _MOST_ELEMENTS:
+            raise self._senseless("lists without end")
+        return [self.answer(depth + 1) for _ in range(count)]
 
-    def _bytes(self, count: int, deadline: Deadline) -> bytes:
-        while len(self._unread) < count:
-            self._receive(deadline)
-        piece, self._unread = self._unread[:count], self._unread[count:]
-        return piece
+    def _text(self, count: int) -> str:
+        read = self._peer.exactly(count + 2, self._attempt, self._deadline)
+        if not read.endswith(b"\r\n"):
+            raise self._senseless(f"text of another length than {count}")
+        return read[:-2].decode(errors="replace")
 
-    def _receive(self, deadline: Deadline) -> None:
-        self._socket.settimeout(max(0.01, deadline.left_s))
-        piece = self._socket.recv(_PIECE_BYTES)
-        if not piece:
-            raise OSError("closed by the server")
-        self._unread += piece
+    def _senseless(self, why: str) -> Senseless:
+        return Senseless(self._subject, self._attempt, f"its answer makes no sense: {why}")

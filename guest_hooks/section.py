@@ -94,6 +94,17 @@ class Section(NamedTuple):
         with open(path, "rb") as file:
             return file.readline().rstrip(b"\r\n")
 
+    def file(self, key: str, is_secret: bool = False) -> Optional[str]:
+        """The path of a file that an option names; None without that option.
+
+        Raises:
+            ConfigurationError: it is not root's alone, or a secret that others can read too.
+        """
+        path = self.options.get(key)
+        if path is not None:
+            trust.require(path, is_secret)
+        return path
+
     def error(self, key: str, expected: str) -> ConfigurationError:
         """The error for an option whose value makes no sense."""
         cause = f"{key} = {self.options.get(key, '')} is not {expected}"

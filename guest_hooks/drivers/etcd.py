@@ -6,22 +6,40 @@ cluster of several from one of its own snapshots.
 """
 
 import contextlib
-import http.client
 import json
-import socket
-from typing import Any, Dict, Iterator, Sequence
+import re
+from typing import Any, Dict, Iterator, NamedTuple, Sequence, Tuple
 from urllib.parse import urlsplit
 
+from guest_hooks import peer
+from guest_hooks.bounded_socket import BoundedSocket
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Driver, Finding, Found, Report
-from guest_hooks.errors import CommandFailed, DeadlinePassed
+from guest_hooks.errors import CommandFailed, Senseless
 from guest_hooks.note import Note
+from guest_hooks.open_files import open_files
 from guest_hooks.running import Process, processes
 from guest_hooks.section import Section
 
 _CLIENT_URLS = "--listen-client-urls"
 _CLIENT_URLS_VARIABLE = b"ETCD_LISTEN_CLIENT_URLS="
 _DEFAULT_PORT = 2379
+_PORTS = {"http": 80, "https": 443}
+_STATUS = "/v3/maintenance/status"
+_HTTP_STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: .*)?", re.DOTALL)
+_VERSION = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9}){1,2}[-+.0-9A-Za-z]{0,64}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,20}", re.ASCII)
+_MOST_HEADERS = 100
+_MOST_ALARMS = 10
+_DATA_FILE = re.compile(r"(.*)/(?:member/snap/db|[^/]+\.wal)")  # open in every member that runs
+
+
+class _Status(NamedTuple):
+    """A member, as it answered."""
+
+    version: str
+    position: Dict[str, str]
+    errors: Tuple[str, ...] = ()  # alarms: no space, corrupt
 
 
 class Etcd(Driver):
@@ -31,8 +49,8 @@ class Etcd(Driver):
     METHODS = ("report",)
     OPTIONS = {
         "url": "where it answers clients; http://127.0.0.1:2379",
-        "ca_file": "certificate authority, for https",
-        "certificate_file": "certificate of a client, for https",
+        "ca_file": "certificate authority, for https; root's alone to write",
+        "certificate_file": "certificate of a client, for https; root's alone to write",
         "key_file": "its key, root's alone",
         "system_user": "account that it runs as; any account of the system",
     }
@@ -41,10 +59,18 @@ class Etcd(Driver):
         """Parse `OPTIONS`."""
         super().__init__(section, note)
         self._url = section.text("url", f"http://127.0.0.1:{_DEFAULT_PORT}")
-        parts = urlsplit(self._url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        self._parts = urlsplit(self._url)
+        try:
+            port = self._parts.port
+        except ValueError:
+            port = -1
+        if self._parts.scheme not in _PORTS or not self._parts.hostname or port == -1:
             raise section.error("url", "like http://127.0.0.1:2379")
-        self._status: Dict[str, Any] = {}
+        self._address = (self._parts.hostname, port or _PORTS[self._parts.scheme])
+        self._authority = section.file("ca_file")
+        self._certificate = section.file("certificate_file")
+        self._key = section.file("key_file", is_secret=True)
+        self._status = _Status("", {})
 
     @classmethod
     def discover(cls) -> Sequence[Found]:
@@ -59,54 +85,104 @@ class Etcd(Driver):
     def check(self, deadline: Deadline) -> Sequence[Finding]:
         """Whether it answers."""
         self.prepare(deadline)
-        return [Finding(True, f"{self.section.name}: version {self._status['version']} answers")]
+        good = Finding(True, f"{self.section.name}: version {self._status.version} answers")
+        return [good] + [Finding(False, each, is_blocking=False) for each in self._status.errors]
 
     def prepare(self, deadline: Deadline) -> None:
         """Ask where it stands."""
         attempt = f"ask {self._url}"
         hint = "see the options url, ca_file, certificate_file and key_file"
         with self.reaching(deadline, hint, attempt) as patience:
-            try:
-                self._status = self._ask("/v3/maintenance/status", patience)
-            except socket.timeout as error:
-                raise DeadlinePassed(self.section.name, attempt, "timed out") from error
-            except (OSError, ValueError, http.client.HTTPException) as error:
-                cause = getattr(error, "strerror", None) or str(error)
-                raise CommandFailed(self.section.name, attempt, cause) from error
+            peer.require_listener(*self._address, peer.users(self.section))
+            self._status = self._parsed(self._answer(attempt, patience), attempt)
 
     @contextlib.contextmanager
     def held(self, deadline: Deadline) -> Iterator[Report]:
         """Nothing is held."""
         del deadline
-        header = self._status["header"]
-        position = {key: str(header[key]) for key in ("revision", "member_id", "cluster_id")}
-        yield Report("none needed", position, ("every write that was acknowledged",))
+        kept = ("every write that was acknowledged",)
+        status = self._status
+        yield Report(
+            "none needed",
+            status.position,
+            kept,
+            status.errors,
+            folders=_folders(self.section.process),
+        )
 
-    def _ask(self, path: str, deadline: Deadline) -> Dict[str, Any]:
-        connection = self._connection(max(0.1, deadline.left_s))
+    def _answer(self, attempt: str, deadline: Deadline) -> bytes:
+        """By HTTP 1.0, which has neither pieces nor a connection that stays."""
+        connection = BoundedSocket(self.section.name, self._address, deadline)
         with contextlib.closing(connection):
-            connection.request("POST", path, "{}", {"Content-Type": "application/json"})
-            if connection.sock:
-                connection.sock.settimeout(max(0.1, deadline.left_s))
-            response = connection.getresponse()
-            content = response.read()
-        if response.status != http.client.OK:
-            raise ValueError(f"HTTP status {response.status} {response.reason}")
-        status: Dict[str, Any] = json.loads(content.decode())
-        return status
+            if self._parts.scheme == "https":
+                connection.encrypt(self._context(), self._address[0], attempt, deadline)
+            heading = (
+                f"POST {_STATUS} HTTP/1.0\r\nHost: {self._parts.netloc.rpartition('@')[2]}\r\n"
+            )
+            kind = "Content-Type: application/json\r\nContent-Length: 2\r\n"
+            connection.say(f"{heading}{kind}\r\n{{}}".encode(), attempt, deadline)
+            return self._content(connection, attempt, deadline)
 
-    def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
-        parts = urlsplit(self._url)
-        host = parts.hostname or ""
-        if parts.scheme == "http":
-            return http.client.HTTPConnection(host, parts.port, timeout=timeout_s)
+    def _content(self, connection: BoundedSocket, attempt: str, deadline: Deadline) -> bytes:
+        first = connection.line(attempt, deadline)
+        found = _HTTP_STATUS.fullmatch(first)
+        if not found:
+            raise self._senseless(attempt, f"{first[:40]!r} is not of HTTP")
+        if found.group(1) != b"200":
+            cause = f"HTTP status {first[9:80].decode(errors='replace')}"
+            raise CommandFailed(self.section.name, attempt, cause)
+        length = None
+        for _ in range(_MOST_HEADERS):
+            name, _, value = connection.line(attempt, deadline).partition(b":")
+            if not name:
+                break
+            if name.lower() == b"content-length" and _NUMBER.fullmatch(value.decode().strip()):
+                length = int(value)
+        else:
+            raise self._senseless(attempt, "headers without end")
+        if length is None:
+            return connection.rest(attempt, deadline)
+        return connection.exactly(length, attempt, deadline)
+
+    def _parsed(self, content: bytes, attempt: str) -> _Status:
+        try:
+            answer = json.loads(content.decode())
+            header = answer["header"]
+            written = {key: header[key] for key in ("revision", "member_id", "cluster_id")}
+            errors = answer.get("errors") or []
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise self._senseless(attempt, f"{content[:60]!r}") from error
+        version, position = answer.get("version"), {}
+        for key, value in written.items():
+            position[key] = str(value)
+            if isinstance(value, bool) or not _NUMBER.fullmatch(position[key]):
+                raise self._senseless(attempt, f"{key} {position[key][:40]!r}")
+        if not isinstance(version, str) or not _VERSION.fullmatch(version):
+            raise self._senseless(attempt, f"version {str(version)[:40]!r}")
+        if not isinstance(errors, list) or not all(isinstance(one, str) for one in errors):
+            raise self._senseless(attempt, "errors that are none")
+        return _Status(version, position, tuple(errors[:_MOST_ALARMS]))
+
+    def _senseless(self, attempt: str, why: str) -> Senseless:
+        return Senseless(self.section.name, attempt, f"its answer makes no sense: {why}")
+
+    def _context(self) -> Any:
         import ssl  # noqa: PLC0415  3 MB that only those need who use it; prepare has its disk
 
-        context = ssl.create_default_context(cafile=self.section.text("ca_file") or None)
-        if self.section.text("certificate_file"):
-            key_file = self.section.text("key_file") or None
-            context.load_cert_chain(self.section.text("certificate_file"), key_file)
-        return http.client.HTTPSConnection(host, parts.port, timeout=timeout_s, context=context)
+        try:
+            context = ssl.create_default_context(cafile=self._authority)
+            if self._certificate:
+                context.load_cert_chain(self._certificate, self._key)
+        except OSError as error:
+            cause = getattr(error, "strerror", None) or str(error)
+            raise CommandFailed(self.section.name, "use its certificates", cause) from error
+        return context
+
+
+def _folders(number: int) -> Tuple[str, ...]:
+    """Of its database and its log, by what its process has open; () without a process."""
+    found = (_DATA_FILE.fullmatch(path) for path in open_files(number))
+    return tuple(sorted({one.group(1) for one in found if one}))
 
 
 def _found(process: Process) -> Found:

@@ -15,7 +15,7 @@ import pytest
 
 from guest_hooks.command import ENVIRONMENT
 from guest_hooks.deadline import Deadline
-from guest_hooks.driver import CRASH, Driver, Report
+from guest_hooks.driver import APPLICATION, CRASH, Driver, Report
 from guest_hooks.drivers.postgresql import PostgreSQL
 from guest_hooks.drivers.redis import Redis
 from guest_hooks.errors import DeadlinePassed, Refused
@@ -263,12 +263,16 @@ def test_a_pause_of_redis_lasts_as_long_as_the_hold(servers: Servers, tmp_path: 
 
 @pytest.mark.parametrize(
     ("settings", "method", "level"),
-    [(("--save", ""), "none", CRASH), (("--appendonly", "yes"), "append-only file", "application")],
+    [
+        (("--save", ""), "none", CRASH),
+        (("--appendonly", "yes"), "CLIENT PAUSE WRITE, append-only file", APPLICATION),
+        (("--appendonly", "yes", "--appendfsync", "always"), "append-only file", APPLICATION),
+    ],
 )
 def test_redis_is_brought_to_rest_by_what_it_keeps(
     servers: Servers, tmp_path: Path, settings: tuple[str, ...], method: str, level: str
 ) -> None:
-    folder = servers.redis.folder.with_name(f"redis-{method[:4]}")
+    folder = servers.redis.folder.with_name(f"redis-{'-'.join(settings).strip('-')}")
     server = databases.Redis(folder, servers.redis.processes, settings=settings)
     server.up()
     report = report_of(driver_of(server, tmp_path))

@@ -231,9 +231,9 @@ DATABASES: Mapping[str, Callable[[Servers, Path], Case]] = {
     ),
     "redis": lambda servers, folder: _redis(servers.redis, folder, stops_writes=True),
     "redis with an append-only file": lambda servers, folder: _redis(
-        servers.append_only_redis, folder
+        servers.append_only_redis, folder, stops_writes=True
     ),
     "etcd": lambda servers, _: EtcdCase(
-        "main", "etcd", servers.etcd.options, "Connection refused", server=servers.etcd
+        "main", "etcd", servers.etcd.options, "nobody does", server=servers.etcd
     ),
 }
