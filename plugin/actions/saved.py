@@ -11,6 +11,7 @@ from plugin.model import item as it
 from plugin.model.context import BackupContext
 from plugin.model.errors import Refusal
 from plugin.model.item import Item
+from plugin.model.names import listed
 from plugin.model.policy import Fate
 from plugin.resources import (
     data_volume,
@@ -73,7 +74,7 @@ def _check(
         if name not in left_out and (why := _not_cut(it.namespace(item), name, claim, context))
     }
     if unsaved:
-        told = "; ".join(f"{name} is {why}" for name, why in unsaved.items())
+        told = listed((f"{name} is {why}" for name, why in unsaved.items()), "; ")
         context.log.warning("the data of disks is not saved: %s", told)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from plugin.model.item import Item
+from plugin.model.names import listed
 from plugin.model.switch import disobeyed, without_meaning
 
 
@@ -40,7 +41,7 @@ class Choice:
             if word not in choices:
                 raise without_meaning(owner, key, word, choices)
         if len(defaults) > 1:
-            cause = f"{' and '.join(defaults)} are both meant for every machine"
+            cause = f"{listed(defaults, ' and ')} are both meant for every machine"
             raise disobeyed(owner, key, cause, "name the machine in front: NAME=WORD")
         return cls(defaults[0] if defaults else choices[0], exceptions)
 

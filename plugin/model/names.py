@@ -1,6 +1,7 @@
 """Names as the Kubernetes API takes them (RFC 1123)."""
 
 import re
+from collections.abc import Iterable
 
 LONGEST_NAME = 253
 """Of most objects, claims and DataVolumes among them."""
@@ -8,9 +9,18 @@ LONGEST_NAME = 253
 LONGEST_MACHINE_NAME = 63
 """Of a virtual machine: KubeVirt puts it into labels."""
 
+_MOST_LISTED = 12
+
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
 def is_name(text: str) -> bool:
     """Whether an object can have this name."""
     return len(text) <= LONGEST_NAME and bool(_NAME.fullmatch(text))
+
+
+def listed(names: Iterable[str], between: str = ", ") -> str:
+    """The first dozen of them, and how many more there are."""
+    all_names = list(names)
+    more = len(all_names) - _MOST_LISTED
+    return between.join(all_names[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -12,6 +12,7 @@ from plugin.model.errors import MalformedItem
 from plugin.model.filters import EXCLUDED
 from plugin.model.item import Item
 from plugin.model.label_selector import LabelSelector
+from plugin.model.names import listed
 from plugin.rehearsal.errors import NothingToRehearse
 from plugin.rehearsal.known import Known
 
@@ -63,7 +64,7 @@ def started(backup: Item, known: Known, now: datetime) -> Item:
     spec = it.mapping(backup, "spec")
     is_old = any(spec.get(field) not in (None, []) for field in _OLD)
     if faults := _faults(spec, is_old=is_old):
-        subject, cause = it.describe(backup), "; ".join(faults)
+        subject, cause = it.describe(backup), listed(faults, "; ")
         raise NothingToRehearse(subject, "Velero would refuse it", cause)
     spec = {**spec, "includedNamespaces": it.texts(backup, "spec", "includedNamespaces") or ["*"]}
     hidden = [

@@ -37,6 +37,7 @@ _CHANNEL = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
     ("grpc.enable_http_proxy", 0),
+    ("grpc.max_metadata_size", 1 << 20),  # an error comes in the trailers
 ]
 
 

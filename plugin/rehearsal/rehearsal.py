@@ -8,6 +8,7 @@ from pathlib import Path
 from plugin.model import glob
 from plugin.model import item as it
 from plugin.model.item import Item
+from plugin.model.names import listed
 from plugin.rehearsal import backup_request as backup_requests
 from plugin.rehearsal import blocks, extracted, machines, restore
 from plugin.rehearsal import restore_request as restore_requests
@@ -119,6 +120,6 @@ def _check(selection: Selection, backup: Item) -> None:
     known |= {reference.name for reference in selection.cluster if reference.is_of(NAMESPACE)}
     for namespace in it.texts(backup, "spec", "includedNamespaces"):
         if namespace not in known and not glob.is_pattern(namespace):
-            hint = f"there are {', '.join(sorted(known)) or 'none'}"
+            hint = f"there are {listed(sorted(known)) or 'none'}"
             cause = "no object that was read is in it"
             raise NothingToRehearse(f"namespace {namespace}", "cannot select it", cause, hint)

@@ -8,6 +8,7 @@ from plugin.model import glob
 from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.label_selector import LabelSelector
+from plugin.model.names import listed
 from plugin.model.request import Backup
 from plugin.rehearsal import backup_request, live_cluster, manifests, restore_request
 from plugin.rehearsal.errors import NothingToRehearse
@@ -121,7 +122,7 @@ def _named(name: str, known: Known) -> Item:
     for item in backups:
         if it.name(item) == name:
             return item
-    names = ", ".join(map(it.name, backups)) or "none that could be read"
+    names = listed(map(it.name, backups)) or "none that could be read"
     cause = "there is neither a file nor a Backup of that name"
     raise NothingToRehearse(f"backup {name}", "cannot rehearse it", cause, f"there are: {names}")
 

@@ -10,6 +10,7 @@ from plugin.model.errors import MalformedRequest
 from plugin.model.item import Item
 from plugin.model.reference import Reference
 from plugin.wire.generated.velero import shared_pb2
+from plugin.wire.text import bounded
 
 if TYPE_CHECKING:
     from plugin.model.outcome import Progress, Selector
@@ -78,11 +79,11 @@ def encode_progress(progress: "Progress") -> shared_pb2.OperationProgress:
     """Progress with both times set: Velero takes an unset one for 1970."""
     return shared_pb2.OperationProgress(
         completed=progress.completed,
-        err=progress.error,
+        err=bounded(progress.error),
         nCompleted=progress.done,
         nTotal=progress.total,
         operationUnits=progress.units,
-        description=progress.description,
+        description=bounded(progress.description),
         started=_timestamp(progress.started),
         updated=_timestamp(progress.updated),
     )

@@ -13,10 +13,10 @@ from grpc_status import rpc_status
 
 from plugin.model.errors import MalformedRequest, StillpointError
 from plugin.wire.generated.velero import shared_pb2
-from plugin.wire.stderr_log import sendable
+from plugin.wire.text import bounded, sendable
 
-_LONGEST_MESSAGE = 4_000  # characters; trailers are no place for more
 _MOST_FRAMES = 20
+_MOST_STACK_BYTES = 1_500  # trailers are no place for more: see plugin.wire.text
 
 
 def status_of(error: BaseException, action: str, subject: str) -> grpc.Status:
@@ -40,18 +40,15 @@ def status_of(error: BaseException, action: str, subject: str) -> grpc.Status:
         )
     detail = Any()
     detail.Pack(_stack(error))
-    text = sendable(message[:_LONGEST_MESSAGE])
-    status = Status(code=code.value[0], message=text, details=[detail])
+    status = Status(code=code.value[0], message=bounded(message), details=[detail])
     return rpc_status.to_status(status)
 
 
 def _stack(error: BaseException) -> shared_pb2.Stack:
-    frames = traceback.extract_tb(error.__traceback__)[::-1][:_MOST_FRAMES]
-    return shared_pb2.Stack(
-        frames=[
-            shared_pb2.StackFrame(
-                file=sendable(frame.filename), line=frame.lineno or 0, function=frame.name
-            )
-            for frame in frames
-        ]
-    )
+    stack = shared_pb2.Stack()
+    for frame in traceback.extract_tb(error.__traceback__)[::-1][:_MOST_FRAMES]:
+        file = sendable(frame.filename)
+        if stack.ByteSize() + len(file) + len(frame.name) > _MOST_STACK_BYTES:
+            break
+        stack.frames.add(file=file, line=frame.lineno or 0, function=frame.name)
+    return stack

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import orjson
 
 from plugin.wire import flags
+from plugin.wire.text import sendable
 
 _LEVELS = {
     logging.DEBUG: "debug",
@@ -89,8 +90,3 @@ def _cut(text: str, longest: int) -> str:
     if len(text) <= longest:
         return text
     return f"{text[:longest]}… ({len(text) - longest} more characters)"
-
-
-def sendable(text: str) -> str:
-    """`text` without lone surrogates, which neither JSON nor protobuf can carry."""
-    return text.encode("utf-8", "replace").decode()

@@ -51,6 +51,14 @@ def test_standard_output_carries_the_handshake_and_nothing_else(plugin: Running)
     assert b"printed to standard output\n" in plugin.errors.read()
 
 
+@pytest.mark.parametrize("action", ["endless-message", "broken-message", "recursion", "no-json"])
+def test_an_error_is_no_longer_than_grpc_s_own_client_takes(plugin: Running, action: str) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        execute(plugin, action)
+    assert caught.value.code() in (grpc.StatusCode.UNKNOWN, grpc.StatusCode.ABORTED)
+    assert 20 < len(caught.value.details()) <= 2_048
+
+
 def test_a_person_who_starts_the_plugin_is_told_what_it_is(tmp_path: Path) -> None:
     started = subprocess.run(
         [real_plugin(tmp_path / "plugins")], capture_output=True, text=True, check=False

@@ -8,6 +8,7 @@ from plugin.actions import graph, policies
 from plugin.model import item as it
 from plugin.model.context import BackupContext
 from plugin.model.item import Item
+from plugin.model.names import listed
 from plugin.model.outcome import BackupOutcome, Selector
 from plugin.resources import virtual_machine, virtual_machine_pool
 
@@ -28,6 +29,6 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
             if not filters.selects(virtual_machine.RESOURCE, machine)
         ]
         if missing:
-            context.log.warning("the backup does not select its machines %s", ", ".join(missing))
+            context.log.warning("the backup does not select its machines %s", listed(missing))
     needed = virtual_machine_pool.references(item)
     return BackupOutcome(item, graph.of_template(item, needed, context))

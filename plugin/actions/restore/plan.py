@@ -12,6 +12,7 @@ from plugin.actions.restore import machines, renaming
 from plugin.model.conditions import ONLY, Conditions
 from plugin.model.context import RestoreContext
 from plugin.model.errors import ArchiveUnreadable, Refusal
+from plugin.model.names import listed
 from plugin.model.reference import Reference
 from plugin.model.switch import disobeyed, nearest
 from plugin.resources import cluster_needs
@@ -144,7 +145,7 @@ def _unknown_name(asked: Conditions, context: RestoreContext) -> Refusal | None:
     for key, named in asked.named:
         if named not in known and named not in short:
             meant = nearest(named, [*short, *known])
-            there = f"there are {', '.join(known)}" if known else "there is none"
+            there = f"there are {listed(known)}" if known else "there is none"
             cause = f"the backup holds no virtual machine {named}"
             return disobeyed(context.restore.asked, key, cause, f"{meant}{there}")
     return None

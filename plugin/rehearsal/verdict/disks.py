@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from plugin.model import item as it
 from plugin.model.item import Item
+from plugin.model.names import listed
 from plugin.model.policy import Fate
 from plugin.model.request import Backup
 from plugin.rehearsal.verdict.case import Case, Disk, Role, once
@@ -113,7 +114,7 @@ def several_snapshot_classes(case: Case) -> Iterator[str]:
         claim = case.claim(disk) or {}
         labelled = volume_snapshot_class.labelled(classes)
         if len(labelled) > 1 and not _is_named(case, claim, classes):
-            yield f"{disk.name} ({', '.join(map(it.name, labelled))})"
+            yield f"{disk.name} ({listed(map(it.name, labelled))})"
 
 
 def not_cut_at_all(case: Case) -> Iterator[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from plugin.model.errors import MalformedItem
+from plugin.model.names import listed
 from plugin.model.reference import Reference
 from plugin.rehearsal.verdict import guest
 from plugin.rehearsal.verdict.case import Case, Disk
@@ -104,7 +105,7 @@ def _finding(reason: Reason, about: tuple[str, ...], case: Case) -> Finding:
     names = tuple(filter(None, about))
     first = names[0].partition(" ")[0] if names else ""
     values = {
-        "about": ", ".join(names),
+        "about": listed(names),
         "first": first,
         "claims": " ".join(map(_name, case.disks)),
         "namespace": case.reference.namespace,
