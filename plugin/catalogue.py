@@ -63,18 +63,22 @@ def restore() -> Sequence[RestoreEntry]:
     """For items of the archive before they are created."""
     from plugin.actions.restore import (  # noqa: PLC0415
         action_object,
+        controller_revision,
         data_volume,
         other,
         persistent_volume_claim,
         pod,
         virtual_machine,
         virtual_machine_instance,
+        virtual_machine_pool,
         volume_snapshot,
     )
 
     return (
         RestoreEntry("stillpoint.dev/restore-virtual-machine", virtual_machine),
         RestoreEntry("stillpoint.dev/restore-virtual-machine-instance", virtual_machine_instance),
+        RestoreEntry("stillpoint.dev/restore-virtual-machine-pool", virtual_machine_pool),
+        RestoreEntry("stillpoint.dev/restore-controller-revision", controller_revision),
         RestoreEntry("stillpoint.dev/restore-pod", pod),
         RestoreEntry("stillpoint.dev/restore-data-volume", data_volume),
         RestoreEntry("stillpoint.dev/restore-persistent-volume-claim", persistent_volume_claim),

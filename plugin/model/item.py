@@ -5,7 +5,7 @@ went in. A getter answers "absent" for a missing field and raises `MalformedItem
 value has the wrong type, so that a broken object becomes one clear error and never a guess.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -114,6 +114,26 @@ def owner(item: Item, kind: str) -> str:
     return ""
 
 
+def owners(item: Item) -> Sequence[Item]:
+    """`metadata.ownerReferences`."""
+    return sequence(item, "metadata", "ownerReferences")
+
+
+def reference_to(owner: Item) -> Item:
+    """An owner reference to an object of the cluster, as its controller makes one.
+
+    Without `blockOwnerDeletion`, which takes a right to the owner's finalizers where the API server
+    asks for that (`OwnerReferencesPermissionEnforcement`).
+    """
+    return {
+        "apiVersion": text(owner, "apiVersion"),
+        "kind": text(owner, "kind"),
+        "name": name(owner),
+        "uid": uid(owner),
+        "controller": True,
+    }
+
+
 def created(item: Item) -> datetime | None:
     """`metadata.creationTimestamp`, aware; None where the object does not say."""
     return time(item, "metadata", "creationTimestamp")
@@ -174,6 +194,17 @@ def without(item: Item, *path: str) -> Item:
         return item
     rest = {name: value for name, value in parent.items() if name != key}
     return with_value(item, rest, *way) if way else rest
+
+
+def without_finalizers(item: Item, taken_off: Container[str]) -> Item:
+    """A copy of `item` without these finalizers; the rest in their order."""
+    found = texts(item, "metadata", "finalizers")
+    kept = [finalizer for finalizer in found if finalizer not in taken_off]
+    if len(kept) == len(found):
+        return item
+    if not kept:
+        return without(item, "metadata", "finalizers")
+    return with_value(item, kept, "metadata", "finalizers")
 
 
 def with_annotation(item: Item, annotation: str, value: str) -> Item:

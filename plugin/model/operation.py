@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from plugin.model.errors import MalformedRequest
 
+OWNERS = "owners"
+
 _FORM = re.compile(r"(\w+);([^;/]+)/([^;/]+);([^;/]+)/([^;/]+);([^;]+)")
 
 
@@ -16,7 +18,8 @@ class Arrival:
     As text: `running;shop/db;shop-restored/db;2026-05-04T12:00:00+00:00`.
 
     Attributes:
-        wait: the state that is waited for, one of `conditions.WAITS`.
+        wait: the state that is waited for, one of `conditions.WAITS`, or `OWNERS` for none: then
+            the machine is only given back what belongs to it.
         stored: namespace and name in the backup, by which the restore's conditions name it.
         target: namespace and name on the cluster.
         started: when the waiting began, not later than Velero noted the operation.

@@ -3,10 +3,16 @@
 Restored with the rest they would snapshot, migrate, clone or overwrite virtual machines anew.
 """
 
+from plugin.model import item as it
+from plugin.model.item import Item
 from plugin.model.reference import Resource
 
 CARRIED_OUT = "stillpoint.dev/carried-out"
 """Annotation of a stored order: it is not to be given again."""
+
+_ENDS = ("Succeeded", "Failed")
+_OVERWRITING = ("VirtualMachineRestore", "VirtualMachineClone")
+_CONTENT = "VirtualMachineSnapshotContent"
 
 RESOURCES = (
     Resource("kubevirt.io", "v1", "virtualmachineinstancemigrations",
@@ -22,3 +28,18 @@ RESOURCES = (
     Resource("backup.kubevirt.io", "v1alpha1", "virtualmachinebackuptrackers",
              "VirtualMachineBackupTracker"),
 )  # fmt: skip
+
+
+def why_never_again(stored: Item) -> str:
+    """Why an order is not given again even where a restore asks for that; empty for any other.
+
+    The content of a snapshot is no order: it names snapshots in a storage, and KubeVirt takes one
+    that comes back for a snapshot that goes on (v1.9, pkg/storage/snapshot).
+    """
+    kind = it.text(stored, "kind")
+    if kind == _CONTENT:
+        return "not restored: it names snapshots of the cluster that was backed up"
+    has_ended = it.flag(stored, "status", "complete") or it.text(stored, "status", "phase") in _ENDS
+    if kind in _OVERWRITING and has_ended:
+        return "not restored: it was carried out, and would overwrite what has just been restored"
+    return ""

@@ -67,14 +67,20 @@ def state(machine: Item) -> str:
 def references(machine: Item) -> Iterator[Reference]:
     """Every object of its namespace that the machine's specification needs."""
     namespace = it.namespace(machine)
-    for field, _status in _REVISIONED:
-        if revision := _revision(machine, field):
-            yield core.CONTROLLER_REVISION.named(namespace, revision)
+    for revision in revisions(machine):
+        yield core.CONTROLLER_REVISION.named(namespace, revision)
     yield from instancetype.namespaced(machine)
     for entry in volumes(machine):
         yield from volume.references(entry, namespace)
     for secret in guest.secrets(template(machine)):
         yield core.SECRET.named(namespace, secret)
+
+
+def revisions(machine: Item) -> Iterator[str]:
+    """Names of the revisions of instancetype and preference that are in effect."""
+    for field, _status in _REVISIONED:
+        if revision := _revision(machine, field):
+            yield revision
 
 
 def marks(machine: Item) -> Iterator[str]:

@@ -30,6 +30,9 @@ ASK_NOTHING = {
 }
 """Beside restore actions; every other action has a question about a running machine."""
 
+NEED_ARCHIVE = {"stillpoint.dev/restore-virtual-machine-pool"}
+"""Refused where the backup cannot be looked into: a pool is not made without its machines."""
+
 # Fields that actions read, so that generated objects meet the code and not only its first check.
 KEYS = st.sampled_from(
     "kind metadata name namespace uid labels annotations ownerReferences creationTimestamp spec "
@@ -52,7 +55,8 @@ ITEMS = st.dictionaries(KEYS, JSON, max_size=8)
 
 def call(entry: Entry, item: Item, reader: DictionaryReader) -> Any:
     if isinstance(entry, RestoreEntry):
-        return entry.action.execute(item, restore_context({}, item, reader))
+        archive: list[Item] | None = [] if entry.name in NEED_ARCHIVE else None
+        return entry.action.execute(item, restore_context({}, item, reader, archive=archive))
     log = ItemLog(logging.getLogger("test"), entry.name, "item")
     context = BackupContext(Backup.parse({}), MemoIndex(reader), log)
     if isinstance(entry, ItemBlockEntry):

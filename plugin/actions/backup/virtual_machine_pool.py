@@ -10,13 +10,13 @@ from plugin.model.context import BackupContext
 from plugin.model.item import Item
 from plugin.model.names import listed
 from plugin.model.outcome import BackupOutcome, Selector
-from plugin.resources import virtual_machine, virtual_machine_pool
+from plugin.resources import core, virtual_machine, virtual_machine_pool
 
 APPLIES_TO = Selector((str(virtual_machine_pool.RESOURCE),))
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
-    """Bring what the template of its machines needs, and tell of machines that are not selected."""
+    """Bring what it needs to make machines and to know them, and tell of those not selected."""
     namespace, name = it.identify(item)
     machines = context.cluster.grouped(
         virtual_machine.RESOURCE, namespace, virtual_machine_pool.of_machine
@@ -30,5 +30,9 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
         ]
         if missing:
             context.log.warning("the backup does not select its machines %s", listed(missing))
-    needed = virtual_machine_pool.references(item)
+    revisions = map(virtual_machine_pool.revision, machines.get(name, ()))
+    needed = (
+        *virtual_machine_pool.references(item),
+        *(core.CONTROLLER_REVISION.named(namespace, each) for each in revisions if each),
+    )
     return BackupOutcome(item, graph.of_template(item, needed, context))

@@ -14,9 +14,12 @@ APPLIES_TO = Selector(tuple(map(str, action_object.RESOURCES)))
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Leave the object out, unless the restore asks for it."""
+    """Leave the object out, unless the restore asks for it, and it was not carried out."""
     it.identify(item)
     asked = context.restore.conditions
+    if why := action_object.why_never_again(context.stored):
+        context.log.info(why)
+        return RestoreOutcome(item, skip=True)
     if asked.is_replayed and not asked.only:
         mark = ("metadata", "annotations", action_object.CARRIED_OUT)
         return RestoreOutcome(it.without(item, *mark))

@@ -10,14 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from plugin.actions.restore import disks, waves
+from plugin.actions.restore import disks, ownership, waves
 from plugin.actions.restore.disks import Disk
 from plugin.model import conditions as words
 from plugin.model import item as it
 from plugin.model.context import RestoreContext
-from plugin.model.errors import StillpointError
+from plugin.model.errors import Forbidden, StillpointError
 from plugin.model.item import Item
-from plugin.model.operation import Arrival
+from plugin.model.operation import OWNERS, Arrival
 from plugin.model.outcome import Progress
 from plugin.resources import held_machine, virtual_machine, virtual_machine_instance
 
@@ -43,9 +43,11 @@ def begun(item: Item, context: RestoreContext) -> tuple[Item, str]:
     """The machine as it is to be created, and the operation that waits for it; empty if none."""
     stored = it.identify(context.stored)
     wait = context.restore.conditions.wait_for(*stored)
-    if wait == words.NO_WAIT:
-        return item, ""
     target = (context.restore.namespace(stored[0]), it.name(item))
+    if wait == words.NO_WAIT:
+        is_lost = ownership.is_lost(item, context)
+        now = context.clock.now()
+        return item, str(Arrival(OWNERS, stored, target, now)) if is_lost else ""
     existing = context.cluster.listed(virtual_machine.RESOURCE, *target)
     if existing and held_machine.is_held(existing):
         _adopt(existing, context)
@@ -93,7 +95,11 @@ def _stage(arrival: Arrival, context: RestoreContext) -> Stage:
     machine = context.cluster.get(virtual_machine.RESOURCE, *arrival.target)
     if machine is None:
         cause = "not there: it could not be created, or was deleted since; HINT: see the errors "
-        return Stage("not there", is_over=True, failure=f"{cause}of the restore")
+        failure = "" if arrival.wait == OWNERS else f"{cause}of the restore"
+        return Stage("not there", is_over=True, failure=failure)
+    troubles = ownership.give_back(machine, context)
+    if arrival.wait == OWNERS:
+        return _owned(troubles)
     found = disks.of_machine(machine, context.cluster)
     stage = _of_disks(found)
     if context.restore.conditions.wait_for(*arrival.stored) == words.NO_WAIT:
@@ -104,6 +110,14 @@ def _stage(arrival: Arrival, context: RestoreContext) -> Stage:
     if any(disk.lacks and not disk.is_for_first_use for disk in found):
         return stage
     return _seen(machine, stage, arrival, context)
+
+
+def _owned(troubles: Sequence[StillpointError]) -> Stage:
+    """A right that lacks will not be there at the next tick either, and the machine is well."""
+    if not troubles:
+        return Stage("owns its state and its revisions", is_over=True)
+    is_over = all(isinstance(trouble, Forbidden) for trouble in troubles)
+    return Stage(f"does not own all of its state and revisions: {troubles[0]}", is_over=is_over)
 
 
 def _of_disks(found: Sequence[Disk]) -> Stage:

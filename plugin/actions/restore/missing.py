@@ -1,14 +1,8 @@
-"""What a machine needs and neither the backup nor the target cluster has: one warning for each.
-
-Velero has no field for a warning of an action. It does warn about an additional item that the
-backup lacks, with the item's path: so the warning is the name of an item that no backup holds.
-
-Source: restoreItem in pkg/restore/restore.go of Velero v1.18.
-"""
+"""What a machine needs and neither the backup nor the target cluster has: one warning for each."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from plugin.actions.restore import machines, repair, unselected
+from plugin.actions.restore import machines, repair, unselected, warning
 from plugin.model import item as it
 from plugin.model.api_resources import KNOWN
 from plugin.model.archive import Archive
@@ -23,11 +17,6 @@ from plugin.resources import (
     persistent_volume_claim,
     storage_class,
 )
-
-WARNING = ("stillpoint.dev", "warnings")
-"""Group and resource of an item that is a warning."""
-
-_LONGEST_BYTES = 240  # a file's name ends at 255, and Velero adds `.json`
 
 _RESOURCES = {
     (one.group, one.plural): Resource(one.group, one.version, one.plural, one.kind) for one in KNOWN
@@ -51,18 +40,7 @@ def additional(stored: Item, context: RestoreContext) -> tuple[Reference, ...]:
         return named
     begin = f"{it.name(stored)} needs what is missing here: "
     context.log.warning("%s%s", begin, ", ".join(missing))
-    name = begin + _shortened(missing, _LONGEST_BYTES - len(begin))
-    return (*named, Reference(*WARNING, it.namespace(stored), name.replace("/", " ")))
-
-
-def _shortened(missing: Sequence[str], longest: int) -> str:
-    """As many as there is room for, and how many more there are."""
-    for count in range(len(missing), 0, -1):
-        rest = len(missing) - count
-        text = ", ".join(missing[:count]) + (f" and {rest} more, see its log" if rest else "")
-        if len(text.encode()) <= longest:
-            return text
-    return "see its log"
+    return (*named, warning.listing(it.namespace(stored), begin, missing))
 
 
 def _of_cluster(stored: Item, held: Iterable[Reference], archive: Archive) -> Sequence[Reference]:

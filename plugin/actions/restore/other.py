@@ -1,7 +1,4 @@
-"""Restore of all that is no machine and no part of one: left out where only machines are wanted.
-
-Also what follows a machine to its new name without an action of its own: revisions.
-"""
+"""Restore of all that is no machine and no part of one: left out where only machines are wanted."""
 
 from collections.abc import Iterator
 
@@ -10,7 +7,7 @@ from plugin.model import item as it
 from plugin.model.api_resources import KNOWN, guessed_plural
 from plugin.model.conditions import ONLY
 from plugin.model.context import RestoreContext
-from plugin.model.errors import Refusal
+from plugin.model.errors import ArchiveUnreadable, Refusal
 from plugin.model.item import Item
 from plugin.model.outcome import RestoreOutcome, Selector
 from plugin.model.reference import Reference
@@ -19,10 +16,12 @@ from plugin.resources import (
     claim_data,
     core,
     data_volume,
+    leftovers,
     persistent_volume,
     persistent_volume_claim,
     virtual_machine,
     virtual_machine_instance,
+    virtual_machine_pool,
     volume_snapshot,
 )
 
@@ -32,6 +31,8 @@ OF_OTHERS = (
     persistent_volume_claim.RESOURCE,
     data_volume.RESOURCE,
     volume_snapshot.RESOURCE,
+    virtual_machine_pool.RESOURCE,
+    core.CONTROLLER_REVISION,
     *action_object.RESOURCES,
 )
 """Resources that have an action of their own."""
@@ -42,19 +43,34 @@ _PLURALS = {(one.group, one.kind): one.plural for one in KNOWN}
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Create the object, under its new name if it has one, unless nobody wants it."""
+    """Create the object, unless nobody wants it, or its controller makes another."""
     it.required(item, "metadata")
     reference = _reference(context.stored)
+    if why := leftovers.why(context.stored) or _why_made_anew(context):
+        context.log.info(why)
+        return RestoreOutcome(item, skip=True)
     if not reference.namespace:
         return _of_cluster(item, reference, context)
     made = plan.of(context, reference.namespace)
     if made.wanted is not None and (why := made.why_left_out(reference)):
         context.log.info(why)
         return RestoreOutcome(item, skip=True)
-    name = made.name(reference)
-    if name == reference.name:
-        return RestoreOutcome(item)
-    return RestoreOutcome(it.with_value(item, name, "metadata", "name"))
+    return RestoreOutcome(item)
+
+
+def _why_made_anew(context: RestoreContext) -> str:
+    """The reason for what KubeVirt makes for an instance that its machine makes anew."""
+    name = it.owner(context.stored, virtual_machine_instance.RESOURCE.kind)
+    if not name:
+        return ""
+    owner = virtual_machine_instance.RESOURCE.named(it.namespace(context.stored), name)
+    try:
+        instance = context.archive.get(owner)
+    except ArchiveUnreadable:
+        return ""
+    if instance is not None and not virtual_machine_instance.is_owned(instance):
+        return ""
+    return f"not restored: it belongs to the instance {name}, which is made anew with it"
 
 
 def _of_cluster(item: Item, reference: Reference, context: RestoreContext) -> RestoreOutcome:

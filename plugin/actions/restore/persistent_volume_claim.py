@@ -7,7 +7,7 @@ from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
 from plugin.model.outcome import RestoreOutcome, Selector
-from plugin.resources import claim_data, persistent_volume_claim
+from plugin.resources import claim_data, finalizers, leftovers, persistent_volume_claim
 
 __all__ = ["APPLIES_TO", "cancel", "execute", "progress"]
 
@@ -22,13 +22,14 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     it.identify(item)
     reference = persistent_volume_claim.RESOURCE.named(*it.identify(context.stored))
     made = plan.of(context, reference.namespace)
-    why = made.why_left_out(reference)
+    why = made.why_left_out(reference) or leftovers.why(context.stored)
     if not why and persistent_volume_claim.is_in_progress(item):
         why = "not restored: its DataVolume was still filling it, and will again"
     if why:
         context.log.info(why)
         download.call_off(context, why)
         return RestoreOutcome(item, skip=True)
+    item = finalizers.without_orphaned(item)
     item = uid_label.given_back(item, persistent_volume_claim.ORIGINAL_UID)
     if reference not in made.names:
         target.await_deletion(persistent_volume_claim.RESOURCE, item, context)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from plugin.actions.restore import machines
 from plugin.actions.restore.machines import Machine
-from plugin.model import item as it
 from plugin.model.conditions import Renames
 from plugin.model.context import RestoreContext
 from plugin.model.errors import Refusal
@@ -15,11 +14,11 @@ from plugin.resources import (
     claim_data,
     data_volume,
     persistent_volume_claim,
+    velero,
     virtual_machine,
     virtual_machine_instance,
 )
 
-_OF_RESTORE = "velero.io/restore-name"
 _LISTED = (
     virtual_machine.RESOURCE,
     virtual_machine_instance.RESOURCE,
@@ -143,7 +142,7 @@ class _Check:
             return False
         namespace = self.context.restore.namespace(target.namespace)
         there = self.context.cluster.listed(resource, namespace, target.name)
-        return there is not None and it.labels(there).get(_OF_RESTORE) != self.context.restore.name
+        return there is not None and not velero.is_of_restore(there, self.context.restore.name)
 
 
 _STATE_IS_BOUND = (

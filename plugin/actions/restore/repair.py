@@ -2,15 +2,40 @@
 
 from collections.abc import Mapping
 
+from plugin.model import conditions
 from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
-from plugin.resources import core, data_volume, storage_class_mapping, virtual_machine
+from plugin.resources import (
+    core,
+    data_volume,
+    finalizers,
+    storage_class_mapping,
+    virtual_machine,
+)
 
 
 def of_machine(machine: Item, context: RestoreContext) -> Item:
     """The machine with its revisions pinned, and what it names where Velero maps it to."""
-    machine = virtual_machine.with_pinned_revisions(machine, context.stored)
+    machine = finalizers.without_orphaned(machine)
+    return _where_mapped(virtual_machine.with_pinned_revisions(machine, context.stored), context)
+
+
+def of_template(machine: Item, context: RestoreContext) -> Item:
+    """The machine that a pool makes, as it would come back, and to run as the restore asks.
+
+    A condition for single machines is not meant: those of the pool have names of their own.
+
+    Raises:
+        Refusal: the restore asks for what cannot be.
+    """
+    strategy = context.restore.conditions.run_strategy.default
+    if strategy != conditions.KEEP:
+        machine = virtual_machine.with_run_strategy(machine, strategy)
+    return _where_mapped(machine, context)
+
+
+def _where_mapped(machine: Item, context: RestoreContext) -> Item:
     machine = virtual_machine.with_namespaces(machine, context.restore.namespace)
     if not it.sequence(machine, "spec", "dataVolumeTemplates"):
         return machine
@@ -22,6 +47,7 @@ def of_data_volume(item: Item, context: RestoreContext) -> Item:
     if data_volume.is_populated(context.stored):
         item = it.with_annotation(item, data_volume.PREPOPULATED, it.name(context.stored))
     item = data_volume.with_namespaces(item, context.restore.namespace)
+    item = finalizers.without_orphaned(item)
     return data_volume.with_storage_class(item, storage_classes(context))
 
 

@@ -1,6 +1,14 @@
 """Restore of a VirtualMachine (rules 4.1 and 5.3)."""
 
-from plugin.actions.restore import arrival, identity, missing, plan, repair, target
+from plugin.actions.restore import (
+    arrival,
+    identity,
+    membership,
+    missing,
+    plan,
+    repair,
+    target,
+)
 from plugin.actions.restore.arrival import cancel, progress
 from plugin.model import conditions
 from plugin.model import item as it
@@ -32,10 +40,11 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     item = repair.of_machine(_without_notes(item), context)
     if reference in made.names:
         item = virtual_machine.renamed(item, made.name(reference), made.parts)
+    item, told = membership.joined(item, made, context)
     item = _under_conditions(item, context)
     target.make_ready(item, context)
     item, operation = arrival.begun(item, context)
-    return RestoreOutcome(item, additional, operation=operation)
+    return RestoreOutcome(item, (*additional, *told), operation=operation)
 
 
 def _without_notes(item: Item) -> Item:

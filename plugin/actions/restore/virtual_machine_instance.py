@@ -5,7 +5,13 @@ from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
 from plugin.model.outcome import RestoreOutcome, Selector
-from plugin.resources import cluster_needs, guest, virtual_machine, virtual_machine_instance
+from plugin.resources import (
+    cluster_needs,
+    finalizers,
+    guest,
+    virtual_machine,
+    virtual_machine_instance,
+)
 
 APPLIES_TO = Selector((str(virtual_machine_instance.RESOURCE),))
 
@@ -39,6 +45,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
 
 
 def _as_new(item: Item) -> Item:
+    item = finalizers.without_orphaned(item)
     for label in virtual_machine_instance.OF_THIS_RUN:
         item = it.without(item, "metadata", "labels", label)
     return cluster_needs.noted(virtual_machine.with_state_claims(item, ()), ())

@@ -6,7 +6,7 @@ from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
 from plugin.model.outcome import RestoreOutcome, Selector
-from plugin.resources import persistent_volume_claim, volume_snapshot
+from plugin.resources import leftovers, persistent_volume_claim, volume_snapshot
 
 APPLIES_TO = Selector((str(volume_snapshot.RESOURCE),))
 
@@ -17,7 +17,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     claim = volume_snapshot.claim(context.stored)
     reference = persistent_volume_claim.RESOURCE.named(it.namespace(context.stored), claim)
     made = plan.of(context, reference.namespace)
-    if why := made.why_left_out(reference):
+    if why := made.why_left_out(reference) or leftovers.why(context.stored):
         context.log.info(why)
         return RestoreOutcome(item, skip=True)
     return RestoreOutcome(uid_label.given_back(item, volume_snapshot.ORIGINAL_UID))
