@@ -30,7 +30,9 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     if why:
         context.log.info(why)
         return RestoreOutcome(item, skip=True)
-    return RestoreOutcome(it.with_value(item, made.name(reference), "metadata", "name"))
+    if reference in made.names:
+        item = it.with_value(item, made.name(reference), "metadata", "name")
+    return RestoreOutcome(item)
 
 
 def _of_pool(item: Item, pool: str, context: RestoreContext) -> Item:

@@ -17,6 +17,7 @@ from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.errors import StillpointError
 from plugin.model.item import Item
+from plugin.model.names import listed
 from plugin.model.operation import Arrival
 from plugin.model.outcome import Progress
 from plugin.model.reference import Reference, Resource
@@ -176,7 +177,7 @@ def _obstacle(pool: Item, found: Sequence[Item]) -> str:
     there = {it.name(machine) for machine in found}
     lacking = [name for name in virtual_machine_pool.takes_back(pool) if name not in there]
     if lacking:
-        return f"{', '.join(lacking)} did not come back, and it would make others on their disks"
+        return f"{listed(lacking)} did not come back, and it would make others on their disks"
     surplus = len(found) - virtual_machine_pool.replicas(pool)
     return f"it has {surplus} machines too many, and would delete as many" if surplus > 0 else ""
 
@@ -203,5 +204,5 @@ def _goes_elsewhere(namespace: str, machine: str, made: Plan) -> bool:
 
 
 def _why_paused(pool: str, lost: Sequence[str]) -> str:
-    names = ", ".join(lost)
+    names = listed(lost)
     return f"{pool} stays paused, as it would make others in the place of {names}"
