@@ -1,21 +1,23 @@
 """One driver, bounded: whatever it does, the holder waits no longer than it said it would."""
 
+import contextlib
 import threading
-from contextlib import ExitStack, contextmanager
-from typing import Callable, Dict, Iterator, List, Optional, TypeVar
+from contextlib import ExitStack
+from typing import Callable, Dict, List, Optional, TypeVar
 
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Driver, Report
 from guest_hooks.errors import ApplicationError, DeadlinePassed, GuestError
-from guest_hooks.worker import Pending, Worker
+from guest_hooks.worker import Pending, Worker, begun
 
-_GRACE_S = 0.3  # beyond the driver's own deadline, until it is abandoned
+GRACE_S = 0.3  # beyond the driver's own deadline, until it is abandoned
+RELEASE_S = 12.0  # for all together: KubeVirt gives a thaw 20
 _LOOK_S = 0.02
 Result = TypeVar("Result")
 
 
 class Application:
-    """A driver in a thread of its own, for one cycle; used as a context."""
+    """A driver in a thread of its own, for one cycle: prepare, lock, release, close."""
 
     def __init__(self, driver: Driver, given_up: threading.Event) -> None:
         """Take charge of a driver.
@@ -26,24 +28,16 @@ class Application:
         """
         self.driver = driver
         self.name = driver.section.name
-        self.report: Optional[Report] = None
-        self.errors: List[GuestError] = []
+        self.report: Optional[Report] = None  # from the moment at which it is at rest
+        self.left_out: Optional[GuestError] = None  # why it is not to come to rest
+        self.errors: List[GuestError] = []  # on its way back
         self.timings_s: Dict[str, float] = {}
         self._given_up = given_up
         self._stack = ExitStack()
-
-    def __enter__(self) -> "Application":
+        self._leaving: Optional[Pending[None]] = None
+        self._leave_by = Deadline(0)
+        self._ending: Optional[Pending[None]] = None
         self._worker = Worker(self.name)
-        return self
-
-    def __exit__(self, *ignored: object) -> None:
-        self._ending = self._worker.begin(self.driver.commands.close)  # after all that may come
-        self._worker.stop()
-        self._ending.wait(_GRACE_S)
-
-    def is_hanging(self) -> bool:
-        """Whether its driver, abandoned, is still at something; once the context was left."""
-        return not self._ending.wait(0)
 
     def begin_prepare(self, deadline: Deadline) -> "Pending[None]":
         """Let the driver prepare, beside the others."""
@@ -57,31 +51,55 @@ class Application:
         """
         self._result(pending, "prepare", deadline, self._given_up)
 
-    @contextmanager
-    def held(self, deadline: Deadline) -> Iterator[Report]:
-        """At rest in this block; what goes wrong on the way back is added to `errors`.
+    def lock(self, deadline: Deadline) -> None:
+        """Bring it to rest; it stays so until it is released.
 
         Raises:
             ApplicationError: it did not come to rest.
         """
         entering = self._worker.begin(lambda: self._timed("lock", self._enter, deadline))
         self.report = self._result(entering, "bring it to rest", deadline, self._given_up)
+
+    def begin_release(self, whole: Deadline) -> None:
+        """Let it run again if it is at rest, beside the others.
+
+        Args:
+            whole: when all must run again, `RELEASE_S` from when the first one was released; only
+                one whose section has a longer time than that keeps it.
+        """
+        if self.report is None:
+            return
+        own_s = self.driver.section.release_s
+        own = Deadline.after(own_s)
+        self._leave_by = own if own_s > RELEASE_S else min(own, whole)
+        self._leaving = self._worker.begin(
+            lambda: self._timed("release", lambda _: self._stack.close(), self._leave_by)
+        )
+
+    def is_released(self, patience: Deadline) -> bool:
+        """Whether it runs, or never rested; known by then, or when its own time is over."""
+        return self._leaving is None or self._leaving.wait(min(patience, self._leave_by).left_s)
+
+    def finish_release(self) -> None:
+        """Wait for it no longer than its time; what went wrong is added to `errors`."""
+        if self._leaving is None:
+            return
         try:
-            yield self.report
-        finally:
-            self._leave(Deadline.after(self.driver.section.release_s))
+            self._result(self._leaving, "release it", self._leave_by, threading.Event())
+        except ApplicationError as error:
+            self.errors.append(error)
+
+    def close(self) -> None:
+        """End its programs and its thread, behind whatever is still to be done there."""
+        self._ending = self._worker.begin(self.driver.commands.close)
+        self._worker.stop()
+
+    def is_hanging(self, wait_s: float = 0) -> bool:
+        """Whether its driver, abandoned, is still at something after that time; once closed."""
+        return self._ending is not None and not self._ending.wait(wait_s)
 
     def _enter(self, deadline: Deadline) -> Report:
         return self._stack.enter_context(self.driver.held(deadline))
-
-    def _leave(self, deadline: Deadline) -> None:
-        leaving = self._worker.begin(
-            lambda: self._timed("release", lambda _: self._stack.close(), deadline)
-        )
-        try:
-            self._result(leaving, "release it", deadline, threading.Event())
-        except ApplicationError as error:
-            self.errors.append(error)
 
     def _timed(
         self, phase: str, action: Callable[[Deadline], Result], deadline: Deadline
@@ -95,7 +113,7 @@ class Application:
     def _result(
         self, pending: "Pending[Result]", attempt: str, deadline: Deadline, stop: threading.Event
     ) -> Result:
-        patience = Deadline(deadline.at_s + _GRACE_S)
+        patience = Deadline(deadline.at_s + GRACE_S)
         while not pending.wait(_LOOK_S):
             if patience.has_passed or stop.is_set():
                 self._abandon(deadline)
@@ -113,6 +131,8 @@ class Application:
         """Its programs are killed, so that its locks go; should it get in later, it leaves.
 
         But not those with which it goes back already, because it saw by itself that it was late.
+        Nobody waits until they are dead: what waits for a disk does not die.
         """
         self._worker.begin(self._stack.close)
-        self.driver.commands.end_all(deadline)
+        with contextlib.suppress(RuntimeError):  # no thread is left; they end when it is closed
+            begun("end its programs", lambda: self.driver.commands.end_all(deadline))

@@ -7,6 +7,7 @@ agent reads the hook's output until nobody has it open: what is started here inh
 import _socket
 import errno
 import posix
+import time
 
 from guest_hooks.connection import Connection
 from guest_hooks.errors import FreezeRefused, HolderLeft, HolderUnreachable, HoldLost
@@ -14,6 +15,7 @@ from guest_hooks.places import Places
 
 _CONNECT_S = 5.0
 _FIRST_ANSWER_S = 15.0
+_LOOK_S = 0.02
 
 
 def freeze(places: Places, **question: str) -> Connection:
@@ -121,8 +123,19 @@ def connect(places: Places) -> _socket.socket:
     peer = _socket.socket(_socket.AF_UNIX)
     try:
         peer.settimeout(_CONNECT_S)
-        peer.connect(places.socket)
+        _connect(peer, places.socket)
     except OSError:
         peer.close()
         raise
     return peer
+
+
+def _connect(peer: _socket.socket, path: str) -> None:
+    """Connect, and wait in the queue of a holder that has many clients: the kernel does not."""
+    end_s = time.monotonic() + _CONNECT_S
+    number = peer.connect_ex(path)
+    while number == errno.EAGAIN and time.monotonic() < end_s:
+        time.sleep(_LOOK_S)
+        number = peer.connect_ex(path)
+    if number:
+        raise OSError(number, posix.strerror(number))

@@ -42,7 +42,7 @@ class Connection:
         self._socket.settimeout(5)
         self._socket.sendall("\t".join(fields).encode(*_TEXT) + b"\n")
 
-    def hear(self, wait_s: float) -> "dict[str, str]":
+    def hear(self, wait_s: float, most_bytes: int = MOST_BYTES) -> "dict[str, str]":
         """Receive one line; {} when the other end has closed.
 
         Raises:
@@ -56,7 +56,7 @@ class Connection:
             if not data:
                 return {}
             self._received += data
-            if len(self._received) > MOST_BYTES:
+            if len(self._received) > most_bytes:
                 raise ValueError("too long a line")
         line, _, self._received = self._received.partition(b"\n")
         return dict(_pair(field) for field in line.decode(*_TEXT).split("\t"))

@@ -1,17 +1,19 @@
 """One freeze and its thaw: idle, prepare, lock, held, release, over.
 
-A thread enters every application's `held` into one `ExitStack` and waits. Whatever ends the wait or
-the way there (a thaw, a refusal, a deadline, the watchdog, a client that went away) unwinds that
-stack: what came to rest last runs first, and nothing is kept to be tidied up elsewhere.
+One thread brings the applications to rest and waits. Whatever ends the wait or the way there (a
+thaw, a refusal, a deadline, the watchdog, a client that went away), it then releases what is at
+rest: side by side, for nobody has to wait for somebody else's application; the filesystems first,
+and in the order that sections ask for. Only after that comes what can fail: marks, records, lines.
 """
 
+import itertools
 import threading
 import time
-from contextlib import ExitStack
+from functools import partial
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from guest_hooks import filesystems, mounts, record
-from guest_hooks.application import Application
+from guest_hooks.application import GRACE_S, RELEASE_S, Application
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import APPLICATION, CRASH, Report
 from guest_hooks.errors import (
@@ -47,7 +49,6 @@ class Cycle:
         self._given_up = threading.Event()
         self._reason = ""
         self._applications: List[Application] = []
-        self._failed: Dict[str, GuestError] = {}
         self._settled = threading.Event()
         self._released = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cycle", daemon=True)
@@ -85,44 +86,55 @@ class Cycle:
         return [one.name for one in self._applications if one.is_hanging()]
 
     @property
+    def unreleased(self) -> Sequence[str]:
+        """Which are still on their way back."""
+        now = Deadline.after(0)
+        return [one.name for one in self._applications if not one.is_released(now)]
+
+    @property
     def release_errors(self) -> Sequence[GuestError]:
         """What went wrong on the way back, or was lost before."""
         return [error for one in self._applications for error in one.errors]
 
     def _run(self) -> None:
         try:
-            with ExitStack() as stack:
-                self._come_to_rest(stack)
-                self._reach_held()
-                self._wait()
-                self.phase = RELEASE
+            self._come_to_rest()
+            self._reach_held()
+            self._wait()
         except GuestError as error:
             self.error = error
         except Exception as error:  # noqa: BLE001  the edge: a fault must not leave locks behind
             self.error = FreezeRefused("guest", self.phase, f"fault: {error!r}")
             self.error.__cause__ = error
+        self.phase = RELEASE
+        try:
+            self._release()
+        finally:
+            self._judge_hold()
+            self.phase = OVER
+            self._settled.set()
+            self._released.set()
         self._end()
 
-    def _come_to_rest(self, stack: ExitStack) -> None:
+    def _come_to_rest(self) -> None:
         deadline = Deadline.after(self._plan.freeze_s)
         self._times["began_at"] = record.stamp()
         for why in mounts.deadlocks(mounts.mounts()):
             hint = "unmount one of them, or mount the outer filesystem first and last"
             raise FreezeRefused("filesystems", "freeze", why, hint)
         for driver in self._plan.drivers:
-            application = Application(driver, self._given_up)
-            self._applications.append(stack.enter_context(application))
+            self._applications.append(Application(driver, self._given_up))
         self._prepare(deadline)
         self._sync(deadline)
         self.phase = LOCK
         for application in self._applications:
-            if application.name not in self._failed:
-                self._lock(application, stack, deadline)
+            if not application.left_out:
+                self._lock(application, deadline)
         self._write_held()
         if self._plan.last:
-            disks = stack.enter_context(Application(self._plan.last, self._given_up))
+            disks = Application(self._plan.last, self._given_up)
             self._applications.append(disks)
-            self._lock(disks, stack, deadline)
+            self._lock(disks, deadline)
 
     def _prepare(self, whole: Deadline) -> None:
         begun = []
@@ -132,10 +144,40 @@ class Cycle:
         for application, pending, deadline in begun:
             self._tried(application, lambda: application.finish_prepare(pending, deadline))
 
-    def _lock(self, application: Application, stack: ExitStack, whole: Deadline) -> None:
+    def _lock(self, application: Application, whole: Deadline) -> None:
         self._require_wanted()
         deadline = whole.or_after(application.driver.section.lock_s)
-        self._tried(application, lambda: stack.enter_context(application.held(deadline)))
+        self._tried(application, lambda: application.lock(deadline))
+
+    def _release(self) -> None:
+        """All side by side, but for an order that sections ask for, within one bound.
+
+        One that hangs delays those that come after it by a share of that time, and nobody else.
+        """
+        whole = Deadline.after(RELEASE_S)
+        groups = self._groups()
+        for number, group in enumerate(groups):
+            for one in group:
+                one.begin_release(whole)
+            share = Deadline.after(whole.left_s / (len(groups) - number))
+            for one in group:
+                one.is_released(share)
+        for one in self._applications:
+            one.finish_release()
+        for one in self._applications:
+            one.close()
+        patience = Deadline.after(GRACE_S)
+        for one in self._applications:
+            one.is_hanging(patience.left_s)
+
+    def _groups(self) -> Sequence[Sequence[Application]]:
+        """As they are released: the last first, those of the same order together."""
+        ranked = itertools.groupby(reversed(self._applications), self._rank)
+        return [list(group) for _, group in ranked]
+
+    def _rank(self, one: Application) -> float:
+        is_last = one.driver is self._plan.last
+        return float("inf") if is_last else one.driver.section.order
 
     def _tried(self, application: Application, step: Callable[[], object]) -> None:
         try:
@@ -145,7 +187,7 @@ class Cycle:
             if not application.driver.section.can_be_left_out(error):
                 whole = FreezeRefused(error.subject, error.attempt, error.cause, error.hint)
                 raise whole from error
-            self._failed[application.name] = error
+            application.left_out = error
             self._log.say(f"left out, so not at rest: {error}", WARNING)
 
     def _sync(self, deadline: Deadline) -> None:
@@ -157,7 +199,11 @@ class Cycle:
 
     def _sync_one(self, mount: Mount, deadline: Deadline) -> None:
         try:
-            within(deadline, mount.path, "sync it", lambda: filesystems.sync(mount))
+            sync = partial(filesystems.sync, mount)
+            within(deadline, mount.path, "sync it", sync, stop=self._given_up)
+        except DeadlinePassed:
+            self._require_wanted()
+            raise
         except OSError as error:  # the freeze itself will say so, if it matters
             self._log.say(f"{mount.path}: sync it: {error}", WARNING)
 
@@ -169,7 +215,11 @@ class Cycle:
         self._write_record()
 
     def _reach_held(self) -> None:
-        self._hold.write(self._times["held_at"], self._resting)
+        try:
+            self._hold.write(self._times["held_at"], self._resting)
+        except OSError as error:
+            cause = f"it cannot be noted in /run: {error}"
+            raise FreezeRefused("guest", "hold", cause, "make room there") from error
         self._require_wanted()
         self.phase = HELD
         self._log.say(f"held: {self._summary()}")
@@ -177,16 +227,24 @@ class Cycle:
 
     def _wait(self) -> None:
         if not self._given_up.wait(self._plan.watchdog_s):
-            self.release(f"no thaw came within {self._plan.watchdog_s:g} s")
-            self._hold.lose(self._reason)
-            self._log.say(f"watchdog: {self._reason}, so everything is released", ERROR)
+            why = f"no thaw came within {self._plan.watchdog_s:g} s"
+            self._hold.lose(why)
+            self.release(why)
+            self._log.say(f"watchdog: {why}, so everything is released", ERROR)
+
+    def _judge_hold(self) -> None:
+        if not self._settled.is_set():
+            self._hold.drop()  # nobody was told that it was held
+        elif self.error is not None:
+            self._hold.lose(str(self.error))
 
     def _require_wanted(self) -> None:
         if self._given_up.is_set():
             raise FreezeRefused("guest", self.phase, self._reason)
 
     def _end(self) -> None:
-        self.phase = OVER
+        """Tell; everything runs already."""
+        self._hold.save()
         self._times["released_at"] = record.stamp()
         if self.error is not None:
             self._log.say(f"refused: {self.error}", ERROR)
@@ -194,8 +252,6 @@ class Cycle:
             self._log.say(str(error), ERROR)
         is_on_disk = bool(self.record)
         self._renew_record(record.RELEASED)
-        self._settled.set()
-        self._released.set()
         if is_on_disk:
             self._write_record()
         self._log.say(f"over: {self._reason or 'refused'}")
@@ -216,8 +272,9 @@ class Cycle:
         attempt = "write the record"
         content = self.record
         deadline = Deadline.after(_RECORD_S)
+        stop = None if self._released.is_set() else self._given_up
         try:
-            within(deadline, "record", attempt, lambda: self._records.write(content))
+            within(deadline, "record", attempt, lambda: self._records.write(content), stop)
         except (OSError, DeadlinePassed) as error:
             self._log.say(f"the disk does not take the record: {error}", WARNING)
 
@@ -228,7 +285,7 @@ class Cycle:
 
     def _told(self, one: Application) -> Dict[str, Any]:
         report = one.report or Report("", level=CRASH)
-        error = self._failed.get(one.name)
+        error = one.left_out
         section = one.driver.section
         return {
             "name": one.name,
@@ -250,4 +307,4 @@ class Cycle:
 
     @property
     def _resting(self) -> Sequence[str]:
-        return [one.name for one in self._applications if one.name not in self._failed]
+        return [one.name for one in self._applications if one.report]

@@ -26,6 +26,7 @@ from guest_hooks.log import ERROR, WARNING, Log
 from guest_hooks.note import Note
 from guest_hooks.places import Places
 from guest_hooks.plan import Kinds, Plan
+from guest_hooks.printable import printable
 from guest_hooks.record import Records
 from guest_hooks.section import Section
 from guest_hooks.worker import within
@@ -33,7 +34,10 @@ from guest_hooks.worker import within
 _FIRST_SOCKET = 3  # of systemd's socket activation
 _LOOK_S = 0.02
 _ACCEPT_S = 0.5
+_MOST_CLIENTS = 32  # at a time; one that says nothing is sent away after:
 _QUESTION_S = 5.0
+_MOST_QUESTION_BYTES = 1024 * 1024  # of run's, with all paths of a large guest
+_MOST_BYTES = 4096  # of each part of an error
 _KEPT_S = 2.0  # for a client to say that it got its answer
 _MARGIN_S = 3.0  # beyond the longest that a phase should take
 _THAW_S = 15.0  # KubeVirt gives up after 20
@@ -52,15 +56,15 @@ class Holder:
         self._hold = Hold(places.hold)
         self._cycle: Optional[Cycle] = None
         self._beginning = threading.Lock()
+        self._clients = threading.BoundedSemaphore(_MOST_CLIENTS)
         self._busy_at_s = time.monotonic()
 
     def start(self) -> None:
         """Undo what a holder before this one left behind, and find out whose disk this is."""
         reconciliation.reconcile(self._places, (*self._kinds, Filesystems), self._log)
         hold = self._hold.read()
-        if hold and not hold["lost"]:
-            self._hold.lose("the holder was killed, and with it all sessions")
-            self._log.say("the holder before this one was killed while it held", ERROR)
+        if hold:
+            self._log.say(f"what was held since {hold['since']} is lost: {hold['lost']}", ERROR)
         try:
             origin = within(Deadline.after(_RECORD_S), "record", "read", self._records.recognise)
         except (OSError, GuestError) as error:
@@ -69,7 +73,12 @@ class Holder:
         if origin:
             self._log.say(record.told(origin), WARNING)
 
-    def serve(self, listener: socket.socket, idle_s: float, leave: threading.Event) -> bool:
+    def serve(
+        self,
+        listener: socket.socket,
+        idle_s: float,
+        leave: threading.Event,
+    ) -> bool:
         """Answer, until told to leave, or there was nothing to do for some time (0: for ever).
 
         Returns:
@@ -79,13 +88,13 @@ class Holder:
         while not leave.is_set() and not (idle_s and self._idle_s() > idle_s):
             self._log.flush()
             try:
-                peer, _ = listener.accept()
+                self._accept(listener)
             except socket.timeout:
                 if not os.path.exists(self._places.socket):
                     return False
-                continue
-            self._busy_at_s = time.monotonic()
-            threading.Thread(target=self._meet, args=(peer,), daemon=True).start()
+            except (OSError, RuntimeError) as error:  # no descriptor or thread is left: later
+                self._log.say(f"a client cannot be heard: {error}", ERROR)
+                leave.wait(_ACCEPT_S)
         return True
 
     def leave(self) -> None:
@@ -94,27 +103,44 @@ class Holder:
             self._lose(self._cycle, "the holder was told to leave")
             self._cycle.is_over(_THAW_S)
 
+    def _accept(self, listener: socket.socket) -> None:
+        if not self._clients.acquire(timeout=_ACCEPT_S):
+            return
+        try:
+            peer, _ = listener.accept()
+            self._busy_at_s = time.monotonic()
+            threading.Thread(target=self._meet, args=(peer,), daemon=True).start()
+        except BaseException:
+            self._clients.release()
+            raise
+
     def _idle_s(self) -> float:
         if self._cycle is not None and not self._cycle.is_over(0):
             return 0
         return time.monotonic() - self._busy_at_s
 
     def _meet(self, peer: socket.socket) -> None:
-        with Connection(peer) as connection:
-            try:
-                _require_root(peer)
-                self._answer(connection, connection.hear(_QUESTION_S))
-            except GuestError as error:
-                self._tell(connection, error)
-            except Exception as error:  # noqa: BLE001  the edge: one client must not end the others
-                self._log.say(f"a client: {error!r}", WARNING)
-                self._tell(connection, GuestError("holder", "answer", f"fault: {error!r}"))
+        try:
+            with Connection(peer) as connection:
+                self._hear(peer, connection)
+        finally:
+            self._clients.release()
+
+    def _hear(self, peer: socket.socket, connection: Connection) -> None:
+        try:
+            _require_root(peer)
+            self._answer(connection, connection.hear(_QUESTION_S, _MOST_QUESTION_BYTES))
+        except GuestError as error:
+            self._tell(connection, error)
+        except Exception as error:  # noqa: BLE001  the edge: one client must not end the others
+            self._log.say(f"a client: {error!r}", WARNING)
+            self._tell(connection, GuestError("holder", "answer", f"fault: {error!r}"))
 
     def _tell(self, connection: Connection, error: GuestError) -> None:
+        told = {"subject": error.subject, "attempt": error.attempt}
+        told.update(error=error.cause, hint=error.hint)
         try:
-            connection.say(
-                subject=error.subject, attempt=error.attempt, error=error.cause, hint=error.hint
-            )
+            connection.say(**{key: printable(text, _MOST_BYTES) for key, text in told.items()})
         except OSError:
             self._log.say(f"its client did not wait to hear: {error}", WARNING)
 
@@ -135,7 +161,18 @@ class Holder:
         except GuestError as error:
             self._log.say(f"refused: {error}", ERROR)
             raise
-        connection.say(wait_s=str(todo.freeze_s + _MARGIN_S))
+        try:
+            self._lead(connection, cycle, todo.freeze_s + _MARGIN_S)
+            while question.get("is_leashed") and not cycle.is_released(_LOOK_S):
+                if connection.is_gone():
+                    self._lose(cycle, "the command around which it was held is gone")
+        except Exception as error:
+            self._lose(cycle, f"whoever asked for the freeze cannot be heard: {error}")
+            raise
+
+    def _lead(self, connection: Connection, cycle: Cycle, wait_s: float) -> None:
+        """Up to the moment at which the client has its answer."""
+        connection.say(wait_s=str(wait_s))
         while not cycle.is_settled(_LOOK_S):
             if connection.is_gone():
                 cycle.release("whoever asked for the freeze went away")
@@ -149,9 +186,6 @@ class Holder:
         if not has_it:
             cycle.release("whoever asked for the freeze did not take the answer")
             self._hold.drop()  # nobody was told that it was held
-        while question.get("is_leashed") and not cycle.is_released(_LOOK_S):
-            if connection.is_gone():
-                self._lose(cycle, "the command around which it was held is gone")
 
     def _lose(self, cycle: Cycle, why: str) -> None:
         self._hold.lose(why)
@@ -160,14 +194,16 @@ class Holder:
     def _begin(self, question: Dict[str, str]) -> "tuple[Cycle, Plan]":
         with self._beginning:
             self._require_idle()
+            plan.make_folders(self._places)
             reconciliation.reconcile(self._places, (*self._kinds, Filesystems), self._log)
             todo = within(Deadline.after(_PLAN_S), "plan", "make it", self._plan)
             if "filesystems" in question:
                 todo = self._with_filesystems(todo, json.loads(question["filesystems"]))
             self._hold.drop()
-            self._cycle = Cycle(todo, self._records, self._hold, self._log)
-            self._cycle.begin()
-            return self._cycle, todo
+            cycle = Cycle(todo, self._records, self._hold, self._log)
+            cycle.begin()
+            self._cycle = cycle
+            return cycle, todo
 
     def _plan(self) -> Plan:
         return plan.plan(self._places, self._kinds)
@@ -196,7 +232,8 @@ class Holder:
             cycle.release("thaw")
             connection.say(wait_s=str(_THAW_S + _MARGIN_S))
             if not cycle.is_released(_THAW_S):
-                cause = f"not done after {_THAW_S:g} s; what hangs is being abandoned"
+                names = ", ".join(cycle.unreleased) or "it"
+                cause = f"not done after {_THAW_S:g} s: {names}; what hangs is being abandoned"
                 raise HoldLost("guest", "release everything", cause)
         hold = self._hold.read()  # not before: until it was released, it may just have begun
         lost = (hold or {}).get("lost", "")
@@ -232,16 +269,33 @@ def run(places: Places, kinds: Kinds, idle_s: float, leave: threading.Event) -> 
         return 0  # another one was faster, and answers
     log = Log()
     holder = Holder(places, kinds, log)
-    holder.start()
-    listener = _inherited() or _bound(places)
-    while not holder.serve(listener, idle_s, leave):
-        listener.close()  # somebody has removed its socket
-        listener = _bound(places)
-    listener.close()
-    holder.leave()
-    log.flush()
-    lock.close()
+    try:
+        holder.start()
+        listener = _inherited() or _bound(places)
+        while not holder.serve(listener, idle_s, leave):
+            listener.close()
+            _require_place(places, lock)
+            listener = _bound(places)  # somebody has removed its socket
+        listener.close()
+    finally:
+        holder.leave()
+        log.flush()
+        lock.close()
     return 0
+
+
+def _require_place(places: Places, lock: IO[str]) -> None:
+    """Go on only where another holder would see this one.
+
+    Raises:
+        GuestError: its folder was removed; there is one again, for the mark of what was held.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(os.stat(places.lock), os.fstat(lock.fileno())):
+            return
+    plan.make_folders(places)
+    hint = "what it held is released, and lost"
+    raise GuestError("holder", "stay", f"its folder {places.run} was removed", hint)
 
 
 def _inherited() -> Optional[socket.socket]:
@@ -256,7 +310,7 @@ def _bound(places: Places) -> socket.socket:
         os.unlink(places.socket)
     listener.bind(places.socket)
     os.chmod(places.socket, 0o600)
-    listener.listen(16)
+    listener.listen(_MOST_CLIENTS)
     return listener
 
 

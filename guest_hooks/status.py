@@ -22,9 +22,6 @@ def told(places: Places, kinds: Kinds) -> Dict[str, Any]:
         "origin": records.origin(),
         **client.status(places),
     }
-    hold = known["hold"]
-    if hold and not hold["lost"] and known["phase"] == _NO_HOLDER:
-        hold["lost"] = "the holder was killed, and with it all sessions"
     return {**known, **_planned(places, kinds)}
 
 

@@ -10,6 +10,7 @@ from typing import Any, Callable, Generic, Optional, TypeVar
 from guest_hooks.deadline import Deadline
 from guest_hooks.errors import DeadlinePassed
 
+_LOOK_S = 0.02
 Result = TypeVar("Result")
 
 
@@ -67,14 +68,36 @@ class Worker:
             pending.run()
 
 
-def within(deadline: Deadline, subject: str, attempt: str, action: Callable[[], Result]) -> Result:
+def begun(name: str, action: Callable[[], Result]) -> "Pending[Result]":
+    """Have it done in a thread of its own, for which nobody has to wait."""
+    pending = Pending(action)
+    threading.Thread(target=pending.run, name=name, daemon=True).start()
+    return pending
+
+
+def within(
+    deadline: Deadline,
+    subject: str,
+    attempt: str,
+    action: Callable[[], Result],
+    stop: Optional[threading.Event] = None,
+) -> Result:
     """Do something that could hang.
+
+    Args:
+        deadline: when it is given up.
+        subject: what it is about, for the message.
+        attempt: what is done, for the message.
+        action: what could hang.
+        stop: set when nobody wants it any more; it is given up then.
 
     Raises:
         DeadlinePassed: it is not done; its thread is left behind.
     """
-    pending = Pending(action)
-    threading.Thread(target=pending.run, name=attempt, daemon=True).start()
-    if not pending.wait(deadline.left_s):
-        raise DeadlinePassed(subject, attempt, "not done in time")
+    pending = begun(attempt, action)
+    while not pending.wait(min(deadline.left_s, _LOOK_S) if stop else deadline.left_s):
+        if stop is not None and stop.is_set():
+            raise DeadlinePassed(subject, attempt, "nobody waits for it any more")
+        if deadline.has_passed:
+            raise DeadlinePassed(subject, attempt, "not done in time")
     return pending.result()

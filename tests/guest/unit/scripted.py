@@ -2,13 +2,14 @@
 
 import time
 from contextlib import contextmanager
-from typing import Iterator, List, Sequence
+from typing import Dict, Iterator, List, Sequence
 
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Driver, Finding, Found, Report
 from guest_hooks.errors import Refused, Unreachable
 
 DID: List[str] = []
+AT_S: Dict[str, float] = {}  # when it did that the last time
 RUNNING: List[Found] = []  # what discovery finds
 
 
@@ -35,8 +36,10 @@ class Scripted(Driver):
         self._do("lock")
         yield Report("scripted", {"step": "1"})
         self._do("release")
+        AT_S[self.section.name + " released"] = time.monotonic()
 
     def _do(self, step: str) -> None:
+        AT_S[self.section.name + " " + step] = time.monotonic()
         DID.append(self.section.name + " " + step)
         if self.section.text("hangs") == step:
             time.sleep(self.section.seconds("hang_s", 1.5))

@@ -23,11 +23,11 @@ class AScriptThatIsLate(FolderCase):
         section = Section("late", Script.KIND, method="pair", options=options)
         note = Note(self.folder, section)
         application = Application(Script(section, note), threading.Event())
-        with application:
-            pending = application.begin_prepare(Deadline.after(20))
-            application.finish_prepare(pending, Deadline.after(20))
-            with self.assertRaises(DeadlinePassed), application.held(Deadline.after(0.3)):
-                self.fail("it is not at rest")
+        pending = application.begin_prepare(Deadline.after(20))
+        application.finish_prepare(pending, Deadline.after(20))
+        with self.assertRaises(DeadlinePassed):
+            application.lock(Deadline.after(0.3))
+        application.close()
         end_s = time.monotonic() + 20
         while application.is_hanging():
             self.assertLess(time.monotonic(), end_s)
