@@ -1,7 +1,7 @@
 """What an action is given besides its item."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from plugin.model.archive import Archive
 from plugin.model.clock import Clock
@@ -32,6 +32,8 @@ class RestoreContext:
         archive: the backup that is restored; raises `ArchiveUnreadable` only when it is asked.
         writer: changes objects that exist; none of its changes shows in answers that `cluster`
             has given.
+        started: namespace and name of each machine that this process has started for the restore:
+            a list that was read before does not show it.
     """
 
     restore: Restore
@@ -42,3 +44,4 @@ class RestoreContext:
     new_uuid: Callable[[], str]
     writer: Writer
     clock: Clock
+    started: set[tuple[str, str]] = field(default_factory=set)

@@ -7,21 +7,32 @@ person sees it:
     stillpoint.dev/start-as    annotation: the run strategy that it waits for
     stillpoint.dev/not-started annotation: why it was given up, if it was
     stillpoint.dev/started     annotation: when it was started
+    stillpoint.dev/sealed      annotation: in waves, when it began to wait or was started
+
+All of it lies where the machine's tenant writes, too. It decides about that machine alone, but for
+what is sealed: that makes others wait.
 """
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from plugin.model import item as it
 from plugin.model.item import Item
+from plugin.model.seal import Seal
 from plugin.resources import virtual_machine
 
 RESTORE = "stillpoint.dev/restore"
 START_AS = "stillpoint.dev/start-as"
 NOT_STARTED = "stillpoint.dev/not-started"
 STARTED = "stillpoint.dev/started"
+SEALED = "stillpoint.dev/sealed"
 
-_ANNOTATIONS = (START_AS, NOT_STARTED, STARTED)
+WAITS = "waits"
+STARTS = "starts"
+
+_ANNOTATIONS = (START_AS, NOT_STARTED, STARTED, SEALED)
 
 
 def is_held(machine: Item) -> bool:
@@ -41,11 +52,37 @@ def start_as(machine: Item) -> str:
     return it.text(machine, "metadata", "annotations", START_AS)
 
 
-def is_starting(machine: Item, now: datetime, longest: timedelta) -> bool:
-    """Whether it was started not longer ago than that and does not run yet."""
-    started = it.time(machine, "metadata", "annotations", STARTED)
-    is_recent = started is not None and now - started < longest
-    return is_recent and not virtual_machine.is_running(machine)
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """The machines that one restore starts one wave after the other.
+
+    Attributes:
+        restore: uid of the Restore.
+        seal: what its own notes bear.
+        started: namespace and name of each that this process has started.
+    """
+
+    restore: str
+    seal: Seal
+    started: AbstractSet[tuple[str, str]]
+
+    def note(self, state: str, identity: tuple[str, str], now: datetime) -> str:
+        """Value of `SEALED`: a time, and the seal on it.
+
+        Args:
+            state: `WAITS` or `STARTS`.
+            identity: namespace and name of the machine on the cluster.
+        """
+        time = now.isoformat(timespec="seconds")
+        return f"{time} {self.seal.on(self.restore, state, *identity, time)}"
+
+    def is_recent(self, machine: Item, state: str, now: datetime, longest: timedelta) -> bool:
+        """Whether this restore has noted the state on this machine, not longer ago than that."""
+        noted = it.text(machine, "metadata", "annotations", SEALED)
+        time, _, mark = noted.partition(" ")
+        if not self.seal.is_on(mark, self.restore, state, *it.identify(machine), time):
+            return False
+        return timedelta(0) <= now - datetime.fromisoformat(time) < longest
 
 
 def held(machine: Item, restore: str) -> Item:
@@ -69,9 +106,14 @@ def released(machine: Item) -> Item:
     return it.without(machine, "metadata", "labels", RESTORE)
 
 
-def start(machine: Item, now: datetime) -> Item:
-    """The change that starts it: a merge patch that fails if somebody else has changed it."""
-    marks = {START_AS: None, NOT_STARTED: None, STARTED: now.isoformat(timespec="seconds")}
+def start(machine: Item, now: datetime, sealed: str | None) -> Item:
+    """The change that starts it: a merge patch that fails if somebody else has changed it.
+
+    Args:
+        sealed: `Wave.note`; None where there are no waves.
+    """
+    time = now.isoformat(timespec="seconds")
+    marks = {START_AS: None, NOT_STARTED: None, STARTED: time, SEALED: sealed}
     return _change(machine, {"annotations": marks}) | {"spec": {"runStrategy": start_as(machine)}}
 
 

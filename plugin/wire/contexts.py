@@ -52,7 +52,13 @@ def of_restore(
         new_uuid=lambda: str(uuid.uuid4()),
         writer=clusters.writer,
         clock=_CLOCK,
+        started=_started(view),
     )
+
+
+@functools.lru_cache(maxsize=8)
+def _started(_view: str) -> set[tuple[str, str]]:
+    return set()
 
 
 @functools.lru_cache(maxsize=8)  # the same bytes come with every item of a backup

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from plugin.model import item as it
+from plugin.model.errors import Unreachable
 from plugin.model.item import Item
 from plugin.model.reader import Lookup
 from plugin.model.reference import Resource
@@ -15,6 +16,7 @@ class DictionaryReader:
     Attributes:
         questions: every question asked, `list pods shop` or `get secrets shop/db`.
         patches: what was changed, by `shop/db`.
+        refused: `shop/db` of each object that nobody may change.
     """
 
     def __init__(self, objects: Sequence[Item], failure: Exception | None = None) -> None:
@@ -22,6 +24,7 @@ class DictionaryReader:
         self.failure = failure
         self.questions: list[str] = []
         self.patches: dict[str, list[Item]] = {}
+        self.refused: set[str] = set()
 
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
         self._ask(f"get {resource} {namespace}/{name}")
@@ -38,6 +41,8 @@ class DictionaryReader:
 
     def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
         self._ask(f"patch {resource} {namespace}/{name}")
+        if f"{namespace}/{name}" in self.refused:
+            raise Unreachable(f"{namespace}/{name}", "cannot patch", "HTTP 422: a webhook says no")
         [before] = [o for o in self._of(resource, namespace) if it.name(o) == name]
         self.patches.setdefault(f"{namespace}/{name}", []).append(change)
         self.objects[self.objects.index(before)] = merged(before, change)

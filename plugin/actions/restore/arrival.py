@@ -51,9 +51,12 @@ def begun(item: Item, context: RestoreContext) -> tuple[Item, str]:
     existing = context.cluster.listed(virtual_machine.RESOURCE, *target)
     if existing and held_machine.is_held(existing):
         _adopt(existing, context)
+    arrival = Arrival(wait, stored, target, context.clock.now(), waves.secret(context))
     if virtual_machine.starts_by_itself(item):
         item = held_machine.held(item, context.restore.uid)
-    return item, str(Arrival(wait, stored, target, context.clock.now()))
+        if note := _note(held_machine.WAITS, arrival, context):
+            item = it.with_annotation(item, held_machine.SEALED, note)
+    return item, str(arrival)
 
 
 def progress(operation: str, context: RestoreContext) -> Progress:
@@ -136,15 +139,25 @@ def _held(
         return replace(stage, is_over=True, failure=_left(machine, stage.text, context))
     if not disks.may_start(found):
         return stage
-    if not waves.is_next(machine, context):
+    if not waves.is_next(machine, context, waves.of(arrival.secret, context)):
         size = context.restore.conditions.start_wave_size
         return replace(stage, text=f"{stage.text}; waits for its turn, {size} start at a time")
     strategy = held_machine.start_as(machine)
     context.log.info("starts it, run strategy %s: %s", strategy, stage.text)
-    change = held_machine.start(machine, context.clock.now())
-    context.writer.patch(virtual_machine.RESOURCE, *it.identify(machine), change)
+    note = _note(held_machine.STARTS, arrival, context)
+    change = held_machine.start(machine, context.clock.now(), note)
+    context.writer.patch(virtual_machine.RESOURCE, *arrival.target, change)
+    context.started.add(arrival.target)
     is_over = arrival.wait == words.WAIT_DISKS and stage.done == stage.total
     return replace(stage, text=f"{stage.text}; started as {strategy}", is_over=is_over)
+
+
+def _note(state: str, arrival: Arrival, context: RestoreContext) -> str | None:
+    """What others of its wave are made to wait by; None without waves."""
+    if not arrival.secret:
+        return None
+    wave = waves.of(arrival.secret, context)
+    return wave.note(state, arrival.target, context.clock.now())
 
 
 def _seen(machine: Item, stage: Stage, arrival: Arrival, context: RestoreContext) -> Stage:

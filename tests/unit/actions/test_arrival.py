@@ -582,6 +582,117 @@ def test_machines_of_other_restores_do_not_count() -> None:
     assert world.started() == ["b"]
 
 
+# waves of several tenants
+
+SEALED = "stillpoint.dev/sealed"
+STARTED = "stillpoint.dev/started"
+
+
+def stranger(namespace: str, name: str, strategy: str = "Halted", **annotations: Any) -> Item:
+    """A machine that its tenant has marked as one of the restore's."""
+    marks = {f"stillpoint.dev/{key.replace('_', '-')}": text for key, text in annotations.items()}
+    return {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachine",
+        "metadata": {
+            "namespace": namespace,
+            "name": name,
+            "labels": {"stillpoint.dev/restore": UID},
+            "annotations": marks,
+        },
+        "spec": {"runStrategy": strategy, "template": {"spec": {}}},
+    }
+
+
+FORGED: dict[str, dict[str, Any]] = {
+    "waits, and sorts first": {"start_as": "Always"},
+    "started in the year 9999": {"started": "9999-01-01T00:00:00+00:00", "strategy": "Always"},
+    "started at no time": {"started": "soon", "strategy": "Always"},
+    "started without an offset": {"started": "2026-05-04T12:00:00", "strategy": "Always"},
+    "started now": {"started": NOW.isoformat(), "strategy": "Always"},
+    "sealed by himself": {"start_as": "Always", "sealed": f"{NOW.isoformat()} {'0' * 32}"},
+    "sealed with nothing": {"start_as": "Always", "sealed": ""},
+    "sealed beyond ASCII": {"start_as": "Always", "sealed": "ä ö"},
+    "an annotation that is no text": {"start_as": "Always", "sealed": 7},
+    "another annotation that is none": {"start_as": ["Always"]},
+}
+
+
+@pytest.mark.parametrize("marks", FORGED.values(), ids=list(FORGED))
+def test_marks_that_a_tenant_sets_himself_hold_nobody_back(marks: dict[str, Any]) -> None:
+    world = waves(1, "b", wait="disks")
+    world.cluster.objects[:0] = [stranger("a-evil", name, **marks) for name in ("a", "b")]
+    assert world.tick_all()["b"].description == "copy/b: 1 of 1 disks bound; started as Always"
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_the_seal_of_another_machine_is_none(after: int) -> None:
+    """Neither a copy of a note that is true of its owner, nor one with another time."""
+    world = waves(1, "a", "b", wait="disks")
+    world.tick_all()
+    sealed = world.machine("a")["metadata"]["annotations"][SEALED]
+    world.tell("a", printableStatus="Running")
+    copied = [stranger("evil", "a", "Always", sealed=sealed), stranger("evil", "b", sealed=sealed)]
+    world.cluster.objects += copied
+    if after:
+        time, mark = sealed.split(" ")
+        world.cluster.objects.append(
+            stranger("copy", "aa", "Always", sealed=f"{time[:-1]}1 {mark}")
+        )
+    world.tick_all()
+    assert "b" in world.started()
+
+
+def test_who_says_again_and_again_that_he_was_started_makes_room_all_the_same() -> None:
+    world = waves(1, "a", "b", wait="running")
+    world.tick_all()
+    for _ in range(10):
+        again = {"metadata": {"annotations": {STARTED: world.hands.now.isoformat()}}}
+        world.set(merged(world.machine("a"), again))
+        world.tick_all(after=40)
+    assert world.started() == ["a", "b"]
+
+
+def test_whose_start_is_refused_each_time_does_not_stop_the_others() -> None:
+    world = waves(1, "b", "a", wait="disks")
+    world.cluster.refused = {"copy/a"}
+    told = world.tick_all()
+    assert "cannot tell yet" in told["a"].description
+    assert world.started() == []
+    world.tick_all(after=300)
+    assert world.started() == ["b"]
+
+
+def test_who_is_late_gets_his_turn_and_no_more_start_than_are_asked_for() -> None:
+    names = [f"vm{number}" for number in range(6)]
+    world = waves(2, *names, wait="running")
+    for name in names:
+        world.set(claim(f"{name}-root", "Pending"))
+    world.tick_all(after=600)
+    for name in names:
+        world.set(claim(f"{name}-root"))
+    world.tick_all()
+    assert world.started() == names[:2]
+    world.tick_all()
+    assert world.started() == names[:2]
+
+
+def test_a_disk_that_cannot_be_asked_about_is_its_machine_s_own_trouble() -> None:
+    world = waves(1, "a", "b", wait="disks")
+    world.set(merged(claim("a-root"), {"status": {"phase": 7}}))
+    told = world.tick_all()
+    assert "cannot tell yet" in told["a"].description
+    assert world.started() == ["b"]
+
+
+def test_an_operation_of_an_older_release_goes_on() -> None:
+    world = waves(1, "a", "b", wait="disks")
+    for name, operation in world.operations.items():
+        world.operations[name] = operation.rpartition(";")[0]
+    world.tick_all()
+    assert world.started() == ["a"]
+
+
 def test_three_hundred_machines_cost_no_more_questions_than_one(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -1,0 +1,29 @@
+"""A mark that tells a note of a restore's own from what somebody else has written in its place.
+
+What a restore notes on a machine lies where the machine's tenant writes. What is read from there
+is believed only under its seal, which is made with a secret that is in the ids of its operations:
+Velero keeps those in its own store.
+"""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+_LENGTH = 32  # hexadecimal digits: 128 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Seals with one secret; an empty one seals nothing, and nothing bears its seal."""
+
+    secret: str
+
+    def on(self, *words: str) -> str:
+        """The mark for these words, in this order."""
+        text = "\n".join(words).encode(errors="replace")
+        return hmac.new(self.secret.encode(), text, hashlib.sha256).hexdigest()[:_LENGTH]
+
+    def is_on(self, mark: str, *words: str) -> bool:
+        """Whether somebody who knows the secret has sealed these words."""
+        found = mark.encode(errors="replace")
+        return bool(self.secret) and hmac.compare_digest(found, self.on(*words).encode())
