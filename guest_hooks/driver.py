@@ -55,6 +55,7 @@ class Driver:
     KIND = ""  # `type` in the configuration
     METHODS: Tuple[str, ...] = ()  # values of `method`; the first is the default
     OPTIONS: Mapping[str, str] = {}  # keys of its own in a section: what each means, with unit
+    identity = ""  # what the server says that it is, once asked; of two entries: they are one
 
     def __init__(self, section: Section, note: Note) -> None:
         """Parse the section's own options; no process is started, nothing is asked.

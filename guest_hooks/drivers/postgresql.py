@@ -10,53 +10,59 @@ import contextlib
 import os
 import pwd
 import re
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
+import time
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from guest_hooks.command import SECRET, Dialect, Program, Session
 from guest_hooks.deadline import Deadline
-from guest_hooks.driver import Driver, Finding, Found, Report
+from guest_hooks.driver import APPLICATION, CRASH, Driver, Finding, Found, Report
 from guest_hooks.errors import ApplicationError, CommandFailed, SessionLost
 from guest_hooks.note import Note
+from guest_hooks.postgresql_client import (
+    CANCELLED,
+    LSN,
+    NUMBER,
+    TRUTH,
+    Client,
+    Psql,
+    state_of,
+)
+from guest_hooks.postgresql_survey import Surveyor
 from guest_hooks.running import Process, processes
 from guest_hooks.section import Section
 
-# An ERROR ends the statement, a FATAL the session, and psql's own complaints begin with its name.
-DIALECT = Dialect(marker="\\echo {}", error_prefixes=("ERROR:", "FATAL:", "psql: error:"))
 _ANSWER_S = 1.0  # kept of a deadline, for the server to say that it has cancelled a statement
-_SURVEY_S = 2.0  # at most, for a look into every database
-_TIMED_OUT = "statement timeout"
+_SURVEY_S = 2.0  # at most, for a look at what a copy would not have
 _DEBIAN_FOLDER = re.compile(r"/postgresql/(\d[\d.]*)/([^/]+)$")
-_LATE_COMMITS = "synchronous_commit=off"
-_STATE = (
-    "SELECT current_setting('server_version_num'), pg_is_in_recovery(), current_setting('fsync'),"
-    " 'synchronous_commit=' || current_setting('synchronous_commit'), "
-    " (SELECT count(*) FROM pg_db_role_setting WHERE 'synchronous_commit=off' = ANY (setconfig));"
+_LATE = "'^synchronous_commit=(off|false|no|0)$'"  # as whoever set it has written it
+_STATE = f"""
+SELECT current_setting('server_version_num'), pg_is_in_recovery(),
+  current_setting('fsync') = 'on', current_setting('full_page_writes') = 'on',
+  current_setting('synchronous_commit') = 'off' OR EXISTS (
+    SELECT FROM pg_db_role_setting, unnest(setconfig) one WHERE one ~* {_LATE}),
+  system_identifier, (date_part('epoch', pg_postmaster_start_time()) * 1000000)::bigint
+FROM pg_control_system();
+"""
+_STATE_COLUMNS = (r"\d{5,6}", TRUTH, TRUTH, TRUTH, TRUTH, NUMBER, NUMBER)
+_CHECKPOINT = """
+SELECT redo_lsn, checkpoint_lsn, timeline_id, bytes_per_wal_segment
+FROM pg_control_checkpoint(), pg_control_init();
+"""
+_POSITION = "SELECT {}, timeline_id FROM pg_control_checkpoint();"
+_NAMES_BEFORE_10 = (
+    ("pg_current_wal_insert_lsn", "pg_current_xlog_insert_location"),
+    ("pg_last_wal_replay_lsn", "pg_last_xlog_replay_location"),
+    ("redo_lsn, checkpoint_lsn", "redo_location, checkpoint_location"),
 )
-_DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1;"
-_UNLOGGED = (
-    "SELECT quote_ident(nspname) || '.' || quote_ident(relname) FROM pg_class"
-    " JOIN pg_namespace n ON n.oid = relnamespace"
-    " WHERE relpersistence = 'u' AND relkind IN ('r', 'm') ORDER BY 1;"
-)
-_FLUSHED = (  # a commit of its own flushes the log of everybody; "local": waits for no standby
-    "BEGIN; SET LOCAL synchronous_commit = local; SELECT txid_current(); COMMIT;"
-)
-_CHECKPOINT = (
-    "SELECT pg_walfile_name(redo_lsn), checkpoint_lsn, timeline_id,"
-    " to_char(now(), 'YYYY-MM-DD HH24:MI:SS TZ') FROM pg_control_checkpoint();"
-)
-_POSITION = (
-    "SELECT {}, timeline_id, system_identifier FROM pg_control_checkpoint(), pg_control_system();"
-)
-
-_NAMES_BEFORE_10 = (("pg_walfile", "pg_xlogfile"), ("_wal_", "_xlog_"), ("_lsn", "_location"))
+_OF_A_LOG_FILE = 0x100000000  # bytes; its segments are numbered within
 
 
 class _Server(NamedTuple):
     version: int  # 150018
     is_standby: bool
     syncs: bool
+    writes_whole_pages: bool
     commits_late: bool  # for everybody, or for some role or database
+    system: str  # its identifier, which its standbys have too
 
 
 class PostgreSQL(Driver):
@@ -77,15 +83,11 @@ class PostgreSQL(Driver):
     def __init__(self, section: Section, note: Note) -> None:
         """Parse `OPTIONS`."""
         super().__init__(section, note)
-        self._host = section.text("host", "/run/postgresql")
-        self._port = section.integer("port", 5432)
-        self._system_user = section.text("system_user", "postgres")
-        self._user = section.text("user", self._system_user)
-        self._database = section.text("database", "postgres")
-        self._password = section.secret("password_file")
-        self._client = section.text("client", "psql")
-        self._session: Optional[Session] = None
+        self._client = Client(section)
+        self._session: Optional[Psql] = None
         self._warnings: List[str] = []
+        self._losses: List[str] = []
+        self._folders: Tuple[str, ...] = ()
 
     @classmethod
     def discover(cls) -> Sequence[Found]:
@@ -95,25 +97,28 @@ class PostgreSQL(Driver):
     @property
     def instance(self) -> str:
         """The socket, or host and port; Debian's server says /var/run, a link to our default."""
-        host = os.path.realpath(self._host) if self._host.startswith("/") else self._host
-        return os.path.join(host, f".s.PGSQL.{self._port}")
+        host = self._client.host
+        place = os.path.realpath(host) if host.startswith("/") else host
+        return os.path.join(place, f".s.PGSQL.{self._client.port}")
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
         """Whether it answers, and what a copy would not have."""
         try:
             server = self._connect(deadline)
-            warnings = self._warnings_of(server, deadline)
+            self._look(server, deadline)
         finally:
             self._disconnect(deadline)
         role = "standby" if server.is_standby else "primary"
         reachable = Finding(True, f"{self.section.name}: {role}, version {server.version} answers")
-        return [reachable] + [Finding(False, each, is_blocking=False) for each in warnings]
+        return [reachable] + [
+            Finding(False, each, is_blocking=False) for each in (*self._losses, *self._warnings)
+        ]
 
     def prepare(self, deadline: Deadline) -> None:
         """Checkpoint; one that takes too long is cancelled, which only costs recovery time."""
         try:
             self._server = self._connect(deadline)
-            self._warnings = self._warnings_of(self._server, deadline)
+            self._look(self._server, deadline)
             self._checkpoint(deadline)
         except ApplicationError:
             self._disconnect(Deadline.after(0))
@@ -123,10 +128,9 @@ class PostgreSQL(Driver):
     def held(self, deadline: Deadline) -> Iterator[Report]:
         """Only `method = backup` holds something: backup mode, as long as its session lives."""
         try:
-            milliseconds = int(max(0.1, deadline.left_s) * 1000)
-            self._ask(f"SET statement_timeout = {milliseconds};", deadline)
+            self._limit(max(0.1, deadline.left_s), deadline)
             is_backup = self.section.method == "backup"
-            report = self._backup(deadline) if is_backup else self._flushed(deadline)
+            report = self._backup(deadline) if is_backup else self._as_it_is(deadline)
             if not is_backup:
                 self._disconnect(deadline)
             yield report
@@ -136,47 +140,60 @@ class PostgreSQL(Driver):
             self._disconnect(Deadline.after(self.section.release_s))
 
     def _checkpoint(self, deadline: Deadline) -> None:
-        milliseconds = int(max(0.1, deadline.left_s - _ANSWER_S) * 1000)
-        self._ask(f"SET statement_timeout = {milliseconds};", deadline)
+        limit_s = max(0.1, deadline.left_s - _ANSWER_S)
+        self._limit(limit_s, deadline)
         try:
-            self._ask("CHECKPOINT;", deadline)
+            self._psql.ask("CHECKPOINT;", deadline)
         except CommandFailed as error:
-            if _TIMED_OUT not in error.cause:
+            if state_of(error) != CANCELLED:
                 raise
-            late = f"checkpoint not done in {milliseconds} ms: the copy's recovery takes longer"
+            late = f"checkpoint not done in {limit_s:.1f} s: the copy's recovery takes longer"
             self._warnings.append(late)
+            self._disconnect(deadline)
+            self._session = self._client.psql(self.commands, deadline)
 
-    def _flushed(self, deadline: Deadline) -> Report:
+    def _as_it_is(self, deadline: Deadline) -> Report:
         if self._server.is_standby:
-            position = self._position("pg_last_wal_replay_lsn()", deadline)
             kept = "everything replayed up to this position; it starts as a standby"
         else:
-            self._ask(_FLUSHED, deadline)
-            position = self._position("pg_current_wal_insert_lsn()", deadline)
             kept = "every commit that was acknowledged before the freeze, after a short recovery"
-        return Report("CHECKPOINT", position, (kept,), tuple(self._warnings))
+        return self._report("CHECKPOINT", self._position(deadline), kept)
 
     def _backup(self, deadline: Deadline) -> Report:
-        arguments = (
-            "'stillpoint', true" if self._server.version >= 150000 else "'stillpoint', true, false"
-        )
-        name = "pg_backup_start" if self._server.version >= 150000 else "pg_start_backup"
-        lines = self._ask(f"SELECT {name}({arguments});", deadline)
-        position = self._position("pg_current_wal_insert_lsn()", deadline)
-        position["backup_start_lsn"] = lines[0]
-        position["backup_label"] = self._label(lines[0], deadline)
+        is_new = self._server.version >= 150000
+        name = "pg_backup_start" if is_new else "pg_start_backup"
+        arguments = "'stillpoint', true" if is_new else "'stillpoint', true, false"
+        (start,) = self._psql.row(f"SELECT {name}({arguments});", (LSN,), deadline)
+        position = self._position(deadline)
+        position["backup_start_lsn"] = start
+        position["backup_label"] = self._label(start, deadline)
         kept = (
             "volumes may be cut at different moments between freeze and thaw, if backup_label"
             " is put beside them and the log until the thaw is there (an archive)"
         )
-        return Report("pg_backup_start", position, (kept,), tuple(self._warnings))
+        if self._server.is_standby:
+            kept += ", and the volume with global/pg_control is cut last"
+        return self._report("pg_backup_start", position, kept)
+
+    def _report(self, method: str, position: Dict[str, str], kept: str) -> Report:
+        return Report(
+            method,
+            position,
+            (f"{kept}, but for what the warnings say" if self._losses else kept,),
+            (*self._losses, *self._warnings),
+            CRASH if self._losses else APPLICATION,
+            self._folders,
+        )
 
     def _label(self, start: str, deadline: Deadline) -> str:
         """What `pg_backup_stop` is going to return, but before the disks are cut."""
-        segment, checkpoint, timeline, now = self._ask(self._named(_CHECKPOINT), deadline)[0].split(
-            "|"
+        columns = (LSN, LSN, NUMBER, NUMBER)
+        redo, checkpoint, timeline, segment_bytes = self._psql.row(
+            self._named(_CHECKPOINT), columns, deadline
         )
+        segment = _segment(redo, int(timeline), int(segment_bytes))
         origin = "standby" if self._server.is_standby else "primary"
+        now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
         return (
             f"START WAL LOCATION: {start} (file {segment})\nCHECKPOINT LOCATION: {checkpoint}\n"
             f"BACKUP METHOD: streamed\nBACKUP FROM: {origin}\nSTART TIME: {now}\n"
@@ -187,13 +204,16 @@ class PostgreSQL(Driver):
         version = self._server.version
         name = "pg_backup_stop" if version >= 150000 else "pg_stop_backup"
         arguments = "false, false" if 100000 <= version < 150000 else "false"
-        self._ask("SET statement_timeout = 0;", deadline)
-        self._ask(f"SELECT {name}({arguments});", deadline)
+        self._limit(0, deadline)
+        self._psql.row(f"SELECT lsn FROM {name}({arguments});", (LSN,), deadline)
 
-    def _position(self, place: str, deadline: Deadline) -> Dict[str, str]:
-        lines = self._ask(self._named(_POSITION.format(place)), deadline)
-        lsn, timeline, system = lines[0].split("|")
-        return {"lsn": lsn, "timeline": timeline, "system_identifier": system}
+    def _position(self, deadline: Deadline) -> Dict[str, str]:
+        """Where it stands; a standby has no place of its own to insert at."""
+        is_standby = self._server.is_standby
+        place = "pg_last_wal_replay_lsn()" if is_standby else "pg_current_wal_insert_lsn()"
+        statement = self._named(_POSITION.format(place))
+        lsn, timeline = self._psql.row(statement, (LSN, NUMBER), deadline)
+        return {"lsn": lsn, "timeline": timeline, "system_identifier": self._server.system}
 
     def _named(self, statement: str) -> str:
         names = _NAMES_BEFORE_10 if self._server.version < 100000 else ()
@@ -205,59 +225,53 @@ class PostgreSQL(Driver):
         """The session, and what it is connected to."""
         hint = "see the options host, port, user and password_file"
         with self.reaching(deadline, hint) as patience:
-            self._session = self._new_session(patience)
-            lines = self._ask(_STATE, patience)
-        version, in_recovery, fsync, commits, exceptions = lines[0].split("|")
-        commits_late = commits == _LATE_COMMITS or exceptions != "0"
-        return _Server(int(version), in_recovery == "t", fsync == "on", commits_late)
+            self._session = self._client.psql(self.commands, patience)
+            row = self._session.row(_STATE, _STATE_COLUMNS, patience)
+        truths = [each == "t" for each in row[1:5]]
+        server = _Server(int(row[0]), truths[0], truths[1], truths[2], truths[3], row[5])
+        self.identity = f"{server.system} since {row[6]}"
+        return server
 
-    def _new_session(self, deadline: Deadline) -> Session:
-        arguments = [self._client, "-XqAt", "-h", self._host, "-p", str(self._port)]
-        arguments += ["-U", self._user, "-d", self._database, "-w"]
-        environment = {"PGCONNECT_TIMEOUT": str(max(2, int(deadline.left_s)))}
-        secret = None
-        if self._password is not None:
-            secret = b"*:*:*:*:" + re.sub(rb"([\\:])", rb"\\\1", self._password) + b"\n"
-            environment["PGPASSFILE"] = SECRET
-        program = Program(arguments, self._system_user, environment, secret)
-        return self.commands.session(program, DIALECT)
-
-    def _warnings_of(self, server: _Server, deadline: Deadline) -> List[str]:
-        warnings = []
+    def _look(self, server: _Server, deadline: Deadline) -> None:
+        """Find out what a copy would not have."""
+        losses = []
         if not server.syncs:
-            warnings.append("fsync is off: whether a copy starts is luck")
+            losses.append("fsync is off: whether a copy starts is luck")
+        if not server.writes_whole_pages:
+            losses.append("full_page_writes is off: a page may be half of what it was")
         if server.commits_late:
-            warnings.append(
-                "synchronous_commit is off: the last commits before the freeze may miss"
+            losses.append(
+                "synchronous_commit is off, for all or for a role or database: what was committed"
+                " last before the freeze may miss"
             )
-        if not server.is_standby:
-            warnings += self._unlogged(deadline.or_after(_SURVEY_S))
-        return warnings
+        surveyor = Surveyor(self._client, self.commands, server.version)
+        survey = surveyor.survey(server.is_standby, deadline.or_after(_SURVEY_S))
+        self._losses = [*losses, *survey.losses]
+        self._warnings = list(survey.notes)
+        self._folders = survey.folders
 
-    def _unlogged(self, deadline: Deadline) -> List[str]:
-        """A second session, as psql ends when it cannot connect to a database."""
-        session = self._new_session(deadline)
-        tables = []
-        try:
-            for database in session.ask(_DATABASES, deadline):
-                quoted = database.replace("\\", "\\\\").replace("'", "\\'")
-                found = session.ask(f"\\connect '{quoted}'\n{_UNLOGGED}", deadline)
-                tables += [f"unlogged table {database}.{one} comes back empty" for one in found]
-        except ApplicationError as error:
-            tables.append(f"unlogged tables were not all looked for: {error.cause}")
-        finally:
-            session.close(deadline)
-        return tables
+    def _limit(self, seconds: float, deadline: Deadline) -> None:
+        """Have the server give up each statement that takes longer; 0: none."""
+        self._psql.ask(f"SET statement_timeout = {int(seconds * 1000)};", deadline)
 
-    def _ask(self, statement: str, deadline: Deadline) -> Sequence[str]:
+    @property
+    def _psql(self) -> Psql:
         if self._session is None:
-            raise SessionLost(self.section.name, statement, "it was not prepared")
-        return self._session.ask(statement, deadline)
+            raise SessionLost(self.section.name, "ask it", "it was not prepared")
+        return self._session
 
     def _disconnect(self, deadline: Deadline) -> None:
         if self._session is not None:
             self._session.close(deadline)
             self._session = None
+
+
+def _segment(place: str, timeline: int, segment_bytes: int) -> str:
+    """The name of the log's file that has a place: pg_walfile_name() does not work on a standby."""
+    high, low = (int(half, 16) for half in place.split("/"))
+    number = (high << 32 | low) // segment_bytes
+    in_one = _OF_A_LOG_FILE // segment_bytes
+    return f"{timeline:08X}{number // in_one:08X}{number % in_one:08X}"
 
 
 def _found(process: Process) -> List[Found]:
