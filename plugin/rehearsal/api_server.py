@@ -98,7 +98,7 @@ class ApiServer:
             "clusters": [{"name": "stillpoint", "cluster": {"server": self.url, "proxy-url": ""}}],
             "users": [{"name": "stillpoint", "user": {"token": self.token}}],
         }
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             os.fchmod(file.fileno(), 0o600)
             yaml.safe_dump(configuration, file)
         return path

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import orjson
-
+from plugin.model import json_text
 from plugin.model.item import Item
 from plugin.model.reference import Reference
 
@@ -42,4 +41,4 @@ def write(stored: Mapping[Reference, Item], folder: Path) -> None:
             scope = ("namespaces", reference.namespace) if reference.namespace else ("cluster",)
             places[key] = folder.joinpath("resources", reference.group_resource, *scope)
             places[key].mkdir(parents=True)
-        (places[key] / f"{reference.name}.json").write_bytes(orjson.dumps(item))
+        (places[key] / f"{reference.name}.json").write_bytes(json_text.written(item))

@@ -1,6 +1,7 @@
 """JSON by its schema, Velero's layout of an archive, the tree of one machine, and restores."""
 
 import json
+import os
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,40 @@ def test_an_archive_that_cannot_be_written_is_an_error(
 ) -> None:
     assert cli.main([*FROM, "--archive", str(tmp_path / "no" / "such.tar.gz")]) == 3
     assert "cannot write the archive" in capsys.readouterr().err
+
+
+def test_an_archive_is_a_new_file_whatever_was_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, twin = tmp_path / "shop.tar.gz", tmp_path / "twin"
+    file.write_text("old")
+    file.chmod(0o644)
+    twin.hardlink_to(file)
+    told(capsys, "--archive", str(file))
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert tarfile.is_tarfile(file)
+    assert twin.read_text() == "old"
+    assert sorted(tmp_path.iterdir()) == [file, twin]
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "pipe", "device", "folder"])
+def test_what_is_no_file_is_not_written_to(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, target = tmp_path / "shop.tar.gz", tmp_path / "target"
+    if kind == "link":
+        target.write_text("theirs")
+    if kind.endswith("link"):
+        file.symlink_to(target)
+    if kind == "pipe":
+        os.mkfifo(file)
+    if kind == "folder":
+        file.mkdir()
+    assert cli.main([*FROM, "--archive", "/dev/null" if kind == "device" else str(file)]) == 3
+    expected = "it is a link" if kind.endswith("link") else "it is no regular file"
+    assert f"cannot write the archive: {expected}" in capsys.readouterr().err
+    assert target.exists() is (kind == "link")
+    assert Path("/dev/null").is_char_device()
 
 
 def test_one_machine_is_explained_with_its_block_and_restore(
