@@ -36,22 +36,33 @@ def policy(context: BackupContext) -> Policy | None:
 def fate(claim: Item, context: BackupContext) -> Fate:
     """What becomes of the data of a claim that is in the backup.
 
-    Source: internal/volumehelper of Velero v1.18. Of the pods that mount a claim only those of
-    virtual machines are looked at; as there, also those in which nothing runs any more.
+    Of the pods that mount a claim only those of virtual machines are looked at.
     """
     found = policy(context)
-    decided = found.fate(claim, _volume(claim, context)) if found and found.volumes else None
-    if decided:
-        return decided
-    backup, name = context.backup.asked, it.name(claim)
-    if any(velero.copies_volume(backup, each, name) for each in _pods(claim, context)):
-        return Fate.FILE_SYSTEM
-    return Fate.SNAPSHOT if velero.cuts_disks(backup) else Fate.SKIP
+    bound = _volume(claim, context) if found and found.volumes else {}
+    return velero.fate(context.backup.asked, found, claim, bound, _pods(claim, context))
 
 
-def has_pod(claim: Item, context: BackupContext) -> bool:
-    """Whether a pod mounts the claim, through which its files can be copied."""
+def is_mounted(claim: Item, context: BackupContext) -> bool:
+    """Whether a pod of a virtual machine that runs mounts the claim."""
     return not all(map(pod.is_over, _pods(claim, context)))
+
+
+def has_way_back(claim: Item, context: BackupContext) -> bool:
+    """Whether a pod that the backup holds brings the files of a copied claim back.
+
+    Asked only of a claim that is copied: it takes a list of all pods of the namespace.
+    """
+    namespace, name = it.identify(claim)
+    found, backup = policy(context), context.backup.asked
+    decided = found.fate(claim, _volume(claim, context)) if found and found.volumes else None
+    pods = context.cluster.grouped(pod.RESOURCE, namespace, pod.claims)
+    own = filters(context)
+    return any(
+        velero.brings_back(backup, name, one, is_by_policy=decided is not None)
+        and own.admits(pod.RESOURCE, one)
+        for one in pods.get(name, ())
+    )
 
 
 def _volume(claim: Item, context: BackupContext) -> Item:

@@ -2,6 +2,7 @@
 
 A machine whose disk is left out, and would not be filled anew, is refused unless the backup is one
 of metadata. All else is the choice of whoever made the backup: a warning, which Velero counts.
+Saved is what a restore can bring back: files that are copied through a pod of KubeVirt are not.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from plugin.resources import (
     data_volume,
     persistent_volume_claim,
     storage_class,
+    velero,
     virtual_machine,
     virtual_machine_instance,
     volume,
@@ -60,11 +62,9 @@ def _claims(volumes: Sequence[Item]) -> Sequence[str]:
 def _check(
     item: Item, needed: Sequence[str], disks: Collection[str], context: BackupContext
 ) -> None:
-    if context.backup.is_of_metadata:
-        return
     claims = {name: _claim(it.namespace(item), name, context) for name in disks}
     left_out = dict(_left_out(claims, context))
-    for name in needed:
+    for name in () if context.backup.is_of_metadata else needed:
         if name in left_out:
             cause = f"its disk {name} is {left_out[name]}"
             raise Refusal(it.describe(item), "cannot be restored from this backup", cause, _HINT)
@@ -99,22 +99,45 @@ def _not_cut(namespace: str, name: str, claim: Item | None, context: BackupConte
     fate = policies.fate(claim, context)
     if fate is Fate.SKIP:
         return "skipped by the backup's settings or policies"
-    if fate is Fate.FILE_SYSTEM and not policies.has_pod(claim, context):
-        return "to be copied file by file, but no pod that runs mounts it"
-    if fate is Fate.FILE_SYSTEM and persistent_volume_claim.is_block(claim):
-        return "to be copied file by file, but it is a block device"
-    if fate is Fate.SNAPSHOT and not _has_snapshot_class(claim, context):
-        return "without a VolumeSnapshotClass for its driver"
+    if fate is Fate.FILE_SYSTEM:
+        return _not_copied(claim, context)
+    if fate is Fate.SNAPSHOT:
+        return _not_snapshot(claim, context)
     return ""
 
 
-def _has_snapshot_class(claim: Item, context: BackupContext) -> bool:
-    """Also true where that cannot be told, or another plugin may cut the volume."""
+def _not_copied(claim: Item, context: BackupContext) -> str:
+    """Why the files of a claim are not copied, or are never put back from the copy."""
+    if persistent_volume_claim.is_block(claim):
+        return "to be copied file by file, but it is a block device"
+    if policies.has_way_back(claim, context):
+        return ""
+    if policies.is_mounted(claim, context):
+        return "copied file by file through its launcher pod, which no restore brings back"
+    return "to be copied file by file, but no pod that runs mounts it"
+
+
+def _not_snapshot(claim: Item, context: BackupContext) -> str:
+    """Why a snapshot of a claim is not cut, or does not outlive the volume."""
+    classes = _snapshot_classes(claim, context)
+    if classes is None:
+        return ""
+    if not classes:
+        return "without a VolumeSnapshotClass for its driver"
+    backup = context.backup.asked
+    chosen = volume_snapshot_class.chosen(claim, backup, classes)
+    if chosen and volume_snapshot_class.lives_with_volume(chosen) and not velero.moves_data(backup):
+        return f"cut as a snapshot that goes with its volume ({it.name(chosen)}), and not moved"
+    return ""
+
+
+def _snapshot_classes(claim: Item, context: BackupContext) -> Sequence[Item] | None:
+    """Those of its driver; None where that cannot be told, or another plugin may cut the volume."""
     name = persistent_volume_claim.storage_class(claim)
     found = context.cluster.get(storage_class.RESOURCE, "", name) if name else None
     if found is None or it.texts(context.backup.asked, "spec", "volumeSnapshotLocations"):
-        return True
+        return None
     by_driver = context.cluster.grouped(
         volume_snapshot_class.RESOURCE, "", volume_snapshot_class.drivers
     )
-    return storage_class.provisioner(found) in by_driver
+    return by_driver.get(storage_class.provisioner(found), ())

@@ -13,6 +13,7 @@ from plugin.model import item as it
 from plugin.model.conditions import Conditions
 from plugin.model.filters import Filters
 from plugin.model.item import Item
+from plugin.model.reference import Resource
 from plugin.model.switch import is_on
 
 _OPERATION_TIMEOUT = timedelta(hours=4)
@@ -134,6 +135,10 @@ class Restore:
     def has_volumes(self) -> bool:
         """Whether Velero brings the data of claims back."""
         return it.mapping(self.asked, "spec").get("restorePVs") is not False
+
+    def refuses(self, resource: Resource) -> bool:
+        """Whether Velero restores no object of this namespaced resource, even if an action asks."""
+        return not self.filters.resources.collects(str(resource), is_namespaced=True)
 
     def namespace(self, stored: str) -> str:
         """The namespace into which Velero puts what the backup has in another one."""

@@ -10,7 +10,7 @@ from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.names import listed
 from plugin.rehearsal import backup_request as backup_requests
-from plugin.rehearsal import blocks, extracted, machines, restore
+from plugin.rehearsal import blocks, extracted, machines, restore, snapshots
 from plugin.rehearsal import restore_request as restore_requests
 from plugin.rehearsal.api_server import ApiServer
 from plugin.rehearsal.backup import Backup, back_up
@@ -96,6 +96,7 @@ def rehearse(
         with PluginProcess(environment, command, deadlines) as process:
             client = PluginClient(process, backup_request, restore_request)
             backup = back_up(selection, blocks.build(selection, client), client)
+            backup = snapshots.noted(backup, selection, backup_request)
             extracted.write(backup.stored, Path(folder) / "backup")
             restored = restore.restore(backup.stored, client, rules, target)
         requests = sum(request.verb in ("get", "list") for request in server.requests)

@@ -40,6 +40,15 @@ def is_there(stored: Item) -> bool:
     return bool(snapshot(stored)) or is_uploaded(stored)
 
 
+def noted(stored: Item, *, is_moved: bool) -> Item:
+    """A stored claim with the notes that Velero's own action makes of its snapshot, as in earnest.
+
+    Source: pkg/backup/actions/csi/pvc_action.go of Velero v1.18.
+    """
+    stored = it.with_annotation(stored, _SNAPSHOT, f"velero-{it.name(stored)}-rehearsed")
+    return it.with_annotation(stored, _UPLOAD, "rehearsed") if is_moved else stored
+
+
 def claim_of_volume(volume: Item) -> Reference:
     """The claim that a PersistentVolume is bound to; without a name if it is to none."""
     claim = it.mapping(volume, "spec", "claimRef")

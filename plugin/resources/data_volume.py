@@ -32,6 +32,11 @@ def is_prepopulated(data_volume: Item) -> bool:
     return PREPOPULATED in it.annotations(data_volume)
 
 
+def is_blank(data_volume: Item) -> bool:
+    """Whether CDI fills the claim with nothing: all that was ever on it came from a guest."""
+    return "blank" in it.mapping(data_volume, "spec", "source")
+
+
 def trouble(data_volume: Item) -> str:
     """How far it is, and what CDI says of it; for instance `ImportInProgress, 45.0%`."""
     told = (

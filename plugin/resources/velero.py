@@ -1,10 +1,14 @@
 """Velero's own objects, as far as one backup has to know of the others (velero.io/v1)."""
 
 import hashlib
+from collections.abc import Iterable
 
 from plugin.model import item as it
 from plugin.model.item import Item
+from plugin.model.policy import Fate, Policy
 from plugin.model.reference import Resource
+from plugin.model.request import Backup
+from plugin.resources import pod as pods
 
 BACKUP = Resource("velero.io", "v1", "backups", "Backup")
 RESTORE = Resource("velero.io", "v1", "restores", "Restore")
@@ -44,6 +48,21 @@ def cuts_disks(backup: Item) -> bool:
     return it.mapping(backup, "spec").get("snapshotVolumes") is not False
 
 
+def moves_data(backup: Item) -> bool:
+    """Whether a data mover takes the data of snapshots into the object store."""
+    return it.mapping(backup, "spec").get("snapshotMoveData") is True
+
+
+def has_policies(backup: Item) -> bool:
+    """Whether a ConfigMap may decide what becomes of the data of a volume."""
+    return bool(Backup.parse(backup).policies)
+
+
+def has_native_snapshots(backup: Item) -> bool:
+    """Whether a backup that has ended has snapshots of Velero's volume snapshotters, not of CSI."""
+    return bool(it.mapping(backup, "status").get("volumeSnapshotsAttempted"))
+
+
 def copies_files(backup: Item) -> bool:
     """Whether volumes of pods are copied file by file unless told otherwise."""
     fields = ("defaultVolumesToFsBackup", "defaultVolumesToRestic")
@@ -63,6 +82,38 @@ def copies_volume(backup: Item, pod: Item, claim: str) -> bool:
     chosen = _OPTED_OUT if copies_files(backup) else _OPTED_IN
     listed = str(it.annotations(pod).get(chosen, "")).split(",")
     return any((name in listed) is not copies_files(backup) for name in names)
+
+
+def fate(
+    backup: Item, policy: Policy | None, claim: Item, volume: Item, pods: Iterable[Item]
+) -> Fate:
+    """What becomes of the data of a claim: policies first, then pods' annotations, then the Backup.
+
+    Source: internal/volumehelper of Velero v1.18.
+
+    Args:
+        volume: the PersistentVolume of the claim; empty if it is not bound to one.
+        pods: those that mount the claim, also those in which nothing runs any more.
+    """
+    if policy and policy.volumes and (decided := policy.fate(claim, volume)):
+        return decided
+    if any(copies_volume(backup, each, it.name(claim)) for each in pods):
+        return Fate.FILE_SYSTEM
+    return Fate.SNAPSHOT if cuts_disks(backup) else Fate.SKIP
+
+
+def brings_back(backup: Item, claim: str, pod: Item, *, is_by_policy: bool) -> bool:
+    """Whether files of a claim that this pod mounts are copied, and put back with the pod.
+
+    Velero puts them back through the pod that they were copied through: through none that a restore
+    leaves out, as it does those of virtual machines.
+
+    Args:
+        is_by_policy: a policy has decided that they are copied, through whatever pod.
+    """
+    if pods.is_of_machine(pod) or it.text(pod, "status", "phase") != "Running":
+        return False
+    return is_by_policy or copies_volume(backup, pod, claim)
 
 
 def group_snapshot_label(backup: Item) -> str:

@@ -78,6 +78,12 @@ def own_claim(volume: Item) -> str:
     return next(_names(volume, _OWN_PATHS), "")
 
 
+def needed_claim(volume: Item) -> str:
+    """Name of the claim that a guest starts from, a shared base image too; empty without one."""
+    paths = (*_DISK_PATHS, ("ephemeral", "persistentVolumeClaim", "claimName"))
+    return next(_names(volume, paths), "")
+
+
 def renamed(volume: Item, names: Mapping[str, str]) -> Item:
     """The volume on claims and DataVolumes of other names.
 

@@ -37,11 +37,36 @@ def labelled(classes: Sequence[Item]) -> Sequence[Item]:
 def is_named(claim: Item, backup: Item, classes: Sequence[Item], driver: str) -> bool:
     """Whether an annotation of the claim or of the backup names one of the driver's classes."""
     names = {it.name(one).lower() for one in classes}
+    return any(name in names for name in _wanted(claim, backup, driver))
+
+
+def _wanted(claim: Item, backup: Item, driver: str) -> Sequence[str]:
     wanted = (
         it.annotations(claim).get(_ON_CLAIM, ""),
         it.annotations(backup).get(f"{_ON_BACKUP}{driver.lower()}", ""),
     )
-    return any(name.lower() in names for name in wanted if name)
+    return [name.lower() for name in wanted if name]
+
+
+def chosen(claim: Item, backup: Item, classes: Sequence[Item]) -> Item | None:
+    """The class that Velero takes among those of one driver; None if it takes none."""
+    named = _wanted(claim, backup, it.text(classes[0], "driver")) if classes else ()
+    for name in named:
+        for one in classes:
+            if it.name(one).lower() == name:
+                return one
+    defaults = [one for one in classes if _DEFAULT in it.annotations(one)]
+    alone = classes if len(classes) == 1 else ()
+    return next(iter((*labelled(classes), *defaults, *alone)), None)
+
+
+def lives_with_volume(snapshot_class: Item) -> bool:
+    """Whether its snapshots are part of the volume, and gone with it.
+
+    Source: csiSnapshotTypeLonghornSnapshot in csi/controller_server.go of Longhorn v1.9.
+    """
+    kind = it.text(snapshot_class, "parameters", "type")
+    return (it.text(snapshot_class, "driver"), kind) == ("driver.longhorn.io", "snap")
 
 
 def is_sure(classes: Sequence[Item]) -> bool:

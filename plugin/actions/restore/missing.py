@@ -1,6 +1,6 @@
 """What a machine needs and neither the backup nor the target cluster has: one warning for each."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from plugin.actions.restore import machines, repair, unselected, warning
 from plugin.model import item as it
@@ -23,13 +23,20 @@ _RESOURCES = {
 }
 
 
-def additional(stored: Item, context: RestoreContext) -> tuple[Reference, ...]:
-    """What a stored machine needs and only comes if it is named, and a warning of what lacks."""
+def additional(
+    stored: Item, context: RestoreContext, made_anew: Collection[str] = ()
+) -> tuple[Reference, ...]:
+    """What a stored machine needs and only comes if it is named, and a warning of what lacks.
+
+    Args:
+        made_anew: names of the claims that CDI makes in place of those of the backup.
+    """
     archive = context.archive
     try:
         needs = machines.needs(stored, archive)
         held = [one for one in needs if archive.holds(one)]
         lacking = [one for one in needs if one not in held and not _is_removed(one, held)]
+        lacking = [one for one in lacking if not (machines.is_data(one) and one.name in made_anew)]
         lacking += [one for one in _of_cluster(stored, held, archive) if not archive.holds(one)]
     except ArchiveUnreadable as error:
         context.log.debug("not said what is missing: %s", error)

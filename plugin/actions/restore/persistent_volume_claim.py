@@ -1,12 +1,14 @@
 """Restore of a PersistentVolumeClaim (rule 4.3)."""
 
 from plugin.actions import uid_label
-from plugin.actions.restore import claim_source, download, plan, target
+from plugin.actions.restore import claim_source, download, lost_data, plan, target
 from plugin.actions.restore.download import cancel, progress
+from plugin.actions.restore.lost_data import Loss
 from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
 from plugin.model.outcome import RestoreOutcome, Selector
+from plugin.model.reference import Reference
 from plugin.resources import claim_data, finalizers, leftovers, persistent_volume_claim
 
 __all__ = ["APPLIES_TO", "cancel", "execute", "progress"]
@@ -17,7 +19,8 @@ APPLIES_TO = Selector((str(persistent_volume_claim.RESOURCE),))
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     """Create the claim without the backup's marks, under its new name if it has one.
 
-    One that was being filled is left out, and so is one that no wanted machine needs.
+    One that was being filled is left out, and so is one that no wanted machine needs, and one whose
+    bytes do not come back where CDI fills another in its place.
     """
     it.identify(item)
     reference = persistent_volume_claim.RESOURCE.named(*it.identify(context.stored))
@@ -25,11 +28,15 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     why = made.why_left_out(reference) or leftovers.why(context.stored)
     if not why and persistent_volume_claim.is_in_progress(item):
         why = "not restored: its DataVolume was still filling it, and will again"
+    loss = None if why else _loss(reference, item, context)
+    if loss and loss.is_made_by_cdi:
+        why = f"not restored: {loss}"
     if why:
         context.log.info(why)
         download.call_off(context, why)
         return RestoreOutcome(item, skip=True)
     item = finalizers.without_orphaned(item)
+    item = persistent_volume_claim.without_mark(item) if loss else item
     item = uid_label.given_back(item, persistent_volume_claim.ORIGINAL_UID)
     if reference not in made.names:
         target.await_deletion(persistent_volume_claim.RESOURCE, item, context)
@@ -41,3 +48,10 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
         return RestoreOutcome(item, additional)
     item, operation = download.order(item, made.name(reference), context)
     return RestoreOutcome(item, additional, operation=operation)
+
+
+def _loss(claim: Reference, item: Item, context: RestoreContext) -> Loss | None:
+    """That of a claim of CDI; what becomes of others is told of the machines that use them."""
+    is_marked = persistent_volume_claim.POPULATED_FOR in it.annotations(item)
+    is_of_cdi = is_marked or lost_data.has_filler(claim, context)
+    return lost_data.of(claim, context) if is_of_cdi else None

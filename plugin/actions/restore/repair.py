@@ -42,10 +42,12 @@ def _where_mapped(machine: Item, context: RestoreContext) -> Item:
     return virtual_machine.with_storage_classes(machine, storage_classes(context))
 
 
-def of_data_volume(item: Item, context: RestoreContext) -> Item:
-    """The DataVolume, marked if its claim was filled, and what it names as it is mapped."""
-    if data_volume.is_populated(context.stored):
+def of_data_volume(item: Item, context: RestoreContext, *, is_filled: bool) -> Item:
+    """The DataVolume, marked if its claim is filled, and what it names as it is mapped."""
+    if is_filled:
         item = it.with_annotation(item, data_volume.PREPOPULATED, it.name(context.stored))
+    else:
+        item = it.without(item, "metadata", "annotations", data_volume.PREPOPULATED)
     item = data_volume.with_namespaces(item, context.restore.namespace)
     item = finalizers.without_orphaned(item)
     return data_volume.with_storage_class(item, storage_classes(context))

@@ -2,7 +2,9 @@
 
 from plugin.actions.restore import (
     arrival,
+    empty_disks,
     identity,
+    lost_data,
     membership,
     missing,
     plan,
@@ -36,15 +38,17 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     if why := made.why_left_out(reference):
         context.log.info(why)
         return RestoreOutcome(item, skip=True)
-    additional = missing.additional(context.stored, context)
+    losses = lost_data.of_machine(context)
+    made_anew = [loss.claim for loss in losses if loss.is_made_by_cdi]
+    additional = missing.additional(context.stored, context, made_anew)
     item = repair.of_machine(_without_notes(item), context)
     if reference in made.names:
         item = virtual_machine.renamed(item, made.name(reference), made.parts)
     item, told = membership.joined(item, made, context)
-    item = _under_conditions(item, context)
+    item, losses_told = empty_disks.told(_under_conditions(item, context), losses, context)
     target.make_ready(item, context)
     item, operation = arrival.begun(item, context)
-    return RestoreOutcome(item, (*additional, *told), operation=operation)
+    return RestoreOutcome(item, (*additional, *told, *losses_told), operation=operation)
 
 
 def _without_notes(item: Item) -> Item:

@@ -1,6 +1,6 @@
 """Restore of a VirtualMachineInstance (rule 4.2)."""
 
-from plugin.actions.restore import identity, missing, plan
+from plugin.actions.restore import empty_disks, identity, lost_data, missing, plan
 from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.item import Item
@@ -41,6 +41,8 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     specification = identity.applied(it.required(item, "spec"), item, context)
     specification = guest.with_namespaces(specification, context.restore.namespace)
     item = it.with_value(item, specification, "spec")
+    losses = lost_data.of_machine(context)
+    empty_disks.check_instance(losses, context)
     return RestoreOutcome(item, missing.additional(context.stored, context))
 
 

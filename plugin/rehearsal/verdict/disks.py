@@ -15,6 +15,7 @@ from plugin.resources import (
     data_volume,
     persistent_volume,
     persistent_volume_claim,
+    pod,
     storage_class,
     velero,
     volume,
@@ -169,10 +170,13 @@ def _claims(case: Case) -> Iterator[tuple[Disk, Item]]:
             yield disk, claim
 
 
-def _pods(case: Case) -> Iterator[Item]:
+def _mounting(case: Case, claim: Item) -> Iterator[Item]:
+    """The pods of the block that mount a claim."""
     for reference in case.block:
-        if not reference.group and reference.resource == "pods":
-            yield case.around.cluster[reference]
+        if reference.is_of(pod.RESOURCE):
+            mounting = case.around.cluster[reference]
+            if it.name(claim) in pod.claims(mounting):
+                yield mounting
 
 
 def _is_to_be_cut(case: Case, claim: Item) -> bool:
@@ -186,13 +190,10 @@ def _decided(case: Case, claim: Item) -> Fate | None:
 
 
 def _fate(case: Case, claim: Item) -> Fate:
-    """What becomes of the data: policies first, then annotations of pods, then the Backup."""
-    if decided := _decided(case, claim):
-        return decided
-    request, name = case.around.request, it.name(claim)
-    if any(velero.copies_volume(request, pod, name) for pod in _pods(case)):
-        return Fate.FILE_SYSTEM
-    return Fate.SNAPSHOT if velero.cuts_disks(request) else Fate.SKIP
+    found = case.around.selection.policy
+    return velero.fate(
+        case.around.request, found, claim, _volume(case, claim) or {}, _mounting(case, claim)
+    )
 
 
 @once
