@@ -32,6 +32,7 @@ from plugin.rehearsal import api_discovery
 from plugin.rehearsal.api_objects import ApiObjects
 
 _REASONS = {400: "BadRequest", 401: "Unauthorized", 404: "NotFound", 405: "MethodNotAllowed"}
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 
 
 class Request(NamedTuple):
@@ -98,7 +99,7 @@ class ApiServer:
             "clusters": [{"name": "stillpoint", "cluster": {"server": self.url, "proxy-url": ""}}],
             "users": [{"name": "stillpoint", "user": {"token": self.token}}],
         }
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with os.fdopen(os.open(path, _NEW_FILE, 0o600), "w") as file:
             os.fchmod(file.fileno(), 0o600)
             yaml.safe_dump(configuration, file)
         return path
