@@ -22,6 +22,9 @@ else:
     _prctl = ctypes.PyDLL(None).prctl  # PyDLL: the lock of the interpreter stays where it is
 
 _SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+_SET_NO_NEW_PRIVS = 38
+_CAPBSET_DROP = 24
+_CAPABILITIES = 64  # more than Linux knows; what it does not know is an error that changes nothing
 _ROUNDS = 50  # of looking for more; what is stopped starts nothing, so that two do nearly always
 _ENDED = ("Z", "X", "")
 
@@ -51,7 +54,9 @@ def entrance(user: str) -> Callable[[], None]:
     It runs between fork and exec, beside threads that stand still for good: system calls only.
 
     Args:
-        user: as whom the program runs, with all his groups, or a number without any; "" as we do.
+        user: as whom the program runs, with all his groups, or a number without any and without
+            capabilities, which for 0 is root all the same, but only of what is root's own (this
+            needs `ctypes`); "" as we do.
 
     Raises:
         KeyError: there is no such user.
@@ -67,6 +72,10 @@ def entrance(user: str) -> Callable[[], None]:
             _prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         if identity is not None:
             number, group, groups = identity
+            if user.isdigit() and _prctl is not None:
+                for capability in range(_CAPABILITIES):
+                    _prctl(_CAPBSET_DROP, capability, 0, 0, 0)
+                _prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
             os.setgroups(groups)
             os.setgid(group)
             os.setuid(number)

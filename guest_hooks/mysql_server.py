@@ -8,40 +8,32 @@ this one dies.
 import contextlib
 import math
 import os
-import shutil
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from guest_hooks.command import ENVIRONMENT, SECRET, Dialect, Program, Session
+from guest_hooks import mysql_answers
+from guest_hooks.command import Dialect, Session
 from guest_hooks.deadline import Deadline
-from guest_hooks.driver import Driver, Finding, Found, Report
+from guest_hooks.driver import APPLICATION, CRASH, Driver, Finding, Found, Report
 from guest_hooks.errors import (
     ApplicationError,
+    CommandFailed,
     DeadlinePassed,
     Refused,
     SessionLost,
 )
+from guest_hooks.mysql_answers import DURABILITY, Engine, State
+from guest_hooks.mysql_client import Client, Identity
 from guest_hooks.note import Note
 from guest_hooks.running import Process
 from guest_hooks.section import Section
 
 DIALECT = Dialect(marker="SELECT '{}';", error_prefixes=("ERROR",))
-DURABILITY = "innodb_flush_log_at_trx_commit"
 _LONG_STATEMENT_S = 2
 _SURVEY_S = 2.0  # at most, for a look at every table
 _KILL_S = 0.5  # kept of the time for the lock: a second client ends the first one's connection
-_STATE = f"SELECT VERSION(), CONNECTION_ID(), @@GLOBAL.{DURABILITY}, @@GLOBAL.log_bin;"
-_LONG_STATEMENTS = (
-    "SELECT ID, TIME, USER, IFNULL(DB, ''), UPPER(SUBSTRING_INDEX(TRIM(INFO), ' ', 1))"
-    " FROM information_schema.PROCESSLIST"
-    " WHERE COMMAND IN ('Query', 'Execute') AND TIME >= {} AND ID <> CONNECTION_ID()"
-    " AND USER NOT IN ('system user', 'event_scheduler') ORDER BY TIME DESC;"
-)
-_OTHER_ENGINES = (
-    "SELECT ENGINE, COUNT(*), MIN(CONCAT(TABLE_SCHEMA, '.', TABLE_NAME))"
-    " FROM information_schema.TABLES"
-    " WHERE TABLE_SCHEMA NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')"
-    " AND TABLE_TYPE = 'BASE TABLE' AND ENGINE <> 'InnoDB' GROUP BY ENGINE ORDER BY ENGINE;"
-)
+_ALL_PRIVILEGES = "GRANT ALL PRIVILEGES ON *.* TO "
+_READS = ("SELECT", "SHOW", "DO", "EXPLAIN")
+_LONGEST_POSITION = 4000
 
 
 class Lock(NamedTuple):
@@ -57,23 +49,13 @@ class Lock(NamedTuple):
 GLOBAL_READ_LOCK = Lock("ftwrl", ("FLUSH TABLES WITH READ LOCK;",), "UNLOCK TABLES;", True, True)
 
 
-class State(NamedTuple):
-    """A server, as it answered."""
-
-    version: Sequence[int]
-    version_text: str
-    connection: str
-    durability: str
-    has_binary_log: bool
-    engines: Optional[Sequence[str]]  # of tables that are not InnoDB's; None: not known
-
-
 class MySQLServer(Driver):
     """One server process."""
 
     CLIENTS: Sequence[str] = ()
+    HAS_OWN_ACCOUNT = False  # the user that runs it, see `mysql_client`
     OPTIONS = {
-        "socket": "path of its socket; where the client looks by itself",
+        "socket": "path of its socket; Debian's, else Red Hat's",
         "host": "where it listens, instead of a socket",
         "port": "its port; 3306",
         "user": "account; root",
@@ -87,21 +69,22 @@ class MySQLServer(Driver):
     def __init__(self, section: Section, note: Note) -> None:
         """Parse `OPTIONS`."""
         super().__init__(section, note)
-        self._socket = section.text("socket")
-        self._host = section.text("host")
-        self._port = section.integer("port", 3306)
-        self._password = section.secret("password_file")
+        self._client = Client(section, self.CLIENTS, self.HAS_OWN_ACCOUNT)
+        self._identity = Identity("", "")
         self._long_statement_s = section.seconds("long_statement_s", _LONG_STATEMENT_S)
         self._session: Optional[Session] = None
         self.state: Optional[State] = None
+        self.engines: Optional[Sequence[Engine]] = None  # not InnoDB's, of tables; None: not known
+        self._level = APPLICATION
         self._warnings: List[str] = []
+        self._folders: Tuple[str, ...] = ()
 
     @property
     def instance(self) -> str:
         """The socket, or host and port; /var/run is a link to /run."""
-        if self._socket:
-            return os.path.realpath(self._socket)
-        return f"{self._host or 'localhost'}:{self._port}"
+        if self._client.socket:
+            return os.path.realpath(self._client.socket)
+        return f"{self._client.host}:{self._client.port}"
 
     def lock_for(self, state: State) -> Lock:
         """The lock that this server needs.
@@ -123,8 +106,10 @@ class MySQLServer(Driver):
             self._refuse_long_statements(lock, deadline)
         finally:
             self._disconnect(deadline)
-        text = f"{self.section.name}: version {state.version_text} answers; method {lock.method}"
-        return [Finding(True, text)]
+        name = self.section.name
+        text = f"{name}: version {state.version_text} answers; method {lock.method}"
+        found = [Finding(False, f"{name}: {each}", is_blocking=False) for each in self._warnings]
+        return [Finding(True, text), *found]
 
     def prepare(self, deadline: Deadline) -> None:
         """Connect, and write what has gathered, so that less is to be written under the lock."""
@@ -153,8 +138,8 @@ class MySQLServer(Driver):
     def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
         """Put the durability back, if it is still as we set it."""
         try:
-            self._connect(deadline)
-            self._put_back(noted[DURABILITY], deadline)
+            self._let_in(deadline)
+            self._put_back(int(noted[DURABILITY]), deadline)
         finally:
             self._disconnect(deadline)
 
@@ -170,20 +155,22 @@ class MySQLServer(Driver):
 
     @contextlib.contextmanager
     def _durable(self, state: State, deadline: Deadline) -> Iterator[None]:
-        if state.durability == "1":
+        if state.durability == 1:
             yield
             return
-        self.note.write({DURABILITY: state.durability})
+        noted = {DURABILITY: str(state.durability)}
+        self.note.write(noted)
         try:
             self.ask(f"SET GLOBAL {DURABILITY} = 1;", deadline)
             yield
         finally:
-            self.reconcile({DURABILITY: state.durability}, Deadline.after(self.section.release_s))
+            self.reconcile(noted, Deadline.after(self.section.release_s))
             self.note.drop()
 
-    def _put_back(self, durability: str, deadline: Deadline) -> None:
-        if self.ask(f"SELECT @@GLOBAL.{DURABILITY};", deadline) == ["1"]:
-            self.ask(f"SET GLOBAL {DURABILITY} = {int(durability)};", deadline)
+    def _put_back(self, durability: int, deadline: Deadline) -> None:
+        answer = self.ask(f"SELECT @@GLOBAL.{DURABILITY};", deadline)
+        if mysql_answers.durability(self.section.name, answer) == 1:
+            self.ask(f"SET GLOBAL {DURABILITY} = {durability};", deadline)
 
     def _take(self, lock: Lock, deadline: Deadline) -> None:
         self._refuse_long_statements(lock, deadline)
@@ -207,17 +194,20 @@ class MySQLServer(Driver):
         """
         if self.state is None:
             return
-        program = self._program(f"KILL CONNECTION {self.state.connection};")
+        statement = f"KILL CONNECTION {self.state.connection};"
+        program = self._client.program(self._identity, statement)
         self.commands.run(program, Deadline.after(_KILL_S))
 
     def _refuse_long_statements(self, lock: Lock, deadline: Deadline) -> None:
         seconds = int(max(1, self._long_statement_s))
-        for line in self.ask(_LONG_STATEMENTS.format(seconds), deadline):
-            number, time_s, user, schema, verb = line.split("\t")
-            if lock.waits_for_reads or verb not in ("SELECT", "SHOW", "DO", "EXPLAIN"):
-                cause = f"connection {number} ({user}, {schema}) has run {verb} for {time_s} s"
+        name = self.section.name
+        answer = self.ask(mysql_answers.LONG_STATEMENTS.format(seconds), deadline)
+        for one in mysql_answers.statements(name, answer):
+            if lock.waits_for_reads or one.verb not in _READS:
+                who = f"connection {one.connection} ({one.user}, {one.schema})"
+                cause = f"{who} has run {one.verb} for {one.time_s} s"
                 hint = "everybody would wait behind it; end it, or raise long_statement_s"
-                raise Refused(self.section.name, lock.statements[0].rstrip(";"), cause, hint)
+                raise Refused(name, lock.statements[0].rstrip(";"), cause, hint)
 
     def _report(self, lock: Lock, deadline: Deadline) -> Report:
         self.ask("FLUSH NO_WRITE_TO_BINLOG ENGINE LOGS;", deadline)
@@ -225,67 +215,75 @@ class MySQLServer(Driver):
         if lock.stops_every_engine:
             kept += ", and whole tables of every engine"
         method = "; ".join(one.rstrip(";") for one in lock.statements)
-        return Report(method, self.position(deadline), (kept,), tuple(self._warnings))
+        position = {
+            key: value[:_LONGEST_POSITION] for key, value in self.position(deadline).items()
+        }
+        warnings = tuple(self._warnings)
+        return Report(method, position, (kept,), warnings, self._level, self._folders)
 
     def _connect(self, deadline: Deadline) -> State:
         hint = "see the options socket, user, password_file and defaults_file"
         with self.reaching(deadline, hint) as patience:
-            self._session = self.commands.session(self._program(), DIALECT)
-            version, connection, durability, binary_log = self.ask(_STATE, patience)[0].split("\t")
-        numbers = [int(part) for part in version.split("-")[0].split(".")]
-        engines = self._engines(deadline)
-        return State(numbers, version, connection, durability, binary_log == "1", engines)
+            state = self._let_in(patience)
+        self._warnings, self._level = [], APPLICATION
+        self.engines = self._surveyed(deadline)
+        for warning in self.losses(deadline):
+            self._warnings.append(warning)
+            self._level = CRASH
+        answer = self.ask(mysql_answers.PLACES, deadline)
+        self._folders = mysql_answers.folders(answer, self.section.process)
+        return state
+
+    def _let_in(self, deadline: Deadline) -> State:
+        """By the first identity that is let in, and may do everything; or else by the last one."""
+        self._client.require_peer()
+        *others, last = self._client.identities()
+        for each in others:
+            with contextlib.suppress(SessionLost, CommandFailed):
+                state = self._open(each, deadline)
+                if any(_ALL_PRIVILEGES in line for line in self.ask("SHOW GRANTS;", deadline)):
+                    return state
+            self._disconnect(Deadline.after(0))
+        return self._open(last, deadline)
+
+    def _open(self, identity: Identity, deadline: Deadline) -> State:
+        self._identity = identity
+        self._session = self.commands.session(self._client.program(identity), DIALECT)
+        answer = self.ask(mysql_answers.STATE, deadline)
+        return mysql_answers.state(self.section.name, answer)
 
     def _disconnect(self, deadline: Deadline) -> None:
         if self._session is not None:
             self._session.close(deadline)
             self._session = None
 
-    def _engines(self, deadline: Deadline) -> Optional[Sequence[str]]:
-        """By a client of its own, to be given up: with very many tables this takes long."""
-        try:
-            output = self.commands.run(self._program(_OTHER_ENGINES), deadline.or_after(_SURVEY_S))
-        except DeadlinePassed:
-            self._warnings = ["too many tables to see which engines they have"]
+    def losses(self, deadline: Deadline) -> Sequence[str]:
+        """What a copy is not going to have, although it was acknowledged."""
+        if not any(one.name == "MEMORY" for one in self.engines or ()):
+            return ()
+        answer = self._survey(mysql_answers.IN_MEMORY, deadline)
+        if answer is None:
+            return ("tables with ENGINE=MEMORY come back empty",)
+        found = mysql_answers.in_memory(self.section.name, answer)
+        if found is None:
+            return ()
+        names = f"{found.tables} tables with ENGINE=MEMORY hold rows"
+        return (f"{names} and come back empty, {found.first} among them",)
+
+    def _surveyed(self, deadline: Deadline) -> Optional[Sequence[Engine]]:
+        answer = self._survey(mysql_answers.OTHER_ENGINES, deadline)
+        if answer is None:
+            self._warnings.append("too many tables to see which engines they have")
             return None
-        engines = [line.split("\t") for line in output.lines]
-        self._warnings = [
-            f"{count} tables with ENGINE=MEMORY come back empty, {first} among them"
-            for engine, count, first in engines
-            if engine == "MEMORY"
-        ]
-        return [engine for engine, _, _ in engines]
+        return mysql_answers.engines(self.section.name, answer)
 
-    def _client(self) -> str:
-        """The first of `CLIENTS` that is there: MySQL's or MariaDB's, both speak with both."""
-        path = ENVIRONMENT["PATH"]
-        return next(
-            (each for each in self.CLIENTS if shutil.which(each, path=path)), self.CLIENTS[0]
-        )
-
-    def _program(self, statement: str = "") -> Program:
-        """The client; without a statement it reads them from its input."""
-        client = self.section.text("client") or self._client()
-        arguments = [client]
-        defaults = self.section.text("defaults_file")
-        if self._password is not None:
-            arguments.append(f"--defaults-extra-file={SECRET}")  # has to be the first one
-        elif defaults:
-            arguments.append(f"--defaults-extra-file={defaults}")
-        arguments += ["-NB", "--unbuffered", "--force", "--loose-skip-reconnect"]
-        if not defaults:
-            arguments.append(f"--user={self.section.text('user', 'root')}")
-        if self._socket:
-            arguments.append(f"--socket={self._socket}")
-        if self._host:
-            arguments += [f"--host={self._host}", f"--port={self._port}", "--protocol=TCP"]
-        if statement:
-            arguments.append(f"--execute={statement}")
-        secret = None
-        if self._password is not None:
-            quoted = self._password.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-            secret = b'[client]\npassword="' + quoted + b'"\n'
-        return Program(arguments, secret=secret)
+    def _survey(self, statement: str, deadline: Deadline) -> Optional[Sequence[str]]:
+        """By a client of its own, to be given up: with very many tables this takes long."""
+        program = self._client.program(self._identity, statement)
+        try:
+            return self.commands.run(program, deadline.or_after(_SURVEY_S)).lines
+        except DeadlinePassed:
+            return None
 
 
 def found(kind: str, process: Process) -> Found:

@@ -10,7 +10,8 @@ from typing import Dict, Sequence
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Found
 from guest_hooks.errors import CommandFailed
-from guest_hooks.mysql_server import GLOBAL_READ_LOCK, Lock, MySQLServer, State, found, is_mariadb
+from guest_hooks.mysql_answers import State
+from guest_hooks.mysql_server import GLOBAL_READ_LOCK, Lock, MySQLServer, found, is_mariadb
 from guest_hooks.running import processes
 
 _STAGES = ("START", "FLUSH", "BLOCK_DDL", "BLOCK_COMMIT")
@@ -30,6 +31,7 @@ class MariaDB(MySQLServer):
     KIND = "mariadb"
     METHODS = ("auto", "stage", "ftwrl")
     CLIENTS = ("mariadb", "mysql")
+    HAS_OWN_ACCOUNT = True
 
     @classmethod
     def discover(cls) -> Sequence[Found]:
@@ -39,7 +41,7 @@ class MariaDB(MySQLServer):
 
     def lock_for(self, state: State) -> Lock:
         """`BACKUP STAGE`, where there is one."""
-        has_stages = tuple(state.version[:2]) >= _HAS_STAGES
+        has_stages = state.version >= _HAS_STAGES
         if self.section.method == "stage" and not has_stages:
             cause = f"version {state.version_text} has none"
             raise CommandFailed(self.section.name, "BACKUP STAGE", cause, "method = ftwrl")

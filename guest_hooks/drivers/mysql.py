@@ -11,7 +11,8 @@ from typing import Dict, Sequence
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Found
 from guest_hooks.errors import CommandFailed
-from guest_hooks.mysql_server import GLOBAL_READ_LOCK, Lock, MySQLServer, State, found, is_mariadb
+from guest_hooks.mysql_answers import State
+from guest_hooks.mysql_server import GLOBAL_READ_LOCK, Lock, MySQLServer, found, is_mariadb
 from guest_hooks.running import processes
 
 _INSTANCE = Lock(
@@ -40,17 +41,26 @@ class MySQL(MySQLServer):
 
     def lock_for(self, state: State) -> Lock:
         """The instance's, where that is enough."""
-        is_enough = tuple(state.version[:2]) >= _HAS_INSTANCE_LOCK and state.engines == []
+        is_enough = state.version >= _HAS_INSTANCE_LOCK and self.engines == []
         if self.section.method == "instance" and not is_enough:
-            cause = f"version {state.version_text} with tables of the engines {state.engines}"
+            engines = ", ".join(one.name for one in self.engines or ()) or "unknown"
+            cause = f"version {state.version_text}, and tables of the engines {engines}"
             raise CommandFailed(self.section.name, "rely on InnoDB alone", cause, "method = ftwrl")
         return _INSTANCE if is_enough and self.section.method != "ftwrl" else GLOBAL_READ_LOCK
 
     def position(self, deadline: Deadline) -> Dict[str, str]:
         """Its binary log's, and its GTIDs'."""
         position = {"gtid": "".join(self.ask("SELECT @@GLOBAL.gtid_executed;", deadline))}
-        version = self.state.version if self.state else ()
-        name = "BINARY LOG" if tuple(version[:2]) >= _HAS_NO_MASTER else "MASTER"
+        version = self.state.version if self.state else (0, 0)
+        name = "BINARY LOG" if version >= _HAS_NO_MASTER else "MASTER"
         for line in self.ask(f"SHOW {name} STATUS;", deadline):
             position["binary_log"] = ":".join(line.split("\t")[:2])
         return position
+
+    def losses(self, deadline: Deadline) -> Sequence[str]:
+        """As of both, and all if it writes no redo log."""
+        found = list(super().losses(deadline))
+        answer = self.ask("SHOW GLOBAL STATUS LIKE 'Innodb_redo_log_enabled';", deadline)
+        if any(line.endswith("\tOFF") for line in answer):
+            found.append("InnoDB's redo log is disabled, so that a copy need not start at all")
+        return found

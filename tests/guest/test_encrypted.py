@@ -25,6 +25,7 @@ from tests.guest.cases.case import KINDS, PASSWORD, secret
 def signed(processes: Processes) -> Iterator[Path]:
     folder = processes.logs / "certificates"
     certificates.make(folder, "server", "client")
+    (folder / "client.key").chmod(0o600)
     yield folder
     shutil.rmtree(folder)
 
@@ -124,9 +125,10 @@ def test_mariadb_by_tcp(processes: Processes, signed: Path, tmp_path: Path) -> N
     server.query("GRANT ALL ON *.* TO keeper@'%'")
     file = tmp_path / "client.cnf"
     authority = f"ssl-ca={signed / 'ca.crt'}\nssl-verify-server-cert"
-    file.write_text(f"[client]\nuser=keeper\npassword=word\n{authority}\n")
-    place = {"host": "127.0.0.1", "port": str(server.port)}
-    driver = driver_of("mariadb", tmp_path, **place, defaults_file=str(file))
+    place = f"host = 127.0.0.1\nport={server.port}"
+    file.write_text(f"[client]\nuser=keeper\npassword=word\n{place}\n{authority}\n")
+    file.chmod(0o600)
+    driver = driver_of("mariadb", tmp_path, defaults_file=str(file))
     assert isinstance(driver, MariaDB)
     told = asked(driver, "SHOW STATUS LIKE 'Ssl_version';")
     server.stop()

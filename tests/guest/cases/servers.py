@@ -196,7 +196,7 @@ def _mysql(
         "main",
         server.kind,
         server.options,
-        "Can't connect to local server through socket",
+        "No such file or directory",
         method=method,
         stops_writes=stops_writes,
         has_client=True,
