@@ -3,7 +3,7 @@
 import contextlib
 import threading
 from contextlib import ExitStack
-from typing import Callable, Dict, List, Optional, TypeVar
+from typing import Callable, Dict, List, Optional, Tuple, TypeVar
 
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Driver, Report
@@ -14,6 +14,7 @@ GRACE_S = 0.3  # beyond the driver's own deadline, until it is abandoned
 RELEASE_S = 12.0  # for all together: KubeVirt gives a thaw 20
 _LOOK_S = 0.02
 Result = TypeVar("Result")
+Instance = Tuple[str, str]  # the kind, and what its driver calls the instance
 
 
 class Application:
@@ -38,6 +39,11 @@ class Application:
         self._leave_by = Deadline(0)
         self._ending: Optional[Pending[None]] = None
         self._worker = Worker(self.name)
+
+    @property
+    def instance(self) -> Instance:
+        """What it is, whatever it is called."""
+        return self.driver.section.kind, self.driver.instance
 
     def begin_prepare(self, deadline: Deadline) -> "Pending[None]":
         """Let the driver prepare, beside the others."""

@@ -10,10 +10,10 @@ import itertools
 import threading
 import time
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from guest_hooks import filesystems, mounts, record
-from guest_hooks.application import GRACE_S, RELEASE_S, Application
+from guest_hooks.application import GRACE_S, RELEASE_S, Application, Instance
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import APPLICATION, CRASH, Report
 from guest_hooks.errors import (
@@ -21,6 +21,7 @@ from guest_hooks.errors import (
     DeadlinePassed,
     FreezeRefused,
     GuestError,
+    Unreachable,
 )
 from guest_hooks.hold import Hold
 from guest_hooks.log import ERROR, WARNING, Log
@@ -41,8 +42,26 @@ FILESYSTEM = "filesystem"  # a verdict: some application only starts as after a 
 class Cycle:
     """One freeze and its thaw."""
 
-    def __init__(self, plan: Plan, records: Records, hold: Hold, log: Log) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        records: Records,
+        hold: Hold,
+        log: Log,
+        busy: Optional[Mapping[Instance, str]] = None,
+    ) -> None:
+        """Take it on.
+
+        Args:
+            plan: what is to come to rest.
+            records: where the record of it goes.
+            hold: the mark that it is held.
+            log: for lines.
+            busy: instances with which something before this goes on, and what; that would break
+                this hold, so they do not take part.
+        """
         self._plan = plan
+        self._busy = busy or {}
         self._records = records
         self._hold = hold
         self._log = log
@@ -81,9 +100,9 @@ class Cycle:
         self._given_up.set()
 
     @property
-    def hanging(self) -> Sequence[str]:
-        """Whose drivers were abandoned and are still at something; once it is over."""
-        return [one.name for one in self._applications if one.is_hanging()]
+    def hanging(self) -> Sequence[Application]:
+        """Those whose drivers were abandoned and are still at something; once it is over."""
+        return [one for one in self._applications if one.is_hanging()]
 
     @property
     def unreleased(self) -> Sequence[str]:
@@ -139,10 +158,18 @@ class Cycle:
     def _prepare(self, whole: Deadline) -> None:
         begun = []
         for application in self._applications:
+            self._tried(application, lambda: self._require_free(application))
+            if application.left_out:
+                continue
             deadline = whole.or_after(application.driver.section.prepare_s)
             begun.append((application, application.begin_prepare(deadline), deadline))
         for application, pending, deadline in begun:
             self._tried(application, lambda: application.finish_prepare(pending, deadline))
+
+    def _require_free(self, application: Application) -> None:
+        why = self._busy.get(application.instance)
+        if why:
+            raise Unreachable(application.name, "freeze", why, "see the system's log")
 
     def _lock(self, application: Application, whole: Deadline) -> None:
         self._require_wanted()

@@ -13,9 +13,10 @@ import socket
 import struct
 import threading
 import time
-from typing import IO, Any, Dict, Optional, Sequence
+from typing import IO, Any, Collection, Dict, Optional, Sequence
 
-from guest_hooks import plan, reconciliation, record
+from guest_hooks import plan, record
+from guest_hooks.application import Application, Instance
 from guest_hooks.connection import Connection
 from guest_hooks.cycle import OVER, Cycle
 from guest_hooks.deadline import Deadline
@@ -27,6 +28,7 @@ from guest_hooks.note import Note
 from guest_hooks.places import Places
 from guest_hooks.plan import Kinds, Plan
 from guest_hooks.printable import printable
+from guest_hooks.reconciliation import Undoing
 from guest_hooks.record import Records
 from guest_hooks.section import Section
 from guest_hooks.worker import within
@@ -42,6 +44,10 @@ _KEPT_S = 2.0  # for a client to say that it got its answer
 _MARGIN_S = 3.0  # beyond the longest that a phase should take
 _THAW_S = 15.0  # KubeVirt gives up after 20
 _PLAN_S = 5.0
+_UNDO_S = 2.0  # before a freeze, and before the first client is answered
+_UNDO_AT_THAW_S = 8.0  # more: what a thaw says of it is what its caller will believe
+_HANGS = "its driver still hangs in the freeze before"
+_IS_UNDONE = "what was noted for a hold before is still being undone"
 _RECORD_S = 2.0
 
 
@@ -57,11 +63,14 @@ class Holder:
         self._cycle: Optional[Cycle] = None
         self._beginning = threading.Lock()
         self._clients = threading.BoundedSemaphore(_MOST_CLIENTS)
+        self._abandoned: Sequence[Application] = ()
+        self._undoing = Undoing(places, (*kinds, Filesystems), log)
         self._busy_at_s = time.monotonic()
 
     def start(self) -> None:
         """Undo what a holder before this one left behind, and find out whose disk this is."""
-        reconciliation.reconcile(self._places, (*self._kinds, Filesystems), self._log)
+        self._undoing.end_left_over()
+        self._undoing.undo(_UNDO_S)
         hold = self._hold.read()
         if hold:
             self._log.say(f"what was held since {hold['since']} is lost: {hold['lost']}", ERROR)
@@ -195,12 +204,16 @@ class Holder:
         with self._beginning:
             self._require_idle()
             plan.make_folders(self._places)
-            reconciliation.reconcile(self._places, (*self._kinds, Filesystems), self._log)
+            self._undoing.undo(_UNDO_S, self._hanging)
             todo = within(Deadline.after(_PLAN_S), "plan", "make it", self._plan)
             if "filesystems" in question:
                 todo = self._with_filesystems(todo, json.loads(question["filesystems"]))
             self._hold.drop()
-            cycle = Cycle(todo, self._records, self._hold, self._log)
+            busy = dict.fromkeys(self._undoing.busy, _IS_UNDONE)
+            busy.update(dict.fromkeys(self._hanging, _HANGS))
+            if todo.last and Filesystems.KIND in [kind for kind, _ in busy]:
+                raise FreezeRefused(Filesystems.KIND, "freeze", _HANGS)
+            cycle = Cycle(todo, self._records, self._hold, self._log, busy)
             cycle.begin()
             self._cycle = cycle
             return cycle, todo
@@ -218,16 +231,23 @@ class Holder:
         if not cycle.is_over(0):
             cause = f"there is a freeze already, in phase {cycle.phase}"
             raise FreezeRefused("guest", "freeze", cause, "thaw first")
-        for name in cycle.hanging:  # its late release would break the new hold
-            raise FreezeRefused(name, "freeze", "its driver still hangs in the freeze before")
+
+    @property
+    def _hanging(self) -> Collection[Instance]:
+        """What would break a new hold by its late release."""
+        last = self._cycle.hanging if self._cycle is not None else ()
+        self._abandoned = [one for one in {*self._abandoned, *last} if one.is_hanging()]
+        return [one.instance for one in self._abandoned]
 
     def _with_filesystems(self, todo: Plan, paths: Sequence[str]) -> Plan:
-        section = Section(Filesystems.KIND, Filesystems.KIND, lock_s=todo.freeze_s)
+        asked = "run --filesystems"
+        section = Section(Filesystems.KIND, Filesystems.KIND, lock_s=todo.freeze_s, source=asked)
         last = Filesystems(section, Note(self._places.notes, section), paths)
         return todo._replace(last=last)
 
     def _thaw(self, connection: Connection) -> None:
         cycle = self._cycle
+        left: Sequence[str] = ()
         if cycle is not None and cycle.phase != OVER:
             cycle.release("thaw")
             connection.say(wait_s=str(_THAW_S + _MARGIN_S))
@@ -235,16 +255,31 @@ class Holder:
                 names = ", ".join(cycle.unreleased) or "it"
                 cause = f"not done after {_THAW_S:g} s: {names}; what hangs is being abandoned"
                 raise HoldLost("guest", "release everything", cause)
+        else:
+            left = self._left()
         hold = self._hold.read()  # not before: until it was released, it may just have begun
-        lost = (hold or {}).get("lost", "")
-        errors = list(cycle.release_errors) if cycle is not None and hold else []
+        causes = [f"{name}: what was noted for a hold is not undone" for name in left]
         if hold:
             self._hold.drop()
-        if lost or errors:
-            causes = "; ".join([*([lost] if lost else []), *map(str, errors)])
-            since = (hold or {}).get("since")
-            raise HoldLost("guest", f"thaw what was held since {since}", causes)
+            causes += filter(None, [hold["lost"]])
+            causes += map(str, cycle.release_errors if cycle is not None else ())
+        if causes:
+            what = f"thaw what was held since {hold['since']}" if hold else "release everything"
+            raise HoldLost("guest", what, "; ".join(causes))
         connection.say(was_held="1" if hold else "")
+
+    def _left(self) -> Sequence[str]:
+        """What is not undone though this thaw has tried; nothing if a freeze begins just now."""
+        if not self._beginning.acquire(blocking=False):
+            return ()
+        cycle = self._cycle
+        try:
+            if cycle is None or cycle.phase == OVER:
+                self._undoing.undo(_UNDO_S, self._hanging)
+        finally:
+            self._beginning.release()
+        left = self._undoing.left(_UNDO_AT_THAW_S)
+        return left if self._cycle is cycle else ()
 
     def status(self) -> Dict[str, Any]:
         """What is held, the last cycle and the origin of this disk; see docs/guest/record.md."""

@@ -5,14 +5,18 @@ which undoes everything, drops it too.
 """
 
 import contextlib
+import hashlib
 import json
 import os
 from typing import Dict, Mapping, NamedTuple, Optional
 
+from guest_hooks import family
 from guest_hooks.errors import ApplicationError
+from guest_hooks.family import Member
 from guest_hooks.section import Section
 
 SUFFIX = ".note"
+_MOST_BYTES = 1024 * 1024
 
 
 class Noted(NamedTuple):
@@ -20,6 +24,13 @@ class Noted(NamedTuple):
 
     section: Section
     noted: Dict[str, str]
+    started: int = 0  # when `section.process` was, as `family.Member`; 0 if it is not known
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the process that it is about has ended, and what was changed in it with it."""
+        process = Member(self.section.process, self.started)
+        return bool(process.number and process.started and not family.lives(process))
 
 
 class Note:
@@ -28,7 +39,7 @@ class Note:
     def __init__(self, folder: str, section: Section) -> None:
         self.folder = folder
         self._section = section
-        self._path = os.path.join(folder, section.name.replace("/", "\\") + SUFFIX)
+        self._path = os.path.join(folder, _file(section))
 
     def write(self, noted: Mapping[str, str]) -> None:
         """Keep it, replacing what was noted before; after this returns a crash cannot lose it.
@@ -36,7 +47,12 @@ class Note:
         Raises:
             ApplicationError: it could not be kept, so do not lock.
         """
-        content = {"section": self._section._asdict(), "noted": dict(noted)}
+        process = self._section.process
+        content = {
+            "section": self._section._asdict(),
+            "noted": dict(noted),
+            "started": family.member(process).started if process else 0,
+        }
         try:
             with open(self._path + ".new", "w", encoding="utf-8") as file:
                 json.dump(content, file)
@@ -60,8 +76,22 @@ class Note:
 
 
 def read(path: str) -> Noted:
-    """What a note says, and of which application."""
-    with open(path, encoding="utf-8") as file:
-        content = json.load(file)
-    noted = {str(key): str(value) for key, value in content["noted"].items()}
-    return Noted(Section(**content["section"]), noted)
+    """What a note says, and of which application.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is none.
+    """
+    with open(path, "rb") as file:
+        content = json.loads(file.read(_MOST_BYTES).decode())
+    try:
+        noted = {str(key): str(value) for key, value in content["noted"].items()}
+        return Noted(Section(**content["section"]), noted, int(content.get("started", 0)))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it is no note of this version: {error!r}") from error
+
+
+def _file(section: Section) -> str:
+    """One for each instance: a name may be of any length, and two servers may have the same."""
+    instance = json.dumps([section.kind, section.name, section.process]).encode()
+    return hashlib.sha256(instance).hexdigest()[:32] + SUFFIX

@@ -1,44 +1,152 @@
-"""Undoing what a holder that was killed has left: programs, and locks that outlive sessions."""
+"""Undoing what was noted by a holder that was killed or a driver that was abandoned.
 
+Side by side, so that one that hangs keeps no other changed; and nobody waits for it longer than he
+wants: it goes on by itself, as long as its section gives it, and is tried again when it failed.
+"""
+
+import contextlib
 import os
-from typing import Sequence, Type
+import threading
+from functools import partial
+from typing import Collection, Dict, Iterator, Sequence, Set, Type
 
 from guest_hooks import note
+from guest_hooks.application import GRACE_S, Instance
 from guest_hooks.child_register import Register
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Driver
 from guest_hooks.log import ERROR, WARNING, Log
-from guest_hooks.note import Note, Noted
+from guest_hooks.note import Note
 from guest_hooks.places import Places
-from guest_hooks.worker import within
+from guest_hooks.section import DISCOVERED
+from guest_hooks.worker import begun, within
+
+_MOST_AT_ONCE = 64  # the others the next time
+_MOST_NAMES = 12
 
 
-def reconcile(places: Places, kinds: Sequence[Type[Driver]], log: Log) -> None:
-    """Undo it all; what cannot be undone now stays noted, and is logged."""
-    count = Register(places.notes).end_left_over()
-    if count:
-        log.say(f"ended {count} programs of a holder that was killed", WARNING)
-    for name in sorted(os.listdir(places.notes)):
-        if name.endswith(note.SUFFIX):
-            _reconcile_one(os.path.join(places.notes, name), places, kinds, log)
+class Undoing:
+    """All notes in /run, and who is at them."""
+
+    def __init__(self, places: Places, kinds: Sequence[Type[Driver]], log: Log) -> None:
+        self._folder = places.notes
+        self._kinds = kinds
+        self._log = log
+        self._running: Dict[str, _Undo] = {}
+        self._tried: Set[str] = set()  # those not tried yet come first
+        self._changing = threading.Lock()
+
+    def end_left_over(self) -> None:
+        """End the programs of a holder that was killed; once, before there are any of ours."""
+        count = Register(self._folder).end_left_over()
+        if count:
+            self._log.say(f"ended {count} programs of a holder that was killed", WARNING)
+
+    def undo(self, wait_s: float, spared: Collection[Instance] = ()) -> None:
+        """Begin with all that is noted, and wait so long for all of it; what is not done goes on.
+
+        Args:
+            wait_s: for all together.
+            spared: whose drivers are still on their own way back.
+        """
+        with self._changing:
+            self._begin(spared)
+            running = list(self._running.values())
+        deadline = Deadline.after(wait_s)
+        for one in running:
+            one.pending.wait(deadline.left_s)
+
+    @property
+    def busy(self) -> Collection[Instance]:
+        """Instances at which something is being undone."""
+        with self._changing:
+            running = list(self._running.values())
+        return [one.instance for one in running if not one.pending.wait(0)]
+
+    def left(self, wait_s: float) -> Sequence[str]:
+        """What is noted and not undone, after a wait for what is being undone.
+
+        Only what root's configuration or command is about: what was merely found to run may belong
+        to somebody who does not want it to be undone, and is told by the log alone.
+
+        Args:
+            wait_s: for all together.
+
+        Returns:
+            Names, of many the first.
+        """
+        deadline = Deadline.after(wait_s)
+        with self._changing:
+            running = [one for one in self._running.values() if one.is_wanted]
+        for one in running:
+            one.pending.wait(deadline.left_s)
+        names = []
+        for path in self._paths():
+            with contextlib.suppress(OSError, ValueError):
+                section = note.read(path).section
+                names += [section.name] * (section.source != DISCOVERED)
+        return sorted(names)[:_MOST_NAMES]
+
+    def _paths(self) -> Set[str]:
+        names = [name for name in os.listdir(self._folder) if name.endswith(note.SUFFIX)]
+        return {os.path.join(self._folder, name) for name in names}
+
+    def _begin(self, spared: Collection[Instance]) -> None:
+        self._running = {
+            path: one for path, one in self._running.items() if not one.pending.wait(0)
+        }
+        paths = self._paths() - set(self._running)
+        self._tried &= paths
+        for path in sorted(paths, key=lambda path: (path in self._tried, path)):
+            if len(self._running) >= _MOST_AT_ONCE:
+                break
+            self._tried.add(path)
+            with self._told(path):
+                one = _Undo(path, self._folder, self._kinds, self._log)
+                if one.instance not in spared:
+                    one.begin()
+                    self._running[path] = one
+
+    @contextlib.contextmanager
+    def _told(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  the edge: the others are undone all the same
+            self._log.say(f"{path}: cannot be undone, kept: {error}", ERROR)
 
 
-def _reconcile_one(path: str, places: Places, kinds: Sequence[Type[Driver]], log: Log) -> None:
-    try:
+class _Undo:
+    """One note."""
+
+    def __init__(self, path: str, folder: str, kinds: Sequence[Type[Driver]], log: Log) -> None:
         noted = note.read(path)
-        deadline = Deadline.after(noted.section.release_s)
-        within(deadline, noted.section.name, "undo", lambda: _undo(noted, deadline, places, kinds))
-        log.say(f"{noted.section.name}: undone what a holder that was killed left", WARNING)
-    except Exception as error:  # noqa: BLE001  the edge: the others are undone all the same
-        log.say(f"{path}: cannot be undone, kept for the next start: {error}", ERROR)
+        section = noted.section
+        self.path = path
+        self.name = section.name
+        self.is_wanted = section.source != DISCOVERED
+        kind = next(kind for kind in kinds if section.kind == kind.KIND)
+        self._driver = kind(section, Note(folder, section))
+        self.instance = (section.kind, self._driver.instance)
+        self._noted = noted
+        self._log = log
 
+    def begin(self) -> None:
+        self.pending = begun(f"undo {self.name}", self._undo)
 
-def _undo(noted: Noted, deadline: Deadline, places: Places, kinds: Sequence[Type[Driver]]) -> None:
-    kind = next(kind for kind in kinds if noted.section.kind == kind.KIND)
-    kept = Note(places.notes, noted.section)
-    driver = kind(noted.section, kept)
-    try:
-        driver.reconcile(noted.noted, deadline)
-    finally:
-        driver.commands.close()
-    kept.drop()
+    def _undo(self) -> None:
+        deadline = Deadline.after(self._driver.section.release_s)
+        patience = Deadline(deadline.at_s + GRACE_S)
+        try:
+            if not self._noted.is_gone:
+                within(patience, self.name, "undo", partial(self._reconcile, deadline))
+            os.unlink(self.path)
+            self._log.say(f"{self.name}: undone what was noted for a hold", WARNING)
+        except Exception as error:  # noqa: BLE001  the edge: kept, and tried again
+            self._log.say(f"{self.name}: cannot be undone, kept for the next time: {error}", ERROR)
+            self._driver.commands.end_all()
+
+    def _reconcile(self, deadline: Deadline) -> None:
+        try:
+            self._driver.reconcile(self._noted.noted, deadline)
+        finally:
+            self._driver.commands.close()

@@ -2,7 +2,7 @@
 
 import time
 from contextlib import contextmanager
-from typing import Dict, Iterator, List, Sequence
+from typing import Dict, Iterator, List, Mapping, Sequence
 
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Driver, Finding, Found, Report
@@ -31,6 +31,9 @@ class Scripted(Driver):
             raise Unreachable(self.section.name, "connect", "no password")
         self._do("prepare")
 
+    def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
+        self._do("undo " + noted["what"])
+
     @contextmanager
     def held(self, deadline: Deadline) -> Iterator[Report]:
         self._do("lock")
@@ -41,7 +44,7 @@ class Scripted(Driver):
     def _do(self, step: str) -> None:
         AT_S[self.section.name + " " + step] = time.monotonic()
         DID.append(self.section.name + " " + step)
-        if self.section.text("hangs") == step:
+        if self.section.text("hangs") == step.partition(" ")[0]:
             time.sleep(self.section.seconds("hang_s", 1.5))
-        if self.section.text("fails") == step:
+        if self.section.text("fails") == step.partition(" ")[0]:
             raise Refused(self.section.name, step, "scripted")
