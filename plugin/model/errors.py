@@ -13,7 +13,11 @@
 An object that does not exist is an answer, not an error (`Reader.get` gives None).
 """
 
+from reprlib import Repr
 from typing import Any
+
+_REPR = Repr()
+_REPR.maxstring = _REPR.maxlong = _REPR.maxother = 80
 
 
 class StillpointError(Exception):
@@ -39,7 +43,7 @@ class MalformedItem(StillpointError):
     """A field holds a value of the wrong JSON type."""
 
     def __init__(self, subject: str, field: str, expected: str, found: Any) -> None:
-        cause = f"{field} is {_shown(found)}, not {expected}"
+        cause = f"{field} is {shown(found)}, not {expected}"
         super().__init__(subject, "cannot read the object", cause)
 
 
@@ -71,6 +75,7 @@ class Unreachable(ReadFailed):
     """No answer before the deadline, a broken one, or a server that is failing (429, 5xx)."""
 
 
-def _shown(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+def shown(value: Any) -> str:
+    """The value for people, in a line, whatever it holds: aliases of YAML make it endless."""
+    text = _REPR.repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

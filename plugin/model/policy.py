@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from plugin.model import item as it
 from plugin.model import quantity
-from plugin.model.errors import MalformedItem, Refusal
+from plugin.model.errors import MalformedItem, Refusal, shown
 from plugin.model.item import Item
 
 _FINE_FILTERS = ("clusterScopedFilterPolicy", "namespacedFilterPolicies")
@@ -86,7 +86,7 @@ class Policy:
             ValueError, MalformedItem: they are not what Velero takes.
         """
         if document.get("version") != "v1":
-            raise ValueError(f"version is {document.get('version')!r}, not 'v1'")
+            raise ValueError(f"version is {shown(document.get('version'))}, not 'v1'")
         _check_known(document, _FIELDS, "field")
         policies = it.sequence(document, "volumePolicies")
         lists = it.mapping(document, "includeExcludePolicy")
@@ -122,7 +122,7 @@ def _parsed(text: str) -> Policy:
 
     try:
         document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(str(error)) from error
     if not isinstance(document, dict):
         raise ValueError("no YAML mapping")  # noqa: TRY004 - handled with what else is wrong

@@ -87,8 +87,18 @@ def _objects(file: Path) -> Iterator[tuple[str, Item]]:
         except orjson.JSONDecodeError:
             pass  # all JSON is YAML, which names the line
         else:
-            return _objects_of(value, str(file), lambda place: f"{file}: items[{place}]")
+            found = _objects_of(value, str(file), lambda place: f"{file}: items[{place}]")
+            return ((place, _shallow(item, place)) for place, item in found)
     return _yaml_objects(file, text)
+
+
+def _shallow(item: Item, place: str) -> Item:
+    """The item, if it can be written again: orjson reads four times as deep as it writes."""
+    try:
+        orjson.dumps(item)
+    except TypeError as error:
+        raise UnreadableManifests(place, f"{it.describe(item)} is nested too deep") from error
+    return item
 
 
 def _yaml_objects(file: Path, text: str) -> Iterator[tuple[str, Item]]:
@@ -98,7 +108,8 @@ def _yaml_objects(file: Path, text: str) -> Iterator[tuple[str, Item]]:
             yield from _objects_of(document.value, f"{file}:{document.line}", place_of)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        cause = f"no YAML: {', '.join(filter(None, (error.context, error.problem)))}"
+        told = ", ".join(filter(None, (error.context, error.problem)))
+        cause = f"no YAML: {' '.join(told.split())}"
         raise UnreadableManifests(f"{file}:{line}", cause) from error
     except yaml.YAMLError as error:
         raise UnreadableManifests(str(file), f"no YAML: {error}") from error

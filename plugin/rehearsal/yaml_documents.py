@@ -3,8 +3,12 @@
 PyYAML makes a tree of nodes of the whole text first, which is ten times as large as the objects.
 Values are read as the tools of Kubernetes read them, which is not wholly as PyYAML does: a time
 stays the text that it is, and `52:54:00:12:34:56` is a MAC address and no number to base 60.
+
+Manifests may come from anybody. A few hundred bytes of aliases of aliases are more than any memory
+holds: as in the tools of Kubernetes, what aliases make is bound to ten times the text.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +28,11 @@ _NUMBERS = {
     ),
 }
 _LEFT_AS_TEXT = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value", *_NUMBERS}
+_DEEPEST = 200  # levels; orjson writes 254
+_MOST_BY_ALIASES = 10  # times the text
+_FREE_BY_ALIASES = 100_000  # letters that any text may have made
+_LONGEST_QUOTE = 60
+
 _PLAIN_COLLECTIONS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
@@ -49,7 +58,8 @@ def documents(text: str) -> Iterator[Document]:
     """
     loader = _Loader(text)
     try:
-        yield from _Values(loader).documents()
+        most = max(_MOST_BY_ALIASES * len(text), _FREE_BY_ALIASES)
+        yield from _Values(loader, most).documents()
     finally:
         loader.dispose()
 
@@ -66,12 +76,21 @@ for _tag, _pattern in _NUMBERS.items():
 
 
 class _Values:
-    def __init__(self, loader: Any) -> None:
+    """Values made from events.
+
+    Args:
+        most_by_aliases: letters that aliases may stand for, all together.
+    """
+
+    def __init__(self, loader: Any, most_by_aliases: int) -> None:
         self._loader = loader
         self._next: Callable[[], Any] = loader.get_event
         self._known: dict[str, Any] = {}  # most scalars come many times: read once, kept once
         self._texts: dict[str, str] = {}
-        self._anchors: dict[str, Any] = {}
+        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._depth = 0
+        self._size = 0  # letters of all that was made, each alias written out
+        self._room = most_by_aliases
 
     def documents(self) -> Iterator[Document]:
         while not isinstance(event := self._next(), yaml.StreamEndEvent):
@@ -88,20 +107,39 @@ class _Values:
         Args:
             item_lines: of the root of a document, to be filled.
         """
+        before = self._size
         if isinstance(event, yaml.ScalarEvent):
             value = self._scalar(event)
+            self._size += len(event.value) + 1
         elif isinstance(event, yaml.AliasEvent):
-            if event.anchor not in self._anchors:
-                raise _error(f"found undefined alias {event.anchor!r}", event)
-            return self._anchors[event.anchor]
-        elif event.tag not in _PLAIN_COLLECTIONS:
-            raise _error(f"could not determine a constructor for the tag {event.tag!r}", event)
-        elif isinstance(event, yaml.MappingStartEvent):
-            value = self._mapping(item_lines)
+            return self._aliased(event)
         else:
-            value = self._sequence()
+            value = self._collection(event, item_lines)
         if event.anchor:
-            self._anchors[event.anchor] = value
+            self._anchors[event.anchor] = value, self._size - before
+        return value
+
+    def _aliased(self, event: Any) -> Any:
+        if event.anchor not in self._anchors:
+            raise _error(f"found undefined alias {_quoted(event.anchor)}", event)
+        value, size = self._anchors[event.anchor]
+        self._size += size
+        self._room -= size
+        if self._room < 0:
+            raise _error("aliases make more of it than ten times its size", event)
+        return value
+
+    def _collection(self, event: Any, item_lines: list[int] | None) -> Any:
+        if event.tag not in _PLAIN_COLLECTIONS:
+            problem = f"could not determine a constructor for the tag {_quoted(event.tag)}"
+            raise _error(problem, event)
+        self._depth += 1
+        self._size += 2
+        if self._depth > _DEEPEST:
+            raise _error(f"nested deeper than {_DEEPEST} levels", event)
+        is_mapping = isinstance(event, yaml.MappingStartEvent)
+        value = self._mapping(item_lines) if is_mapping else self._sequence()
+        self._depth -= 1
         return value
 
     def _sequence(self, lines: list[int] | None = None) -> list[Any]:
@@ -128,7 +166,8 @@ class _Values:
                 name = key if isinstance(key, str) else orjson.dumps(key).decode()
                 values[name] = self._value(following)
         for other in merged:
-            values = {**other, **values}
+            for name, inner in other.items():
+                values.setdefault(name, inner)
         return values
 
     def _to_merge(self, event: Any) -> list[dict[str, Any]]:
@@ -155,7 +194,12 @@ class _Values:
         if tag == "tag:yaml.org,2002:merge":
             return event.value
         node = yaml.ScalarNode(tag, event.value, event.start_mark, event.end_mark)
-        value = self._loader.construct_document(node)
+        try:
+            value = self._loader.construct_document(node)
+        except (ValueError, OverflowError) as error:  # more digits than Python reads
+            raise _error(f"nothing that JSON can say: {error}", event) from error
+        if isinstance(value, float) and not math.isfinite(value):
+            raise _error("nothing that JSON can say: a number beyond all bounds", event)
         if isinstance(value, str):
             return self._texts.setdefault(value, value)
         try:
@@ -167,6 +211,10 @@ class _Values:
 def _is_plain_sequence(event: Any) -> bool:
     is_sequence = isinstance(event, yaml.SequenceStartEvent)
     return is_sequence and event.anchor is None and event.tag in _PLAIN_COLLECTIONS
+
+
+def _quoted(name: str) -> str:
+    return repr(name if len(name) <= _LONGEST_QUOTE else f"{name[:_LONGEST_QUOTE]}...")
 
 
 def _error(problem: str, event: Any) -> ConstructorError:

@@ -1,6 +1,7 @@
 """Reading a folder of manifests."""
 
 import re
+import time
 from pathlib import Path
 from textwrap import dedent
 
@@ -172,6 +173,94 @@ def test_what_cannot_be_read_is_named_with_file_and_line(
     message = refused(tmp_path)
     assert message.startswith(f"{path}:{line}: cannot read the manifests: ")
     assert words in message
+
+
+def nested(levels: int, begin: str = "[", end: str = "]") -> str:
+    return begin * levels + end * levels
+
+
+def aliases(first: str, again: str) -> str:
+    """Eight levels, each of which names the one above nine times."""
+    rows = (f"  a{n}: &a{n} {again.replace('*', f'*a{n - 1}')}\n" for n in range(1, 9))
+    return f"  a0: &a0 {first}\n{''.join(rows)}"
+
+
+BY_ALIASES = "aliases make more"
+GROWING = {
+    "lists of lists": (
+        aliases("[x,x,x,x,x,x,x,x,x]", f"[{','.join('*' * 9)}]"),
+        BY_ALIASES,
+    ),
+    "objects of objects": (
+        aliases("{a: x}", "{" + ", ".join(f"k{key}: *" for key in range(9)) + "}"),
+        BY_ALIASES,
+    ),
+    "merges of merges": (
+        aliases("{a: xxxxxxxxxxxxxxxxxxx}", f"{{<<: [{', '.join('*' * 9)}], b: *}}"),
+        BY_ALIASES,
+    ),
+    "a long text again and again": (
+        f"  a: &a {'x' * 10_000}\n  b: [{', '.join(['*a'] * 100)}]\n",
+        BY_ALIASES,
+    ),
+    "an alias of itself": ("  a: &a [*a]\n", "found undefined alias 'a'"),
+    "a merge of itself": ("  a: &a {<<: *a}\n", "found undefined alias 'a'"),
+    "an alias of a long name": (f"  a: *{'a' * 500_000}\n", "found undefined alias"),
+    "a tag of a long name": (f"  a: !{'a' * 500_000} [x]\n", "could not determine"),
+    "brackets": (f"  a: {nested(100_000)}\n", "nested deeper than 200 levels"),
+    "braces": (f"  a: {nested(1_000, '{a: ', '}')}\n", "nested deeper than 200 levels"),
+    "dashes": (f"  a:\n  {'- ' * 300}x\n", "nested deeper than 200 levels"),
+    "digits": (f"  a: {'9' * 100_000}\n", "nothing that JSON can say"),
+    "hexadecimal digits": (f"  a: 0x{'f' * 100_000}\n", "nothing that JSON can say"),
+    "digits of a key": (f"  {'9' * 100_000}: a\n", "nothing that JSON can say"),
+    "beyond all bounds": ("  a: 1e999\n", "nothing that JSON can say"),
+    "below all bounds": ("  a: -1.0e999\n", "nothing that JSON can say"),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), GROWING.values(), ids=list(GROWING))
+def test_what_grows_beyond_bounds_is_one_line_of_error_within_seconds(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    path = put(tmp_path, f"{dedent(VM)}spec:\n{text}")
+    began = time.process_time()
+    message = refused(tmp_path)
+    assert time.process_time() - began < 5
+    assert re.match(rf"{path}:\d+: cannot read the manifests: ", message)
+    assert words in message
+    assert "\n" not in message
+    assert len(message) < 400
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        nested(1_000),
+        nested(300, '{"a":[', "]}").replace("[]", "[1]"),
+        "9" * 100_000,
+        "1e999",
+        nested(100_000),
+    ],
+    ids=["1,000", "300", "digits", "beyond all bounds", "100,000"],
+)
+def test_json_that_grows_is_one_line_of_error(tmp_path: Path, value: str) -> None:
+    head = '"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}'
+    path = put(tmp_path, f'{{{head}, "d": {value}}}', "a.json")
+    message = refused(tmp_path)
+    assert message.startswith(str(path))
+    assert "\n" not in message
+    assert len(message) < 400
+
+
+def test_aliases_within_reason_and_depth_within_reason_are_read(tmp_path: Path) -> None:
+    many = f"  a: &a {{b: [c, d]}}\n  e: [{', '.join(['*a'] * 2_000)}]\n  f: {nested(190)}\n"
+    put(tmp_path, f"{dedent(VM)}spec:\n{many}")
+    (item,) = manifests.read(tmp_path).objects
+    assert item["spec"]["e"] == [{"b": ["c", "d"]}] * 2_000
+    (tmp_path / "some.yaml").unlink()
+    head = '"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}'
+    put(tmp_path, f'{{{head}, "d": {nested(230)}}}', "a.json")
+    assert it.name(manifests.read(tmp_path).objects[0]) == "x"
 
 
 @pytest.mark.parametrize(
