@@ -17,6 +17,7 @@ from plugin.resources import (
     instancetype,
     persistent_volume_claim,
     pod,
+    references,
     virtual_machine,
     virtual_machine_instance,
     volume,
@@ -47,6 +48,7 @@ def of_machine(machine: Item, context: BackupContext) -> tuple[Reference, ...]:
     instances = [name] if virtual_machine.has_instance(machine) else []
     needed = [
         *virtual_machine.references(machine),
+        *_filling(machine, context),
         *(persistent_volume_claim.RESOURCE.named(namespace, it.name(claim)) for claim in state),
         *(virtual_machine_instance.RESOURCE.named(namespace, each) for each in instances),
     ]
@@ -82,6 +84,24 @@ def _plugged_since(instance: Item, context: BackupContext) -> Iterator[Reference
     for disk in volume.disks(virtual_machine_instance.volumes(latest), namespace):
         if disk not in before and not _is_removed(disk, context):
             yield disk
+
+
+def _filling(machine: Item, context: BackupContext) -> Iterator[Reference]:
+    """What disks are filled by that are not filled yet; nobody misses it later."""
+    namespace = it.namespace(machine)
+
+    def is_filled(name: str) -> bool:
+        filler = context.cluster.get(data_volume.RESOURCE, namespace, name)
+        if filler is not None:
+            return data_volume.is_populated(filler)
+        return context.cluster.get(persistent_volume_claim.RESOURCE, namespace, name) is not None
+
+    yield from virtual_machine.filled_by(machine, is_filled)
+
+
+def of_filling(filling: Item, context: BackupContext) -> tuple[Reference, ...]:
+    """What a DataVolume is being filled by, unless the backup would hold it otherwise."""
+    return _to_fetch(references.of_source(filling, it.namespace(filling)), filling, context)
 
 
 def of_data_volume(filled: Item, context: BackupContext) -> tuple[Reference, ...]:

@@ -82,6 +82,14 @@ _BUILT_IN = {
         / clusterrolebindings  ClusterRoleBinding
         / clusterroles         ClusterRole
     """,
+    ("resource.k8s.io", "v1"): """
+        resourceclaims         ResourceClaim
+        resourceclaimtemplates ResourceClaimTemplate
+        / deviceclasses        DeviceClass
+    """,
+    ("scheduling.k8s.io", "v1"): """
+        / priorityclasses      PriorityClass          pc
+    """,
     ("storage.k8s.io", "v1"): """
         / csidrivers           CSIDriver
         / csinodes             CSINode

@@ -7,8 +7,14 @@ from collections.abc import Iterable, Iterator
 
 from plugin.model import item as it
 from plugin.model.item import Item
-from plugin.model.reference import Reference, Resource
-from plugin.resources import instancetype, persistent_volume_claim, storage_class
+from plugin.model.reference import Reference
+from plugin.resources import (
+    core,
+    instancetype,
+    persistent_volume_claim,
+    references,
+    storage_class,
+)
 
 NOTE = "stillpoint.dev/needs-from-cluster"
 """Annotation of a stored machine: `resource.group/name`, or with a namespace in the middle, in one
@@ -16,29 +22,23 @@ line with commas between. For instance `storageclasses.storage.k8s.io/fast,
 network-attachment-definitions.k8s.cni.cncf.io/lan/blue`, without the space.
 """
 
-NETWORK_ATTACHMENT = Resource(
-    "k8s.cni.cncf.io", "v1", "network-attachment-definitions", "NetworkAttachmentDefinition"
-)
-PRIORITY_CLASS = Resource("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass")
-
-_TEMPLATE = ("spec", "template", "spec")
-
 
 def of_machine(machine: Item, claims: Iterable[Item]) -> tuple[Reference, ...]:
-    """What the machine needs from the cluster, each once.
+    """What the machine, or the instance that stands alone, needs from the cluster, each once.
 
     Args:
         claims: those of its disks and state, which name their storage classes.
     """
     classes = map(persistent_volume_claim.storage_class, claims)
-    priority = it.text(machine, *_TEMPLATE, "priorityClassName")
+    template = it.mapping(machine, "spec", "template")
+    specification = it.mapping(template or machine, "spec")
+    metadata = it.mapping(template or machine, "metadata")
     found = (
         *instancetype.of_cluster(machine),
-        *_network_attachments(machine),
+        *references.of_cluster(specification, metadata, it.namespace(machine)),
         *(storage_class.RESOURCE.named("", name) for name in classes if name),
-        *(PRIORITY_CLASS.named("", name) for name in (priority,) if name),
     )
-    return tuple(dict.fromkeys(found))
+    return tuple(sorted(dict.fromkeys(found), key=lambda one: one.is_of(core.PRIORITY_CLASS)))
 
 
 def noted(machine: Item, needs: Iterable[Reference]) -> Item:
@@ -55,14 +55,6 @@ def read(stored: Item) -> Iterator[Reference]:
         resource, *namespace, name = written.split("/")
         plural, _dot, group = resource.partition(".")
         yield Reference(group, plural, "".join(namespace), name)
-
-
-def _network_attachments(machine: Item) -> Iterator[Reference]:
-    """A network's name may have a namespace in front (KubeVirt v1.9, type `MultusNetwork`)."""
-    for network in it.sequence(machine, *_TEMPLATE, "networks"):
-        namespace, _slash, name = it.text(network, "multus", "networkName").rpartition("/")
-        if name:
-            yield NETWORK_ATTACHMENT.named(namespace or it.namespace(machine), name)
 
 
 def _written(need: Reference) -> str:

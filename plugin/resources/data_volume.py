@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 
 from plugin.model import item as it
 from plugin.model.item import Item
-from plugin.model.reference import Resource
+from plugin.resources import core
 
-RESOURCE = Resource("cdi.kubevirt.io", "v1beta1", "datavolumes", "DataVolume")
+RESOURCE = core.DATA_VOLUME
 
 PREPOPULATED = "cdi.kubevirt.io/storage.prePopulated"
 """Annotation with the DataVolume's own name: CDI takes the claim of that name as it is.

@@ -3,25 +3,17 @@
 Source: kubevirt.io/v1, type `VirtualMachineInstanceSpec` (KubeVirt v1.9).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from plugin.model import item as it
 from plugin.model.item import Item
-from plugin.resources import volume
+
+DEFAULT_NETWORK = "v1.multus-cni.io/default-network"
+"""Annotation of a template, which the launcher pod gets: the attachment in place of the pod's own.
+"""
 
 _INTERFACES = ("domain", "devices", "interfaces")
 _FIRMWARE = ("domain", "firmware")
-
-
-def secrets(specification: Item) -> Iterator[str]:
-    """Names of the secrets with its access credentials and for its kernel's image."""
-    for credential in it.sequence(specification, "accessCredentials"):
-        for kind in ("sshPublicKey", "userPassword"):
-            if name := it.text(credential, kind, "source", "secret", "secretName"):
-                yield name
-    kernel = ("domain", "firmware", "kernelBoot", "container", "imagePullSecret")
-    if name := it.text(specification, *kernel):
-        yield name
 
 
 def has_persistent_state(specification: Item) -> bool:
@@ -44,20 +36,21 @@ def with_namespaces(specification: Item, mapped: Callable[[str], str]) -> Item:
     return it.with_value(specification, moved, "networks") if moved != networks else specification
 
 
+def network_in_namespace(networks: str, mapped: Callable[[str], str]) -> str:
+    """`NAMESPACE/NAME`, or several with commas, in the namespaces that theirs are mapped to."""
+
+    def moved(network: str) -> str:
+        namespace, slash, name = network.rpartition("/")
+        return f"{mapped(namespace.strip())}/{name}" if slash else network
+
+    return ",".join(map(moved, networks.split(",")))
+
+
 def _network_with_namespace(network: Item, mapped: Callable[[str], str]) -> Item:
     path = ("multus", "networkName")
-    namespace, _slash, name = it.text(network, *path).rpartition("/")
-    if not namespace or mapped(namespace) == namespace:
-        return network
-    return it.with_value(network, f"{mapped(namespace)}/{name}", *path)
-
-
-def renamed(specification: Item, names: Mapping[str, str]) -> Item:
-    """A copy on claims and DataVolumes of other names, old to new."""
-    volumes = it.sequence(specification, "volumes")
-    if not volumes:
-        return specification
-    return it.with_value(specification, [volume.renamed(one, names) for one in volumes], "volumes")
+    name = it.text(network, *path)
+    moved = network_in_namespace(name, mapped)
+    return network if moved == name else it.with_value(network, moved, *path)
 
 
 def mac_addresses(specification: Item) -> Iterator[str]:

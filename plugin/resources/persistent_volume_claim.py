@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from plugin.model import item as it
 from plugin.model.item import Item
-from plugin.model.reference import Resource
+from plugin.resources import core, named_in_annotations
 
-RESOURCE = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+RESOURCE = core.CLAIM
 
 POPULATED_FOR = "cdi.kubevirt.io/storage.populatedFor"
 """Annotation with a DataVolume's name: CDI does not fill this claim again."""
@@ -108,4 +108,5 @@ def renamed(claim: Item, name: str, machines: Mapping[str, str]) -> Item:
     for label, value in it.labels(claim).items():
         if value in machines:
             claim = it.with_label(claim, label, machines[value])
+    claim = named_in_annotations.renamed(claim, {**machines, it.name(claim): name})
     return it.with_value(claim, name, "metadata", "name")

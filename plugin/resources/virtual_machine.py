@@ -10,9 +10,11 @@ from plugin.resources import (
     data_volume,
     guest,
     instancetype,
+    named_in_annotations,
     persistent_volume_claim,
     volume,
 )
+from plugin.resources import references as references_of
 
 RESOURCE = Resource("kubevirt.io", "v1", "virtualmachines", "VirtualMachine")
 
@@ -43,6 +45,18 @@ def volumes(machine: Item) -> Sequence[Item]:
     return it.sequence(machine, "spec", "template", "spec", "volumes")
 
 
+def filled_by(machine: Item, is_filled: Callable[[str], bool]) -> Iterator[Reference]:
+    """What its disks are filled by that are not filled yet.
+
+    Args:
+        is_filled: whether a disk is, by its name.
+    """
+    for template in it.sequence(machine, "spec", "dataVolumeTemplates"):
+        sources = tuple(references_of.of_source(template, it.namespace(machine)))
+        if sources and not is_filled(it.text(template, "metadata", "name")):
+            yield from sources
+
+
 def data_volume_templates(machine: Item) -> Iterator[str]:
     """Names of the DataVolumes that KubeVirt makes for the machine if they are missing."""
     for template in it.sequence(machine, "spec", "dataVolumeTemplates"):
@@ -70,10 +84,8 @@ def references(machine: Item) -> Iterator[Reference]:
     for revision in revisions(machine):
         yield core.CONTROLLER_REVISION.named(namespace, revision)
     yield from instancetype.namespaced(machine)
-    for entry in volumes(machine):
-        yield from volume.references(entry, namespace)
-    for secret in guest.secrets(template(machine)):
-        yield core.SECRET.named(namespace, secret)
+    metadata = it.mapping(machine, "spec", "template", "metadata")
+    yield from references_of.named(template(machine), metadata, namespace)
 
 
 def revisions(machine: Item) -> Iterator[str]:
@@ -174,18 +186,35 @@ def renamed(machine: Item, name: str, names: Mapping[str, str]) -> Item:
     machine = _with_templates(
         machine, lambda one: data_volume.renamed(one, names.get(it.name(one), it.name(one)))
     )
-    machine = with_template(machine, guest.renamed(template(machine), names))
+    machine = with_template(machine, references_of.renamed(template(machine), names))
+    named = {**names, old: name}
+    machine = named_in_annotations.renamed(machine, named)
+    machine = named_in_annotations.renamed(
+        machine, named, "spec", "template", "metadata", "annotations"
+    )
     return it.with_value(machine, name, "metadata", "name")
 
 
 def with_namespaces(machine: Item, mapped: Callable[[str], str]) -> Item:
     """The machine with what it names in other namespaces where that is mapped to."""
     machine = _with_templates(machine, lambda one: data_volume.with_namespaces(one, mapped))
+    machine = named_in_annotations.with_namespaces(machine, mapped)
+    annotations = it.mapping(machine, "spec", "template", "metadata", "annotations")
+    if network := it.text(annotations, guest.DEFAULT_NETWORK):
+        path = ("spec", "template", "metadata", "annotations", guest.DEFAULT_NETWORK)
+        machine = it.with_value(machine, guest.network_in_namespace(network, mapped), *path)
     return with_template(machine, guest.with_namespaces(template(machine), mapped))
+
+
+def names_storage_classes(machine: Item) -> bool:
+    """Whether anything in it may be in a storage class by name."""
+    templates = it.sequence(machine, "spec", "dataVolumeTemplates")
+    return bool(templates) or named_in_annotations.has_claim_templates(machine)
 
 
 def with_storage_classes(machine: Item, mapping: Mapping[str, str]) -> Item:
     """The machine with the templates of its DataVolumes in other storage classes."""
+    machine = named_in_annotations.with_storage_classes(machine, mapping)
     return _with_templates(machine, lambda one: data_volume.with_storage_class(one, mapping))
 
 

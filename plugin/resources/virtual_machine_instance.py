@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.reference import Reference, Resource
-from plugin.resources import core, guest, volume
+from plugin.resources import guest
+from plugin.resources import references as references_of
 
 RESOURCE = Resource("kubevirt.io", "v1", "virtualmachineinstances", "VirtualMachineInstance")
 
@@ -133,11 +134,9 @@ def marks(instance: Item) -> Iterator[str]:
 
 def references(instance: Item) -> Iterator[Reference]:
     """Every object of its namespace that the instance's specification needs."""
-    namespace = it.namespace(instance)
-    for entry in volumes(instance):
-        yield from volume.references(entry, namespace)
-    for secret in guest.secrets(it.mapping(instance, "spec")):
-        yield core.SECRET.named(namespace, secret)
+    specification = it.required(instance, "spec")
+    metadata = it.mapping(instance, "metadata")
+    yield from references_of.named(specification, metadata, it.namespace(instance))
 
 
 def renamed(instance: Item, name: str, names: Mapping[str, str]) -> Item:
@@ -145,7 +144,8 @@ def renamed(instance: Item, name: str, names: Mapping[str, str]) -> Item:
     for label, value in it.labels(instance).items():
         if value == it.name(instance):
             instance = it.with_label(instance, label, name)
-    instance = it.with_value(instance, guest.renamed(it.mapping(instance, "spec"), names), "spec")
+    specification = references_of.renamed(it.mapping(instance, "spec"), names)
+    instance = it.with_value(instance, specification, "spec")
     return it.with_value(instance, name, "metadata", "name")
 
 

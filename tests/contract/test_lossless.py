@@ -39,12 +39,19 @@ CHANGING = [
 MANY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+def archive_for(entry: RestoreEntry) -> list[Item] | None:
+    """An empty one for a pool, which is not made where nothing tells its machines."""
+    return [] if entry.name.endswith("-pool") else None
+
+
 def sent(entry: BackupEntry | RestoreEntry, data: bytes) -> bytes:
     """What Velero gets back for an item: bytes in, bytes out."""
     item = codec.decode_item(data, "item")
     reader = DictionaryReader(CLUSTER)
     if isinstance(entry, RestoreEntry):
-        outcome = entry.action.execute(item, restore_context({}, item, reader))
+        outcome = entry.action.execute(
+            item, restore_context({}, item, reader, archive=archive_for(entry))
+        )
         return codec.encode_answer(outcome.item, item, data)
     log = ItemLog(logging.getLogger("test"), entry.name, "item")
     context = BackupContext(Backup.parse(BACKUP), MemoIndex(reader), log)

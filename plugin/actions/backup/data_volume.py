@@ -19,7 +19,7 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
     # The claim's action sees this answer: both must say the same of one claim.
     seen = context.cluster.get(data_volume.RESOURCE, namespace, name) or item
     if not data_volume.is_populated(seen):
-        return BackupOutcome(item)
+        return BackupOutcome(item, graph.of_filling(item, context))
     additional = graph.of_data_volume(item, context)
     if data_volume.is_prepopulated(item) or _is_claim_left_out(namespace, name, context):
         return BackupOutcome(item, additional)

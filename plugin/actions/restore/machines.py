@@ -9,12 +9,13 @@ from plugin.model.item import Item
 from plugin.model.reference import Reference
 from plugin.resources import (
     core,
+    data_volume,
     guest,
     persistent_volume_claim,
     pod,
+    references,
     virtual_machine,
     virtual_machine_instance,
-    volume,
 )
 
 
@@ -63,7 +64,8 @@ def names(archive: Archive) -> Sequence[str]:
 
 def needs(stored: Item, archive: Archive) -> tuple[Reference, ...]:
     """Every object of its namespace that a stored machine or instance needs, each once."""
-    return tuple(dict.fromkeys((*noted_needs(stored), *state_claims(stored, archive))))
+    found = (*noted_needs(stored), *state_claims(stored, archive), *_filling(stored, archive))
+    return tuple(dict.fromkeys(found))
 
 
 def noted_needs(stored: Item) -> tuple[Reference, ...]:
@@ -85,6 +87,17 @@ def state_claims(stored: Item, archive: Archive) -> Iterator[Reference]:
         for claim in archive.list(persistent_volume_claim.RESOURCE, it.namespace(stored)):
             if it.name(stored) in persistent_volume_claim.machines_with_state(claim):
                 yield persistent_volume_claim.RESOURCE.named(*it.identify(claim))
+
+
+def _filling(stored: Item, archive: Archive) -> Iterator[Reference]:
+    """What disks are filled by that were not filled when they were backed up."""
+    namespace = it.namespace(stored)
+
+    def is_filled(name: str) -> bool:
+        filler = archive.get(data_volume.RESOURCE.named(namespace, name))
+        return filler is None or data_volume.is_populated(filler)
+
+    yield from virtual_machine.filled_by(stored, is_filled)
 
 
 def mounted_claims(archive: Archive, namespace: str) -> set[str]:
@@ -110,7 +123,7 @@ def _machine(stored: Item, archive: Archive) -> Machine:
     is_machine = stored.get("kind") == virtual_machine.RESOURCE.kind
     resource = virtual_machine.RESOURCE if is_machine else virtual_machine_instance.RESOURCE
     needed = needs(stored, archive)
-    data = {volume.own_claim(one) for one in it.sequence(specification, "volumes")}
+    data = set(references.own(specification))
     data |= {reference.name for reference in state_claims(stored, archive)}
     own = tuple(
         one

@@ -9,7 +9,13 @@ from plugin.model.context import RestoreContext
 from plugin.model.item import Item
 from plugin.model.outcome import RestoreOutcome, Selector
 from plugin.model.reference import Reference
-from plugin.resources import claim_data, finalizers, leftovers, persistent_volume_claim
+from plugin.resources import (
+    claim_data,
+    finalizers,
+    leftovers,
+    named_in_annotations,
+    persistent_volume_claim,
+)
 
 __all__ = ["APPLIES_TO", "cancel", "execute", "progress"]
 
@@ -37,6 +43,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
         return RestoreOutcome(item, skip=True)
     item = finalizers.without_orphaned(item)
     item = persistent_volume_claim.without_mark(item) if loss else item
+    item = named_in_annotations.with_namespaces(item, context.restore.namespace)
     item = uid_label.given_back(item, persistent_volume_claim.ORIGINAL_UID)
     if reference not in made.names:
         target.await_deletion(persistent_volume_claim.RESOURCE, item, context)

@@ -37,7 +37,7 @@ def of_template(machine: Item, context: RestoreContext) -> Item:
 
 def _where_mapped(machine: Item, context: RestoreContext) -> Item:
     machine = virtual_machine.with_namespaces(machine, context.restore.namespace)
-    if not it.sequence(machine, "spec", "dataVolumeTemplates"):
+    if not virtual_machine.names_storage_classes(machine):
         return machine
     return virtual_machine.with_storage_classes(machine, storage_classes(context))
 
