@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Programs that tests start, each with the package of Debian that brings it.
 PROGRAMS := etcd:etcd-server psql:postgresql mariadbd:mariadb-server redis-server:redis-server \
-    mvn:maven node:nodejs qemu-ga:qemu-guest-agent mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs podman:podman runc:runc cc:gcc objdump:binutils
+    mvn:maven node:nodejs qemu-ga:qemu-guest-agent mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mksquashfs:squashfs-tools mkntfs:ntfs-3g podman:podman runc:runc cc:gcc objdump:binutils
 PROGRAMS_PACKAGES := checkmodule:checkpolicy semodule_package:semodule-utils
 PROGRAMS_E2E := debootstrap:debootstrap genisoimage:genisoimage mkfs.ext4:e2fsprogs qemu-system-x86_64:qemu-system-x86 \
     rpm:rpm sesearch:setools $(PROGRAMS_PACKAGES)

@@ -140,5 +140,6 @@ class Application:
         Nobody waits until they are dead: what waits for a disk does not die.
         """
         self._worker.begin(self._stack.close)
+        self.driver.give_up()
         with contextlib.suppress(RuntimeError):  # no thread is left; they end when it is closed
             begun("end its programs", lambda: self.driver.commands.end_all(deadline))

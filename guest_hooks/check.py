@@ -3,31 +3,38 @@
 import os
 from typing import Iterator, Sequence
 
-from guest_hooks import client, mounts, plan, qemu_agent
+from guest_hooks import agent_freeze, client, mounts, plan, qemu_agent
 from guest_hooks.deadline import Deadline
-from guest_hooks.driver import Driver, Finding
-from guest_hooks.errors import GuestError
+from guest_hooks.driver import Driver, Finding, Report
+from guest_hooks.errors import GuestError, Unreachable
 from guest_hooks.places import Places
 from guest_hooks.plan import Kinds, Plan
+from guest_hooks.reach import Reach, of_agent
 from guest_hooks.worker import within
 
 _DRIVER_S = 5.0
 _BUDGETS_S = (("1.5", 5), ("1.6 and 1.7", 20), ("1.8 and newer", 60))  # of KubeVirt's freeze
+
+_ANY = Unreachable("any", "bring it to rest", "it is not held")
 
 
 def findings(places: Places, kinds: Kinds) -> Iterator[Finding]:
     """Everything that was looked at, good or not."""
     yield from qemu_agent.findings()
     yield from _places(places)
-    yield from _deadlocks()
+    agent = qemu_agent.process()
+    reach = of_agent(agent)
     try:
         todo = plan.plan(places, kinds)
     except GuestError as error:
         yield Finding(is_good=False, text=str(error))
+        yield from agent_freeze.findings(reach, agent, is_blocking=False)
         return
+    is_wanted = [not driver.section.can_be_left_out(_ANY) for driver in todo.drivers]
+    yield from agent_freeze.findings(reach, agent, is_blocking=any(is_wanted))
     yield from _budgets(todo)
     for driver in todo.drivers:
-        yield from _driver(driver)
+        yield from _driver(driver, reach)
     for warning in todo.warnings:
         yield Finding(is_good=False, text=warning, is_blocking=False)
 
@@ -43,7 +50,8 @@ def _places(places: Places) -> Iterator[Finding]:
     if client.status(places):
         yield Finding(is_good=True, text="the holder answers")
     run = os.path.dirname(places.run)
-    is_memory = not mounts.holding(run, mounts.mounts()).holds_writers
+    mount = mounts.table().holding(os.path.realpath(run))
+    is_memory = mount is None or not mount.holds_writers
     yield Finding(is_memory, f"{run} is in memory", "" if is_memory else f"mount a tmpfs on {run}")
     state = places.state
     while not os.path.exists(state):
@@ -53,14 +61,6 @@ def _places(places: Places) -> Iterator[Finding]:
     yield Finding(can_write, f"{places.state} takes the record", hint, is_blocking=False)
 
 
-def _deadlocks() -> Iterator[Finding]:
-    found = list(mounts.deadlocks(mounts.mounts()))
-    for why in found:
-        yield Finding(is_good=False, text=f"the freeze would hang: {why}", hint="unmount one")
-    if not found:
-        yield Finding(is_good=True, text="the filesystems can be frozen in the agent's order")
-
-
 def _budgets(todo: Plan) -> Iterator[Finding]:
     for version, most_s in _BUDGETS_S:
         is_good = todo.freeze_s < most_s
@@ -68,13 +68,24 @@ def _budgets(todo: Plan) -> Iterator[Finding]:
         yield Finding(is_good, text, "" if is_good else "profile = fast", is_blocking=False)
 
 
-def _driver(driver: Driver) -> Iterator[Finding]:
+def _driver(driver: Driver, reach: Reach) -> Iterator[Finding]:
     name = driver.section.name
     deadline = Deadline.after(_DRIVER_S)
     try:
-        yield from within(deadline, name, "check", lambda: driver.check(deadline))
+        found = within(deadline, name, "check", lambda: driver.check(deadline))
+        yield from found
+        yield from _data(driver, [folder for one in found for folder in one.folders], reach)
     except GuestError as error:
         is_blocking = not driver.section.can_be_left_out(error)
         yield Finding(is_good=False, text=str(error), is_blocking=is_blocking)
     finally:
         driver.commands.close()
+
+
+def _data(driver: Driver, folders: Sequence[str], reach: Reach) -> Iterator[Finding]:
+    """Whether what a freeze would promise is of data that it holds."""
+    report = Report("", folders=tuple(folders))
+    deadline = Deadline.after(_DRIVER_S)
+    for warning in reach.judged(report, driver.section.process, deadline).warnings:
+        text = f"{driver.section.name}: {warning}"
+        yield Finding(is_good=False, text=text, is_blocking=False)

@@ -12,7 +12,7 @@ import time
 from functools import partial
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
-from guest_hooks import filesystems, mounts, record
+from guest_hooks import agent_freeze, filesystems, record
 from guest_hooks.application import GRACE_S, RELEASE_S, Application, Instance
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import APPLICATION, CRASH, Report
@@ -27,6 +27,7 @@ from guest_hooks.hold import Hold
 from guest_hooks.log import ERROR, WARNING, Log
 from guest_hooks.mounts import Mount
 from guest_hooks.plan import Plan
+from guest_hooks.reach import NOTHING_FROZEN, Reach
 from guest_hooks.record import Records
 from guest_hooks.worker import within
 
@@ -36,6 +37,8 @@ HELD = "held"
 RELEASE = "release"
 OVER = "over"
 _RECORD_S = 2.0
+_REACH_S = 2.0  # to look at mounts; one that takes longer does not answer
+_UP_TO_THE_COMMAND = "no filesystem was frozen: if a copy is of one moment is up to the command"
 FILESYSTEM = "filesystem"  # a verdict: some application only starts as after a power failure
 
 
@@ -72,6 +75,7 @@ class Cycle:
         self._released = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cycle", daemon=True)
         self._times: Dict[str, str] = {}
+        self._warnings = list(plan.warnings)
         self._begin_s = time.monotonic()
         self.phase = PREPARE
         self.error: Optional[GuestError] = None
@@ -117,9 +121,9 @@ class Cycle:
 
     def _run(self) -> None:
         try:
-            self._come_to_rest()
-            self._reach_held()
-            self._wait()
+            if self._come_to_rest():
+                self._reach_held()
+                self._wait()
         except GuestError as error:
             self.error = error
         except Exception as error:  # noqa: BLE001  the edge: a fault must not leave locks behind
@@ -135,25 +139,61 @@ class Cycle:
             self._released.set()
         self._end()
 
-    def _come_to_rest(self) -> None:
+    def _come_to_rest(self) -> bool:
+        """Whether anything is held then."""
         deadline = Deadline.after(self._plan.freeze_s)
         self._times["began_at"] = record.stamp()
-        for why in mounts.deadlocks(mounts.mounts()):
-            hint = "unmount one of them, or mount the outer filesystem first and last"
-            raise FreezeRefused("filesystems", "freeze", why, hint)
+        attempt = "see what would be frozen"
+        reach = within(deadline.or_after(_REACH_S), "filesystems", attempt, self._reach)
+        self._warnings += reach.table.unread
         for driver in self._plan.drivers:
             self._applications.append(Application(driver, self._given_up))
+        if not reach.order and self._plan.is_cut_frozen:
+            self._leave_all_out()
+            return False
+        self._rest(reach, deadline)
+        return True
+
+    def _rest(self, reach: Reach, deadline: Deadline) -> None:
         self._prepare(deadline)
-        self._sync(deadline)
+        self._sync(reach, deadline)
         self.phase = LOCK
         for application in self._applications:
             if not application.left_out:
                 self._lock(application, deadline)
+        self._judge_data(reach, deadline)
         self._write_held()
         if self._plan.last:
             disks = Application(self._plan.last, self._given_up)
             self._applications.append(disks)
             self._lock(disks, deadline)
+
+    def _reach(self) -> Reach:
+        found = self._plan.reach()
+        for why in agent_freeze.hanging(found, self._plan.asker) if found.order else ():
+            hint = "unmount one of them, or mount the outer filesystem first and last"
+            raise FreezeRefused("filesystems", "freeze", why, hint)
+        return found
+
+    def _leave_all_out(self) -> None:
+        """With nothing frozen the guest agent answers that all is well, and may never thaw."""
+        self._warnings.append(NOTHING_FROZEN)
+        for application in self._applications:
+            hint = "required = no, or stillpoint-guest hook off"
+            error = Unreachable(application.name, "bring it to rest", NOTHING_FROZEN, hint)
+            self._tried(application, partial(_fail, error))
+        self._renew_record(record.RELEASED)
+        self.release(NOTHING_FROZEN)
+
+    def _judge_data(self, reach: Reach, deadline: Deadline) -> None:
+        """Promise nothing of data that this freeze does not hold."""
+        if not reach.order:
+            self._warnings.append(_UP_TO_THE_COMMAND)
+            return
+        for one in self._applications:
+            if one.report is not None:
+                process, patience = one.driver.section.process, deadline.or_after(_REACH_S)
+                one.report = reach.judged(one.report, process, patience)
 
     def _prepare(self, whole: Deadline) -> None:
         begun = []
@@ -217,12 +257,11 @@ class Cycle:
             application.left_out = error
             self._log.say(f"left out, so not at rest: {error}", WARNING)
 
-    def _sync(self, deadline: Deadline) -> None:
+    def _sync(self, reach: Reach, deadline: Deadline) -> None:
         """What is dirty goes to the disks now, while everything runs; the freeze is short then."""
-        for mount in mounts.filesystems(mounts.mounts()):
+        for mount in reach.order:
             self._require_wanted()
-            if not mount.is_read_only:
-                self._sync_one(mount, deadline)
+            self._sync_one(mount, deadline)
 
     def _sync_one(self, mount: Mount, deadline: Deadline) -> None:
         try:
@@ -288,7 +327,7 @@ class Cycle:
             state=state,
             verdict=self._verdict(),
             applications=[self._told(one) for one in self._applications],
-            warnings=list(self._plan.warnings),
+            warnings=self._warnings,
             ended_by=self._reason if state == record.RELEASED else "",
             refused=str(self.error or ""),
             freeze_s=round(time.monotonic() - self._begin_s, 4),
@@ -307,7 +346,7 @@ class Cycle:
 
     def _verdict(self) -> str:
         levels = {self._told(one)["level"] for one in self._applications}
-        is_whole = levels == {APPLICATION} and not self._plan.warnings
+        is_whole = levels == {APPLICATION} and not self._warnings
         return APPLICATION if is_whole else FILESYSTEM
 
     def _told(self, one: Application) -> Dict[str, Any]:
@@ -335,3 +374,7 @@ class Cycle:
     @property
     def _resting(self) -> Sequence[str]:
         return [one.name for one in self._applications if one.report]
+
+
+def _fail(error: GuestError) -> None:
+    raise error

@@ -47,6 +47,7 @@ class Finding(NamedTuple):
     text: str
     hint: str = ""
     is_blocking: bool = True  # if not good: a freeze would fail (or only be worth less)
+    folders: Tuple[str, ...] = ()  # of an application: where its data lies
 
 
 class Driver:
@@ -131,6 +132,12 @@ class Driver:
 
         Raises:
             ApplicationError: it cannot be done in time.
+        """
+
+    def give_up(self) -> None:
+        """End a way to rest that takes long: nobody waits for it any more.
+
+        Called from another thread; what has programs alone need not do anything, they are ended.
         """
 
     @contextmanager

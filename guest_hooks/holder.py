@@ -137,8 +137,9 @@ class Holder:
 
     def _hear(self, peer: socket.socket, connection: Connection) -> None:
         try:
-            _require_root(peer)
-            self._answer(connection, connection.hear(_QUESTION_S, _MOST_QUESTION_BYTES))
+            process = _require_root(peer)
+            question = connection.hear(_QUESTION_S, _MOST_QUESTION_BYTES)
+            self._answer(connection, question, process)
         except GuestError as error:
             self._tell(connection, error)
         except Exception as error:  # noqa: BLE001  the edge: one client must not end the others
@@ -153,10 +154,10 @@ class Holder:
         except OSError:
             self._log.say(f"its client did not wait to hear: {error}", WARNING)
 
-    def _answer(self, connection: Connection, question: Dict[str, str]) -> None:
+    def _answer(self, connection: Connection, question: Dict[str, str], asker: int) -> None:
         verb = question.get("verb")
         if verb == "freeze":
-            self._freeze(connection, question)
+            self._freeze(connection, question, asker)
         elif verb == "thaw":
             self._thaw(connection)
         elif verb == "status":
@@ -164,9 +165,9 @@ class Holder:
         elif question:
             raise GuestError("holder", f"answer {question!r}", "not a question of this version")
 
-    def _freeze(self, connection: Connection, question: Dict[str, str]) -> None:
+    def _freeze(self, connection: Connection, question: Dict[str, str], asker: int) -> None:
         try:
-            cycle, todo = self._begin(question)
+            cycle, todo = self._begin(question, asker)
         except GuestError as error:
             self._log.say(f"refused: {error}", ERROR)
             raise
@@ -200,7 +201,7 @@ class Holder:
         self._hold.lose(why)
         cycle.release(why)
 
-    def _begin(self, question: Dict[str, str]) -> "tuple[Cycle, Plan]":
+    def _begin(self, question: Dict[str, str], asker: int) -> "tuple[Cycle, Plan]":
         with self._beginning:
             self._require_idle()
             plan.make_folders(self._places)
@@ -208,10 +209,11 @@ class Holder:
             todo = within(Deadline.after(_PLAN_S), "plan", "make it", self._plan)
             if "filesystems" in question:
                 todo = self._with_filesystems(todo, json.loads(question["filesystems"]))
+            todo = todo._replace(asker=asker, is_cut_frozen="is_leashed" not in question)
             self._hold.drop()
             busy = dict.fromkeys(self._undoing.busy, _IS_UNDONE)
             busy.update(dict.fromkeys(self._hanging, _HANGS))
-            if todo.last and Filesystems.KIND in [kind for kind, _ in busy]:
+            if Filesystems.KIND in [kind for kind, _ in busy]:  # the agent would hang in it as well
                 raise FreezeRefused(Filesystems.KIND, "freeze", _HANGS)
             cycle = Cycle(todo, self._records, self._hold, self._log, busy)
             cycle.begin()
@@ -359,8 +361,10 @@ def _locked(places: Places) -> Optional[IO[str]]:
     return lock
 
 
-def _require_root(peer: socket.socket) -> None:
+def _require_root(peer: socket.socket) -> int:
+    """Go on only if the other end is root's, and give its process."""
     credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    user = struct.unpack("3i", credentials)[1]
+    process, user, _ = struct.unpack("3i", credentials)
     if user not in (0, os.geteuid()):
         raise GuestError("holder", "answer", f"user {user} is not root")
+    return int(process)

@@ -3,12 +3,14 @@
 import os
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
 
-from guest_hooks import config, mounts
+from guest_hooks import config, mounts, reach
 from guest_hooks.config import Configuration
 from guest_hooks.driver import Driver, Found
 from guest_hooks.errors import ConfigurationError
+from guest_hooks.filesystems import Filesystems
 from guest_hooks.note import Note
 from guest_hooks.places import Places
+from guest_hooks.reach import Reach
 from guest_hooks.section import Section
 
 Kinds = Sequence[Type[Driver]]
@@ -20,7 +22,20 @@ class Plan(NamedTuple):
     drivers: Sequence[Driver]  # in the order of their locks
     freeze_s: float
     watchdog_s: float
-    last: Optional[Driver] = None  # at rest after the record was written: the disks themselves
+    last: Optional[Filesystems] = None  # at rest after the record was written: the disks themselves
+    is_cut_frozen: bool = True  # no: a command is run around, and no filesystem is frozen
+    asker: int = 0  # a process that sees the mounts which the guest agent freezes
+
+    def reach(self) -> Reach:
+        """What the coming freeze holds.
+
+        Raises:
+            Refused: it was told to freeze what cannot be frozen.
+        """
+        if self.last:
+            return self.last.reach()
+        return reach.of_agent(self.asker) if self.is_cut_frozen else Reach(mounts.table(), ())
+
     warnings: Sequence[str] = ()  # what runs here and cannot be brought to rest
 
 
@@ -96,10 +111,7 @@ def make_folders(places: Places) -> None:
         ConfigurationError: they cannot be made.
     """
     hint = f"mount a tmpfs on {os.path.dirname(places.run)}"
-    mount = mounts.holding(places.run, mounts.mounts())
-    if mount.holds_writers:
-        cause = f"it is on a disk, {mount.path} ({mount.kind}), and would be frozen with it"
-        raise ConfigurationError(places.run, "make it", cause, hint)
+    mounts.require_memory(places.run, "make it", hint)
     try:
         os.makedirs(places.notes, mode=0o700, exist_ok=True)
     except OSError as error:

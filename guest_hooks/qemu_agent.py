@@ -7,8 +7,9 @@ Debian's unit has no -F, so its configuration file must name the hook; Red Hat's
 import configparser
 import glob
 import os
+import re
 import shlex
-from typing import Iterator, Optional, Sequence
+from typing import Iterator, Mapping, NamedTuple, Optional, Sequence
 
 from guest_hooks import trust
 from guest_hooks.driver import Finding
@@ -17,9 +18,27 @@ from guest_hooks.errors import ConfigurationError
 CONFIGURATION = "/etc/qemu/qemu-ga.conf"
 SYSCONFIG = "/etc/sysconfig/qemu-ga"
 DEFAULT_HOOK = "/etc/qemu/fsfreeze-hook"
+_NEEDED = ("guest-fsfreeze-freeze", "guest-fsfreeze-thaw", "guest-fsfreeze-status")
+_BLOCKED = ("-b", "--block-rpcs", "--blacklist")  # the last up to QEMU 8.0
+_ALLOWED = ("-a", "--allow-rpcs")
+_CAN_FREEZE = 1 << 21  # CAP_SYS_ADMIN in linux/capability.h
+_MOST_BYTES = 1 << 16
 _SELINUX = "/sys/fs/selinux"
 _BOOLEAN = "virt_qemu_ga_run_unconfined"
 _LABEL = b":stillpoint_guest_exec_t:"  # of packaging/guest/stillpoint_guest.fc
+
+
+class Agent(NamedTuple):
+    """One that runs."""
+
+    process: int
+    words: Sequence[str]  # of its command line
+
+
+def process() -> int:
+    """The number of the agent that runs here; 0 if there is none."""
+    agent = _running()
+    return agent.process if agent else 0
 
 
 def findings(root: str = "/") -> Iterator[Finding]:
@@ -29,13 +48,57 @@ def findings(root: str = "/") -> Iterator[Finding]:
         yield Finding(
             False, "qemu-guest-agent does not run", "install and start it", is_blocking=False
         )
-    hook = _hook_of(running or ()) or _configured(root)
+    words = running.words if running else ()
+    settings = _settings(words, root)
+    hook = _hook_of(words) or settings.get("fsfreeze-hook") or _sysconfig(root)
     if hook is None:
         hint = f"[general] fsfreeze-hook={DEFAULT_HOOK} in {CONFIGURATION}, then restart it"
         yield Finding(is_good=False, text="the agent runs no freeze hook", hint=hint)
     else:
         yield from _hook(hook)
+    yield from _commands(words, settings)
+    if running:
+        yield from _rights(os.path.join(root, "proc", str(running.process)))
     yield from _selinux(root, hook or "")
+
+
+def _commands(words: Sequence[str], settings: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether it may be told to freeze: blocked ones are nobody's, allowed ones the only ones."""
+    blocked = _listed(words, settings, _BLOCKED)
+    allowed = _listed(words, settings, _ALLOWED)
+    missing = [one for one in _NEEDED if one in blocked or (allowed and one not in allowed)]
+    if missing:
+        text = f"the agent's configuration blocks {', '.join(missing)}"
+        yield Finding(is_good=False, text=text, hint="allow them, then restart it")
+
+
+def _listed(
+    words: Sequence[str], settings: Mapping[str, str], names: Sequence[str]
+) -> Sequence[str]:
+    """What a list of commands has, wherever it is said; all of its places count."""
+    texts = [settings.get(name.lstrip("-"), "") for name in names]
+    for number, word in enumerate(words):
+        following = words[number + 1] if number + 1 < len(words) else ""
+        for name in names:
+            if word == name:
+                texts.append(following)
+            elif name.startswith("--") and word.startswith(name + "="):
+                texts.append(word[len(name) + 1 :])
+            elif not name.startswith("--") and word.startswith(name):
+                texts.append(word[len(name) :])
+    return [one.strip() for text in texts for one in text.split(",") if one.strip()]
+
+
+def _rights(folder: str) -> Iterator[Finding]:
+    """Whether it could freeze, as far as it is to be seen from outside."""
+    found = re.search(r"^CapEff:\s*([0-9a-f]+)$", _text(f"{folder}/status"), re.MULTILINE)
+    if found and not int(found.group(1), 16) & _CAN_FREEZE:
+        text = "the agent runs without CAP_SYS_ADMIN, so that it can freeze nothing"
+        yield Finding(is_good=False, text=text, hint="give it to its unit")
+    profile = _text(f"{folder}/attr/current").strip("\0\n")
+    if profile.endswith("(enforce)"):
+        text = f"AppArmor confines the agent ({profile}): if it may open every mount is not tried"
+        yield Finding(is_good=False, text=text, is_blocking=False)
 
 
 def _hook(path: str) -> Iterator[Finding]:
@@ -52,50 +115,62 @@ def _hook(path: str) -> Iterator[Finding]:
     yield Finding(is_ours, f"the agent's freeze hook {path} is stillpoint-guest", hint)
 
 
-def _running(root: str) -> Optional[Sequence[str]]:
-    for path in glob.glob(os.path.join(root, "proc/[0-9]*/cmdline")):
+def _running(root: str = "/") -> Optional[Agent]:
+    """Root's: anybody else may call a process so."""
+    own = _namespace(os.path.join(root, "proc/self"))
+    for path in sorted(glob.glob(os.path.join(root, "proc/[0-9]*"))):
         try:
-            with open(path, "rb") as file:
-                words = file.read().decode("utf-8", "replace").split("\0")
+            with open(f"{path}/cmdline", "rb") as file:
+                words = os.fsdecode(file.read(_MOST_BYTES)).split("\0")
+            is_trusted = os.stat(path).st_uid in (0, os.geteuid()) and _namespace(path) == own
         except OSError:
             continue
-        if os.path.basename(words[0]) == "qemu-ga":
-            return words
+        if os.path.basename(words[0]) == "qemu-ga" and is_trusted:
+            return Agent(int(os.path.basename(path)), words)
     return None
+
+
+def _namespace(folder: str) -> str:
+    return os.readlink(f"{folder}/ns/pid")
 
 
 def _hook_of(words: Sequence[str]) -> Optional[str]:
-    for number, word in enumerate(words):
-        if word in ("-F", "--fsfreeze-hook"):  # without a value: the default
-            following = words[number + 1] if number + 1 < len(words) else ""
-            return following if following.startswith("/") else DEFAULT_HOOK
+    """A value stands in the same word: getopt takes none from the next for this option."""
+    found = None
+    for word in words:
+        if word in ("-F", "--fsfreeze-hook"):
+            found = DEFAULT_HOOK
         for start in ("--fsfreeze-hook=", "-F"):
-            if word.startswith(start):
-                return word[len(start) :]
-    return None
+            if word.startswith(start) and word != start:
+                found = word[len(start) :]
+    return found
 
 
-def _configured(root: str) -> Optional[str]:
+def _settings(words: Sequence[str], root: str) -> Mapping[str, str]:
+    """Its own file."""
     parser = configparser.ConfigParser(interpolation=None, strict=False)
+    path = next(iter(_listed(words, {}, ("-c", "--config"))), CONFIGURATION)
     try:
-        parser.read(os.path.join(root, CONFIGURATION[1:]))
-    except configparser.Error:
-        return None
-    hook = parser.get("general", "fsfreeze-hook", fallback=None)
-    return hook or _sysconfig(os.path.join(root, SYSCONFIG[1:]))
+        parser.read(os.path.join(root, path.lstrip("/")), encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError):
+        return {}
+    return dict(parser["general"]) if parser.has_section("general") else {}
 
 
-def _sysconfig(path: str) -> Optional[str]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            lines = [line.strip() for line in file]
-    except OSError:
-        return None
-    for line in lines:
-        key, _, value = line.partition("=")
+def _sysconfig(root: str) -> Optional[str]:
+    for line in _text(os.path.join(root, SYSCONFIG[1:])).splitlines():
+        key, _, value = line.strip().partition("=")
         if key == "FSFREEZE_HOOK_PATHNAME" and value:
             return "".join(shlex.split(value))
     return None
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            return os.fsdecode(file.read(_MOST_BYTES))
+    except OSError:
+        return ""
 
 
 def _selinux(root: str, hook: str) -> Iterator[Finding]:

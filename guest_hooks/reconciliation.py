@@ -139,7 +139,8 @@ class _Undo:
         try:
             if not self._noted.is_gone:
                 within(patience, self.name, "undo", partial(self._reconcile, deadline))
-            os.unlink(self.path)
+            with contextlib.suppress(FileNotFoundError):  # what came too late has undone itself
+                os.unlink(self.path)
             self._log.say(f"{self.name}: undone what was noted for a hold", WARNING)
         except Exception as error:  # noqa: BLE001  the edge: kept, and tried again
             self._log.say(f"{self.name}: cannot be undone, kept for the next time: {error}", ERROR)

@@ -1,72 +1,157 @@
-import os
 from typing import List
 
 from guest_hooks import mounts
+from guest_hooks.backing import deadlocks
+from guest_hooks.mounts import Table
 from tests.guest.unit.folders import FolderCase
 
-MOUNTINFO = """\
+MOUNTINFO = b"""\
 22 1 254:1 / / rw,relatime - ext4 /dev/vda1 rw
 23 22 0:21 / /proc rw - proc proc rw
 24 22 0:22 / /run rw - tmpfs tmpfs rw
 30 22 0:40 / /mnt/nfs rw - nfs4 server:/export rw
-31 22 7:0 / /data/with\\040space rw - xfs /dev/loop0 rw
-32 22 0:45 / /sub rw - btrfs /dev/vdb rw
+31 22 7:0 / /data/with\\040space rw shared:7 - xfs /dev/loop0 rw
+32 22 0:45 / /sub rw - btrfs /dev/not-there rw
 33 22 254:1 /srv /bind rw - ext4 /dev/vda1 rw
 34 22 254:16 / /boot ro - vfat /dev/vdc ro
+35 34 254:17 / /boot/efi rw - vfat /dev/vdd rw
+36 22 7:2 / /snap/core ro - squashfs /dev/loop2 ro
 """
 
 
-class Mounts(FolderCase):
-    def found(self, text: str = MOUNTINFO) -> "List[mounts.Mount]":
-        return list(mounts.mounts(self.write("mountinfo", text)))
+def paths(found: "List[mounts.Mount]") -> "List[str]":
+    return [mount.path for mount in found]
 
-    def test_disks_and_btrfs_are_frozen_newest_mount_first_and_each_once(self) -> None:
-        paths = [mount.path for mount in mounts.filesystems(self.found())]
-        self.assertEqual(paths, ["/boot", "/bind", "/sub", "/data/with space"])
+
+class Mounts(FolderCase):
+    def test_each_filesystem_is_opened_once_the_newest_mount_first(self) -> None:
+        found = paths(list(mounts.parsed(MOUNTINFO).opened()))
+        expected = ["/snap/core", "/boot/efi", "/boot", "/bind", "/data/with space"]
+        self.assertEqual(found, expected)
+
+    def test_what_cannot_be_frozen_or_written_to_holds_nobody(self) -> None:
+        found = paths(list(mounts.parsed(MOUNTINFO).frozen()))
+        self.assertEqual(found, ["/bind", "/data/with space"])
 
     def test_a_network_filesystem_is_never_touched(self) -> None:
         """Hazard 13: `sync` would hang on a server that is gone."""
-        paths = [mount.path for mount in mounts.filesystems(self.found())]
-        self.assertNotIn("/mnt/nfs", paths)
+        table = mounts.parsed(MOUNTINFO)
+        self.assertNotIn("/mnt/nfs", paths(list(table.frozen())))
+        holding = table.holding("/mnt/nfs/data")
+        self.assertTrue(holding and not holding.is_in_kernel)
 
-    def deadlocks(self, order: "List[str]") -> "List[str]":
-        device = os.stat(self.folder).st_dev
-        outer = "%d:%d" % (os.major(device), os.minor(device))
-        backing = self.write("inner.img", "")
-        self.write("sys/dev/block/7:9/loop/backing_file", backing + "\n")
-        lines = {
-            "outer": "1 1 8:1 / /outer rw - ext4 /dev/sda1 rw\n",
-            "inner": "2 1 7:9 / /inner rw - ext4 /dev/loop9 rw\n",
-            "bind": "3 1 8:1 / /bind rw - ext4 /dev/sda1 rw\n",
-        }
-        text = "".join(lines[name] for name in order)
-        found = [
-            mount._replace(device=outer) if mount.device == "8:1" else mount
-            for mount in self.found(text)
-        ]
-        if outer.startswith("0:"):  # the test's own folder is in memory: let it pass for a disk
-            found = [
-                mount._replace(kind="btrfs") if mount.device == outer else mount for mount in found
-            ]
-        return list(mounts.deadlocks(found, self.path("sys")))
+    def test_a_filesystem_whose_mounts_are_covered_is_not_frozen(self) -> None:
+        covered = MOUNTINFO + b"40 31 0:60 / /data/with\\040space rw - tmpfs over rw\n"
+        self.assertEqual(paths(list(mounts.parsed(covered).frozen())), ["/bind"])
+
+    def test_an_odd_mount_is_read_as_the_kernel_wrote_it(self) -> None:
+        for odd in (
+            b"50 22 0:70 / /odd rw - tmpfs  rw",  # without a source
+            b"50 22 0:70 / /odd\x0b\x1f\xc2\x85\xe2\x80\xa8 rw - fuse.x x\r rw",  # no separators
+            b"50 22 0:70 / /odd\xff\xfe rw - fuse - rw",
+            b"50 22 0:70 mnt:[4026532] /odd rw,a=- shared:1 master:2 - nsfs nsfs rw",
+            b"50 22 0:70 / /odd\\134\\011\\012\\043 rw - tmpfs # rw",
+            b"50 22 0:70 / /odd\\777\\0 rw - tmpfs x rw",
+        ):
+            table = mounts.parsed(MOUNTINFO + odd + b"\n")
+            self.assertEqual(list(table.unread), [], odd)
+            self.assertTrue(table.mounts[-1].path.startswith("/odd"), odd)
+        self.assertEqual(table.mounts[-1].path, "/odd\\777\\0")
+
+    def test_a_line_that_makes_no_sense_is_one_warning(self) -> None:
+        for odd in (
+            b"50",
+            b"x 22 0:70 / /odd rw - tmpfs x rw",
+            b"50 22 0:70 / odd rw - tmpfs x rw",
+        ):
+            table = mounts.parsed(MOUNTINFO + odd + b"\n")
+            self.assertEqual(len(table.unread), 1)
+            self.assertEqual(len(table.mounts), MOUNTINFO.count(b"\n"))
+
+
+class Deadlocks(FolderCase):
+    LINES = {
+        "root": b"1 0 8:9 / / rw - ext4 /dev/sda9 rw\n",
+        "outer": b"2 1 8:1 / /outer rw - ext4 /dev/sda1 rw\n",
+        "inner": b"3 1 7:9 / /inner rw - ext4 /dev/loop9 rw\n",
+        "read-only": b"3 1 7:9 / /inner ro - ext4 /dev/loop9 ro\n",
+        "squashfs": b"3 1 7:9 / /inner ro - squashfs /dev/loop9 ro\n",
+        "fat": b"3 1 7:9 / /inner rw - vfat /dev/loop9 rw\n",
+        "upper": b"3 1 253:0 / /inner rw - xfs /dev/mapper/it rw\n",
+        "bind": b"4 1 8:1 / /bind rw - ext4 /dev/sda1 rw\n",
+        "cover": b"5 2 0:50 / /outer rw - tmpfs x rw\n",
+        "share": b"2 1 0:51 / /outer rw - nfs4 x:/ rw\n",
+        "overlay": b"2 1 0:52 / /outer rw - overlay o rw,upperdir=/bind/up,workdir=/bind/w\n",
+        "middle": b"6 1 7:8 / /middle rw - xfs /dev/loop8 rw\n",
+    }
+
+    def found(self, *order: str) -> "List[str]":
+        table = mounts.parsed(b"".join(self.LINES[name] for name in order))
+        return list(deadlocks(table, table.frozen(), self.path("sys")))
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.write("sys/dev/block/7:9/loop/backing_file", "/outer/inner.img\n")
+        self.write("sys/dev/block/253:0/slaves/7:9/loop/backing_file", "/outer/inner.img\n")
 
     def test_a_disk_in_a_file_is_frozen_before_the_disk_with_the_file(self) -> None:
-        self.assertEqual(self.deadlocks(["outer", "inner"]), [])
+        self.assertEqual(self.found("root", "outer", "inner"), [])
 
     def test_a_later_bind_mount_of_the_outer_disk_is_a_deadlock(self) -> None:
-        told = self.deadlocks(["outer", "inner", "bind"])
+        told = self.found("root", "outer", "inner", "bind")
         self.assertEqual(len(told), 1)
-        self.assertIn("/inner is in the file", told[0])
+        self.assertIn("/inner is in the file /outer/inner.img", told[0])
         self.assertIn("frozen first, at /bind", told[0])
+
+    def test_so_it_is_through_device_mapper_and_an_overlay(self) -> None:
+        self.assertEqual(len(self.found("root", "outer", "upper", "bind")), 1)
+        self.assertEqual(len(self.found("root", "overlay", "inner", "bind")), 1)
+
+    def test_so_it_is_through_a_disk_in_between(self) -> None:
+        self.write("sys/dev/block/7:9/loop/backing_file", "/middle/inner.img\n")
+        self.write("sys/dev/block/7:8/loop/backing_file", "/outer/middle.img\n")
+        told = self.found("root", "outer", "middle", "inner", "bind")
+        self.assertEqual(len(told), 2)
+        self.assertIn("/middle is in the file /outer/middle.img", told[1])
+
+    def test_what_a_freeze_writes_nothing_of_is_no_danger(self) -> None:
+        for harmless in ("read-only", "squashfs", "fat"):
+            self.assertEqual(self.found("root", "outer", harmless, "bind"), [], harmless)
+
+    def test_a_file_on_a_share_or_in_memory_is_no_danger(self) -> None:
+        self.assertEqual(self.found("root", "share", "inner", "bind"), [])
+        self.assertEqual(self.found("root", "outer", "inner", "bind", "cover"), [])
 
 
 class Holding(FolderCase):
+    def table(self) -> Table:
+        return mounts.parsed(
+            b"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
+            b"2 1 0:5 / /data rw - tmpfs data rw\n"
+            b"3 2 8:2 / /data rw - xfs /dev/sdb rw\n"
+            b"4 3 8:3 / /data/other rw - xfs /dev/sdc rw\n"
+            b"5 3 8:4 / /data/a/deep rw - xfs /dev/sdd rw\n"
+            b"6 3 0:6 / /data/a rw - tmpfs over rw\n"
+        )
+
     def test_it_is_the_innermost_mount_and_of_two_the_newer(self) -> None:
-        found = [
-            mounts.Mount("8:1", "/", "ext4", "/dev/sda1", False),
-            mounts.Mount("0:5", "/data", "tmpfs", "data", False),
-            mounts.Mount("8:2", "/data", "xfs", "/dev/sdb", False),
-            mounts.Mount("8:3", "/data/other", "xfs", "/dev/sdc", False),
-        ]
-        for path, device in (("/data/run", "8:2"), ("/data", "8:2"), ("/database", "8:1")):
-            self.assertEqual(mounts.holding(path, found).device, device)
+        for path, device in (
+            ("/data/run", "8:2"),
+            ("/data", "8:2"),
+            ("/database", "8:1"),
+            ("/data/other", "8:3"),
+            ("/data/other/", "8:3"),
+            ("/data/others", "8:2"),
+            ("/", "8:1"),
+        ):
+            holding = self.table().holding(path)
+            self.assertTrue(holding and holding.device == device, path)
+
+    def test_a_mount_below_one_that_was_covered_later_is_not_seen(self) -> None:
+        holding = self.table().holding("/data/a/deep")
+        self.assertTrue(holding and holding.kind == "tmpfs")
+
+    def test_in_a_chroot_it_may_be_none(self) -> None:
+        table = mounts.parsed(b"4 3 8:3 / /data/other rw - xfs /dev/sdc rw\n")
+        self.assertIsNone(table.holding("/data"))
+        self.assertIsNotNone(table.holding("/data/other/x"))
