@@ -109,7 +109,7 @@ class MySQLServer(Driver):
         name = self.section.name
         text = f"{name}: version {state.version_text} answers; method {lock.method}"
         found = [Finding(False, f"{name}: {each}", is_blocking=False) for each in self._warnings]
-        return [Finding(True, text), *found]
+        return [Finding(True, text, folders=self._folders), *found]
 
     def prepare(self, deadline: Deadline) -> None:
         """Connect, and write what has gathered, so that less is to be written under the lock."""

@@ -24,6 +24,7 @@ class Plan(NamedTuple):
     watchdog_s: float
     last: Optional[Filesystems] = None  # at rest after the record was written: the disks themselves
     is_cut_frozen: bool = True  # no: a command is run around, and no filesystem is frozen
+    warnings: Sequence[str] = ()  # what runs here and cannot be brought to rest
     asker: int = 0  # a process that sees the mounts which the guest agent freezes
 
     def reach(self) -> Reach:
@@ -35,8 +36,6 @@ class Plan(NamedTuple):
         if self.last:
             return self.last.reach()
         return reach.of_agent(self.asker) if self.is_cut_frozen else Reach(mounts.table(), ())
-
-    warnings: Sequence[str] = ()  # what runs here and cannot be brought to rest
 
 
 def plan(places: Places, kinds: Kinds) -> Plan:

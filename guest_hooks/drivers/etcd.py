@@ -85,7 +85,8 @@ class Etcd(Driver):
     def check(self, deadline: Deadline) -> Sequence[Finding]:
         """Whether it answers."""
         self.prepare(deadline)
-        good = Finding(True, f"{self.section.name}: version {self._status.version} answers")
+        text = f"{self.section.name}: version {self._status.version} answers"
+        good = Finding(True, text, folders=_folders(self.section.process))
         return [good] + [Finding(False, each, is_blocking=False) for each in self._status.errors]
 
     def prepare(self, deadline: Deadline) -> None:

@@ -109,7 +109,8 @@ class PostgreSQL(Driver):
         finally:
             self._disconnect(deadline)
         role = "standby" if server.is_standby else "primary"
-        reachable = Finding(True, f"{self.section.name}: {role}, version {server.version} answers")
+        text = f"{self.section.name}: {role}, version {server.version} answers"
+        reachable = Finding(True, text, folders=self._folders)
         return [reachable] + [
             Finding(False, each, is_blocking=False) for each in (*self._losses, *self._warnings)
         ]

@@ -97,7 +97,8 @@ class Redis(Driver):
             self._choose(self._connect(deadline), self.section.prepare_s)
         finally:
             self._disconnect()
-        answers = Finding(True, f"{self.section.name}: answers; method {self._method}")
+        text = f"{self.section.name}: answers; method {self._method}"
+        answers = Finding(True, text, folders=self._keeping.folders)
         name = self.section.name
         found = [Finding(False, f"{name}: {each}", is_blocking=False) for each in self._warnings]
         return [answers, *found]

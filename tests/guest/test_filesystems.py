@@ -5,11 +5,16 @@ not hang. Every danger is beside a neighbour in which nothing is wrong.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.cluster.processes import Processes
+from tests.guest import databases
+from tests.guest.databases import as_user
 from tests.guest.lab.inside import STATE, configure, script, status, until
 from tests.guest.lab.lab import COMMAND, Lab
 from tests.qemu_agent import AgentError
@@ -275,3 +280,79 @@ def test_run_finds_the_filesystem_of_a_path_of_any_kind() -> None:
         for path in ("/data/cc", "/run", "/data/a/none"):
             done = lab.guest("run", f"--filesystems={path}", "--", "true")
             assert f"freeze {path}: no filesystem on a disk is mounted there" in done.stderr
+
+
+@contextmanager
+def postgres(lab: Lab, processes: Processes, script: str = "", **places: Path) -> Iterator[Any]:
+    """A cluster that is there already, started by `script`, which ends in `exec "$@"`."""
+    server = databases.Postgres(Path("/data/a/pg"), processes)
+    server.seen = lambda path: lab.path(str(path))
+    server.prefix = lab.command()
+    words = ["sh", "-ec", script, "sh", *as_user("postgres"), *map(str, server.command)]
+    words = [*server.prefix, *(words if script else words[4:])]
+    if not server.seen(server.data).exists():
+        server.create()
+    place = str(places.get("data", server.data))
+    words = [place if word == str(server.data) else word for word in words]
+    server.process = processes.start(f"pg-{time.monotonic_ns()}", words, folder=Path("/"))
+    processes.wait(server.process, server.answers, "answering", 60)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def told(lab: Lab) -> tuple[str, str, Sequence[str]]:
+    """Verdict, level and warnings of the one application, by the agent's freeze; and by check."""
+    with lab.agent() as agent:
+        agent.freeze()
+        agent.thaw()
+    last = status(lab)["last"]
+    assert len(last["applications"]) == 1, last
+    one = last["applications"][0]
+    lines = lab.guest("check").stdout.splitlines()
+    for warning in one["warnings"]:
+        assert any(line.startswith("warning") and warning in line for line in lines), warning
+    assert bool(one["guarantees"]) == (one["level"] == "application")
+    return last["verdict"], one["level"], one["warnings"]
+
+
+def test_a_verdict_is_of_data_that_the_freeze_holds(processes: Processes) -> None:
+    good: tuple[str, str, Sequence[str]] = ("application", "application", [])
+    with guest({"/data/a": "ext4", "/data/c": "btrfs"}) as lab:
+        configure(lab, discovery="yes")
+        with postgres(lab, processes) as server:
+            assert told(lab) == good
+            sh(lab, "mkdir /mem; mount -t tmpfs mem /mem; install -d -o postgres /mem/space")
+            server.query("CREATE TABLESPACE fast LOCATION '/mem/space'")
+            why = "/mem/space is on /mem (tmpfs), which this freeze does not hold"
+            assert told(lab) == ("filesystem", "crash", [why])
+            server.query("DROP TABLESPACE fast")
+        sh(lab, "mv /data/a/pg/data/pg_wal /mem/wal; ln -s /mem/wal /data/a/pg/data/pg_wal")
+        with postgres(lab, processes):
+            verdict, level, warnings = told(lab)
+            assert (verdict, level) == ("filesystem", "crash")
+            assert "is on /mem (tmpfs)" in " ".join(warnings)
+        sh(lab, "rm /data/a/pg/data/pg_wal; btrfs subvolume create /data/c/wal >/dev/null")
+        sh(lab, "cp -a /mem/wal /data/c/wal/wal; ln -s /data/c/wal/wal /data/a/pg/data/pg_wal")
+        sh(lab, "mkdir -p /srv/bound; mount --bind /data/a/pg /srv/bound; ln -s /srv/bound /srv/l")
+        sh(lab, "mount -t tmpfs scratch /data/a/pg/data/pg_stat_tmp -o mode=777")
+        with postgres(lab, processes, data=Path("/srv/l/data")):
+            assert told(lab) == good, "links, binds, subvolumes and scratch folders are no matter"
+        sh(lab, "umount /data/a/pg/data/pg_stat_tmp /srv/bound")
+
+
+def test_where_data_lies_is_seen_by_the_server_and_held_by_the_agent(processes: Processes) -> None:
+    """Each has mounts of its own."""
+    with guest({"/data/a": "ext4"}) as lab:
+        configure(lab, discovery="yes")
+        with postgres(lab, processes):
+            pass
+        sh(lab, "mkdir -p /srv/pg /mem; cp -a /data/a/pg/data /srv/pg/data")  # not frozen here
+        bound = "mount --bind /data/a/pg /srv/pg"
+        copied = "mount -t tmpfs mem /srv/pg; cp -a /data/a/pg/. /srv/pg; chown postgres /srv/pg"
+        for arrangement, level in ((bound, "application"), (copied, "crash")):
+            inside = f"'{arrangement}; exec \"$@\"'"
+            script = f'exec unshare --mount --propagation private sh -ec {inside} sh "$@"'
+            with postgres(lab, processes, script, data=Path("/srv/pg/data")):
+                assert told(lab)[1] == level, arrangement
