@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -17,6 +17,7 @@ from plugin.model.reference import Resource
 CREDENTIALS_HINT = (
     "renew the credentials: the token mounted into the pod, or the user of the kubeconfig"
 )
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _LONGEST_MESSAGE = 400  # characters
 
 
@@ -98,7 +99,12 @@ class Question:
     name: str
     expires: float
     body: bytes = b""
-    accept: ClassVar[str] = "application/json"
+
+    @property
+    def accept(self) -> str:
+        """The form of the answer: of a Secret nobody here wants more than to know that it is."""
+        is_secret = (self.resource.group, self.resource.plural) == ("", "secrets")
+        return _METADATA if is_secret and self.verb == "get" else "application/json"
 
     @property
     def method(self) -> str:

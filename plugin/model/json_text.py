@@ -16,7 +16,7 @@ _Container: TypeAlias = dict[Any, Any] | list[Any]
 _DEEPEST = 10_000
 _READ_AT_ONCE = 500
 _WRITTEN_AT_ONCE = 200
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"|[][{}]')
+_STRING_OR_BRACKET = rb'"(?:[^"\\]|\\.)*+"|[][{}]'
 
 
 def read(data: bytes | str) -> Any:
@@ -67,7 +67,7 @@ def _parts_below(limit: int, data: bytes) -> list[tuple[int, int]]:
     """Where the objects and lists are that have exactly `limit` others around them."""
     parts: list[tuple[int, int]] = []
     depth = start = 0
-    for token in _STRING_OR_BRACKET.finditer(data):
+    for token in re.finditer(_STRING_OR_BRACKET, data):
         letter = token.group()
         if letter in b"[{":
             depth += 1

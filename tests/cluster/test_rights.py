@@ -1,15 +1,20 @@
 """In every test of this folder the plugin has the rights of docs/install/rbac.yaml, no others."""
 
 from collections.abc import Iterator
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 import pytest
 import yaml
 
+from plugin.cluster.kubernetes_reader import KubernetesReader
+from plugin.resources import core
 from tests.cluster.audit import events
 from tests.cluster.cluster import Cluster
 from tests.cluster.manifests import Machine
 from tests.cluster.velero import PLUGIN_ACCOUNT, PLUGIN_USER, RIGHTS
+
+Role: TypeAlias = tuple[str, str, None, str]
 
 
 def rights() -> set[tuple[str, str, str]]:
@@ -70,37 +75,76 @@ def test_what_the_manifest_does_not_give_is_forbidden(
     assert review["status"]["allowed"] is False
 
 
-def test_an_error_for_a_missing_right_tells_the_rule_that_is_enough(cluster: Cluster) -> None:
-    """Last in this file: what was forbidden here must not count above."""
-    source = Machine("rights", "db", is_running=False, has_instancetype=False)
-    cluster.create_namespace(source.namespace)
-    cluster.create_vms([source])
+def test_of_a_secret_nothing_but_its_metadata_is_read(cluster: Cluster) -> None:
+    cluster.create_namespace("rights-secret")
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"namespace": "rights-secret", "name": "key"},
+        "stringData": {"password": "s3cret"},
+    }
+    cluster.api.create(secret)
+    reader = KubernetesReader.connect(file=str(cluster.control_plane.kubeconfig(PLUGIN_USER)))
+    found = reader.get(core.SECRET, "rights-secret", "key")
+    assert found is not None
+    assert (found["kind"], found["metadata"]["name"]) == ("PartialObjectMetadata", "key")
+    assert found.keys() == {"apiVersion", "kind", "metadata"}
+
+
+@pytest.fixture(scope="module")
+def source(cluster: Cluster) -> Machine:
+    """A machine whose backup lacks its Secret."""
+    machine = Machine("rights", "db", is_running=False, has_instancetype=False)
+    cluster.create_namespace(machine.namespace)
+    cluster.create_vms([machine])
     spec = {
-        "includedNamespaces": [source.namespace],
+        "includedNamespaces": [machine.namespace],
         "excludedResources": ["secrets"],
         "snapshotVolumes": False,
     }
-    cluster.backup(source.namespace, spec)
-    role = ("rbac.authorization.k8s.io/v1", "ClusterRole", None, "stillpoint")
+    cluster.backup(machine.namespace, spec)
+    return machine
+
+
+@contextmanager
+def without(cluster: Cluster, name: str, resource: str) -> Iterator[tuple[Role, list[Any]]]:
+    """A role without its rule of one resource: the role, and the rules that are left."""
+    role = ("rbac.authorization.k8s.io/v1", "ClusterRole", None, name)
     rules = cluster.api.get(*role)["rules"]
-    without = [rule for rule in rules if rule["resources"] != ["secrets"]]
-    assert len(without) == len(rules) - 1
-    cluster.api.patch(*role, {"rules": without})
+    left = [rule for rule in rules if rule["resources"] != [resource]]
+    assert len(left) == len(rules) - 1
+    cluster.api.patch(*role, {"rules": left})
     try:
-        [error] = restored(cluster, source, "rights-lacking")
-        assert "secrets rights-lacking/db-cloud-init: cannot get: the account has no right" in error
-        told = yaml.safe_load("{" + error.partition("with the rule ")[2] + "}")
-        assert told["verbs"] == ["get"]
-        cluster.api.patch(*role, {"rules": [*without, told]})
-        assert restored(cluster, source, "rights-enough") == []
+        yield role, left
     finally:
         cluster.api.patch(*role, {"rules": rules})
 
 
-def restored(cluster: Cluster, machine: Machine, name: str) -> list[str]:
-    """Errors of a restore into a namespace of its name."""
+def test_the_right_to_get_secrets_is_optional(cluster: Cluster, source: Machine) -> None:
+    """From here on requests are forbidden, which must not count above."""
+    with without(cluster, "stillpoint-secrets", "secrets"):
+        results = restored(cluster, source, "rights-optional")
+    assert results["errors"] == {}
+    told = str(results["warnings"])
+    assert "db needs what could not be looked at here: Secret db-cloud-init" in told
+
+
+def test_an_error_for_a_missing_right_tells_the_rule_that_is_enough(
+    cluster: Cluster, source: Machine
+) -> None:
+    with without(cluster, "stillpoint", "virtualmachines") as (role, left):
+        [error] = restored(cluster, source, "rights-lacking")["errors"]["namespaces"].popitem()[1]
+        assert "virtualmachines.kubevirt.io" in error
+        assert "the account has no right to list" in error
+        told = yaml.safe_load("{" + error.partition("with the rule ")[2] + "}")
+        assert told["verbs"] == ["get", "list"]
+        cluster.api.patch(*role, {"rules": [*left, told]})
+        assert restored(cluster, source, "rights-enough")["errors"] == {}
+
+
+def restored(cluster: Cluster, machine: Machine, name: str) -> dict[str, Any]:
+    """Errors and warnings of a restore into a namespace of its name."""
     cluster.restore(
         name, {"backupName": machine.namespace, "namespaceMapping": {machine.namespace: name}}
     )
-    found = cluster.restore_results(name)["errors"]
-    return list(found.get("namespaces", {}).get(name, []))
+    return cluster.restore_results(name)

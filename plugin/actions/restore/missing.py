@@ -1,13 +1,17 @@
-"""What a machine needs and neither the backup nor the target cluster has: one warning for each."""
+"""What a machine needs and neither the backup nor the target cluster has: one warning for each.
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+It is a warning and no more: where a right to look lacks, another one says so, and the machine comes
+back. That of Secrets is optional (docs/install/rbac.yaml).
+"""
+
+from collections.abc import Collection, Iterable, Sequence
 
 from plugin.actions.restore import machines, repair, unselected, warning
 from plugin.model import item as it
 from plugin.model.api_resources import KNOWN
 from plugin.model.archive import Archive
 from plugin.model.context import RestoreContext
-from plugin.model.errors import ArchiveUnreadable
+from plugin.model.errors import ArchiveUnreadable, Forbidden
 from plugin.model.item import Item
 from plugin.model.reference import Reference, Resource
 from plugin.resources import (
@@ -18,6 +22,8 @@ from plugin.resources import (
     storage_class,
 )
 
+_MISSING = "is missing"
+_UNSEEN = "could not be looked at"
 _RESOURCES = {
     (one.group, one.plural): Resource(one.group, one.version, one.plural, one.kind) for one in KNOWN
 }
@@ -42,12 +48,14 @@ def additional(
         context.log.debug("not said what is missing: %s", error)
         return machines.noted_needs(stored)
     named = unselected.of(held, context)
-    missing = list(_missing(lacking, context))
-    if not missing:
-        return named
-    begin = f"{it.name(stored)} needs what is missing here: "
-    context.log.warning("%s%s", begin, ", ".join(missing))
-    return (*named, warning.listing(it.namespace(stored), begin, missing))
+    found = [(state, one) for one in lacking if (state := _state(one, context))]
+    told = []
+    for state in dict.fromkeys(state for state, _ in found):
+        begin = f"{it.name(stored)} needs what {state} here: "
+        names = [_named(one, context) for kept, one in found if kept == state]
+        context.log.warning("%s%s", begin, ", ".join(names))
+        told.append(warning.listing(it.namespace(stored), begin, names))
+    return (*named, *told)
 
 
 def _of_cluster(stored: Item, held: Iterable[Reference], archive: Archive) -> Sequence[Reference]:
@@ -64,20 +72,33 @@ def _is_removed(one: Reference, held: Sequence[Reference]) -> bool:
     return one.is_of(data_volume.RESOURCE) and claim in held
 
 
-def _missing(lacking: Iterable[Reference], context: RestoreContext) -> Iterator[str]:
+def _state(one: Reference, context: RestoreContext) -> str:
+    """What is wrong with a needed object that the backup lacks; empty if nothing is."""
+    resource = _RESOURCES.get((one.group, one.resource))
+    if not resource:
+        return ""
+    try:
+        return "" if _exists(resource, one, context) else _MISSING
+    except Forbidden as error:
+        context.log.info("%s", error)
+        return _UNSEEN
+
+
+def _named(one: Reference, context: RestoreContext) -> str:
+    namespace = context.restore.namespace(one.namespace) if one.namespace else ""
     home = context.restore.namespace(it.namespace(context.stored))
-    for one in lacking:
-        resource = _RESOURCES.get((one.group, one.resource))
-        name = one.name
-        if one.is_of(storage_class.RESOURCE):
-            name = repair.storage_classes(context).get(name, name)
-        namespace = context.restore.namespace(one.namespace) if one.namespace else ""
-        if resource and not _exists(resource, namespace, name, context):
-            is_elsewhere = namespace and namespace != home
-            yield f"{resource.kind} {name}" + (f" in {namespace}" if is_elsewhere else "")
+    where = f" in {namespace}" if namespace and namespace != home else ""
+    return f"{_RESOURCES[one.group, one.resource].kind} {_name(one, context)}{where}"
 
 
-def _exists(resource: Resource, namespace: str, name: str, context: RestoreContext) -> bool:
+def _name(one: Reference, context: RestoreContext) -> str:
+    if one.is_of(storage_class.RESOURCE):
+        return repair.storage_classes(context).get(one.name, one.name)
+    return one.name
+
+
+def _exists(resource: Resource, one: Reference, context: RestoreContext) -> bool:
+    namespace = context.restore.namespace(one.namespace) if one.namespace else ""
     is_secret = resource == core.SECRET  # not to read all others for the sake of one name
     found = context.cluster.single if is_secret else context.cluster.get
-    return found(resource, namespace, name) is not None
+    return found(resource, namespace, _name(one, context)) is not None

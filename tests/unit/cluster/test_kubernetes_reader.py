@@ -110,6 +110,15 @@ def test_requests_say_who_asks_and_carry_the_token() -> None:
     assert headers["accept"] == "application/json"
 
 
+def test_of_a_secret_only_the_metadata_are_asked_for() -> None:
+    secrets = Resource("", "v1", "secrets", "Secret")
+    body = {"kind": "PartialObjectMetadata", "metadata": {"name": "s"}}
+    with FaultyApiServer([sends(body)]) as server:
+        assert server.reader().get(secrets, "shop", "s") is not None
+    accept = server.heard[0].headers["accept"]
+    assert accept == "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+
 def test_a_token_from_a_file_with_a_line_end_is_still_the_token() -> None:
     with FaultyApiServer([sends(DB)]) as server:
         get(server.reader(token="s3cret\n"))
