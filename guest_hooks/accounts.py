@@ -2,9 +2,14 @@
 
 import pwd
 import re
-from typing import Optional
+from typing import Dict, Optional
+
+from guest_hooks.deadline import Deadline
+from guest_hooks.errors import DeadlinePassed
+from guest_hooks.worker import within
 
 NOBODY = 65534  # also what the kernel shows for a user of another user namespace
+_NAME_S = 0.3
 _LEAST_PERSON = 1000  # UID_MIN where nobody says another
 _UID_MIN = re.compile(r"^[ \t]*UID_MIN[ \t]+(\d+)[ \t]*$", re.MULTILINE)
 
@@ -12,6 +17,32 @@ _UID_MIN = re.compile(r"^[ \t]*UID_MIN[ \t]+(\d+)[ \t]*$", re.MULTILINE)
 def is_system_account(user: int, definitions: str = "/etc/login.defs") -> bool:
     """Whether a program of that user runs for the guest: not root, not a person, not nobody."""
     return 0 < user < _least_person(definitions) and user != NOBODY
+
+
+class Names:
+    """The names of accounts, each asked for once, and only for a moment.
+
+    A name may be asked of a directory elsewhere that does not answer: then a number does.
+    """
+
+    def __init__(self) -> None:
+        """Ask nothing yet."""
+        self._names: Dict[int, str] = {}
+        self._answers = True
+
+    def of(self, user: int) -> str:
+        """The account's name, or its number."""
+        if user not in self._names:
+            self._names[user] = self._asked(user)
+        return self._names[user]
+
+    def _asked(self, user: int) -> str:
+        try:
+            deadline = Deadline.after(_NAME_S if self._answers else 0)
+            return within(deadline, str(user), "look up its name", lambda: name_of(user))
+        except DeadlinePassed:
+            self._answers = False
+            return str(user)
 
 
 def name_of(user: int) -> str:

@@ -46,6 +46,7 @@ class Program(NamedTuple):
     user: str = ""  # runs as this user, see `family.entrance`; "" as we do
     environment: Mapping[str, str] = {}  # beside `ENVIRONMENT`
     secret: Optional[bytes] = None  # readable at the path that takes the place of `SECRET`
+    folder: str = "/"  # where it is; also one that root alone reaches, as in another's mounts
     leaves: str = NOTHING  # running, when it has ended by itself: `FOR_THE_HOLD`, `FOR_GOOD`
 
 
@@ -346,7 +347,7 @@ def _popen(program: Program, secret: Optional[IO[bytes]]) -> "subprocess.Popen[b
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         bufsize=0,
-        cwd="/",
+        cwd=program.folder,
         env=environment,
         pass_fds=[secret.fileno()] if secret else [],
         start_new_session=True,

@@ -35,6 +35,7 @@ _SECTION_KEYS = (
     "required",
     "method",
     "enabled",
+    "covers",
 )
 
 
@@ -63,6 +64,7 @@ class Configuration(NamedTuple):
     disabled: Tuple[str, ...] = ()  # names of instances that are to be left alone
     profile: Profile = PROFILES["normal"]
     watchdog_s: float = 300.0
+    covered: Tuple[str, ...] = ()  # names of instances that some section brings to rest
     has_discovery: bool = True
     files: Tuple[str, ...] = ()
 
@@ -84,12 +86,19 @@ def load(places: Places, drivers: Sequence[Type[Driver]]) -> Configuration:
     kinds = {driver.KIND: driver for driver in drivers}
     sections: List[Section] = []
     disabled: List[str] = []
+    covered: List[str] = []
     for name, one in written.items():
         if _is_enabled(name, one):
             sections.append(_section(name, one, agent.profile, kinds))
+            covered += [each.strip() for each in one.values.get("covers", "").split(",")]
         else:
             disabled.append(name)
-    return agent._replace(sections=tuple(sections), disabled=tuple(disabled), files=tuple(files))
+    return agent._replace(
+        sections=tuple(sections),
+        disabled=tuple(disabled),
+        covered=tuple(each for each in covered if each),
+        files=tuple(files),
+    )
 
 
 def _drop_ins(places: Places) -> Sequence[str]:

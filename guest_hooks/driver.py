@@ -7,12 +7,16 @@ into its `Report`, its `Finding`s or the error it raises.
 """
 
 from contextlib import contextmanager
-from typing import Dict, Iterator, Mapping, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from guest_hooks import discovery
 from guest_hooks.command import Commands
 from guest_hooks.deadline import Deadline
+from guest_hooks.discovery import Way
 from guest_hooks.errors import CommandFailed, DeadlinePassed, SessionLost, Unreachable
+from guest_hooks.found import Found as Found  # noqa: PLC0414  for those who import it from here
 from guest_hooks.note import Note
+from guest_hooks.running import Process
 from guest_hooks.section import Section
 
 APPLICATION = "application"  # starts from the copy with all that it had acknowledged
@@ -31,15 +35,6 @@ class Report(NamedTuple):
     folders: Tuple[str, ...] = ()  # all places that it consists of: data, log, tablespaces
 
 
-class Found(NamedTuple):
-    """An instance that runs on this guest."""
-
-    name: str  # the same at every start, as a section would be named: "postgresql:15/main"
-    options: Dict[str, str] = {}  # what a section for it would have to say
-    unsafe: str = ""  # why it cannot be brought to rest without being told more; "" if it can
-    process: int = 0  # its number
-
-
 class Finding(NamedTuple):
     """One result of `stillpoint-guest check`."""
 
@@ -56,6 +51,8 @@ class Driver:
     KIND = ""  # `type` in the configuration
     METHODS: Tuple[str, ...] = ()  # values of `method`; the first is the default
     OPTIONS: Mapping[str, str] = {}  # keys of its own in a section: what each means, with unit
+    PROGRAMS: Tuple[str, ...] = ()  # of its server, by every name that vendors give it
+    REACHED_BY: Tuple[str, ...] = ()  # the OPTIONS that say where it is
     identity = ""  # what the server says that it is, once asked; of two entries: they are one
 
     def __init__(self, section: Section, note: Note) -> None:
@@ -75,6 +72,25 @@ class Driver:
     @classmethod
     def discover(cls) -> Sequence[Found]:
         """The instances that run here; must not take longer than a look at /proc and files."""
+        return [server.found for server in discovery.servers([cls])] if cls.PROGRAMS else ()
+
+    @classmethod
+    def found(cls, process: Process) -> Optional[Found]:
+        """What a process with one of the names in `PROGRAMS` is; None if it is no server.
+
+        It is a service of this machine, and its executable and its folder are in order. What it
+        says of itself may be wrong nevertheless. It may end at any moment (OSError), and whatever
+        is raised becomes a warning about that process.
+        """
+        del process
+        return None
+
+    @property
+    def ways(self) -> Sequence[Way]:
+        """Where its section leads: paths of sockets, or a host and a port.
+
+        By what listens there it is known which of the processes that were found is meant.
+        """
         return ()
 
     @property

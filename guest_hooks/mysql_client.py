@@ -112,13 +112,17 @@ class Client:
         arguments = [self._name(), files, *_OPTIONS]  # which files has to be the first one
         if identity.account:
             arguments.append(f"--user={identity.account}")
-        if self.socket:
-            arguments += [f"--socket={self.socket}", "--protocol=SOCKET"]
+        socket, folder = self.socket, "/"
+        if socket.startswith("/proc/"):  # of a process with mounts of its own, which only root sees
+            folder, name = os.path.split(socket)
+            socket = f"./{name}"
+        if socket:
+            arguments += [f"--socket={socket}", "--protocol=SOCKET"]
         else:
             arguments += [f"--host={self.host}", f"--port={self.port}", "--protocol=TCP"]
         if statement:
             arguments.append(f"--execute={statement}")
-        return Program(arguments, identity.system_user, secret=secret)
+        return Program(arguments, identity.system_user, secret=secret, folder=folder)
 
     def _name(self) -> str:
         """The first program that is there: MySQL's or MariaDB's, both speak with both."""

@@ -10,9 +10,10 @@ import math
 import os
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from guest_hooks import mysql_answers
+from guest_hooks import mysql_answers, trust
 from guest_hooks.command import Dialect, Session
 from guest_hooks.deadline import Deadline
+from guest_hooks.discovery import Way
 from guest_hooks.driver import APPLICATION, CRASH, Driver, Finding, Found, Report
 from guest_hooks.errors import (
     ApplicationError,
@@ -52,6 +53,7 @@ GLOBAL_READ_LOCK = Lock("ftwrl", ("FLUSH TABLES WITH READ LOCK;",), "UNLOCK TABL
 class MySQLServer(Driver):
     """One server process."""
 
+    REACHED_BY = ("socket", "host", "port", "defaults_file")
     CLIENTS: Sequence[str] = ()
     HAS_OWN_ACCOUNT = False  # the user that runs it, see `mysql_client`
     OPTIONS = {
@@ -79,11 +81,26 @@ class MySQLServer(Driver):
         self._warnings: List[str] = []
         self._folders: Tuple[str, ...] = ()
 
+    @classmethod
+    def found(cls, process: Process) -> Optional[Found]:
+        """By its socket: no server has two that clients may use."""
+        sockets = [path for path in process.sockets() if not path.endswith("mysqlx.sock")]
+        if sockets:
+            return Found(f"{cls.KIND}:{process.own(sockets[0])}", {"socket": sockets[0]})
+        ports = ", ".join(str(port) for _, port in process.addresses()) or "none at all"
+        unsafe = f"it has no socket; say an account and its port, of {ports}"
+        return Found(f"{cls.KIND}:{process.folder}", {}, unsafe)
+
+    @property
+    def ways(self) -> Sequence[Way]:
+        """The socket, or host and port."""
+        return [self._client.socket or (self._client.host, self._client.port)]
+
     @property
     def instance(self) -> str:
         """The socket, or host and port; /var/run is a link to /run."""
         if self._client.socket:
-            return os.path.realpath(self._client.socket)
+            return trust.real_path(self._client.socket)
         return f"{self._client.host}:{self._client.port}"
 
     def lock_for(self, state: State) -> Lock:
@@ -286,19 +303,8 @@ class MySQLServer(Driver):
             return None
 
 
-def found(kind: str, process: Process) -> Found:
-    """A server process, by its socket: no server has two that clients may use."""
-    sockets = [path for path in process.sockets() if not path.endswith("mysqlx.sock")]
-    ports = process.ports()
-    name = f"{kind}:{sockets[0] if sockets else process.folder}"
-    if process.is_in_container:
-        unsafe = "it runs in a container: say how to reach it"
-        return Found(name, {}, unsafe)
-    if not sockets:
-        return Found(name, {}, f"it has no socket; say an account and which of {ports} is its port")
-    return Found(name, {"socket": sockets[0]}, process=process.number)
-
-
 def is_mariadb(process: Process) -> bool:
     """Also if it is called mysqld, as before 10.5: only MariaDB has the engine Aria."""
+    if any(name.startswith("mariadb") for name in (process.program, process.file)):
+        return True
     return os.path.exists(f"/proc/{process.number}/cwd/aria_log_control")

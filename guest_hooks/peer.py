@@ -10,11 +10,12 @@ import re
 import socket
 import stat
 import struct
-from typing import Iterator, NamedTuple, Optional, Sequence
+from typing import NamedTuple, Optional, Sequence
 
 from guest_hooks import accounts, trust
 from guest_hooks.deadline import Deadline
 from guest_hooks.errors import DeadlinePassed, Unreachable
+from guest_hooks.kernel_sockets import Listener, tcp_listeners
 from guest_hooks.section import Section
 from guest_hooks.worker import within
 
@@ -22,7 +23,6 @@ _CONNECT = struct.pack(
     "ll", 1, 0
 )  # seconds, for one that is busy; settimeout would not wait at all
 _NAME_S = 1.0  # for the addresses of a name
-_LISTENS = "0A"  # TCP_LISTEN in include/net/tcp_states.h
 _MAPPED = b"\0" * 10 + b"\xff" * 2  # before an IPv4 address that is written as one of IPv6
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 _EFFECTIVE = re.compile(rb"^Uid:\s+\d+\s+(\d+)", re.MULTILINE)
@@ -142,7 +142,7 @@ def require_listener(host: str, port: int, users: Users = None) -> None:
         Unreachable: nobody listens, or somebody else does.
     """
     where = f"{host}:{port}"
-    own = [address for address in _addresses(host, port) if _is_here(address)]
+    own = own_addresses(host, port)
     found = [each for address in own for each in listeners(address, port)]
     if own and not found:
         raise Unreachable(where, "look who listens", "nobody does")
@@ -150,13 +150,13 @@ def require_listener(host: str, port: int, users: Users = None) -> None:
         _require_user(where, listener.user, users)
 
 
-class Listener(NamedTuple):
-    """A TCP socket that accepts connections."""
+def own_addresses(host: str, port: int) -> Sequence[bytes]:
+    """The addresses of a host, as bytes, that are this machine's.
 
-    address: bytes  # 4 or 16 bytes
-    port: int
-    user: int
-    inode: int
+    Raises:
+        Unreachable: they cannot be looked up.
+    """
+    return [address for address in _addresses(host, port) if _is_here(address)]
 
 
 def listeners(address: bytes, port: int) -> Sequence[Listener]:
@@ -165,7 +165,7 @@ def listeners(address: bytes, port: int) -> Sequence[Listener]:
     Followed: compute_score in Linux' net/ipv4/inet_hashtables.c and net/ipv6/inet6_hashtables.c: a
     socket of that address goes before one of every address, and one of IPv4 before one of both.
     """
-    found = [(_score(each, address), each) for each in _table() if each.port == port]
+    found = [(_score(each, address), each) for each in tcp_listeners() if each.port == port]
     best = max((score for score, _ in found), default=0)
     return [each for score, each in found if score == best > 0]
 
@@ -178,29 +178,6 @@ def _score(listener: Listener, address: bytes) -> int:
     if mapped == listener.address:
         return 3 + is_same_family
     return 0 if any(listener.address) else 1 + is_same_family
-
-
-def _table() -> Iterator[Listener]:
-    """From text, but of numbers only."""
-    for name in ("tcp", "tcp6"):
-        try:
-            file = open(f"/proc/self/net/{name}", encoding="ascii")  # noqa: SIM115  may be absent
-        except FileNotFoundError:
-            continue  # a kernel without IPv6
-        with file:
-            next(file)  # the heading
-            for line in file:
-                fields = line.split()
-                if fields[3] != _LISTENS:
-                    break  # the kernel shows those first
-                yield _parsed(fields)
-
-
-def _parsed(fields: Sequence[str]) -> Listener:
-    written, _, port = fields[1].partition(":")
-    words = [int(written[at : at + 8], 16) for at in range(0, len(written), 8)]
-    address = struct.pack(f"={len(words)}I", *words)
-    return Listener(address, int(port, 16), int(fields[7]), int(fields[9]))
 
 
 def _addresses(host: str, port: int) -> Sequence[bytes]:

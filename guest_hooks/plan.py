@@ -1,10 +1,12 @@
 """Which applications a freeze concerns: what is configured, and what else runs here."""
 
 import os
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Type
+from typing import Dict, List, NamedTuple, Optional, Sequence, Type
 
-from guest_hooks import config, mounts, reach
+from guest_hooks import config, discovery, matching, mounts, reach
 from guest_hooks.config import Configuration
+from guest_hooks.deadline import Deadline
+from guest_hooks.discovery import Server
 from guest_hooks.driver import Driver, Found
 from guest_hooks.errors import ConfigurationError
 from guest_hooks.filesystems import Filesystems
@@ -12,7 +14,10 @@ from guest_hooks.note import Note
 from guest_hooks.places import Places
 from guest_hooks.reach import Reach
 from guest_hooks.section import Section
+from guest_hooks.worker import within
 
+_HOOKS_S = 1.0
+_MOST_WARNINGS = 12
 Kinds = Sequence[Type[Driver]]
 
 
@@ -47,12 +52,12 @@ def plan(places: Places, kinds: Kinds) -> Plan:
     configuration = config.load(places, kinds)
     drivers = [_made(section, places, kinds) for section in configuration.sections]
     _require_different(drivers)
-    taken = {driver.instance for driver in drivers}
-    found, warnings = _discovered(configuration, kinds)
-    for section in found:
-        driver = _made(section, places, kinds)
-        if driver.instance not in taken:
-            drivers.append(driver)
+    warnings: List[str] = []
+    if configuration.has_discovery:
+        servers = _servers(configuration, kinds)
+        sections, rest = matching.matched(drivers, servers)
+        drivers = [_made(section, places, kinds) for section in sections]
+        warnings = _add_found(drivers, _not_left_out(rest, configuration), configuration, places)
     drivers.sort(key=lambda driver: driver.section.order)
     return Plan(
         drivers,
@@ -77,29 +82,82 @@ def _require_different(drivers: Sequence[Driver]) -> None:
             raise ConfigurationError(f"{section.source} [{section.name}]", "read it", cause)
 
 
-def _discovered(
-    configuration: Configuration, kinds: Kinds
-) -> Tuple[Sequence[Section], Sequence[str]]:
-    """What runs here, is not configured under its name, and is not to be left alone."""
-    if not configuration.has_discovery:
-        return (), ()
-    named = {section.name for section in configuration.sections} | set(configuration.disabled)
-    sections: List[Section] = []
-    warnings: List[str] = []
+def _servers(configuration: Configuration, kinds: Kinds) -> Sequence[Server]:
+    vouched = matching.vouched(configuration.sections)
+    return [*discovery.servers(kinds, vouched, has_others=True), *_beside_processes(kinds)]
+
+
+def _not_left_out(servers: Sequence[Server], configuration: Configuration) -> Sequence[Server]:
+    """All but those of which the configuration has said, by name, what is to become of them."""
+    left_out = {*configuration.disabled, *configuration.covered}
+    kinds = {section.name: section.kind for section in configuration.sections}
+    rest = []
+    for server in servers:
+        found, kind = server.found, kinds.get(server.found.name)
+        is_one_more = kind and server.kind and kind == server.kind.KIND and found.process
+        if found.name not in left_out and (not kind or (is_one_more and not found.unsafe)):
+            rest.append(server)
+    return rest
+
+
+def _add_found(
+    drivers: List[Driver], servers: Sequence[Server], configuration: Configuration, places: Places
+) -> List[str]:
+    """Add drivers for what is to be brought to rest; the rest is told, as warnings."""
+    taken = {driver.instance for driver in drivers}
+    names = {driver.section.name for driver in drivers}
+    alone: List[Server] = []
+    for server in servers:
+        if server.found.unsafe or server.kind is None:
+            alone.append(server)
+            continue
+        section = _section(server.kind, server.found, configuration)
+        if section.name in names:
+            section = section._replace(name=f"{section.name}@{section.process}")
+        driver = server.kind(section, Note(places.notes, section))
+        if driver.instance not in taken:
+            drivers.append(driver)
+    return _warnings(alone)
+
+
+def _warnings(alone: Sequence[Server]) -> List[str]:
+    """One for each name, so that a thousand processes of one account are one; not too many."""
+    named: Dict[str, List[Server]] = {}
+    for server in alone:
+        named.setdefault(server.found.name, []).append(server)
+    warnings = []
+    for name, several in list(named.items())[:_MOST_WARNINGS]:
+        more = f"{len(several)} processes, among them " if len(several) > 1 else ""
+        warnings.append(f"{name}: not brought to rest: {more}{several[0].found.unsafe}")
+    if len(named) > _MOST_WARNINGS:
+        warnings.append(f"and {len(named) - _MOST_WARNINGS} more, not brought to rest either")
+    return warnings
+
+
+def _beside_processes(kinds: Kinds) -> Sequence[Server]:
+    """What is found without a process: hooks."""
+    found: List[Server] = []
     for kind in kinds:
-        for found in kind.discover():
-            if found.name in named:
-                continue
-            if found.unsafe:
-                warnings.append(f"{found.name}: not brought to rest: {found.unsafe}")
-            else:
-                sections.append(_section(kind, found, configuration))
-    return sections, warnings
+        if kind.PROGRAMS:
+            continue
+        attempt = f"look for {kind.KIND}"
+        deadline = Deadline.after(_HOOKS_S)
+        try:
+            several = within(deadline, kind.KIND, attempt, kind.discover)
+            found += [Server(one, kind) for one in several]
+        except Exception as error:  # noqa: BLE001  the edge: one kind does not end the others
+            unsafe = f"it could not be looked for: {error}"
+            found.append(Server(Found(kind.KIND, unsafe=unsafe), kind))
+    return found
 
 
 def _section(kind: Type[Driver], found: Found, configuration: Configuration) -> Section:
-    options, process = dict(found.options), found.process
-    section = Section(found.name, kind.KIND, options=options, process=process)
+    section = Section(
+        found.name,
+        kind.KIND,
+        options=dict(found.options),
+        process=found.process,
+    )
     return config.fill(section, configuration.profile, Section(found.name, kind.KIND))
 
 

@@ -124,3 +124,8 @@ def fault_of(
 def _parts(path: str) -> List[str]:
     """Its parts, the first one last."""
     return [part for part in reversed(path.split("/")) if part]
+
+
+def real_path(path: str) -> str:
+    """Where a path leads, behind every link but the root of another process, which stays."""
+    return path if _ROOT_OF_A_PROCESS.match(path) else os.path.realpath(path)

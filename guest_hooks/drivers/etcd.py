@@ -8,22 +8,24 @@ cluster of several from one of its own snapshots.
 import contextlib
 import json
 import re
-from typing import Any, Dict, Iterator, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
 from guest_hooks import peer
 from guest_hooks.bounded_socket import BoundedSocket
 from guest_hooks.deadline import Deadline
+from guest_hooks.discovery import Way
 from guest_hooks.driver import Driver, Finding, Found, Report
 from guest_hooks.errors import CommandFailed, Senseless
 from guest_hooks.note import Note
 from guest_hooks.open_files import open_files
-from guest_hooks.running import Process, processes
+from guest_hooks.running import Process
 from guest_hooks.section import Section
 
 _CLIENT_URLS = "--listen-client-urls"
-_CLIENT_URLS_VARIABLE = b"ETCD_LISTEN_CLIENT_URLS="
+_CLIENT_URLS_VARIABLE = "ETCD_LISTEN_CLIENT_URLS"
 _DEFAULT_PORT = 2379
+_NO_MEMBER = ("gateway", "grpc-proxy")
 _PORTS = {"http": 80, "https": 443}
 _STATUS = "/v3/maintenance/status"
 _HTTP_STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: .*)?", re.DOTALL)
@@ -46,6 +48,8 @@ class Etcd(Driver):
     """One member."""
 
     KIND = "etcd"
+    PROGRAMS = ("etcd",)
+    REACHED_BY = ("url",)
     METHODS = ("report",)
     OPTIONS = {
         "url": "where it answers clients; http://127.0.0.1:2379",
@@ -73,9 +77,26 @@ class Etcd(Driver):
         self._status = _Status("", {})
 
     @classmethod
-    def discover(cls) -> Sequence[Found]:
-        """By the process and the port on which it answers."""
-        return [_found(one) for one in processes("etcd")]
+    def found(cls, process: Process) -> Optional[Found]:
+        """By the port at which it says that it answers; its other modes keep no data."""
+        if process.arguments[1:2] and process.arguments[1] in _NO_MEMBER:
+            return None
+        url = _client_url(process) or f"http://127.0.0.1:{_DEFAULT_PORT}"
+        port = _port(url)
+        name = f"{cls.KIND}:{port}"
+        hosts = {port: host for host, port in process.addresses()}
+        if port not in hosts:
+            ports = ", ".join(map(str, hosts)) or "no port"
+            return Found(name, {}, f"where it answers is not to be seen: it listens at {ports}")
+        if url.startswith("https:"):
+            return Found(name, {"url": url}, "its clients need a certificate: say which")
+        host = f"[{hosts[port]}]" if ":" in hosts[port] else hosts[port]
+        return Found(name, {"url": f"http://{host}:{port}"})
+
+    @property
+    def ways(self) -> Sequence[Way]:
+        """The host and port of its url."""
+        return [self._address]
 
     @property
     def instance(self) -> str:
@@ -186,27 +207,19 @@ def _folders(number: int) -> Tuple[str, ...]:
     return tuple(sorted({one.group(1) for one in found if one}))
 
 
-def _found(process: Process) -> Found:
-    ports = process.ports()
-    url = _client_url(process) or f"http://127.0.0.1:{_DEFAULT_PORT}"
-    url = url.replace("//0.0.0.0", "//127.0.0.1").replace("//[::]", "//127.0.0.1")
-    name = f"{Etcd.KIND}:{urlsplit(url).port}"
-    if process.is_in_container:
-        return Found(name, {}, "it runs in a container: say its url")
-    if url.startswith("https:"):
-        return Found(name, {"url": url}, "its clients need a certificate: say which")
-    if urlsplit(url).port not in ports:
-        return Found(name, {}, f"where it answers is not to be seen: one of {ports}")
-    return Found(name, {"url": url}, process=process.number)
-
-
 def _client_url(process: Process) -> str:
     """The first one, from its arguments or environment; "" if it is in a file."""
     arguments = [part for one in process.arguments for part in one.split("=", 1)]
     if _CLIENT_URLS in arguments[:-1]:
-        return arguments[arguments.index(_CLIENT_URLS) + 1].split(",")[0]
-    with open(f"/proc/{process.number}/environ", "rb") as file:
-        for variable in file.read().split(b"\0"):
-            if variable.startswith(_CLIENT_URLS_VARIABLE):
-                return variable[len(_CLIENT_URLS_VARIABLE) :].decode().split(",")[0]
-    return ""
+        urls = arguments[arguments.index(_CLIENT_URLS) + 1]
+    else:
+        urls = process.variable(_CLIENT_URLS_VARIABLE)
+    return urls.split(",")[0]
+
+
+def _port(url: str) -> int:
+    """Its port; 0 if it makes no sense."""
+    try:
+        return urlsplit(url).port or 0
+    except ValueError:
+        return 0

@@ -5,14 +5,14 @@ InnoDB's, and lets reads go on. Before, `FLUSH TABLES WITH READ LOCK` does, behi
 too as long as it is not granted.
 """
 
-from typing import Dict, Sequence
+from typing import Dict, Optional
 
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Found
 from guest_hooks.errors import CommandFailed
 from guest_hooks.mysql_answers import State
-from guest_hooks.mysql_server import GLOBAL_READ_LOCK, Lock, MySQLServer, found, is_mariadb
-from guest_hooks.running import processes
+from guest_hooks.mysql_server import GLOBAL_READ_LOCK, Lock, MySQLServer, is_mariadb
+from guest_hooks.running import Process
 
 _STAGES = ("START", "FLUSH", "BLOCK_DDL", "BLOCK_COMMIT")
 _BACKUP_STAGE = Lock(
@@ -29,15 +29,15 @@ class MariaDB(MySQLServer):
     """One server process."""
 
     KIND = "mariadb"
+    PROGRAMS = ("mariadbd", "mysqld", "mariadbd.bin", "mysqld.bin")
     METHODS = ("auto", "stage", "ftwrl")
     CLIENTS = ("mariadb", "mysql")
     HAS_OWN_ACCOUNT = True
 
     @classmethod
-    def discover(cls) -> Sequence[Found]:
-        """By process and socket."""
-        servers = processes("mariadbd", "mysqld")
-        return [found(cls.KIND, one) for one in servers if is_mariadb(one)]
+    def found(cls, process: Process) -> Optional[Found]:
+        """By its socket."""
+        return super().found(process) if is_mariadb(process) else None
 
     def lock_for(self, state: State) -> Lock:
         """`BACKUP STAGE`, where there is one."""

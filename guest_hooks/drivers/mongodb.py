@@ -9,18 +9,22 @@ happens by itself when this process dies.
 
 import contextlib
 import json
+import re
 from typing import Dict, Iterator, Mapping, Optional, Sequence
+from urllib.parse import unquote
 
 from guest_hooks.command import SECRET, Dialect, Program, Session
 from guest_hooks.deadline import Deadline
+from guest_hooks.discovery import Way
 from guest_hooks.driver import Driver, Finding, Found, Report
 from guest_hooks.errors import ApplicationError, CommandFailed, SessionLost
 from guest_hooks.note import Note
-from guest_hooks.running import Process, processes
+from guest_hooks.running import Process
 from guest_hooks.section import Section
 
 DIALECT = Dialect(marker="marker {}", error_prefixes=("ERROR",))
 _DEFAULT_PORT = 27017
+_HOST = re.compile(r"mongodb://(?:[^/@]*@)?(\[[^\]]*\]|[^/:,?]+)(?::(\d{1,5}))?")
 _NOT_LOCKED = "not locked"
 # Statements are words, one a line. mongosh awaits what it finds in this text, not what an eval
 # would bring. The connection stays, as a new one may need a read that the lock does not allow.
@@ -64,6 +68,8 @@ class MongoDB(Driver):
     """One member."""
 
     KIND = "mongodb"
+    PROGRAMS = ("mongod", "mongod.bin")
+    REACHED_BY = ("uri", "password_file")
     METHODS = ("fsync_lock", "journal")
     OPTIONS = {
         "uri": "where it listens, without password; mongodb://127.0.0.1:27017/?directConnection=true",
@@ -83,9 +89,24 @@ class MongoDB(Driver):
         self._facts: Dict[str, str] = {}
 
     @classmethod
-    def discover(cls) -> Sequence[Found]:
-        """By process and port; mongos has no data."""
-        return [_found(one) for one in processes("mongod")]
+    def found(cls, process: Process) -> Optional[Found]:
+        """By its port; mongos keeps no data."""
+        addresses = process.addresses()
+        if not addresses:
+            return Found(f"{cls.KIND}:{process.number}", {}, "it accepts no connections")
+        host, port = addresses[0]
+        host = f"[{host}]" if ":" in host else host
+        uri = f"mongodb://{host}:{port}/?directConnection=true"
+        return Found(f"{cls.KIND}:{port}", {"uri": uri})
+
+    @property
+    def ways(self) -> Sequence[Way]:
+        """The first host and port of its uri, which may be a socket."""
+        found = _HOST.match(self._uri.decode(errors="replace"))
+        if not found:
+            return ()
+        host = unquote(found.group(1).strip("[]"))
+        return [host if host.startswith("/") else (host, int(found.group(2) or _DEFAULT_PORT))]
 
     @property
     def instance(self) -> str:
@@ -178,14 +199,3 @@ class MongoDB(Driver):
         if self._session is not None:
             self._session.close(deadline)
             self._session = None
-
-
-def _found(process: Process) -> Found:
-    ports = process.ports()
-    name = f"{MongoDB.KIND}:{ports[0] if ports else process.number}"
-    if process.is_in_container:
-        return Found(name, {}, "it runs in a container: say its uri")
-    if not ports:
-        return Found(name, {}, "it accepts no connections")
-    uri = f"mongodb://127.0.0.1:{ports[0]}/?directConnection=true"
-    return Found(name, {"uri": uri}, process=process.number)

@@ -6,14 +6,14 @@ power failure, with all of them. Else `FLUSH TABLES WITH READ LOCK`, which waits
 statement and lets everybody wait behind it, so it is not tried behind a long one.
 """
 
-from typing import Dict, Sequence
+from typing import Dict, Optional, Sequence
 
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Found
 from guest_hooks.errors import CommandFailed
 from guest_hooks.mysql_answers import State
-from guest_hooks.mysql_server import GLOBAL_READ_LOCK, Lock, MySQLServer, found, is_mariadb
-from guest_hooks.running import processes
+from guest_hooks.mysql_server import GLOBAL_READ_LOCK, Lock, MySQLServer, is_mariadb
+from guest_hooks.running import Process
 
 _INSTANCE = Lock(
     method="instance",
@@ -30,14 +30,14 @@ class MySQL(MySQLServer):
     """One server process."""
 
     KIND = "mysql"
+    PROGRAMS = ("mysqld", "mysqld-debug", "mysqld.bin")
     METHODS = ("auto", "instance", "ftwrl")
     CLIENTS = ("mysql", "mariadb")
 
     @classmethod
-    def discover(cls) -> Sequence[Found]:
-        """By process and socket."""
-        servers = processes("mysqld")
-        return [found(cls.KIND, one) for one in servers if not is_mariadb(one)]
+    def found(cls, process: Process) -> Optional[Found]:
+        """By its socket."""
+        return None if is_mariadb(process) else super().found(process)
 
     def lock_for(self, state: State) -> Lock:
         """The instance's, where that is enough."""

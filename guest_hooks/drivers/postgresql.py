@@ -8,12 +8,12 @@ for the disk.
 
 import contextlib
 import os
-import pwd
-import re
 import time
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+from guest_hooks import postmaster, trust
 from guest_hooks.deadline import Deadline
+from guest_hooks.discovery import Way
 from guest_hooks.driver import APPLICATION, CRASH, Driver, Finding, Found, Report
 from guest_hooks.errors import ApplicationError, CommandFailed, SessionLost
 from guest_hooks.note import Note
@@ -27,12 +27,11 @@ from guest_hooks.postgresql_client import (
     state_of,
 )
 from guest_hooks.postgresql_survey import Surveyor
-from guest_hooks.running import Process, processes
+from guest_hooks.running import Process
 from guest_hooks.section import Section
 
 _ANSWER_S = 1.0  # kept of a deadline, for the server to say that it has cancelled a statement
 _SURVEY_S = 2.0  # at most, for a look at what a copy would not have
-_DEBIAN_FOLDER = re.compile(r"/postgresql/(\d[\d.]*)/([^/]+)$")
 _LATE = "'^synchronous_commit=(off|false|no|0)$'"  # as whoever set it has written it
 _STATE = f"""
 SELECT current_setting('server_version_num'), pg_is_in_recovery(),
@@ -69,6 +68,8 @@ class PostgreSQL(Driver):
     """One cluster: the databases of one server process."""
 
     KIND = "postgresql"
+    PROGRAMS = ("postgres", "postmaster", "edb-postgres", "edb-postmaster", "postgres.bin")
+    REACHED_BY = ("host", "port")
     METHODS = ("checkpoint", "backup")
     OPTIONS = {
         "host": "folder of its socket, or a name; /run/postgresql",
@@ -90,15 +91,23 @@ class PostgreSQL(Driver):
         self._folders: Tuple[str, ...] = ()
 
     @classmethod
-    def discover(cls) -> Sequence[Found]:
-        """Every postmaster, by the file that it keeps in its data folder."""
-        return [found for one in processes("postgres") for found in _found(one)]
+    def found(cls, process: Process) -> Optional[Found]:
+        """A postmaster, by the file that it keeps in its data folder."""
+        return postmaster.found(cls.KIND, process)
+
+    @property
+    def ways(self) -> Sequence[Way]:
+        """The socket, or host and port."""
+        host, port = self._client.host, self._client.port
+        if host.startswith("/"):
+            return [os.path.join(host, postmaster.SOCKET.format(port))]
+        return [(host, port)]
 
     @property
     def instance(self) -> str:
         """The socket, or host and port; Debian's server says /var/run, a link to our default."""
         host = self._client.host
-        place = os.path.realpath(host) if host.startswith("/") else host
+        place = trust.real_path(host) if host.startswith("/") else host
         return os.path.join(place, f".s.PGSQL.{self._client.port}")
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
@@ -273,24 +282,3 @@ def _segment(place: str, timeline: int, segment_bytes: int) -> str:
     number = (high << 32 | low) // segment_bytes
     in_one = _OF_A_LOG_FILE // segment_bytes
     return f"{timeline:08X}{number // in_one:08X}{number % in_one:08X}"
-
-
-def _found(process: Process) -> List[Found]:
-    """What the postmaster wrote about itself; its children have the same folder."""
-    try:
-        with open(f"/proc/{process.number}/cwd/postmaster.pid") as file:
-            number, folder, _, port, sockets, address = file.read().splitlines()[:6]
-    except (OSError, ValueError):
-        return []  # no postmaster, or one that starts or ends
-    if int(number) != process.number_inside:
-        return []
-    debian = _DEBIAN_FOLDER.search(folder)
-    name = f"{PostgreSQL.KIND}:{'/'.join(debian.groups()) if debian else folder}"
-    account = pwd.getpwuid(process.user).pw_name
-    options = {"host": sockets or address, "port": port, "system_user": account}
-    unsafe = ""
-    if process.is_in_container:
-        unsafe = "it runs in a container, where its client has to run too: use type = script"
-    elif not sockets:
-        unsafe = "it has no socket in a folder, so it has to be told a role and a password"
-    return [Found(name, options, unsafe, process.number)]

@@ -17,8 +17,9 @@ import threading
 import time
 from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from guest_hooks import peer
+from guest_hooks import peer, trust
 from guest_hooks.deadline import Deadline
+from guest_hooks.discovery import Way
 from guest_hooks.driver import APPLICATION, CRASH, Driver, Finding, Found, Report
 from guest_hooks.errors import (
     ApplicationError,
@@ -30,9 +31,11 @@ from guest_hooks.errors import (
 from guest_hooks.note import Note
 from guest_hooks.redis_info import Info, parsed
 from guest_hooks.resp import Connection
-from guest_hooks.running import Process, processes
+from guest_hooks.running import Process
 from guest_hooks.section import Section
 
+_HOST = "127.0.0.1"
+_SENTINEL = "redis-sentinel"
 _PAUSE_S = 2.0  # one request for a pause
 _RENEWED_S = 0.5  # how often it is asked for again
 _POLL_S = 0.02
@@ -55,6 +58,8 @@ class Redis(Driver):
     """One server process."""
 
     KIND = "redis"
+    PROGRAMS = ("redis-server", "valkey-server", "keydb-server", "redict-server")
+    REACHED_BY = ("socket", "host", "port")
     METHODS = ("auto", "aof", "pause", "bgsave", "none")
     OPTIONS = {
         "socket": "path of its socket; goes before host and port",
@@ -69,7 +74,7 @@ class Redis(Driver):
         """Parse `OPTIONS`."""
         super().__init__(section, note)
         self._socket = section.text("socket")
-        self._host = section.text("host", "127.0.0.1")
+        self._host = section.text("host", _HOST)
         self._port = section.integer("port", 6379)
         self._user = section.text("user")
         self._password = section.secret("password_file")
@@ -82,14 +87,28 @@ class Redis(Driver):
         self._pauses = False  # whether writes wait in the hold
 
     @classmethod
-    def discover(cls) -> Sequence[Found]:
-        """By the sockets on which the processes accept connections."""
-        return [_found(one) for one in processes("redis-server", "valkey-server")]
+    def found(cls, process: Process) -> Optional[Found]:
+        """By the socket or the port on which it accepts connections; a Sentinel keeps no data."""
+        if process.program == _SENTINEL or _is_sentinel(process.arguments):
+            return None
+        sockets, addresses = process.sockets(), process.addresses()
+        if sockets:
+            return Found(f"{cls.KIND}:{process.own(sockets[0])}", {"socket": sockets[0]})
+        if not addresses:
+            return Found(f"{cls.KIND}:{process.number}", {}, "it accepts no connections")
+        host, port = addresses[0]
+        options = {"port": str(port)} if host == _HOST else {"host": host, "port": str(port)}
+        return Found(f"{cls.KIND}:{port}", options)
+
+    @property
+    def ways(self) -> Sequence[Way]:
+        """The socket, or host and port."""
+        return [self._socket or (self._host, self._port)]
 
     @property
     def instance(self) -> str:
         """The socket, or host and port."""
-        return os.path.realpath(self._socket) if self._socket else f"{self._host}:{self._port}"
+        return trust.real_path(self._socket) if self._socket else f"{self._host}:{self._port}"
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
         """Whether it answers, and what would be done."""
@@ -399,14 +418,7 @@ def working_folders(number: int) -> List[str]:
         return []
 
 
-def _found(process: Process) -> Found:
-    sockets, ports = process.sockets(), process.ports()
-    where = sockets[0] if sockets else f"{ports[0]}" if ports else str(process.number)
-    name = f"{Redis.KIND}:{where}"
-    if process.is_in_container:
-        return Found(name, {}, "it runs in a container: say how to reach it")
-    if sockets:
-        return Found(name, {"socket": sockets[0]}, process=process.number)
-    if not ports:
-        return Found(name, {}, "it accepts no connections")
-    return Found(name, {"port": str(ports[0])}, process=process.number)
+def _is_sentinel(arguments: Sequence[str]) -> bool:
+    """As Redis decides it (`checkForSentinelMode`), and as it writes it over its arguments."""
+    title = arguments[0].split(" ", 1)
+    return _SENTINEL in title[0] or "--sentinel" in arguments or arguments[0].endswith("[sentinel]")

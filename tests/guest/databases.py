@@ -205,11 +205,11 @@ class PackedPostgres(Postgres):
 
     @property
     def programs(self) -> Path:
-        return self.folder / "program/bin"
+        return self.folder.with_name(f"{self.folder.name}-program") / "bin"
 
     def create(self) -> None:
         package = maven.POSTGRESQL[self.version]
-        shutil.copytree(maven.root(package), self.seen(self.folder / "program"))  # see MySQL
+        shutil.copytree(maven.root(package), self.seen(self.programs.parent))  # see MySQL
         super().create()
 
 
@@ -272,7 +272,8 @@ class MySQL(MySQLFamily):
 
     @property
     def program(self) -> Path:
-        return self.folder / "program"
+        """A folder of root's: what its own account could change is no program to be trusted."""
+        return self.folder.with_name(f"{self.folder.name}-program")
 
     @property
     def arguments(self) -> list[str]:

@@ -9,20 +9,21 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.processes import free_ports
+from tests.guest.databases import as_user
 from tests.guest.lab import mute
 from tests.guest.lab.inside import configure, script, status, until
 from tests.guest.lab.lab import Lab, python
 from tests.qemu_agent import AgentError
 
-# The program by which each kind is found, and its socket.
+# The program by which each kind is found, its socket, and its account.
 PROGRAMS = {
-    "postgresql": ("postgres", ".s.PGSQL.{port}"),
-    "mysql": ("mysqld", "mysqld.sock"),
-    "redis": ("redis-server", "redis.sock"),
-    "etcd": ("etcd", "unused.sock"),
+    "postgresql": ("postgres", ".s.PGSQL.{port}", "postgres"),
+    "mysql": ("mysqld", "mysqld.sock", "mysql"),
+    "redis": ("redis-server", "redis.sock", "redis"),
+    "etcd": ("etcd", "unused.sock", "etcd"),
 }
 SECTIONS = {
-    "postgresql": "host = /run/mute/postgresql\nport = {port}\nsystem_user = root",
+    "postgresql": "host = /run/mute/postgresql\nport = {port}",
     "mysql": "socket = /run/mute/mysql/mysqld.sock",
     "redis": "socket = /run/mute/redis/redis.sock",
     "etcd": "url = http://127.0.0.1:{port}",
@@ -44,14 +45,16 @@ def ports(lab: Lab) -> Iterator[Mapping[str, int]]:
 
 @contextlib.contextmanager
 def running(lab: Lab, kind: str, port: int) -> Iterator[None]:
-    program, name = PROGRAMS[kind]
+    program, name, account = PROGRAMS[kind]
     folder = f"/run/mute/{kind}"
     socket = f"{folder}/{name.format(port=port)}"
     lab.path(folder).mkdir()
+    shutil.chown(lab.path(folder), account)
     lab.path(f"{folder}/{program}").symlink_to(Path(python()).resolve())
     words = (f"{folder}/{program}", "-ISB", "/run/mute/mute.py", str(port), socket)
     urls = ("--listen-client-urls", f"http://127.0.0.1:{port}")
-    command = lab.command("sh", "-c", 'cd "$0" && exec "$@"', folder, *words, *urls)
+    there = ("sh", "-c", 'cd "$0" && exec "$@"', folder)
+    command = lab.command(*as_user(account), *there, *words, *urls)
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     try:
         until(lambda: lab.path(f"{folder}/postmaster.pid").exists(), f"{kind} listens")

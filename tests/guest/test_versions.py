@@ -38,12 +38,15 @@ def postgresql(
     yield server
     server.stop()
     shutil.rmtree(folder)
+    shutil.rmtree(server.programs.parent)
 
 
 def test_postgresql_comes_to_rest_in_every_way(
     postgresql: databases.PackedPostgres, tmp_path: Path
 ) -> None:
-    found = [each for each in PostgreSQL.discover() if each.options["port"] == str(postgresql.port)]
+    found = [
+        each for each in PostgreSQL.discover() if each.options.get("port") == str(postgresql.port)
+    ]
     assert [each.options["host"] for each in found] == [str(postgresql.folder)]
     for method in ("checkpoint", "backup"):
         section = Section("db", "postgresql", method=method, options=dict(found[0].options))
