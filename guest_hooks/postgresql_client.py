@@ -12,13 +12,13 @@ import glob
 import os
 import re
 import shutil
-from typing import List, Sequence, Tuple
+from typing import Dict, List, Sequence, Tuple
 
-from guest_hooks import family, peer, trust
+from guest_hooks import accounts, family, peer, trust
 from guest_hooks.command import ENVIRONMENT, SECRET, Commands, Dialect, Program, Session
 from guest_hooks.deadline import Deadline
 from guest_hooks.errors import ApplicationError, CommandFailed, ConfigurationError, Unreachable
-from guest_hooks.section import Section
+from guest_hooks.section import DISCOVERED, Section
 
 NUMBER = r"\d{1,20}"
 TRUTH = r"[tf]"
@@ -35,8 +35,8 @@ _SETTINGS = {
     "default_transaction_deferrable": "off",
 }
 _SEARCH_PATH = f"SELECT pg_catalog.set_config('search_path', '{_SETTINGS['search_path']}', false);"
+_OPTIONS = " ".join(f"-c {key}={value}" for key, value in _SETTINGS.items())
 _ENVIRONMENT = {
-    "PGOPTIONS": " ".join(f"-c {key}={value}" for key, value in _SETTINGS.items()),
     "PGCLIENTENCODING": "UTF8",
     "PGPASSFILE": "/nonexistent",  # of the account's own files
     "PGSERVICEFILE": "/nonexistent",
@@ -68,8 +68,6 @@ class Client:
         self._user = section.text("user", self.system_user)
         self._database = os.fsencode(section.text("database", "postgres"))
         self._password = section.secret("password_file")
-        if "," in self.host:
-            raise section.error("host", "one folder or name")
 
     def psql(self, commands: Commands, deadline: Deadline, database: bytes = b"") -> "Psql":
         """Connect to a database; "" to that of the section.
@@ -82,13 +80,8 @@ class Client:
         arguments = [self._program(), "-XqAt", "-w", "-v", "ON_ERROR_STOP=1"]
         arguments += ["-v", "VERBOSITY=verbose", "-h", self.host, "-p", str(self.port)]
         arguments += ["-U", self._user, "-d", os.fsdecode(self._connection(database))]
-        environment = {**_ENVIRONMENT, "PGCONNECT_TIMEOUT": str(max(2, int(deadline.left_s)))}
-        secret = None
-        if self._password is not None:
-            secret = self._password_file(self._password)
-            environment["PGPASSFILE"] = SECRET
-            if not self._has_socket:
-                environment["PGREQUIREAUTH"] = _NO_CLEAR_TEXT
+        secret = None if self._password is None else self._password_file(self._password)
+        environment = self._environment(deadline)
         program = Program(arguments, self.system_user, environment, secret)
         psql = Psql(self._section.name, commands.session(program, _DIALECT))
         try:
@@ -98,6 +91,19 @@ class Client:
             raise
         return psql
 
+    def _environment(self, deadline: Deadline) -> Dict[str, str]:
+        limit = max(1, int(deadline.left_s * 1000))  # its own, for nobody kills what we abandon
+        environment = {
+            **_ENVIRONMENT,
+            "PGCONNECT_TIMEOUT": str(max(2, int(deadline.left_s))),
+            "PGOPTIONS": f"{_OPTIONS} -c statement_timeout={limit}",
+        }
+        if self._password is not None:
+            environment["PGPASSFILE"] = SECRET
+            if not self._has_socket:
+                environment["PGREQUIREAUTH"] = _NO_CLEAR_TEXT
+        return environment
+
     @property
     def _has_socket(self) -> bool:
         return self.host.startswith("/")
@@ -106,7 +112,8 @@ class Client:
         """One value each, whatever is in it: a database may be called `host=/tmp port=1`."""
         values = {b"dbname": database or self._database}
         if self._section.process and self._has_socket:
-            values[b"requirepeer"] = self.system_user.encode()
+            account = accounts.name_of(peer.user_of(self._section.process))
+            values[b"requirepeer"] = account.encode()
         return b" ".join(key + b"='" + _quoted(value) + b"'" for key, value in values.items())
 
     def _password_file(self, password: bytes) -> bytes:
@@ -118,6 +125,8 @@ class Client:
 
     def _require_server(self) -> None:
         section = self._section
+        if "," in self.host:  # for libpq they are several, of which the first that answers is taken
+            raise Unreachable(section.name, "connect", f"{self.host} is not one folder or name")
         try:
             users = peer.users(section)
             if self._has_socket:
@@ -128,8 +137,9 @@ class Client:
         except Unreachable as error:
             attempt = f"{error.attempt} ({error.subject})"
             raise Unreachable(section.name, attempt, error.cause, error.hint) from error
-        if section.process and not self._is_its_user(users):
-            cause = f"process {section.process} is not {self.system_user}'s, or it is root's"
+        is_found = section.process and section.source == DISCOVERED
+        if is_found and not self._is_its_user(users):
+            cause = f"its process is not {self.system_user}'s, or it is root's"
             raise Unreachable(section.name, "run a client for it", cause)
 
     def _is_its_user(self, users: peer.Users) -> bool:

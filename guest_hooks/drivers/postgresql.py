@@ -170,6 +170,8 @@ class PostgreSQL(Driver):
         return self._report("CHECKPOINT", self._position(deadline), kept)
 
     def _backup(self, deadline: Deadline) -> Report:
+        if self._server.version >= 140000:
+            self._psql.ask("SET idle_session_timeout = 0;", deadline)
         is_new = self._server.version >= 150000
         name = "pg_backup_start" if is_new else "pg_start_backup"
         arguments = "'stillpoint', true" if is_new else "'stillpoint', true, false"
