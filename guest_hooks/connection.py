@@ -14,7 +14,7 @@ each add half of a bare Python.
 import _socket
 import time
 
-MOST_BYTES = 4 * 1024 * 1024
+MOST_BYTES = 16 * 1024 * 1024  # above the largest record
 _TEXT = ("utf-8", "surrogateescape")  # a path may be any bytes
 _ONE_LINE = {ord("\t"): " ", ord("\n"): " "}
 

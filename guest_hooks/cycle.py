@@ -213,7 +213,7 @@ class Cycle:
 
     def _lock(self, application: Application, whole: Deadline) -> None:
         self._require_wanted()
-        deadline = whole.or_after(application.driver.section.lock_s)
+        deadline = whole.or_after(application.driver.lock_s)
         self._tried(application, lambda: application.lock(deadline))
 
     def _release(self) -> None:

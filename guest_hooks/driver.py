@@ -102,6 +102,11 @@ class Driver:
         """
         return self.section.name
 
+    @property
+    def lock_s(self) -> float:
+        """The longest that `held` may take up to its yield; never more than is left of freeze_s."""
+        return self.section.lock_s
+
     @contextmanager
     def reaching(
         self, deadline: Deadline, hint: str, attempt: str = "connect"

@@ -15,7 +15,7 @@ import threading
 import time
 from typing import IO, Any, Collection, Dict, Optional, Sequence
 
-from guest_hooks import plan, record
+from guest_hooks import plan, record, room
 from guest_hooks.application import Application, Instance
 from guest_hooks.connection import Connection
 from guest_hooks.cycle import OVER, Cycle
@@ -304,6 +304,7 @@ def run(places: Places, kinds: Kinds, idle_s: float, leave: threading.Event) -> 
     lock = _locked(places)
     if lock is None:
         return 0  # another one was faster, and answers
+    room.make()
     log = Log()
     holder = Holder(places, kinds, log)
     try:

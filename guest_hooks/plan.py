@@ -3,7 +3,7 @@
 import os
 from typing import Dict, List, NamedTuple, Optional, Sequence, Type
 
-from guest_hooks import config, discovery, matching, mounts, reach
+from guest_hooks import config, discovery, matching, mounts, reach, room
 from guest_hooks.config import Configuration
 from guest_hooks.deadline import Deadline
 from guest_hooks.discovery import Server
@@ -58,12 +58,13 @@ def plan(places: Places, kinds: Kinds) -> Plan:
         sections, rest = matching.matched(drivers, servers)
         drivers = [_made(section, places, kinds) for section in sections]
         warnings = _add_found(drivers, _not_left_out(rest, configuration), configuration, places)
+    drivers, without_room = room.kept(drivers)
     drivers.sort(key=lambda driver: driver.section.order)
     return Plan(
         drivers,
         configuration.profile.freeze_s,
         configuration.watchdog_s,
-        warnings=warnings,
+        warnings=[*warnings, *without_room],
     )
 
 

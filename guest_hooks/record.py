@@ -4,18 +4,24 @@
 was cut in a hold says `held`, and the boot of that hold is not the one that reads it.
 """
 
+import itertools
 import json
 import os
 import time
 from typing import Any, Dict, Mapping, Optional
 
 from guest_hooks import __version__
+from guest_hooks.printable import printable
 
 FORMAT = 1
 HELD = "held"
 RELEASED = "released"
 _RECORD = "record.json"
 _ORIGIN = "origin.json"
+_MOST_BYTES = 500  # of a text in a record
+_MOST_KEYS = 50
+_MOST_TEXTS = 20  # in a list; many tables or scripts are told by their number
+_MOST_READ_BYTES = 16 * 1024 * 1024
 Record = Dict[str, Any]
 
 
@@ -33,8 +39,10 @@ def stamp(seconds: Optional[float] = None) -> str:
 
 
 def new(**facts: Any) -> Record:
-    """A record of this boot and version."""
-    return {"format": FORMAT, "version": __version__, "boot_id": boot_id(), **facts}
+    """A record of this boot and version; what others have said in it is printable and bounded."""
+    applications = [_bounded(one) for one in facts.pop("applications", ())]
+    head = {"format": FORMAT, "version": __version__, "boot_id": boot_id()}
+    return {**head, **_bounded(facts), "applications": applications}
 
 
 class Records:
@@ -87,8 +95,8 @@ class Records:
 
     def _read(self, name: str) -> Optional[Record]:
         try:
-            with open(os.path.join(self._folder, name), encoding="utf-8") as file:
-                record = json.load(file)
+            with open(os.path.join(self._folder, name), "rb") as file:
+                record = json.loads(file.read(_MOST_READ_BYTES).decode())
         except (OSError, ValueError):
             return None
         return record if isinstance(record, dict) and record.get("format") == FORMAT else None
@@ -99,6 +107,18 @@ class Records:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value, _MOST_BYTES)
+    if isinstance(value, dict):
+        kept = itertools.islice(value.items(), _MOST_KEYS)
+        return {_bounded(str(key)): _bounded(each) for key, each in kept}
+    if isinstance(value, (list, tuple)):
+        more = [f"and {len(value) - _MOST_TEXTS} more"] if len(value) > _MOST_TEXTS else []
+        return [_bounded(each) for each in value[:_MOST_TEXTS]] + more
+    return value
 
 
 def is_copied(record: Optional[Record]) -> bool:

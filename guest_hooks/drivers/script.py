@@ -12,6 +12,7 @@ is called however the hold ends, for one that failed halfway too.
 
 import contextlib
 import json
+import math
 import os
 import shlex
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
@@ -22,7 +23,7 @@ from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Driver, Finding, Found, Report
 from guest_hooks.errors import ApplicationError, ConfigurationError
 from guest_hooks.note import Note
-from guest_hooks.section import Section
+from guest_hooks.section import DISCOVERED, Section
 
 _HOOK_FOLDERS = ("/etc/qemu/fsfreeze-hook.d", "/etc/qemu-ga/fsfreeze-hook.d")
 _VMWARE_FOLDER = "/etc/vmware-tools/backupScripts.d"
@@ -88,12 +89,19 @@ class Script(Driver):
         """What is called."""
         return self.section.text("path") or self.section.text("freeze")
 
+    @property
+    def lock_s(self) -> float:
+        """All that is left, for a folder that was only found: QEMU's own hook has no limit."""
+        return math.inf if self.section.source == DISCOVERED else self.section.lock_s
+
     def check(self, deadline: Deadline) -> Sequence[Finding]:
         """Which scripts would run; none is run."""
         del deadline
         calls = self._read()
         names = ", ".join(" ".join(call.freeze) for call in calls) or "nothing"
-        return [Finding(bool(calls), f"{self.section.name}: would run {names}", is_blocking=False)]
+        limit = f"{self.lock_s:g} s" if self.lock_s < math.inf else "what is left of freeze_s"
+        text = f"{self.section.name}: would run {names}, within {limit}"
+        return [Finding(bool(calls), text, is_blocking=False)]
 
     def prepare(self, deadline: Deadline) -> None:
         """Look up which scripts there are, and that nobody but root could have written them."""
