@@ -7,7 +7,7 @@ server is a stranger's: named and left alone, never contacted.
 
 import os
 import threading
-from typing import Callable, Dict, NamedTuple, Optional
+from typing import Callable, Dict, NamedTuple, Optional, Sequence
 
 from guest_hooks import accounts, trust
 from guest_hooks.accounts import Names
@@ -62,7 +62,7 @@ def standing(process: Process, units: Units) -> Optional[Stranger]:
         return Stranger("has the rights of several users, so somebody else has started it")
     if process.user == accounts.NOBODY:
         return Stranger("runs as nobody, which anything may")
-    unit = _unit(process)
+    unit = unit_of(process.groups) if os.path.isdir(_SYSTEMD_RUNS) else None
     if unit == "":
         return Stranger("runs in somebody's session or in a container, not as a system service")
     is_systems = process.user == 0 or accounts.is_system_account(process.user)
@@ -89,21 +89,24 @@ def belongings(process: Process) -> Optional[Stranger]:
     return Stranger(f"runs as root in a folder of others: {fault}") if fault else None
 
 
-def _unit(process: Process) -> Optional[str]:
-    """The system's unit that a process belongs to; "" to none, None: nobody tells.
+def unit_of(groups: Sequence[str]) -> Optional[str]:
+    """The system's unit that a process belongs to; "" to none, None: its groups do not tell.
 
     A session, a container and what a user's own systemd runs are in scopes, or in slices of theirs.
+
+    Args:
+        groups: where systemd keeps units, in each hierarchy: "/system.slice/redis.service".
     """
-    paths = [path for path in process.groups if path.strip("/.")]
-    if not paths or not os.path.isdir(_SYSTEMD_RUNS):
-        return None
-    for path in paths:
+    found = None
+    for path in groups:
         parts = path.strip("/").split("/")
+        if not path.strip("/."):
+            continue  # the root, or outside of what we may see
         units = [part for part in parts if part.endswith(_SERVICE)]
-        is_theirs = any(part in _NO_SYSTEM or part.endswith(".scope") for part in parts)
-        if is_theirs or not units:
+        if not units or any(part in _NO_SYSTEM or part.endswith(".scope") for part in parts):
             return ""
-    return units[0]
+        found = units[0]
+    return found
 
 
 def _user_of_unit(unit: str) -> str:

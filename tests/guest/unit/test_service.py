@@ -1,0 +1,70 @@
+import os
+import unittest
+
+from guest_hooks import service
+from guest_hooks.accounts import Names
+from guest_hooks.running import Process
+from tests.guest.unit.others import AS_ROOT, NOBODY, other
+
+
+class WhereAProcessBelongs(unittest.TestCase):
+    def test_to_a_unit_of_the_system(self) -> None:
+        for groups, unit in (
+            (["/system.slice/redis.service"], "redis.service"),
+            (["/system.slice/system-postgresql.slice/postgresql@15-main.service"], ""),
+            (["/", "/system.slice/mariadb.service"], "mariadb.service"),
+            (["/databases.slice/etcd.service"], "etcd.service"),
+            (["/system.slice/shop.service/workers"], "shop.service"),
+        ):
+            with self.subTest(groups):
+                self.assertEqual(service.unit_of(groups), unit or "postgresql@15-main.service")
+
+    def test_to_a_session_a_container_or_somebodys_own_systemd(self) -> None:
+        for group in (
+            "/user.slice/user-1000.slice/session-3.scope",
+            "/user.slice/user-1000.slice/user@1000.service/app.slice/db.service",
+            "/user.slice/user-0.slice/user@0.service/app.slice/x.service",
+            "/system.slice/docker-0123456789ab.scope",
+            "/machine.slice/libpod-0123456789ab.scope/container",
+            "/machine.slice/machine-guest.scope/system.slice/redis.service",
+            "/docker/0123456789ab",
+            "/kubepods.slice/kubepods-pod1.slice/cri-containerd-1.scope",
+            "/kubepods/besteffort/pod1/0123456789ab",
+            "/system.slice/containerd.service/kubepods/pod1",
+            "/init.scope",
+        ):
+            with self.subTest(group):
+                self.assertEqual(service.unit_of([group]), "")
+        session = "/user.slice/user-1000.slice/session-3.scope"
+        self.assertEqual(service.unit_of(["/system.slice/a.service", session]), "")
+
+    def test_nobody_tells_without_systemd_or_in_a_container(self) -> None:
+        for groups in ([], ["/"], ["/", "/../.."]):
+            self.assertIsNone(service.unit_of(groups))
+
+
+@AS_ROOT
+class AStranger(unittest.TestCase):
+    def cause(self, process: int) -> str:
+        found = service.standing(Process(process, "redis-server", ""), service.Units(Names()))
+        return found.cause if found else ""
+
+    def test_is_nobody(self) -> None:
+        with other(NOBODY, int) as process:
+            self.assertIn("runs as nobody", self.cause(process))
+
+    def test_is_who_has_the_rights_of_another_as_a_setuid_program(self) -> None:
+        def become_root_as_su() -> None:
+            os.setresuid(NOBODY, 0, 0)
+
+        with other(0, become_root_as_su) as process:
+            self.assertIn("rights of several users", self.cause(process))
+
+    def test_has_no_executable_of_roots(self) -> None:
+        process = Process(os.getpid(), "redis-server", "")
+        found = service.belongings(process)
+        self.assertIn("executable that we may not see", found.cause if found else "")
+
+
+if __name__ == "__main__":
+    unittest.main()
