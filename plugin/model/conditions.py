@@ -81,8 +81,8 @@ class Conditions:
 
     Attributes:
         run_strategy: `keep`, or one of `RUN_STRATEGIES`.
-        mac_addresses: `keep`, `clear`, or `auto`: clear what a machine of the cluster has.
-        firmware_uuid: `keep`, `new`, or `auto`: new where a machine of the cluster has it.
+        mac_addresses: `keep`, `clear`, or `auto`: clear what would clash with a copy's original.
+        firmware_uuid: `keep`, `new`, or `auto`: new where it would clash with the original.
         is_serial_kept: whether `firmware_uuid` is not of the serial number: the peer's label.
         rename: false if nothing is renamed.
         only: machines, `NAME` or `NAMESPACE/NAME`; empty means all of the backup.

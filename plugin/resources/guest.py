@@ -16,16 +16,6 @@ _INTERFACES = ("domain", "devices", "interfaces")
 _FIRMWARE = ("domain", "firmware")
 
 
-def has_persistent_state(specification: Item) -> bool:
-    """Whether its vTPM or EFI variables outlive the instance, on a claim of the machine's.
-
-    Source: KubeVirt v1.9, pkg/storage/backend-storage, IsBackendStorageNeeded.
-    """
-    return it.flag(specification, "domain", "devices", "tpm", "persistent") or it.flag(
-        specification, *_FIRMWARE, "bootloader", "efi", "persistent"
-    )
-
-
 def with_namespaces(specification: Item, mapped: Callable[[str], str]) -> Item:
     """A copy whose networks are in the namespaces that theirs are mapped to.
 

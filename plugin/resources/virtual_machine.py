@@ -1,6 +1,7 @@
 """VirtualMachine (kubevirt.io/v1)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from uuid import UUID, uuid5
 
 from plugin.model import item as it
 from plugin.model.item import Item
@@ -26,6 +27,10 @@ KubeVirt finds them by a label of theirs; a restore that selects the machine mus
 
 HALTED = "Halted"
 """The run strategy of a machine that is not to run."""
+
+_PCI_TOPOLOGY = ("kubevirt.io/pci-topology-version", "kubevirt.io/pci-interface-slot-count")
+_LEGACY_UUIDS = UUID("6a1a24a1-4061-4607-8bf4-a3963d0c5895")
+"""The namespace of UUIDs that KubeVirt makes of names."""
 
 _REVISIONED = (("instancetype", "instancetypeRef"), ("preference", "preferenceRef"))
 
@@ -112,6 +117,47 @@ def with_pinned_revisions(machine: Item, stored: Item | None = None) -> Item:
         revision = _revision(stored or machine, field)
         if revision and it.mapping(machine, "spec", field):
             machine = it.with_value(machine, revision, "spec", field, "revisionName")
+    return machine
+
+
+def preference_revision(machine: Item) -> str:
+    """Name of the revision of its preference that is in effect; empty without one."""
+    return _revision(machine, "preference")
+
+
+def with_identity_in_effect(machine: Item, instance: Item | None) -> Item:
+    """The machine with what tells its guest that it is the same, where only the instance says it.
+
+    KubeVirt gives a machine that is created a UUID by chance and its newest layout of PCI devices,
+    where the specification has none (v1.9, vm-mutator.go); a guest must not meet others after a
+    restore than before.
+    """
+    specification = template(machine)
+    uuid = guest.firmware_uuid(it.mapping(instance or {}, "spec"))
+    if uuid and not guest.firmware_uuid(specification):
+        machine = with_template(machine, guest.with_firmware_uuid(specification, uuid))
+    return _with_topology(machine, it.annotations(instance or {}))
+
+
+def with_legacy_uuid(machine: Item, name: str) -> Item:
+    """The machine with the firmware UUID that KubeVirt makes of a name where none is said.
+
+    Source: KubeVirt v1.9, pkg/virt-controller/watch/vm/firmware.go, CalculateLegacyUUID.
+    """
+    specification = template(machine)
+    if guest.firmware_uuid(specification):
+        return machine
+    legacy = str(uuid5(_LEGACY_UUIDS, name))
+    return with_template(machine, guest.with_firmware_uuid(specification, legacy))
+
+
+def _with_topology(machine: Item, in_effect: Item) -> Item:
+    path = ("spec", "template", "metadata", "annotations")
+    if it.text(machine, *path, _PCI_TOPOLOGY[0]):
+        return machine
+    for annotation in _PCI_TOPOLOGY:
+        if value := it.text(in_effect, annotation):
+            machine = it.with_value(machine, value, *path, annotation)
     return machine
 
 

@@ -46,6 +46,11 @@ def is_live(instance: Item) -> bool:
     return it.text(instance, "status", "phase") in ("Scheduled", "Running", "Unknown")
 
 
+def is_under_way(instance: Item) -> bool:
+    """Whether its guest has not ended: it runs, or will."""
+    return phase(instance) not in ("Succeeded", "Failed")
+
+
 def is_paused(instance: Item) -> bool:
     """Whether its guest is paused, and so writes nothing."""
     return _is_true(instance, "Paused")

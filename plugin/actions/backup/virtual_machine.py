@@ -11,7 +11,7 @@ APPLIES_TO = Selector((str(virtual_machine.RESOURCE),))
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
-    """Store the machine with its revisions pinned, and bring what it is made of.
+    """Store the machine with its revisions and identity pinned, and bring what it is made of.
 
     Raises:
         Refusal: its guest runs and cannot be frozen, but its disks are in the backup; or it would
@@ -25,7 +25,7 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
         freezable.check(item, instance, context)
     saved.check_machine(item, instance, context)
     stored = virtual_machine.with_pinned_revisions(_with_notes(item, instance, context))
-    return BackupOutcome(stored, additional)
+    return BackupOutcome(virtual_machine.with_identity_in_effect(stored, instance), additional)
 
 
 def _with_notes(machine: Item, instance: Item | None, context: BackupContext) -> Item:

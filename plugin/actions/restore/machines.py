@@ -1,6 +1,6 @@
 """The machines of a backup with all that is theirs, found in the archive."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from plugin.model import item as it
@@ -10,7 +10,8 @@ from plugin.model.reference import Reference
 from plugin.resources import (
     core,
     data_volume,
-    guest,
+    instancetype,
+    persistent_state,
     persistent_volume_claim,
     pod,
     references,
@@ -82,11 +83,67 @@ def state_claims(stored: Item, archive: Archive) -> Iterator[Reference]:
     Backups of the peer have no such note; there they are known by KubeVirt's label.
     """
     noted = tuple(virtual_machine.state_claims(stored))
-    yield from noted
-    if not noted and guest.has_persistent_state(_specification(stored)):
-        for claim in archive.list(persistent_volume_claim.RESOURCE, it.namespace(stored)):
-            if it.name(stored) in persistent_volume_claim.machines_with_state(claim):
-                yield persistent_volume_claim.RESOURCE.named(*it.identify(claim))
+    yield from noted or _labelled(archive, it.namespace(stored)).get(it.name(stored), ())
+
+
+def _labelled(archive: Archive, namespace: str) -> Mapping[str, Sequence[Reference]]:
+    """The claims with state, by the machine that KubeVirt's label names; read once."""
+
+    def found() -> Mapping[str, Sequence[Reference]]:
+        by_machine: dict[str, list[Reference]] = {}
+        for claim in archive.list(persistent_volume_claim.RESOURCE, namespace):
+            for machine in persistent_volume_claim.machines_with_state(claim):
+                reference = persistent_volume_claim.RESOURCE.named(*it.identify(claim))
+                by_machine.setdefault(machine, []).append(reference)
+        return by_machine
+
+    return archive.once(("claims with state", namespace), found)
+
+
+def has_persistent_state(stored: Item, archive: Archive) -> bool:
+    """Whether a stored machine keeps vTPM or EFI state, whatever of the backup says so."""
+    has_claims = any(state_claims(stored, archive))
+    return persistent_state.is_kept(stored, _specifications(stored, archive), has_claims)
+
+
+def is_bound_to_uuid(stored: Item, archive: Archive) -> bool:
+    """Whether it keeps state that libvirt finds by the firmware UUID: that of a vTPM.
+
+    State of which nothing more is known than its claim may be that.
+    """
+    told = _specifications(stored, archive)
+    return has_persistent_state(stored, archive) and not persistent_state.is_of_efi_alone(told)
+
+
+def says_bound_to_uuid(stored: Item) -> bool:
+    """The same, as far as the object itself tells."""
+    own = persistent_state.template(stored)
+    has_claims = any(virtual_machine.state_claims(stored))
+    is_kept = persistent_state.is_kept(stored, (own,), has_claims)
+    return is_kept and not persistent_state.is_of_efi_alone((own,))
+
+
+def instance(stored: Item, archive: Archive) -> Item | None:
+    """The instance of a stored machine, as it ran at backup."""
+    return archive.get(virtual_machine_instance.RESOURCE.named(*it.identify(stored)))
+
+
+def _specifications(stored: Item, archive: Archive) -> Sequence[Item]:
+    """All that the backup says of how the guest is."""
+    own = persistent_state.template(stored)
+    for preference in _preferences(stored, archive):
+        own = persistent_state.of_preference(preference, own)
+    return own, it.mapping(instance(stored, archive) or {}, "spec")
+
+
+def _preferences(stored: Item, archive: Archive) -> Iterator[Item]:
+    """Its preference: the revision that was in effect, else the object."""
+    namespace = it.namespace(stored)
+    if revision := virtual_machine.preference_revision(stored):
+        kept = archive.get(core.CONTROLLER_REVISION.named(namespace, revision))
+        yield it.mapping(kept or {}, "data")
+    for reference in (*instancetype.namespaced(stored), *instancetype.of_cluster(stored)):
+        yield archive.get(reference) or {}
 
 
 def _filling(stored: Item, archive: Archive) -> Iterator[Reference]:
@@ -119,7 +176,7 @@ def _found(archive: Archive, namespace: str) -> Iterator[Machine]:
 
 
 def _machine(stored: Item, archive: Archive) -> Machine:
-    specification = _specification(stored)
+    specification = persistent_state.template(stored)
     is_machine = stored.get("kind") == virtual_machine.RESOURCE.kind
     resource = virtual_machine.RESOURCE if is_machine else virtual_machine_instance.RESOURCE
     needed = needs(stored, archive)
@@ -130,7 +187,7 @@ def _machine(stored: Item, archive: Archive) -> Machine:
         for one in needed
         if one.is_of(core.CONTROLLER_REVISION) or (is_data(one) and one.name in data)
     )
-    has_state = guest.has_persistent_state(specification)
+    has_state = has_persistent_state(stored, archive)
     return Machine(resource.named(*it.identify(stored)), needed, own, has_state)
 
 
@@ -144,8 +201,3 @@ def is_machine(reference: Reference) -> bool:
 def is_data(reference: Reference) -> bool:
     """Whether this is a claim, or a DataVolume that fills one of the same name."""
     return reference.resource in ("persistentvolumeclaims", "datavolumes")
-
-
-def _specification(stored: Item) -> Item:
-    is_machine = stored.get("kind") == virtual_machine.RESOURCE.kind
-    return it.mapping(stored, *(("spec", "template", "spec") if is_machine else ("spec",)))

@@ -61,5 +61,6 @@ def _under_conditions(item: Item, context: RestoreContext) -> Item:
     if strategy != conditions.KEEP:
         context.log.info("run strategy %s, as the restore asks", strategy)
         item = virtual_machine.with_run_strategy(item, strategy)
+    item = identity.in_effect(item, context)
     specification = identity.applied(virtual_machine.template(item), item, context)
     return virtual_machine.with_template(item, specification)

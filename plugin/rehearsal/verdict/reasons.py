@@ -188,7 +188,7 @@ REASONS: tuple[Reason, ...] = (
            "in the guest: stillpoint-guest check", guest.hooks_of_guest_unknown),
     Reason("persistent-state", _N,
            "it has persistent vTPM or EFI state: it cannot come back under another name",
-           "", contents.persistent_state),
+           "", contents.persistent_vtpm_or_efi),
     Reason("needed-at-target", _N,
            "not in the backup by its nature, must be there before a restore: {about}",
            "", contents.elsewhere),

@@ -107,7 +107,7 @@ def test_its_labels_on_the_restore_are_obeyed_for_machines_and_instances() -> No
     assert machine["runStrategy"] == "Halted"
     domain = machine["template"]["spec"]["domain"]
     assert domain["devices"]["interfaces"] == [{"name": "a"}]
-    assert domain["firmware"]["uuid"] != "u-1"
+    assert domain["firmware"]["uuid"] == "u-1"  # the state of its vTPM is found by it
     solo = item(done, "VirtualMachineInstance solo")["spec"]["domain"]
     assert solo["firmware"]["uuid"]
 

@@ -380,3 +380,43 @@ def test_a_policy_that_was_not_read_leaves_the_answer_open() -> None:
     machine = examples.machine(found, "archive")
     assert "policy-unknown" in examples.codes(machine)
     assert machine.judged.verdict is Verdict.DEGRADED
+
+
+STATE_CLAIM = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolumeClaim",
+    "metadata": {
+        "name": "persistent-state-for-db-x7k2p",
+        "namespace": "shop",
+        "labels": {"persistent-state-for": "db"},
+    },
+    "spec": {"volumeName": "pv-x", "storageClassName": "ceph-block"},
+    "status": {"phase": "Bound"},
+}
+
+
+@pytest.mark.parametrize(
+    ("says_so", "is_kept"),
+    [
+        (put(VMI, "db", {"persistent": True}, "spec", "domain", "devices", "tpm"), True),
+        (put(VMI, "db", {}, "spec", "domain", "devices", "tpm"), False),
+        (lambda objects: objects.append(STATE_CLAIM), True),
+        (
+            put(
+                "ControllerRevision",
+                "db-rhel.9",
+                {"persistent": True},
+                *("data", "spec", "devices", "preferredTPM"),
+            ),
+            True,
+        ),
+    ],
+    ids=["instance", "vTPM without a memory", "label of a claim", "revision of the preference"],
+)
+def test_persistent_state_is_told_wherever_it_comes_from(
+    says_so: world.Change, is_kept: bool
+) -> None:
+    objects = examples.objects()
+    says_so(objects)
+    machine = examples.machine(examples.rehearsed(objects, "shop"), "db")
+    assert ("persistent-state" in examples.codes(machine)) is is_kept
