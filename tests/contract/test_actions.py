@@ -79,7 +79,7 @@ def running_machine() -> Item:
         },
         "spec": {
             "volumes": volumes,
-            "template": {"spec": {"volumes": volumes}},
+            "template": {"spec": {"volumes": volumes, "domain": {"firmware": {"uuid": "u-1"}}}},
             "virtualMachineTemplate": {"spec": {"template": {"spec": {"volumes": volumes}}}},
             "source": {"persistentVolumeClaimName": "root"},
         },
