@@ -7,6 +7,7 @@ VOLUMES = [
     {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},
     {"name": "token", "secret": {"secretName": "token"}},
 ]
+FIRMWARE: Item = {"uuid": "5d307ca9-b3ef-428c-8861-06e72d69f223"}
 MACHINE: Item = {
     "apiVersion": "kubevirt.io/v1",
     "kind": "VirtualMachine",
@@ -14,7 +15,7 @@ MACHINE: Item = {
     "spec": {
         "instancetype": {"kind": "VirtualMachineInstancetype", "name": "small"},
         "preference": {"kind": "VirtualMachinePreference", "name": "fedora"},
-        "template": {"spec": {"domain": {"devices": {}}, "volumes": VOLUMES}},
+        "template": {"spec": {"domain": {"devices": {}, "firmware": FIRMWARE}, "volumes": VOLUMES}},
     },
     "status": {"created": True},
 }
@@ -27,7 +28,7 @@ INSTANCE: Item = {
         "uid": "2",
         "ownerReferences": [{"kind": "VirtualMachine", "name": "db", "uid": "1"}],
     },
-    "spec": {"domain": {"devices": {}}, "volumes": VOLUMES},
+    "spec": {"domain": {"devices": {}, "firmware": FIRMWARE}, "volumes": VOLUMES},
     "status": {
         "phase": "Running",
         "volumeStatus": [
