@@ -35,7 +35,7 @@ class BoundedSocket:
             self.socket = _connected(address, deadline)
         except socket.timeout as error:
             raise DeadlinePassed(subject, attempt, "no answer") from error
-        except (OSError, UnicodeError) as error:
+        except (OSError, UnicodeError, OverflowError) as error:  # of a name or a port
             raise CommandFailed(subject, attempt, _cause(error)) from error
 
     def encrypt(self, context: Any, host: str, attempt: str, deadline: Deadline) -> None:

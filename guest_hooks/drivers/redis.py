@@ -278,6 +278,7 @@ class Redis(Driver):
         with self.reaching(deadline, hint, f"connect to {self.instance}") as patience:
             self._connection = self._new_connection(patience)
             info = self._info(patience)
+        self.identity = f"run_id {info.run_id}"
         if not info.is_sentinel:
             self._keeping = self._asked_keeping(deadline)
         return info

@@ -108,12 +108,17 @@ class Systemd(Driver):
         self.note.write({"back": self._way.back[-1]})
         try:
             self._run(self._way.rest, deadline)
-            yield Report(
-                " ".join(self._way.rest), guarantees=(self._way.guarantee,), level=self._way.level
-            )
+            yield self._report(deadline)
         finally:
             self._run(self._way.back, Deadline.after(self.section.release_s))
             self.note.drop()
+
+    def _report(self, deadline: Deadline) -> Report:
+        method = " ".join(self._way.rest)
+        if self._state(deadline).startswith("failed"):  # systemctl stop is content with that
+            warning = "it did not stop in order, so systemd has killed it"
+            return Report(method, {}, (_STANDS_STILL,), (warning,), CRASH)
+        return Report(method, guarantees=(self._way.guarantee,), level=self._way.level)
 
     def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
         """Let it run again, unless it does; a frozen unit counts as running for systemd."""

@@ -67,15 +67,20 @@ def add_accounts(servers: Servers) -> None:
 
 
 @pytest.fixture(params=[*DATABASES, *PEERS])
-def case(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
-    """Each driver, with an application that runs."""
+def case(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Case]:
+    """Each driver, with an application that runs; a peer where every user can reach it."""
     name: str = request.param
-    if name in PEERS:
-        case = PEERS[name](tmp_path / "peer")
-        path = peers.path_with(tmp_path / "peer")
-        monkeypatch.setitem(command.ENVIRONMENT, "PATH", path)
-        return case
-    return DATABASES[name](request.getfixturevalue("servers"), tmp_path)
+    if name not in PEERS:
+        yield DATABASES[name](request.getfixturevalue("servers"), tmp_path)
+        return
+    with tempfile.TemporaryDirectory(prefix="stillpoint-peer-") as place:
+        Path(place).chmod(0o755)
+        case = PEERS[name](Path(place) / "peer")
+        monkeypatch.setitem(command.ENVIRONMENT, "PATH", peers.path_with(Path(place) / "peer"))
+        yield case
+        case.close()
 
 
 @pytest.fixture(scope="module")

@@ -87,6 +87,7 @@ class Peer:
         self.folder = folder
         self.state_file = folder / "state.json"
         self.set(unit="active", locks=0, hangs=False, down=False, refuses=False)
+        folder.chmod(0o755)
         self.path = folder / name
         variables = {"node": shutil.which("node"), "state": self.state_file}
         self.path.write_text(text % variables if "%(" in text else text)
@@ -101,6 +102,7 @@ class Peer:
         state = self.state if self.state_file.exists() else {}
         partial = self.state_file.with_suffix(".new")
         partial.write_text(json.dumps(state | changes))
+        partial.chmod(0o666)  # its program is another user's
         partial.replace(self.state_file)
 
     @property

@@ -119,6 +119,21 @@ def test_a_container_of_podman_is_paused(lab: Lab, container: str) -> None:
     assert lab.run(*look).stdout == "running\n"
 
 
+def test_a_unit_that_had_to_be_killed_did_not_end_in_order(lab: Lab) -> None:
+    deaf = "[Service]\nExecStart=/bin/sh -c 'trap \"\" TERM; while :; do sleep 0.1; done'\n"
+    lab.path(f"{UNITS}/deaf.service").write_text(f"{deaf}TimeoutStopSec=1\n")
+    control(lab, "start", "deaf")
+    configure(lab, SECTION.replace("shop.service", "deaf.service"))
+    with lab.agent() as agent:
+        agent.freeze()
+        agent.thaw()
+    assert control(lab, "is-active", "deaf") == "active"
+    control(lab, "stop", "deaf")
+    last = status(lab)["last"]
+    assert last["verdict"] == "filesystem"
+    assert "has killed it" in last["applications"][0]["warnings"][0]
+
+
 def test_a_unit_that_is_not_there_is_one_line(lab: Lab) -> None:
     configure(lab, "[shop]\ntype = systemd\nunit = shp.service\nmethod = freeze\n")
     checked = lab.guest("check").stdout

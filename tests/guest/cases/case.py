@@ -28,6 +28,9 @@ class Case:
     has_client: bool = False
     is_found: bool = True  # when it runs, without configuration
 
+    def close(self) -> None:
+        """Once the test is over."""
+
     def section(self, **options: str) -> Section:
         return Section(
             f"{self.kind}:{self.name}",

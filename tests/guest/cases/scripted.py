@@ -1,9 +1,10 @@
 """The cases with peers that are scripted, and named so."""
 
 import contextlib
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.guest.cases.case import PASSWORD, Case, secret
@@ -54,10 +55,21 @@ class PeerCase(Case):
 
 @dataclass
 class MongoCase(PeerCase):
+    """Somebody has to listen, for the driver looks who does; the peer needs nobody."""
+
     is_found: bool = True
+    listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
+
+    def __post_init__(self) -> None:
+        self.place = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        self.options = {"uri": f"mongodb://{self.place}/?directConnection=true"}
+
+    def close(self) -> None:
+        self.listener.close()
 
     def wrong_password(self, folder: Path) -> Mapping[str, str] | None:
-        return {"password_file": secret(folder, f"mongodb://keeper:wrong {PASSWORD}@localhost")}
+        account = f"keeper:wrong {PASSWORD}"
+        return {"password_file": secret(folder, f"mongodb://{account}@{self.place}")}
 
 
 @dataclass
