@@ -35,8 +35,11 @@ class Info(NamedTuple):
     @property
     def snapshot_s(self) -> float:
         """How long the next snapshot is going to take, as far as can be told before it begins."""
+        guess_s = self.memory_bytes / _SAVED_BYTES_PER_S
         if self.last_save_s is None:
-            lasts_s = self.memory_bytes / _SAVED_BYTES_PER_S
+            lasts_s = guess_s
+        elif self.last_save_s <= 1:  # told by whole seconds that began: 1 may be a moment
+            lasts_s = min(float(self.last_save_s), guess_s)
         else:
             lasts_s = float(self.last_save_s)
         runs_s = max(0.0, lasts_s - self.current_save_s) if self.is_saving else 0.0

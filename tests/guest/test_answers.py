@@ -19,6 +19,7 @@ from guest_hooks.errors import (
     Unreachable,
 )
 from guest_hooks.note import Note
+from guest_hooks.redis_info import Info
 from guest_hooks.section import Section
 from tests.cluster.processes import Processes, free_ports
 from tests.guest import databases, hostile
@@ -189,10 +190,26 @@ def saves(server: databases.Redis) -> bool:
     return "rdb_bgsave_in_progress:1" in server.query("INFO persistence")
 
 
+@pytest.mark.parametrize(
+    ("last_s", "running_s", "expected_s"),
+    [(None, None, 2), (0, None, 0), (1, None, 1), (16, None, 16), (16, 5, 27), (16, 20, 16)],
+)
+def test_how_long_a_snapshot_takes_is_known_before(
+    last_s: int | None, running_s: int | None, expected_s: float
+) -> None:
+    memory_bytes = 200 * 1024 * 1024
+    known = Info((7, 0), "7.0.15", "a" * 40, last_save_s=last_s, memory_bytes=memory_bytes)
+    if running_s is not None:
+        known = known._replace(is_saving=True, current_save_s=running_s)
+    assert known.snapshot_s == expected_s
+    is_small = known._replace(memory_bytes=0)
+    assert last_s != 1 or is_small.snapshot_s == 0, "a second that began, not one that it took"
+
+
 def test_a_snapshot_before_the_freeze_is_not_every_write(
     slow_redis: databases.Redis, tmp_path: Path
 ) -> None:
-    saved_with(slow_redis, 120)
+    saved_with(slow_redis, 260)
     driver = driver_of("redis", tmp_path, **slow_redis.options)
     driver.section = driver.section._replace(prepare_s=10)
     report = report_of(driver)
