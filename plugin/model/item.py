@@ -119,6 +119,14 @@ def owners(item: Item) -> Sequence[Item]:
     return sequence(item, "metadata", "ownerReferences")
 
 
+def controller(item: Item) -> str:
+    """The owner that looks after the object, `Machine web`; empty if there is none."""
+    for owner in owners(item):
+        if flag(owner, "controller"):
+            return f"{text(owner, 'kind')} {text(owner, 'name')}"
+    return ""
+
+
 def reference_to(owner: Item) -> Item:
     """An owner reference to an object of the cluster, as its controller makes one.
 

@@ -27,6 +27,11 @@ def is_populated(data_volume: Item) -> bool:
     return it.text(data_volume, "status", "phase") == "Succeeded" or is_prepopulated(data_volume)
 
 
+def is_being_filled(data_volume: Item) -> bool:
+    """Whether CDI says that it is at it; of one without a status nobody knows."""
+    return bool(it.text(data_volume, "status", "phase")) and not is_populated(data_volume)
+
+
 def is_prepopulated(data_volume: Item) -> bool:
     """Whether CDI is to take the claim as it is."""
     return PREPOPULATED in it.annotations(data_volume)
@@ -35,6 +40,12 @@ def is_prepopulated(data_volume: Item) -> bool:
 def is_blank(data_volume: Item) -> bool:
     """Whether CDI fills the claim with nothing: all that was ever on it came from a guest."""
     return "blank" in it.mapping(data_volume, "spec", "source")
+
+
+def is_filled_anew(data_volume: Item) -> bool:
+    """Whether CDI can fill the claim again by itself: not what somebody uploads."""
+    source = it.mapping(data_volume, "spec", "source")
+    return bool(it.mapping(data_volume, "spec", "sourceRef") or set(source) - {"upload"})
 
 
 def trouble(data_volume: Item) -> str:

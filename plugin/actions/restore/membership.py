@@ -79,7 +79,7 @@ def joined(item: Item, made: Plan, context: RestoreContext) -> tuple[Item, tuple
             item = virtual_machine_pool.with_restored_revision(item, name)
             return it.with_value(item, [it.reference_to(pool)], "metadata", "ownerReferences"), ()
         return alone, tuple(_alone(name, pool, made, context))
-    return alone, ()
+    return alone, tuple(_of_another(context))
 
 
 def _pool(name: str, context: RestoreContext) -> Item | None:
@@ -101,6 +101,15 @@ def _alone(
     text = f"{machine} comes back outside of its pool {name}, which is at work here"
     context.log.warning(text)
     yield warning.of(namespace, text)
+
+
+def _of_another(context: RestoreContext) -> Iterator[Reference]:
+    """A warning where something else made the machine: it may make another in its place."""
+    namespace, machine = it.identify(context.stored)
+    if maker := it.controller(context.stored):
+        text = f"{machine} was made by {maker}, which no longer owns it and may make another"
+        context.log.warning(text)
+        yield warning.of(namespace, text)
 
 
 def progress(operation: str, context: RestoreContext) -> Progress:

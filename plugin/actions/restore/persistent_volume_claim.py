@@ -6,11 +6,13 @@ from plugin.actions.restore.download import cancel, progress
 from plugin.actions.restore.lost_data import Loss
 from plugin.model import item as it
 from plugin.model.context import RestoreContext
+from plugin.model.errors import ArchiveUnreadable
 from plugin.model.item import Item
 from plugin.model.outcome import RestoreOutcome, Selector
 from plugin.model.reference import Reference
 from plugin.resources import (
     claim_data,
+    data_volume,
     finalizers,
     leftovers,
     named_in_annotations,
@@ -32,7 +34,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     reference = persistent_volume_claim.RESOURCE.named(*it.identify(context.stored))
     made = plan.of(context, reference.namespace)
     why = made.why_left_out(reference) or leftovers.why(context.stored)
-    if not why and persistent_volume_claim.is_in_progress(item):
+    if not why and _is_being_filled(item, context):
         why = "not restored: its DataVolume was still filling it, and will again"
     loss = None if why else _loss(reference, item, context)
     if loss and loss.is_made_by_cdi:
@@ -55,6 +57,21 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
         return RestoreOutcome(item, additional)
     item, operation = download.order(item, made.name(reference), context)
     return RestoreOutcome(item, additional, operation=operation)
+
+
+def _is_being_filled(item: Item, context: RestoreContext) -> bool:
+    """Whether CDI was at it: by our mark, or by its DataVolume where the backup has no marks."""
+    if persistent_volume_claim.is_in_progress(item):
+        return True
+    filler = persistent_volume_claim.data_volume(context.stored)
+    if not filler or persistent_volume_claim.POPULATED_FOR in it.annotations(item):
+        return False
+    namespace = it.namespace(context.stored)
+    try:
+        found = context.archive.get(data_volume.RESOURCE.named(namespace, filler))
+    except ArchiveUnreadable:
+        return False
+    return found is not None and data_volume.is_being_filled(found)
 
 
 def _loss(claim: Reference, item: Item, context: RestoreContext) -> Loss | None:

@@ -16,6 +16,7 @@ from plugin.resources import (
     persistent_state,
     persistent_volume_claim,
     virtual_machine,
+    virtual_machine_pool,
 )
 
 _ELSEWHERE = (
@@ -75,6 +76,31 @@ def elsewhere(case: Case) -> Iterator[str]:
     for need in cluster_needs.of_machine(case.machine, claims):
         if need not in case.around.backup.stored:
             yield str(need)
+
+
+def taken_back(case: Case) -> Iterator[str]:
+    """The pool of the machine, where the backup holds it."""
+    for name in virtual_machine_pool.of_machine(case.machine):
+        pool = virtual_machine_pool.RESOURCE.named(case.reference.namespace, name)
+        if pool in case.around.backup.stored:
+            yield name
+
+
+def without_pool(case: Case) -> Iterator[str]:
+    """The pool of the machine, where the backup would not hold it."""
+    return (
+        name
+        for name in virtual_machine_pool.of_machine(case.machine)
+        if name not in tuple(taken_back(case))
+    )
+
+
+def made_by_another(case: Case) -> tuple[str, ...]:
+    """Who made the machine, if it is no pool: Velero drops owners, and it may make another."""
+    if case.is_instance or any(virtual_machine_pool.of_machine(case.machine)):
+        return ()
+    maker = it.controller(case.machine)
+    return (maker,) if maker else ()
 
 
 def persistent_vtpm_or_efi(case: Case) -> tuple[str, ...]:

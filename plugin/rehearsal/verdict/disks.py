@@ -61,20 +61,42 @@ def being_deleted(case: Case) -> Iterator[str]:
 
 
 def not_bound(case: Case) -> Iterator[str]:
-    """Claims without a volume."""
+    """Claims without a volume, those apart that CDI is filling: they are told as that."""
+    being_filled = {name for name, _filler in _unfilled(case)}
     for disk, claim in _claims(case):
-        is_told = persistent_volume_claim.has_status(claim)
+        is_told = persistent_volume_claim.has_status(claim) and disk.name not in being_filled
         if is_told and not persistent_volume_claim.is_bound(claim):
             yield f"{disk.name} ({persistent_volume_claim.phase(claim)})"
 
 
 def not_populated(case: Case) -> Iterator[str]:
-    """DataVolumes whose claim does not hold its bytes yet."""
+    """Disks that do not hold their bytes yet, and that CDI could not fill again by itself."""
+    for name, filler in _unfilled(case):
+        if not data_volume.is_filled_anew(filler):
+            yield f"{name} ({_phase(filler)})"
+
+
+def being_filled(case: Case) -> Iterator[str]:
+    """Disks that CDI is filling, and fills again after a restore."""
+    for name, filler in _unfilled(case):
+        if data_volume.is_filled_anew(filler):
+            yield f"{name} ({_phase(filler)})"
+
+
+@once
+def _unfilled(case: Case) -> Sequence[tuple[str, Item]]:
+    found = []
     for disk in case.disks:
-        filler = data_volume.RESOURCE.named(disk.claim.namespace, disk.name)
-        found = case.around.cluster.get(filler)
-        if found is not None and not data_volume.is_populated(found):
-            yield f"{disk.name} ({it.text(found, 'status', 'phase') or 'no status'})"
+        filler = case.around.cluster.get(
+            data_volume.RESOURCE.named(disk.claim.namespace, disk.name)
+        )
+        if filler is not None and not data_volume.is_populated(filler):
+            found.append((disk.name, filler))
+    return found
+
+
+def _phase(filler: Item) -> str:
+    return it.text(filler, "status", "phase") or "no status"
 
 
 def not_csi(case: Case) -> Iterator[str]:

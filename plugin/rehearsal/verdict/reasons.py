@@ -62,7 +62,7 @@ REASONS: tuple[Reason, ...] = (
            "oc describe pvc -n {namespace} {first}; start the machine once where the storage waits "
            "for its first consumer", disks.not_bound),
     Reason("disk-not-populated", _B,
-           "CDI has not filled these disks yet, a restore would leave them out: {about}",
+           "these disks are not filled yet, and nothing would fill them after a restore: {about}",
            "oc wait dv -n {namespace} {first} --for=condition=Ready --timeout=30m",
            disks.not_populated),
     Reason("disk-without-csi", _B,
@@ -152,6 +152,16 @@ REASONS: tuple[Reason, ...] = (
            "cutting its disks takes {about} or more, Windows holds writers for 10 s only",
            "where the driver can: oc label pvc -n {namespace} {claims} "
            "velero.io/volume-group={name}", guest.too_long_for_vss),
+    Reason("disk-being-filled", _D,
+           "CDI is filling these disks: nothing of them is saved, a restore fills them anew, and "
+           "Velero fails on claims without a volume: {about}",
+           "oc wait dv -n {namespace} {first} --for=condition=Ready --timeout=30m, then back up; "
+           "or let a volume policy of the Backup skip claims by pvcPhase: [Pending] (Velero 1.18)",
+           disks.being_filled),
+    Reason("made-by-another", _D,
+           "{about} made it: a restore drops that, and it may make another in its place",
+           "see that it is at rest where you restore, or restore with it stopped",
+           contents.made_by_another),
     Reason("disk-not-in-spec", _D,
            "hot-plugged disks are saved, but a restored machine would not use them: {about}",
            "virtctl addvolume {name} -n {namespace} --volume-name={first} --persist",
@@ -189,6 +199,12 @@ REASONS: tuple[Reason, ...] = (
     Reason("persistent-state", _N,
            "it has persistent vTPM or EFI state: it cannot come back under another name",
            "", contents.persistent_vtpm_or_efi),
+    Reason("taken-back-by-pool", _N,
+           "a restore creates its pool {about} paused and lets it go when its machines are back",
+           "", contents.taken_back),
+    Reason("without-its-pool", _N,
+           "its pool {about} is outside of the backup: it comes back as a machine of its own",
+           "", contents.without_pool),
     Reason("needed-at-target", _N,
            "not in the backup by its nature, must be there before a restore: {about}",
            "", contents.elsewhere),

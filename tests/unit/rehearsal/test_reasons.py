@@ -126,7 +126,30 @@ def not_in_spec(objects: list[Item]) -> None:
     assert len(template["volumes"]) < len(examples.find(objects, VMI, "web")["spec"]["volumes"])
 
 
+def add(item: Item) -> world.Change:
+    def change(objects: list[Item]) -> None:
+        namespace = it.namespace(examples.find(objects, VM, ""))
+        objects.append({**item, "metadata": {**item["metadata"], "namespace": namespace}})
+
+    return change
+
+
 PHASE = ("status", "phase")
+OWNERS = ("metadata", "ownerReferences")
+MACHINE: Item = {"apiVersion": "cluster.x-k8s.io/v1beta1", "kind": "Machine", "name": "m"}
+MACHINE |= {"uid": "1", "controller": True}
+POOL: Item = {
+    "apiVersion": "pool.kubevirt.io/v1beta1",
+    "kind": "VirtualMachinePool",
+    "name": "till",
+}
+POOL |= {"uid": "2", "controller": True}
+POOL_ITEM: Item = {
+    "apiVersion": POOL["apiVersion"],
+    "kind": POOL["kind"],
+    "metadata": {"name": "till"},
+    "spec": {"virtualMachineTemplate": {"spec": {"template": {"spec": {}}}}},
+}
 ANNOTATIONS, LABELS = ("metadata", "annotations"), ("metadata", "labels")
 CASES: dict[str, tuple[str, world.Change]] = {
     "item-failed": ("db", put(VMI, "db", EXCLUDED, *LABELS)),
@@ -137,7 +160,17 @@ CASES: dict[str, tuple[str, world.Change]] = {
         put(CLAIM, "archive-root", "2026-11-01T00:00:00Z", "metadata", "deletionTimestamp"),
     ),
     "disk-not-bound": ("archive", put(CLAIM, "archive-root", "Pending", *PHASE)),
-    "disk-not-populated": ("db", put(FILLER, "db-data", "ImportInProgress", *PHASE)),
+    "disk-not-populated": (
+        "db",
+        both(
+            put(FILLER, "db-data", "UploadReady", *PHASE),
+            put(FILLER, "db-data", {"upload": {}}, "spec", "source"),
+        ),
+    ),
+    "disk-being-filled": ("db", put(FILLER, "db-data", "ImportInProgress", *PHASE)),
+    "made-by-another": ("db", put(VM, "db", [MACHINE], *OWNERS)),
+    "taken-back-by-pool": ("db", both(put(VM, "db", [POOL], *OWNERS), add(POOL_ITEM))),
+    "without-its-pool": ("db", put(VM, "db", [POOL], *OWNERS)),
     "disk-without-csi": ("db", put(VOLUME, "pvc-", {"nfs": {}}, "spec")),
     "no-storage-class": ("legacy", put(CLAIM, "legacy-disk", "gone", "spec", "storageClassName")),
     "no-snapshot-class": ("legacy", driver("unknown.csi.test", 0)),
