@@ -6,6 +6,7 @@ has no name (`SECRET`).
 """
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -25,7 +26,7 @@ from guest_hooks.errors import (
     SessionLost,
     Unreachable,
 )
-from guest_hooks.family import Member
+from guest_hooks.family import Member, Orphan
 
 SECRET = "{secret}"  # noqa: S105  in an argument or variable: where the program reads `secret`
 UNPRIVILEGED = "60991"  # nobody's number: `nobody` is many; systemd's UIDS-GIDS.md has it unused
@@ -34,6 +35,8 @@ FOR_THE_HOLD = "for the hold"  # or with all of its application's programs
 FOR_GOOD = "for good"  # or is none of ours: a server that a script has started again
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin", "LC_ALL": "C", "HOME": "/"}
 _MEMORY = "/run"  # a secret must not reach a disk, and a frozen disk could not take it
+_MARK = "STILLPOINT_PROGRAM"  # in the environment of what is run, with a value of its own
+_NUMBERS = itertools.count()
 _LONGEST_CAUSE = 300
 _ENDED_BY_ERROR = 3  # psql's exit status with ON_ERROR_STOP; a lost connection is 2
 _KILLED_S = 1.0  # until a killed program is gone; one that waits for a frozen disk stays
@@ -81,7 +84,7 @@ class Commands:
         self._forgetting = threading.Lock()
         self._started: List["subprocess.Popen[bytes]"] = []
         self._begun_s: Dict[int, float] = {}  # by number, of those
-        self._left: List[Member] = []  # for the hold
+        self._left: List[Orphan] = []  # for the hold
         family.adopt()
 
     def run(
@@ -101,19 +104,20 @@ class Commands:
             CommandFailed: it cannot be started, or failed.
             DeadlinePassed: it was killed.
         """
-        process = self._start(program)
+        mark = f"{os.getpid()}.{next(_NUMBERS)}"
+        environment = {**program.environment, _MARK: mark}
+        process = self._start(program._replace(environment=environment))
         begun = family.member(process.pid)
         pipes = Pipes(process)
         pipes.send(standard_input, is_last=True)
-        while process.poll() is None and not deadline.has_passed:
-            _move_or_wait(process, pipes, deadline)
+        _wait(process, pipes, deadline)
         if process.poll() is None:
             kill(process)
             pipes.close()
             raise DeadlinePassed(self.subject, _attempt(program), "not done in time, so killed")
         pipes.move_what_is_there()
         pipes.close()
-        self._see_to_what_is_left(begun, program.leaves)
+        self._see_to_what_is_left(begun, mark, program.leaves)
         self._forget_ended()
         output = Output(process.returncode, pipes.output.lines(), pipes.errors.lines())
         if check and output.status:
@@ -149,10 +153,7 @@ class Commands:
         """Kill what still runs, and let go of its pipes; in the thread that used them."""
         opened = list(self._started)
         self.end_all()
-        while self._left:
-            one = self._left.pop()
-            _CHILDREN.end(one)
-            self._register.remove(one.number)
+        self._end_what_is_left()
         for process in opened:
             for pipe in (process.stdin, process.stdout, process.stderr):
                 if pipe is not None:
@@ -165,15 +166,24 @@ class Commands:
                 self._started.remove(one)
                 self._begun_s.pop(one.pid, None)
 
-    def _see_to_what_is_left(self, ended: Member, leaves: str) -> None:
-        left = _CHILDREN.claimed(ended)
+    def _see_to_what_is_left(self, ended: Member, mark: str, leaves: str) -> None:
+        left = _CHILDREN.claimed(ended, mark, leaves)
         if leaves == NOTHING:
             for one in left:
-                _CHILDREN.end(one)
+                _CHILDREN.end(one.member)
         if leaves == FOR_THE_HOLD:
-            self._left += left
+            self._left += [Orphan(ended, ended.number), *left]
             for one in left:
-                self._register.add(one.number)
+                self._register.add(one.member.number)
+
+    def _end_what_is_left(self) -> None:
+        """With what that has left in turn, if it made no session of its own meanwhile."""
+        left, self._left = self._left, []
+        for one in left:
+            _CHILDREN.end(one.member)
+            self._register.remove(one.member.number)
+        for one in _CHILDREN.of_sessions(left):
+            _CHILDREN.end(one.member)
 
     def _start(self, program: Program) -> "subprocess.Popen[bytes]":
         try:
@@ -195,6 +205,7 @@ class _Children:
     def __init__(self) -> None:
         self._changing = threading.Lock()
         self._known: Dict[int, Member] = {}
+        self._let_go: List[Member] = []
         self._dying: List[Member] = []
 
     def started(self, program: Program, secret: Optional[IO[bytes]]) -> "subprocess.Popen[bytes]":
@@ -203,15 +214,41 @@ class _Children:
             self._known[process.pid] = family.member(process.pid)
             return process
 
-    def claimed(self, ended: Member) -> List[Member]:
-        """What a program that has ended by itself left, with the sessions that it made."""
+    def claimed(self, ended: Member, mark: str, leaves: str) -> List[Orphan]:
+        """What a program that has ended by itself left, in whatever sessions.
+
+        Once something was let go for good, what has neither the session nor the mark of the
+        program can be that one's, and goes on.
+        """
         with self._changing:
             self._dying = [each for each in self._dying if not family.is_gone(each)]
-            known = {one for one in self._known.values() if family.lives(one)}
-            living = filter(family.lives, family.orphans(ended))
-            left = [one for one in living if one not in known]
-            self._known = {one.number: one for one in known.union(left)}
+            self._let_go = [each for each in self._let_go if not family.is_gone(each)]
+            left = [
+                one
+                for one in self._unknown(ended)
+                if one.session == ended.number
+                or not self._let_go
+                or family.is_marked(one.member, f"{_MARK}={mark}")
+            ]
+            members = [one.member for one in left]
+            self._known.update((one.number, one) for one in members)
+            if leaves == FOR_GOOD:
+                self._let_go += members
         return left
+
+    def of_sessions(self, left: Sequence[Orphan]) -> List[Orphan]:
+        """What is in the sessions of what was left."""
+        if not left:
+            return []
+        sessions = {one.session for one in left}
+        with self._changing:
+            unknown = self._unknown(min((one.member for one in left), key=lambda one: one.started))
+        return [one for one in unknown if one.session in sessions]
+
+    def _unknown(self, since: Member) -> List[Orphan]:
+        self._known = {key: one for key, one in self._known.items() if family.lives(one)}
+        known = set(self._known.values())
+        return [one for one in family.orphans(since) if one.member not in known]
 
     def end(self, one: Member) -> None:
         dying = family.end(one)
@@ -269,8 +306,7 @@ class Session:
         """End it: by the end of its input, or else by a signal. Never raises."""
         below = family.below(self._process.pid) if self._process.poll() is None else []
         self._pipes.send(b"", is_last=True)
-        while self._process.poll() is None and not deadline.has_passed:
-            _move_or_wait(self._process, self._pipes, deadline)
+        _wait(self._process, self._pipes, deadline)
         if self._process.poll() is None:
             kill(self._process)
         for one in below:
@@ -328,12 +364,14 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
         process.wait(_KILLED_S)
 
 
-def _move_or_wait(process: "subprocess.Popen[bytes]", pipes: Pipes, deadline: Deadline) -> None:
-    if pipes.output.is_at_end and pipes.errors.is_at_end:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(deadline.left_s)
-    else:
-        pipes.move(deadline)
+def _wait(process: "subprocess.Popen[bytes]", pipes: Pipes, deadline: Deadline) -> None:
+    """Until it has ended, or the time is over; what it prints is taken meanwhile."""
+    while process.poll() is None and not deadline.has_passed:
+        if pipes.output.is_at_end and pipes.errors.is_at_end:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(deadline.left_s)
+        else:
+            pipes.move(deadline)
 
 
 def _popen(program: Program, secret: Optional[IO[bytes]]) -> "subprocess.Popen[bytes]":

@@ -26,6 +26,7 @@ _SET_NO_NEW_PRIVS = 38
 _CAPBSET_DROP = 24
 _CAPABILITIES = 64  # more than Linux knows; what it does not know is an error that changes nothing
 _ROUNDS = 50  # of looking for more; what is stopped starts nothing, so that two do nearly always
+_ENVIRONMENT_BYTES = 65536
 _ENDED = ("Z", "X", "")
 
 
@@ -34,6 +35,13 @@ class Member(NamedTuple):
 
     number: int
     started: int  # clock ticks from boot
+
+
+class Orphan(NamedTuple):
+    """What a program of ours left."""
+
+    member: Member
+    session: int  # that of the program, unless it made one for itself
 
 
 class _Fields(NamedTuple):
@@ -147,8 +155,8 @@ def below(number: int) -> List[Member]:
     return [each for each in found.values() if lives(each)]
 
 
-def orphans(since: Member) -> List[Member]:
-    """Children of ours that are in no session of ours and began after a program that has ended.
+def orphans(since: Member) -> List[Orphan]:
+    """Children of ours, alive, that are not in our session and began after a program that ended.
 
     They are what it left, or another program of ours.
     """
@@ -156,9 +164,19 @@ def orphans(since: Member) -> List[Member]:
     ours = os.getsid(0)
     for number in _children(os.getpid()):
         fields = _fields(number)
-        if fields.session != ours and fields.started >= since.started:
-            found.append(Member(number, fields.started))
+        is_ours = fields.session == ours or fields.state in _ENDED
+        if not is_ours and fields.started >= since.started:
+            found.append(Orphan(Member(number, fields.started), fields.session))
     return found
+
+
+def is_marked(one: Member, mark: str) -> bool:
+    """Whether its environment began with a variable of that name and value: NAME=value."""
+    try:
+        with open(f"/proc/{one.number}/environ", "rb") as file:
+            return mark.encode() in file.read(_ENVIRONMENT_BYTES).split(b"\0")
+    except OSError:
+        return False  # it has ended, or we may not look
 
 
 def is_gone(one: Member) -> bool:

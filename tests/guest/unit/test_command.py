@@ -129,6 +129,43 @@ class ProgramsEndInTime(FolderCase):
         os.kill(left, 0)
         os.kill(left, 9)
 
+    def test_what_the_left_one_leaves_ends_with_the_hold(self) -> None:
+        """A client that holds a lock, below a shell which a thaw script ends."""
+        shell, client = self.path("shell"), self.path("client")
+        script = "(sleep 0.2; sleep 100 & echo $! > {}.new; mv {}.new {}; wait) &\necho $! > {}"
+        script = "exec >/dev/null 2>&1 </dev/null\n" + script.format(client, client, client, shell)
+        self.commands.run(Program(("sh", "-c", script), leaves=FOR_THE_HOLD), soon())
+        while not os.path.exists(client):
+            time.sleep(0.01)
+        with open(shell) as file:
+            os.kill(int(file.read()), 9)
+        with open(client) as file:
+            number = int(file.read())
+        os.kill(number, 0)
+        self.commands.close()
+        self.assertTrue(has_ended(number))
+
+    def test_what_was_let_go_may_start_more_beside_other_programs(self) -> None:
+        path, hop = self.path("count"), self.path("hop.sh")
+        self.write("hop.sh", "echo >> " + path + "; sleep 0.02; setsid sh " + hop + " &")
+        way = "setsid env -i sh " + hop + " & {} &"
+        daemon = self.left_by(way, "exit 0", leaves=FOR_GOOD)
+        self.run_shell("sleep 0.3")
+        before = os.path.getsize(path)
+        self.run_shell("sleep 0.3")
+        self.assertGreater(os.path.getsize(path), before)
+        left = self.left_by(WAYS_OUT[1], "exit 0")
+        self.assertTrue(has_ended(left))
+        os.unlink(hop)
+        os.kill(daemon, 9)
+
+    def test_what_was_not_let_go_is_ended_beside_what_was(self) -> None:
+        daemon = self.left_by(WAYS_OUT[1], "exit 0", leaves=FOR_GOOD)
+        for way in WAYS_OUT[:3]:
+            with self.subTest(way):
+                self.assertTrue(has_ended(self.left_by(way, "exit 0")))
+        os.kill(daemon, 9)
+
     def test_what_a_script_left_is_ended_by_the_next_holder(self) -> None:
         left = self.left_by(WAYS_OUT[1], "exit 0", leaves=FOR_THE_HOLD)
         self.assertEqual(Register(self.folder).end_left_over(), 1)
@@ -176,7 +213,10 @@ class ProgramsEndInTime(FolderCase):
             lines = self.run_shell("env")
         said = dict(line.split("=", 1) for line in lines)
         self.assertEqual(said["LC_ALL"], "C")
-        self.assertLess(set(said), {"PATH", "LC_ALL", "HOME", "PWD", "OLDPWD", "SHLVL", "_"})
+        self.assertLess(
+            set(said),
+            {"STILLPOINT_PROGRAM", "PATH", "LC_ALL", "HOME", "PWD", "OLDPWD", "SHLVL", "_"},
+        )
 
     def test_what_stays_in_the_background_is_not_waited_for(self) -> None:
         self.assertEqual(self.run_shell("sleep 5 & echo started", 4), ["started"])
