@@ -38,7 +38,7 @@ RELEASE = "release"
 OVER = "over"
 _RECORD_S = 2.0
 _REACH_S = 2.0  # to look at mounts; one that takes longer does not answer
-_UP_TO_THE_COMMAND = "no filesystem was frozen: if a copy is of one moment is up to the command"
+_UP_TO_THE_ASKER = "no filesystem was frozen: if a copy is of one moment is up to who asked"
 FILESYSTEM = "filesystem"  # a verdict: some application only starts as after a power failure
 
 
@@ -148,7 +148,7 @@ class Cycle:
         self._warnings += reach.table.unread
         for driver in self._plan.drivers:
             self._applications.append(Application(driver, self._given_up))
-        if not reach.order and self._plan.is_cut_frozen:
+        if not reach.order and self._plan.is_cut_frozen and self._plan.is_agents:
             self._leave_all_out()
             return False
         self._rest(reach, deadline)
@@ -188,7 +188,7 @@ class Cycle:
     def _judge_data(self, reach: Reach, deadline: Deadline) -> None:
         """Promise nothing of data that this freeze does not hold."""
         if not reach.order:
-            self._warnings.append(_UP_TO_THE_COMMAND)
+            self._warnings.append(_UP_TO_THE_ASKER)
             return
         for one in self._applications:
             if one.report is not None:

@@ -15,7 +15,7 @@ import threading
 import time
 from typing import IO, Any, Collection, Dict, Optional, Sequence
 
-from guest_hooks import plan, record, room
+from guest_hooks import plan, qemu_agent, record, room
 from guest_hooks.application import Application, Instance
 from guest_hooks.connection import Connection
 from guest_hooks.cycle import OVER, Cycle
@@ -209,7 +209,11 @@ class Holder:
             todo = within(Deadline.after(_PLAN_S), "plan", "make it", self._plan)
             if "filesystems" in question:
                 todo = self._with_filesystems(todo, json.loads(question["filesystems"]))
-            todo = todo._replace(asker=asker, is_cut_frozen="is_leashed" not in question)
+            todo = todo._replace(
+                asker=asker,
+                is_cut_frozen="is_leashed" not in question,
+                is_agents=qemu_agent.has_asked(asker),
+            )
             self._hold.drop()
             busy = dict.fromkeys(self._undoing.busy, _IS_UNDONE)
             busy.update(dict.fromkeys(self._hanging, _HANGS))

@@ -31,6 +31,7 @@ class Plan(NamedTuple):
     is_cut_frozen: bool = True  # no: a command is run around, and no filesystem is frozen
     warnings: Sequence[str] = ()  # what runs here and cannot be brought to rest
     asker: int = 0  # a process that sees the mounts which the guest agent freezes
+    is_agents: bool = True  # no: somebody else asks, who knows what he does with a hold
 
     def reach(self) -> Reach:
         """What the coming freeze holds.

@@ -23,6 +23,7 @@ _BLOCKED = ("-b", "--block-rpcs", "--blacklist")  # the last up to QEMU 8.0
 _ALLOWED = ("-a", "--allow-rpcs")
 _CAN_FREEZE = 1 << 21  # CAP_SYS_ADMIN in linux/capability.h
 _MOST_BYTES = 1 << 16
+_MOST_ABOVE = 20  # shells and wrappers between agent and hook
 _SELINUX = "/sys/fs/selinux"
 _BOOLEAN = "virt_qemu_ga_run_unconfined"
 _LABEL = b":stillpoint_guest_exec_t:"  # of packaging/guest/stillpoint_guest.fc
@@ -39,6 +40,27 @@ def process() -> int:
     """The number of the agent that runs here; 0 if there is none."""
     agent = _running()
     return agent.process if agent else 0
+
+
+def has_asked(process: int) -> bool:
+    """Whether the agent runs above a process, as it does above its hook; so if it cannot be seen.
+
+    With nothing to freeze it answers that all is well and never thaws; others do as they say.
+    """
+    if not process:
+        return True
+    for _ in range(_MOST_ABOVE):
+        if process <= 1:  # the first process here, or one outside that has entered
+            return False
+        try:
+            with open(f"/proc/{process}/stat", "rb") as file:
+                name, _, fields = file.read(_MOST_BYTES).rpartition(b")")
+        except OSError:
+            return True
+        if name.partition(b"(")[2] == b"qemu-ga":
+            return True
+        process = int(fields.split()[1])
+    return False
 
 
 def findings(root: str = "/") -> Iterator[Finding]:

@@ -202,12 +202,26 @@ def test_where_nothing_can_be_frozen_nothing_is_held() -> None:
         assert "warning  no filesystem of this guest can be frozen" in told.stdout
         assert lab.guest("thaw").returncode == 0
         configure(lab, script(lab, "app", "echo $1 >> /run/app.log"))
-        refused = lab.guest("freeze")
-        assert refused.returncode == 1
-        assert "app: bring it to rest: no filesystem of this guest can be frozen" in refused.stderr
+        with lab.agent() as agent, pytest.raises(AgentError):
+            agent.freeze()
+        refused = status(lab)["last"]["refused"]
+        assert "app: bring it to rest: no filesystem of this guest can be frozen" in refused
         assert "BLOCKED  no filesystem" in lab.guest("check").stdout
         assert lab.guest("run", "--", "true").returncode == 0
         assert status(lab)["last"]["verdict"] == "filesystem"
+
+
+def test_who_is_not_the_agent_has_a_hold_without_frozen_filesystems() -> None:
+    """A backup by other means, ZFS's snapshots for instance: who asks is told, and thaws."""
+    with Lab({}) as lab:
+        configure(lab, script(lab, "app", "echo $1 >> /run/app.log"))
+        assert lab.guest("freeze").returncode == 0
+        assert status(lab)["hold"]["applications"] == ["app"]
+        assert lab.guest("thaw").returncode == 0
+        assert lab.path("/run/app.log").read_text().split() == ["freeze", "thaw"]
+        last = status(lab)["last"]
+        assert last["verdict"] == "filesystem"
+        assert "no filesystem was frozen" in last["warnings"][0]
 
 
 def test_a_disk_that_answers_no_more_keeps_no_other_frozen() -> None:
