@@ -16,6 +16,7 @@ from plugin.model.names import listed
 from plugin.rehearsal.errors import NothingToRehearse
 from plugin.rehearsal.known import Known
 
+_OF_SCHEDULE = "velero.io/schedule-name"
 _OLD = ("includedResources", "excludedResources", "includeClusterResources")
 _NEW = tuple(
     f"{verb}{scope}ScopedResources"
@@ -45,6 +46,20 @@ def of_flags(namespaces: Sequence[str], selector: LabelSelector | None) -> Item:
         "metadata": {"name": "rehearsal", "namespace": "velero"},
         "spec": spec,
     }
+
+
+def of_schedule(schedule: Item) -> Item:
+    """The Backup that Velero makes of a Schedule, under the name of that.
+
+    Source: FromSchedule in pkg/builder/backup_builder.go of Velero v1.18.
+    """
+    spec = it.mapping(schedule, "spec", "template")
+    labels = it.mapping(spec, "metadata", "labels") or it.labels(schedule)
+    metadata = {
+        **it.mapping(schedule, "metadata"),
+        "labels": {**labels, _OF_SCHEDULE: it.name(schedule)},
+    }
+    return {"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": metadata, "spec": spec}
 
 
 def placed(backup: Item) -> Item:

@@ -10,6 +10,7 @@ import orjson
 import yaml
 
 from plugin.model import item as it
+from plugin.model.api_resources import KNOWN
 from plugin.model.errors import MalformedItem
 from plugin.model.item import Item
 from plugin.rehearsal.errors import UnreadableManifests
@@ -17,6 +18,9 @@ from plugin.rehearsal.yaml_documents import Document, documents
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _OF_TOOLS = ("kustomization.yaml", "kustomization.yml")  # not objects of the API
+_KUSTOMIZE = "kustomize.config.k8s.io"  # the group of the same under other names
+_LOCAL = "config.kubernetes.io/local-config"  # annotation of what is read by programs alone
+_OF_API = {(one.group, one.kind) for one in KNOWN}
 
 
 Progress = Callable[[int, int, str], None]
@@ -30,27 +34,33 @@ class Manifests:
         objects: in the order of their files and of the lines there; each has apiVersion, kind and
             a name.
         files: how many files they are from.
+        passed_over: where something else is, for instance `chart/values.yaml:1`.
     """
 
     objects: tuple[Item, ...]
     files: int
+    passed_over: tuple[str, ...] = ()
 
 
 def read(folder: Path, progress: Progress = lambda *_: None) -> Manifests:
     """Every object of the folder and of the folders in it; hidden ones are left out.
+
+    What is no object of the API, as a Kustomization or the values of a chart, is passed over. What
+    could be one and cannot be read is an error: half an answer would be a wrong one.
 
     Args:
         folder: or one file.
         progress: told after each file: files read, files in all, name of the file.
 
     Raises:
-        UnreadableManifests: there are none, or one of them is no object of the Kubernetes API.
+        UnreadableManifests: there are none, or one of them cannot be read.
     """
     files = _files(folder)
     found: dict[tuple[str, ...], tuple[str, Item]] = {}
+    passed_over: list[str] = []
     for number, file in enumerate(files, 1):
         progress(number - 1, len(files), file.name)
-        for place, item in _objects(file):
+        for place, item in _objects(file, passed_over.append):
             first, _ = found.setdefault(_identity(item), (place, item))
             if first != place:
                 cause = f"{it.describe(item)} is in {first}, too"
@@ -58,7 +68,8 @@ def read(folder: Path, progress: Progress = lambda *_: None) -> Manifests:
     if not found:
         cause = f"no objects in {len(files)} files (*.yaml, *.yml, *.json)"
         raise UnreadableManifests(str(folder), cause)
-    return Manifests(tuple(item for _, item in found.values()), len(files))
+    objects = tuple(item for _, item in found.values())
+    return Manifests(objects, len(files), tuple(passed_over))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -76,7 +87,7 @@ def _files(folder: Path) -> list[Path]:
     )
 
 
-def _objects(file: Path) -> Iterator[tuple[str, Item]]:
+def _objects(file: Path, passed_over: Callable[[str], None]) -> Iterator[tuple[str, Item]]:
     try:
         text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -87,9 +98,12 @@ def _objects(file: Path) -> Iterator[tuple[str, Item]]:
         except orjson.JSONDecodeError:
             pass  # all JSON is YAML, which names the line
         else:
+            if not _is_of_api(value):
+                passed_over(str(file))
+                return iter(())
             found = _objects_of(value, str(file), lambda place: f"{file}: items[{place}]")
             return ((place, _shallow(item, place)) for place, item in found)
-    return _yaml_objects(file, text)
+    return _yaml_objects(file, text, passed_over)
 
 
 def _shallow(item: Item, place: str) -> Item:
@@ -101,11 +115,16 @@ def _shallow(item: Item, place: str) -> Item:
     return item
 
 
-def _yaml_objects(file: Path, text: str) -> Iterator[tuple[str, Item]]:
+def _yaml_objects(
+    file: Path, text: str, passed_over: Callable[[str], None]
+) -> Iterator[tuple[str, Item]]:
     try:
         for document in documents(text):
-            place_of = partial(_place_in, file, document)
-            yield from _objects_of(document.value, f"{file}:{document.line}", place_of)
+            place, place_of = f"{file}:{document.line}", partial(_place_in, file, document)
+            if _is_of_api(document.value):
+                yield from _objects_of(document.value, place, place_of)
+            else:
+                passed_over(place)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         told = ", ".join(filter(None, (error.context, error.problem)))
@@ -113,6 +132,19 @@ def _yaml_objects(file: Path, text: str) -> Iterator[tuple[str, Item]]:
         raise UnreadableManifests(f"{file}:{line}", cause) from error
     except yaml.YAMLError as error:
         raise UnreadableManifests(str(file), f"no YAML: {error}") from error
+
+
+def _is_of_api(value: Any) -> bool:
+    """False for what is surely no object of the API: a file of some program, or a patch."""
+    if not isinstance(value, dict):
+        return not isinstance(value, list)
+    group, kind = str(value.get("apiVersion")).rpartition("/")[0], value.get("kind")
+    metadata = value.get("metadata")
+    if metadata is None:
+        return str(kind).endswith("List") or (group, kind) in _OF_API
+    notes = metadata.get("annotations") if isinstance(metadata, dict) else None
+    is_local = isinstance(notes, dict) and notes.get(_LOCAL) == "true"
+    return group != _KUSTOMIZE and not is_local
 
 
 def _objects_of(

@@ -17,6 +17,8 @@ from plugin.resources import velero
 
 Progress = Callable[[int, int, str], None]
 
+_SCHEDULE = "Schedule"
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -45,9 +47,10 @@ def of_folder(folder: Path, progress: Progress) -> Known:
     found = manifests.read(folder, progress)
     objects, files = len(found.objects), found.files
     plural = "" if files == 1 else "s"
-    return Known.of_manifests(
-        found.objects, f"{objects} objects from {files} file{plural} in {folder}"
-    )
+    origin = f"{objects} objects from {files} file{plural} in {folder}"
+    if found.passed_over:
+        origin += f"; passed over, no objects of the API: {listed(found.passed_over)}"
+    return Known.of_manifests(found.objects, origin)
 
 
 def of_cluster(
@@ -82,7 +85,7 @@ def backup(chosen: Chosen, known: Known) -> Item:
     selector = _selector(chosen)
     if chosen.backup is None:
         return backup_request.of_flags(chosen.namespaces, selector)
-    found = _of_file(chosen.file, "Backup") if chosen.file else _named(chosen.backup, known)
+    found = _backup_of(chosen.file) if chosen.file else _named(chosen.backup, known)
     if chosen.namespaces:
         found = it.with_value(found, list(chosen.namespaces), "spec", "includedNamespaces")
     if selector and selector.requirements:
@@ -103,7 +106,7 @@ def _namespaces(chosen: Chosen) -> tuple[str, ...]:
     """Those to which the question can be limited before anything is read."""
     if chosen.namespaces or not chosen.file:
         return chosen.namespaces
-    named = it.texts(_of_file(chosen.file, "Backup"), "spec", "includedNamespaces")
+    named = it.texts(_backup_of(chosen.file), "spec", "includedNamespaces")
     return () if any(map(glob.is_pattern, named)) else tuple(named)
 
 
@@ -118,18 +121,33 @@ def _selector(chosen: Chosen) -> LabelSelector | None:
 
 
 def _named(name: str, known: Known) -> Item:
-    backups = [item for item in known.objects if item["kind"] == velero.BACKUP.kind]
-    for item in backups:
+    backups = [item for item in known.objects if _is(item, velero.BACKUP.kind)]
+    schedules = [item for item in known.objects if _is(item, _SCHEDULE)]
+    for item in (*backups, *map(backup_request.of_schedule, schedules)):
         if it.name(item) == name:
             return item
-    names = listed(map(it.name, backups)) or "none that could be read"
-    cause = "there is neither a file nor a Backup of that name"
+    names = listed(map(it.name, [*backups, *schedules])) or "none that could be read"
+    cause = "there is neither a file nor a Backup or Schedule of that name"
     raise NothingToRehearse(f"backup {name}", "cannot rehearse it", cause, f"there are: {names}")
 
 
+def _backup_of(file: Path) -> Item:
+    """The Backup in a file, or the one that a Schedule would make: repositories keep those."""
+    found = manifests.read(file).objects
+    is_backup = any(_is(item, velero.BACKUP.kind) for item in found)
+    if is_backup or not any(_is(item, _SCHEDULE) for item in found):
+        return _of_file(file, velero.BACKUP.kind)
+    return backup_request.of_schedule(_of_file(file, _SCHEDULE))
+
+
 def _of_file(file: Path, kind: str) -> Item:
-    found = [item for item in manifests.read(file).objects if item["kind"] == kind]
+    found = [item for item in manifests.read(file).objects if _is(item, kind)]
     if len(found) == 1:
         return found[0]
     cause = f"{len(found)} objects of kind {kind} are in it, not one"
     raise NothingToRehearse(str(file), "cannot take a request from it", cause)
+
+
+def _is(item: Item, kind: str) -> bool:
+    """Whether it is an object of Velero's of this kind; others have Backups and Schedules, too."""
+    return item["kind"] == kind and str(item["apiVersion"]).startswith("velero.io/")

@@ -32,7 +32,9 @@ _NOTHING: tuple[str, ...] = ()
 def runs(case: Case) -> bool:
     """Whether a guest writes to its disks, and so needs a freeze."""
     instance = case.instance
-    return instance is not None and not virtual_machine_instance.is_paused(instance)
+    if instance is None or state_unknown(case):  # a manifest of a repository has no status
+        return False
+    return not virtual_machine_instance.is_paused(instance)
 
 
 def state_unknown(case: Case) -> tuple[str, ...]:

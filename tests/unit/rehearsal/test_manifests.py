@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugin.model import item as it
-from plugin.rehearsal import manifests
+from plugin.rehearsal import manifests, requests
 from plugin.rehearsal.errors import UnreadableManifests
 from plugin.rehearsal.yaml_documents import documents
 
@@ -55,6 +55,56 @@ def test_documents_lists_and_json_of_all_folders_are_read(tmp_path: Path) -> Non
     read = manifests.read(tmp_path)
     names = sorted(map(it.name, read.objects))
     assert (names, read.files) == (["db", "one", "s", "two", "web"], 3)
+
+
+NO_OBJECTS = {
+    "base.yaml": "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n",
+    "named.yaml": (
+        "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nmetadata: {name: x}\n"
+    ),
+    "chart/values.yaml": "image: img.example/jump\nreplicas: 1\n",
+    "chart/Chart.yaml": "apiVersion: v2\nname: jump\nversion: 1.0.0\n",
+    "patch.yaml": "- {op: replace, path: /spec/runStrategy, value: Halted}\n",
+    "kubeconfig.yaml": "apiVersion: v1\nkind: Config\nclusters: []\n",
+    "local.yaml": (
+        "apiVersion: v1\nkind: ConfigMap\n"
+        "metadata: {name: x, annotations: {config.kubernetes.io/local-config: 'true'}}\n"
+    ),
+    "package.json": '{"name": "jump", "version": "1.0.0"}',
+    "list.json": "[1, 2]",
+}
+
+
+@pytest.mark.parametrize("name", NO_OBJECTS)
+def test_what_is_no_object_of_the_api_is_named_and_passed_over(tmp_path: Path, name: str) -> None:
+    put(tmp_path, VM, "vm.yaml")
+    path = put(tmp_path, NO_OBJECTS[name], name)
+    read = manifests.read(tmp_path)
+    place = str(path) if name.endswith(".json") else f"{path}:1"
+    assert (len(read.objects), read.passed_over) == (1, (place,))
+    assert place in requests.of_folder(tmp_path, lambda *_: None).origin
+
+
+def test_a_document_among_objects_is_passed_over_by_its_line(tmp_path: Path) -> None:
+    path = put(tmp_path, f"{dedent(VM)}---\nreplicas: 1\n---\n{dedent(VM).replace('db', 'web')}")
+    read = manifests.read(tmp_path)
+    assert (len(read.objects), read.passed_over) == (2, (f"{path}:5",))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "apiVersion: kubevirt.io/v1\nkind: VirtualMachine\n",
+        "apiVersion: kubevirt.io/v1\nkind: VirtualMachine\nmetadata: {generateName: vm-}\n",
+        "kind: VirtualMachine\nmetadata: {name: db}\n",
+        "apiVersion: kubevirt.io/v1\nmetadata: {name: db}\n",
+        "{{ if .Values.vm }}\nkind: VirtualMachine\n{{ end }}\n",
+    ],
+)
+def test_what_may_be_a_machine_is_not_passed_over(tmp_path: Path, text: str) -> None:
+    put(tmp_path, VM, "vm.yaml")
+    path = put(tmp_path, text, "other.yaml")
+    assert refused(tmp_path).startswith(f"{path}:")
 
 
 def test_entries_of_a_list_of_one_kind_know_what_they_are(tmp_path: Path) -> None:

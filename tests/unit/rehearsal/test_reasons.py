@@ -453,3 +453,18 @@ def test_persistent_state_is_told_wherever_it_comes_from(
     says_so(objects)
     machine = examples.machine(examples.rehearsed(objects, "shop"), "db")
     assert ("persistent-state" in examples.codes(machine)) is is_kept
+
+
+@pytest.mark.parametrize("status", [None, {}, {"phase": ""}])
+def test_of_an_instance_without_a_status_nothing_but_that_is_said(status: Item | None) -> None:
+    """No status is none that is bad: neither agent nor hook is found wanting."""
+    probe: Item = {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachineInstance",
+        "metadata": {"name": "probe", "namespace": "plant"},
+        "spec": {"domain": {"devices": {}}},
+    }
+    found = examples.rehearsed([probe if status is None else {**probe, "status": status}])
+    machine = examples.machine(found, "probe", "plant")
+    assert examples.codes(machine) == {"state-unknown"}
+    assert machine.judged.level is Level.UNKNOWN
