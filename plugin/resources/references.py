@@ -17,7 +17,7 @@ Source: KubeVirt v1.9, staging/src/kubevirt.io/api/core/v1/schema.go and pkg/hoo
 staging/src/kubevirt.io/containerized-data-importer-api/pkg/apis/core/v1beta1/types.go.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -104,16 +104,14 @@ def named(specification: Item, metadata: Item, namespace: str) -> Iterator[Refer
     Args:
         metadata: of the template or the instance.
     """
-    for row, name in _found(specification, metadata):
-        if row.done is not Done.TOLD:
-            yield row.resource.named(namespace, name)
+    for row, name in _found(_NAMED, specification, metadata):
+        yield row.resource.named(namespace, name)
 
 
 def own(specification: Item) -> Iterator[str]:
     """Names of the claims and DataVolumes with data of this guest and no other's."""
-    for row, name in _of_guest(specification):
-        if row.done is Done.RENAMED:
-            yield name
+    for _row, name in _of_guest(_OWN, specification):
+        yield name
 
 
 def renamed(specification: Item, names: Mapping[str, str]) -> Item:
@@ -129,9 +127,7 @@ def renamed(specification: Item, names: Mapping[str, str]) -> Item:
 
 def of_cluster(specification: Item, metadata: Item, namespace: str) -> Iterator[Reference]:
     """What a guest needs that no backup of its namespace brings."""
-    for row, name in _found(specification, metadata):
-        if row.done is not Done.TOLD:
-            continue
+    for row, name in _found(_TOLD, specification, metadata):
         if row.resource == core.PRIORITY_CLASS:
             yield row.resource.named("", name)
             continue
@@ -143,29 +139,68 @@ def of_cluster(specification: Item, metadata: Item, namespace: str) -> Iterator[
 
 def of_source(data_volume: Item, namespace: str) -> Iterator[Reference]:
     """The objects of its namespace that a DataVolume, or a template of one, is filled by."""
-    for row, path in _SOURCES:
-        for name in _names(data_volume, path):
-            yield row.resource.named(namespace, name)
+    spec = it.mapping(data_volume, "spec")
+    for kind in it.mapping(spec, "source"):
+        for row, path in _SOURCES.get(kind, ()):
+            for name in _names(data_volume, path):
+                yield row.resource.named(namespace, name)
+    if name := it.text(spec, "serviceAccountName"):
+        yield core.SERVICE_ACCOUNT.named(namespace, name)
 
 
-def _found(specification: Item, metadata: Item) -> Iterator[tuple[Row, str]]:
-    yield from _of_guest(specification)
+class _Table(NamedTuple):
+    """Rows by what has to be there for them to be looked at: an entry of a list has few keys.
+
+    Attributes:
+        lists: by the list and the first key of its entries.
+        annotations: by the annotation.
+    """
+
+    lists: Mapping[str, Mapping[str, Sequence[tuple[Row, _Path]]]]
+    plain: Sequence[tuple[Row, _Path]]
+    annotations: Mapping[str, Sequence[tuple[Row, _Path]]]
+
+    @classmethod
+    def of(cls, *wanted: Done) -> "_Table":
+        lists: dict[str, dict[str, list[tuple[Row, _Path]]]] = {}
+        plain: list[tuple[Row, _Path]] = []
+        annotations: dict[str, list[tuple[Row, _Path]]] = {}
+        for row in GUEST:
+            field, *path = _parts(row.where)
+            if row.done not in wanted:
+                continue
+            if _EACH in row.where:
+                lists.setdefault(field, {}).setdefault(path[1], []).append((row, tuple(path[1:])))
+            else:
+                plain.append((row, (field, *path)))
+        for row in ANNOTATIONS:
+            key, _colon, where = row.where.partition(": ")
+            if row.done in wanted:
+                annotations.setdefault(key, []).append((row, _parts(where)[1:] if where else ()))
+        return cls(lists, plain, annotations)
+
+
+def _found(table: _Table, specification: Item, metadata: Item) -> Iterator[tuple[Row, str]]:
+    yield from _of_guest(table, specification)
     annotations = it.mapping(metadata, "annotations")
-    for key, rows in _ANNOTATIONS.items():
-        if key in annotations:
+    for key in annotations:
+        if key in table.annotations:
             value = it.text(annotations, key)
-            yield from ((row, name) for row, path in rows for name in _in_text(value, path))
+            for row, path in table.annotations[key]:
+                yield from ((row, name) for name in _in_text(value, path))
 
 
-def _of_guest(specification: Item) -> Iterator[tuple[Row, str]]:
-    for field, by_key in _LISTS.items():
+def _of_guest(table: _Table, specification: Item) -> Iterator[tuple[Row, str]]:
+    for field, by_key in table.lists.items():
+        if field not in specification:
+            continue
         for entry in it.sequence(specification, field):
             for key in entry:
                 for row, path in by_key.get(key, ()):
                     if name := it.text(entry, *path):
                         yield row, name
-    for row, path in _PLAIN:
-        if name := it.text(specification, *path):
+    for row, path in table.plain:
+        if path[0] in specification and (name := it.text(specification, *path)):
             yield row, name
 
 
@@ -210,27 +245,18 @@ def _parts(where: str) -> _Path:
     return tuple(where.replace(_EACH, f".{_EACH}").strip(".").split("."))
 
 
-def _lists() -> Mapping[str, Mapping[str, list[tuple[Row, _Path]]]]:
-    """Rows in entries of a list, by the list and the first key: an entry has two or three."""
-    found: dict[str, dict[str, list[tuple[Row, _Path]]]] = {}
-    for row in GUEST:
-        if _EACH in row.where:
-            field, _each, *path = _parts(row.where)
-            found.setdefault(field, {}).setdefault(path[0], []).append((row, tuple(path)))
-    return found
-
-
-def _annotations() -> Mapping[str, list[tuple[Row, _Path]]]:
+def _of_sources() -> Mapping[str, Sequence[tuple[Row, _Path]]]:
+    """Rows by the kind of source, of which a DataVolume has one."""
     found: dict[str, list[tuple[Row, _Path]]] = {}
-    for row in ANNOTATIONS:
-        key, _colon, where = row.where.partition(": ")
-        path = _parts(where)[1:] if where else ()
-        found.setdefault(key, []).append((row, path))
+    for row in SOURCES:
+        path = _parts(row.where)
+        if path[1] == "source":
+            found.setdefault(path[2], []).append((row, path))
     return found
 
 
-_LISTS = _lists()
-_PLAIN = [(row, _parts(row.where)) for row in GUEST if _EACH not in row.where]
-_ANNOTATIONS = _annotations()
-_SOURCES = [(row, _parts(row.where)) for row in SOURCES]
+_NAMED = _Table.of(Done.BROUGHT, Done.RENAMED)
+_OWN = _Table.of(Done.RENAMED)
+_TOLD = _Table.of(Done.TOLD)
+_SOURCES = _of_sources()
 _RENAMED = {_parts(row.where): None for row in GUEST if row.done is Done.RENAMED}
