@@ -13,6 +13,7 @@ from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.resources import action_object, core, data_volume, persistent_volume_claim
 
+_MIGRATION = "kubevirt.io/migrationName"
 _START = "revision-start-vm-"
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _SOURCE = re.compile(rf"volume-(import|clone|upload)-source-{_UUID}")
@@ -62,6 +63,13 @@ def _is_scratch(stored: Item) -> bool:
     return is_cdi and bool(kinds & {"Pod", persistent_volume_claim.RESOURCE.kind})
 
 
+def _is_state_of_migration(stored: Item) -> bool:
+    """State that was on its way to another node; it becomes the machine's when it has arrived."""
+    is_claim = stored.get("kind") == persistent_volume_claim.RESOURCE.kind
+    is_ones = any(persistent_volume_claim.machines_with_state(stored)) if is_claim else True
+    return not is_ones and _MIGRATION in it.labels(stored)
+
+
 def _is_of_transfer(stored: Item) -> bool:
     return stored.get("kind") == "ObjectTransfer"
 
@@ -75,6 +83,7 @@ _RULES: tuple[tuple[Callable[[Item], bool], str], ...] = (
     (_is_of_start, "not restored: KubeVirt makes it anew when the machine starts"),
     (_is_source_of_filling, "not restored: CDI makes it anew for a claim that it fills"),
     (_is_scratch, "not restored: it was space of CDI's own while it filled a claim"),
+    (_is_state_of_migration, "not restored: it was made for a migration that went on"),
     (_is_of_transfer, "not restored: CDI makes it anew for a claim that it fills"),
     (_is_worker, "not restored: it was filling a claim, and is made anew where one is filled"),
     (_is_part_of_order, "not restored: it was made for a snapshot, export, clone or migration"),

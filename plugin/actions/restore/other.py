@@ -46,7 +46,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     """Create the object, unless nobody wants it, or its controller makes another."""
     it.required(item, "metadata")
     reference = _reference(context.stored)
-    if why := leftovers.why(context.stored) or _why_made_anew(context):
+    if why := leftovers.why(_snapshot_of(reference, context)) or _why_made_anew(context):
         context.log.info(why)
         return RestoreOutcome(item, skip=True)
     if not reference.namespace:
@@ -56,6 +56,17 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
         context.log.info(why)
         return RestoreOutcome(item, skip=True)
     return RestoreOutcome(item)
+
+
+def _snapshot_of(reference: Reference, context: RestoreContext) -> Item:
+    """The VolumeSnapshot of a content, with which that comes or stays; any other object itself."""
+    if not reference.is_of(claim_data.SNAPSHOT_CONTENT):
+        return context.stored
+    try:
+        snapshot = context.archive.get(claim_data.snapshot_of_content(context.stored))
+    except ArchiveUnreadable:
+        return context.stored
+    return snapshot or context.stored
 
 
 def _why_made_anew(context: RestoreContext) -> str:
