@@ -1,6 +1,6 @@
 """One rehearsal from beginning to end: select, build blocks, back up, restore, tell."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,10 +19,11 @@ from plugin.rehearsal.known import Known
 from plugin.rehearsal.machines import Machine
 from plugin.rehearsal.plugin_client import PluginClient
 from plugin.rehearsal.process import COMMAND, Deadlines, PluginProcess
-from plugin.rehearsal.restore import RestoredItem
+from plugin.rehearsal.restore import Restoration, RestoredItem
 from plugin.rehearsal.restore_request import RestoreRules
 from plugin.rehearsal.selection import NAMESPACE, Selection
 from plugin.rehearsal.verdict.case import Surroundings
+from plugin.resources import velero
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def rehearse(
     target = selection.cluster if wanted.restore else {}
     with (
         extracted.temporary_folder() as folder,
-        ApiServer(selection.cluster.values()) as server,
+        ApiServer(_served(selection, backup_request)) as server,
     ):
         kubeconfig = server.kubeconfig(Path(folder) / "kubeconfig")
         environment = {"KUBECONFIG": str(kubeconfig), "TMPDIR": folder}
@@ -102,7 +103,8 @@ def rehearse(
         requests = sum(request.verb in ("get", "list") for request in server.requests)
     log = tuple(process.log)
     restored = tuple(restore.with_reasons(restored, backup.stored, log))
-    around = Surroundings.of(known, selection, backup_request, backup, restored)
+    restoration = Restoration(restored, restore_request, target)
+    around = Surroundings.of(known, selection, backup_request, backup, restoration)
     return Rehearsal(
         known,
         selection,
@@ -114,6 +116,12 @@ def rehearse(
         log,
         wanted.restore is not None,
     )
+
+
+def _served(selection: Selection, backup: Item) -> Iterable[Item]:
+    """What the plugin can read: the cluster, and the Backup, which a restore looks at."""
+    reference = velero.BACKUP.named(*it.identify(backup))
+    return {**selection.cluster, reference: backup}.values()
 
 
 def _check(selection: Selection, backup: Item) -> None:

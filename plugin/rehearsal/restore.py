@@ -17,7 +17,7 @@ from plugin.rehearsal.ahead import Ahead
 from plugin.rehearsal.errors import ActionFailed, LogLine
 from plugin.rehearsal.plugin_client import Action, Call, PluginClient, applicable
 from plugin.rehearsal.restore_request import RestoreRules
-from plugin.resources import persistent_volume
+from plugin.resources import claim_data, persistent_volume
 
 _FIRST = (
     "customresourcedefinitions.apiextensions.k8s.io",
@@ -95,6 +95,21 @@ class RestoredItem:
     conflict: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """A restore as it was gone through.
+
+    Attributes:
+        items: in the order in which Velero would create them.
+        asked: the Restore object.
+        target: what the cluster has already into which it goes.
+    """
+
+    items: Sequence[RestoredItem]
+    asked: Item
+    target: Container[Reference] = ()
+
+
 def restore(
     stored: Mapping[Reference, Item],
     plugin: PluginClient,
@@ -146,7 +161,7 @@ def _first_calls(
     """What Velero calls each item's first action with is the item as the backup has it."""
     for reference in selected:
         item = stored[reference]
-        if not _why_velero_skips(reference, item):
+        if not _why_velero_skips(reference, stored):
             for action in applicable(plugin.restore_actions, reference, item)[:1]:
                 yield action, reference
 
@@ -174,7 +189,7 @@ class _Restorer:
         if place is not None and (why_not or self.done[place].why not in self._left_out(reference)):
             return
         stored = self._stored[reference]
-        why = why_not or _why_velero_skips(reference, stored)
+        why = why_not or _why_velero_skips(reference, self._stored)
         self._places[reference] = len(self.done) if place is None else place
         found = RestoredItem(reference, RestoreResult.SKIPPED, why=why)
         if place is None:
@@ -244,16 +259,18 @@ def _rank(reference: Reference) -> tuple[int, str, str, str]:
     return first, resource, reference.namespace, reference.name
 
 
-def _why_velero_skips(reference: Reference, item: Item) -> str:
+def _why_velero_skips(reference: Reference, archive: Mapping[Reference, Item]) -> str:
+    item = archive[reference]
     if velero_actions.kind(reference) == velero_actions.PODS:
         if it.text(item, "status", "phase") in ("Succeeded", "Failed"):
             return "the pod has ended"
         if "kubernetes.io/config.mirror" in it.annotations(item):
             return "a mirror pod is the kubelet's"
     if velero_actions.kind(reference) == velero_actions.VOLUMES:
-        is_deleted = persistent_volume.is_deleted_with_claim(item)
-        if is_deleted or persistent_volume.csi_driver(item):
-            return "made anew with its claim, from the snapshot"
+        claim = archive.get(claim_data.claim_of_volume(item))
+        is_cut = claim is not None and claim_data.is_there(claim)
+        if is_cut or persistent_volume.is_deleted_with_claim(item):
+            return "made anew with its claim"
     return ""
 
 

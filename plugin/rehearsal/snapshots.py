@@ -27,7 +27,7 @@ def noted(backup: Backup, selection: Selection, request: Item) -> Backup:
 
     What is not known of the storage is taken for good: a verdict says that it is not known.
     """
-    pods, classes = _pods(selection), _snapshot_classes(selection)
+    pods, classes = mounting(selection), _snapshot_classes(selection)
     stored = {
         reference: claim_data.noted(item, is_moved=velero.moves_data(request))
         if reference.is_of(persistent_volume_claim.RESOURCE)
@@ -37,6 +37,17 @@ def noted(backup: Backup, selection: Selection, request: Item) -> Backup:
         for reference, item in backup.stored.items()
     }
     return replace(backup, stored=stored)
+
+
+def mounting(selection: Selection) -> Mapping[Reference, Sequence[Item]]:
+    """The pods that mount each claim, also those that the backup leaves out."""
+    found: dict[Reference, list[Item]] = {}
+    for reference, item in selection.cluster.items():
+        if reference.is_of(pod.RESOURCE):
+            for name in pod.claims(item):
+                claim = persistent_volume_claim.RESOURCE.named(reference.namespace, name)
+                found.setdefault(claim, []).append(item)
+    return found
 
 
 def _is_cut(claim: Item, pods: Sequence[Item], selection: Selection, request: Item) -> bool:
@@ -61,13 +72,3 @@ def _has_snapshot_class(claim: Item, selection: Selection, classes: Sequence[Ite
 def _snapshot_classes(selection: Selection) -> Sequence[Item]:
     resource = volume_snapshot_class.RESOURCE
     return [item for one, item in selection.cluster.items() if one.is_of(resource)]
-
-
-def _pods(selection: Selection) -> Mapping[Reference, Sequence[Item]]:
-    found: dict[Reference, list[Item]] = {}
-    for reference, item in selection.cluster.items():
-        if reference.is_of(pod.RESOURCE):
-            for name in pod.claims(item):
-                claim = persistent_volume_claim.RESOURCE.named(reference.namespace, name)
-                found.setdefault(claim, []).append(item)
-    return found

@@ -11,6 +11,7 @@ from plugin.model.request import Backup
 from plugin.resources import pod as pods
 
 BACKUP = Resource("velero.io", "v1", "backups", "Backup")
+DATA_UPLOAD = Resource("velero.io", "v2alpha1", "datauploads", "DataUpload")
 RESTORE = Resource("velero.io", "v1", "restores", "Restore")
 
 OF_RESTORE = "velero.io/restore-name"

@@ -13,6 +13,7 @@ v1.66: a marked DataVolume is never filled, and an unmarked one does not take a 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -76,7 +77,7 @@ def of(claim: Reference, context: RestoreContext) -> Loss | None:
     """The loss of one claim of the backup; None if its bytes come back, or nobody can tell."""
     try:
         cause = _cause(claim, context)
-        if not cause or _is_there_already(claim, context):
+        if not cause or is_there_already(claim, context):
             return None
         return Loss(claim.name, cause, _remains(claim, context))
     except ArchiveUnreadable as error:
@@ -87,7 +88,7 @@ def of(claim: Reference, context: RestoreContext) -> Loss | None:
 def of_machine(context: RestoreContext) -> Sequence[Loss]:
     """The losses of the machine, or lone instance, that is being restored."""
     try:
-        claims = list(_disks(context.stored, context))
+        claims = list(disks(context.stored, context))
     except ArchiveUnreadable as error:
         context.log.debug("not said whether its data comes back: %s", error)
         return ()
@@ -102,7 +103,8 @@ def has_filler(claim: Reference, context: RestoreContext) -> bool:
         return False
 
 
-def _disks(stored: Item, context: RestoreContext) -> Iterator[Reference]:
+def disks(stored: Item, context: RestoreContext) -> Iterator[Reference]:
+    """The claims that a stored machine, or instance, starts from, those with its state included."""
     namespace = it.namespace(stored)
     is_machine = stored.get("kind") == virtual_machine.RESOURCE.kind
     path = ("spec", "template", "spec", "volumes") if is_machine else ("spec", "volumes")
@@ -217,20 +219,31 @@ def _backup(context: RestoreContext) -> Item:
         return {}
 
 
-def _is_there_already(claim: Reference, context: RestoreContext) -> bool:
-    """Whether the target had a claim of that name before this restore made any.
-
-    The claims of a namespace are seen once, when the first is asked about: before its creation.
-    """
-    namespace = context.restore.namespace(claim.namespace)
-    there = context.archive.once(
-        ("claims of the target", namespace), lambda: _claims_of_target(namespace, context)
-    )
-    return plan.of(context, claim.namespace).name(claim) in there
+def is_there_already(claim: Reference, context: RestoreContext) -> bool:
+    """Whether the target had a claim of that name before this restore made any."""
+    return plan.of(context, claim.namespace).name(claim) in _before(claim.namespace, context)
 
 
-def _claims_of_target(namespace: str, context: RestoreContext) -> frozenset[str]:
-    return frozenset(context.cluster.grouped(persistent_volume_claim.RESOURCE, namespace, _name))
+def see_target(namespace: str, context: RestoreContext) -> None:
+    """Notice which claims are there, before the first of a namespace of the backup is created."""
+    with suppress(ArchiveUnreadable):
+        _before(namespace, context)
+
+
+def _before(namespace: str, context: RestoreContext) -> frozenset[str]:
+    target = context.restore.namespace(namespace)
+
+    def found() -> frozenset[str]:
+        named = context.cluster.grouped(persistent_volume_claim.RESOURCE, target, _name)
+        return frozenset(name for name in named if not _is_of_now(named[name][0], context))
+
+    return context.archive.once(("claims of the target", target), found)
+
+
+def _is_of_now(claim: Item, context: RestoreContext) -> bool:
+    """Whether a claim is younger than the restore: made by it, if by a plugin process that died."""
+    created, started = it.created(claim), context.restore.started
+    return created is not None and started is not None and created > started
 
 
 def _name(item: Item) -> Iterable[str]:

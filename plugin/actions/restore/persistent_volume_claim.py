@@ -33,6 +33,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     it.identify(item)
     reference = persistent_volume_claim.RESOURCE.named(*it.identify(context.stored))
     made = plan.of(context, reference.namespace)
+    lost_data.see_target(reference.namespace, context)
     why = made.why_left_out(reference) or leftovers.why(context.stored)
     if not why and _is_being_filled(item, context):
         why = "not restored: its DataVolume was still filling it, and will again"

@@ -3,6 +3,7 @@
 from plugin.actions.restore import (
     arrival,
     empty_disks,
+    first_use,
     identity,
     lost_data,
     membership,
@@ -48,7 +49,8 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     item, losses_told = empty_disks.told(_under_conditions(item, context), losses, context)
     target.make_ready(item, context)
     item, operation = arrival.begun(item, context)
-    return RestoreOutcome(item, (*additional, *told, *losses_told), operation=operation)
+    warnings = (*told, *losses_told, *first_use.told(item, context))
+    return RestoreOutcome(item, (*additional, *warnings), operation=operation)
 
 
 def _without_notes(item: Item) -> Item:

@@ -1,6 +1,6 @@
 """One virtual machine, and all that a rehearsal knows around it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -10,11 +10,12 @@ from plugin.model import item as it
 from plugin.model.filters import Filters
 from plugin.model.item import Item
 from plugin.model.reference import Reference, Resource
-from plugin.rehearsal import velero_actions
+from plugin.model.request import Restore
+from plugin.rehearsal import snapshots, velero_actions
 from plugin.rehearsal.backup import Backup
 from plugin.rehearsal.blocks import Block
 from plugin.rehearsal.known import Known
-from plugin.rehearsal.restore import RestoredItem
+from plugin.rehearsal.restore import Restoration, RestoredItem
 from plugin.rehearsal.selection import Selection
 from plugin.resources import (
     persistent_volume_claim,
@@ -60,8 +61,11 @@ class Surroundings:
         request: the Backup object.
         blocks: the block of each item.
         restored: what would become of each stored item.
+        mounting: the pods that mount each claim, also those that the backup leaves out.
         state_claims: claims with vTPM and EFI state, by namespace and machine.
         running: backups that other people have going, each with what it selects.
+        restore: what is asked of the restore.
+        target: what exists where the restore goes.
     """
 
     known: Known
@@ -70,9 +74,12 @@ class Surroundings:
     backup: Backup
     blocks: Mapping[Reference, Block]
     restored: Mapping[Reference, RestoredItem]
+    mounting: Mapping[Reference, Sequence[Item]]
     state_claims: Mapping[tuple[str, str], tuple[Reference, ...]]
     running: tuple[tuple[Item, Filters], ...]
     by_resource: Mapping[str, Sequence[Item]]
+    restore: Restore
+    target: Container[Reference]
 
     @classmethod
     def of(
@@ -81,11 +88,11 @@ class Surroundings:
         selection: Selection,
         request: Item,
         backup: Backup,
-        restored: Iterable[RestoredItem],
+        restoration: Restoration,
     ) -> "Surroundings":
         """Index what was found, once for all machines."""
         blocks = {reference: block for block in backup.blocks for reference in block.items}
-        results = {one.reference: one for one in restored}
+        results = {one.reference: one for one in restoration.items}
         state: dict[tuple[str, str], tuple[Reference, ...]] = {}
         by_resource: dict[str, list[Item]] = {}
         for reference, item in selection.cluster.items():
@@ -99,7 +106,11 @@ class Surroundings:
             for item in by_resource.get(str(velero.BACKUP), ())
             if velero.is_running(item) and it.name(item) != it.name(request)
         )
-        return cls(known, selection, request, backup, blocks, results, state, running, by_resource)
+        restore, target = Restore.parse(restoration.asked), restoration.target
+        return cls(
+            known, selection, request, backup, blocks, results, snapshots.mounting(selection),
+            state, running, by_resource, restore, target,
+        )  # fmt: skip
 
     @property
     def cluster(self) -> Mapping[Reference, Item]:

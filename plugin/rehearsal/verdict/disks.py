@@ -15,7 +15,6 @@ from plugin.resources import (
     data_volume,
     persistent_volume,
     persistent_volume_claim,
-    pod,
     storage_class,
     velero,
     volume,
@@ -55,7 +54,7 @@ def left_out(case: Case) -> Iterator[str]:
 
 def being_deleted(case: Case) -> Iterator[str]:
     """Claims that are on their way out: Velero passes over them."""
-    for disk, claim in _claims(case):
+    for disk, claim in claims(case):
         if it.text(claim, "metadata", "deletionTimestamp"):
             yield disk.name
 
@@ -63,7 +62,7 @@ def being_deleted(case: Case) -> Iterator[str]:
 def not_bound(case: Case) -> Iterator[str]:
     """Claims without a volume, those apart that CDI is filling: they are told as that."""
     being_filled = {name for name, _filler in _unfilled(case)}
-    for disk, claim in _claims(case):
+    for disk, claim in claims(case):
         is_told = persistent_volume_claim.has_status(claim) and disk.name not in being_filled
         if is_told and not persistent_volume_claim.is_bound(claim):
             yield f"{disk.name} ({persistent_volume_claim.phase(claim)})"
@@ -72,15 +71,22 @@ def not_bound(case: Case) -> Iterator[str]:
 def not_populated(case: Case) -> Iterator[str]:
     """Disks that do not hold their bytes yet, and that CDI could not fill again by itself."""
     for name, filler in _unfilled(case):
-        if not data_volume.is_filled_anew(filler):
+        if not _begins_again(case, filler):
             yield f"{name} ({_phase(filler)})"
 
 
 def being_filled(case: Case) -> Iterator[str]:
     """Disks that CDI is filling, and fills again after a restore."""
     for name, filler in _unfilled(case):
-        if data_volume.is_filled_anew(filler):
+        if _begins_again(case, filler):
             yield f"{name} ({_phase(filler)})"
+
+
+def _begins_again(case: Case, filler: Item) -> bool:
+    """Whether the DataVolume comes back, and CDI can fill its claim by itself."""
+    stored = data_volume.RESOURCE.named(*it.identify(filler)) in case.around.backup.stored
+    is_refused = case.around.restore.refuses(data_volume.RESOURCE)
+    return stored and not is_refused and data_volume.is_filled_anew(filler)
 
 
 @once
@@ -119,12 +125,12 @@ def no_storage_class(case: Case) -> Iterator[str]:
 
 def no_snapshot_class(case: Case) -> Iterator[str]:
     """Disks whose driver has no VolumeSnapshotClass."""
-    return (disk.name for disk, classes in _with_classes(case) if not classes)
+    return (disk.name for disk, classes in with_classes(case) if not classes)
 
 
 def snapshot_class_not_chosen(case: Case) -> Iterator[str]:
     """Disks whose driver has several classes, none of them marked: Velero takes none."""
-    for disk, classes in _with_classes(case):
+    for disk, classes in with_classes(case):
         claim = case.claim(disk) or {}
         is_named = _is_named(case, claim, classes)
         if classes and not is_named and not volume_snapshot_class.is_sure(classes):
@@ -133,7 +139,7 @@ def snapshot_class_not_chosen(case: Case) -> Iterator[str]:
 
 def several_snapshot_classes(case: Case) -> Iterator[str]:
     """Disks whose driver has several labelled classes: Velero takes the first it comes to."""
-    for disk, classes in _with_classes(case):
+    for disk, classes in with_classes(case):
         claim = case.claim(disk) or {}
         labelled = volume_snapshot_class.labelled(classes)
         if len(labelled) > 1 and not _is_named(case, claim, classes):
@@ -154,17 +160,19 @@ def metadata_only(case: Case) -> tuple[str, ...]:
 
 def copied_as_files(case: Case) -> Iterator[str]:
     """Disks that Velero would copy file by file, while the guest writes to them."""
-    return (disk.name for disk, claim in _claims(case) if _fate(case, claim) is Fate.FILE_SYSTEM)
+    for disk, claim in claims(case) if case.instance is not None else ():
+        if fate(case, claim) is Fate.FILE_SYSTEM:
+            yield disk.name
 
 
 def skipped_by_policy(case: Case) -> Iterator[str]:
     """Disks that a volume policy of the backup passes over."""
-    return (disk.name for disk, claim in _claims(case) if _decided(case, claim) is Fate.SKIP)
+    return (disk.name for disk, claim in claims(case) if decided(case, claim) is Fate.SKIP)
 
 
 def saved_by_others(case: Case) -> Iterator[str]:
     """Disks that a volume policy leaves to an action that is not Velero's own."""
-    return (disk.name for disk, claim in _claims(case) if _decided(case, claim) is Fate.CUSTOM)
+    return (disk.name for disk, claim in claims(case) if decided(case, claim) is Fate.CUSTOM)
 
 
 def unknown_policies(case: Case) -> tuple[str, ...]:
@@ -186,42 +194,40 @@ def unsaved_volumes(case: Case) -> Iterator[str]:
             yield f"{it.text(entry, 'name')} ({kind})"
 
 
-def _claims(case: Case) -> Iterator[tuple[Disk, Item]]:
+def claims(case: Case) -> Iterator[tuple[Disk, Item]]:
+    """The disks of which the claim is known, each with it."""
     for disk in case.disks:
         if claim := case.claim(disk):
             yield disk, claim
 
 
-def _mounting(case: Case, claim: Item) -> Iterator[Item]:
-    """The pods of the block that mount a claim."""
-    for reference in case.block:
-        if reference.is_of(pod.RESOURCE):
-            mounting = case.around.cluster[reference]
-            if it.name(claim) in pod.claims(mounting):
-                yield mounting
+def mounting(case: Case, claim: Item) -> Sequence[Item]:
+    """The pods that mount a claim."""
+    return case.around.mounting.get(persistent_volume_claim.RESOURCE.named(*it.identify(claim)), ())
 
 
 def _is_to_be_cut(case: Case, claim: Item) -> bool:
-    return persistent_volume_claim.is_bound(claim) and _fate(case, claim) is Fate.SNAPSHOT
+    return persistent_volume_claim.is_bound(claim) and fate(case, claim) is Fate.SNAPSHOT
 
 
-def _decided(case: Case, claim: Item) -> Fate | None:
+def decided(case: Case, claim: Item) -> Fate | None:
     """What a volume policy says of a claim; None if none does."""
     found = case.around.selection.policy
     return found.fate(claim, _volume(case, claim) or {}) if found and found.volumes else None
 
 
-def _fate(case: Case, claim: Item) -> Fate:
+def fate(case: Case, claim: Item) -> Fate:
+    """What becomes of the data of a claim in the backup."""
     found = case.around.selection.policy
     return velero.fate(
-        case.around.request, found, claim, _volume(case, claim) or {}, _mounting(case, claim)
+        case.around.request, found, claim, _volume(case, claim) or {}, mounting(case, claim)
     )
 
 
 @once
 def _cut(case: Case) -> Sequence[tuple[Disk, Item]]:
     """Disks that Velero would cut, if their storage can."""
-    return [(disk, claim) for disk, claim in _claims(case) if _is_to_be_cut(case, claim)]
+    return [(disk, claim) for disk, claim in claims(case) if _is_to_be_cut(case, claim)]
 
 
 def _volume(case: Case, claim: Item) -> Item | None:
@@ -229,14 +235,15 @@ def _volume(case: Case, claim: Item) -> Item | None:
     return case.around.cluster.get(persistent_volume.RESOURCE.named("", name))
 
 
-def _class(case: Case, claim: Item) -> Item | None:
+def storage_class_of(case: Case, claim: Item) -> Item | None:
+    """The StorageClass of a claim; None if it is not known."""
     name = persistent_volume_claim.storage_class(claim)
     return case.around.cluster.get(storage_class.RESOURCE.named("", name))
 
 
 def _driver(case: Case, claim: Item) -> str:
     """What Velero compares with snapshot classes: the provisioner of the StorageClass."""
-    found = _class(case, claim)
+    found = storage_class_of(case, claim)
     return storage_class.provisioner(found) if found else ""
 
 
@@ -244,7 +251,9 @@ def _not_known(case: Case, claim: Item) -> str:
     """What of the way from a claim to its snapshot is not known."""
     if _volume(case, claim) is None:
         return "PersistentVolume"
-    if _class(case, claim) is None and not case.around.known.tells(storage_class.RESOURCE):
+    if storage_class_of(case, claim) is None and not case.around.known.tells(
+        storage_class.RESOURCE
+    ):
         return "StorageClass"
     if not case.around.known.tells(volume_snapshot_class.RESOURCE):
         return "VolumeSnapshotClass"
@@ -252,7 +261,7 @@ def _not_known(case: Case, claim: Item) -> str:
 
 
 @once
-def _with_classes(case: Case) -> Sequence[tuple[Disk, Sequence[Item]]]:
+def with_classes(case: Case) -> Sequence[tuple[Disk, Sequence[Item]]]:
     """Disks of which all is known, each with the snapshot classes of its driver."""
     all_classes = case.around.all_of(volume_snapshot_class.RESOURCE)
     found = []

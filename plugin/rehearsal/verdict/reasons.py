@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from plugin.rehearsal.verdict import contents, disks, guest
+from plugin.rehearsal.verdict import contents, data, disks, guest
 from plugin.rehearsal.verdict.case import Case
 
 
@@ -65,6 +65,25 @@ REASONS: tuple[Reason, ...] = (
            "these disks are not filled yet, and nothing would fill them after a restore: {about}",
            "oc wait dv -n {namespace} {first} --for=condition=Ready --timeout=30m",
            disks.not_populated),
+    Reason("disk-without-way-back", _B,
+           "their files are copied through pods that no restore brings back, so nobody puts them "
+           "back: {about}",
+           "save the disks as snapshots: set defaultVolumesToFsBackup: false in the Backup, take "
+           "backup.velero.io/backup-volumes off the pod, and fs-backup out of the volume policies",
+           data.without_way_back),
+    Reason("disk-not-restored", _B,
+           "the Restore does not bring the data of these disks: {about}",
+           "set restorePVs: true, and let the Restore take persistentvolumeclaims, "
+           "persistentvolumes, volumesnapshots and datauploads", data.not_restored),
+    Reason("disk-stays", _B,
+           "they exist in the target: their objects are updated, their data stays as it is there: "
+           "{about}",
+           "delete the machine with its disks first, restore beside it (stillpoint.dev/rename), or "
+           "into another namespace", data.stays_as_it_is),
+    Reason("snapshot-goes-with-volume", _B,
+           "their snapshots are part of the volume and gone with it: {about}",
+           "set snapshotMoveData: true in the Backup, or label another VolumeSnapshotClass of the "
+           "driver: with Longhorn type: bak", data.gone_with_volume),
     Reason("disk-without-csi", _B,
            "no CSI driver serves these disks, so nothing can cut a snapshot: {about}",
            "move the disk to a StorageClass of a CSI driver that makes snapshots: "
@@ -106,6 +125,16 @@ REASONS: tuple[Reason, ...] = (
            "the target has it already, Velero would leave it as it is: {about}",
            "restore into another namespace (namespaceMapping) or delete what is there",
            contents.conflicts),
+    Reason("disk-waits-for-consumer", _D,
+           "a data mover brings nothing before a pod uses these disks, and none is started: "
+           "{about}",
+           "start it while the restore goes on: virtctl start {name} -n {namespace}; or set "
+           "restorePVC.ignoreDelayBinding: true in the configuration of Velero's node agent",
+           data.waits_for_consumer),
+    Reason("metadata-only", _D,
+           "no disk is cut, as the label velero.kubevirt.io/metadataBackup of the Backup asks: it "
+           "comes back with its data only onto claims that are there",
+           "", disks.metadata_only),
     Reason("second-backup", _D,
            "another backup goes on and may thaw the guest too early: {about}",
            "oc wait backups.velero.io -n velero {first} --for=jsonpath={{.status.phase}}=Completed",
@@ -190,9 +219,11 @@ REASONS: tuple[Reason, ...] = (
     Reason("contents-unknown", _U,
            "it needs objects of a kind that is not known here: {about}",
            "rehearse with rights to list it, or dump it too", contents.outside_unknown),
-    Reason("metadata-only", _N,
-           "no disk is cut, as the label velero.kubevirt.io/metadataBackup of the Backup asks",
-           "", disks.metadata_only),
+    Reason("data-in-storage", _N,
+           "snapshots of these disks stay in the storage of this cluster, and are lost with it: "
+           "{about}",
+           "set snapshotMoveData: true in the Backup where they are to outlive it",
+           data.left_in_storage),
     Reason("guest-hooks-unknown", _N,
            "no object of a cluster shows whether hooks in the guest bring its applications to rest",
            "in the guest: stillpoint-guest check", guest.hooks_of_guest_unknown),

@@ -11,8 +11,9 @@ import pytest
 
 from plugin.model import item as it
 from plugin.model.item import Item
-from plugin.rehearsal import backup_request
+from plugin.rehearsal import backup_request, restore_request
 from plugin.rehearsal.rehearsal import Rehearsal
+from plugin.rehearsal.restore import Restoration
 from plugin.rehearsal.verdict.case import Case, Surroundings
 from plugin.rehearsal.verdict.reasons import REASONS, Weight
 from plugin.rehearsal.verdict.verdict import Level, Verdict, judge
@@ -180,6 +181,18 @@ CASES: dict[str, tuple[str, world.Change]] = {
         "legacy",
         put(POD, "virt-launcher", "root", *ANNOTATIONS, "backup.velero.io/backup-volumes"),
     ),
+    "disk-without-way-back": (
+        "legacy",
+        put(POD, "virt-launcher", "root", *ANNOTATIONS, "backup.velero.io/backup-volumes"),
+    ),
+    "snapshot-goes-with-volume": (
+        "legacy",
+        both(
+            driver("driver.longhorn.io", 1),
+            put("VolumeSnapshotClass", "driver", {"type": "snap"}, "parameters"),
+        ),
+    ),
+    "data-in-storage": ("db", lambda _objects: None),
     "volume-not-covered": ("db", add_volume({"name": "local", "hostDisk": {"path": "/d"}})),
     "outside-the-backup": ("db", without("Secret", "db-cloud-init")),
     "second-backup": ("db", second_backup),
@@ -220,6 +233,9 @@ ELSEWHERE = {
     "policy-unknown",
     "disk-outside-block",
     "disk-not-cut",
+    "disk-not-restored",
+    "disk-stays",
+    "disk-waits-for-consumer",
     "metadata-only",
     "not-created",
     "exists-in-target",
@@ -228,7 +244,7 @@ ELSEWHERE = {
 """Provoked by the Backup, the Restore or the KubeVirt object, in tests of their own."""
 
 MACHINES = {name for name, _ in CASES.values()}
-CHANGES_NOTHING = {"guest-hooks-unknown": "archive", "needed-at-target": ""}
+CHANGES_NOTHING = ("guest-hooks-unknown", "needed-at-target", "data-in-storage")
 
 
 @pytest.fixture(scope="module")
@@ -308,7 +324,8 @@ def test_a_disk_that_no_freeze_covers_is_told() -> None:
     """Our item blocks hold every disk, so the block is taken away here: a net, should one not."""
     found = examples.rehearsed(examples.objects())
     request = backup_request.of_flags([], None)
-    around = Surroundings.of(found.known, found.selection, request, found.backup, found.restored)
+    restored = Restoration(found.restored, restore_request.plain())
+    around = Surroundings.of(found.known, found.selection, request, found.backup, restored)
     case = Case.of(examples.machine(found, "db").reference, around)
     assert "disk-outside-block" not in {one.code for one in judge(case).findings}
     torn = replace(case, block=tuple(one for one in case.block if one.name != "db-data"))
@@ -331,7 +348,7 @@ def test_a_backup_without_snapshots_blocks_unless_metadata_was_asked_for() -> No
     machine = examples.machine(examples.rehearsed(examples.objects(), backup=backup), "db")
     assert "disk-not-cut" not in examples.codes(machine)
     assert "metadata-only" in examples.codes(machine)
-    assert machine.judged.verdict is Verdict.READY
+    assert machine.judged.verdict is Verdict.DEGRADED
 
 
 def test_nothing_is_needed_at_the_target_that_the_backup_brings() -> None:
@@ -377,7 +394,7 @@ def test_hooks_that_are_off_for_the_whole_cluster_are_found() -> None:
     ("action", "code", "verdict"),
     [
         ("skip", "disk-skipped", Verdict.BLOCKED),
-        ("fs-backup", "disk-copied-as-files", Verdict.BLOCKED),
+        ("fs-backup", "disk-without-way-back", Verdict.BLOCKED),
         ("custom", "disk-saved-by-others", Verdict.DEGRADED),
         ("snapshot", "", Verdict.READY),
     ],

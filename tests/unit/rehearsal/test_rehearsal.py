@@ -131,7 +131,7 @@ def test_a_skipped_item_says_why(found: Rehearsal) -> None:
     assert whys == {
         "pods": "not restored: KubeVirt makes it anew",
         "virtualmachineinstances": "not restored: its owner makes it anew",
-        "persistentvolumes": "made anew with its claim, from the snapshot",
+        "persistentvolumes": "made anew with its claim",
     }
 
 
