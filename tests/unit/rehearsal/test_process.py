@@ -179,7 +179,7 @@ def test_the_real_one_is_ready_soon_and_ends_when_told() -> None:
     with PluginProcess({"KUBECONFIG": os.devnull}) as process:
         client = PluginClient(process, {}, {})
         counts = map(len, (client.backup_actions, client.block_actions, client.restore_actions))
-        assert list(counts) == [8, 4, 8]
+        assert list(counts) == [8, 4, 10]
     assert 0 < process.started_s < 20
     assert process.log == ()
 
