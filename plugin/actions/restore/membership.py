@@ -83,9 +83,12 @@ def joined(item: Item, made: Plan, context: RestoreContext) -> tuple[Item, tuple
 
 
 def _pool(name: str, context: RestoreContext) -> Item | None:
-    """The pool of a machine on the cluster: of another name there is none in the backup's place."""
+    """The pool of a machine on the cluster, as of now.
+
+    A machine with an owner that is gone is deleted, with its disks: so no former answer will do.
+    """
     namespace = context.restore.namespace(it.namespace(context.stored))
-    return context.cluster.single(virtual_machine_pool.served(context.stored), namespace, name)
+    return context.cluster.current(virtual_machine_pool.served(context.stored), namespace, name)
 
 
 def _alone(

@@ -32,15 +32,25 @@ def is_lost(item: Item, context: RestoreContext) -> bool:
 def give_back(machine: Item, context: RestoreContext) -> tuple[StillpointError, ...]:
     """Make the machine the owner of what this restore has created for it; what went wrong.
 
-    What has an owner, or was there before the restore, stays as it is.
+    What has an owner, or was there before the restore, stays as it is. What has an owner that is
+    gone is deleted: so the machine is looked at once more.
     """
+    ownerless = list(_ownerless(machine, context))
+    if not ownerless or not _is_there(machine, context):
+        return ()
     failed = []
-    for resource, found in _ownerless(machine, context):
+    for resource, found in ownerless:
         try:
             give(resource, found, machine, context)
         except StillpointError as error:
             failed.append(error)
     return tuple(failed)
+
+
+def _is_there(machine: Item, context: RestoreContext) -> bool:
+    now = context.cluster.current(virtual_machine.RESOURCE, *it.identify(machine))
+    is_same = now is not None and it.uid(now) == it.uid(machine)
+    return is_same and not it.is_being_deleted(now or {})
 
 
 def give(resource: Resource, found: Item, owner: Item, context: RestoreContext) -> None:

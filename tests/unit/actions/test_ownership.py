@@ -69,6 +69,15 @@ def test_what_was_there_before_the_restore_or_has_an_owner_stays_as_it_is() -> N
     assert not cluster.patches
 
 
+def test_a_machine_that_was_made_anew_meanwhile_gets_nothing_by_its_old_uid() -> None:
+    before = {**machine(), "metadata": machine()["metadata"] | {"uid": "old"}}
+    cluster = DictionaryReader([machine(), state(), revision()])
+    begun = operation(machine(), state())
+    stale = Stale(cluster.objects, before)
+    assert action.progress(begun, restore_context(RESTORE, {}, stale)).completed
+    assert not stale.patches
+
+
 def test_a_revision_that_two_machines_name_goes_with_neither() -> None:
     cluster = DictionaryReader([machine(), machine("web"), revision()])
     assert asked(cluster).completed
@@ -118,3 +127,15 @@ class Refusing(DictionaryReader):
 
     def patch(self, *_: Any) -> None:
         raise self._error
+
+
+class Stale(DictionaryReader):
+    """Lists what was there before."""
+
+    def __init__(self, objects: list[Item], before: Item) -> None:
+        super().__init__(objects)
+        self._before = before
+
+    def list(self, resource: Any, namespace: str, labels: str = "") -> Any:
+        found = super().list(resource, namespace, labels)
+        return [self._before if one["kind"] == "VirtualMachine" else one for one in found]
