@@ -207,6 +207,7 @@ class _Children:
         self._known: Dict[int, Member] = {}
         self._let_go: List[Member] = []
         self._dying: List[Member] = []
+        self._ending = threading.Lock()
 
     def started(self, program: Program, secret: Optional[IO[bytes]]) -> "subprocess.Popen[bytes]":
         with self._changing:  # it is a child before it is known
@@ -251,9 +252,14 @@ class _Children:
         return [one for one in family.orphans(since) if one.member not in known]
 
     def end(self, one: Member) -> None:
-        dying = family.end(one)
+        with self._ending:
+            dying = family.end(one)
         with self._changing:
             self._dying += dying
+
+    def reap(self) -> None:
+        with self._ending:  # as long as nobody has taken leave of it, its number is its own
+            family.reap()
 
 
 _CHILDREN = _Children()
@@ -355,6 +361,11 @@ class Session:
         prefixes = self._dialect.error_prefixes
         said = [line for line in errors if line.startswith(prefixes)] or errors
         return next((line.strip() for line in said if line.strip()), "")
+
+
+def reap() -> None:
+    """Take leave of what programs left to this process and has ended; to be called at times."""
+    _CHILDREN.reap()
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:

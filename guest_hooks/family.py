@@ -187,6 +187,18 @@ def is_gone(one: Member) -> bool:
     return _fields(one.number).started != one.started
 
 
+def reap() -> None:
+    """Take leave of what programs left to us and has ended since.
+
+    Of the programs themselves, which lead a session each, whoever started them does.
+    """
+    for number in _children(os.getpid()):
+        fields = _fields(number)
+        if fields.state == "Z" and fields.session != number:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(number, os.WNOHANG)
+
+
 def _signal(one: Member, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(one.number, number)

@@ -15,7 +15,7 @@ import threading
 import time
 from typing import IO, Any, Collection, Dict, Optional, Sequence
 
-from guest_hooks import plan, qemu_agent, record, room
+from guest_hooks import command, plan, qemu_agent, record, room
 from guest_hooks.application import Application, Instance
 from guest_hooks.connection import Connection
 from guest_hooks.cycle import OVER, Cycle
@@ -96,6 +96,7 @@ class Holder:
         listener.settimeout(_ACCEPT_S)
         while not leave.is_set() and not (idle_s and self._idle_s() > idle_s):
             self._log.flush()
+            command.reap()
             try:
                 self._accept(listener)
             except socket.timeout:

@@ -1,0 +1,47 @@
+"""What a program leaves to the holder and that ends by itself does not stay there for ever."""
+
+import os
+import time
+import unittest
+from typing import List
+
+from guest_hooks import command, family
+from guest_hooks.command import Commands, Dialect, Program
+from guest_hooks.deadline import Deadline
+
+
+def ended() -> List[int]:
+    """Children of this process of which nobody has taken leave, besides leaders of sessions."""
+    found = []
+    for number in family._children(os.getpid()):
+        fields = family._fields(number)
+        if fields.state == "Z" and fields.session != number:
+            found.append(number)
+    return found
+
+
+class WhatIsLeftToUs(unittest.TestCase):
+    def test_it_is_taken_leave_of_when_it_has_ended(self) -> None:
+        commands = Commands("db")
+        self.addCleanup(commands.close)
+        dialect = Dialect("echo {}", ("ERROR",))
+        session = commands.session(Program(("sh",)), dialect)
+        session.ask("sleep 0.3 &", Deadline.after(10))
+        os.kill(session._process.pid, 9)
+        end_s = time.monotonic() + 10
+        while not ended():
+            self.assertLess(time.monotonic(), end_s)
+            time.sleep(0.01)
+        command.reap()
+        self.assertEqual(ended(), [])
+
+    def test_how_a_program_of_ours_ended_is_still_known(self) -> None:
+        commands = Commands("db")
+        self.addCleanup(commands.close)
+        session = commands.session(Program(("sh", "-c", "exit 3")), Dialect("", ()))
+        end_s = time.monotonic() + 10
+        while family._fields(session._process.pid).state != "Z":
+            self.assertLess(time.monotonic(), end_s)
+            time.sleep(0.01)
+        command.reap()
+        self.assertEqual(session._process.wait(10), 3)
