@@ -1,7 +1,8 @@
 """Executables of the administrator, run as they are.
 
 - `folder`: all of `path`, in alphabetic order, with `freeze` and `thaw`, as QEMU's sample hook does
-  (`fsfreeze-hook.d`, Red Hat's too);
+  (`fsfreeze-hook.d`, Red Hat's too). One that was only found has the time that it had before this
+  program: what is left of the whole freeze;
 - `vmware`: the same with `freezeFail` for a thaw without a snapshot (`backupScripts.d`);
 - `pair`: what `freeze` and `thaw` say (VMware's pre-freeze-script and post-thaw-script);
 - `azure`: what a VMSnapshotScriptPluginConfig.json names, which is at `path`.
@@ -15,20 +16,25 @@ import json
 import math
 import os
 import shlex
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
-from guest_hooks import trust
+from guest_hooks import azure_pair, trust
 from guest_hooks.command import FOR_GOOD, FOR_THE_HOLD, Program
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import Driver, Finding, Found, Report
-from guest_hooks.errors import ApplicationError, ConfigurationError
+from guest_hooks.errors import (
+    ApplicationError,
+    CommandFailed,
+    ConfigurationError,
+    DeadlinePassed,
+)
 from guest_hooks.note import Note
 from guest_hooks.section import DISCOVERED, Section
 
 _HOOK_FOLDERS = ("/etc/qemu/fsfreeze-hook.d", "/etc/qemu-ga/fsfreeze-hook.d")
 _VMWARE_FOLDER = "/etc/vmware-tools/backupScripts.d"
 _VMWARE_PAIR = ("/usr/sbin/pre-freeze-script", "/usr/sbin/post-thaw-script")
-_AZURE_FILE = "/etc/azure/VMSnapshotScriptPluginConfig.json"
+_OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 _IGNORED_ENDINGS = (
     "~",
     ".bak",
@@ -41,12 +47,20 @@ _IGNORED_ENDINGS = (
 )
 
 
+class Step(NamedTuple):
+    """A command line, and how often and for how long in all it is tried."""
+
+    words: Tuple[str, ...]
+    tries: int = 1
+    limit_s: float = math.inf
+
+
 class Call(NamedTuple):
     """One script: how it is told to freeze, to thaw, and to thaw because somebody failed."""
 
-    freeze: Tuple[str, ...]
-    thaw: Tuple[str, ...]
-    failed: Tuple[str, ...]
+    freeze: Step
+    thaw: Step
+    failed: Step
 
 
 class Script(Driver):
@@ -55,7 +69,7 @@ class Script(Driver):
     KIND = "script"
     METHODS = ("folder", "pair", "vmware", "azure")
     OPTIONS = {
-        "path": "folder of executables, or Azure's file",
+        "path": "folder of executables, or Azure's file; the section's name after its type",
         "freeze": "executable and arguments; for method = pair",
         "thaw": "executable and arguments; for method = pair",
         "user": "system user that runs them; root",
@@ -65,29 +79,31 @@ class Script(Driver):
         """Parse `OPTIONS`; which scripts there are is looked up at every freeze."""
         super().__init__(section, note)
         self._calls: Sequence[Call] = ()
-        needed = ("freeze", "thaw") if section.method == "pair" else ("path",)
-        for key in needed:
-            if not section.text(key):
-                raise section.error(key, f"given; method = {section.method or 'folder'} needs it")
+        named = section.name.partition(":")[2]
+        self._path = section.text("path") or (named if named.startswith("/") else "")
+        if section.method == "pair":
+            for key in ("freeze", "thaw"):
+                if not section.text(key):
+                    raise section.error(key, "given; method = pair needs it")
+        elif not self._path:
+            raise section.error("path", f"given; method = {section.method or 'folder'} needs it")
 
     @classmethod
     def discover(cls) -> Sequence[Found]:
         """Hooks of the agent, which this program takes the place of; others are named only."""
-        found = [
-            Found(f"script:{folder}", {"path": folder})
-            for folder in _HOOK_FOLDERS
-            if os.path.isdir(folder) and _executables(folder)
-        ]
-        for path in (_VMWARE_FOLDER, _VMWARE_PAIR[0], _AZURE_FILE):
-            if os.path.exists(path):
+        folders = {os.path.realpath(path): path for path in reversed(_HOOK_FOLDERS)}
+        found = [_found(path) for path in folders.values() if _has_scripts(path)]
+        others = (_VMWARE_FOLDER, *_VMWARE_PAIR[:1], azure_pair.FILE)
+        for path in others:
+            if _has_scripts(path) if path == _VMWARE_FOLDER else os.path.exists(path):
                 unsafe = "it may lock what has its own driver: say in a section that it is to run"
                 found.append(Found(f"script:{path}", {"path": path}, unsafe))
         return found
 
     @property
     def instance(self) -> str:
-        """What is called."""
-        return self.section.text("path") or self.section.text("freeze")
+        """What is called, by whatever name."""
+        return os.path.realpath(self._path) if self._path else self.section.text("freeze")
 
     @property
     def lock_s(self) -> float:
@@ -95,13 +111,18 @@ class Script(Driver):
         return math.inf if self.section.source == DISCOVERED else self.section.lock_s
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
-        """Which scripts would run; none is run."""
+        """Which scripts would run, and the time that they have; none is run."""
         del deadline
         calls = self._read()
-        names = ", ".join(" ".join(call.freeze) for call in calls) or "nothing"
-        limit = f"{self.lock_s:g} s" if self.lock_s < math.inf else "what is left of freeze_s"
-        text = f"{self.section.name}: would run {names}, within {limit}"
-        return [Finding(bool(calls), text, is_blocking=False)]
+        names = ", ".join(" ".join(call.freeze.words) for call in calls) or "nothing"
+        text = f"{self.section.name}: would run {names}, in {self._time}"
+        found = [Finding(bool(calls), text, is_blocking=False)]
+        limit_s = max([call.freeze.limit_s for call in calls], default=0)
+        if self.lock_s < limit_s < math.inf:
+            text = f"{self.section.name}: {self._path} gives {limit_s:g} s, and lock_s is less"
+            hint = f"lock_s = {limit_s:g}, and a freeze_s that is longer"
+            found.append(Finding(is_good=False, text=text, hint=hint, is_blocking=False))
+        return found
 
     def prepare(self, deadline: Deadline) -> None:
         """Look up which scripts there are, and that nobody but root could have written them."""
@@ -122,7 +143,7 @@ class Script(Driver):
                 self.note.write({"thaw": json.dumps([each.thaw for each in reversed(begun)])})
                 self._run(call.freeze, FOR_THE_HOLD, deadline)
             ending = "thaw"
-            names = ", ".join(call.freeze[0] for call in begun)
+            names = ", ".join(call.freeze.words[0] for call in begun)
             yield Report(f"scripts {names}", guarantees=("what these scripts promise",))
         finally:
             calls = [call.thaw if ending == "thaw" else call.failed for call in reversed(begun)]
@@ -131,42 +152,102 @@ class Script(Driver):
 
     def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
         """Call the other halves."""
-        self._run_all([tuple(call) for call in json.loads(noted["thaw"])], deadline)
+        steps = [Step(tuple(words), *rest) for words, *rest in json.loads(noted["thaw"])]
+        self._run_all(steps, deadline)
 
-    def _run_all(self, calls: Sequence[Tuple[str, ...]], deadline: Deadline) -> None:
+    @property
+    def _time(self) -> str:
+        if self.section.source == DISCOVERED:
+            return f"what is left of the whole freeze's time (freeze_s); HINT: {self._longer}"
+        return f"{self.lock_s:g} s for all of them; HINT: lock_s is that time"
+
+    @property
+    def _longer(self) -> str:
+        if self.section.source == DISCOVERED:
+            return f"freeze_s is its time, or lock_s in a section [{self.section.name}]"
+        return f"a longer lock_s in [{self.section.name}], within freeze_s"
+
+    @property
+    def _longer_back(self) -> str:
+        return f"a longer release_s in [{self.section.name}]"
+
+    def _run_all(self, steps: Sequence[Step], deadline: Deadline) -> None:
         """Every one, also behind one that fails or hangs: each has its share of the time."""
         failures: List[ApplicationError] = []
-        for number, call in enumerate(calls):
-            share_s = deadline.left_s / (len(calls) - number)
+        for number, step in enumerate(steps):
+            share_s = deadline.left_s / (len(steps) - number)
             with _collected(failures):
-                self._run(call, FOR_GOOD, Deadline.after(share_s))
+                self._run(step, FOR_GOOD, Deadline.after(share_s))
         if failures:
             raise failures[0]
 
-    def _run(self, call: Sequence[str], leaves: str, deadline: Deadline) -> None:
+    def _run(self, step: Step, leaves: str, deadline: Deadline) -> None:
+        """As often as it may be tried, but for the last time without its failure."""
+        time_s = min(step.limit_s, deadline.left_s)
+        whole = deadline.or_after(time_s)
+        try:
+            for _ in range(step.tries - 1):
+                if self._succeeds(step, leaves, whole):
+                    return
+            self._run_once(step, leaves, whole)
+        except DeadlinePassed as error:
+            cause = f"{error.cause} after {time_s:.1f} s"
+            hint = self._longer if leaves == FOR_THE_HOLD else self._longer_back
+            if time_s == step.limit_s:
+                hint = f"timeoutInSeconds in {self._path}"
+            raise DeadlinePassed(error.subject, error.attempt, cause, hint) from error
+
+    def _succeeds(self, step: Step, leaves: str, deadline: Deadline) -> bool:
+        try:
+            self._run_once(step, leaves, deadline)
+        except CommandFailed:
+            return False
+        return True
+
+    def _run_once(self, step: Step, leaves: str, deadline: Deadline) -> None:
         environment = {
             "STILLPOINT_APPLICATION": self.section.name,
             "STILLPOINT_SECONDS": str(int(deadline.left_s)),
         }
-        program = Program(call, self.section.text("user"), environment, leaves=leaves)
+        program = Program(step.words, self.section.text("user"), environment, leaves=leaves)
         self.commands.run(program, deadline)
 
     def _read(self) -> Sequence[Call]:
         method = self.section.method or "folder"
         if method == "pair":
-            freeze = tuple(shlex.split(self.section.text("freeze")))
-            thaw = tuple(shlex.split(self.section.text("thaw")))
+            freeze = Step(tuple(shlex.split(self.section.text("freeze"))))
+            thaw = Step(tuple(shlex.split(self.section.text("thaw"))))
             calls = [Call(freeze, thaw, thaw)]
         elif method == "azure":
-            calls = [_azure_call(self.section.text("path"))]
+            calls = [self._azure()]
         else:
             failed = "freezeFail" if method == "vmware" else "thaw"
-            paths = _executables(self.section.text("path"))
-            calls = [Call((path, "freeze"), (path, "thaw"), (path, failed)) for path in paths]
+            calls = [
+                Call(Step((path, "freeze")), Step((path, "thaw")), Step((path, failed)))
+                for path in self._executables()
+            ]
         for call in calls:
-            trust.require(call.freeze[0])
-            trust.require(call.thaw[0])
+            trust.require(call.freeze.words[0])
+            trust.require(call.thaw.words[0])
         return calls
+
+    def _executables(self) -> Sequence[str]:
+        """Of two folders that were found, what is in both runs once."""
+        paths = _executables(self._path)
+        if self.section.source != DISCOVERED or self._path not in _HOOK_FOLDERS:
+            return paths
+        earlier = _HOOK_FOLDERS[: _HOOK_FOLDERS.index(self._path)]
+        there = [
+            path for folder in earlier if _has_scripts(folder) for path in _executables(folder)
+        ]
+        run = {os.path.realpath(path) for path in there}
+        return [path for path in paths if os.path.realpath(path) not in run]
+
+    def _azure(self) -> Call:
+        pair = azure_pair.read(self._path)
+        if pair.is_optional:
+            self.section = self.section._replace(required=False)
+        return Call(Step(*pair.before), Step(*pair.after), Step(*pair.after))
 
 
 @contextlib.contextmanager
@@ -188,13 +269,11 @@ def _executables(folder: str) -> Sequence[str]:
     return [path for path in paths if os.path.isfile(path) and os.access(path, os.X_OK)]
 
 
-def _azure_call(path: str) -> Call:
-    trust.require(path)
-    try:
-        with open(path, encoding="utf-8") as file:
-            written: Dict[str, Any] = json.load(file)
-        freeze = (written["preScriptLocation"], *written.get("preScriptParams", ()))
-        thaw = (written["postScriptLocation"], *written.get("postScriptParams", ()))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigurationError(path, "read it", repr(error)) from error
-    return Call(freeze, thaw, thaw)
+def _has_scripts(folder: str) -> bool:
+    return os.path.isdir(folder) and bool(_executables(folder))
+
+
+def _found(folder: str) -> Found:
+    ours = [path for path in _executables(folder) if os.path.realpath(path) == _OURS]
+    unsafe = f"{ours[0]} is this program: what runs it there runs the others too" if ours else ""
+    return Found(f"script:{folder}", {"path": folder}, unsafe)

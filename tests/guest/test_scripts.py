@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,13 @@ from guest_hooks.driver import Driver
 from guest_hooks.drivers.mongodb import MongoDB
 from guest_hooks.drivers.script import Script
 from guest_hooks.drivers.systemd import Systemd
-from guest_hooks.errors import ApplicationError, CommandFailed, ConfigurationError, SessionLost
+from guest_hooks.errors import (
+    ApplicationError,
+    CommandFailed,
+    ConfigurationError,
+    DeadlinePassed,
+    SessionLost,
+)
 from guest_hooks.note import Note
 from guest_hooks.section import Section
 from tests.guest.cases.case import cycle
@@ -36,7 +44,9 @@ def calls(folder: Path) -> Sequence[str]:
 
 
 def driver(folder: Path, method: str, **options: str) -> Driver:
-    section = Section("script:hooks", "script", method=method, release_s=2, options=options)
+    section = Section(
+        "script:hooks", "script", method=method, release_s=2, options=options, source="a file"
+    )
     return Script(section, Note(str(folder), section))
 
 
@@ -72,20 +82,80 @@ def test_a_pair_is_called_with_its_own_arguments(tmp_path: Path) -> None:
     assert calls(tmp_path) == ["pre-freeze-script a b c", "post-thaw-script "]
 
 
-def test_the_pair_of_azure_is_read_from_its_file(tmp_path: Path) -> None:
-    configuration = tmp_path / "VMSnapshotScriptPluginConfig.json"
-    written = {
+def azure(folder: Path, before: str = "", after: str = "", **written: Any) -> Driver:
+    """A driver of Azure's file, as its sample has it."""
+    configuration = folder / "VMSnapshotScriptPluginConfig.json"
+    sample = {
         "pluginName": "ScriptRunner",
-        "preScriptLocation": str(script(tmp_path / "bin" / "pre.sh")),
-        "postScriptLocation": str(script(tmp_path / "bin" / "post.sh")),
-        "preScriptParams": ["one", "two"],
-        "postScriptParams": [],
-        "continueBackupOnFailure": True,
+        "preScriptLocation": str(script(folder / "bin" / "pre.sh", before)),
+        "postScriptLocation": str(script(folder / "bin" / "post.sh", after)),
+        "preScriptParams": ["", ""],
+        "postScriptParams": ["", ""],
+        "preScriptNoOfRetries": 0,
+        "postScriptNoOfRetries": 0,
         "timeoutInSeconds": 30,
+        "continueBackupOnFailure": True,
+        "fsFreezeEnabled": True,
     }
-    configuration.write_text(json.dumps(written))
-    cycle(driver(tmp_path, "azure", path=str(configuration)))
-    assert calls(tmp_path) == ["pre.sh one two", "post.sh "]
+    configuration.write_text(json.dumps({**sample, **written}), encoding="utf-8-sig")
+    return driver(folder, "azure", path=str(configuration))
+
+
+def test_the_pair_of_azure_is_read_from_its_file(tmp_path: Path) -> None:
+    cycle(azure(tmp_path, preScriptParams=["one two", "three"]))
+    assert calls(tmp_path) == ["pre.sh one two three", "post.sh "]
+
+
+def test_a_script_of_azure_is_tried_again_as_often_as_its_file_says(tmp_path: Path) -> None:
+    third = f'[ "$(grep -c "^$(basename "$0")" {tmp_path}/calls)" = 3 ]'
+    cycle(azure(tmp_path, third, third, preScriptNoOfRetries=2, postScriptNoOfRetries=5))
+    assert calls(tmp_path) == ["pre.sh "] * 3 + ["post.sh "] * 3
+    failing = azure(tmp_path, "exit 5", preScriptNoOfRetries=1)
+    with pytest.raises(CommandFailed, match="exit status 5"):
+        cycle(failing)
+    assert calls(tmp_path)[6:] == ["pre.sh ", "pre.sh ", "post.sh "]
+
+
+def test_a_script_of_azure_has_the_time_of_its_file_for_all_tries(tmp_path: Path) -> None:
+    slow = azure(tmp_path, "sleep 0.7; exit 1", timeoutInSeconds=1, preScriptNoOfRetries=9)
+    with pytest.raises(DeadlinePassed, match="killed after 1.0 s; HINT: timeoutInSeconds in "):
+        cycle(slow)
+    assert calls(tmp_path) == ["pre.sh ", "pre.sh ", "post.sh "]
+    told = azure(tmp_path, timeoutInSeconds=60).check(Deadline.after(5))
+    assert "gives 60 s, and lock_s is less" in told[1].text
+    assert told[1].hint.startswith("lock_s = 60")
+
+
+def test_a_backup_goes_on_without_the_pair_of_azure_if_its_file_says_so(tmp_path: Path) -> None:
+    error = CommandFailed("script:hooks", "pre.sh", "exit status 5")
+    for goes_on in (True, False):
+        failing = azure(tmp_path, "exit 5", continueBackupOnFailure=goes_on)
+        with pytest.raises(CommandFailed):
+            cycle(failing)
+        assert failing.section.can_be_left_out(error) is goes_on
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({"fsFreezeEnabled": False}, "fsFreezeEnabled is false, and QEMU's agent freezes"),
+        ({"fsFreezeEnabled": "no"}, 'fsFreezeEnabled = "no" is not true or false'),
+        ({"preScriptLocation": ""}, 'preScriptLocation = "" is not the whole path'),
+        ({"preScriptParams": "one"}, 'preScriptParams = "one" is not a list of texts'),
+        ({"postScriptNoOfRetries": -1}, "postScriptNoOfRetries = -1 is not a number from 0 to 100"),
+        ({"timeoutInSeconds": True}, "timeoutInSeconds = true is not a number"),
+        ({"timeoutInSeconds": 0}, "timeoutInSeconds = 0 is not a number above 0"),
+    ],
+)
+def test_a_file_of_azure_that_cannot_be_followed_is_refused_with_the_reason(
+    tmp_path: Path, written: dict[str, Any], said: str
+) -> None:
+    refused = azure(tmp_path, **written)
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        refused.check(Deadline.after(5))
+    with pytest.raises(ApplicationError, match=re.escape(said)):
+        cycle(refused)
+    assert not (tmp_path / "calls").exists()
 
 
 def test_a_script_that_others_can_write_is_not_called(tmp_path: Path) -> None:
