@@ -1,6 +1,6 @@
 """One application's part of the configuration, as a record."""
 
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, NamedTuple, Optional, Tuple
 
 from guest_hooks import trust
 from guest_hooks.errors import ConfigurationError, GuestError, Unreachable
@@ -40,6 +40,17 @@ class Section(NamedTuple):
     def text(self, key: str, default: str = "") -> str:
         """An option as it was written."""
         return self.options.get(key, default)
+
+    def paths(self, key: str) -> Tuple[str, ...]:
+        """An option that names files or folders, by commas.
+
+        Raises:
+            ConfigurationError: one is no whole path.
+        """
+        found = tuple(filter(None, map(str.strip, self.text(key).split(","))))
+        if not all(path.startswith("/") for path in found):
+            raise self.error(key, "a list of paths that begin with /")
+        return found
 
     def integer(self, key: str, default: int) -> int:
         """An option that counts something.

@@ -73,12 +73,14 @@ class Script(Driver):
         "freeze": "executable and arguments; for method = pair",
         "thaw": "executable and arguments; for method = pair",
         "user": "system user that runs them; root",
+        "folders": "where the data lies that they bring to rest, by commas",
     }
 
     def __init__(self, section: Section, note: Note) -> None:
         """Parse `OPTIONS`; which scripts there are is looked up at every freeze."""
         super().__init__(section, note)
         self._calls: Sequence[Call] = ()
+        self._folders = section.paths("folders")
         named = section.name.partition(":")[2]
         self._path = section.text("path") or (named if named.startswith("/") else "")
         if section.method == "pair":
@@ -116,7 +118,7 @@ class Script(Driver):
         calls = self._read()
         names = ", ".join(" ".join(call.freeze.words) for call in calls) or "nothing"
         text = f"{self.section.name}: would run {names}, in {self._time}"
-        found = [Finding(bool(calls), text, is_blocking=False)]
+        found = [Finding(bool(calls), text, self._longer, is_blocking=False, folders=self._folders)]
         limit_s = max([call.freeze.limit_s for call in calls], default=0)
         if self.lock_s < limit_s < math.inf:
             text = f"{self.section.name}: {self._path} gives {limit_s:g} s, and lock_s is less"
@@ -144,7 +146,8 @@ class Script(Driver):
                 self._run(call.freeze, FOR_THE_HOLD, deadline)
             ending = "thaw"
             names = ", ".join(call.freeze.words[0] for call in begun)
-            yield Report(f"scripts {names}", guarantees=("what these scripts promise",))
+            promised = ("what these scripts promise",)
+            yield Report(f"scripts {names}", guarantees=promised, folders=self._folders)
         finally:
             calls = [call.thaw if ending == "thaw" else call.failed for call in reversed(begun)]
             self._run_all(calls, Deadline.after(self.section.release_s))
@@ -158,13 +161,13 @@ class Script(Driver):
     @property
     def _time(self) -> str:
         if self.section.source == DISCOVERED:
-            return f"what is left of the whole freeze's time (freeze_s); HINT: {self._longer}"
-        return f"{self.lock_s:g} s for all of them; HINT: lock_s is that time"
+            return "what is left of the whole freeze's time"
+        return f"{self.lock_s:g} s for all of them"
 
     @property
     def _longer(self) -> str:
         if self.section.source == DISCOVERED:
-            return f"freeze_s is its time, or lock_s in a section [{self.section.name}]"
+            return f"freeze_s is that time, or lock_s in a section [{self.section.name}]"
         return f"a longer lock_s in [{self.section.name}], within freeze_s"
 
     @property

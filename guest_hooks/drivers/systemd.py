@@ -27,6 +27,7 @@ class _Way(NamedTuple):
     guarantee: str
 
 
+_PLACES = ("systemctl", "show", "--property=StateDirectory,WorkingDirectory")
 _STANDS_STILL = "what it had on its disk at one moment, as after a power failure"
 _WAYS = {
     "stop": _Way(
@@ -69,7 +70,10 @@ class Systemd(Driver):
 
     KIND = "systemd"
     METHODS = ("stop", "freeze", "podman", "docker")
-    OPTIONS = {"unit": "the unit, or for podman and docker the container's name"}
+    OPTIONS = {
+        "unit": "the unit, or for podman and docker the container's name",
+        "folders": "where its data lies, by commas, if its unit does not say it",
+    }
 
     def __init__(self, section: Section, note: Note) -> None:
         """Parse `OPTIONS`."""
@@ -78,6 +82,7 @@ class Systemd(Driver):
         if not self._unit or self._unit.startswith("-"):
             raise section.error("unit", "the name of a unit or container")
         self._way = _WAYS[section.method or self.METHODS[0]]
+        self._folders = section.paths("folders")
         self._runs = False
 
     @property
@@ -89,7 +94,7 @@ class Systemd(Driver):
         """Whether it runs."""
         self.prepare(deadline)
         runs = "runs" if self._runs else "does not run, so nothing is to be done"
-        return [Finding(True, f"{self.section.name}: {runs}")]
+        return [Finding(True, f"{self.section.name}: {runs}", folders=self._folders)]
 
     def prepare(self, deadline: Deadline) -> None:
         """See whether it runs: what is stopped stays so."""
@@ -98,12 +103,15 @@ class Systemd(Driver):
             hint = "try again when it has got there"
             raise Refused(self.section.name, " ".join(self._way.rest), f"it is {state}", hint)
         self._runs = state.startswith(self._way.running)
+        if self._runs and self._way.level == APPLICATION:
+            self._folders += self._told_folders(deadline)
 
     @contextlib.contextmanager
     def held(self, deadline: Deadline) -> Iterator[Report]:
         """It does not run."""
         if not self._runs:
-            yield Report("none", guarantees=("everything: it did not run",))
+            kept = ("everything: it did not run",)
+            yield Report("none", guarantees=kept, folders=self._folders)
             return
         self.note.write({"back": self._way.back[-1]})
         try:
@@ -118,7 +126,8 @@ class Systemd(Driver):
         if self._state(deadline).startswith("failed"):  # systemctl stop is content with that
             warning = "it did not stop in order, so systemd has killed it"
             return Report(method, {}, (_STANDS_STILL,), (warning,), CRASH)
-        return Report(method, guarantees=(self._way.guarantee,), level=self._way.level)
+        kept = (self._way.guarantee,)
+        return Report(method, {}, kept, (), self._way.level, self._folders)
 
     def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
         """Let it run again, unless it does; a frozen unit counts as running for systemd."""
@@ -126,6 +135,13 @@ class Systemd(Driver):
         is_frozen = self.section.method == "freeze"
         if is_frozen or not self._state(deadline).startswith(self._way.running):
             self._run(self._way.back, deadline)
+
+    def _told_folders(self, deadline: Deadline) -> Tuple[str, ...]:
+        """What its unit says of where its data is: systemd.exec(5)."""
+        told = dict(line.split("=", 1) for line in self._run(_PLACES, deadline) if "=" in line)
+        states = [f"/var/lib/{name}" for name in told.get("StateDirectory", "").split()]
+        working = told.get("WorkingDirectory", "").lstrip("!-")
+        return (*states, *([working] if working.startswith("/") and working != "/" else []))
 
     def _state(self, deadline: Deadline) -> str:
         lines = self._run(self._way.state, deadline)

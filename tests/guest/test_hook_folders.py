@@ -79,13 +79,15 @@ def test_a_slow_one_has_its_time_as_before(lab: Lab) -> None:
     configure(lab, freeze_s=2, discovery="yes")
     late = lab.guest("freeze").stderr
     assert "dump.sh freeze: not done in time, so killed after " in late
-    assert f" s; HINT: freeze_s is its time, or lock_s in a section [{NAME}]" in late
+    assert f" s; HINT: freeze_s is that time, or lock_s in a section [{NAME}]" in late
 
 
 def test_a_section_gives_it_another_time_and_says_which(lab: Lab) -> None:
     hook(lab, f"{QEMU}/dump.sh", '[ "$1" = thaw ] || sleep 4')
     configure(lab, f"[{NAME}]\nlock_s = 1\n", discovery="yes")
-    assert "dump.sh freeze, in 1 s for all of them; HINT: lock_s" in lab.guest("check").stdout
+    assert (
+        "dump.sh freeze, in 1 s for all of them; HINT: a longer lock_s" in lab.guest("check").stdout
+    )
     late = lab.guest("freeze").stderr
     assert f"so killed after 1.0 s; HINT: a longer lock_s in [{NAME}], within freeze_s" in late
 

@@ -118,7 +118,7 @@ def test_a_script_of_azure_is_tried_again_as_often_as_its_file_says(tmp_path: Pa
 
 def test_a_script_of_azure_has_the_time_of_its_file_for_all_tries(tmp_path: Path) -> None:
     slow = azure(tmp_path, "sleep 0.7; exit 1", timeoutInSeconds=1, preScriptNoOfRetries=9)
-    with pytest.raises(DeadlinePassed, match="killed after 1.0 s; HINT: timeoutInSeconds in "):
+    with pytest.raises(DeadlinePassed, match=r"killed after 1\.0 s; HINT: timeoutInSeconds in "):
         cycle(slow)
     assert calls(tmp_path) == ["pre.sh ", "pre.sh ", "post.sh "]
     told = azure(tmp_path, timeoutInSeconds=60).check(Deadline.after(5))

@@ -134,6 +134,28 @@ def test_a_unit_that_had_to_be_killed_did_not_end_in_order(lab: Lab) -> None:
     assert "has killed it" in last["applications"][0]["warnings"][0]
 
 
+def test_a_unit_that_is_stopped_is_judged_by_where_its_data_lies(lab: Lab) -> None:
+    """The lab's /var is in memory."""
+    held, elsewhere = "WorkingDirectory=/data/a", "WorkingDirectory=/\nStateDirectory=shop"
+    for said, section, level in (
+        (held, SECTION, "application"),
+        (elsewhere, SECTION, "crash"),
+        (held, f"{SECTION}folders = /data/a, /var/lib\n", "crash"),
+    ):
+        lab.path(f"{UNITS}/shop.service").write_text(f"{SHOP}{said}\n")
+        control(lab, "daemon-reload")
+        control(lab, "restart", "shop")
+        configure(lab, section)
+        with lab.agent() as agent:
+            agent.freeze()
+            agent.thaw()
+        one = status(lab)["last"]["applications"][0]
+        assert one["level"] == level, one
+        assert ("/var/lib" in str(one["warnings"])) == (level == "crash")
+    lab.path(f"{UNITS}/shop.service").write_text(SHOP)
+    control(lab, "daemon-reload")
+
+
 def test_a_unit_that_is_not_there_is_one_line(lab: Lab) -> None:
     configure(lab, "[shop]\ntype = systemd\nunit = shp.service\nmethod = freeze\n")
     checked = lab.guest("check").stdout
