@@ -221,7 +221,7 @@ def services(lab: Lab) -> Iterator[list[databases.Server]]:
             server.make_writable()
         yield servers
         lab.guest("thaw")
-        control(lab, "stop", *(server.kind for server in servers))
+        control(lab, "stop", *(f"lab-{server.kind}" for server in servers))
 
 
 def serve(lab: Lab, server: databases.Server) -> None:
@@ -229,9 +229,10 @@ def serve(lab: Lab, server: databases.Server) -> None:
     found = lab.run("sh", "-c", f"command -v {program}").stdout.strip()
     quoted = " ".join(f'"{word}"' for word in (found, *words))
     unit = f"[Service]\nUser={server.user}\nExecStart={quoted}\n"
-    lab.path(f"{UNITS}/{server.kind}.service").write_text(unit)
+    name = f"lab-{server.kind}"  # Debian's own starts the clusters of this machine with it
+    lab.path(f"{UNITS}/{name}.service").write_text(unit)
     control(lab, "daemon-reload")
-    control(lab, "start", server.kind)
+    control(lab, "start", name)
     until(server.answers, f"{server.kind} answers")
 
 
