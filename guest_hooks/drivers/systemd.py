@@ -125,7 +125,7 @@ class Systemd(Driver):
         method = " ".join(self._way.rest)
         if self._state(deadline).startswith("failed"):  # systemctl stop is content with that
             warning = "it did not stop in order, so systemd has killed it"
-            return Report(method, {}, (_STANDS_STILL,), (warning,), CRASH)
+            return Report(method, {}, (_STANDS_STILL,), (warning,), CRASH, self._folders)
         kept = (self._way.guarantee,)
         return Report(method, {}, kept, (), self._way.level, self._folders)
 
