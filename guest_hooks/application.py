@@ -18,7 +18,10 @@ Instance = Tuple[str, str]  # the kind, and what its driver calls the instance
 
 
 class Application:
-    """A driver in a thread of its own, for one cycle: prepare, lock, release, close."""
+    """A driver in a thread of its own, for one cycle: prepare, lock, release, close.
+
+    As a context it is closed at the end, and what is quick to end has ended then.
+    """
 
     def __init__(self, driver: Driver, given_up: threading.Event) -> None:
         """Take charge of a driver.
@@ -99,6 +102,13 @@ class Application:
         """End its programs and its thread, behind whatever is still to be done there."""
         self._ending = self._worker.begin(self.driver.commands.close)
         self._worker.stop()
+
+    def __enter__(self) -> "Application":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+        self.is_hanging(GRACE_S)
 
     def is_hanging(self, wait_s: float = 0) -> bool:
         """Whether its driver, abandoned, is still at something after that time; once closed."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from guest_hooks.command import UNPRIVILEGED
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import APPLICATION, CRASH, Report
 from guest_hooks.drivers.mariadb import MariaDB
@@ -224,6 +225,26 @@ def test_no_client_is_started_for_a_strangers_server(
         assert driver.commands._started == []
     finally:
         shutil.rmtree(folder)
+
+
+def test_a_password_by_tcp_is_told_by_nobody_else(
+    processes: Processes, tmp_path: Path, driver_of: Make
+) -> None:
+    server = databases.MariaDB(processes.logs / "tcp-mariadb", processes)
+    server.settings = ("--skip-networking=0", "--bind-address=127.0.0.1", f"--port={server.port}")
+    server.up()
+    try:
+        server.query("GRANT ALL ON *.* TO keeper@'%' IDENTIFIED BY 'word'")
+        place = {"host": "127.0.0.1", "port": str(server.port), "user": "keeper"}
+        driver = driver_of("mariadb", **place, password_file=secret(tmp_path, "word"))
+        driver.prepare(Deadline.after(5))
+        told = identity(driver)
+        with driver.held(Deadline.after(3)) as report:
+            assert not server.can_write(0.7)
+        assert report.level == APPLICATION
+        assert told["Uid"] == UNPRIVILEGED
+    finally:
+        server.stop()
 
 
 def test_an_option_file_is_roots_and_the_only_one(

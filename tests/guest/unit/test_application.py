@@ -22,12 +22,11 @@ class AScriptThatIsLate(FolderCase):
         options = {"freeze": freeze, "thaw": thaw}
         section = Section("late", Script.KIND, method="pair", options=options)
         note = Note(self.folder, section)
-        application = Application(Script(section, note), threading.Event())
-        pending = application.begin_prepare(Deadline.after(20))
-        application.finish_prepare(pending, Deadline.after(20))
-        with self.assertRaises(DeadlinePassed):
-            application.lock(Deadline.after(0.3))
-        application.close()
+        with Application(Script(section, note), threading.Event()) as application:
+            pending = application.begin_prepare(Deadline.after(20))
+            application.finish_prepare(pending, Deadline.after(20))
+            with self.assertRaises(DeadlinePassed):
+                application.lock(Deadline.after(0.3))
         end_s = time.monotonic() + 20
         while application.is_hanging():
             self.assertLess(time.monotonic(), end_s)
