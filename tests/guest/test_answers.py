@@ -47,7 +47,7 @@ REDIS = {
     "many lists": saying(b"*300\r\n" + b"*300\r\n:1\r\n" * 100000),
     "a long list": saying(b"*2000000000\r\n"),
     "no line end": endless(b"+"),
-    "a byte at a time": endless(b"+", b"x", 0.05),
+    "a byte at a time": endless(b"+", b"x", 0.002),
     "10 GB": endless(b"$9999999999\r\n"),
     "a number that is none": saying(b":x\r\n"),
     "a number of a thousand digits": saying(b":" + b"9" * 1000 + b"\r\n"),
@@ -62,8 +62,8 @@ REDIS = {
 }
 ETCD = {
     "no end": endless(OK),
-    "a byte at a time": endless(OK, b" ", 0.05),
-    "a heading a byte at a time": endless(b"H", b"T", 0.05),
+    "a byte at a time": endless(OK, b" ", 0.002),
+    "a heading a byte at a time": endless(b"H", b"T", 0.002),
     "headings without end": endless(b"HTTP/1.1 200 OK\r\n", b"a: b\r\n"),
     "more than there is": saying(LENGTH % b"9"),
     "a length of a thousand digits": saying(LENGTH % (b"9" * 1000)),
