@@ -20,11 +20,11 @@ class Register:
         """Use a folder; "" registers nothing."""
         self._folder = folder
 
-    def add(self, pid: int) -> None:
+    def add(self, one: Member) -> None:
         """Note a child that was just started."""
         with contextlib.suppress(OSError):  # /run is full or gone: the program itself matters more
             if self._folder:
-                os.close(os.open(self._path(family.member(pid)), os.O_CREAT | os.O_WRONLY, 0o600))
+                os.close(os.open(self._path(one), os.O_CREAT | os.O_WRONLY, 0o600))
 
     def remove(self, pid: int) -> None:
         """Forget a child that has ended."""

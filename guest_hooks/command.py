@@ -27,6 +27,7 @@ from guest_hooks.errors import (
     Unreachable,
 )
 from guest_hooks.family import Member, Orphan
+from guest_hooks.printable import printable
 
 SECRET = "{secret}"  # noqa: S105  in an argument or variable: where the program reads `secret`
 UNPRIVILEGED = "60991"  # nobody's number: `nobody` is many; systemd's UIDS-GIDS.md has it unused
@@ -38,6 +39,7 @@ _MEMORY = "/run"  # a secret must not reach a disk, and a frozen disk could not 
 _MARK = "STILLPOINT_PROGRAM"  # in the environment of what is run, with a value of its own
 _NUMBERS = itertools.count()
 _LONGEST_CAUSE = 300
+_LONGEST_ATTEMPT_BYTES = 200
 _ENDED_BY_ERROR = 3  # psql's exit status with ON_ERROR_STOP; a lost connection is 2
 _KILLED_S = 1.0  # until a killed program is gone; one that waits for a frozen disk stays
 
@@ -83,7 +85,7 @@ class Commands:
         self._register = Register(folder)
         self._forgetting = threading.Lock()
         self._started: List["subprocess.Popen[bytes]"] = []
-        self._begun_s: Dict[int, float] = {}  # by number, of those
+        self._children: Dict[int, _Child] = {}  # by number, of those
         self._left: List[Orphan] = []  # for the hold
         family.adopt()
 
@@ -106,18 +108,18 @@ class Commands:
         """
         mark = f"{os.getpid()}.{next(_NUMBERS)}"
         environment = {**program.environment, _MARK: mark}
-        process = self._start(program._replace(environment=environment))
-        begun = family.member(process.pid)
+        child = self._start(program._replace(environment=environment))
+        process = child.process
         pipes = Pipes(process)
         pipes.send(standard_input, is_last=True)
         _wait(process, pipes, deadline)
         if process.poll() is None:
-            kill(process)
+            child.kill()
             pipes.close()
             raise DeadlinePassed(self.subject, _attempt(program), "not done in time, so killed")
         pipes.move_what_is_there()
         pipes.close()
-        self._see_to_what_is_left(begun, mark, program.leaves)
+        self._see_to_what_is_left(child.member, mark, program.leaves)
         self._forget_ended()
         output = Output(process.returncode, pipes.output.lines(), pipes.errors.lines())
         if check and output.status:
@@ -132,10 +134,10 @@ class Commands:
             Unreachable: it cannot be started.
         """
         try:
-            process = self._start(program)
+            child = self._start(program)
         except CommandFailed as error:
             raise Unreachable(error.subject, error.attempt, error.cause) from error
-        return Session(self.subject, process, dialect)
+        return Session(self.subject, child, dialect)
 
     def end_all(self, deadline: Optional[Deadline] = None) -> None:
         """Kill what still runs; a driver that is abandoned may then start what sets it right.
@@ -144,9 +146,10 @@ class Commands:
             deadline: what was begun behind it goes on; a driver that was late sets it right.
         """
         for process in list(self._started):
-            is_late = deadline is not None and self._begun_s.get(process.pid, 0) > deadline.at_s
-            if process.poll() is None and not is_late:
-                kill(process)
+            child = self._children.get(process.pid)
+            is_over = deadline is None or (child and child.begun_s <= deadline.at_s)
+            if child and is_over and process.poll() is None:
+                child.kill()
         self._forget_ended()
 
     def close(self) -> None:
@@ -164,7 +167,7 @@ class Commands:
             for one in [one for one in self._started if one.poll() is not None]:
                 self._register.remove(one.pid)
                 self._started.remove(one)
-                self._begun_s.pop(one.pid, None)
+                self._children.pop(one.pid, None)
 
     def _see_to_what_is_left(self, ended: Member, mark: str, leaves: str) -> None:
         left = _CHILDREN.claimed(ended, mark, leaves)
@@ -174,7 +177,7 @@ class Commands:
         if leaves == FOR_THE_HOLD:
             self._left += [Orphan(ended, ended.number), *left]
             for one in left:
-                self._register.add(one.member.number)
+                self._register.add(one.member)
 
     def _end_what_is_left(self) -> None:
         """With what that has left in turn, if it made no session of its own meanwhile."""
@@ -185,18 +188,32 @@ class Commands:
         for one in _CHILDREN.of_sessions(left):
             _CHILDREN.end(one.member)
 
-    def _start(self, program: Program) -> "subprocess.Popen[bytes]":
+    def _start(self, program: Program) -> "_Child":
         try:
             with _secret_file(program) as secret:
-                process = _CHILDREN.started(program, secret)
+                child = _CHILDREN.started(program, secret)
         except (OSError, KeyError, subprocess.SubprocessError) as error:
             cause = getattr(error, "strerror", None) or str(error)
             raise CommandFailed(self.subject, _attempt(program), cause) from error
-        self._begun_s[process.pid] = time.monotonic()
-        self._started.append(process)
-        self._register.add(process.pid)
+        self._children[child.process.pid] = child
+        self._started.append(child.process)
+        self._register.add(child.member)
         self._forget_ended()
-        return process
+        return child
+
+
+class _Child(NamedTuple):
+    """A program that was started, and which process that was: its number is not it for ever."""
+
+    process: "subprocess.Popen[bytes]"
+    member: Member
+    begun_s: float
+
+    def kill(self) -> None:
+        """With all that it started; what cannot die now is left to itself."""
+        _CHILDREN.end(self.member)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_KILLED_S)
 
 
 class _Children:
@@ -209,11 +226,12 @@ class _Children:
         self._dying: List[Member] = []
         self._ending = threading.Lock()
 
-    def started(self, program: Program, secret: Optional[IO[bytes]]) -> "subprocess.Popen[bytes]":
-        with self._changing:  # it is a child before it is known
+    def started(self, program: Program, secret: Optional[IO[bytes]]) -> _Child:
+        with self._changing:  # it is a child before it is known, and there as long as nobody waits
             process = _popen(program, secret)
-            self._known[process.pid] = family.member(process.pid)
-            return process
+            member = family.member(process.pid)
+            self._known[member.number] = member
+            return _Child(process, member, time.monotonic())
 
     def claimed(self, ended: Member, mark: str, leaves: str) -> List[Orphan]:
         """What a program that has ended by itself left, in whatever sessions.
@@ -268,11 +286,12 @@ _CHILDREN = _Children()
 class Session:
     """A client program held on a pipe; a lock that it took lives as long as it does."""
 
-    def __init__(self, subject: str, process: "subprocess.Popen[bytes]", dialect: Dialect) -> None:
+    def __init__(self, subject: str, child: _Child, dialect: Dialect) -> None:
         self._subject = subject
-        self._process = process
+        self._child = child
+        self._process = child.process
         self._dialect = dialect
-        self._pipes = Pipes(process)
+        self._pipes = Pipes(child.process)
         self._given_up: List[str] = []  # markers whose statements may still be answered
 
     def ask(self, statement: str, deadline: Deadline) -> Sequence[str]:
@@ -296,7 +315,7 @@ class Session:
         self._pipes.move_what_is_there()
         for line in self._pipes.errors.take_lines():
             if line.startswith(self._dialect.error_prefixes):
-                raise CommandFailed(self._subject, statement, _shortened(line))
+                raise CommandFailed(self._subject, _told(statement), _shortened(line))
         return lines
 
     def require_alive(self) -> None:
@@ -314,7 +333,7 @@ class Session:
         self._pipes.send(b"", is_last=True)
         _wait(self._process, self._pipes, deadline)
         if self._process.poll() is None:
-            kill(self._process)
+            self._child.kill()
         for one in below:
             _CHILDREN.end(one)
         self._pipes.close()
@@ -332,12 +351,12 @@ class Session:
                     lines.clear()  # the late answer to a statement that was given up
                     size_bytes = 0
             if size_bytes > MOST_BYTES or self._pipes.output.is_full:
-                kill(self._process)
+                self._child.kill()
                 cause = f"its answer is longer than {MOST_BYTES} bytes"
-                raise CommandFailed(self._subject, statement, cause)
+                raise CommandFailed(self._subject, _told(statement), cause)
             if self._pipes.output.is_at_end:
                 raise self._ended(statement, deadline)
-            deadline.require(self._subject, statement)
+            deadline.require(self._subject, _told(statement))
             self._pipes.move(deadline)
 
     def _ended(self, attempt: str, deadline: Deadline) -> ApplicationError:
@@ -347,12 +366,12 @@ class Session:
         said = self._said()
         is_by_error = self._process.returncode == _ENDED_BY_ERROR
         if self._dialect.ends_with_error and is_by_error and said:
-            return CommandFailed(self._subject, attempt, _shortened(said))
+            return CommandFailed(self._subject, _told(attempt), _shortened(said))
         return self._lost(attempt, said)
 
     def _lost(self, attempt: str, said: str) -> SessionLost:
         cause = f"its client program has ended{_first([said])}"
-        return SessionLost(self._subject, attempt, cause)
+        return SessionLost(self._subject, _told(attempt), cause)
 
     def _said(self) -> str:
         """The first line of its errors."""
@@ -366,13 +385,6 @@ class Session:
 def reap() -> None:
     """Take leave of what programs left to this process and has ended; to be called at times."""
     _CHILDREN.reap()
-
-
-def kill(process: "subprocess.Popen[bytes]") -> None:
-    """Kill a program and all that it started; what cannot die now is left to itself."""
-    _CHILDREN.end(family.member(process.pid))
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(_KILLED_S)
 
 
 def _wait(process: "subprocess.Popen[bytes]", pipes: Pipes, deadline: Deadline) -> None:
@@ -418,7 +430,12 @@ def _secret_file(program: Program) -> Iterator[Optional[IO[bytes]]]:
 
 
 def _attempt(program: Program) -> str:
-    return f"run {' '.join(program.arguments)}"
+    return f"run {_told(' '.join(program.arguments))}"
+
+
+def _told(statement: str) -> str:
+    """In one line, without what an error has no use for."""
+    return printable(" ".join(statement.split()), _LONGEST_ATTEMPT_BYTES)
 
 
 def _ending(status: int) -> str:

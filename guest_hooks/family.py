@@ -165,7 +165,7 @@ def orphans(since: Member) -> List[Orphan]:
     for number in _children(os.getpid()):
         fields = _fields(number)
         is_ours = fields.session == ours or fields.state in _ENDED
-        if not is_ours and fields.started >= since.started:
+        if not is_ours and fields.started >= since.started > 0:
             found.append(Orphan(Member(number, fields.started), fields.session))
     return found
 

@@ -207,7 +207,7 @@ class Psql:
 
     def _senseless(self, statement: str, said: str) -> CommandFailed:
         cause = f"its answer makes no sense: {said[:_SHOWN]!r}"
-        return CommandFailed(self._subject, statement, cause)
+        return CommandFailed(self._subject, " ".join(statement.split()), cause)
 
 
 def state_of(error: CommandFailed) -> str:

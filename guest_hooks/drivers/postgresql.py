@@ -52,6 +52,7 @@ _NAMES_BEFORE_10 = (
     ("pg_last_wal_replay_lsn", "pg_last_xlog_replay_location"),
     ("redo_lsn, checkpoint_lsn", "redo_location, checkpoint_location"),
 )
+_IDLE_SESSIONS_SINCE = 140000  # are ended by a server that is told so
 _OF_A_LOG_FILE = 0x100000000  # bytes; its segments are numbered within
 
 
@@ -170,8 +171,6 @@ class PostgreSQL(Driver):
         return self._report("CHECKPOINT", self._position(deadline), kept)
 
     def _backup(self, deadline: Deadline) -> Report:
-        if self._server.version >= 140000:
-            self._psql.ask("SET idle_session_timeout = 0;", deadline)
         is_new = self._server.version >= 150000
         name = "pg_backup_start" if is_new else "pg_start_backup"
         arguments = "'stillpoint', true" if is_new else "'stillpoint', true, false"
@@ -239,6 +238,8 @@ class PostgreSQL(Driver):
         with self.reaching(deadline, hint) as patience:
             self._session = self._client.psql(self.commands, patience)
             row = self._session.row(_STATE, _STATE_COLUMNS, patience)
+            if int(row[0]) >= _IDLE_SESSIONS_SINCE:  # it waits for others, and for the thaw
+                self._session.ask("SET idle_session_timeout = 0;", patience)
         truths = [each == "t" for each in row[1:5]]
         server = _Server(int(row[0]), truths[0], truths[1], truths[2], truths[3], row[5])
         self.identity = f"{server.system} since {row[6]}"

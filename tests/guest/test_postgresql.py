@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -126,7 +127,7 @@ def dropped(server: databases.Postgres, *names: str) -> Iterator[None]:
 def configured(server: databases.Postgres, setting: str, value: str) -> Iterator[None]:
     """A setting of the whole server."""
     try:
-        ask(server, f"ALTER SYSTEM SET {setting} = {value}", "SELECT pg_reload_conf()")
+        ask(server, f"ALTER SYSTEM SET {setting} = '{value}'", "SELECT pg_reload_conf()")
         until(lambda: ask(server, f"SHOW {setting}") == value, setting)
         yield
     finally:
@@ -248,6 +249,19 @@ def test_a_database_that_cannot_be_looked_at_counts_as_lost(
         report = report_of(driver_of(server, tmp_path))
         assert report.warnings == ("unlogged tables of 1 more databases come back empty",)
         assert report.level == CRASH
+
+
+@pytest.mark.parametrize("method", ["checkpoint", "backup"])
+def test_a_server_that_ends_idle_sessions_is_held(
+    server: databases.Postgres, tmp_path: Path, method: str
+) -> None:
+    driver = driver_of(server, tmp_path, method)
+    with configured(server, "idle_session_timeout", "300ms"):
+        driver.prepare(Deadline.after(LONG_S))
+        time.sleep(1)
+        with driver.held(Deadline.after(20)) as report:
+            time.sleep(1)
+    assert report.level == APPLICATION
 
 
 def test_whose_index_is_locked_delays_nobody_for_long(
@@ -619,7 +633,7 @@ def test_a_slow_checkpoint_is_a_warning_in_every_language(
     checkpointer = int(german.query(query))
     os.kill(checkpointer, signal.SIGSTOP)
     try:
-        report = report_of(driver_of(german, tmp_path), prepare_s=4)
+        report = report_of(driver_of(german, tmp_path), prepare_s=8)
     finally:
         os.kill(checkpointer, signal.SIGCONT)
     assert [each.partition(" in ")[0] for each in report.warnings] == ["checkpoint not done"]

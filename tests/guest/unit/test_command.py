@@ -1,9 +1,10 @@
 import contextlib
 import os
+import subprocess
 import threading
 import time
 import unittest
-from typing import List
+from typing import Callable, List
 from unittest import mock
 
 from guest_hooks.child_register import Register
@@ -171,6 +172,16 @@ class ProgramsEndInTime(FolderCase):
         self.assertEqual(Register(self.folder).end_left_over(), 1)
         self.assertTrue(has_ended(left))
 
+    def test_children_that_are_no_programs_of_ours_go_on(self) -> None:
+        """However quickly a program ends: what was there before it is not what it left."""
+        other = subprocess.Popen(("/bin/sleep", "100"), start_new_session=True)
+        self.addCleanup(other.wait)
+        self.addCleanup(other.kill)
+        time.sleep(0.05)
+        for _ in range(100):
+            self.commands.run(Program(("true",)), soon())
+        self.assertIsNone(other.poll())
+
     def test_programs_of_others_that_began_meanwhile_go_on(self) -> None:
         other = Commands("other")
         self.addCleanup(other.close)
@@ -235,6 +246,18 @@ class ProgramsEndInTime(FolderCase):
         with self.assertRaises(CommandFailed) as caught:
             self.commands.run(Program(("no-such-program",)), soon())
         self.assertIn("No such file", caught.exception.cause)
+
+    def test_an_error_is_one_line_whatever_was_asked(self) -> None:
+        acts: List[Callable[[], object]] = [
+            lambda: self.run_shell("# a\n# b " + "x" * 1000 + "\nexit 3"),
+            lambda: self.session().ask("true\n\n echo ERROR: no >&2", soon()),
+            lambda: self.session().ask("true\n exit", soon()),
+        ]
+        for act in acts:
+            with self.assertRaises((CommandFailed, SessionLost)) as caught:
+                act()
+            self.assertNotIn("\n", str(caught.exception))
+            self.assertLess(len(str(caught.exception)), 600)
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
     def test_another_user_can_read_the_secret_and_nothing_shows_it(self) -> None:
