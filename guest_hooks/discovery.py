@@ -149,7 +149,7 @@ class _Survey:
     ) -> Optional[Server]:
         """What it is, by the first kind that knows; its files are trusted before they are read."""
         fault = stranger or service.belongings(process)
-        if fault and not stranger:
+        if fault and process.user not in self._vouched:
             return self._left_alone(name, process, fault)
         several = ((kind, kind.found(process)) for kind in kinds)
         kind, found = next(((kind, one) for kind, one in several if one), (kinds[0], None))

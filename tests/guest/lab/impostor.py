@@ -2,7 +2,8 @@
 
 impostor.py NAME FOLDER [--pid-file CONTENT] [--socket PATH] [--port NUMBER] [--count NUMBER]
 
-In CONTENT, PID stands for its number. Each that connects is told about on standard output.
+In CONTENT, PID stands for its number. Each that connects is told about on standard output. All of
+them end with their standard input.
 """
 
 import argparse
@@ -28,7 +29,8 @@ def main() -> None:
     os.chdir(given.folder)
     for _ in range(given.count - 1):
         if os.fork() == 0:
-            os.setsid()
+            if os.fork():
+                os._exit(0)  # so that it is nobody's child, as sessions of a server are
             break
     ctypes.CDLL(None).prctl(PR_SET_NAME, os.fsencode(given.name), 0, 0, 0)
     if given.pid_file:
@@ -43,7 +45,7 @@ def main() -> None:
         hear(socket.create_server(("127.0.0.1", given.port)))
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    threading.Event().wait()
+    sys.stdin.read()
 
 
 def hear(listener: socket.socket) -> None:
