@@ -10,7 +10,6 @@ from plugin.rehearsal.errors import NothingToRehearse
 from plugin.rehearsal.machines import Machine
 from plugin.rehearsal.rehearsal import Rehearsal
 from plugin.rehearsal.verdict.verdict import Finding
-from plugin.resources import pod
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +72,8 @@ def _reason(one: Finding) -> _Node:
 
 
 def _member(reference: Reference, found: Rehearsal) -> str:
-    item = found.selection.cluster[reference]
-    hook = pod.freeze_hook(item) if reference.is_of(pod.RESOURCE) else ""
-    return f"{reference}" + (f"  [hook: {hook}]" if hook else "")
+    hooks = found.backup.hooks.get(reference, ())
+    return f"{reference}" + "".join(f"  [hook: {hook}]" for hook in hooks)
 
 
 def _lines(nodes: Sequence[_Node], indent: str) -> Iterator[str]:

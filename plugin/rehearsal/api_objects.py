@@ -67,6 +67,10 @@ class ApiObjects:
         for shelf in self._shelves.values():
             shelf.sort()
 
+    def clear(self) -> None:
+        """From now on there is no object; what is served stays."""
+        self._shelves.clear()
+
     @property
     def served(self) -> Collection[Served]:
         """Every resource in every version, whether there are objects of it or not."""

@@ -86,6 +86,10 @@ class ApiServer:
         self._server.hang_up()
         self._server.server_close()
 
+    def clear(self) -> None:
+        """From now on this is a cluster without objects, which serves the same resources."""
+        self._objects.clear()
+
     def kubeconfig(self, path: Path) -> Path:
         """Write a kubeconfig for this server that only its owner can read; gives its path."""
         configuration = {

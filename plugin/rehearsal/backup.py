@@ -18,7 +18,7 @@ from plugin.rehearsal.blocks import Block
 from plugin.rehearsal.errors import ActionFailed
 from plugin.rehearsal.plugin_client import Action, Call, PluginClient, applicable
 from plugin.rehearsal.selection import Selection
-from plugin.resources import pod
+from plugin.resources import pod, pod_hooks
 
 _DEFINITION = Resource(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"
@@ -59,18 +59,23 @@ class Backup:
     """What a backup would hold.
 
     Attributes:
-        hooks: the pods in which Velero runs a freeze, each before its block.
+        hooks: the commands that Velero runs in pods, before their blocks, by the pod.
         stored: the archive: each item as it would be written.
     """
 
     blocks: tuple[Block, ...]
     items: Mapping[Reference, BackedUpItem]
-    hooks: tuple[Reference, ...]
+    hooks: Mapping[Reference, Sequence[str]]
     stored: Mapping[Reference, Item]
 
 
-def back_up(selection: Selection, blocks: Sequence[Block], plugin: PluginClient) -> Backup:
+def back_up(
+    selection: Selection, blocks: Sequence[Block], plugin: PluginClient, request: Item
+) -> Backup:
     """Take every block through the backup actions.
+
+    Args:
+        request: the Backup that is rehearsed.
 
     Raises:
         PluginFailed: the plugin process did not answer.
@@ -81,16 +86,21 @@ def back_up(selection: Selection, blocks: Sequence[Block], plugin: PluginClient)
 
     with Ahead(_first_calls(selection, blocks, plugin), call) as answers:
         backupper = _Backupper(selection, plugin, answers)
-        hooks = []
+        hooks: dict[Reference, Sequence[str]] = {}
         for number, block in enumerate(blocks):
-            hooks += [one for one in block.items if backupper.has_hook(one)]
+            hooks |= {
+                one: commands
+                for one in block.items
+                if one.is_of(pod.RESOURCE) and one not in backupper.items  # once is enough
+                if (commands := pod_hooks.commands(selection.cluster[one], request))
+            }
             for reference in block.items:
                 backupper.back_up(reference, number, must_include=False)
         for definition in _definitions(selection, blocks, backupper.items):
             backupper.back_up(definition, len(blocks), must_include=False)
     items = backupper.items
     stored = {one: item.stored for one, item in items.items() if item.stored is not None}
-    return Backup(tuple(blocks), items, tuple(hooks), stored)
+    return Backup(tuple(blocks), items, hooks, stored)
 
 
 def _first_calls(
@@ -126,12 +136,6 @@ class _Backupper:
         self._plugin = plugin
         self._first = first
         self.items: dict[Reference, BackedUpItem] = {}
-
-    def has_hook(self, reference: Reference) -> bool:
-        """Whether Velero runs a hook in it: in no pod that it has backed up already."""
-        if not reference.is_of(pod.RESOURCE) or reference in self.items:
-            return False
-        return pod.has_freeze_hook(self._selection.cluster[reference])
 
     def back_up(self, reference: Reference, block: int, *, must_include: bool) -> str:
         """Gives the error that Velero would hand up to whoever asked for the item."""

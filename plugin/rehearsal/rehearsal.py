@@ -96,9 +96,11 @@ def rehearse(
         environment = {"KUBECONFIG": str(kubeconfig), "TMPDIR": folder}
         with PluginProcess(environment, command, deadlines) as process:
             client = PluginClient(process, backup_request, restore_request)
-            backup = back_up(selection, blocks.build(selection, client), client)
+            backup = back_up(selection, blocks.build(selection, client), client, backup_request)
             backup = snapshots.noted(backup, selection, backup_request)
             extracted.write(backup.stored, Path(folder) / "backup")
+            if not wanted.restore:
+                server.clear()  # the restore has a view of its own, and looks into its target
             restored = restore.restore(backup.stored, client, rules, target)
         requests = sum(request.verb in ("get", "list") for request in server.requests)
     log = tuple(process.log)

@@ -14,7 +14,6 @@ RESOURCE = Resource("", "v1", "pods", "Pod")
 OF_MACHINES = "kubevirt.io in (virt-launcher, hotplug-disk)"
 """Label selector for both sorts."""
 
-_FREEZE_HOOK = "pre.hook.backup.velero.io/command"
 _DOMAIN = "kubevirt.io/domain"
 _OVER = ("Succeeded", "Failed")
 
@@ -32,16 +31,6 @@ def is_of_machine(pod: Item) -> bool:
 def is_over(pod: Item) -> bool:
     """Whether nothing runs in the pod any more."""
     return it.text(pod, "status", "phase") in _OVER
-
-
-def freeze_hook(pod: Item) -> str:
-    """The command that Velero runs in the pod first, as JSON; empty without one."""
-    return str(it.annotations(pod).get(_FREEZE_HOOK, ""))
-
-
-def has_freeze_hook(pod: Item) -> bool:
-    """Whether Velero is to run a command in the pod before it backs it up: KubeVirt's freeze."""
-    return _FREEZE_HOOK in it.annotations(pod)
 
 
 def instances(pod: Item) -> Iterable[str]:

@@ -44,6 +44,11 @@ def template(machine: Item) -> Item:
     return it.required(machine, "spec", "template", "spec")
 
 
+def template_annotations(machine: Item) -> Item:
+    """The annotations that its instances get."""
+    return it.mapping(machine, "spec", "template", "metadata", "annotations")
+
+
 def volumes(machine: Item) -> Sequence[Item]:
     """Its volumes, hot-plugged ones that are there to stay included."""
     template(machine)

@@ -13,7 +13,8 @@ RESOURCE = Resource("kubevirt.io", "v1", "virtualmachineinstances", "VirtualMach
 IS_OWNED = "cdi.kubevirt.io/velero.isOwned"
 """Annotation of a stored instance that its owner makes anew: it is not restored."""
 
-_SKIPS_HOOKS = "kubevirt.io/skip-backup-hooks"
+SKIPS_HOOKS = "kubevirt.io/skip-backup-hooks"
+"""Annotation that turns off KubeVirt's freeze hooks."""
 
 OF_THIS_RUN = (
     "kubevirt.io/created-by",
@@ -92,7 +93,7 @@ def is_windows(instance: Item) -> bool:
 
 def skips_hooks(item: Item) -> bool | None:
     """What the annotation says that turns off KubeVirt's freeze hooks; None if it is not there."""
-    value = it.annotations(item).get(_SKIPS_HOOKS)
+    value = it.annotations(item).get(SKIPS_HOOKS)
     return None if value is None else str(value).lower() in ("1", "t", "true")
 
 

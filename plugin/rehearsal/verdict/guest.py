@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 
 from plugin.model import item as it
+from plugin.model.reference import Reference
 from plugin.rehearsal.verdict.case import Case, once
 from plugin.resources import (
     kubevirt,
     persistent_volume_claim,
     pod,
+    pod_hooks,
     velero,
     virtual_machine,
     virtual_machine_instance,
@@ -108,7 +110,8 @@ def hooks_absent_or_off(case: Case) -> bool:
     if not runs(case):
         return False
     cluster = case.around.cluster
-    return not any(pod.has_freeze_hook(cluster[launcher]) for launcher in case.launchers)
+    request = case.around.request
+    return not any(pod_hooks.freezes(cluster[one], request) for one in case.launchers)
 
 
 @once
@@ -140,6 +143,25 @@ def frozen_s(case: Case) -> int:
             group = it.labels(case.around.cluster[one]).get(key)
             groups.add(f"group {group}" if group else one.name)
     return CUT_S * len(groups) if velero.cuts_disks(case.around.request) else 0
+
+
+def sharing(case: Case) -> Iterator[tuple[Reference, tuple[str, ...]]]:
+    """Claims of the machine that launcher pods of others mount too, with these machines.
+
+    Velero puts all pods of a claim into one block, and runs the hooks of all of them before its
+    first item (pkg/util/actionhelpers, v1.18).
+    """
+    cluster = case.around.cluster
+    pods = [cluster[one] for one in case.block if one.is_of(pod.RESOURCE)]
+    own = {name for one in case.launchers for name in pod.claims(cluster[one])}
+    for claim in sorted(own):
+        mounting = (one for one in pods if claim in pod.claims(one))
+        machines = {name for one in mounting for name in pod.instances(one)}
+        if len(machines) > 1:
+            yield (
+                persistent_volume_claim.RESOURCE.named(case.reference.namespace, claim),
+                tuple(sorted(machines)),
+            )
 
 
 def too_long(case: Case) -> tuple[str, ...]:

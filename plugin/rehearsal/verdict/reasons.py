@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from plugin.rehearsal.verdict import contents, data, disks, guest
+from plugin.rehearsal.verdict import contents, data, disks, guest, remedies
 from plugin.rehearsal.verdict.case import Case
 
 
@@ -30,12 +30,16 @@ Fact = Callable[[Case], Iterable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason."""
+    """One reason.
+
+    Attributes:
+        remedy: what to do; a function of the case where that depends on where the cause lies.
+    """
 
     code: str
     weight: Weight
     sentence: str
-    remedy: str
+    remedy: str | Callable[[Case], str]
     fact: Fact
 
 
@@ -159,8 +163,7 @@ REASONS: tuple[Reason, ...] = (
            "virtctl unpause vm {name} -n {namespace}", guest.paused),
     Reason("hooks-off", _D,
            "the freeze hooks are switched off (kubevirt.io/skip-backup-hooks), nothing freezes it",
-           "take the annotation off the template of the machine or off the KubeVirt object, then "
-           "virtctl restart {name} -n {namespace}", guest.hooks_off),
+           remedies.of_hooks_off, guest.hooks_off),
     Reason("hooks-absent", _D,
            "its launcher pod has no freeze hook in this backup, nothing freezes it",
            "take pods into the backup; a launcher pod gets the hook when it starts: "
@@ -175,12 +178,10 @@ REASONS: tuple[Reason, ...] = (
            "systemctl restart qemu-guest-agent", guest.agent_lacks_commands),
     Reason("freeze-too-long", _D,
            "cutting its disks takes {about} or more, the guest thaws by itself after 300 s",
-           "where the driver can: oc label pvc -n {namespace} {claims} "
-           "velero.io/volume-group={name}", guest.too_long),
+           remedies.of_long_freeze, guest.too_long),
     Reason("freeze-too-long-for-vss", _D,
            "cutting its disks takes {about} or more, Windows holds writers for 10 s only",
-           "where the driver can: oc label pvc -n {namespace} {claims} "
-           "velero.io/volume-group={name}", guest.too_long_for_vss),
+           remedies.of_long_freeze, guest.too_long_for_vss),
     Reason("disk-being-filled", _D,
            "CDI is filling these disks: nothing of them is saved, a restore fills them anew, and "
            "Velero fails on claims without a volume: {about}",
@@ -242,8 +243,6 @@ REASONS: tuple[Reason, ...] = (
     Reason("snapshot-gate-off", _N,
            "KubeVirt's feature gate Snapshot is off: no VirtualMachineSnapshots, Velero can do "
            "without",
-           "oc patch kubevirt -n kubevirt kubevirt --type=json -p='[{{\"op\": \"add\", "
-           "\"path\": \"/spec/configuration/developerConfiguration/featureGates/-\", "
-           "\"value\": \"Snapshot\"}}]'", contents.snapshot_gate_off),
+           remedies.of_snapshot_gate, contents.snapshot_gate_off),
 )
 # fmt: on

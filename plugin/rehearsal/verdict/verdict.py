@@ -111,8 +111,9 @@ def _finding(reason: Reason, about: tuple[str, ...], case: Case) -> Finding:
         "namespace": case.reference.namespace,
         "name": case.reference.name,
     }
-    sentence, remedy = reason.sentence.format(**values), reason.remedy.format(**values)
-    return Finding(reason.code, reason.weight, names, sentence, remedy)
+    of_case = reason.remedy
+    remedy = of_case.format(**values) if isinstance(of_case, str) else of_case(case)
+    return Finding(reason.code, reason.weight, names, reason.sentence.format(**values), remedy)
 
 
 def _name(disk: Disk) -> str:
