@@ -146,6 +146,22 @@ def several_snapshot_classes(case: Case) -> Iterator[str]:
             yield f"{disk.name} ({listed(map(it.name, labelled))})"
 
 
+def is_any_cut(case: Case) -> bool:
+    """Whether the data of any disk is taken at one moment, by Velero or by whom a policy names.
+
+    A machine without disks has none to lose; a claim that was not read may be one that is cut.
+    """
+    if not case.disks:
+        return True
+    if not case.around.known.tells(persistent_volume_claim.RESOURCE):
+        return velero.cuts_disks(case.around.request)
+    return any(
+        disk.claim in case.around.backup.stored
+        and fate(case, claim) in (Fate.SNAPSHOT, Fate.CUSTOM)
+        for disk, claim in claims(case)
+    )
+
+
 def not_cut_at_all(case: Case) -> Iterator[str]:
     """All disks, of a backup that takes no data although nobody asked for metadata only."""
     if not velero.cuts_disks(case.around.request) and not metadata_only(case):

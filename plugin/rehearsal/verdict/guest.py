@@ -128,11 +128,6 @@ def outside_block(case: Case) -> Iterator[str]:
             yield disk.name
 
 
-def cuts_any(case: Case) -> bool:
-    """Whether the backup takes the data of any disk; a machine without disks has none to lose."""
-    return not case.disks or velero.cuts_disks(case.around.request)
-
-
 @once
 def frozen_s(case: Case) -> int:
     """How long Velero would hold the freeze at the least."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from plugin.model.errors import MalformedItem
 from plugin.model.names import listed
 from plugin.model.reference import Reference
-from plugin.rehearsal.verdict import guest
+from plugin.rehearsal.verdict import disks, guest
 from plugin.rehearsal.verdict.case import Case, Disk
 from plugin.rehearsal.verdict.reasons import REASONS, Reason, Weight
 
@@ -88,7 +88,7 @@ def _verdict(findings: Iterable[Finding]) -> Verdict:
 def _level(case: Case) -> Level:  # noqa: PLR0911 - one for each
     if guest.state_unknown(case):
         return Level.UNKNOWN
-    if not guest.cuts_any(case):
+    if not disks.is_any_cut(case):
         return Level.NONE
     if case.instance is None:
         return Level.STOPPED

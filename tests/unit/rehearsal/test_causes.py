@@ -233,3 +233,25 @@ def test_a_restore_into_the_cluster_that_was_read_asks_that() -> None:
     }
     found = examples.rehearsed(examples.objects(), "shop", restore=restore)
     assert not any("needs what is missing here" in line.message for line in found.log)
+
+
+@pytest.mark.parametrize(
+    ("action", "level"),
+    [
+        ("skip", Level.NONE),
+        ("fs-backup", Level.NONE),
+        ("custom", Level.FILESYSTEM),
+        ("snapshot", Level.FILESYSTEM),
+    ],
+)
+def test_a_guest_none_of_whose_disks_is_cut_reaches_no_level(action: str, level: Level) -> None:
+    policies = f"version: v1\nvolumePolicies: [{{conditions: {{}}, action: {{type: {action}}}}}]"
+    config_map = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "policies", "namespace": "velero"},
+        "data": {"policies.yaml": policies},
+    }
+    backup = backup_request.of_flags(["shop"], None)
+    backup["spec"]["resourcePolicy"] = {"kind": "configmap", "name": "policies"}
+    assert judged([*examples.objects(), config_map], backup).judged.level is level

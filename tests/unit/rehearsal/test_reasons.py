@@ -357,20 +357,6 @@ def test_nothing_is_needed_at_the_target_that_the_backup_brings() -> None:
     assert "needed-at-target" not in examples.codes(machine)
 
 
-@pytest.mark.parametrize(("gates", "is_off"), [([], True), (["Snapshot"], False)])
-def test_the_feature_gate_of_kubevirt_is_a_note(gates: list[str], is_off: bool) -> None:
-    installation = {
-        "apiVersion": "kubevirt.io/v1",
-        "kind": "KubeVirt",
-        "metadata": {"name": "kubevirt", "namespace": "kubevirt"},
-        "spec": {"configuration": {"developerConfiguration": {"featureGates": gates}}},
-    }
-    found = examples.rehearsed([*examples.objects(), installation], "shop")
-    machine = examples.machine(found, "archive")
-    assert ("snapshot-gate-off" in examples.codes(machine)) is is_off
-    assert machine.judged.verdict is Verdict.READY
-
-
 def test_hooks_that_are_off_for_the_whole_cluster_are_found() -> None:
     objects = examples.objects()
     put(POD, "virt-launcher-db", {}, *ANNOTATIONS)(objects)
