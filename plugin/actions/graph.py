@@ -154,8 +154,21 @@ def _unheld(
                 yield reference  # Velero will say that it is missing
                 continue
             witness = found
+            if _is_being_filled(found, context):
+                continue
         if not _is_held(reference, witness, context):
             yield reference
+
+
+def _is_being_filled(found: Item, context: BackupContext) -> bool:
+    """Whether this is a claim without a volume, which CDI makes and fills again after a restore.
+
+    Velero fails on it, and then on whoever has asked for it.
+    """
+    if it.text(found, "status", "phase") != "Pending":
+        return False
+    filler = context.cluster.get(data_volume.RESOURCE, *it.identify(found))
+    return filler is not None and not data_volume.is_populated(filler)
 
 
 def _is_removed(reference: Reference, context: BackupContext) -> bool:

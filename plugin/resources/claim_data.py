@@ -78,6 +78,15 @@ def from_snapshot(claim: Item, name: str) -> Item:
     return it.with_annotation(it.without(claim, "spec", "volumeName"), _MUST_INCLUDE, "true")
 
 
+def waits_for_left_out(claim: Item, restore_uid: str, stored: Item) -> bool:
+    """Whether Velero fills the claim from a snapshot that it brings only if nothing filters it.
+
+    Since v1.18.3 it brings it in any case, and marks the claim so.
+    """
+    is_from_snapshot = source(claim)[3] == restored_snapshot(restore_uid, stored)
+    return is_from_snapshot and it.annotations(claim).get(_MUST_INCLUDE) != "true"
+
+
 def without_source(claim: Item) -> Item:
     """The claim without an order to fill it, and without CDI's notes about that."""
     for field in ("dataSource", "dataSourceRef"):

@@ -8,6 +8,7 @@ from plugin.model import item as it
 from plugin.model.context import RestoreContext
 from plugin.model.errors import Refusal
 from plugin.model.item import Item
+from plugin.model.names import listed
 from plugin.model.reference import Reference
 from plugin.resources import held_machine, virtual_machine
 
@@ -24,29 +25,36 @@ def told(
     if is_kept:
         machine = _kept_from_starting(machine, empty, context)
         begin = f"{it.name(machine)} comes back without data and is not started: "
-    causes = list(map(str, losses))
-    context.log.warning("%s%s", begin, ", ".join(causes))
-    return machine, (warning.listing(it.namespace(context.stored), begin, causes),)
+    return machine, _warned(begin, losses, context)
 
 
-def check_instance(losses: Sequence[Loss], context: RestoreContext) -> None:
-    """Check a lone instance, which starts when it is created.
+def told_of_instance(losses: Sequence[Loss], context: RestoreContext) -> tuple[Reference, ...]:
+    """A warning of what a lone instance loses, which starts when it is created.
 
     Raises:
         Refusal: one of its disks would be empty.
     """
     empty = [str(loss) for loss in losses if loss.is_empty]
     if empty:
-        cause = f"it would start without the data of its disks: {', '.join(empty)}"
+        cause = f"it would start without the data of its disks: {listed(empty)}"
         hint = "create the instance by hand when they are filled"
         raise Refusal(it.describe(context.stored), "cannot be restored", cause, hint)
+    return _warned(f"{it.name(context.stored)} comes back without data: ", losses, context)
+
+
+def _warned(begin: str, losses: Sequence[Loss], context: RestoreContext) -> tuple[Reference, ...]:
+    if not losses:
+        return ()
+    causes = list(map(str, losses))
+    context.log.warning("%s%s", begin, ", ".join(causes))
+    return (warning.listing(it.namespace(context.stored), begin, causes),)
 
 
 def _kept_from_starting(machine: Item, empty: Sequence[str], context: RestoreContext) -> Item:
     strategy = virtual_machine.run_strategy(machine)
     namespace = context.restore.namespace(it.namespace(context.stored))
     reason = (
-        f"its disks {', '.join(empty)} come back empty; it was to run as {strategy}; HINT: fill "
+        f"its disks {listed(empty)} come back empty; it was to run as {strategy}; HINT: fill "
         f"them, then virtctl start {it.name(machine)} -n {namespace}"
     )
     machine = virtual_machine.with_run_strategy(machine, virtual_machine.HALTED)

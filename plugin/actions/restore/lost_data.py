@@ -118,9 +118,7 @@ def _cause(claim: Reference, context: RestoreContext) -> str:
     """Why the bytes of a claim do not come with this restore; empty if that cannot be told."""
     stored = context.archive.get(claim)
     if stored is None:
-        filler = _filler(claim, context)
-        is_filled = filler is None or data_volume.is_populated(filler)
-        return "the backup has no such claim" if is_filled else ""
+        return _cause_without_claim(claim, context)
     is_bound = persistent_volume_claim.is_bound(stored)
     if not is_bound or persistent_volume_claim.is_in_progress(stored):
         return ""  # there were no bytes
@@ -129,6 +127,14 @@ def _cause(claim: Reference, context: RestoreContext) -> str:
     if not claim_data.is_there(stored):
         return _cause_without_snapshot(stored, context)
     return "" if context.restore.has_volumes else "restorePVs of the Restore is false"
+
+
+def _cause_without_claim(claim: Reference, context: RestoreContext) -> str:
+    """Nothing is said where nothing was filled yet; what is just missing is told as that."""
+    filled = context.archive.get(data_volume.RESOURCE.named(claim.namespace, claim.name))
+    if filled is not None and not data_volume.is_populated(filled):
+        return ""
+    return "the backup has no such claim" if _filler(claim, context) else ""
 
 
 def _cause_without_snapshot(stored: Item, context: RestoreContext) -> str:
@@ -235,15 +241,19 @@ def _before(namespace: str, context: RestoreContext) -> frozenset[str]:
 
     def found() -> frozenset[str]:
         named = context.cluster.grouped(persistent_volume_claim.RESOURCE, target, _name)
-        return frozenset(name for name in named if not _is_of_now(named[name][0], context))
+        return frozenset(name for name in named if _stays(named[name][0], context))
 
     return context.archive.once(("claims of the target", target), found)
 
 
-def _is_of_now(claim: Item, context: RestoreContext) -> bool:
-    """Whether a claim is younger than the restore: made by it, if by a plugin process that died."""
+def _stays(claim: Item, context: RestoreContext) -> bool:
+    """Whether a claim was there before, and will be: it is not on its way out.
+
+    One that is younger than the restore is of it, if of a plugin process that died.
+    """
     created, started = it.created(claim), context.restore.started
-    return created is not None and started is not None and created > started
+    is_of_now = created is not None and started is not None and created > started
+    return not is_of_now and not it.is_being_deleted(claim)
 
 
 def _name(item: Item) -> Iterable[str]:

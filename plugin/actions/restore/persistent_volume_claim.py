@@ -1,7 +1,7 @@
 """Restore of a PersistentVolumeClaim (rule 4.3)."""
 
 from plugin.actions import uid_label
-from plugin.actions.restore import claim_source, download, lost_data, plan, target
+from plugin.actions.restore import claim_source, download, lost_data, plan, target, warning
 from plugin.actions.restore.download import cancel, progress
 from plugin.actions.restore.lost_data import Loss
 from plugin.model import item as it
@@ -17,6 +17,7 @@ from plugin.resources import (
     leftovers,
     named_in_annotations,
     persistent_volume_claim,
+    volume_snapshot,
 )
 
 __all__ = ["APPLIES_TO", "cancel", "execute", "progress"]
@@ -50,7 +51,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     item = uid_label.given_back(item, persistent_volume_claim.ORIGINAL_UID)
     if reference not in made.names:
         target.await_deletion(persistent_volume_claim.RESOURCE, item, context)
-        return RestoreOutcome(claim_source.repaired(item, context))
+        return RestoreOutcome(claim_source.repaired(item, context), _told(item, context))
     item, additional = claim_source.of_renamed(item, context)
     item = persistent_volume_claim.renamed(item, made.name(reference), made.machines)
     target.await_deletion(persistent_volume_claim.RESOURCE, item, context)
@@ -80,3 +81,16 @@ def _loss(claim: Reference, item: Item, context: RestoreContext) -> Loss | None:
     is_marked = persistent_volume_claim.POPULATED_FOR in it.annotations(item)
     is_of_cdi = is_marked or lost_data.has_filler(claim, context)
     return lost_data.of(claim, context) if is_of_cdi else None
+
+
+def _told(item: Item, context: RestoreContext) -> tuple[Reference, ...]:
+    """A warning of a claim that would wait for ever for the snapshot it is to be filled from."""
+    is_refused = context.restore.refuses(volume_snapshot.RESOURCE)
+    if not is_refused or not claim_data.snapshot(context.stored):
+        return ()
+    if not claim_data.waits_for_left_out(item, context.restore.uid, context.stored):
+        return ()
+    namespace, name = it.identify(context.stored)
+    text = f"{name} waits for its snapshot: the Restore leaves volumesnapshots out"
+    context.log.warning(text)
+    return (warning.of(namespace, text),)

@@ -42,8 +42,10 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     specification = guest.with_namespaces(specification, context.restore.namespace)
     item = it.with_value(item, specification, "spec")
     losses = lost_data.of_machine(context)
-    empty_disks.check_instance(losses, context)
-    return RestoreOutcome(item, missing.additional(context.stored, context))
+    told = empty_disks.told_of_instance(losses, context)
+    made_anew = [loss.claim for loss in losses if loss.is_made_by_cdi]
+    additional = missing.additional(context.stored, context, made_anew)
+    return RestoreOutcome(item, (*additional, *told))
 
 
 def _as_new(item: Item) -> Item:
