@@ -23,6 +23,7 @@ else:
 
 _SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 _SET_NO_NEW_PRIVS = 38
+_CAPBSET_READ = 23
 _CAPBSET_DROP = 24
 _CAPABILITIES = 64  # more than Linux knows; what it does not know is an error that changes nothing
 _ROUNDS = 50  # of looking for more; what is stopped starts nothing, so that two do nearly always
@@ -83,12 +84,18 @@ def entrance(user: str) -> Callable[[], None]:
             if user.isdigit() and _prctl is not None:
                 for capability in range(_CAPABILITIES):
                     _prctl(_CAPBSET_DROP, capability, 0, 0, 0)
+                if number == 0 and any(map(_is_left, range(_CAPABILITIES))):
+                    raise PermissionError  # we may not give them away: then it is not started
                 _prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
             os.setgroups(groups)
             os.setgid(group)
             os.setuid(number)
 
     return enter
+
+
+def _is_left(capability: int) -> bool:
+    return _prctl is not None and bool(_prctl(_CAPBSET_READ, capability, 0, 0, 0) == 1)
 
 
 def user_number(user: str) -> int:

@@ -2,6 +2,8 @@
 
 import shutil
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -123,6 +125,25 @@ def test_where_that_user_is_not_enough_it_is_root_without_a_capability(
     assert told["Uid"] == "0"
     assert {*told["CapPrm"], *told["CapEff"], *told["CapBnd"], *told["CapInh"]} == {"0"}
     assert told["NoNewPrivs"] == "1"
+
+
+RUN = """
+from guest_hooks.command import Commands, Program
+from guest_hooks.deadline import Deadline
+from guest_hooks.errors import CommandFailed
+for user in ("60991", "0"):
+    try:
+        print(*Commands("x").run(Program(["id", "-u"], user), Deadline.after(10)).lines)
+    except CommandFailed:
+        print("not started")
+"""
+
+
+def test_root_is_not_without_a_capability_only_in_name() -> None:
+    """Of a holder that may not give capabilities away, no client is root's."""
+    unable = ["setpriv", "--bounding-set=-setpcap", "--inh-caps=-all", sys.executable, "-c", RUN]
+    told = subprocess.check_output(unable, text=True, cwd=Path(__file__).parents[2])
+    assert told.splitlines() == ["60991", "not started"]
 
 
 def test_a_client_reads_and_runs_nothing_for_its_server(
