@@ -117,7 +117,7 @@ class Script(Driver):
         del deadline
         calls = self._read()
         names = ", ".join(" ".join(call.freeze.words) for call in calls) or "nothing"
-        text = f"{self.section.name}: would run {names}, in {self._time}"
+        text = f"{self.section.name}: would run {names}, within {self._time}"
         found = [Finding(bool(calls), text, self._longer, is_blocking=False, folders=self._folders)]
         limit_s = max([call.freeze.limit_s for call in calls], default=0)
         if self.lock_s < limit_s < math.inf:
@@ -161,13 +161,13 @@ class Script(Driver):
     @property
     def _time(self) -> str:
         if self.section.source == DISCOVERED:
-            return "what is left of the whole freeze's time"
-        return f"{self.lock_s:g} s for all of them"
+            return "what is left of freeze_s"
+        return f"{self.lock_s:g} s"
 
     @property
     def _longer(self) -> str:
         if self.section.source == DISCOVERED:
-            return f"freeze_s is that time, or lock_s in a section [{self.section.name}]"
+            return f"a longer freeze_s, or lock_s in a section [{self.section.name}]"
         return f"a longer lock_s in [{self.section.name}], within freeze_s"
 
     @property

@@ -73,21 +73,19 @@ def test_of_one_folder_two_names_of_a_script_are_two(lab: Lab) -> None:
 def test_a_slow_one_has_its_time_as_before(lab: Lab) -> None:
     hook(lab, f"{QEMU}/dump.sh", '[ "$1" = thaw ] || sleep 4')
     told = lab.guest("check").stdout
-    assert f"{NAME}: would run {QEMU}/dump.sh freeze, in what is left of the whole" in told
+    assert f"{NAME}: would run {QEMU}/dump.sh freeze, within what is left of freeze_s" in told
     assert cycle(lab) == ["dump.sh freeze", "dump.sh thaw"]
     assert status(lab)["last"]["applications"][0]["timings_s"]["lock"] > 4
     configure(lab, freeze_s=2, discovery="yes")
     late = lab.guest("freeze").stderr
     assert "dump.sh freeze: not done in time, so killed after " in late
-    assert f" s; HINT: freeze_s is that time, or lock_s in a section [{NAME}]" in late
+    assert f" s; HINT: a longer freeze_s, or lock_s in a section [{NAME}]" in late
 
 
 def test_a_section_gives_it_another_time_and_says_which(lab: Lab) -> None:
     hook(lab, f"{QEMU}/dump.sh", '[ "$1" = thaw ] || sleep 4')
     configure(lab, f"[{NAME}]\nlock_s = 1\n", discovery="yes")
-    assert (
-        "dump.sh freeze, in 1 s for all of them; HINT: a longer lock_s" in lab.guest("check").stdout
-    )
+    assert "dump.sh freeze, within 1 s; HINT: a longer lock_s" in lab.guest("check").stdout
     late = lab.guest("freeze").stderr
     assert f"so killed after 1.0 s; HINT: a longer lock_s in [{NAME}], within freeze_s" in late
 
