@@ -20,7 +20,9 @@ _OPERATION_TIMEOUT = timedelta(hours=4)
 """Velero's own default."""
 
 _METADATA_ONLY = "velero.kubevirt.io/metadataBackup"
-_POLICIES_OF_ALL = "velero.io/global-backup-volume-policy-configmap"
+POLICIES_OF_ALL = "velero.io/global-backup-volume-policy-configmap"
+"""Annotation that the server writes: the ConfigMap with policies of all its backups."""
+
 _MEMORY_DUMPS = "stillpoint.dev/memory-dumps"
 
 
@@ -82,7 +84,7 @@ class Backup:
 def _policies(backup: Item) -> Iterator[str]:
     if it.text(backup, "spec", "resourcePolicy", "kind").lower() == "configmap":
         yield it.text(backup, "spec", "resourcePolicy", "name")
-    if of_all_backups := it.text(backup, "metadata", "annotations", _POLICIES_OF_ALL):
+    if of_all_backups := it.text(backup, "metadata", "annotations", POLICIES_OF_ALL):
         yield of_all_backups
 
 

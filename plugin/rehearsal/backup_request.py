@@ -4,7 +4,7 @@ Source: prepareBackupRequest in pkg/controller/backup_controller.go of Velero v1
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from plugin.model import item as it
@@ -13,8 +13,10 @@ from plugin.model.filters import EXCLUDED
 from plugin.model.item import Item
 from plugin.model.label_selector import LabelSelector
 from plugin.model.names import listed
+from plugin.model.request import POLICIES_OF_ALL
 from plugin.rehearsal.errors import NothingToRehearse
 from plugin.rehearsal.known import Known
+from plugin.resources import velero
 
 _OF_SCHEDULE = "velero.io/schedule-name"
 _OLD = ("includedResources", "excludedResources", "includeClusterResources")
@@ -69,6 +71,19 @@ def placed(backup: Item) -> Item:
     return it.with_value(backup, "velero", "metadata", "namespace")
 
 
+def under_server(backup: Item, deployments: Iterable[Item]) -> Item:
+    """The Backup with the note of policies that the server, if it is one of these, has for all.
+
+    One that says already which they are is left as it is.
+    """
+    if POLICIES_OF_ALL in it.annotations(backup):
+        return backup
+    own = (it.namespace(backup), velero.SERVER_NAME)
+    servers = (one for one in deployments if (it.namespace(one), it.name(one)) == own)
+    name = next(filter(None, map(velero.policies_of_all, servers)), "")
+    return it.with_annotation(backup, POLICIES_OF_ALL, name) if name else backup
+
+
 def started(backup: Item, known: Known, now: datetime) -> Item:
     """The Backup as actions see it: with what Velero adds, and begun now.
 
@@ -76,6 +91,8 @@ def started(backup: Item, known: Known, now: datetime) -> Item:
         NothingToRehearse: Velero would refuse the specification.
         MalformedItem: a field has the wrong type.
     """
+    servers = (one for one in known.objects if one["kind"] == velero.SERVER.kind)
+    backup = under_server(placed(backup), servers)
     spec = it.mapping(backup, "spec")
     is_old = any(spec.get(field) not in (None, []) for field in _OLD)
     if faults := _faults(spec, is_old=is_old):
@@ -92,7 +109,7 @@ def started(backup: Item, known: Known, now: datetime) -> Item:
         before = it.texts(backup, "spec", field)
         if names:
             spec[field] = [*before, *(name for name in names if name not in before)]
-    metadata = {"uid": str(uuid.uuid4())} | it.mapping(placed(backup), "metadata")
+    metadata = {"uid": str(uuid.uuid4())} | it.mapping(backup, "metadata")
     begun = {"phase": "InProgress", "startTimestamp": now.isoformat(timespec="seconds")}
     return {**backup, "metadata": metadata, "spec": spec, "status": begun}
 

@@ -15,8 +15,9 @@ from plugin.model.errors import Forbidden, ReadFailed
 from plugin.model.item import Item
 from plugin.model.reference import Resource
 from plugin.model.request import Backup
+from plugin.rehearsal import backup_request
 from plugin.rehearsal.known import Known, Unread
-from plugin.resources import core
+from plugin.resources import core, velero
 
 if TYPE_CHECKING:
     from plugin.cluster.kubernetes_reader import KubernetesReader
@@ -61,7 +62,6 @@ _EVERYWHERE = ("kubevirts.kubevirt.io", "backups.velero.io")
 """Namespaced, but of interest wherever they are."""
 
 _MANAGED = ("metadata", "managedFields")
-_MAP = core.CONFIG_MAP.kind
 
 Progress = Callable[[int, int, str], None]
 
@@ -119,19 +119,38 @@ def read(reader: "KubernetesReader", scope: Scope, progress: Progress) -> Known:
     return Known(tuple(objects), discovery, complete, origin, tuple(unread))
 
 
-def with_policies(known: Known, backup: Backup, reader: "KubernetesReader") -> Known:
-    """Together with the resource policies of a backup, which live beside it, not in the scope."""
-    read_ = {(it.namespace(one), it.name(one)) for one in known.objects if one["kind"] == _MAP}
+def with_policies(known: Known, asked: Item, reader: "KubernetesReader") -> Known:
+    """Together with the resource policies of a Backup, which live beside it, not in the scope.
+
+    Those of all backups are told by a flag of the server, so that its Deployment is read as well.
+    """
+    namespace = it.namespace(asked)
+    known = _with(known, velero.SERVER, namespace, [velero.SERVER_NAME], reader)
+    servers = (one for one in known.objects if one["kind"] == velero.SERVER.kind)
+    request = Backup.parse(backup_request.under_server(asked, servers))
+    return _with(known, core.CONFIG_MAP, namespace, request.policies, reader)
+
+
+def _with(
+    known: Known,
+    resource: Resource,
+    namespace: str,
+    names: Iterable[str],
+    reader: "KubernetesReader",
+) -> Known:
+    """Together with these objects, each read unless it is there."""
+    of_kind = (one for one in known.objects if one["kind"] == resource.kind)
+    read_ = {(it.namespace(one), it.name(one)) for one in of_kind}
     found, unread = [], list(known.unread)
-    for name in backup.policies:
-        if (backup.namespace, name) in read_:
+    for name in names:
+        if (namespace, name) in read_:
             continue
         try:
-            config_map = reader.get(core.CONFIG_MAP, backup.namespace, name)
+            item = reader.get(resource, namespace, name)
         except ReadFailed as error:
-            unread.append(Unread(str(core.CONFIG_MAP), error.cause, error.hint))
+            unread.append(Unread(str(resource), error.cause, error.hint))
         else:
-            found += [it.without(config_map, *_MANAGED)] if config_map else []
+            found += [it.without(item, *_MANAGED)] if item else []
     return replace(known, objects=(*known.objects, *found), unread=tuple(unread))
 
 

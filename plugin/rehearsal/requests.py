@@ -9,7 +9,6 @@ from plugin.model import item as it
 from plugin.model.item import Item
 from plugin.model.label_selector import LabelSelector
 from plugin.model.names import listed
-from plugin.model.request import Backup
 from plugin.rehearsal import backup_request, live_cluster, manifests, restore_request
 from plugin.rehearsal.errors import NothingToRehearse
 from plugin.rehearsal.known import Known
@@ -72,7 +71,7 @@ def of_cluster(
     scope = live_cluster.Scope(_namespaces(chosen), is_whole)
     known = live_cluster.read(reader, scope, progress)
     asked = backup_request.placed(backup(chosen, known))
-    return live_cluster.with_policies(known, Backup.parse(asked), reader)
+    return live_cluster.with_policies(known, asked, reader)
 
 
 def backup(chosen: Chosen, known: Known) -> Item:

@@ -14,9 +14,14 @@ BACKUP = Resource("velero.io", "v1", "backups", "Backup")
 DATA_UPLOAD = Resource("velero.io", "v2alpha1", "datauploads", "DataUpload")
 RESTORE = Resource("velero.io", "v1", "restores", "Restore")
 
+SERVER = Resource("apps", "v1", "deployments", "Deployment")
+SERVER_NAME = "velero"
+"""The name that `velero install` and OADP give to the server's Deployment."""
+
 OF_RESTORE = "velero.io/restore-name"
 """Label of every object that a restore has created, and of those that it has changed."""
 
+_POLICIES_OF_ALL_FLAG = "global-backup-volume-policies-configmap"
 _LONGEST_LABEL = 63
 _OPTED_IN = "backup.velero.io/backup-volumes"
 _OPTED_OUT = "backup.velero.io/backup-volumes-excludes"
@@ -47,6 +52,20 @@ def is_running(backup: Item) -> bool:
 def cuts_disks(backup: Item) -> bool:
     """Whether the backup takes the data of volumes at all."""
     return it.mapping(backup, "spec").get("snapshotVolumes") is not False
+
+
+def policies_of_all(deployment: Item) -> str:
+    """Name of the ConfigMap with policies of all backups, by a server's flags; empty without one.
+
+    Source: pkg/cmd/server/config of Velero, on its way to 1.19; older servers refuse the flag.
+    """
+    for container in it.sequence(deployment, "spec", "template", "spec", "containers"):
+        words = [*it.texts(container, "command"), *it.texts(container, "args")]
+        for number, word in enumerate(words):
+            flag, equals, value = word.partition("=")
+            if flag.lstrip("-") == _POLICIES_OF_ALL_FLAG:
+                return value if equals else "".join(words[number + 1 : number + 2])
+    return ""
 
 
 def moves_data(backup: Item) -> bool:

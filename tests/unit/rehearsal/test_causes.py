@@ -255,3 +255,54 @@ def test_a_guest_none_of_whose_disks_is_cut_reaches_no_level(action: str, level:
     backup = backup_request.of_flags(["shop"], None)
     backup["spec"]["resourcePolicy"] = {"kind": "configmap", "name": "policies"}
     assert judged([*examples.objects(), config_map], backup).judged.level is level
+
+
+SKIP_ALL = "version: v1\nvolumePolicies: [{conditions: {}, action: {type: skip}}]"
+CUT_ALL = SKIP_ALL.replace("skip", "snapshot")
+
+
+def policies(name: str, text: str) -> Item:
+    metadata = {"name": name, "namespace": "velero"}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"p": text}}
+
+
+def server(*flags: str, namespace: str = "velero") -> Item:
+    container = {"name": "velero", "command": ["/velero"], "args": ["server", *flags]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "velero", "namespace": namespace},
+        "spec": {"template": {"spec": {"containers": [container]}}},
+    }
+
+
+FLAG = "--global-backup-volume-policies-configmap"
+
+
+@pytest.mark.parametrize(
+    ("servers", "is_skipped"),
+    [
+        ([server(f"{FLAG}=of-all")], True),
+        ([server("--uploader-type", "kopia", FLAG, "of-all")], True),
+        ([server()], False),
+        ([server(f"{FLAG}=of-all", namespace="other")], False),
+    ],
+)
+def test_policies_of_the_server_are_those_of_every_backup(
+    servers: list[Item], is_skipped: bool
+) -> None:
+    machine = judged([*examples.objects(), policies("of-all", SKIP_ALL), *servers])
+    assert ("disk-skipped" in examples.codes(machine)) is is_skipped
+
+
+def test_policies_of_the_backup_come_before_those_of_the_server() -> None:
+    backup = backup_request.of_flags(["shop"], None)
+    backup["spec"]["resourcePolicy"] = {"kind": "configmap", "name": "own"}
+    maps = (policies("of-all", SKIP_ALL), policies("own", CUT_ALL))
+    machine = judged([*examples.objects(), *maps, server(f"{FLAG}=of-all")], backup)
+    assert "disk-skipped" not in examples.codes(machine)
+
+
+def test_policies_of_the_server_that_were_not_read_leave_the_answer_open() -> None:
+    machine = judged([*examples.objects(), server(f"{FLAG}=of-all")])
+    assert "policy-unknown" in examples.codes(machine)
