@@ -142,13 +142,16 @@ def _running(root: str = "/") -> Optional[Agent]:
     own = _namespace(os.path.join(root, "proc/self"))
     for path in sorted(glob.glob(os.path.join(root, "proc/[0-9]*"))):
         try:
+            with open(f"{path}/comm", "rb") as file:  # not all command lines: one may wait for ever
+                is_called_so = file.read(_MOST_BYTES) == b"qemu-ga\n"
+            is_trusted = os.stat(path).st_uid in (0, os.geteuid()) and _namespace(path) == own
+            if not is_called_so or not is_trusted:
+                continue
             with open(f"{path}/cmdline", "rb") as file:
                 words = os.fsdecode(file.read(_MOST_BYTES)).split("\0")
-            is_trusted = os.stat(path).st_uid in (0, os.geteuid()) and _namespace(path) == own
         except OSError:
             continue
-        if os.path.basename(words[0]) == "qemu-ga" and is_trusted:
-            return Agent(int(os.path.basename(path)), words)
+        return Agent(int(os.path.basename(path)), words)
     return None
 
 

@@ -14,6 +14,7 @@ class TheAgentIsLookedAt(FolderCase):
         self.process("self", "python3")
 
     def process(self, number: str, *words: str, namespace: str = "1", rights: str = "ff") -> None:
+        self.write(f"proc/{number}/comm", os.path.basename(words[0])[:15] + "\n")
         self.write(f"proc/{number}/cmdline", "".join(word + "\0" for word in words))
         self.write(f"proc/{number}/status", f"Name:\tx\nCapEff:\t{rights * 8}\n")
         os.makedirs(self.path(f"proc/{number}/ns"))
