@@ -3,7 +3,18 @@
 import argparse
 import sys
 
-from benchmarks import backup, execute, frozen, guest, rehearse, restore, scale, stalls, start_up
+from benchmarks import (
+    backup,
+    discovery,
+    execute,
+    frozen,
+    guest,
+    rehearse,
+    restore,
+    scale,
+    stalls,
+    start_up,
+)
 
 BENCHMARKS = {
     "execute": execute.run,
@@ -13,6 +24,7 @@ BENCHMARKS = {
     "backup": backup.run,
     "restore": restore.run,
     "guest": guest.run,
+    "discovery": discovery.run,
     "stalls": stalls.run,
     "frozen": frozen.run,
 }

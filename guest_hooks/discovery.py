@@ -11,6 +11,7 @@ from typing import (
     TYPE_CHECKING,
     Callable,
     Container,
+    Dict,
     FrozenSet,
     List,
     Mapping,
@@ -101,6 +102,7 @@ class _Survey:
         self._names = Names()
         self._units = Units(self._names)
         self._looks: List[Look] = []
+        self._told: Dict[str, Server] = {}
 
     def first_look(self, process: Process) -> Sequence[Server]:
         """By what nobody can make it wait for: who it is. What more there is to see comes later."""
@@ -156,7 +158,7 @@ class _Survey:
         if found is None:
             return None
         if fault:
-            unsafe = self._left_alone(name, process, fault).found
+            unsafe = self._alone(name, process, fault).found
             found = unsafe._replace(options=found.options)
         found = found._replace(name=printable(found.name, _NAME_BYTES), process=process.number)
         return Server(found, kind, process.user, _keys_of(process), is_strange=bool(fault))
@@ -181,6 +183,12 @@ class _Survey:
         return None
 
     def _left_alone(self, name: str, process: Process, why: Stranger) -> Server:
+        """By a name and a cause that the first of them tells for all."""
+        if name not in self._told:
+            self._told[name] = self._alone(name, process, why)
+        return self._told[name]
+
+    def _alone(self, name: str, process: Process, why: Stranger) -> Server:
         program, executable = (
             printable(text, _TEXT_BYTES) for text in (process.program, process.executable)
         )
@@ -235,7 +243,7 @@ def _kinds_of(process: Process, kinds: "Sequence[Type[Driver]]") -> "Sequence[Ty
         places = [
             place
             for place, program in enumerate(kind.PROGRAMS)
-            if program == process.file or process.program in running.called([program])
+            if program == process.file or running.is_called(process.program, program)
         ]
         if places:
             ranked.append((places[0], number))

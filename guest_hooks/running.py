@@ -7,6 +7,7 @@ read of one process may wait for ever (for the lock of its memory, for a share t
 """
 
 import contextlib
+import functools
 import os
 import re
 import socket
@@ -177,8 +178,7 @@ class Process:
         return self._inodes
 
     def _shares(self, kind: str) -> bool:
-        own = os.readlink(f"/proc/self/ns/{kind}")
-        return os.readlink(f"/proc/{self.number}/ns/{kind}") == own
+        return os.readlink(f"/proc/{self.number}/ns/{kind}") == _own_namespace(kind)
 
 
 def processes(*programs: str) -> Iterator[Process]:
@@ -192,8 +192,13 @@ def processes(*programs: str) -> Iterator[Process]:
 
 
 def called(programs: Iterable[str]) -> Set[str]:
-    """What the kernel calls processes of those programs: it cuts names."""
-    return {os.fsdecode(os.fsencode(each)[:_NAME_BYTES]) for each in programs}
+    """What the kernel calls processes of those programs, of ASCII: it cuts names."""
+    return {each[:_NAME_BYTES] for each in programs}
+
+
+def is_called(name: str, program: str) -> bool:
+    """Whether the kernel calls a process of that program so."""
+    return name == program[:_NAME_BYTES]
 
 
 def scan(is_wanted: Callable[[str, str], bool]) -> Iterator[Process]:
@@ -203,6 +208,11 @@ def scan(is_wanted: Callable[[str, str], bool]) -> Iterator[Process]:
             program, executable = _names(number)
             if is_wanted(program, os.path.basename(executable)):
                 yield Process(number, program, executable)
+
+
+@functools.lru_cache(maxsize=None)
+def _own_namespace(kind: str) -> str:
+    return os.readlink(f"/proc/self/ns/{kind}")
 
 
 def _names(number: int) -> Tuple[str, str]:
