@@ -109,9 +109,12 @@ def driver_of(
 
 
 def report_of(driver: PostgreSQL, prepare_s: float = LONG_S) -> Report:
-    driver.prepare(Deadline.after(prepare_s))
-    with driver.held(Deadline.after(20)) as report:
-        return report
+    try:
+        driver.prepare(Deadline.after(prepare_s))
+        with driver.held(Deadline.after(20)) as report:
+            return report
+    finally:
+        driver.commands.close()
 
 
 @contextlib.contextmanager
