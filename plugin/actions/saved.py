@@ -125,8 +125,10 @@ def _not_snapshot(claim: Item, context: BackupContext) -> str:
     if not classes:
         return "without a VolumeSnapshotClass for its driver"
     backup = context.backup.asked
+    if not any(map(volume_snapshot_class.lives_with_volume, classes)) or velero.moves_data(backup):
+        return ""
     chosen = volume_snapshot_class.chosen(claim, backup, classes)
-    if chosen and volume_snapshot_class.lives_with_volume(chosen) and not velero.moves_data(backup):
+    if chosen and volume_snapshot_class.lives_with_volume(chosen):
         return f"cut as a snapshot that goes with its volume ({it.name(chosen)}), and not moved"
     return ""
 
