@@ -192,3 +192,15 @@ def test_a_backup_of_metadata_restores_no_disk_that_claims_to_be_filled() -> Non
     assert MARK not in it.annotations(restored(found, "datavolumes", "db-data").item or {})
     created = restored(found, "virtualmachines", "db").item or {}
     assert it.text(created, "spec", "runStrategy") == "Halted"
+
+
+def test_what_is_still_filled_does_not_begin_again_without_its_data_volume() -> None:
+    objects = examples.objects()
+    filler = examples.find(objects, "DataVolume", "db-root")
+    filler["status"]["phase"] = "ImportInProgress"
+    machine = examples.machine(examples.rehearsed(objects, "shop"), "db")
+    assert about(machine, "disk-being-filled")
+    assert machine.judged.verdict is Verdict.DEGRADED
+    asked = restore(excludedResources=["datavolumes.cdi.kubevirt.io"])
+    machine = examples.machine(examples.rehearsed(objects, "shop", restore=asked), "db")
+    assert about(machine, "disk-not-populated") == ("db-root (ImportInProgress)",)
