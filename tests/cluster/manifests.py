@@ -8,8 +8,12 @@ import uuid
 from dataclasses import dataclass
 from typing import Literal
 
+from tests.cluster import populator
 from tests.cluster.api import Object
 from tests.cluster.storage import CLASS
+
+TEMPLATE_LABELS = {"kubevirt.io/size": "small"}
+"""A user's own: KubeVirt sets none on a template, and an instance has these and no others of it."""
 
 STARTED = "2026-01-01T00:00:00Z"
 
@@ -39,6 +43,8 @@ class Machine:
     has_cloud_init: bool = True
     has_instancetype: bool = True
     is_instancetype_cluster_wide: bool = False
+    is_populated: bool = False
+    """Whether CDI's populators filled its disks: their claims keep a source then."""
     labels: tuple[tuple[str, str], ...] = ()
 
     def claim(self, disk: Disk) -> str:
@@ -62,7 +68,8 @@ class Machine:
 
     @property
     def attachment_pod(self) -> str:
-        return f"hp-volume-{self.name}-9w4tn"
+        """Named at random, not after the machine."""
+        return f"hp-volume-{self.firmware_uuid.hex[:5]}"
 
     def metadata(self, name: str) -> Object:
         return {"name": name, "namespace": self.namespace}
@@ -120,7 +127,7 @@ def virtual_machine(machine: Machine) -> Object:
                 for disk in machine.disks
             ],
             "template": {
-                "metadata": {"labels": {"kubevirt.io/domain": machine.name}},
+                "metadata": {"labels": TEMPLATE_LABELS},
                 "spec": guest(machine, hotplugged),
             },
         },
@@ -199,6 +206,7 @@ def data_volume(machine: Machine, disk: Disk, virtual_machine: Object | None) ->
     metadata = machine.metadata(machine.claim(disk))
     metadata["annotations"] = {"cdi.kubevirt.io/storage.usePopulator": "true"}
     if virtual_machine is not None:
+        metadata["annotations"]["cdi.kubevirt.io/allowClaimAdoption"] = "true"
         metadata["labels"] = {"kubevirt.io/created-by": virtual_machine["metadata"]["uid"]}
         metadata["ownerReferences"] = [owner(virtual_machine)]
     return {
@@ -223,7 +231,7 @@ def data_volume_status(machine: Machine, disk: Disk) -> Object:
 
 
 def claim(machine: Machine, disk: Disk, data_volume: Object) -> Object:
-    """Without the populator's dataSourceRef: no CDI is here to fill the volume."""
+    """Pending until it is populated, if it is to be."""
     cdi = "cdi.kubevirt.io/storage."
     return {
         "apiVersion": "v1",
@@ -231,11 +239,13 @@ def claim(machine: Machine, disk: Disk, data_volume: Object) -> Object:
         "metadata": {
             **machine.metadata(machine.claim(disk)),
             "labels": {
+                **data_volume["metadata"].get("labels", {}),
                 "app": "containerized-data-importer",
                 "app.kubernetes.io/component": "storage",
                 "app.kubernetes.io/managed-by": "cdi-controller",
             },
             "annotations": {
+                **data_volume["metadata"]["annotations"],
                 "cdi.kubevirt.io/createdForDataVolume": data_volume["metadata"]["uid"],
                 f"{cdi}condition.running": "false",
                 f"{cdi}condition.running.message": "Import Complete",
@@ -245,7 +255,6 @@ def claim(machine: Machine, disk: Disk, data_volume: Object) -> Object:
                 f"{cdi}pod.restarts": "0",
                 f"{cdi}populator.progress": "100.0%",
                 f"{cdi}preallocation.requested": "false",
-                f"{cdi}usePopulator": "true",
             },
             "ownerReferences": [owner(data_volume)],
         },
@@ -254,6 +263,7 @@ def claim(machine: Machine, disk: Disk, data_volume: Object) -> Object:
             "resources": {"requests": {"storage": disk.size}},
             "storageClassName": CLASS,
             "volumeMode": disk.mode,
+            **({"dataSourceRef": populator.source(data_volume)} if machine.is_populated else {}),
         },
     }
 

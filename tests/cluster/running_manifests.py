@@ -7,7 +7,7 @@ pkg/storage/pod/annotations for the freeze hooks.
 import json
 
 from tests.cluster.api import Object
-from tests.cluster.manifests import Disk, Machine, condition, guest, owner
+from tests.cluster.manifests import TEMPLATE_LABELS, Disk, Machine, condition, guest, owner
 from tests.cluster.node import NAME as NODE
 
 
@@ -17,7 +17,7 @@ def instance(machine: Machine, virtual_machine: Object) -> Object:
         "kind": "VirtualMachineInstance",
         "metadata": {
             **machine.metadata(machine.name),
-            "labels": {"kubevirt.io/domain": machine.name, "kubevirt.io/nodeName": NODE},
+            "labels": {**TEMPLATE_LABELS, "kubevirt.io/nodeName": NODE},
             "annotations": {"kubevirt.io/latest-observed-api-version": "v1"},
             "finalizers": ["kubevirt.io/foregroundDeleteVirtualMachine"],
             "ownerReferences": [owner(virtual_machine)],

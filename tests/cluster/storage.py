@@ -33,6 +33,7 @@ class Storage:
         self.control_plane = control_plane
         self.folder = folder
         self.socket = folder / "csi.sock"
+        self._given: dict[str, str] = {}
 
     def start(self, api: Api) -> None:
         """Needs the snapshot API's custom resources."""
@@ -65,6 +66,11 @@ class Storage:
         link.unlink(missing_ok=True)
         link.symlink_to(self.folder / "volumes" / volume)
 
+    def give(self, namespace: str, provisioned_for: str, claim: str, volume: str) -> None:
+        """A volume goes to another claim, and its cuts are told as that one's."""
+        self.link(namespace, claim, volume)
+        self._given[f"{namespace}/{provisioned_for}"] = f"{namespace}/{claim}"
+
     def image(self, namespace: str, claim: str) -> Path:
         """The file with the bytes of a disk: disk.img on a filesystem, or the device itself."""
         volume = self.disk_path(namespace, claim)
@@ -75,7 +81,8 @@ class Storage:
         found: dict[str, list[Cut]] = {}
         for line in read_journal(self.folder / "cuts.jsonl"):
             started, finished = map(datetime.fromisoformat, (line["started"], line["finished"]))
-            cut = Cut(line["claim"], line["snapshot"], started, finished)
+            claim = self._given.get(line["claim"], line["claim"])
+            cut = Cut(claim, line["snapshot"], started, finished)
             found.setdefault(cut.claim, []).append(cut)
         return found
 

@@ -158,7 +158,7 @@ def test_a_disk_hot_plugged_after_the_backup_began_is_cut_in_the_freeze(cluster:
     with ThreadPoolExecutor(1) as aside:
         backup = aside.submit(cluster.backup, "plug", spec)
         wait_until(lambda: is_collected(cluster, "plug"), "Velero has collected its items")
-        plugged = virtual_machines.hot_plug(cluster.api, late, Disk("extra"))
+        plugged = virtual_machines.hot_plug(cluster, late, Disk("extra"))
     cluster.node.soothe()
     assert backup.result()["status"]["phase"] == "Completed", cluster.backup_log("plug")
     folder = f"resources/virtualmachineinstances.kubevirt.io/namespaces/{late.namespace}"
@@ -181,8 +181,7 @@ def test_a_disk_hot_plugged_after_its_namespace_was_read_is_cut_in_the_freeze(
         backup = aside.submit(cluster.backup, "plug-read", {"includedNamespaces": [slow.namespace]})
         wait_until(lambda: is_read(cluster, slow.namespace), "the plugin has read the namespace")
         plugged = [
-            virtual_machines.hot_plug(cluster.api, machine, Disk("extra"))
-            for machine in (unmade, made)
+            virtual_machines.hot_plug(cluster, machine, Disk("extra")) for machine in (unmade, made)
         ]
         assert not cluster.snapshots_cut().get(f"{slow.namespace}/{slow.claim(slow.disks[0])}")
     cluster.node.soothe()

@@ -33,7 +33,8 @@ class Tills:
         api = self.cluster.api
         self.cluster.create_namespace(self.namespace)
         machines = [
-            Machine(self.namespace, name, is_running=False, has_cloud_init=False) for name in NAMES
+            Machine(self.namespace, name, is_running=False, has_cloud_init=False, is_populated=True)
+            for name in NAMES
         ]
         created = self.cluster.create_vms(machines)
         pool = api.create(pool_of(self.namespace))
@@ -160,6 +161,9 @@ def test_their_disks_hold_what_they_held(tills: Tills, pools: PoolController) ->
     for claim, content in tills.contents.items():
         held = tills.cluster.disk_image(tills.back, claim).read_bytes().rstrip(b"\0")
         assert held == content
+        was = tills.cluster.api.get(*CLAIM, tills.namespace, claim)["spec"]["dataSourceRef"]
+        now = tills.cluster.api.get(*CLAIM, tills.back, claim)["spec"]["dataSourceRef"]
+        assert (was["kind"], now["kind"]) == ("VolumeImportSource", "VolumeSnapshot")
 
 
 def test_state_and_revisions_are_the_machines_again_and_go_with_it(

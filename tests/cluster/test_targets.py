@@ -6,7 +6,7 @@ import pytest
 
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster
-from tests.cluster.manifests import Machine
+from tests.cluster.manifests import TEMPLATE_LABELS, Machine
 from tests.cluster.virt_controller import VirtController
 
 NAMESPACE = "targets"
@@ -65,7 +65,7 @@ def test_stop_target_stops_the_machine_and_no_other_then_restores_over_it(
 ) -> None:
     assert [name for _when, name in targets.controller.stopped] == [f"{NAMESPACE}/stops"]
     machine = targets.machine("stops")
-    assert machine["spec"]["template"]["metadata"]["labels"] == {"kubevirt.io/domain": "stops"}
+    assert machine["spec"]["template"]["metadata"]["labels"] == TEMPLATE_LABELS
     assert machine["metadata"]["labels"]["velero.io/restore-name"] == f"{NAMESPACE}-update"
 
 
@@ -89,7 +89,7 @@ def test_fail_immediate_fails_this_machine_alone_and_it_runs_on_as_it_was(
     machine = targets.machine("keeps")
     assert machine["spec"]["runStrategy"] == "Always"
     assert machine["spec"]["template"]["metadata"]["labels"] == {
-        "kubevirt.io/domain": "keeps",
+        **TEMPLATE_LABELS,
         **LATER,
     }
     api = targets.cluster.api

@@ -75,13 +75,14 @@ class VirtController:
 
     def _run(self, machine: Object) -> None:
         namespace, name = identity(machine)
-        metadata: Object = {"namespace": namespace, "name": name}
+        template = machine["spec"]["template"]
+        metadata: Object = {**template.get("metadata", {}), "namespace": namespace, "name": name}
         created = self._api.create(
             {
                 "apiVersion": KUBEVIRT,
                 "kind": "VirtualMachineInstance",
                 "metadata": metadata | {"ownerReferences": [owner(machine)]},
-                "spec": machine["spec"]["template"]["spec"],
+                "spec": template["spec"],
             }
         )
         conditions = [condition("Ready"), condition("AgentConnected")]

@@ -9,14 +9,18 @@ from typing import Protocol
 from tests.cluster import manifests, running_manifests
 from tests.cluster.api import Api, ApiError, Object
 from tests.cluster.manifests import Disk, Machine
-from tests.cluster.storage import wait_until_bound
+from tests.cluster.populator import populate
+from tests.cluster.storage import Storage, wait_until_bound
 
 __all__ = ["Created", "Disk", "Machine", "create"]
 
 
-class HasApi(Protocol):
+class HasStorage(Protocol):
     @property
     def api(self) -> Api: ...
+
+    @property
+    def storage(self) -> Storage: ...
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,14 @@ class Created:
     """Of the instancetype and of the preference."""
 
 
-def create(cluster: HasApi, machines: Sequence[Machine]) -> list[Created]:
+def create(cluster: HasStorage, machines: Sequence[Machine]) -> list[Created]:
     """Returns when all claims are bound and all pods run. The namespaces must exist."""
     api = cluster.api
     matched = create_matched(api, machines)
     with ThreadPoolExecutor(8) as workers:
         created = list(workers.map(lambda machine: create_one(api, machine, matched), machines))
+        claims = [list(each.claims.values()) for each in created if each.machine.is_populated]
+        list(workers.map(lambda each: populate(api, cluster.storage, each), claims))
     for namespace in sorted({machine.namespace for machine in machines}):
         wait_until_bound(api, namespace)
         wait_until_running(api, namespace)
@@ -96,10 +102,12 @@ def start(
     return api.replace_status(instance, status), launcher, attachment
 
 
-def hot_plug(api: Api, machine: Machine, disk: Disk) -> Machine:
+def hot_plug(cluster: HasStorage, machine: Machine, disk: Disk) -> Machine:
     """A disk plugged into a machine that runs and has none plugged in; the machine that results."""
-    plugged = replace(machine, hotplugged=(disk,))
-    create_disk(api, plugged, disk, None)
+    api, plugged = cluster.api, replace(machine, hotplugged=(disk,))
+    claim = create_disk(api, plugged, disk, None)
+    if machine.is_populated:
+        populate(api, cluster.storage, [claim])
     wait_until_bound(api, machine.namespace)
     instance = api.get("kubevirt.io/v1", "VirtualMachineInstance", machine.namespace, machine.name)
     launcher = api.get("v1", "Pod", machine.namespace, machine.launcher_pod)

@@ -46,9 +46,14 @@ LAUNCHER: Item = {
     "metadata": {
         "name": "virt-launcher-db-x",
         "namespace": "shop",
-        "labels": {"kubevirt.io": "virt-launcher"},
+        "labels": {
+            "kubevirt.io": "virt-launcher",
+            "kubevirt.io/created-by": "2",
+            "vm.kubevirt.io/name": "db",
+            "vmi.kubevirt.io/id": "db",
+        },
         "annotations": {"kubevirt.io/domain": "db"},
-        "ownerReferences": [{"kind": "VirtualMachineInstance", "name": "db"}],
+        "ownerReferences": [{"kind": "VirtualMachineInstance", "name": "db", "controller": True}],
     },
     "spec": {"volumes": [{"name": "root", "persistentVolumeClaim": {"claimName": "root"}}]},
     "status": {"phase": "Running"},
@@ -56,7 +61,12 @@ LAUNCHER: Item = {
 DATA_VOLUME: Item = {
     "apiVersion": "cdi.kubevirt.io/v1beta1",
     "kind": "DataVolume",
-    "metadata": {"name": "root", "namespace": "shop"},
+    "metadata": {
+        "name": "root",
+        "namespace": "shop",
+        "labels": {"kubevirt.io/created-by": "1"},
+        "annotations": {"cdi.kubevirt.io/allowClaimAdoption": "true"},
+    },
     "spec": {"storage": {}},
     "status": {"phase": "Succeeded"},
 }
