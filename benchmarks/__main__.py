@@ -9,6 +9,7 @@ from benchmarks import (
     execute,
     frozen,
     guest,
+    hostile,
     rehearse,
     restore,
     scale,
@@ -25,6 +26,7 @@ BENCHMARKS = {
     "restore": restore.run,
     "guest": guest.run,
     "discovery": discovery.run,
+    "hostile": hostile.run,
     "stalls": stalls.run,
     "frozen": frozen.run,
 }

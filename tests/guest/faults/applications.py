@@ -21,7 +21,7 @@ CONFIGURATION = """
 [stillpoint-guest]
 freeze_s = 2
 watchdog_s = {watchdog_s}
-discovery = no
+discovery = yes
 [session]
 type = session
 prepare_s = 0.3
@@ -34,6 +34,19 @@ prepare_s = 0.3
 lock_s = 0.3
 release_s = 0.3
 """
+
+VOUCHED = """
+[vouched]
+type = {kind}
+socket = /run/crowd/vouched/{answer}.sock
+system_user = nobody
+required = no
+prepare_s = 0.3
+lock_s = 0.3
+release_s = 0.3
+"""
+VOUCHED_KINDS = ("redis", "mariadb", "mysql")
+ANSWERS = ("nonsense", "a-byte-a-second", "silence", "a-farewell")
 
 
 class Stage:

@@ -4,8 +4,10 @@
 
 Runs in a lab as a process of its own, with real sockets, signals and children, and freezes the
 disk for real, or fills it. `agent` is a process that runs the client as QEMU's agent does.
-After each cycle: nothing is frozen, no lock is held, no process is left; and no thaw has vouched
-for a hold that was broken. The last line is a summary in JSON.
+Beside them runs a crowd of strangers that look like servers, and to some of them a section leads.
+After each cycle: nothing is frozen, no lock is held, no process is left; no thaw has vouched for a
+hold that was broken, no record says that all was at rest, nothing was refused without a cause. The
+last line is a summary in JSON.
 
 Python 3.6, as what it tests.
 """
@@ -25,12 +27,14 @@ import time
 from typing import Callable, Counter, List, Sequence
 
 from guest_hooks import client, holder
+from guest_hooks.drivers import DRIVERS
 from guest_hooks.places import Places
 from tests.guest.faults import disk as disks
 from tests.guest.faults.applications import (
+    ANSWERS,
     CONFIGURATION,
-    LastingLock,
-    SessionLock,
+    VOUCHED,
+    VOUCHED_KINDS,
     Stage,
     is_session_locked,
 )
@@ -77,6 +81,8 @@ class Campaign:
         self.ensure_holder()
         freezes = self.random.random() < 0.35
         is_held = self.freeze(freezes)
+        if fault == "none" and not is_held:
+            raise Broken("nothing was wrong, and it was refused")
         if is_held:
             self.strike_at("held")
             time.sleep(self.random.choice((0, 0, 0.01)))
@@ -90,6 +96,7 @@ class Campaign:
         if is_held and status == NOTHING_WAS_HELD and not self.is_thawed_early:
             raise Broken("the thaw knew of no hold")
         self.require_nothing_left()
+        self.require_true_verdict()
         self.counts["held" if is_held else "refused"] += 1
         self.counts["vouched" if vouched else "lost"] += 1 if is_held else 0
         self.counts["frozen"] += 1 if freezes and is_held else 0
@@ -108,6 +115,9 @@ class Campaign:
             json.dump(script, file)
         with open(self.places.configuration, "w") as file:
             file.write(CONFIGURATION.format(watchdog_s=0.3 if fault == "watchdog" else 20))
+            if self.random.random() < 0.15:
+                kind, answer = self.random.choice(VOUCHED_KINDS), self.random.choice(ANSWERS)
+                file.write(VOUCHED.format(kind=kind, answer=answer))
         if fault == "disk-full":  # no record can be written
             disks.fill(self.disk)
         else:
@@ -215,7 +225,7 @@ class Campaign:
         if is_stepping:
             now = time.time
             time.time = lambda: now() + random.choice((-86400, 0, 86400))
-        holder.run(self.places, (SessionLock, LastingLock), 0, threading.Event())
+        holder.run(self.places, DRIVERS, 0, threading.Event())
 
     def is_locked(self) -> bool:
         return is_session_locked() and os.path.exists(Stage.path("lasting-lock"))
@@ -227,6 +237,12 @@ class Campaign:
         self.until("programs", lambda: self.reap() and not children(self.holder), self.left)
         if disks.thawed(self.disk):
             raise Broken("the disk was frozen")
+
+    def require_true_verdict(self) -> None:
+        with contextlib.suppress(FileNotFoundError):  # of a disk that was full there is none
+            with open(os.path.join(self.places.state, "record.json")) as file:
+                if json.load(file)["verdict"] == "application":
+                    raise Broken("strangers run, and the record says that all was at rest")
 
     def reap(self) -> bool:
         """Whether the holder is the only child, once the dead are buried."""

@@ -1,13 +1,18 @@
 """What tests do in a lab: configure the agent there, look at its processes, wait."""
 
+import contextlib
 import json
+import shutil
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.guest.lab.lab import Lab
+from tests.guest.lab import crowd
+from tests.guest.lab.lab import Lab, python
 
+CROWD = "/run/crowd"  # of nobody's
 STATE = "/var/lib/stillpoint-guest"
 CONFIGURATION = "/etc/stillpoint-guest.conf"
 
@@ -26,6 +31,27 @@ def script(lab: Lab, name: str, body: str) -> str:
     lab.path(path).chmod(0o755)
     pair = f"method = pair\nfreeze = {path} freeze\nthaw = {path} thaw"
     return f"[{name}]\ntype = script\n{pair}\nrelease_s = 1\n"
+
+
+@contextlib.contextmanager
+def beside_a_crowd(lab: Lab, number: int) -> Iterator[list[str]]:
+    """So many hostile processes of nobody's; yields what is, in the end, who was connected to."""
+    program = f"{CROWD}.py"
+    shutil.copy(crowd.__file__, lab.path(program))
+    lab.path(CROWD).mkdir()
+    shutil.chown(lab.path(CROWD), "nobody")
+    nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
+    words = lab.command(*nobody, python(), "-IB", program, CROWD, str(number))
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True)
+    heard: list[str] = []
+    try:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        yield heard
+    finally:
+        heard += process.communicate()[0].splitlines()
+        shutil.rmtree(lab.path(CROWD))
 
 
 def until(is_so: Callable[[], bool], what: str) -> None:
