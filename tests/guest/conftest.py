@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from guest_hooks import command
 from tests.cluster.processes import Processes
-from tests.guest import databases, peers
+from tests.guest import databases
 from tests.guest.cases.case import PASSWORD, Case
-from tests.guest.cases.scripted import PEERS
+from tests.guest.cases.scripted import PEERS, peer
 from tests.guest.cases.servers import DATABASES, Servers
 from tests.guest.lab.inside import STATE, configure
 from tests.guest.lab.lab import Lab
@@ -70,17 +69,13 @@ def add_accounts(servers: Servers) -> None:
 def case(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Case]:
-    """Each driver, with an application that runs; a peer where every user can reach it."""
+    """Each driver, with an application that runs."""
     name: str = request.param
     if name not in PEERS:
         yield DATABASES[name](request.getfixturevalue("servers"), tmp_path)
         return
-    with tempfile.TemporaryDirectory(prefix="stillpoint-peer-") as place:
-        Path(place).chmod(0o755)
-        case = PEERS[name](Path(place) / "peer")
-        monkeypatch.setitem(command.ENVIRONMENT, "PATH", peers.path_with(Path(place) / "peer"))
+    with peer(name, monkeypatch) as case:
         yield case
-        case.close()
 
 
 @pytest.fixture(scope="module")

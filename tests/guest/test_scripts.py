@@ -27,7 +27,7 @@ from guest_hooks.errors import (
 from guest_hooks.note import Note
 from guest_hooks.section import Section
 from tests.guest.cases.case import cycle
-from tests.guest.cases.scripted import PEERS
+from tests.guest.cases.scripted import peer
 from tests.guest.peers import SYSTEMCTL, Peer, path_with
 
 
@@ -120,7 +120,9 @@ def test_a_script_of_azure_has_the_time_of_its_file_for_all_tries(tmp_path: Path
     slow = azure(tmp_path, "sleep 0.7; exit 1", timeoutInSeconds=1, preScriptNoOfRetries=9)
     with pytest.raises(DeadlinePassed, match=r"killed after 1\.0 s; HINT: timeoutInSeconds in "):
         cycle(slow)
-    assert calls(tmp_path) == ["pre.sh ", "pre.sh ", "post.sh "]
+    *before, after = calls(tmp_path)
+    assert (set(before), after) == ({"pre.sh "}, "post.sh ")
+    assert len(before) <= 2
     told = azure(tmp_path, timeoutInSeconds=60).check(Deadline.after(5))
     assert "gives 60 s, and lock_s is less" in told[1].text
     assert told[1].hint.startswith("lock_s = 60")
@@ -225,18 +227,17 @@ def test_the_shell_of_mongodb_unlocks_by_itself_when_its_input_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which is what a holder that is killed does to it; the peer stands for shell and server."""
-    case = PEERS["mongodb, its shell scripted"](tmp_path / "peer")
-    monkeypatch.setitem(command.ENVIRONMENT, "PATH", path_with(tmp_path / "peer"))
-    holding = case.driver(tmp_path)
-    assert isinstance(holding, MongoDB)
-    holding.prepare(Deadline.after(10))
-    hold = holding.held(Deadline.after(10))
-    hold.__enter__()
-    assert not case.runs(0)
-    holding._disconnect(Deadline.after(10))
-    assert case.runs(10)
-    with pytest.raises(SessionLost):
-        hold.__exit__(None, None, None)
+    with peer("mongodb, its shell scripted", monkeypatch) as case:
+        holding = case.driver(tmp_path)
+        assert isinstance(holding, MongoDB)
+        holding.prepare(Deadline.after(10))
+        hold = holding.held(Deadline.after(10))
+        hold.__enter__()
+        assert not case.runs(0)
+        holding._disconnect(Deadline.after(10))
+        assert case.runs(10)
+        with pytest.raises(SessionLost):
+            hold.__exit__(None, None, None)
 
 
 def test_a_client_that_a_script_leaves_holds_its_lock_until_the_thaw(tmp_path: Path) -> None:

@@ -2,13 +2,17 @@
 
 import contextlib
 import socket
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
+from guest_hooks import command
 from tests.guest.cases.case import PASSWORD, Case, secret
-from tests.guest.peers import HOOK, MONGOSH, SYSTEMCTL, Peer
+from tests.guest.peers import HOOK, MONGOSH, SYSTEMCTL, Peer, path_with
 
 
 @dataclass
@@ -112,3 +116,15 @@ PEERS: Mapping[str, Callable[[Path], Case]] = {
     "hooks of QEMU": lambda folder: _scripts(folder, "folder"),
     "hooks of VMware": lambda folder: _scripts(folder, "vmware"),
 }
+
+
+@contextlib.contextmanager
+def peer(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Case]:
+    """One of `PEERS`, first in the path of programs, in a folder that every user can reach."""
+    with tempfile.TemporaryDirectory(prefix="stillpoint-peer-") as place:
+        Path(place).chmod(0o755)
+        folder = Path(place) / "peer"
+        case = PEERS[name](folder)
+        monkeypatch.setitem(command.ENVIRONMENT, "PATH", path_with(folder))
+        yield case
+        case.close()

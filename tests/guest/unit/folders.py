@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 import unittest
+from unittest import mock
 
 from guest_hooks.places import Places
 
@@ -12,6 +13,10 @@ class FolderCase(unittest.TestCase):
     def setUp(self) -> None:
         self.folder = tempfile.mkdtemp(prefix="stillpoint-unit-", dir=_memory())
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        # What else runs on this machine, an etcd of other tests for instance, is none of a plan's.
+        alone = mock.patch("guest_hooks.running.scan", return_value=())
+        alone.start()
+        self.addCleanup(alone.stop)
 
     def path(self, name: str) -> str:
         return os.path.join(self.folder, name)

@@ -294,7 +294,7 @@ class ProgramsEndInTime(FolderCase):
                 with self.assertRaises(CommandFailed) as caught:
                     session.ask(answer, soon())
                 self.assertIn("longer than 1048576 bytes", caught.exception.cause)
-                self.assertLess(time.monotonic() - begin_s, 10)
+                self.assertLess(time.monotonic() - begin_s, 30)
                 with self.assertRaises(SessionLost):
                     session.require_alive()
                 session.close(soon())

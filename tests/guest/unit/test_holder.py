@@ -111,7 +111,7 @@ class OneCycle(HolderCase):
         self.assertEqual(told["two"], ("crash", "two: lock: scripted"))
 
     def test_a_lock_that_hangs_is_abandoned_and_its_late_release_disturbs_nobody(self) -> None:
-        self.begin(section("one") + section("two", "hangs = lock", "hang_s = 1"))
+        self.begin(section("one") + section("two", "hangs = lock", "hang_s = 4"))
         self.assertEqual(self.refusal(), "two: bring it to rest: not done in time")
         self.assertIn("its driver still hangs in the freeze before", self.refusal())
         self.until(lambda: "two release" in scripted.DID)
