@@ -212,7 +212,7 @@ def test_where_nothing_can_be_frozen_nothing_is_held() -> None:
 
 
 def test_who_is_not_the_agent_has_a_hold_without_frozen_filesystems() -> None:
-    """A backup by other means, ZFS's snapshots for instance: who asks is told, and thaws."""
+    """A backup by other means, ZFS's snapshots for instance: who asks thaws, and cuts at once."""
     with Lab({}) as lab:
         configure(lab, script(lab, "app", "echo $1 >> /run/app.log"))
         assert lab.guest("freeze").returncode == 0
@@ -220,8 +220,8 @@ def test_who_is_not_the_agent_has_a_hold_without_frozen_filesystems() -> None:
         assert lab.guest("thaw").returncode == 0
         assert lab.path("/run/app.log").read_text().split() == ["freeze", "thaw"]
         last = status(lab)["last"]
-        assert last["verdict"] == "filesystem"
-        assert "no filesystem was frozen" in last["warnings"][0]
+        assert [one["level"] for one in last["applications"]] == ["application"]
+        assert (last["verdict"], last["warnings"]) == ("application", [])
 
 
 def test_a_disk_that_answers_no_more_keeps_no_other_frozen() -> None:
