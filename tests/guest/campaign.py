@@ -17,6 +17,7 @@ from tests.guest.lab.lab import Lab, python
 DISKS = {f"/data/{number}": kind for number, kind in enumerate(("ext4", "xfs") * 3)}
 ROOT = Path(__file__).parents[2]
 IDLE_S = 600.0
+COUNTED = ("cycles", "held", "frozen", "vouched", "lost", "refused")
 CROWD = 30  # of nobody's, beside all of them
 DRIVERS = """
 from tests.guest.faults.applications import LastingLock, SessionLock
@@ -43,7 +44,7 @@ def run(cycles: int, seed: int) -> dict[str, Any]:
             for number, disk in enumerate(DISKS)
         ]
         ended = [(one, *one.communicate(timeout=IDLE_S + each * 5)) for one in running]
-    total: Counter[str] = Counter()
+    total: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
     broken: list[str] = [f"a stranger was {each}" for each in strangers_heard]
     for process, output, errors in ended:
         if not output:

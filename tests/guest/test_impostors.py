@@ -11,15 +11,17 @@ from typing import Any
 import pytest
 
 from guest_hooks.drivers import DRIVERS
+from guest_hooks.section import Section
 from tests.guest.databases import as_user
 from tests.guest.lab import impostor
-from tests.guest.lab.inside import configure, holder, status, until
+from tests.guest.lab.inside import beside_a_crowd, configure, holder, status, until
 from tests.guest.lab.lab import Lab, python
 
 REAL = "redis:/data/a/redis/redis.sock"
 PLACE = "/run/impostors"
 OTHER = "/run/theirs"  # of nobody's
 GIVEN = "PID\\n{folder}\\n1\\n5432\\n{folder}\\n\\n"
+PREPARE_S = Section("", "").prepare_s  # that each has, beside the others
 NAMES = [(kind.KIND, program) for kind in DRIVERS for program in kind.PROGRAMS[:1]]
 
 
@@ -249,6 +251,18 @@ def test_an_executable_that_its_own_account_can_change_is_not_trusted(guest: Lab
         configure(guest, discovery="yes")
         server.kill()
         server.wait()
+
+
+def test_an_account_of_the_system_that_was_taken_over_costs_its_own_time_alone(guest: Lab) -> None:
+    """Its thirty fakes are trusted as services, and hang, say nonsense, or say it byte by byte."""
+    with beside_a_crowd(guest, 30, user="daemon") as heard:
+        last = frozen_and_thawed(guest)
+    assert len(heard) > 1, "nobody was asked anything"
+    assert last["freeze_s"] < PREPARE_S + 5
+    assert last["verdict"] == "filesystem"
+    fakes = [one for one in last["applications"] if one["name"] != REAL]
+    assert fakes
+    assert all(one["level"] == "crash" and one["error"] for one in fakes)
 
 
 def test_status_is_json_whatever_the_names_are(guest: Lab) -> None:

@@ -270,6 +270,21 @@ def test_the_holder_has_no_rights_that_it_does_not_need(lab: Lab) -> None:
         control(lab, "stop", "stillpoint-guest-holder-*")
 
 
+def test_its_bounds_are_what_systemd_knows_and_can_be_raised(lab: Lab) -> None:
+    """That they hold is systemd's and the kernel's; a lab has no control of memory to show it."""
+    install(lab)
+    bounds = ("MemoryMax", "TasksMax", "OOMPolicy")
+    asked = ("show", "--value", *(f"--property={each}" for each in bounds), "stillpoint-guest")
+    assert set(control(lab, *asked).split()) == {str(512 << 20), "512", "continue"}
+    raised = lab.path(f"{UNITS}/stillpoint-guest.service.d/more.conf")
+    raised.parent.mkdir()
+    raised.write_text("[Service]\nMemoryMax=1G\n")
+    control(lab, "daemon-reload")
+    assert set(control(lab, *asked).split()) == {str(1 << 30), "512", "continue"}
+    raised.unlink()
+    control(lab, "daemon-reload")
+
+
 def test_a_transient_holder_is_confined_as_the_unit_of_the_package() -> None:
     unit = (PACKAGING / "stillpoint-guest.service").read_text().splitlines()
     missing = {"OOMPolicy=continue", "RestrictSUIDSGID=yes"}  # unknown to systemd 237

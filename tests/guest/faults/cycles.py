@@ -305,7 +305,8 @@ def main(arguments: Sequence[str]) -> int:
                     break
     finally:
         disks.thawed(given.disk)
-        os.kill(campaign.holder, signal.SIGKILL)  # else it would live on, with our output open
+        if campaign.holder:  # else it would live on, with our output open
+            os.kill(campaign.holder, signal.SIGKILL)
     summary = {"cycles": cycles, "broken": broken, **campaign.counts}
     sys.stdout.write(json.dumps(summary) + "\n")
     return 1 if broken else 0

@@ -12,7 +12,7 @@ from typing import Any
 from tests.guest.lab import crowd
 from tests.guest.lab.lab import Lab, python
 
-CROWD = "/run/crowd"  # of nobody's
+CROWD = "/run/crowd"
 STATE = "/var/lib/stillpoint-guest"
 CONFIGURATION = "/etc/stillpoint-guest.conf"
 
@@ -34,14 +34,14 @@ def script(lab: Lab, name: str, body: str) -> str:
 
 
 @contextlib.contextmanager
-def beside_a_crowd(lab: Lab, number: int) -> Iterator[list[str]]:
-    """So many hostile processes of nobody's; yields what is, in the end, who was connected to."""
+def beside_a_crowd(lab: Lab, number: int, user: str = "nobody") -> Iterator[list[str]]:
+    """So many hostile processes of a user; yields what is, in the end, who was connected to."""
     program = f"{CROWD}.py"
     shutil.copy(crowd.__file__, lab.path(program))
     lab.path(CROWD).mkdir()
-    shutil.chown(lab.path(CROWD), "nobody")
-    nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
-    words = lab.command(*nobody, python(), "-IB", program, CROWD, str(number))
+    shutil.chown(lab.path(CROWD), user)
+    identity = ("setpriv", f"--reuid={user}", "--regid=nogroup", "--clear-groups")
+    words = lab.command(*identity, python(), "-IB", program, CROWD, str(number))
     pipe = subprocess.PIPE
     process = subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True)
     heard: list[str] = []

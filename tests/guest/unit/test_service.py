@@ -1,10 +1,13 @@
+import functools
 import os
+import subprocess
+import tempfile
 import unittest
 
 from guest_hooks import service
 from guest_hooks.accounts import Names
 from guest_hooks.running import Process
-from tests.guest.unit.others import AS_ROOT, NOBODY, other
+from tests.guest.unit.others import AS_ROOT, DAEMON, NOBODY, other
 
 
 class WhereAProcessBelongs(unittest.TestCase):
@@ -64,6 +67,29 @@ class AStranger(unittest.TestCase):
         process = Process(os.getpid(), "redis-server", "")
         found = service.belongings(process)
         self.assertIn("executable that we may not see", found.cause if found else "")
+
+    def test_is_who_works_in_a_folder_of_somebody_else(self) -> None:
+        """Neither a service in nobody's, nor root; in root's or its own it is none."""
+        for user, owner, is_strange in (
+            (DAEMON, NOBODY, True),
+            (DAEMON, DAEMON, False),
+            (DAEMON, 0, False),
+            (0, NOBODY, True),
+            (0, 0, False),
+        ):
+            folder = tempfile.mkdtemp(prefix="stillpoint-unit-")
+            self.addCleanup(os.rmdir, folder)
+            os.chown(folder, owner, -1)
+            become = functools.partial(os.setresuid, user, user, user)
+            sleeper = subprocess.Popen(("/bin/sleep", "60"), cwd=folder, preexec_fn=become)  # noqa: PLW1509
+            try:
+                executable = os.readlink("/proc/%d/exe" % sleeper.pid)
+                found = service.belongings(Process(sleeper.pid, "redis-server", executable))
+            finally:
+                sleeper.kill()
+                sleeper.wait()
+            cause = found.cause if found else ""
+            self.assertEqual("folder" in cause, is_strange, (user, owner, cause))
 
 
 if __name__ == "__main__":
