@@ -40,6 +40,8 @@ def main() -> None:
         kind, name = KINDS[index % len(KINDS)], NAMES[index % len(NAMES)]
         children.append(forked(kind, place(folder / str(index)), name))
     time.sleep(1.0)
+    if any(os.waitpid(child, os.WNOHANG)[0] for child in children):
+        sys.exit("one of them has ended")
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.read()
@@ -160,7 +162,7 @@ def bait(name: str) -> None:
     """Sockets whose names, in the kernel's table of text, are lines and paths of somebody else."""
     line = f"x\n0: 00000002 00000000 00010000 0001 01 1 {BELIEVED}"
     Path(line).parent.mkdir(parents=True)
-    names = (line, f"\0{BELIEVED}\0{os.getpid()}", " .s.PGSQL.5432", "moved")
+    names = (line, f"\0{BELIEVED}\0{random.random()}", " .s.PGSQL.5432", "moved")
     for one in map(listens, names):
         serve(one, silence)
     Path("moved").unlink()
