@@ -181,7 +181,7 @@ CONFINEMENT = {
         SYSTEMD + "test_its_bounds_are_what_systemd_knows_and_can_be_raised",
     ),
     "A script that takes too much memory is ended alone": (
-        SYSTEMD + "test_its_bounds_are_what_systemd_knows_and_can_be_raised",
+        "machine/test_held.py::test_what_takes_too_much_memory_is_ended_alone",
     ),
     "new privileges, setuid files": CONFINED,
     "loading modules": CONFINED,

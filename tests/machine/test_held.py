@@ -47,6 +47,12 @@ freeze = /usr/local/sbin/slow freeze
 thaw = /usr/local/sbin/slow thaw
 lock_s = 1000
 """
+FEW_BYTES = "[Service]\\nMemoryMax=128M\\nMemorySwapMax=0\\n"
+GREEDY = """\
+#!/bin/sh
+# Takes 300 MB to freeze.
+[ "$1" = thaw ] || exec python3 -c 'len(b"x" * (300 << 20))'
+"""
 FOR_EVER_S = 100_000
 LATE_S = 30
 """How late a refusal may come on a busy machine without hardware acceleration."""
@@ -194,6 +200,33 @@ def test_a_safety_thaw_behind_the_watchdog_tells_what_was_lost(guest: Machine) -
         assert timer.status() == "thawed"
     lives_on(guest)
     until(lambda: "no thaw came within 10 s" in guest.run(JOURNAL), "the journal tells")
+
+
+def test_what_takes_too_much_memory_is_ended_alone(guest: Machine) -> None:
+    """The unit's bound, made lower here, is for scripts and clients too; the holder lives on."""
+    unit = "/run/systemd/system/stillpoint-guest.service.d"
+    guest.shell(f"mkdir -p {unit}; printf '{FEW_BYTES}' >{unit}/memory.conf")
+    guest.shell("systemctl daemon-reload; systemctl restart stillpoint-guest", 120)
+    with guest.agent() as agent:
+        agent.write("/usr/local/sbin/slow", GREEDY.encode(), "755")
+    packages.configure(guest, "test", BUDGET.format(60))
+    main_process = "systemctl show --property MainPID --value stillpoint-guest"
+    before = guest.shell(main_process)
+    packages.status(guest)  # it has started
+    with guest.agent() as agent:
+        with pytest.raises(AgentError):
+            agent.freeze()
+        assert agent.status() == "thawed"
+        agent.write("/usr/local/sbin/slow", SLOW.encode(), "755")
+    assert guest.shell(main_process) == before != "0"
+    assert packages.status(guest)["last"]["refused"]
+    assert "(python3)" in guest.shell("dmesg | grep 'Memory cgroup out of memory'")
+    guest.run("echo 1 >/run/slow.seconds")
+    freeze(guest)
+    with guest.agent() as agent:
+        assert agent.thaw() == len(DISKS)
+    guest.shell(f"rm -r {unit}; systemctl daemon-reload; systemctl restart stillpoint-guest", 120)
+    lives_on(guest)
 
 
 def test_a_restart_of_the_agents_unit_leaves_the_hold_alone(guest: Machine) -> None:
