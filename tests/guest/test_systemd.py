@@ -271,7 +271,7 @@ def test_the_holder_has_no_rights_that_it_does_not_need(lab: Lab) -> None:
 
 
 def test_its_bounds_are_what_systemd_knows_and_can_be_raised(lab: Lab) -> None:
-    """That they hold is systemd's and the kernel's; a lab has no control of memory; see tests/machine."""
+    """That they hold tests/machine shows: a lab has no control of memory."""
     install(lab)
     bounds = ("MemoryMax", "TasksMax", "OOMPolicy")
     asked = ("show", "--value", *(f"--property={each}" for each in bounds), "stillpoint-guest")
