@@ -1,8 +1,8 @@
 """The behaviour matrix that kubevirt-velero-plugin's functional tests prove, on real Velero.
 
 Rows are in matrix.yaml. Rows with the same filters share one backup of all guests: an error belongs
-to the guest that it names, and Velero's phase follows from whether there are errors at all. Snapshots
-are cut where something is restored.
+to the guest that it names, and Velero's phase follows from whether there are errors at all. Where
+something is restored, its disks were cut.
 """
 
 import json

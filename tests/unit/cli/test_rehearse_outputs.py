@@ -174,7 +174,7 @@ def test_a_backup_in_a_file_selects(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert cli.main([*FROM, "--backup", put(tmp_path / "backup.yaml", broken)]) == 3
     assert "excludedResources cannot stand beside" in capsys.readouterr().err
     assert cli.main([*FROM, "--backup", "nightly"]) == 3
-    assert "neither a file nor a Backup of that name" in capsys.readouterr().err
+    assert "neither a file nor a Backup or Schedule of that name" in capsys.readouterr().err
 
 
 def restore(**spec: object) -> Item:
