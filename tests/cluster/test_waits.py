@@ -1,6 +1,6 @@
 """Restores that wait for machines, ended by every hand: time-out, person, Velero's death, success.
 
-Each begins without the claims, which are left out: so it waits as long as nobody brings them.
+Each begins without the disks, which are left out: so it waits as long as nobody brings them.
 """
 
 from collections.abc import Iterator
@@ -22,10 +22,9 @@ MACHINE = Machine(SOURCE, "db", disks=(Disk("root"), Disk("data", "Block")))
 CLAIMS = [MACHINE.claim(disk) for disk in MACHINE.disks]
 KUBEVIRT = "kubevirt.io/v1"
 PREFIX = "stillpoint.dev/"
-WITHOUT_DISKS = {"excludedResources": ["persistentvolumeclaims"]}
-DISKS_ONLY = {
-    "includedResources": ["persistentvolumeclaims", "volumesnapshots", "volumesnapshotcontents"]
-}
+OF_DISKS = ["persistentvolumeclaims", "datavolumes"]  # one without its claim is filled anew
+WITHOUT_DISKS = {"excludedResources": OF_DISKS}
+DISKS_ONLY = {"includedResources": [*OF_DISKS, "volumesnapshots", "volumesnapshotcontents"]}
 
 
 @dataclass
