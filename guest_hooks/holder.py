@@ -281,6 +281,9 @@ class Holder:
             return ()
         cycle = self._cycle
         try:
+            patience = Deadline.after(_UNDO_S)
+            while self._hanging and not patience.has_passed:  # on a disk that has just been thawed
+                time.sleep(_LOOK_S)
             if cycle is None or cycle.phase == OVER:
                 self._undoing.undo(_UNDO_S, self._hanging)
         finally:
