@@ -21,7 +21,8 @@ except (
 else:
     _prctl = ctypes.PyDLL(None).prctl  # PyDLL: the lock of the interpreter stays where it is
 
-_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+_SET_PDEATHSIG = 1  # linux/prctl.h
+_SET_CHILD_SUBREAPER = 36
 _SET_NO_NEW_PRIVS = 38
 _CAPBSET_READ = 23
 _CAPBSET_DROP = 24
@@ -60,7 +61,9 @@ def adopt() -> None:
 def entrance(user: str) -> Callable[[], None]:
     """Make what a new process does before it becomes the program.
 
-    It runs between fork and exec, beside threads that stand still for good: system calls only.
+    It dies with the thread that starts it, so that one which hangs outlives no holder that was
+    killed before the program was registered. What is made runs between fork and exec, beside
+    threads that stand still for good: system calls only.
 
     Args:
         user: as whom the program runs, with all his groups, or a number without any and without
@@ -71,6 +74,7 @@ def entrance(user: str) -> Callable[[], None]:
         KeyError: there is no such user.
     """
     identity = _identity(user) if user else None
+    parent = os.getpid()
 
     def enter() -> None:
         with contextlib.suppress(OSError):  # a score that is lower than ours takes a right
@@ -90,6 +94,10 @@ def entrance(user: str) -> Callable[[], None]:
             os.setgroups(groups)
             os.setgid(group)
             os.setuid(number)
+        if _prctl is not None:  # after the change of user, which takes it back
+            _prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if os.getppid() != parent:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     return enter
 

@@ -1,6 +1,7 @@
 import contextlib
 import os
 import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -185,17 +186,21 @@ class ProgramsEndInTime(FolderCase):
     def test_programs_of_others_that_began_meanwhile_go_on(self) -> None:
         other = Commands("other")
         self.addCleanup(other.close)
-        sessions = []
+        answers = []
+        ended = threading.Event()
 
         def begin() -> None:
             time.sleep(0.2)
-            sessions.append(other.session(Program(("sh",)), SHELL))
+            session = other.session(Program(("sh",)), SHELL)
+            ended.wait()
+            answers.append(session.ask("echo there", soon()))
 
         beginning = threading.Thread(target=begin)
         beginning.start()
         self.run_shell("sleep 0.5")
+        ended.set()
         beginning.join()
-        self.assertEqual(sessions[0].ask("echo there", soon()), ["there"])
+        self.assertEqual(answers, [["there"]])
 
     @unittest.skipUnless(os.geteuid() == 0, "only root may lower a score again")
     def test_the_kernel_spares_us_and_not_what_we_start(self) -> None:
@@ -349,6 +354,21 @@ class ProgramsEndInTime(FolderCase):
         self.assertEqual(Register(self.folder).end_left_over(), 1)
         self.assertTrue(has_ended(process))
         self.assertEqual(Register(self.folder).end_left_over(), 0)
+
+    def test_what_hangs_outlives_no_holder_that_was_killed_before_it_was_noted(self) -> None:
+        code = (
+            "from guest_hooks.command import Commands, Dialect, Program;"
+            "started = Commands('app').session(Program(('sleep', '300')), Dialect('{}', ()));"
+            "print(started._child.process.pid, flush=True);"
+            "import time; time.sleep(300)"
+        )
+        holder = subprocess.Popen((sys.executable, "-c", code), stdout=subprocess.PIPE)
+        assert holder.stdout
+        number = int(holder.stdout.readline())
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+        self.assertTrue(has_ended(number))
 
     def test_another_process_with_an_old_number_is_not_ended(self) -> None:
         self.session()
