@@ -40,7 +40,7 @@ class WhatIsLeftToUs(unittest.TestCase):
         self.addCleanup(commands.close)
         session = commands.session(Program(("sh", "-c", "exit 3")), Dialect("", ()))
         end_s = time.monotonic() + 10
-        while family._fields(session._process.pid).state != "Z":
+        while family.lives(session._child.member):
             self.assertLess(time.monotonic(), end_s)
             time.sleep(0.01)
         command.reap()
