@@ -20,7 +20,7 @@ class TheSocketsOfAProcess(SharedFolderCase):
         folder = self.folder_of("run", DAEMON)
         for name in ("sock", "a b", "a\nb", "donn\udce9es", "x" * 40):
             path = os.path.join(folder, name)
-            with self.subTest(name), other(DAEMON, listening, path) as process:
+            with self.subTest(ascii(name)), other(DAEMON, listening, path) as process:
                 self.assertEqual(self.process(process).sockets(), [path])
                 os.unlink(path)
 

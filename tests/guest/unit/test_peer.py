@@ -207,7 +207,7 @@ class APortIsUsedOnlyIfTheRightOneListens(unittest.TestCase):
 
     def test_a_name_without_an_address_is_an_error_of_ours(self) -> None:
         for name in ("nowhere.invalid", "a" * 70, "\udcff"):
-            with self.subTest(name):
+            with self.subTest(ascii(name)):
                 self.assertIn("look up its address", self.refused(name, 5432))
 
 
