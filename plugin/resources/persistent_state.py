@@ -5,11 +5,12 @@ is asked. Source: KubeVirt v1.9, pkg/storage/backend-storage (IsBackendStorageNe
 pkg/instancetype/preference/apply (device.go, firmware.go).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from plugin.model import item as it
 from plugin.model.item import Item
-from plugin.resources import virtual_machine
+from plugin.model.reference import Reference
+from plugin.resources import core, instancetype, virtual_machine
 
 _TPM = ("domain", "devices", "tpm")
 _BOOTLOADER = ("domain", "firmware", "bootloader")
@@ -20,7 +21,7 @@ def is_kept(machine: Item, specifications: Iterable[Item], has_claims: bool) -> 
 
     Args:
         machine: a machine, or an instance that stands alone, with its status.
-        specifications: all that say how the guest is, as `of_preference` makes them.
+        specifications: all that say how the guest is, as `with_preference` makes them.
         has_claims: whether KubeVirt keeps a claim of state for it.
     """
     said = any(has_tpm(each) or _has_efi(each) for each in specifications)
@@ -39,18 +40,22 @@ def is_of_efi_alone(specifications: Iterable[Item]) -> bool:
     return any(map(_has_efi, told)) and not any(map(has_tpm, told))
 
 
-def of_preference(preference: Item, specification: Item) -> Item:
-    """The specification with what a preference says of vTPM and EFI where it says nothing itself.
+def with_preference(machine: Item, get: Callable[[Reference], Item | None]) -> Item:
+    """The specification of a guest with what its preference says where it says nothing itself.
+
+    The revision that was in effect counts, else the preference as it is; empty for what says
+    nothing of a guest at all.
 
     Args:
-        preference: the object, or the `data` of its revision.
+        machine: a machine, or an instance that stands alone.
+        get: an object of the cluster, or of the backup.
     """
-    tpm = it.mapping(preference, "spec", "devices", "preferredTPM")
-    if tpm and "tpm" not in it.mapping(specification, "domain", "devices"):
-        specification = it.with_value(specification, tpm, *_TPM)
-    efi = it.mapping(preference, "spec", "firmware", "preferredEfi")
-    if efi and not {"efi", "bios"} & set(it.mapping(specification, *_BOOTLOADER)):
-        specification = it.with_value(specification, efi, *_BOOTLOADER, "efi")
+    specification = template(machine)
+    if revision := virtual_machine.preference_revision(machine):
+        kept = get(core.CONTROLLER_REVISION.named(it.namespace(machine), revision))
+        specification = _of_preference(it.mapping(kept or {}, "data"), specification)
+    for reference in (*instancetype.namespaced(machine), *instancetype.of_cluster(machine)):
+        specification = _of_preference(get(reference) or {}, specification)
     return specification
 
 
@@ -58,6 +63,16 @@ def template(machine: Item) -> Item:
     """What a machine, or an instance that stands alone, says of its guest; may be empty."""
     is_machine = machine.get("kind") == virtual_machine.RESOURCE.kind
     return it.mapping(machine, *(("spec", "template", "spec") if is_machine else ("spec",)))
+
+
+def _of_preference(preference: Item, specification: Item) -> Item:
+    tpm = it.mapping(preference, "spec", "devices", "preferredTPM")
+    if tpm and "tpm" not in it.mapping(specification, "domain", "devices"):
+        specification = it.with_value(specification, tpm, *_TPM)
+    efi = it.mapping(preference, "spec", "firmware", "preferredEfi")
+    if efi and not {"efi", "bios"} & set(it.mapping(specification, *_BOOTLOADER)):
+        specification = it.with_value(specification, efi, *_BOOTLOADER, "efi")
+    return specification
 
 
 def _has_efi(specification: Item) -> bool:

@@ -10,7 +10,6 @@ from plugin.model.reference import Reference
 from plugin.resources import (
     core,
     data_volume,
-    instancetype,
     persistent_state,
     persistent_volume_claim,
     pod,
@@ -130,20 +129,8 @@ def instance(stored: Item, archive: Archive) -> Item | None:
 
 def _specifications(stored: Item, archive: Archive) -> Sequence[Item]:
     """All that the backup says of how the guest is."""
-    own = persistent_state.template(stored)
-    for preference in _preferences(stored, archive):
-        own = persistent_state.of_preference(preference, own)
+    own = persistent_state.with_preference(stored, archive.get)
     return own, it.mapping(instance(stored, archive) or {}, "spec")
-
-
-def _preferences(stored: Item, archive: Archive) -> Iterator[Item]:
-    """Its preference: the revision that was in effect, else the object."""
-    namespace = it.namespace(stored)
-    if revision := virtual_machine.preference_revision(stored):
-        kept = archive.get(core.CONTROLLER_REVISION.named(namespace, revision))
-        yield it.mapping(kept or {}, "data")
-    for reference in (*instancetype.namespaced(stored), *instancetype.of_cluster(stored)):
-        yield archive.get(reference) or {}
 
 
 def _filling(stored: Item, archive: Archive) -> Iterator[Reference]:

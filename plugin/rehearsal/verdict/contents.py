@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from plugin.model import item as it
-from plugin.model.item import Item
 from plugin.model.reference import Reference
 from plugin.rehearsal.restore import RestoreResult
 from plugin.rehearsal.verdict.case import Case, Role, once
 from plugin.resources import (
     cluster_needs,
-    core,
     data_volume,
     instancetype,
     kubevirt,
@@ -105,22 +103,10 @@ def made_by_another(case: Case) -> tuple[str, ...]:
 
 def persistent_vtpm_or_efi(case: Case) -> tuple[str, ...]:
     """Its vTPM or EFI variables live in a claim of their own."""
-    own = case.specification
-    for preference in _preferences(case):
-        own = persistent_state.of_preference(preference, own)
+    own = persistent_state.with_preference(case.machine, case.around.cluster.get)
     told = (own, it.mapping(case.instance or {}, "spec"))
     has_claims = any(disk.role is Role.STATE for disk in case.disks)
     return ("",) if persistent_state.is_kept(case.machine, told, has_claims) else ()
-
-
-def _preferences(case: Case) -> Iterator[Item]:
-    """Its preference: the revision that is in effect, else the object."""
-    cluster, machine = case.around.cluster, case.machine
-    if revision := virtual_machine.preference_revision(machine):
-        kept = cluster.get(core.CONTROLLER_REVISION.named(case.reference.namespace, revision))
-        yield it.mapping(kept or {}, "data")
-    for reference in (*instancetype.namespaced(machine), *instancetype.of_cluster(machine)):
-        yield cluster.get(reference) or {}
 
 
 def snapshot_gate_off(case: Case) -> tuple[str, ...]:
