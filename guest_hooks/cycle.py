@@ -187,11 +187,11 @@ class Cycle:
 
     def _judge_data(self, reach: Reach, deadline: Deadline) -> None:
         """Promise nothing of data that this freeze does not hold."""
-        if not reach.order and self._plan.is_cut_frozen:  # who asks himself knows what he freezes
-            self._log.say(_UP_TO_THE_ASKER, WARNING)
-            return
         if not reach.order:
-            self._warnings.append(_UP_TO_THE_ASKER)
+            if self._plan.is_cut_frozen:  # who asks himself knows what he freezes
+                self._log.say(_UP_TO_THE_ASKER, WARNING)
+            else:
+                self._warnings.append(_UP_TO_THE_ASKER)
             return
         for one in self._applications:
             if one.report is not None:

@@ -23,7 +23,10 @@ def in_effect(machine: Item, context: RestoreContext) -> Item:
     One of a newer KubeVirt gives a machine that is created another one, by chance.
     """
     stored = context.stored
-    if guest.firmware_uuid(virtual_machine.template(machine)) or not _is_known(stored):
+    is_said = bool(guest.firmware_uuid(virtual_machine.template(machine)))
+    if is_said or not virtual_machine.has_status(
+        stored
+    ):  # KubeVirt has never seen it: no guest had
         return machine
     try:
         machine = virtual_machine.with_identity_in_effect(
@@ -32,11 +35,6 @@ def in_effect(machine: Item, context: RestoreContext) -> Item:
     except ArchiveUnreadable as error:
         context.log.debug("not looked for its instance: %s", error)
     return virtual_machine.with_legacy_uuid(machine, it.name(stored))
-
-
-def _is_known(stored: Item) -> bool:
-    """Whether KubeVirt has ever seen the machine, so that its guest can have had a UUID."""
-    return virtual_machine.has_status(stored)
 
 
 def applied(specification: Item, machine: Item, context: RestoreContext) -> Item:
