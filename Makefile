@@ -2,12 +2,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Programs that tests start, each with the package of Debian that brings it.
+# Programs that are started, each with the package of Debian that brings it; tests/unit/test_programs.py compares.
 PROGRAMS := etcd:etcd-server psql:postgresql mariadbd:mariadb-server redis-server:redis-server \
-    mvn:maven node:nodejs qemu-ga:qemu-guest-agent mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs mksquashfs:squashfs-tools mkntfs:ntfs-3g podman:podman runc:runc cc:gcc objdump:binutils
-PROGRAMS_PACKAGES := checkmodule:checkpolicy semodule_package:semodule-utils
-PROGRAMS_E2E := debootstrap:debootstrap genisoimage:genisoimage mkfs.ext4:e2fsprogs qemu-system-x86_64:qemu-system-x86 \
-    rpm:rpm sesearch:setools $(PROGRAMS_PACKAGES)
+    mvn:maven node:nodejs qemu-ga:qemu-guest-agent mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs \
+    mksquashfs:squashfs-tools mkntfs:ntfs-3g podman:podman runc:runc cc:gcc objdump:binutils openssl:openssl \
+    pgrep:procps systemctl:systemd
+PROGRAMS_IMAGE := buildah:buildah debootstrap:debootstrap dpkg-source:dpkg-dev
+PROGRAMS_PACKAGES := checkmodule:checkpolicy semodule_package:semodule-utils git:git
+PROGRAMS_E2E := genisoimage:genisoimage qemu-system-x86_64:qemu-system-x86 rpm:rpm sesearch:setools bunzip2:bzip2 \
+    $(PROGRAMS_PACKAGES)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv system peers image guest-packages demo test exhaustive e2e faults lint proto bench lock changelog
@@ -21,7 +24,7 @@ demo: venv ## what backup and restore of a small shop would be; no cluster neede
 test: venv system peers image ## every test but those of e2e and exhaustive: real Velero, API server and CSI on this machine
 	$(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
-e2e: venv peers ## guests that boot, are backed up while they write, held while things fail, and boot again: 15 minutes
+e2e: venv system peers image ## guests that boot, are backed up while they write, held while things fail, and boot again: 15 minutes
 	@packaging/missing $(PROGRAMS_E2E)
 	$(BIN)/python -m pytest -m e2e
 
@@ -78,8 +81,7 @@ lock: ## requirements.lock anew, from pyproject.toml, and the part that the imag
 	$(COMPILE) --constraint requirements.lock $(NOT_BUNDLED:%=--no-emit-package %) pyproject.toml -o packaging/requirements.lock
 
 image: venv ## the image that Velero takes the plugin from, and its payload, built without a container engine (as root)
-	@for each in buildah debootstrap dpkg-source; do command -v $$each >/dev/null || \
-	    exec packaging/debian-packages buildah debootstrap dpkg-dev; done
+	@packaging/missing $(PROGRAMS_IMAGE)
 	@$(BIN)/python packaging/image.py
 
 changelog: venv ## CHANGELOG.md from changelog.d, for VERSION=x.y.z
