@@ -66,6 +66,7 @@ class Application:
         Raises:
             ApplicationError: it did not come to rest.
         """
+        deadline.require(self.name, "bring it to rest")
         entering = self._worker.begin(lambda: self._timed("lock", self._enter, deadline))
         self.report = self._result(entering, "bring it to rest", deadline, self._given_up)
 

@@ -12,7 +12,7 @@ import time
 from functools import partial
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
-from guest_hooks import agent_freeze, filesystems, record
+from guest_hooks import agent_freeze, filesystems, record, room
 from guest_hooks.application import GRACE_S, RELEASE_S, Application, Instance
 from guest_hooks.deadline import Deadline
 from guest_hooks.driver import APPLICATION, CRASH, Report
@@ -158,9 +158,7 @@ class Cycle:
         self._prepare(deadline)
         self._sync(reach, deadline)
         self.phase = LOCK
-        for application in self._applications:
-            if not application.left_out:
-                self._lock(application, deadline)
+        self._lock_all(deadline)
         self._judge_data(reach, deadline)
         self._write_held()
         if self._plan.last:
@@ -213,6 +211,21 @@ class Cycle:
         why = self._busy.get(application.instance)
         if why:
             raise Unreachable(application.name, "freeze", why, "see the system's log")
+
+    def _lock_all(self, whole: Deadline) -> None:
+        """One after the other; what was only found of an account has a share of the time, together.
+
+        So an account that was taken over leaves others theirs, however many servers it runs.
+        """
+        todo = [(one, room.owner(one.driver.section)) for one in self._applications]
+        todo = [(one, owner) for one, owner in todo if not one.left_out]
+        share_s = whole.left_s / max(1, len({owner for _, owner in todo}))
+        left_s: Dict[int, float] = {}
+        for one, owner in todo:
+            begin_s = time.monotonic()
+            mine_s = left_s.get(owner, share_s)
+            self._lock(one, whole if owner < 0 else whole.or_after(mine_s))
+            left_s[owner] = mine_s - (time.monotonic() - begin_s)
 
     def _lock(self, application: Application, whole: Deadline) -> None:
         self._require_wanted()

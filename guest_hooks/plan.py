@@ -159,6 +159,7 @@ def _section(kind: Type[Driver], found: Found, configuration: Configuration) -> 
         kind.KIND,
         options=dict(found.options),
         process=found.process,
+        required=not found.process,  # hooks are root's own
     )
     return config.fill(section, configuration.profile, Section(found.name, kind.KIND))
 

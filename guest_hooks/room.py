@@ -1,11 +1,12 @@
 """How many applications one freeze can take: a thread, two clients and their pipes for each."""
 
-import os
 import resource
 from typing import Dict, List, Sequence, Tuple
 
+from guest_hooks import peer
 from guest_hooks.driver import Driver
-from guest_hooks.section import DISCOVERED
+from guest_hooks.errors import Unreachable
+from guest_hooks.section import DISCOVERED, Section
 
 _MOST_APPLICATIONS = 64
 _MOST_DESCRIPTORS = 1024  # what select(2) can wait for
@@ -53,14 +54,17 @@ def _in_turn(found: Sequence[Driver]) -> List[Driver]:
     taken: Dict[Tuple[str, int], int] = {}
     turns: List[Tuple[int, int]] = []
     for number, one in enumerate(found):
-        whose = one.section.kind, _owner(one.section.process)
+        whose = one.section.kind, owner(one.section)
         taken[whose] = taken.get(whose, 0) + 1
         turns.append((taken[whose], number))
     return [found[number] for _, number in sorted(turns)]
 
 
-def _owner(process: int) -> int:
+def owner(section: Section) -> int:
+    """The user of what was only found; -1 if that is not known, or it is configured."""
+    if section.source != DISCOVERED or not section.process:
+        return -1
     try:
-        return os.stat(f"/proc/{process}").st_uid
-    except OSError:
+        return peer.user_of(section.process)
+    except Unreachable:
         return -1

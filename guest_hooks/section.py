@@ -31,8 +31,9 @@ class Section(NamedTuple):
     def can_be_left_out(self, error: GuestError) -> bool:
         """Whether a freeze goes on without it, for that reason.
 
-        So it does without one that was only found to run and does not let us in: nobody has said
-        how to reach it. One that lets us in and refuses ends the freeze, as one that is configured.
+        A process that was only found is never required (`plan` says so): its account may be
+        anybody's by now, who could end every freeze. Hooks that were only found are root's own:
+        they end it like a section, unless they cannot be reached.
         """
         is_discovered = self.source == DISCOVERED
         return not self.required or (is_discovered and isinstance(error, Unreachable))

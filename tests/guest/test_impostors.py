@@ -265,6 +265,33 @@ def test_an_account_of_the_system_that_was_taken_over_costs_its_own_time_alone(g
     assert all(one["level"] == "crash" and one["error"] for one in fakes)
 
 
+def test_a_service_that_lets_us_in_and_refuses_ends_no_freeze(
+    guest: Lab,
+) -> None:
+    folder = "/data/a/refusing"
+    name = f"redis:{folder}/s"
+    guest.run("install", "-d", "-o", "daemon", folder)
+    words = ("redis-server", "--port", "0", "--unixsocket", f"{folder}/s", "--dir", folder)
+    started = guest.command(*as_user("daemon"), *words, "--rename-command", "CLIENT", "")
+    server = subprocess.Popen(started, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        until(guest.path(f"{folder}/s").exists, "Redis listens")
+        last = frozen_and_thawed(guest)
+        assert last["verdict"] == "filesystem"
+        (told,) = (one for one in last["applications"] if one["name"] == name)
+        assert (told["level"], told["required"]) == ("crash", False)
+        assert "unknown command" in told["error"]
+        configure(guest, f"[{name}]\n", discovery="yes")
+        done = guest.guest("freeze")
+        assert done.returncode != 0
+        assert "unknown command" in done.stderr
+        assert status(guest)["phase"] == "idle"
+    finally:
+        configure(guest, discovery="yes")
+        server.kill()
+        server.wait()
+
+
 def test_status_is_json_whatever_the_names_are(guest: Lab) -> None:
     with running(guest, "sqlservr"):
         assert json.loads(guest.guest("status", "--output", "json").stdout)["warnings"]

@@ -23,6 +23,7 @@ SYSTEMD = "guest/test_systemd.py::"
 SOCKETS = "guest/unit/test_peer.py::ASocketIsUsedOnlyIfTheRightOneListens::"
 PORTS = "guest/unit/test_peer.py::APortIsUsedOnlyIfTheRightOneListens::"
 PROGRAMS = "guest/unit/test_command.py::ProgramsEndInTime::"
+CYCLE = "guest/unit/test_holder.py::OneCycle::"
 SIDE_BY_SIDE = "guest/unit/test_release.py::SideBySide::"
 LOST = "guest/unit/test_lost.py::"
 TERMINAL = "guest/unit/test_terminal.py::NamesOfOthers::"
@@ -49,6 +50,8 @@ WHO = {
     ),
     "service account that was taken over": (
         IMPOSTORS + "test_an_account_of_the_system_that_was_taken_over_costs_its_own_time_alone",
+        IMPOSTORS + "test_a_service_that_lets_us_in_and_refuses_ends_no_freeze",
+        CYCLE + "test_an_account_has_one_share_of_the_time_for_all_that_was_found_of_it",
         IMPOSTORS + "test_a_service_that_writes_nonsense_is_one_warning",
         MYSQL + "test_a_client_reads_and_runs_nothing_for_its_server",
         "guest/test_answers.py::test_an_answer_that_is_none_is_an_error_of_ours_in_time",
@@ -61,7 +64,7 @@ WHO = {
     ),
     "the cluster, towards the guest": (
         LAB + "test_10_a_list_that_matches_nothing_is_ended_by_the_watchdog",
-        "guest/unit/test_holder.py::OneCycle::test_questions_that_make_no_sense_end_nobody",
+        CYCLE + "test_questions_that_make_no_sense_end_nobody",
     ),
 }
 FOLLOWS = {

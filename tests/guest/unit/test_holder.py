@@ -1,5 +1,6 @@
 """The holder in this process, its clients over its real socket."""
 
+import os
 import threading
 import time
 from typing import Any, Dict, List
@@ -18,8 +19,8 @@ HEAD = "[stillpoint-guest]\nwatchdog_s = {}\n"
 
 
 class HolderCase(FolderCase):
-    def begin(self, sections: str, watchdog_s: float = 60) -> None:
-        self.write("guest.conf", HEAD.format(watchdog_s) + sections)
+    def begin(self, sections: str, watchdog_s: float = 60, agent: str = "") -> None:
+        self.write("guest.conf", HEAD.format(watchdog_s) + agent + sections)
         del scripted.DID[:]
         scripted.AT_S.clear()
         self.addCleanup(scripted.RUNNING.clear)
@@ -109,6 +110,38 @@ class OneCycle(HolderCase):
         told = {one["name"]: (one["level"], one["error"]) for one in last["applications"]}
         self.assertEqual(told["one"], ("application", ""))
         self.assertEqual(told["two"], ("crash", "two: lock: scripted"))
+
+    def test_a_process_that_was_only_found_and_refuses_is_left_out_and_recorded(self) -> None:
+        """Its account may be taken over: it must not end every freeze."""
+        for step in ("prepare", "lock"):
+            scripted.RUNNING[:] = [Found("db", {"fails": step}, process=os.getpid())]
+            self.begin(section("one")) if step == "prepare" else None
+            self.freeze()
+            client.thaw(self.places())
+            last = self.last()
+            self.assertEqual(last["verdict"], "filesystem")
+            told = {one["name"]: one for one in last["applications"]}
+            self.assertEqual(told["one"]["level"], "application")
+            self.assertEqual(told["db"]["error"], "db: %s: scripted" % step)
+            self.assertEqual((told["db"]["level"], told["db"]["required"]), ("crash", False))
+
+    def test_hooks_that_were_only_found_are_roots_and_end_a_freeze(self) -> None:
+        scripted.RUNNING[:] = [Found("hooks", {"fails": "lock"})]
+        self.begin(section("one"))
+        self.assertEqual(self.refusal(), "hooks: lock: scripted")
+
+    def test_an_account_has_one_share_of_the_time_for_all_that_was_found_of_it(self) -> None:
+        hangs = {"hangs": "lock", "hang_s": "9"}
+        found = [Found("db%d" % one, hangs, process=os.getpid()) for one in range(8)]
+        scripted.RUNNING[:] = found
+        self.begin(section("last", "order = 60"), agent="freeze_s = 4\n")
+        self.freeze()
+        client.thaw(self.places())
+        told = {one["name"]: one["error"] for one in self.last()["applications"]}
+        self.assertEqual(told.pop("last"), "")
+        self.assertEqual(told.pop("db0"), "db0: bring it to rest: not done in time")
+        late = {"%s: bring it to rest: the time for it is over" % name for name in told}
+        self.assertEqual(set(told.values()), late)
 
     def test_a_lock_that_hangs_is_abandoned_and_its_late_release_disturbs_nobody(self) -> None:
         self.begin(section("one") + section("two", "hangs = lock", "hang_s = 4"))
