@@ -1,4 +1,4 @@
-"""What README shows of `make demo` is what the command prints."""
+"""What README and docs/rehearse.md show of `make demo` is what the command prints."""
 
 import re
 from pathlib import Path
@@ -12,16 +12,24 @@ SHOWN = re.compile(r"^```\n(Rehearsed a backup .*?)^```$", re.MULTILINE | re.DOT
 TIME = re.compile(r"ready in \d+ ms")
 
 
+def shown(page: str) -> tuple[str, str]:
+    (text,) = SHOWN.findall((ROOT / page).read_text())
+    return parts(text)
+
+
 def parts(text: str) -> tuple[str, str]:
     """The heading, whose lines break elsewhere with another time, and all else as it is."""
     heading, _, rest = text.partition("\n\n")
     return TIME.sub("ready in some ms", " ".join(heading.split())), rest
 
 
-def test_the_demo_prints_what_the_readme_shows(
+def test_the_demo_prints_what_is_shown_of_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (shown,) = SHOWN.findall((ROOT / "README.md").read_text())
     monkeypatch.chdir(ROOT)
     assert cli.main(["rehearse", "--from", "examples"]) == 0
-    assert parts(capsys.readouterr().out) == parts(shown)
+    printed = parts(capsys.readouterr().out)
+    assert printed == shown("docs/rehearse.md")
+    heading, beginning = shown("README.md")
+    assert heading == printed[0]
+    assert printed[1].startswith(beginning)
