@@ -13,7 +13,7 @@ PROGRAMS_E2E := genisoimage:genisoimage qemu-system-x86_64:qemu-system-x86 rpm:r
     $(PROGRAMS_PACKAGES)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv system peers image guest-packages demo test exhaustive e2e faults lint proto bench lock changelog
+.PHONY: help venv system peers image guest-packages demo test exhaustive e2e faults lint site proto bench lock changelog
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,18 +35,22 @@ guest-packages: venv ## dist/: the guest's program, and its packages as .deb and
 exhaustive: venv system peers ## what the two leave out: machines of 16 disks, and Velero's own polling
 	$(BIN)/python -m pytest -m exhaustive
 
-lint: venv ## ruff, mypy --strict, the layers, the wording of the wire contracts
+lint: venv ## ruff, mypy --strict, the layers, links of the docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy packaging/*.py
 	$(BIN)/lint-imports
 	$(BIN)/vermin --quiet --no-tips --target=3.6- --violations guest_hooks
+	$(BIN)/mkdocs build --strict
+
+site: venv ## build/site: the docs as a site
+	$(BIN)/mkdocs build --strict
 
 faults: venv system ## the guest's fault campaign at its full length, 10,000 cycles
 	$(BIN)/python -m tests.guest.campaign 10000
 
-bench: venv system peers image ## the figures of the README, as ratios of one run
+bench: venv system peers image ## the figures of docs/figures.md, as ratios of one run
 	@packaging/missing $(PROGRAMS_E2E)
 	$(BIN)/python -m benchmarks
 
