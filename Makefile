@@ -72,7 +72,7 @@ system: ## what the tests need from the distribution
 peers: venv ## Velero, Kubernetes and CSI for the tests, built once into a cache outside the tree
 	@$(BIN)/python -m tests.peers.build
 
-proto: venv ## plugin/wire/generated, from proto/
+proto: venv ## plugin/stillpoint/wire/generated, from proto/
 	$(BIN)/python proto/generate.py
 
 # Needed by the asyncio half of the kubernetes package alone, which the payload leaves out, or where a system has no time zones.

@@ -15,9 +15,9 @@ LOOKS = 9
 CODE = """
 import sys, time
 sys.path.insert(0, "/run/stillpoint-guest.pyz")
-from guest_hooks.drivers import DRIVERS
-from guest_hooks.places import Places
-from guest_hooks.plan import plan
+from stillpoint_guest.drivers import DRIVERS
+from stillpoint_guest.places import Places
+from stillpoint_guest.plan import plan
 begin = time.perf_counter()
 plan(Places(), DRIVERS)
 print(time.perf_counter() - begin)

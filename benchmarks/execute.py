@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import plugins
-from plugin.model.item import Item
-from plugin.rehearsal.api_server import ApiServer
+from stillpoint.model.item import Item
+from stillpoint.rehearsal.api_server import ApiServer
 from tests.peers.build import binary
 
 ROUNDS = 3_000

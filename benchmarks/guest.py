@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from guest_hooks import build
+from stillpoint_guest import build
 from tests.guest.lab.lab import COMMAND, Lab
 
 CYCLES = 30

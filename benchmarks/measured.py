@@ -9,7 +9,7 @@ import threading
 import time
 from pathlib import Path
 
-from plugin import cli
+from stillpoint import cli
 
 _EVERY_S = 0.1
 

@@ -17,10 +17,10 @@ from pathlib import Path
 import orjson
 import yaml
 
-from plugin.model import item as it
-from plugin.model.item import Item
-from plugin.rehearsal import manifests
-from plugin.rehearsal.api_server import ApiServer
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.rehearsal import manifests
+from stillpoint.rehearsal.api_server import ApiServer
 
 MACHINES = 1_000
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 
 from benchmarks import plugins
-from plugin.model.item import Item
-from plugin.rehearsal.api_server import ApiServer
+from stillpoint.model.item import Item
+from stillpoint.rehearsal.api_server import ApiServer
 from tests.cluster import manifests, running_manifests
 from tests.cluster.manifests import Machine
 from tests.peers.build import binary

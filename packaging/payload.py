@@ -67,12 +67,12 @@ AS_FOLDER = "certifi"
 
 _UNTIL_THE_FIRST_CALL = """
 import json, os, sys
-import plugin.__main__ as program
-from plugin import catalogue
-from plugin.cluster import extracted_backup
-from plugin.wire import contexts
-from plugin.wire import handshake
-from plugin.wire.action import every
+import stillpoint.__main__ as program
+from stillpoint import catalogue
+from stillpoint.cluster import extracted_backup
+from stillpoint.wire import contexts
+from stillpoint.wire import handshake
+from stillpoint.wire.action import every
 def report(*_):
     every(catalogue)
     os.write(kept, json.dumps(sorted(sys.modules)).encode())
@@ -118,7 +118,7 @@ def modules_to_bundle(site: Path) -> Iterator[tuple[str, bytes]]:
 
 def files_to_bundle(site: Path) -> Iterator[tuple[str, Path]]:
     standard = Path(sysconfig.get_path("stdlib"))
-    for folder, product in ((standard, None), (site, None), (ROOT, "plugin")):
+    for folder, product in ((standard, None), (site, None), (ROOT / "plugin", "stillpoint")):
         for file in sorted((folder / product if product else folder).rglob("*")):
             name = file.relative_to(folder)
             if file.is_file() and is_wanted(name):
@@ -153,7 +153,7 @@ def with_folders_of_namespaces(files: dict[str, Path]) -> dict[str, Path | None]
 
 
 def content(name: str, file: Path | None, folder: Path) -> bytes:
-    """A module as Python caches it; tracebacks will name it `payload/plugin/...`."""
+    """A module as Python caches it; tracebacks will name it `payload/stillpoint/...`."""
     if file is None:
         return b""
     if file.suffix != ".py":
@@ -173,7 +173,7 @@ def modules_until_the_first_call(site: Path) -> frozenset[str]:
     """Names, without those that CPython itself has in its executable."""
     reported = subprocess.run(
         [sys.executable, "-S", "-B", "-c", _UNTIL_THE_FIRST_CALL],
-        env={"PYTHONPATH": f"{ROOT}{os.pathsep}{site}"},
+        env={"PYTHONPATH": f"{ROOT / 'plugin'}{os.pathsep}{site}"},
         stdout=subprocess.PIPE,
         check=True,
     )

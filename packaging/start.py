@@ -42,10 +42,10 @@ def main() -> int:
     """
     sys.meta_path.append(OfFrozenPackages)
     sys.frozen = True  # type: ignore[attr-defined] # as all that make one executable say it
-    from plugin.wire import handshake
+    from stillpoint.wire import handshake
 
     if handshake.is_started_by_velero(os.environ) or len(sys.argv) == 1:
-        from plugin.__main__ import main as program
+        from stillpoint.__main__ import main as program
     else:
-        from plugin.cli import main as program
+        from stillpoint.cli import main as program
     return program()

@@ -1,4 +1,4 @@
-"""Writes plugin/wire/generated from the .proto files beside this one (`make proto`).
+"""Writes plugin/stillpoint/wire/generated from the .proto files beside this one (`make proto`).
 
 `--output DIR` writes elsewhere, which is how a test finds drift.
 """
@@ -12,12 +12,12 @@ from pathlib import Path
 from grpc_tools import protoc
 
 PROTO = Path(__file__).parent
-PACKAGE = "plugin.wire.generated"
+PACKAGE = "stillpoint.wire.generated"
 HEADER = "# Written by `make proto`; change the .proto file instead.\n"
 
 
 def generate(output: Path) -> None:
-    """Compile every .proto file into modules of `plugin.wire.generated`, below `output`.
+    """Compile every .proto file into modules of `stillpoint.wire.generated`, below `output`.
 
     Raises:
         SystemExit: protoc refused; it has printed why.
@@ -44,7 +44,7 @@ def _as_package(source: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    default = PROTO.parent / "plugin" / "wire" / "generated"
+    default = PROTO.parent / "plugin" / "stillpoint" / "wire" / "generated"
     parser.add_argument("--output", type=Path, default=default)
     generate(parser.parse_args().output)
     return 0

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from plugin.cluster.kubernetes_reader import KubernetesReader
-from plugin.model.reference import Reference
-from plugin.rehearsal import archive, live_cluster
-from plugin.rehearsal.known import Known
-from plugin.rehearsal.rehearsal import Rehearsal, Wanted, rehearse
+from stillpoint.cluster.kubernetes_reader import KubernetesReader
+from stillpoint.model.reference import Reference
+from stillpoint.rehearsal import archive, live_cluster
+from stillpoint.rehearsal.known import Known
+from stillpoint.rehearsal.rehearsal import Rehearsal, Wanted, rehearse
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster, velero_object
 from tests.cluster.manifests import Disk, Machine

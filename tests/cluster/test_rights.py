@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 import pytest
 import yaml
 
-from plugin.cluster.kubernetes_reader import KubernetesReader
-from plugin.resources import core
+from stillpoint.cluster.kubernetes_reader import KubernetesReader
+from stillpoint.resources import core
 from tests.cluster.audit import events
 from tests.cluster.cluster import Cluster
 from tests.cluster.manifests import Machine

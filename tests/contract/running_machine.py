@@ -1,6 +1,6 @@
 """A machine that runs, and all that is around it in its cluster: every question has an answer."""
 
-from plugin.model.item import Item
+from stillpoint.model.item import Item
 
 VOLUMES = [
     {"name": "root", "dataVolume": {"name": "root"}},

@@ -5,16 +5,16 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from plugin import catalogue
-from plugin.cluster.memo import MemoIndex
-from plugin.cluster.question import Answer, Question
-from plugin.model.context import BackupContext
-from plugin.model.errors import ReadFailed
-from plugin.model.item import Item
-from plugin.model.item_log import ItemLog
-from plugin.model.reference import Resource
-from plugin.model.request import Backup
-from plugin.wire.action import BackupEntry, ItemBlockEntry, every
+from stillpoint import catalogue
+from stillpoint.cluster.memo import MemoIndex
+from stillpoint.cluster.question import Answer, Question
+from stillpoint.model.context import BackupContext
+from stillpoint.model.errors import ReadFailed
+from stillpoint.model.item import Item
+from stillpoint.model.item_log import ItemLog
+from stillpoint.model.reference import Resource
+from stillpoint.model.request import Backup
+from stillpoint.wire.action import BackupEntry, ItemBlockEntry, every
 from tests.contract.running_machine import BACKUP, CLUSTER, ITEMS
 from tests.unit.dictionary_reader import DictionaryReader
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from plugin import catalogue
-from plugin.cluster.memo import MemoIndex
-from plugin.model.context import BackupContext
-from plugin.model.item import Item
-from plugin.model.item_log import ItemLog
-from plugin.model.request import Backup
-from plugin.wire import codec
-from plugin.wire.action import BackupEntry, RestoreEntry, every
+from stillpoint import catalogue
+from stillpoint.cluster.memo import MemoIndex
+from stillpoint.model.context import BackupContext
+from stillpoint.model.item import Item
+from stillpoint.model.item_log import ItemLog
+from stillpoint.model.request import Backup
+from stillpoint.wire import codec
+from stillpoint.wire.action import BackupEntry, RestoreEntry, every
 from tests.contract.running_machine import BACKUP, CLUSTER, ITEMS
 from tests.json_values import JSON
 from tests.unit.contexts import restore_context

@@ -5,10 +5,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plugin.model.conditions import KEEP, RUN_STRATEGIES
-from plugin.model.errors import StillpointError
-from plugin.model.reference import Reference
-from plugin.model.request import Backup, Restore
+from stillpoint.model.conditions import KEEP, RUN_STRATEGIES
+from stillpoint.model.errors import StillpointError
+from stillpoint.model.reference import Reference
+from stillpoint.model.request import Backup, Restore
 
 FIELDS = st.sampled_from(
     "includedNamespaces excludedNamespaces includedResources excludedResources "

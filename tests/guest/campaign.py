@@ -34,9 +34,9 @@ def run(cycles: int, seed: int) -> dict[str, Any]:
     """Run so many cycles in all, and give the sum of their summaries."""
     with Lab(DISKS) as lab, beside_a_crowd(lab, CROWD) as strangers_heard:
         inside = lab.path("/run/campaign")
-        shutil.copytree(ROOT / "guest_hooks", inside / "guest_hooks")
+        shutil.copytree(ROOT / "guest_hooks/stillpoint_guest", inside / "stillpoint_guest")
         shutil.copytree(ROOT / "tests/guest/faults", inside / "tests/guest/faults")
-        with (inside / "guest_hooks/drivers/__init__.py").open("a") as drivers:
+        with (inside / "stillpoint_guest/drivers/__init__.py").open("a") as drivers:
             drivers.write(DRIVERS)
         each = -(-cycles // len(DISKS))
         running = [

@@ -7,11 +7,11 @@ import json
 import os
 import sys
 
-from guest_hooks.command import ENVIRONMENT
-from guest_hooks.deadline import Deadline
-from guest_hooks.drivers import DRIVERS
-from guest_hooks.note import Note
-from guest_hooks.section import Section
+from stillpoint_guest.command import ENVIRONMENT
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.drivers import DRIVERS
+from stillpoint_guest.note import Note
+from stillpoint_guest.section import Section
 
 
 def main() -> None:

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from guest_hooks.deadline import Deadline
-from guest_hooks.driver import APPLICATION, CRASH, Driver, Report
-from guest_hooks.errors import (
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Report
+from stillpoint_guest.errors import (
     ConfigurationError,
     DeadlinePassed,
     Refused,
@@ -18,9 +17,10 @@ from guest_hooks.errors import (
     SessionLost,
     Unreachable,
 )
-from guest_hooks.note import Note
-from guest_hooks.redis_info import Info
-from guest_hooks.section import Section
+from stillpoint_guest.note import Note
+from stillpoint_guest.redis_info import Info
+from stillpoint_guest.section import Section
+
 from tests.cluster.processes import Processes, free_ports
 from tests.guest import databases, hostile
 from tests.guest.cases.case import KINDS, secret

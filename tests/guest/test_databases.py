@@ -12,16 +12,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from stillpoint_guest.command import ENVIRONMENT
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Report
+from stillpoint_guest.drivers.postgresql import PostgreSQL
+from stillpoint_guest.drivers.redis import Redis
+from stillpoint_guest.errors import DeadlinePassed, Refused
+from stillpoint_guest.mysql_answers import DURABILITY
+from stillpoint_guest.note import Note
+from stillpoint_guest.section import Section
 
-from guest_hooks.command import ENVIRONMENT
-from guest_hooks.deadline import Deadline
-from guest_hooks.driver import APPLICATION, CRASH, Driver, Report
-from guest_hooks.drivers.postgresql import PostgreSQL
-from guest_hooks.drivers.redis import Redis
-from guest_hooks.errors import DeadlinePassed, Refused
-from guest_hooks.mysql_answers import DURABILITY
-from guest_hooks.note import Note
-from guest_hooks.section import Section
 from tests.guest import databases
 from tests.guest.cases.case import KINDS
 from tests.guest.cases.servers import Servers, held_statement

@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 
 import pytest
+from stillpoint_guest.command import ENVIRONMENT
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.driver import Driver
+from stillpoint_guest.errors import ApplicationError, GuestError, Unreachable
 
-from guest_hooks.command import ENVIRONMENT
-from guest_hooks.deadline import Deadline
-from guest_hooks.driver import Driver
-from guest_hooks.errors import ApplicationError, GuestError, Unreachable
 from tests.guest.cases.case import PASSWORD, Case, cycle
 
 REPOSITORY = Path(__file__).parents[2]

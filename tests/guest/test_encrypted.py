@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.driver import Driver
+from stillpoint_guest.drivers.etcd import Etcd
+from stillpoint_guest.drivers.mariadb import MariaDB
+from stillpoint_guest.drivers.postgresql import PostgreSQL
+from stillpoint_guest.errors import Unreachable
+from stillpoint_guest.note import Note
+from stillpoint_guest.section import Section
 
-from guest_hooks.deadline import Deadline
-from guest_hooks.driver import Driver
-from guest_hooks.drivers.etcd import Etcd
-from guest_hooks.drivers.mariadb import MariaDB
-from guest_hooks.drivers.postgresql import PostgreSQL
-from guest_hooks.errors import Unreachable
-from guest_hooks.note import Note
-from guest_hooks.section import Section
 from tests.cluster.processes import Processes
 from tests.guest import certificates, databases
 from tests.guest.cases.case import KINDS, PASSWORD, secret

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from stillpoint_guest.drivers import DRIVERS
+from stillpoint_guest.section import Section
 
-from guest_hooks.drivers import DRIVERS
-from guest_hooks.section import Section
 from tests.guest.databases import as_user
 from tests.guest.lab import impostor
 from tests.guest.lab.inside import beside_a_crowd, configure, holder, status, until

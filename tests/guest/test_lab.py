@@ -10,8 +10,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from stillpoint_guest.holder_start import OPTIONS
 
-from guest_hooks.holder_start import OPTIONS
 from tests.guest import campaign
 from tests.guest.lab import keeper
 from tests.guest.lab.agent import Agent
@@ -66,11 +66,11 @@ def test_a_copy_cut_in_the_freeze_tells_when_and_how(lab: Lab, tmp_path: Path) -
     copied = state / "record.json"
     copied.write_text(json.dumps({**record, "boot_id": "that of the original"}))
     done = subprocess.run(
-        [python(), "-Bm", "guest_hooks", "--state", state, "--run", tmp_path, "status"],
+        [python(), "-Bm", "stillpoint_guest", "--state", state, "--run", tmp_path, "status"],
         capture_output=True,
         text=True,
         check=False,
-        cwd=campaign.ROOT,
+        cwd=campaign.ROOT / "guest_hooks",
     )
     assert f"between {record['held_at']} and" in done.stdout
 
@@ -80,8 +80,9 @@ def test_1_nothing_of_ours_waits_for_a_frozen_disk(lab: Lab) -> None:
     lab.run(
         "sh", "-c", f"mkdir -p /data/a/lib; cd /data/a/lib; {python()} -m zipfile -e {COMMAND} ."
     )
-    entry = "import sys; sys.path.insert(0, '/data/a/lib'); from guest_hooks.__main__ import main; "
-    words = (python(), OPTIONS, entry + "sys.exit(main(sys.argv[1:]))")
+    entry = "import sys; sys.path.insert(0, '/data/a/lib'); "
+    entry += "from stillpoint_guest.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    words = (python(), OPTIONS, entry)
     configure(lab, script(lab, "app", "exit 0"))
     with lab.agent() as agent:
         agent.freeze()

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from stillpoint_guest import command
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.driver import APPLICATION, CRASH, Report
+from stillpoint_guest.drivers.mongodb import MongoDB
+from stillpoint_guest.errors import ConfigurationError, Senseless, Unreachable
+from stillpoint_guest.note import Note
+from stillpoint_guest.section import Section
 
-from guest_hooks import command
-from guest_hooks.deadline import Deadline
-from guest_hooks.driver import APPLICATION, CRASH, Report
-from guest_hooks.drivers.mongodb import MongoDB
-from guest_hooks.errors import ConfigurationError, Senseless, Unreachable
-from guest_hooks.note import Note
-from guest_hooks.section import Section
 from tests.cluster.processes import free_ports
 from tests.guest import hostile
 from tests.guest.cases.case import secret

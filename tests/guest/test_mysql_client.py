@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from stillpoint_guest.command import UNPRIVILEGED
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.driver import APPLICATION, CRASH, Report
+from stillpoint_guest.drivers.mariadb import MariaDB
+from stillpoint_guest.errors import CommandFailed, ConfigurationError, Senseless, Unreachable
+from stillpoint_guest.mysql_server import MySQLServer
+from stillpoint_guest.note import Note
+from stillpoint_guest.section import Section
 
-from guest_hooks.command import UNPRIVILEGED
-from guest_hooks.deadline import Deadline
-from guest_hooks.driver import APPLICATION, CRASH, Report
-from guest_hooks.drivers.mariadb import MariaDB
-from guest_hooks.errors import CommandFailed, ConfigurationError, Senseless, Unreachable
-from guest_hooks.mysql_server import MySQLServer
-from guest_hooks.note import Note
-from guest_hooks.section import Section
 from tests.cluster.processes import Processes, free_ports
 from tests.guest import databases, hostile
 from tests.guest.cases.case import KINDS, secret
@@ -128,9 +128,9 @@ def test_where_that_user_is_not_enough_it_is_root_without_a_capability(
 
 
 RUN = """
-from guest_hooks.command import Commands, Program
-from guest_hooks.deadline import Deadline
-from guest_hooks.errors import CommandFailed
+from stillpoint_guest.command import Commands, Program
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.errors import CommandFailed
 for user in ("60991", "0"):
     try:
         print(*Commands("x").run(Program(["id", "-u"], user), Deadline.after(10)).lines)

@@ -14,17 +14,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from stillpoint_guest import postgresql_survey
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.driver import APPLICATION, CRASH, Report
+from stillpoint_guest.drivers import postgresql
+from stillpoint_guest.drivers.postgresql import PostgreSQL
+from stillpoint_guest.errors import CommandFailed, Unreachable
+from stillpoint_guest.note import Note
+from stillpoint_guest.postgresql_client import Client
+from stillpoint_guest.printable import printable
+from stillpoint_guest.section import Section
 
-from guest_hooks import postgresql_survey
-from guest_hooks.deadline import Deadline
-from guest_hooks.driver import APPLICATION, CRASH, Report
-from guest_hooks.drivers import postgresql
-from guest_hooks.drivers.postgresql import PostgreSQL
-from guest_hooks.errors import CommandFailed, Unreachable
-from guest_hooks.note import Note
-from guest_hooks.postgresql_client import Client
-from guest_hooks.printable import printable
-from guest_hooks.section import Section
 from tests.cluster.processes import Processes, free_ports
 from tests.guest import databases
 from tests.guest.hostile import answering, listener

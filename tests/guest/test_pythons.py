@@ -27,6 +27,7 @@ def test_the_agent_works_on_python(version: str) -> None:
     done = subprocess.run(
         [python, *UNIT_TESTS],
         cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "guest_hooks")},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

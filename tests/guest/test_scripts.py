@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from guest_hooks import command
-from guest_hooks.deadline import Deadline
-from guest_hooks.driver import Driver
-from guest_hooks.drivers.mongodb import MongoDB
-from guest_hooks.drivers.script import Script
-from guest_hooks.drivers.systemd import Systemd
-from guest_hooks.errors import (
+from stillpoint_guest import command
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.driver import Driver
+from stillpoint_guest.drivers.mongodb import MongoDB
+from stillpoint_guest.drivers.script import Script
+from stillpoint_guest.drivers.systemd import Systemd
+from stillpoint_guest.errors import (
     ApplicationError,
     CommandFailed,
     ConfigurationError,
     DeadlinePassed,
     SessionLost,
 )
-from guest_hooks.note import Note
-from guest_hooks.section import Section
+from stillpoint_guest.note import Note
+from stillpoint_guest.section import Section
+
 from tests.guest.cases.case import cycle
 from tests.guest.cases.scripted import peer
 from tests.guest.peers import SYSTEMCTL, Peer, path_with

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from stillpoint_guest.holder_start import PROPERTIES
 
-from guest_hooks.holder_start import PROPERTIES
 from tests.cluster.processes import Processes
 from tests.guest import databases
 from tests.guest.lab.agent import Agent

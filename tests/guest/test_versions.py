@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.driver import Driver, Report
+from stillpoint_guest.drivers.postgresql import PostgreSQL
+from stillpoint_guest.drivers.redis import Redis
+from stillpoint_guest.note import Note
+from stillpoint_guest.section import Section
 
-from guest_hooks.deadline import Deadline
-from guest_hooks.driver import Driver, Report
-from guest_hooks.drivers.postgresql import PostgreSQL
-from guest_hooks.drivers.redis import Redis
-from guest_hooks.note import Note
-from guest_hooks.section import Section
 from tests.cluster.processes import Processes
 from tests.guest import databases, maven
 

@@ -5,8 +5,8 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-from plugin.cli.exit_status import ExitStatus
-from plugin.wire import handshake
+from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.wire import handshake
 from tests.payload.built import executable, payload
 from tests.payload.pod import Pod
 from tests.unit.wire.test_start_up import LATER
@@ -53,7 +53,7 @@ def test_what_each_start_imports_is_in_the_executable_and_what_comes_later_is_no
             name.removesuffix(".pyc").replace("/", ".").removesuffix(".__init__")
             for name in modules.namelist()
         }
-    assert archived & {"encodings", "grpc", "plugin.catalogue"} == set()
+    assert archived & {"encodings", "grpc", "stillpoint.catalogue"} == set()
     assert LATER - archived == {"aiohttp"}  # which nothing here depends on
 
 
@@ -67,8 +67,8 @@ def test_a_kill_leaves_no_process_and_no_file_but_its_socket(tmp_path: Path) -> 
 
 
 def test_nothing_in_the_environment_changes_what_is_imported(tmp_path: Path) -> None:
-    (tmp_path / "plugin").mkdir()
-    (tmp_path / "plugin" / "__init__.py").write_text("raise SystemExit('not ours')")
+    (tmp_path / "stillpoint").mkdir()
+    (tmp_path / "stillpoint" / "__init__.py").write_text("raise SystemExit('not ours')")
     names = ("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE")
     with running(executable(), **dict.fromkeys(names, str(tmp_path)), PYTHONSTARTUP="x") as started:
         assert started.announced.startswith("1|2|unix|/")

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from plugin.cluster.extracted_backup import ExtractedBackups
-from plugin.cluster.memo import MemoIndex
-from plugin.model import item as it
-from plugin.model.clock import Clock
-from plugin.model.context import RestoreContext
-from plugin.model.item import Item
-from plugin.model.item_log import ItemLog
-from plugin.model.request import Restore
+from stillpoint.cluster.extracted_backup import ExtractedBackups
+from stillpoint.cluster.memo import MemoIndex
+from stillpoint.model import item as it
+from stillpoint.model.clock import Clock
+from stillpoint.model.context import RestoreContext
+from stillpoint.model.item import Item
+from stillpoint.model.item_log import ItemLog
+from stillpoint.model.request import Restore
 from tests.unit.dictionary_reader import DictionaryReader
 from tests.unit.memory_archive import MemoryArchive
 

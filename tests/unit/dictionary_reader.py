@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from plugin.model import item as it
-from plugin.model.errors import Unreachable
-from plugin.model.item import Item
-from plugin.model.reader import Lookup
-from plugin.model.reference import Resource
+from stillpoint.model import item as it
+from stillpoint.model.errors import Unreachable
+from stillpoint.model.item import Item
+from stillpoint.model.reader import Lookup
+from stillpoint.model.reference import Resource
 
 
 class DictionaryReader:

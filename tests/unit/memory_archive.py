@@ -3,10 +3,10 @@
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from plugin.model import item as it
-from plugin.model.api_resources import KNOWN, guessed_plural
-from plugin.model.item import Item
-from plugin.model.reference import Reference, Resource
+from stillpoint.model import item as it
+from stillpoint.model.api_resources import KNOWN, guessed_plural
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference, Resource
 
 _PLURALS = {(served.group, served.kind): served.plural for served in KNOWN}
 

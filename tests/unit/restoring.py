@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from plugin.model import item as it
-from plugin.model.item import Item
-from plugin.rehearsal import extracted, restore_request
-from plugin.rehearsal.api_server import ApiServer
-from plugin.rehearsal.known import Known
-from plugin.rehearsal.plugin_client import PluginClient
-from plugin.rehearsal.process import PluginProcess
-from plugin.rehearsal.restore import RestoredItem, restore
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.rehearsal import extracted, restore_request
+from stillpoint.rehearsal.api_server import ApiServer
+from stillpoint.rehearsal.known import Known
+from stillpoint.rehearsal.plugin_client import PluginClient
+from stillpoint.rehearsal.process import PluginProcess
+from stillpoint.rehearsal.restore import RestoredItem, restore
 from tests.unit.memory_archive import reference
 
 BACKUP: Item = {"kind": "Backup", "metadata": {"name": "b", "namespace": "velero"}}

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-import plugin.__main__
-import plugin.catalogue
-from plugin.model import item as it
-from plugin.model.context import BackupContext, RestoreContext
-from plugin.model.errors import Refusal
-from plugin.model.item import Item
-from plugin.model.outcome import BackupOutcome, Progress, RestoreOutcome, Selector
-from plugin.model.reference import Reference
-from plugin.wire.action import BackupEntry, ItemBlockEntry, RestoreAction, RestoreEntry
+import stillpoint.__main__
+import stillpoint.catalogue
+from stillpoint.model import item as it
+from stillpoint.model.context import BackupContext, RestoreContext
+from stillpoint.model.errors import Refusal
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import BackupOutcome, Progress, RestoreOutcome, Selector
+from stillpoint.model.reference import Reference
+from stillpoint.wire.action import BackupEntry, ItemBlockEntry, RestoreAction, RestoreEntry
 
 MACHINES = Selector(("virtualmachines.kubevirt.io", "pods"), "app in (a, b), stillpoint.test/x")
 CLAIM = Reference("", "persistentvolumeclaims", "shop", "data")
@@ -289,5 +289,5 @@ def main(*, with_item_blocks: bool = True) -> int:
     """The real plugin's process with another catalogue."""
     catalogue = Catalogue(with_item_blocks)
     for kind in ("backup", "item_block", "restore"):
-        setattr(plugin.catalogue, kind, getattr(catalogue, kind))
-    return plugin.__main__.main()
+        setattr(stillpoint.catalogue, kind, getattr(catalogue, kind))
+    return stillpoint.__main__.main()

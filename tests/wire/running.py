@@ -11,7 +11,7 @@ from typing import IO
 
 import grpc
 
-from plugin.wire import handshake
+from stillpoint.wire import handshake
 
 LONGEST_S = 60.0  # of a test; without an end a reader of its output would wait for ever
 SOON_S = 10.0

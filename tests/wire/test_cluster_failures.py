@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from plugin.model.item import Item
-from plugin.rehearsal.errors import ActionFailed
-from plugin.rehearsal.plugin_client import Action, PluginClient
-from plugin.rehearsal.process import PluginProcess
+from stillpoint.model.item import Item
+from stillpoint.rehearsal.errors import ActionFailed
+from stillpoint.rehearsal.plugin_client import Action, PluginClient
+from stillpoint.rehearsal.process import PluginProcess
 from tests.unit.cluster.faulty_api_server import FaultyApiServer, Reply, half_of, sends, status
 
 MACHINE: Item = {

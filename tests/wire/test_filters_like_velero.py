@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plugin.model.discovery import STATIC
-from plugin.model.filters import Filters
-from plugin.model.item import Item
-from plugin.model.policy import Policy
-from plugin.model.reference import Resource
+from stillpoint.model.discovery import STATIC
+from stillpoint.model.filters import Filters
+from stillpoint.model.item import Item
+from stillpoint.model.policy import Policy
+from stillpoint.model.reference import Resource
 from tests.wire.velero_filters import CLUSTER, Velero
 
 MANY = settings(max_examples=600, deadline=None)

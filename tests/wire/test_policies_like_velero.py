@@ -10,14 +10,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plugin.actions import policies
-from plugin.cluster.memo import MemoIndex
-from plugin.model.context import BackupContext
-from plugin.model.errors import Refusal
-from plugin.model.item import Item
-from plugin.model.item_log import ItemLog
-from plugin.model.policy import Fate
-from plugin.model.request import Backup
+from stillpoint.actions import policies
+from stillpoint.cluster.memo import MemoIndex
+from stillpoint.model.context import BackupContext
+from stillpoint.model.errors import Refusal
+from stillpoint.model.item import Item
+from stillpoint.model.item_log import ItemLog
+from stillpoint.model.policy import Fate
+from stillpoint.model.request import Backup
 from tests.unit.dictionary_reader import DictionaryReader
 from tests.wire.test_filters_like_velero import lists_of, specs
 from tests.wire.velero_filters import Velero

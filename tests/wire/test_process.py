@@ -15,9 +15,9 @@ from typing import TypeAlias
 import grpc
 import pytest
 
-from plugin.wire import handshake
-from plugin.wire.generated.velero import backup_item_action_v2_pb2 as backup_pb2
-from plugin.wire.generated.velero import backup_item_action_v2_pb2_grpc as backup_grpc
+from stillpoint.wire import handshake
+from stillpoint.wire.generated.velero import backup_item_action_v2_pb2 as backup_pb2
+from stillpoint.wire.generated.velero import backup_item_action_v2_pb2_grpc as backup_grpc
 from tests.wire.executables import processes_of, real_plugin
 from tests.wire.running import SOON_S, Running, environment, running
 

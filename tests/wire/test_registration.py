@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from plugin.registration import PEER
-from plugin.wire.generated.velero import plugin_lister_pb2_grpc, shared_pb2
+from stillpoint.registration import PEER
+from stillpoint.wire.generated.velero import plugin_lister_pb2_grpc, shared_pb2
 from tests.wire.executables import real_plugin
 from tests.wire.running import SOON_S, running
 

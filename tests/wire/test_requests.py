@@ -9,35 +9,35 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
-from plugin.wire.generated.goplugin import (
+from stillpoint.wire.generated.goplugin import (
     broker_pb2,
     broker_pb2_grpc,
     controller_pb2,
     controller_pb2_grpc,
 )
-from plugin.wire.generated.velero import (
+from stillpoint.wire.generated.velero import (
     backup_item_action_v2_pb2 as backup_pb2,
 )
-from plugin.wire.generated.velero import (
+from stillpoint.wire.generated.velero import (
     backup_item_action_v2_pb2_grpc as backup_grpc,
 )
-from plugin.wire.generated.velero import (
+from stillpoint.wire.generated.velero import (
     item_block_action_v1_pb2 as block_pb2,
 )
-from plugin.wire.generated.velero import (
+from stillpoint.wire.generated.velero import (
     item_block_action_v1_pb2_grpc as block_grpc,
 )
-from plugin.wire.generated.velero import (
+from stillpoint.wire.generated.velero import (
     plugin_lister_pb2_grpc,
     shared_pb2,
 )
-from plugin.wire.generated.velero import (
+from stillpoint.wire.generated.velero import (
     restore_item_action_v2_pb2 as restore_pb2,
 )
-from plugin.wire.generated.velero import (
+from stillpoint.wire.generated.velero import (
     restore_item_action_v2_pb2_grpc as restore_grpc,
 )
-from plugin.wire.server import ACTION_WORKERS
+from stillpoint.wire.server import ACTION_WORKERS
 from tests.wire.running import SOON_S, Running
 
 NO_OBJECTS = [

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from plugin import catalogue
-from plugin.wire.action import Entry, Kind, every
+from stillpoint import catalogue
+from stillpoint.wire.action import Entry, Kind, every
 from tests.peers.build import binary
 from tests.wire import actions_for_tests
 from tests.wire.executables import plugin_for_tests, processes_of, real_plugin

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from guest_hooks.deadline import Deadline
-from guest_hooks.driver import Driver
-from guest_hooks.drivers import DRIVERS
-from guest_hooks.note import Note
-from guest_hooks.section import Section
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.driver import Driver
+from stillpoint_guest.drivers import DRIVERS
+from stillpoint_guest.note import Note
+from stillpoint_guest.section import Section
 
 PASSWORD = "correct horse: battery\\staple"
 KINDS = {driver.KIND: driver for driver in DRIVERS}

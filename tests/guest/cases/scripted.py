@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from stillpoint_guest import command
 
-from guest_hooks import command
 from tests.guest.cases.case import PASSWORD, Case, secret
 from tests.guest.peers import HOOK, MONGOSH, SYSTEMCTL, Peer, path_with
 

@@ -12,10 +12,10 @@ import time
 from contextlib import contextmanager
 from typing import Iterator, Mapping
 
-from guest_hooks.command import Dialect, Program
-from guest_hooks.deadline import Deadline
-from guest_hooks.driver import Driver, Report
-from guest_hooks.errors import Refused
+from stillpoint_guest.command import Dialect, Program
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.driver import Driver, Report
+from stillpoint_guest.errors import Refused
 
 CONFIGURATION = """
 [stillpoint-guest]

@@ -26,9 +26,10 @@ import threading
 import time
 from typing import Callable, Counter, List, Sequence
 
-from guest_hooks import client, holder
-from guest_hooks.drivers import DRIVERS
-from guest_hooks.places import Places
+from stillpoint_guest import client, holder
+from stillpoint_guest.drivers import DRIVERS
+from stillpoint_guest.places import Places
+
 from tests.guest.faults import disk as disks
 from tests.guest.faults.applications import (
     ANSWERS,

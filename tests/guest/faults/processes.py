@@ -5,7 +5,7 @@ import os
 import sys
 from typing import Callable, List
 
-from guest_hooks.errors import GuestError
+from stillpoint_guest.errors import GuestError
 
 NOTHING_WAS_HELD = 4
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from guest_hooks import build
+from stillpoint_guest import build
+
 from tests.guest.lab import keeper
 from tests.guest.lab.agent import Agent
 

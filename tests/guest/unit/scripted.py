@@ -4,9 +4,9 @@ import time
 from contextlib import contextmanager
 from typing import Dict, Iterator, List, Mapping, Sequence
 
-from guest_hooks.deadline import Deadline
-from guest_hooks.driver import Driver, Finding, Found, Report
-from guest_hooks.errors import Refused, Unreachable
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.driver import Driver, Finding, Found, Report
+from stillpoint_guest.errors import Refused, Unreachable
 
 DID: List[str] = []
 AT_S: Dict[str, float] = {}  # when it did that the last time

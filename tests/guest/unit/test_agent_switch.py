@@ -1,8 +1,9 @@
 import os
 import unittest
 
-from guest_hooks.agent_switch import Switch
-from guest_hooks.errors import ConfigurationError
+from stillpoint_guest.agent_switch import Switch
+from stillpoint_guest.errors import ConfigurationError
+
 from tests.guest.unit.folders import FolderCase
 
 HOOK = "/usr/bin/stillpoint-guest"

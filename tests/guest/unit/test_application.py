@@ -3,12 +3,13 @@ import threading
 import time
 import unittest
 
-from guest_hooks.application import Application
-from guest_hooks.deadline import Deadline
-from guest_hooks.drivers.script import Script
-from guest_hooks.errors import DeadlinePassed
-from guest_hooks.note import Note
-from guest_hooks.section import Section
+from stillpoint_guest.application import Application
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.drivers.script import Script
+from stillpoint_guest.errors import DeadlinePassed
+from stillpoint_guest.note import Note
+from stillpoint_guest.section import Section
+
 from tests.guest.unit.folders import FolderCase
 
 HANGS = "#!/bin/sh\nexec sleep 1000\n"

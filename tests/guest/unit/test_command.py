@@ -8,8 +8,8 @@ import unittest
 from typing import Callable, List
 from unittest import mock
 
-from guest_hooks.child_register import Register
-from guest_hooks.command import (
+from stillpoint_guest.child_register import Register
+from stillpoint_guest.command import (
     FOR_GOOD,
     FOR_THE_HOLD,
     NOTHING,
@@ -20,8 +20,9 @@ from guest_hooks.command import (
     Program,
     Session,
 )
-from guest_hooks.deadline import Deadline
-from guest_hooks.errors import CommandFailed, DeadlinePassed, SessionLost
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.errors import CommandFailed, DeadlinePassed, SessionLost
+
 from tests.guest.unit.folders import FolderCase
 
 SHELL = Dialect("echo {}", ("ERROR",))
@@ -357,7 +358,7 @@ class ProgramsEndInTime(FolderCase):
 
     def test_what_hangs_outlives_no_holder_that_was_killed_before_it_was_noted(self) -> None:
         code = (
-            "from guest_hooks.command import Commands, Dialect, Program;"
+            "from stillpoint_guest.command import Commands, Dialect, Program;"
             "started = Commands('app').session(Program(('sleep', '300')), Dialect('{}', ()));"
             "print(started._child.process.pid, flush=True);"
             "import time; time.sleep(300)"

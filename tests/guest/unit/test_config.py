@@ -1,8 +1,9 @@
 import os
 import unittest
 
-from guest_hooks import config
-from guest_hooks.errors import ConfigurationError, UntrustedFile
+from stillpoint_guest import config
+from stillpoint_guest.errors import ConfigurationError, UntrustedFile
+
 from tests.guest.unit.folders import FolderCase
 from tests.guest.unit.scripted import Scripted
 

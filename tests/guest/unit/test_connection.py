@@ -7,11 +7,12 @@ import sys
 import unittest
 from typing import Dict
 
-from guest_hooks.connection import Connection
+from stillpoint_guest.connection import Connection
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
+SOURCES = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../../guest_hooks"))
 HOOK = (
-    "import sys; sys.path.insert(0, sys.argv[1]); import guest_hooks.__main__; print(*sys.modules)"
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "import stillpoint_guest.__main__; print(*sys.modules)"
 )
 COSTLY = {"collections", "contextlib", "enum", "json", "os", "re", "runpy", "socket", "typing"}
 
@@ -34,7 +35,7 @@ class OneLine(unittest.TestCase):
 
 class Start(unittest.TestCase):
     def test_the_hook_imports_nothing_that_costs_as_much_as_python(self) -> None:
-        words = [sys.executable, "-ISBc", HOOK, ROOT]
+        words = [sys.executable, "-ISBc", HOOK, SOURCES]
         imported = set(subprocess.check_output(words).decode().split())
-        self.assertIn("guest_hooks.client", imported)
+        self.assertIn("stillpoint_guest.client", imported)
         self.assertEqual(imported & COSTLY, set())

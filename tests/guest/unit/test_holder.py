@@ -6,12 +6,13 @@ import time
 from typing import Any, Dict, List
 from unittest import mock
 
-from guest_hooks import check, client, holder, status
-from guest_hooks.connection import Connection
-from guest_hooks.driver import Found
-from guest_hooks.errors import FreezeRefused, GuestError, HoldLost
-from guest_hooks.log import Log
-from guest_hooks.record import Records
+from stillpoint_guest import check, client, holder, status
+from stillpoint_guest.connection import Connection
+from stillpoint_guest.driver import Found
+from stillpoint_guest.errors import FreezeRefused, GuestError, HoldLost
+from stillpoint_guest.log import Log
+from stillpoint_guest.record import Records
+
 from tests.guest.unit import scripted
 from tests.guest.unit.folders import FolderCase
 

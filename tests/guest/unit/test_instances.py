@@ -1,12 +1,13 @@
 import os
 import unittest
 
-from guest_hooks.driver import Driver
-from guest_hooks.drivers.mariadb import MariaDB
-from guest_hooks.drivers.postgresql import PostgreSQL
-from guest_hooks.drivers.redis import Redis
-from guest_hooks.note import Note
-from guest_hooks.section import Section
+from stillpoint_guest.driver import Driver
+from stillpoint_guest.drivers.mariadb import MariaDB
+from stillpoint_guest.drivers.postgresql import PostgreSQL
+from stillpoint_guest.drivers.redis import Redis
+from stillpoint_guest.note import Note
+from stillpoint_guest.section import Section
+
 from tests.guest.unit.folders import FolderCase
 
 

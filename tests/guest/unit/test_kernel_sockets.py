@@ -3,8 +3,9 @@ import os
 import socket
 import unittest
 
-from guest_hooks import kernel_sockets
-from guest_hooks.running import Process
+from stillpoint_guest import kernel_sockets
+from stillpoint_guest.running import Process
+
 from tests.guest.unit.others import AS_ROOT, DAEMON, NOBODY, free_port, listening, other
 from tests.guest.unit.test_peer import SharedFolderCase
 

@@ -1,7 +1,8 @@
 import socket
 from typing import List
 
-from guest_hooks.log import Log
+from stillpoint_guest.log import Log
+
 from tests.guest.unit.folders import FolderCase
 
 

@@ -4,10 +4,10 @@ import time
 import unittest
 from typing import List
 
-from guest_hooks import looks
-from guest_hooks.errors import DeadlinePassed
-from guest_hooks.looks import Look
-from guest_hooks.running import Process
+from stillpoint_guest import looks
+from stillpoint_guest.errors import DeadlinePassed
+from stillpoint_guest.looks import Look
+from stillpoint_guest.running import Process
 
 
 class ALookAtAProcess(unittest.TestCase):

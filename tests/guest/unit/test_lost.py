@@ -9,11 +9,12 @@ import time
 from typing import List, Tuple
 from unittest import mock
 
-from guest_hooks import client, holder
-from guest_hooks.connection import Connection
-from guest_hooks.errors import GuestError, HoldLost
-from guest_hooks.hold import Hold
-from guest_hooks.log import Log
+from stillpoint_guest import client, holder
+from stillpoint_guest.connection import Connection
+from stillpoint_guest.errors import GuestError, HoldLost
+from stillpoint_guest.hold import Hold
+from stillpoint_guest.log import Log
+
 from tests.guest.unit import scripted
 from tests.guest.unit.folders import FolderCase
 from tests.guest.unit.test_holder import HolderCase, section

@@ -4,17 +4,18 @@ import pwd
 import unittest
 from typing import List, Sequence, Type
 
-from guest_hooks import config, discovery, matching, plan
-from guest_hooks.discovery import Server
-from guest_hooks.driver import Driver, Found
-from guest_hooks.drivers.mariadb import MariaDB
-from guest_hooks.drivers.mysql import MySQL
-from guest_hooks.drivers.postgresql import PostgreSQL
-from guest_hooks.drivers.redis import Redis
-from guest_hooks.drivers.script import Script
-from guest_hooks.errors import ConfigurationError
-from guest_hooks.note import Note
-from guest_hooks.section import Section
+from stillpoint_guest import config, discovery, matching, plan
+from stillpoint_guest.discovery import Server
+from stillpoint_guest.driver import Driver, Found
+from stillpoint_guest.drivers.mariadb import MariaDB
+from stillpoint_guest.drivers.mysql import MySQL
+from stillpoint_guest.drivers.postgresql import PostgreSQL
+from stillpoint_guest.drivers.redis import Redis
+from stillpoint_guest.drivers.script import Script
+from stillpoint_guest.errors import ConfigurationError
+from stillpoint_guest.note import Note
+from stillpoint_guest.section import Section
+
 from tests.guest.unit.folders import FolderCase
 from tests.guest.unit.others import free_port, listening, listening_at
 

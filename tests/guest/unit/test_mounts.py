@@ -1,8 +1,9 @@
 from typing import List
 
-from guest_hooks import mounts
-from guest_hooks.backing import deadlocks
-from guest_hooks.mounts import Table
+from stillpoint_guest import mounts
+from stillpoint_guest.backing import deadlocks
+from stillpoint_guest.mounts import Table
+
 from tests.guest.unit.folders import FolderCase
 
 MOUNTINFO = b"""\

@@ -6,9 +6,10 @@ import tempfile
 import unittest
 from typing import Optional
 
-from guest_hooks import accounts, note, peer
-from guest_hooks.errors import Unreachable
-from guest_hooks.section import Section
+from stillpoint_guest import accounts, note, peer
+from stillpoint_guest.errors import Unreachable
+from stillpoint_guest.section import Section
+
 from tests.guest.unit.folders import FolderCase
 from tests.guest.unit.others import (
     AS_ROOT,

@@ -1,7 +1,7 @@
 import sys
 import unittest
 
-from guest_hooks.printable import printable
+from stillpoint_guest.printable import printable
 
 
 class TextOfOthers(unittest.TestCase):

@@ -1,8 +1,9 @@
 import os
 from typing import List
 
-from guest_hooks import qemu_agent
-from guest_hooks.driver import Finding
+from stillpoint_guest import qemu_agent
+from stillpoint_guest.driver import Finding
+
 from tests.guest.unit.folders import FolderCase
 
 CONFIGURATION = "etc/qemu/qemu-ga.conf"

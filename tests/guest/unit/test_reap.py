@@ -5,9 +5,9 @@ import time
 import unittest
 from typing import List
 
-from guest_hooks import command, family
-from guest_hooks.command import Commands, Dialect, Program
-from guest_hooks.deadline import Deadline
+from stillpoint_guest import command, family
+from stillpoint_guest.command import Commands, Dialect, Program
+from stillpoint_guest.deadline import Deadline
 
 
 def ended() -> List[int]:

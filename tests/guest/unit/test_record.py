@@ -2,8 +2,9 @@ import json
 import os
 from typing import Any, Dict
 
-from guest_hooks import record
-from guest_hooks.record import Records
+from stillpoint_guest import record
+from stillpoint_guest.record import Records
+
 from tests.guest.unit.folders import FolderCase
 
 FACTS: Dict[str, Any] = {

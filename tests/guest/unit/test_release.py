@@ -5,16 +5,17 @@ import time
 from typing import Sequence
 from unittest import mock
 
-from guest_hooks import application, client, cycle, filesystems
-from guest_hooks.connection import Connection
-from guest_hooks.cycle import Cycle
-from guest_hooks.errors import HoldLost
-from guest_hooks.hold import Hold
-from guest_hooks.log import Log
-from guest_hooks.note import Note
-from guest_hooks.plan import Plan
-from guest_hooks.record import Records
-from guest_hooks.section import Section
+from stillpoint_guest import application, client, cycle, filesystems
+from stillpoint_guest.connection import Connection
+from stillpoint_guest.cycle import Cycle
+from stillpoint_guest.errors import HoldLost
+from stillpoint_guest.hold import Hold
+from stillpoint_guest.log import Log
+from stillpoint_guest.note import Note
+from stillpoint_guest.plan import Plan
+from stillpoint_guest.record import Records
+from stillpoint_guest.section import Section
+
 from tests.guest.unit import scripted
 from tests.guest.unit.folders import FolderCase
 from tests.guest.unit.test_holder import HolderCase, section

@@ -8,12 +8,13 @@ import unittest
 from typing import List, Tuple
 from unittest import mock
 
-from guest_hooks import client, record, room, status
-from guest_hooks.deadline import Deadline
-from guest_hooks.driver import Driver, Found
-from guest_hooks.drivers.script import Script
-from guest_hooks.note import Note
-from guest_hooks.section import DISCOVERED, Section
+from stillpoint_guest import client, record, room, status
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.driver import Driver, Found
+from stillpoint_guest.drivers.script import Script
+from stillpoint_guest.note import Note
+from stillpoint_guest.section import DISCOVERED, Section
+
 from tests.guest.unit import scripted
 from tests.guest.unit.folders import FolderCase
 from tests.guest.unit.test_holder import HolderCase, section

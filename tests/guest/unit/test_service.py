@@ -4,9 +4,10 @@ import subprocess
 import tempfile
 import unittest
 
-from guest_hooks import service
-from guest_hooks.accounts import Names
-from guest_hooks.running import Process
+from stillpoint_guest import service
+from stillpoint_guest.accounts import Names
+from stillpoint_guest.running import Process
+
 from tests.guest.unit.others import AS_ROOT, DAEMON, NOBODY, other
 
 

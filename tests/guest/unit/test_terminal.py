@@ -7,9 +7,10 @@ import sys
 from typing import Iterator
 from unittest import mock
 
-from guest_hooks import __main__, client, command_line
-from guest_hooks.driver import Found
-from guest_hooks.errors import FreezeRefused
+from stillpoint_guest import __main__, client, command_line
+from stillpoint_guest.driver import Found
+from stillpoint_guest.errors import FreezeRefused
+
 from tests.guest.unit import scripted
 from tests.guest.unit.folders import FolderCase
 

@@ -2,8 +2,9 @@
 
 import os
 
-from guest_hooks import trust
-from guest_hooks.errors import ConfigurationError, UntrustedFile
+from stillpoint_guest import trust
+from stillpoint_guest.errors import ConfigurationError, UntrustedFile
+
 from tests.guest.unit.folders import FolderCase
 from tests.guest.unit.others import AS_ROOT, NOBODY, other
 

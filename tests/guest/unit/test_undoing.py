@@ -7,13 +7,14 @@ import time
 from typing import Any, List
 from unittest import mock
 
-from guest_hooks import client, config, holder
-from guest_hooks.driver import Found
-from guest_hooks.errors import HoldLost
-from guest_hooks.log import Log
-from guest_hooks.note import Note
-from guest_hooks.reconciliation import Undoing
-from guest_hooks.section import Section
+from stillpoint_guest import client, config, holder
+from stillpoint_guest.driver import Found
+from stillpoint_guest.errors import HoldLost
+from stillpoint_guest.log import Log
+from stillpoint_guest.note import Note
+from stillpoint_guest.reconciliation import Undoing
+from stillpoint_guest.section import Section
+
 from tests.guest.unit import scripted
 from tests.guest.unit.folders import FolderCase
 from tests.guest.unit.test_holder import HolderCase, section

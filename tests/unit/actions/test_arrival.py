@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from plugin.actions.restore import virtual_machine as action
-from plugin.model.errors import MalformedRequest, Unreachable
-from plugin.model.item import Item
-from plugin.model.outcome import Progress
-from plugin.resources import virtual_machine
+from stillpoint.actions.restore import virtual_machine as action
+from stillpoint.model.errors import MalformedRequest, Unreachable
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import Progress
+from stillpoint.resources import virtual_machine
 from tests.unit.contexts import NOW, Hands, restore_context
 from tests.unit.dictionary_reader import DictionaryReader, merged
 

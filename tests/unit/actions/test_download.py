@@ -5,11 +5,11 @@ from typing import Any
 import orjson
 import pytest
 
-from plugin.actions.restore import persistent_volume_claim as action
-from plugin.model.errors import Refusal
-from plugin.model.item import Item
-from plugin.model.outcome import RestoreOutcome
-from plugin.resources import data_download
+from stillpoint.actions.restore import persistent_volume_claim as action
+from stillpoint.model.errors import Refusal
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import RestoreOutcome
+from stillpoint.resources import data_download
 from tests.unit.contexts import restore_context
 from tests.unit.dictionary_reader import DictionaryReader
 

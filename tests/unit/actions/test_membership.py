@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from plugin.actions.restore import virtual_machine_pool as action
-from plugin.model import item as it
-from plugin.model.errors import MalformedRequest
-from plugin.model.item import Item
-from plugin.model.outcome import Progress
+from stillpoint.actions.restore import virtual_machine_pool as action
+from stillpoint.model import item as it
+from stillpoint.model.errors import MalformedRequest
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import Progress
 from tests.unit.contexts import NOW, Hands, restore_context
 from tests.unit.dictionary_reader import DictionaryReader
 

@@ -4,11 +4,11 @@ import logging
 
 import pytest
 
-from plugin.actions.restore import virtual_machine
-from plugin.cluster.question import Answer, Question
-from plugin.model.errors import Unreachable
-from plugin.model.item import Item
-from plugin.model.reference import Resource
+from stillpoint.actions.restore import virtual_machine
+from stillpoint.cluster.question import Answer, Question
+from stillpoint.model.errors import Unreachable
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Resource
 from tests.unit.contexts import restore_context
 from tests.unit.dictionary_reader import DictionaryReader
 

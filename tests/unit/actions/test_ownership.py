@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from plugin.actions.restore import virtual_machine as action
-from plugin.model.errors import Forbidden, Unreachable
-from plugin.model.item import Item
-from plugin.model.outcome import Progress
+from stillpoint.actions.restore import virtual_machine as action
+from stillpoint.model.errors import Forbidden, Unreachable
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import Progress
 from tests.unit.contexts import restore_context
 from tests.unit.dictionary_reader import DictionaryReader
 

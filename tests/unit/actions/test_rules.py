@@ -23,13 +23,13 @@ from typing import Any
 import pytest
 import yaml
 
-from plugin.cluster.memo import MemoIndex
-from plugin.model import item as it
-from plugin.model.context import BackupContext
-from plugin.model.errors import StillpointError
-from plugin.model.item import Item
-from plugin.model.item_log import ItemLog
-from plugin.model.request import Backup
+from stillpoint.cluster.memo import MemoIndex
+from stillpoint.model import item as it
+from stillpoint.model.context import BackupContext
+from stillpoint.model.errors import StillpointError
+from stillpoint.model.item import Item
+from stillpoint.model.item_log import ItemLog
+from stillpoint.model.request import Backup
 from tests.unit.contexts import restore_context
 from tests.unit.dictionary_reader import DictionaryReader, merged
 
@@ -91,7 +91,7 @@ def test_rule(module: str, case: Item, caplog: pytest.LogCaptureFixture) -> None
 
 def answered(module: str, case: Item, reader: DictionaryReader) -> Any:
     """What the action answers; the Backup or Restore is parsed with it, as in the servicer."""
-    action = importlib.import_module(f"plugin.actions.{module}")
+    action = importlib.import_module(f"stillpoint.actions.{module}")
     item = case["item"]
     if module.startswith("restore"):
         context = restore_context(

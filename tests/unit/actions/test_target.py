@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from plugin.actions.restore import persistent_volume_claim, virtual_machine
-from plugin.model.errors import Refusal
-from plugin.model.item import Item
-from plugin.rehearsal import restore_request
+from stillpoint.actions.restore import persistent_volume_claim, virtual_machine
+from stillpoint.model.errors import Refusal
+from stillpoint.model.item import Item
+from stillpoint.rehearsal import restore_request
 from tests.unit.contexts import NOW, Hands, restore_context
 from tests.unit.dictionary_reader import DictionaryReader, merged
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from plugin import cli
+from stillpoint import cli
 
 
 def script(shell: str, capsys: pytest.CaptureFixture[str]) -> str:

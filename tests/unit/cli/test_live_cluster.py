@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from benchmarks.rehearse import many
-from plugin import cli
-from plugin.cluster.kubernetes_reader import KubernetesReader
-from plugin.model import item as it
-from plugin.model.item import Item
-from plugin.rehearsal import live_cluster
-from plugin.rehearsal.api_server import ApiServer
+from stillpoint import cli
+from stillpoint.cluster.kubernetes_reader import KubernetesReader
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.rehearsal import live_cluster
+from stillpoint.rehearsal.api_server import ApiServer
 from tests.unit.rehearsal import examples
 
 BACKUP = {

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from plugin import cli
-from plugin.cli import rehearse_report
-from plugin.cli.terminal import WIDTH, Progress, Terminal
-from plugin.model import item as it
-from plugin.model.errors import StillpointError
-from plugin.model.item import Item
-from plugin.rehearsal.errors import LogLine, PluginFailed
-from plugin.rehearsal.verdict.verdict import Level
+from stillpoint import cli
+from stillpoint.cli import rehearse_report
+from stillpoint.cli.terminal import WIDTH, Progress, Terminal
+from stillpoint.model import item as it
+from stillpoint.model.errors import StillpointError
+from stillpoint.model.item import Item
+from stillpoint.rehearsal.errors import LogLine, PluginFailed
+from stillpoint.rehearsal.verdict.verdict import Level
 from tests.peers import build
 from tests.unit.rehearsal import examples
 
@@ -98,14 +98,14 @@ def test_version_names_what_it_runs_on(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_help_and_version_do_without_grpc() -> None:
     code = (
-        "import sys; from plugin import cli; cli.main(['version']);"
+        "import sys; from stillpoint import cli; cli.main(['version']);"
         "sys.exit(any(name in sys.modules for name in ('grpc', 'kubernetes')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
 
 
 def test_a_reader_that_leaves_is_no_traceback() -> None:
-    command = [sys.executable, "-c", "import sys; from plugin import cli; sys.exit(cli.main())"]
+    command = [sys.executable, "-c", "import sys; from stillpoint import cli; sys.exit(cli.main())"]
     arguments = ["rehearse", "--from", str(examples.FOLDER)]
     process = subprocess.Popen(command + arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout

@@ -10,10 +10,10 @@ import fastjsonschema
 import pytest
 import yaml
 
-from plugin import cli
-from plugin.model import item as it
-from plugin.model.item import Item
-from plugin.rehearsal.verdict.reasons import REASONS
+from stillpoint import cli
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.rehearsal.verdict.reasons import REASONS
 from tests.unit.rehearsal import examples, test_reasons, world
 
 DOCS = Path(__file__).parents[3] / "docs"

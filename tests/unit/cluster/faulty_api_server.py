@@ -18,8 +18,8 @@ from urllib.parse import parse_qsl, urlsplit
 import orjson
 from kubernetes.client import ApiClient, Configuration
 
-from plugin.cluster.kubernetes_reader import Limits
-from plugin.cluster.kubernetes_writer import KubernetesWriter
+from stillpoint.cluster.kubernetes_reader import Limits
+from stillpoint.cluster.kubernetes_writer import KubernetesWriter
 
 TOKEN = "of-a-test"
 QUICK = Limits(

@@ -6,12 +6,12 @@ from pathlib import Path
 import orjson
 import pytest
 
-from plugin.cluster.extracted_backup import ExtractedBackups
-from plugin.model.errors import ArchiveUnreadable
-from plugin.model.item import Item
-from plugin.model.reference import Reference
-from plugin.rehearsal import extracted
-from plugin.resources import core, persistent_volume_claim
+from stillpoint.cluster.extracted_backup import ExtractedBackups
+from stillpoint.model.errors import ArchiveUnreadable
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference
+from stillpoint.rehearsal import extracted
+from stillpoint.resources import core, persistent_volume_claim
 
 CLAIM = persistent_volume_claim.RESOURCE.named("shop", "db-root")
 NAMESPACE = core.NAMESPACE.named("", "shop")

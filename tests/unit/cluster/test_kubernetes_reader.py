@@ -12,10 +12,10 @@ import yaml
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import incluster_config
 
-from plugin.cluster.kubernetes_reader import KubernetesReader, Limits
-from plugin.model.errors import Forbidden, ReadFailed, Unreachable
-from plugin.model.item import Item
-from plugin.model.reference import Resource
+from stillpoint.cluster.kubernetes_reader import KubernetesReader, Limits
+from stillpoint.model.errors import Forbidden, ReadFailed, Unreachable
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Resource
 from tests.unit.cluster.faulty_api_server import (
     QUICK,
     FaultyApiServer,

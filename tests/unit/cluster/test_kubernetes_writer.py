@@ -1,10 +1,10 @@
 import orjson
 import pytest
 
-from plugin.cluster.kubernetes_writer import KubernetesWriter
-from plugin.model.errors import Forbidden, Unreachable
-from plugin.model.item import Item
-from plugin.model.reference import Resource
+from stillpoint.cluster.kubernetes_writer import KubernetesWriter
+from stillpoint.model.errors import Forbidden, Unreachable
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Resource
 from tests.unit.cluster.faulty_api_server import FaultyApiServer, answers, closes, sends, status
 
 VIRTUAL_MACHINES = Resource("kubevirt.io", "v1", "virtualmachines", "VirtualMachine")

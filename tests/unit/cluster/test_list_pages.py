@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from plugin.cluster.packed import Fields, PackedItems
-from plugin.cluster.question import Answer, PageEnd, Question
-from plugin.model import json_text
-from plugin.model.errors import Unreachable
-from plugin.resources import pod
+from stillpoint.cluster.packed import Fields, PackedItems
+from stillpoint.cluster.question import Answer, PageEnd, Question
+from stillpoint.model import json_text
+from stillpoint.model.errors import Unreachable
+from stillpoint.resources import pod
 from tests.json_values import JSON
 
 OBJECTS = st.dictionaries(st.text(max_size=4), JSON, max_size=4)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from plugin.cluster.memo import OLDEST_S, Memo, MemoIndex, Memos
-from plugin.model import item as it
-from plugin.model.errors import Unreachable
-from plugin.model.item import Item
-from plugin.model.reader import Lookup
-from plugin.model.reference import Resource
+from stillpoint.cluster.memo import OLDEST_S, Memo, MemoIndex, Memos
+from stillpoint.model import item as it
+from stillpoint.model.errors import Unreachable
+from stillpoint.model.item import Item
+from stillpoint.model.reader import Lookup
+from stillpoint.model.reference import Resource
 
 THREADS = 32
 PODS = Resource("", "v1", "pods", "Pod")

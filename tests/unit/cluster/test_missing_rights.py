@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from plugin.cluster.question import Answer, Question
-from plugin.model.errors import Forbidden
-from plugin.model.reference import Resource
+from stillpoint.cluster.question import Answer, Question
+from stillpoint.model.errors import Forbidden
+from stillpoint.model.reference import Resource
 
 RIGHTS = Path(__file__).parents[3] / "docs" / "install" / "rbac.yaml"
 BODY = b"{}"

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Raw
 
-from plugin.cluster.packed import PackedItems
+from stillpoint.cluster.packed import PackedItems
 
 
 def pod(name: str, **more: Any) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from typing import Any
 import orjson
 import pytest
 
-from plugin.cluster.packed import PackedItems
-from plugin.cluster.watch import FollowedItems
-from plugin.model.item import Item
-from plugin.model.reader import Lookup
-from plugin.model.reference import Resource
+from stillpoint.cluster.packed import PackedItems
+from stillpoint.cluster.watch import FollowedItems
+from stillpoint.model.item import Item
+from stillpoint.model.reader import Lookup
+from stillpoint.model.reference import Resource
 from tests.unit.cluster.faulty_api_server import (
     QUICK,
     Exchange,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from plugin import cli
+from stillpoint import cli
 
 ROOT = Path(__file__).parents[3]
 SHOWN = re.compile(r"^```\n(Rehearsed a backup .*?)^```$", re.MULTILINE | re.DOTALL)

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import yaml
 
-from plugin.actions.restore import virtual_machine as action
-from plugin.model.errors import StillpointError
-from plugin.model.item import Item
+from stillpoint.actions.restore import virtual_machine as action
+from stillpoint.model.errors import StillpointError
+from stillpoint.model.item import Item
 from tests.unit.contexts import restore_context
 from tests.unit.dictionary_reader import DictionaryReader, merged
 

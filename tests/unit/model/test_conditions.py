@@ -2,10 +2,10 @@
 
 import pytest
 
-from plugin.model.choice import Choice
-from plugin.model.conditions import Conditions
-from plugin.model.errors import Refusal
-from plugin.model.item import Item
+from stillpoint.model.choice import Choice
+from stillpoint.model.conditions import Conditions
+from stillpoint.model.errors import Refusal
+from stillpoint.model.item import Item
 
 
 def restore(annotations: Item | None = None, labels: Item | None = None) -> Item:

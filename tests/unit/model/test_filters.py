@@ -7,13 +7,19 @@ from typing import Any
 
 import pytest
 
-from plugin.model.api_resources import Served
-from plugin.model.discovery import STATIC, Discovery
-from plugin.model.errors import MalformedItem
-from plugin.model.filters import Filters
-from plugin.model.item import Item
-from plugin.model.reference import Resource
-from plugin.resources import core, persistent_volume_claim, pod, virtual_machine, volume_snapshot
+from stillpoint.model.api_resources import Served
+from stillpoint.model.discovery import STATIC, Discovery
+from stillpoint.model.errors import MalformedItem
+from stillpoint.model.filters import Filters
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Resource
+from stillpoint.resources import (
+    core,
+    persistent_volume_claim,
+    pod,
+    virtual_machine,
+    volume_snapshot,
+)
 
 VM = virtual_machine.RESOURCE
 CLAIM = persistent_volume_claim.RESOURCE

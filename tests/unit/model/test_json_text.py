@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from plugin.model import json_text
+from stillpoint.model import json_text
 
 DEPTHS = [1, 199, 200, 201, 254, 255, 499, 500, 501, 1_023, 1_024, 1_025, 1_500, 9_990]
 

@@ -1,6 +1,6 @@
 """Lists of names in errors and warnings."""
 
-from plugin.model.names import listed
+from stillpoint.model.names import listed
 
 
 def test_a_dozen_names_are_told_and_how_many_more_there_are() -> None:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from plugin.model import item as it
-from plugin.model.item import Item
-from plugin.rehearsal import backup_request, manifests
-from plugin.rehearsal.known import Known
-from plugin.rehearsal.machines import Machine
-from plugin.rehearsal.rehearsal import Rehearsal, Wanted, rehearse
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.rehearsal import backup_request, manifests
+from stillpoint.rehearsal.known import Known
+from stillpoint.rehearsal.machines import Machine
+from stillpoint.rehearsal.rehearsal import Rehearsal, Wanted, rehearse
 
 FOLDER = Path(__file__).parents[3] / "examples"
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from kubernetes import client as kubernetes_client
 from kubernetes import config, dynamic
 
-from plugin.cluster.kubernetes_reader import KubernetesReader, Limits
-from plugin.model.api_resources import KNOWN, guessed_plural
-from plugin.model.errors import MalformedItem, Unreachable
-from plugin.model.item import Item
-from plugin.model.label_selector import LabelSelector
-from plugin.model.reference import Resource
-from plugin.rehearsal.api_server import ApiServer
+from stillpoint.cluster.kubernetes_reader import KubernetesReader, Limits
+from stillpoint.model.api_resources import KNOWN, guessed_plural
+from stillpoint.model.errors import MalformedItem, Unreachable
+from stillpoint.model.item import Item
+from stillpoint.model.label_selector import LabelSelector
+from stillpoint.model.reference import Resource
+from stillpoint.rehearsal.api_server import ApiServer
 
 VIRTUAL_MACHINES = Resource("kubevirt.io", "v1", "virtualmachines", "VirtualMachine")
 PODS = Resource("", "v1", "pods", "Pod")

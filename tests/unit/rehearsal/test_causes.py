@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from plugin.model import item as it
-from plugin.model.item import Item
-from plugin.rehearsal import backup_request
-from plugin.rehearsal.machines import Machine
-from plugin.rehearsal.verdict.verdict import Level
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.rehearsal import backup_request
+from stillpoint.rehearsal.machines import Machine
+from stillpoint.rehearsal.verdict.verdict import Level
 from tests.unit.rehearsal import examples
 
 SKIPS = "kubevirt.io/skip-backup-hooks"

@@ -4,13 +4,13 @@ import copy
 
 import pytest
 
-from plugin.model import item as it
-from plugin.model.item import Item
-from plugin.rehearsal import backup_request
-from plugin.rehearsal.machines import Machine
-from plugin.rehearsal.rehearsal import Rehearsal
-from plugin.rehearsal.restore import RestoredItem
-from plugin.rehearsal.verdict.verdict import Level, Verdict
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.rehearsal import backup_request
+from stillpoint.rehearsal.machines import Machine
+from stillpoint.rehearsal.rehearsal import Rehearsal
+from stillpoint.rehearsal.restore import RestoredItem
+from stillpoint.rehearsal.verdict.verdict import Level, Verdict
 from tests.unit.rehearsal import examples
 
 ELSEWHERE = {"shop": "shop-new"}

@@ -2,9 +2,9 @@
 
 import pytest
 
-from plugin.model import item as it
-from plugin.model.item import Item
-from plugin.resources import virtual_machine, virtual_machine_instance
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.resources import virtual_machine, virtual_machine_instance
 from tests.unit.rehearsal import examples
 
 OBJECTS = examples.objects()

@@ -10,10 +10,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugin.model import item as it
-from plugin.rehearsal import manifests, requests
-from plugin.rehearsal.errors import UnreadableManifests
-from plugin.rehearsal.yaml_documents import documents
+from stillpoint.model import item as it
+from stillpoint.rehearsal import manifests, requests
+from stillpoint.rehearsal.errors import UnreadableManifests
+from stillpoint.rehearsal.yaml_documents import documents
 
 VM = """\
     apiVersion: kubevirt.io/v1

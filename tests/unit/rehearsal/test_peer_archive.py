@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from plugin.model import item as it
-from plugin.model.item import Item
-from plugin.rehearsal.restore import RestoredItem, RestoreResult
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.rehearsal.restore import RestoredItem, RestoreResult
 from tests.unit.restoring import restored
 
 ARCHIVE = Path(__file__).parent / "archives" / "peer.yaml"

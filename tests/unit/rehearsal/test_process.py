@@ -11,12 +11,12 @@ from textwrap import dedent
 
 import pytest
 
-from plugin.model.item import Item
-from plugin.rehearsal.errors import ActionFailed, PluginFailed
-from plugin.rehearsal.plugin_client import PluginClient
-from plugin.rehearsal.process import Deadlines, PluginProcess
-from plugin.wire.generated.velero import restore_item_action_v2_pb2 as restore_pb2
-from plugin.wire.generated.velero import restore_item_action_v2_pb2_grpc as restore_grpc
+from stillpoint.model.item import Item
+from stillpoint.rehearsal.errors import ActionFailed, PluginFailed
+from stillpoint.rehearsal.plugin_client import PluginClient
+from stillpoint.rehearsal.process import Deadlines, PluginProcess
+from stillpoint.wire.generated.velero import restore_item_action_v2_pb2 as restore_pb2
+from stillpoint.wire.generated.velero import restore_item_action_v2_pb2_grpc as restore_grpc
 
 SOON = Deadlines(start_s=3.0, call_s=1.0, end_s=1.0)
 VM: Item = {
@@ -26,12 +26,12 @@ VM: Item = {
 }
 SERVER = """\
     import os, sys, time
-    from plugin.cluster.memo import Memos
-    from plugin.model.outcome import BackupOutcome, Selector
-    from plugin.wire import handshake
-    from plugin.wire.action import BackupEntry
-    from plugin.wire.server import Server
-    from plugin.wire.servicers import PluginLister
+    from stillpoint.cluster.memo import Memos
+    from stillpoint.model.outcome import BackupOutcome, Selector
+    from stillpoint.wire import handshake
+    from stillpoint.wire.action import BackupEntry
+    from stillpoint.wire.server import Server
+    from stillpoint.wire.servicers import PluginLister
 
     class Action:
         APPLIES_TO = Selector(("virtualmachines.kubevirt.io",))

@@ -9,14 +9,14 @@ from dataclasses import replace
 
 import pytest
 
-from plugin.model import item as it
-from plugin.model.item import Item
-from plugin.rehearsal import backup_request, restore_request
-from plugin.rehearsal.rehearsal import Rehearsal
-from plugin.rehearsal.restore import Restoration
-from plugin.rehearsal.verdict.case import Case, Surroundings
-from plugin.rehearsal.verdict.reasons import REASONS, Weight
-from plugin.rehearsal.verdict.verdict import Level, Verdict, judge
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.rehearsal import backup_request, restore_request
+from stillpoint.rehearsal.rehearsal import Rehearsal
+from stillpoint.rehearsal.restore import Restoration
+from stillpoint.rehearsal.verdict.case import Case, Surroundings
+from stillpoint.rehearsal.verdict.reasons import REASONS, Weight
+from stillpoint.rehearsal.verdict.verdict import Level, Verdict, judge
 from tests.unit.rehearsal import examples, world
 
 EXCLUDED = {"velero.io/exclude-from-backup": "true"}

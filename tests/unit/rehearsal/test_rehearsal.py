@@ -4,14 +4,14 @@ from collections import Counter
 
 import pytest
 
-from plugin.model import item as it
-from plugin.model.reference import Reference
-from plugin.rehearsal.backup import BackupResult
-from plugin.rehearsal.errors import NothingToRehearse
-from plugin.rehearsal.machines import Machine
-from plugin.rehearsal.rehearsal import Rehearsal
-from plugin.rehearsal.restore import RestoreResult
-from plugin.rehearsal.verdict.verdict import Level, Verdict
+from stillpoint.model import item as it
+from stillpoint.model.reference import Reference
+from stillpoint.rehearsal.backup import BackupResult
+from stillpoint.rehearsal.errors import NothingToRehearse
+from stillpoint.rehearsal.machines import Machine
+from stillpoint.rehearsal.rehearsal import Rehearsal
+from stillpoint.rehearsal.restore import RestoreResult
+from stillpoint.rehearsal.verdict.verdict import Level, Verdict
 from tests.unit.rehearsal import examples
 from tests.unit.rehearsal.examples import rehearsed
 

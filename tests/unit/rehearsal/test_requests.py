@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import yaml
 
-from plugin.model.item import Item
-from plugin.rehearsal import requests
-from plugin.rehearsal.errors import NothingToRehearse
-from plugin.rehearsal.known import Known
-from plugin.rehearsal.requests import Chosen
+from stillpoint.model.item import Item
+from stillpoint.rehearsal import requests
+from stillpoint.rehearsal.errors import NothingToRehearse
+from stillpoint.rehearsal.known import Known
+from stillpoint.rehearsal.requests import Chosen
 
 TEMPLATE = {"includedNamespaces": ["plant"], "snapshotVolumes": False}
 

@@ -3,8 +3,8 @@
 import copy
 from collections.abc import Callable, Iterable, Mapping
 
-from plugin.model import item as it
-from plugin.model.item import Item
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
 from tests.unit.rehearsal import examples
 
 Change = Callable[[list[Item]], None]

@@ -1,7 +1,7 @@
 """The note of needs says the same to whoever reads it as to whoever wrote it."""
 
-from plugin.resources import cluster_needs, storage_class
-from plugin.resources.core import NETWORK_ATTACHMENT
+from stillpoint.resources import cluster_needs, storage_class
+from stillpoint.resources.core import NETWORK_ATTACHMENT
 
 MACHINE = {"kind": "VirtualMachine", "metadata": {"name": "db", "namespace": "shop"}}
 

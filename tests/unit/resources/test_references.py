@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 
-from plugin.actions.backup import virtual_machine as backup_action
-from plugin.actions.restore import other, plan
-from plugin.actions.restore import virtual_machine as restore_action
-from plugin.cluster.memo import MemoIndex
-from plugin.model import item as it
-from plugin.model.context import BackupContext
-from plugin.model.item import Item
-from plugin.model.item_log import ItemLog
-from plugin.model.reference import Reference
-from plugin.model.request import Backup
-from plugin.resources import core, virtual_machine, virtual_machine_instance
-from plugin.resources.references import ANNOTATIONS, GUEST, SOURCES, Done, Row
+from stillpoint.actions.backup import virtual_machine as backup_action
+from stillpoint.actions.restore import other, plan
+from stillpoint.actions.restore import virtual_machine as restore_action
+from stillpoint.cluster.memo import MemoIndex
+from stillpoint.model import item as it
+from stillpoint.model.context import BackupContext
+from stillpoint.model.item import Item
+from stillpoint.model.item_log import ItemLog
+from stillpoint.model.reference import Reference
+from stillpoint.model.request import Backup
+from stillpoint.resources import core, virtual_machine, virtual_machine_instance
+from stillpoint.resources.references import ANNOTATIONS, GUEST, SOURCES, Done, Row
 from tests.unit.contexts import restore_context
 from tests.unit.dictionary_reader import DictionaryReader
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from plugin.model.errors import MalformedRequest
-from plugin.model.item import Item
-from plugin.model.outcome import Progress, Selector
-from plugin.model.reference import Reference
-from plugin.wire import codec
+from stillpoint.model.errors import MalformedRequest
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import Progress, Selector
+from stillpoint.model.reference import Reference
+from stillpoint.wire import codec
 
 TEXTS = some.text(some.characters(exclude_categories=["Cs"]))
 NUMBERS = some.integers(-(2**63), 2**64 - 1) | some.floats(allow_nan=False, allow_infinity=False)

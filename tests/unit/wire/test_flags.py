@@ -2,7 +2,7 @@
 
 import pytest
 
-from plugin.wire import flags
+from stillpoint.wire import flags
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from plugin.cluster.memo import Memos
-from plugin.model.context import RestoreContext
-from plugin.model.item import Item
-from plugin.model.outcome import Progress, RestoreOutcome, Selector
-from plugin.resources import persistent_volume_claim as claims
-from plugin.wire.action import RestoreEntry
-from plugin.wire.generated.velero import restore_item_action_v2_pb2 as pb2
-from plugin.wire.servicers import RestoreItemAction
+from stillpoint.cluster.memo import Memos
+from stillpoint.model.context import RestoreContext
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import Progress, RestoreOutcome, Selector
+from stillpoint.resources import persistent_volume_claim as claims
+from stillpoint.wire.action import RestoreEntry
+from stillpoint.wire.generated.velero import restore_item_action_v2_pb2 as pb2
+from stillpoint.wire.servicers import RestoreItemAction
 from tests.unit.contexts import NOW
 from tests.unit.dictionary_reader import DictionaryReader
 from tests.unit.memory_archive import MemoryArchive

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from plugin.model.errors import NoPlace
-from plugin.wire import socket_folder
+from stillpoint.model.errors import NoPlace
+from stillpoint.wire import socket_folder
 
 NOBODY = 65534
 

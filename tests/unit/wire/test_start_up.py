@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from plugin.wire import handshake
+from stillpoint.wire import handshake
 
 ROOT = Path(__file__).parents[3]
-GENERATED = ROOT / "plugin" / "wire" / "generated"
+GENERATED = ROOT / "plugin" / "stillpoint" / "wire" / "generated"
 LATER = {"kubernetes", "msgspec", "requests", "urllib3", "yaml", "aiohttp", "http.client", "ssl"}
 """What only the cluster's reader needs. grpc itself imports asyncio, used or not."""
 WITH_THE_FIRST_CALL = {
-    *("plugin.model.context", "plugin.model.request", "plugin.model.filters"),
-    *("plugin.model.outcome", "plugin.model.archive"),
+    *("stillpoint.model.context", "stillpoint.model.request", "stillpoint.model.filters"),
+    *("stillpoint.model.outcome", "stillpoint.model.archive"),
 }
-WITH_THE_FIRST_ERROR = {"plugin.wire.status", "grpc_status"}
-WITH_THE_FIRST_RESTORE = {"plugin.cluster.extracted_backup", "tempfile"}
+WITH_THE_FIRST_ERROR = {"stillpoint.wire.status", "grpc_status"}
+WITH_THE_FIRST_RESTORE = {"stillpoint.cluster.extracted_backup", "tempfile"}
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
@@ -37,7 +37,7 @@ def test_velero_is_recognised_by_its_cookie() -> None:
 
 def test_only_the_handshake_reaches_standard_output() -> None:
     printed = run(
-        "import os; from plugin.wire import handshake\n"
+        "import os; from stillpoint.wire import handshake\n"
         "output = handshake.take_standard_output()\n"
         "print('printed', flush=True); os.write(1, b'written\\n')\n"
         "os.system('echo inherited')\n"
@@ -61,8 +61,8 @@ def test_what_calls_and_the_cluster_need_is_imported_after_the_handshake() -> No
     loaded = json.loads(
         run(
             "import json, os, sys\n"
-            "import plugin.__main__ as program\n"
-            "from plugin.wire import handshake\n"
+            "import stillpoint.__main__ as program\n"
+            "from stillpoint.wire import handshake\n"
             "def report(*_):\n"
             "    sys.stderr.flush(); os.write(kept, json.dumps(sorted(sys.modules)).encode())\n"
             "    os._exit(0)\n"
@@ -76,11 +76,11 @@ def test_what_calls_and_the_cluster_need_is_imported_after_the_handshake() -> No
     assert LATER.intersection(loaded) == set()
     later = WITH_THE_FIRST_CALL | WITH_THE_FIRST_RESTORE | WITH_THE_FIRST_ERROR
     assert later.intersection(loaded) == set()
-    assert {name for name in loaded if name.startswith("plugin.actions.")} == set()
+    assert {name for name in loaded if name.startswith("stillpoint.actions.")} == set()
 
 
 def test_a_person_waits_for_no_grpc() -> None:
-    loaded = run("import sys, plugin.__main__; print(*sys.modules)").stdout.split()
+    loaded = run("import sys, stillpoint.__main__; print(*sys.modules)").stdout.split()
     assert {"grpc", "google.protobuf", "asyncio", *LATER}.intersection(loaded) == set()
 
 

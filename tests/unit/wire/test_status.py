@@ -9,9 +9,9 @@ from google.rpc.status_pb2 import Status
 from hypothesis import given
 from hypothesis import strategies as some
 
-from plugin.model.errors import Refusal
-from plugin.wire.generated.velero import shared_pb2
-from plugin.wire.status import status_of
+from stillpoint.model.errors import Refusal
+from stillpoint.wire.generated.velero import shared_pb2
+from stillpoint.wire.status import status_of
 
 DETAILS = "grpc-status-details-bin"
 TEXTS = some.text(some.characters())  # lone surrogates included

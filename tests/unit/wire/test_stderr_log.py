@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from plugin.wire import stderr_log
+from stillpoint.wire import stderr_log
 
 LONGEST_LINE = 64 * 1024  # bytes, with the newline: go-plugin v1.7.0, client.go:75
 PARSED_BY_GO_PLUGIN = ("@message", "@level")
@@ -76,7 +76,7 @@ def test_fields_of_velero_s_own_are_not_overwritten() -> None:
 @pytest.mark.parametrize(
     ("path", "place"),
     [
-        ("/opt/stillpoint/plugin/wire/server.py", "plugin/wire/server.py:7"),
+        ("/opt/plugin/stillpoint/wire/server.py", "stillpoint/wire/server.py:7"),
         ("/usr/lib/python3/site-packages/urllib3/connection.py", "connection.py:7"),
         ("frozen.py", "frozen.py:7"),
     ],

@@ -1,0 +1,156 @@
+"""One driver, bounded: whatever it does, the holder waits no longer than it said it would."""
+
+import contextlib
+import threading
+from contextlib import ExitStack
+from typing import Callable, Dict, List, Optional, Tuple, TypeVar
+
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.driver import Driver, Report
+from stillpoint_guest.errors import ApplicationError, DeadlinePassed, GuestError
+from stillpoint_guest.worker import Pending, Worker, begun
+
+GRACE_S = 0.3  # beyond the driver's own deadline, until it is abandoned
+RELEASE_S = 12.0  # for all together: KubeVirt gives a thaw 20
+_LOOK_S = 0.02
+Result = TypeVar("Result")
+Instance = Tuple[str, str]  # the kind, and what its driver calls the instance
+
+
+class Application:
+    """A driver in a thread of its own, for one cycle: prepare, lock, release, close.
+
+    As a context it is closed at the end, and what is quick to end has ended then.
+    """
+
+    def __init__(self, driver: Driver, given_up: threading.Event) -> None:
+        """Take charge of a driver.
+
+        Args:
+            driver: nobody else's.
+            given_up: set when nobody wants the freeze any more; it ends `prepare` and the way in.
+        """
+        self.driver = driver
+        self.name = driver.section.name
+        self.report: Optional[Report] = None  # from the moment at which it is at rest
+        self.left_out: Optional[GuestError] = None  # why it is not to come to rest
+        self.errors: List[GuestError] = []  # on its way back
+        self.timings_s: Dict[str, float] = {}
+        self._given_up = given_up
+        self._stack = ExitStack()
+        self._leaving: Optional[Pending[None]] = None
+        self._leave_by = Deadline(0)
+        self._ending: Optional[Pending[None]] = None
+        self._worker = Worker(self.name)
+
+    @property
+    def instance(self) -> Instance:
+        """What it is, whatever it is called."""
+        return self.driver.section.kind, self.driver.instance
+
+    def begin_prepare(self, deadline: Deadline) -> "Pending[None]":
+        """Let the driver prepare, beside the others."""
+        return self._worker.begin(lambda: self._timed("prepare", self.driver.prepare, deadline))
+
+    def finish_prepare(self, pending: "Pending[None]", deadline: Deadline) -> None:
+        """Wait for it.
+
+        Raises:
+            ApplicationError: it failed, or hangs.
+        """
+        self._result(pending, "prepare", deadline, self._given_up)
+
+    def lock(self, deadline: Deadline) -> None:
+        """Bring it to rest; it stays so until it is released.
+
+        Raises:
+            ApplicationError: it did not come to rest.
+        """
+        deadline.require(self.name, "bring it to rest")
+        entering = self._worker.begin(lambda: self._timed("lock", self._enter, deadline))
+        self.report = self._result(entering, "bring it to rest", deadline, self._given_up)
+
+    def begin_release(self, whole: Deadline) -> None:
+        """Let it run again if it is at rest, beside the others.
+
+        Args:
+            whole: when all must run again, `RELEASE_S` from when the first one was released; only
+                one whose section has a longer time than that keeps it.
+        """
+        if self.report is None:
+            return
+        own_s = self.driver.section.release_s
+        own = Deadline.after(own_s)
+        self._leave_by = own if own_s > RELEASE_S else min(own, whole)
+        self._leaving = self._worker.begin(
+            lambda: self._timed("release", lambda _: self._stack.close(), self._leave_by)
+        )
+
+    def is_released(self, patience: Deadline) -> bool:
+        """Whether it runs, or never rested; known by then, or when its own time is over."""
+        return self._leaving is None or self._leaving.wait(min(patience, self._leave_by).left_s)
+
+    def finish_release(self) -> None:
+        """Wait for it no longer than its time; what went wrong is added to `errors`."""
+        if self._leaving is None:
+            return
+        try:
+            self._result(self._leaving, "release it", self._leave_by, threading.Event())
+        except ApplicationError as error:
+            self.errors.append(error)
+
+    def close(self) -> None:
+        """End its programs and its thread, behind whatever is still to be done there."""
+        self._ending = self._worker.begin(self.driver.commands.close)
+        self._worker.stop()
+
+    def __enter__(self) -> "Application":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+        self.is_hanging(GRACE_S)
+
+    def is_hanging(self, wait_s: float = 0) -> bool:
+        """Whether its driver, abandoned, is still at something after that time; once closed."""
+        return self._ending is not None and not self._ending.wait(wait_s)
+
+    def _enter(self, deadline: Deadline) -> Report:
+        return self._stack.enter_context(self.driver.held(deadline))
+
+    def _timed(
+        self, phase: str, action: Callable[[Deadline], Result], deadline: Deadline
+    ) -> Result:
+        begin = Deadline.after(0).at_s
+        try:
+            return action(deadline)
+        finally:
+            self.timings_s[phase] = round(Deadline.after(0).at_s - begin, 4)
+
+    def _result(
+        self, pending: "Pending[Result]", attempt: str, deadline: Deadline, stop: threading.Event
+    ) -> Result:
+        patience = Deadline(deadline.at_s + GRACE_S)
+        while not pending.wait(_LOOK_S):
+            if patience.has_passed or stop.is_set():
+                self._abandon(deadline)
+                cause = "nobody waits for it any more" if stop.is_set() else "not done in time"
+                raise DeadlinePassed(self.name, attempt, cause)
+        try:
+            return pending.result()
+        except ApplicationError:
+            raise
+        except Exception as error:
+            cause = f"fault in its driver: {error!r}"
+            raise ApplicationError(self.name, attempt, cause) from error
+
+    def _abandon(self, deadline: Deadline) -> None:
+        """Its programs are killed, so that its locks go; should it get in later, it leaves.
+
+        But not those with which it goes back already, because it saw by itself that it was late.
+        Nobody waits until they are dead: what waits for a disk does not die.
+        """
+        self._worker.begin(self._stack.close)
+        self.driver.give_up()
+        with contextlib.suppress(RuntimeError):  # no thread is left; they end when it is closed
+            begun("end its programs", lambda: self.driver.commands.end_all(deadline))

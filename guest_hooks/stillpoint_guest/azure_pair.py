@@ -1,0 +1,97 @@
+"""Azure's VMSnapshotScriptPluginConfig.json: a script before the snapshot and one after it.
+
+Followed: Azure Backup's documentation of application-consistent backup of Linux machines, and the
+readme of its repository VMSnapshotPluginConfig: one time for all tries of a script.
+"""
+
+import json
+from typing import Any, Dict, Mapping, NamedTuple, Tuple
+
+from stillpoint_guest import trust
+from stillpoint_guest.errors import ConfigurationError
+
+FILE = "/etc/azure/VMSnapshotScriptPluginConfig.json"
+_MOST_BYTES = 1 << 16
+_MOST_RETRIES = 100
+_MOST_S = 1800.0
+_KINDS = {str: "a text", bool: "true or false", int: "a number"}
+
+
+class Half(NamedTuple):
+    """One script and its parameters, tried again if it fails."""
+
+    words: Tuple[str, ...]
+    tries: int
+    limit_s: float  # for all tries
+
+
+class Pair(NamedTuple):
+    """What the file says."""
+
+    before: Half
+    after: Half
+    is_optional: bool  # without the scripts a backup goes on, and is worth less
+
+
+def read(path: str) -> Pair:
+    """The pair of a file.
+
+    Raises:
+        ConfigurationError: it makes no sense, or asks for what cannot be had here.
+    """
+    trust.require(path)
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            written = json.loads(file.read(_MOST_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigurationError(path, "read it", str(error)) from error
+    if not isinstance(written, dict):
+        raise ConfigurationError(path, "read it", "it is no JSON object")
+    content = _Content(path, written)
+    if not content.typed("fsFreezeEnabled", bool, default=True):
+        cause = "fsFreezeEnabled is false, and QEMU's agent freezes the filesystems all the same"
+        hint = "set it to true, or write a section with method = pair"
+        raise ConfigurationError(path, "do as it says", cause, hint)
+    limit_s = content.number("timeoutInSeconds", 30, _MOST_S)
+    if not limit_s:
+        raise content.error("timeoutInSeconds", "a number above 0")
+    return Pair(
+        content.half("pre", limit_s),
+        content.half("post", limit_s),
+        bool(content.typed("continueBackupOnFailure", bool, default=False)),
+    )
+
+
+class _Content:
+    """What was written, by keys whose case does not matter."""
+
+    def __init__(self, path: str, written: Mapping[str, Any]) -> None:
+        self._path = path
+        self._written: Dict[str, Any] = {key.lower(): value for key, value in written.items()}
+
+    def half(self, which: str, limit_s: float) -> Half:
+        place = self.typed(f"{which}ScriptLocation", str, default="")
+        if not str(place).startswith("/"):
+            raise self.error(f"{which}ScriptLocation", "the whole path of a script")
+        key = f"{which}ScriptParams"
+        words = self._written.get(key.lower()) or []
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise self.error(key, "a list of texts")
+        tries = 1 + self.number(f"{which}ScriptNoOfRetries", 0, _MOST_RETRIES)
+        return Half((str(place), *filter(None, words)), int(tries), limit_s)
+
+    def number(self, key: str, default: int, most: float) -> float:
+        value = float(self.typed(key, int, default))
+        if not 0 <= value <= most:
+            raise self.error(key, f"a number from 0 to {most:g}")
+        return value
+
+    def typed(self, key: str, kind: type, default: Any) -> Any:
+        value = self._written.get(key.lower(), default)
+        if type(value) is not kind:  # a bool is an int, but not here
+            raise self.error(key, _KINDS[kind])
+        return value
+
+    def error(self, key: str, expected: str) -> ConfigurationError:
+        value = json.dumps(self._written.get(key.lower()))[:60]
+        return ConfigurationError(self._path, "read it", f"{key} = {value} is not {expected}")

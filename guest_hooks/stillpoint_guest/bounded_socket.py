@@ -1,0 +1,159 @@
+"""A connection of ours to somebody else's server: no answer outlasts its deadline or fills memory.
+
+A socket's own time-out is for one piece: who sends a byte a second is never late by it.
+"""
+
+import contextlib
+import socket
+from typing import Any, Tuple, Union
+
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.errors import CommandFailed, DeadlinePassed, Senseless, SessionLost
+
+Address = Union[str, Tuple[str, int]]  # a socket's path, or host and port
+_MOST_BYTES = 1024 * 1024  # of one answer; Redis' INFO is 5 KB
+_PIECE_BYTES = 65536
+_LEAST_S = 0.01  # a time-out of 0 would be none
+
+
+class BoundedSocket:
+    """One connection; errors name the subject and what was attempted."""
+
+    def __init__(self, subject: str, address: Address, deadline: Deadline) -> None:
+        """Connect; nothing is said yet, so that the peer can be looked at.
+
+        Raises:
+            CommandFailed: nobody listens there.
+            DeadlinePassed: nobody answers.
+        """
+        self._subject = subject
+        self._unread = bytearray()
+        self._left_bytes = _MOST_BYTES
+        self.where = address if isinstance(address, str) else f"{address[0]}:{address[1]}"
+        attempt = f"connect to {self.where}"
+        try:
+            self.socket = _connected(address, deadline)
+        except socket.timeout as error:
+            raise DeadlinePassed(subject, attempt, "no answer") from error
+        except (OSError, UnicodeError, OverflowError) as error:  # of a name or a port
+            raise CommandFailed(subject, attempt, _cause(error)) from error
+
+    def encrypt(self, context: Any, host: str, attempt: str, deadline: Deadline) -> None:
+        """Go on in TLS, with an `ssl.SSLContext`.
+
+        Raises:
+            CommandFailed: it is not the one whose certificate we trust, or speaks no TLS.
+            DeadlinePassed: it does not get there in time.
+        """
+        self.socket.settimeout(max(_LEAST_S, deadline.left_s))
+        try:
+            self.socket = context.wrap_socket(self.socket, server_hostname=host)
+        except socket.timeout as error:
+            raise DeadlinePassed(self._subject, attempt, "no answer") from error
+        except OSError as error:
+            raise CommandFailed(self._subject, attempt, _cause(error)) from error
+
+    def say(self, data: bytes, attempt: str, deadline: Deadline) -> None:
+        """Send a question, after which the answer may have so many bytes anew.
+
+        Raises:
+            DeadlinePassed: it is not taken in time.
+            SessionLost: the server has closed the connection.
+        """
+        self._left_bytes = _MOST_BYTES
+        try:
+            self.socket.settimeout(max(_LEAST_S, deadline.left_s))
+            self.socket.sendall(data)
+        except OSError as error:
+            raise self._lost(error, attempt) from error
+
+    def line(self, attempt: str, deadline: Deadline) -> bytes:
+        """What comes up to the next line end, without it.
+
+        Raises:
+            DeadlinePassed: the line is not there in time, however much of it is.
+            Senseless: the answer is longer than any can be.
+            SessionLost: the server has closed the connection.
+        """
+        begin = 0
+        while True:
+            end = self._unread.find(b"\r\n", begin)
+            if end >= 0:
+                line = bytes(self._unread[:end])
+                del self._unread[: end + 2]
+                return line
+            begin = max(0, len(self._unread) - 1)
+            if not self._receive(attempt, deadline):
+                raise self._lost(OSError("closed by the server"), attempt)
+
+    def exactly(self, count: int, attempt: str, deadline: Deadline) -> bytes:
+        """So many bytes; errors as in `line`."""
+        if count > _MOST_BYTES:
+            raise self._senseless(f"it announces {count} bytes", attempt)
+        while len(self._unread) < count:
+            if not self._receive(attempt, deadline):
+                raise self._lost(OSError("closed by the server"), attempt)
+        piece = bytes(self._unread[:count])
+        del self._unread[:count]
+        return piece
+
+    def rest(self, attempt: str, deadline: Deadline) -> bytes:
+        """All up to the end of the connection; errors as in `line`."""
+        while self._receive(attempt, deadline):
+            pass
+        return bytes(self._unread)
+
+    def close(self) -> None:
+        """Never raises; may be called again."""
+        self.socket.close()
+
+    def _receive(self, attempt: str, deadline: Deadline) -> bool:
+        """Take one piece; whether there was one."""
+        deadline.require(self._subject, attempt)
+        self.socket.settimeout(max(_LEAST_S, deadline.left_s))
+        try:
+            piece = self.socket.recv(_PIECE_BYTES)
+        except OSError as error:
+            raise self._lost(error, attempt) from error
+        self._unread += piece
+        self._left_bytes -= len(piece)
+        if self._left_bytes < 0:
+            raise self._senseless(f"it is longer than {_MOST_BYTES} bytes", attempt)
+        return bool(piece)
+
+    def _lost(self, error: OSError, attempt: str) -> "Union[DeadlinePassed, SessionLost]":
+        if isinstance(error, socket.timeout):
+            cause = f"no answer from {self.where} in time"
+            return DeadlinePassed(self._subject, attempt, cause)
+        return SessionLost(self._subject, attempt, f"{self.where}: {_cause(error)}")
+
+    def _senseless(self, why: str, attempt: str) -> Senseless:
+        return Senseless(self._subject, attempt, f"its answer makes no sense: {why}")
+
+
+def _connected(address: Address, deadline: Deadline) -> socket.socket:
+    """By the first of its addresses, of IPv4 or IPv6, at which somebody listens."""
+    if isinstance(address, str):
+        return _tried(socket.AF_UNIX, address, deadline)
+    host, port = address
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    *others, last = [(family, one) for family, _, _, _, one in found]
+    for family, one in others:
+        with contextlib.suppress(OSError):
+            return _tried(family, one, deadline)
+    return _tried(*last, deadline)
+
+
+def _tried(family: int, address: Any, deadline: Deadline) -> socket.socket:
+    connection = socket.socket(family)
+    try:
+        connection.settimeout(max(_LEAST_S, deadline.left_s))
+        connection.connect(address)
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def _cause(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)

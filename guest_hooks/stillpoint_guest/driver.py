@@ -1,0 +1,178 @@
+"""What the holder asks of an application, and what an application answers.
+
+One driver object is one instance of an application, one cycle of freeze and thaw long: it is made
+when a freeze begins and dropped after the thaw. All its methods are called in one thread, other
+drivers run in theirs. A driver does not log and does not write to disks; what there is to say goes
+into its `Report`, its `Finding`s or the error it raises.
+"""
+
+from contextlib import contextmanager
+from typing import Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from stillpoint_guest import discovery
+from stillpoint_guest.command import Commands
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.discovery import Way
+from stillpoint_guest.errors import CommandFailed, DeadlinePassed, SessionLost, Unreachable
+from stillpoint_guest.found import Found as Found  # noqa: PLC0414  for those who import it from here
+from stillpoint_guest.note import Note
+from stillpoint_guest.running import Process
+from stillpoint_guest.section import Section
+
+APPLICATION = "application"  # starts from the copy with all that it had acknowledged
+CRASH = "crash"  # starts as after a power failure; what that means, the guarantees tell
+_ENDING_S = 0.5  # kept of a deadline, to end the client of one that does not answer
+
+
+class Report(NamedTuple):
+    """How an application came to rest; written into the record that travels with the disks."""
+
+    method: str  # what was done, in the application's words: "BACKUP STAGE BLOCK_COMMIT"
+    position: Dict[str, str] = {}  # where it stood: {"lsn": "0/3000060", "timeline": "1"}
+    guarantees: Tuple[str, ...] = ()  # what a copy will have, one sentence each
+    warnings: Tuple[str, ...] = ()  # and not have: "unlogged table app.cache comes back empty"
+    level: str = APPLICATION
+    folders: Tuple[str, ...] = ()  # all places that it consists of: data, log, tablespaces
+
+
+class Finding(NamedTuple):
+    """One result of `stillpoint-guest check`."""
+
+    is_good: bool
+    text: str
+    hint: str = ""
+    is_blocking: bool = True  # if not good: a freeze would fail (or only be worth less)
+    folders: Tuple[str, ...] = ()  # of an application: where its data lies
+
+
+class Driver:
+    """One instance of an application."""
+
+    KIND = ""  # `type` in the configuration
+    METHODS: Tuple[str, ...] = ()  # values of `method`; the first is the default
+    OPTIONS: Mapping[str, str] = {}  # keys of its own in a section: what each means, with unit
+    PROGRAMS: Tuple[str, ...] = ()  # of its server, by every name that vendors give it
+    REACHED_BY: Tuple[str, ...] = ()  # the OPTIONS that say where it is
+    identity = ""  # what the server says that it is, once asked; of two entries: they are one
+
+    def __init__(self, section: Section, note: Note) -> None:
+        """Parse the section's own options; no process is started, nothing is asked.
+
+        Args:
+            section: its part of the configuration, or what discovery found.
+            note: a place in /run for what must be undone should this process die.
+
+        Raises:
+            ConfigurationError: a value makes no sense.
+        """
+        self.section = section
+        self.note = note
+        self.commands = Commands(section.name, note.folder)
+
+    @classmethod
+    def discover(cls) -> Sequence[Found]:
+        """The instances that run here; must not take longer than a look at /proc and files."""
+        return [server.found for server in discovery.servers([cls])] if cls.PROGRAMS else ()
+
+    @classmethod
+    def found(cls, process: Process) -> Optional[Found]:
+        """What a process with one of the names in `PROGRAMS` is; None if it is no server.
+
+        It is a service of this machine, and its executable and its folder are in order. What it
+        says of itself may be wrong nevertheless. It may end at any moment (OSError), and whatever
+        is raised becomes a warning about that process.
+        """
+        del process
+        return None
+
+    @property
+    def ways(self) -> Sequence[Way]:
+        """Where its section leads: paths of sockets, or a host and a port.
+
+        By what listens there it is known which of the processes that were found is meant.
+        """
+        return ()
+
+    @property
+    def instance(self) -> str:
+        """What makes it this instance and no other, such as its socket.
+
+        Of two sections with the same instance one is an error; what was discovered gives way to
+        what is configured.
+        """
+        return self.section.name
+
+    @property
+    def lock_s(self) -> float:
+        """The longest that `held` may take up to its yield; never more than is left of freeze_s."""
+        return self.section.lock_s
+
+    @contextmanager
+    def reaching(
+        self, deadline: Deadline, hint: str, attempt: str = "connect"
+    ) -> Iterator[Deadline]:
+        """Up to its first answer: whatever goes wrong in this block is that it does not let us in.
+
+        Yields:
+            When to give up: early enough to say so before the holder abandons the driver.
+
+        Raises:
+            Unreachable: instead of what was raised; also for one that hangs.
+        """
+        try:
+            yield Deadline(deadline.at_s - min(_ENDING_S, deadline.left_s / 2))
+        except DeadlinePassed as error:
+            self.commands.end_all()  # a client that still waits would not end by itself
+            raise Unreachable(self.section.name, attempt, "no answer in time", hint) from error
+        except (SessionLost, CommandFailed) as error:
+            raise Unreachable(self.section.name, attempt, error.cause, hint) from error
+        except Unreachable as error:
+            if error.subject == self.section.name:
+                raise
+            cause = f"{error.subject}: {error.attempt}: {error.cause}"  # as `peer` says it
+            raise Unreachable(self.section.name, attempt, cause, error.hint or hint) from error
+
+    def check(self, deadline: Deadline) -> Sequence[Finding]:
+        """Whether a freeze would work, without hurting anybody.
+
+        Raises:
+            GuestError: it would not.
+        """
+        del deadline
+        return ()
+
+    def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
+        """Undo what a holder that died has left, by its note; may find it undone already.
+
+        Raises:
+            ApplicationError: it could not be undone; the note is kept for the next start.
+        """
+
+    def prepare(self, deadline: Deadline) -> None:
+        """Make the coming hold short: checkpoint, flush. No locks; runs beside the other drivers.
+
+        Raises:
+            ApplicationError: it cannot be done in time.
+        """
+
+    def give_up(self) -> None:
+        """End a way to rest that takes long: nobody waits for it any more.
+
+        Called from another thread; what has programs alone need not do anything, they are ended.
+        """
+
+    @contextmanager
+    def held(self, deadline: Deadline) -> Iterator[Report]:
+        """Be at rest from `yield` on, and run again when the block ends.
+
+        The way back has `section.release_s` seconds from when it begins. It happens however the
+        block ends, and also when filesystems are still frozen (the watchdog): nothing in it may
+        need a disk. What is noted with `self.note` before a lock that would outlive this process
+        is given to `reconcile` at the next start.
+
+        Raises:
+            ApplicationError: before the yield, it did not come to rest, and runs as before; after
+                it, it runs again and was not at rest the whole time.
+        """
+        del deadline
+        yield Report(method="none", level=CRASH)

@@ -1,0 +1,32 @@
+"""Backup of a DataVolume (rule 3.1)."""
+
+from stillpoint.actions import graph, policies
+from stillpoint.model import item as it
+from stillpoint.model.context import BackupContext
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import BackupOutcome, Selector
+from stillpoint.resources import data_volume, persistent_volume_claim
+
+APPLIES_TO = Selector((str(data_volume.RESOURCE),))
+
+
+def execute(item: Item, context: BackupContext) -> BackupOutcome:
+    """Mark a filled DataVolume so that CDI does not fill its claim again, and bring the claim.
+
+    Of one whose claim is left out nothing is said: CDI is to fill another.
+    """
+    namespace, name = it.identify(item)
+    # The claim's action sees this answer: both must say the same of one claim.
+    seen = context.cluster.get(data_volume.RESOURCE, namespace, name) or item
+    if not data_volume.is_populated(seen):
+        return BackupOutcome(item, graph.of_filling(item, context))
+    additional = graph.of_data_volume(item, context)
+    if data_volume.is_prepopulated(item) or _is_claim_left_out(namespace, name, context):
+        return BackupOutcome(item, additional)
+    return BackupOutcome(it.with_annotation(item, data_volume.PREPOPULATED, name), additional)
+
+
+def _is_claim_left_out(namespace: str, name: str, context: BackupContext) -> bool:
+    claim = context.cluster.get(persistent_volume_claim.RESOURCE, namespace, name)
+    filters = policies.filters(context)
+    return claim is not None and bool(filters.bars(persistent_volume_claim.RESOURCE, claim))

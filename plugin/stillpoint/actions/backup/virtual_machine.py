@@ -1,0 +1,41 @@
+"""Backup of a VirtualMachine (rules 3.4 and 5.1)."""
+
+from stillpoint.actions import freezable, graph, saved, surroundings
+from stillpoint.model import item as it
+from stillpoint.model.context import BackupContext
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import BackupOutcome, Selector
+from stillpoint.resources import cluster_needs, persistent_volume_claim, virtual_machine
+
+APPLIES_TO = Selector((str(virtual_machine.RESOURCE),))
+
+
+def execute(item: Item, context: BackupContext) -> BackupOutcome:
+    """Store the machine with its revisions and identity pinned, and bring what it is made of.
+
+    Raises:
+        Refusal: its guest runs and cannot be frozen, but its disks are in the backup; or it would
+            come back without a disk.
+    """
+    if not context.backup.has_memory_dumps:
+        item = virtual_machine.without_memory_dumps(item)
+    additional = graph.of_machine(item, context)
+    instance = surroundings.instance(context.cluster, item)
+    if instance:
+        freezable.check(item, instance, context)
+    saved.check_machine(item, instance, context)
+    stored = virtual_machine.with_pinned_revisions(_with_notes(item, instance, context))
+    return BackupOutcome(virtual_machine.with_identity_in_effect(stored, instance), additional)
+
+
+def _with_notes(machine: Item, instance: Item | None, context: BackupContext) -> Item:
+    """With the names that a restore cannot find by itself."""
+    state = surroundings.state_claims(context.cluster, machine, instance)
+    names = [
+        reference.name
+        for reference in virtual_machine.references(machine)
+        if reference.is_of(persistent_volume_claim.RESOURCE)
+    ]
+    disks = surroundings.claims(context.cluster, it.namespace(machine), names)
+    machine = virtual_machine.with_state_claims(machine, list(map(it.name, state)))
+    return cluster_needs.noted(machine, cluster_needs.of_machine(machine, (*disks, *state)))

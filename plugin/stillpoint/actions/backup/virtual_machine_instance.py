@@ -1,0 +1,29 @@
+"""Backup of a VirtualMachineInstance (rules 3.5 and 5.2)."""
+
+from stillpoint.actions import freezable, graph, saved, surroundings
+from stillpoint.model import item as it
+from stillpoint.model.context import BackupContext
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import BackupOutcome, Selector
+from stillpoint.resources import virtual_machine, virtual_machine_instance
+
+APPLIES_TO = Selector((str(virtual_machine_instance.RESOURCE),))
+
+
+def execute(item: Item, context: BackupContext) -> BackupOutcome:
+    """Store the instance, marked if its owner will make it anew, and bring what it is made of.
+
+    Raises:
+        Refusal: its guest runs and cannot be frozen, but its disks are in the backup; or it stands
+            alone and would come back without a disk.
+    """
+    additional = graph.of_instance(item, context)
+    freezable.check(item, item, context)
+    if not virtual_machine_instance.machine(item):
+        saved.check_instance(item, context)
+    if virtual_machine_instance.is_owned(item):
+        item = it.with_annotation(item, virtual_machine_instance.IS_OWNED, "true")
+        return BackupOutcome(item, additional)
+    state = surroundings.state_claims(context.cluster, item, item)
+    stored = virtual_machine.with_state_claims(item, list(map(it.name, state)))
+    return BackupOutcome(stored, additional)

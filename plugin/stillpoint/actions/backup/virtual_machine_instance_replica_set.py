@@ -1,0 +1,17 @@
+"""Backup of a VirtualMachineInstanceReplicaSet: its instances are made anew."""
+
+from stillpoint.actions import graph
+from stillpoint.model import item as it
+from stillpoint.model.context import BackupContext
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import BackupOutcome, Selector
+from stillpoint.resources import virtual_machine_instance_replica_set
+
+APPLIES_TO = Selector((str(virtual_machine_instance_replica_set.RESOURCE),))
+
+
+def execute(item: Item, context: BackupContext) -> BackupOutcome:
+    """Bring what the template of its instances needs."""
+    it.identify(item)
+    needed = virtual_machine_instance_replica_set.references(item)
+    return BackupOutcome(item, graph.of_template(item, needed, context))

@@ -1,0 +1,38 @@
+"""Backup of a VirtualMachinePool.
+
+It does not bring its machines: a block of them all would freeze each guest for the time of all
+their disks. They are backed up as any other, where the backup selects them.
+"""
+
+from stillpoint.actions import graph, policies
+from stillpoint.model import item as it
+from stillpoint.model.context import BackupContext
+from stillpoint.model.item import Item
+from stillpoint.model.names import listed
+from stillpoint.model.outcome import BackupOutcome, Selector
+from stillpoint.resources import core, virtual_machine, virtual_machine_pool
+
+APPLIES_TO = Selector((str(virtual_machine_pool.RESOURCE),))
+
+
+def execute(item: Item, context: BackupContext) -> BackupOutcome:
+    """Bring what it needs to make machines and to know them, and tell of those not selected."""
+    namespace, name = it.identify(item)
+    machines = context.cluster.grouped(
+        virtual_machine.RESOURCE, namespace, virtual_machine_pool.of_machine
+    )
+    filters = policies.filters(context)
+    if not filters.has_policy:  # what a policy of names and labels selects is not followed
+        missing = [
+            it.name(machine)
+            for machine in machines.get(name, ())
+            if not filters.selects(virtual_machine.RESOURCE, machine)
+        ]
+        if missing:
+            context.log.warning("the backup does not select its machines %s", listed(missing))
+    revisions = map(virtual_machine_pool.revision, machines.get(name, ()))
+    needed = (
+        *virtual_machine_pool.references(item),
+        *(core.CONTROLLER_REVISION.named(namespace, each) for each in revisions if each),
+    )
+    return BackupOutcome(item, graph.of_template(item, needed, context))

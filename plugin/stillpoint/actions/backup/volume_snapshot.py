@@ -1,0 +1,23 @@
+"""Backup of a VolumeSnapshot (rule 3.3)."""
+
+from stillpoint.actions import uid_label
+from stillpoint.model import item as it
+from stillpoint.model.context import BackupContext
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import BackupOutcome, Selector
+from stillpoint.resources import persistent_volume_claim, volume_snapshot
+
+APPLIES_TO = Selector((str(volume_snapshot.RESOURCE),))
+
+
+def execute(item: Item, context: BackupContext) -> BackupOutcome:
+    """Label the snapshot with the uid of the claim that was cut."""
+    namespace, _name = it.identify(item)
+    source = volume_snapshot.claim(item)
+    if not source:
+        return BackupOutcome(item)
+    claim = context.cluster.get(persistent_volume_claim.RESOURCE, namespace, source)
+    if claim is None:
+        context.log.warning("its claim %s is gone; stored without the claim's uid", source)
+        return BackupOutcome(item)
+    return BackupOutcome(uid_label.set_to(item, it.uid(claim), volume_snapshot.ORIGINAL_UID))

@@ -1,0 +1,19 @@
+"""The block of a DataVolume: its claim, through which Velero finds the pods that use it.
+
+Without it a DataVolume that was selected by its label would bring its claim in a block of its own,
+cut before the guest is frozen.
+"""
+
+from stillpoint.model import item as it
+from stillpoint.model.context import BackupContext
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import Selector
+from stillpoint.model.reference import Reference
+from stillpoint.resources import data_volume, persistent_volume_claim
+
+APPLIES_TO = Selector((str(data_volume.RESOURCE),))
+
+
+def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
+    """The claim that it fills, or has filled."""
+    return (persistent_volume_claim.RESOURCE.named(*it.identify(item)),)

@@ -1,0 +1,28 @@
+"""The block of a virtual machine."""
+
+from stillpoint.actions import surroundings
+from stillpoint.model import item as it
+from stillpoint.model.context import BackupContext
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import Selector
+from stillpoint.model.reference import Reference
+from stillpoint.resources import (
+    persistent_volume_claim,
+    virtual_machine,
+    virtual_machine_instance,
+    volume,
+)
+
+APPLIES_TO = Selector((str(virtual_machine.RESOURCE),))
+
+
+def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
+    """Its instance, its disks, and the claims with its state."""
+    namespace, name = it.identify(item)
+    instances = [name] if virtual_machine.has_instance(item) else []
+    state = surroundings.state_claims(context.cluster, item)
+    return (
+        *(virtual_machine_instance.RESOURCE.named(namespace, each) for each in instances),
+        *volume.disks(virtual_machine.volumes(item), namespace),
+        *(persistent_volume_claim.RESOURCE.named(namespace, it.name(claim)) for claim in state),
+    )

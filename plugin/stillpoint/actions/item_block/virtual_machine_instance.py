@@ -1,0 +1,46 @@
+"""The block of an instance."""
+
+from stillpoint.actions import reach, surroundings
+from stillpoint.model import item as it
+from stillpoint.model.context import BackupContext
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import Selector
+from stillpoint.model.reference import Reference
+from stillpoint.resources import (
+    persistent_volume_claim,
+    pod,
+    virtual_machine,
+    virtual_machine_instance,
+    volume,
+)
+
+APPLIES_TO = Selector((str(virtual_machine_instance.RESOURCE),))
+
+
+def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
+    """Its launcher pod, without which nothing freezes; and all of it, if the backup is to hold it.
+
+    Else it has come for the freeze of a disk that was selected alone, and brings no other one.
+    Velero's item is of when the backup began. A disk that was hot-plugged since is on the cluster's
+    own. One that is plugged after this comes when the instance is backed up, in the same freeze.
+    """
+    namespace, _name = it.identify(item)
+    seen = surroundings.latest_instance(context.cluster, item) or item
+    launcher = surroundings.launcher_pod(context.cluster, seen)
+    pods = tuple(pod.RESOURCE.named(namespace, it.name(each)) for each in (launcher,) if each)
+    if reach.is_guest_meant(item, context):
+        return tuple(dict.fromkeys((*pods, *_all_of(item), *_all_of(seen))))
+    return pods + reach.selected_disks(seen, context)
+
+
+def _all_of(item: Item) -> tuple[Reference, ...]:
+    namespace = it.namespace(item)
+    pods = virtual_machine_instance.attachment_pods(item)
+    machine = virtual_machine_instance.machine(item)
+    state = virtual_machine_instance.state_claims(item)
+    return (
+        *(pod.RESOURCE.named(namespace, name) for name in pods),
+        *(virtual_machine.RESOURCE.named(namespace, name) for name in (machine,) if name),
+        *volume.disks(virtual_machine_instance.volumes(item), namespace),
+        *(persistent_volume_claim.RESOURCE.named(namespace, name) for name in state),
+    )

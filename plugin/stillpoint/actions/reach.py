@@ -1,0 +1,46 @@
+"""Which of a guest's objects a backup is meant to hold.
+
+A block brings launcher pod and instance to a disk that was selected alone, for the freeze. Neither
+is a reason to back up the machine's other disks. (Those that the launcher pod mounts come all the
+same: Velero's own action for pods asks for them.)
+"""
+
+from stillpoint.actions import policies
+from stillpoint.model import item as it
+from stillpoint.model.context import BackupContext
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference
+from stillpoint.resources import (
+    data_volume,
+    persistent_volume_claim,
+    virtual_machine,
+    virtual_machine_instance,
+    volume,
+)
+
+
+def is_guest_meant(instance: Item, context: BackupContext) -> bool:
+    """Whether the backup selects the instance, or the machine that it belongs to."""
+    filters = policies.filters(context)
+    if filters.has_policy or filters.selects(virtual_machine_instance.RESOURCE, instance):
+        return True  # what a policy of names and labels selects is not followed
+    name = virtual_machine_instance.machine(instance)
+    machine = name and context.cluster.get(virtual_machine.RESOURCE, it.namespace(instance), name)
+    return bool(machine and filters.selects(virtual_machine.RESOURCE, machine))
+
+
+def selected_disks(instance: Item, context: BackupContext) -> tuple[Reference, ...]:
+    """Those disks of the instance that the backup selects, by their claim or their DataVolume."""
+    volumes = virtual_machine_instance.volumes(instance)
+    disks = tuple(volume.disks(volumes, it.namespace(instance)))
+    selected = {each.name for each in disks if _is_selected(each, context)}
+    return tuple(each for each in disks if each.name in selected)
+
+
+def _is_selected(disk: Reference, context: BackupContext) -> bool:
+    filters = policies.filters(context)
+    for resource in (persistent_volume_claim.RESOURCE, data_volume.RESOURCE):
+        if disk.is_of(resource):
+            found = context.cluster.listed(resource, disk.namespace, disk.name)
+            return bool(found and filters.selects(resource, found))
+    return False

@@ -1,0 +1,58 @@
+"""Restore of a ControllerRevision: of instancetypes and preferences, of pools, and of starts."""
+
+from stillpoint.actions.restore import machines, plan, repair
+from stillpoint.model import item as it
+from stillpoint.model.context import RestoreContext
+from stillpoint.model.errors import ArchiveUnreadable
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import RestoreOutcome, Selector
+from stillpoint.model.reference import Reference
+from stillpoint.resources import core, leftovers, virtual_machine, virtual_machine_pool
+
+APPLIES_TO = Selector((str(core.CONTROLLER_REVISION),))
+
+
+def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
+    """Create the revision under the name that its machines or its pool come back with.
+
+    One that nobody would ask for any more, nor delete, is left out.
+    """
+    it.identify(item)
+    reference = core.CONTROLLER_REVISION.named(*it.identify(context.stored))
+    made = plan.of(context, reference.namespace)
+    pool = virtual_machine_pool.of_revision(context.stored)
+    pool_reference = virtual_machine_pool.RESOURCE.named(reference.namespace, pool)
+    if pool and made.wanted is None:
+        return RestoreOutcome(_of_pool(item, pool, context))
+    why = leftovers.why(context.stored) or _why_unused(reference, context)
+    if not why and made.wanted is not None:
+        why = made.why_left_out(pool_reference if pool else reference)
+    if why:
+        context.log.info(why)
+        return RestoreOutcome(item, skip=True)
+    if reference in made.names:
+        item = it.with_value(item, made.name(reference), "metadata", "name")
+    return RestoreOutcome(item)
+
+
+def _of_pool(item: Item, pool: str, context: RestoreContext) -> Item:
+    """Changed as the template of the pool is, so that its machines are still up to date."""
+    item = virtual_machine_pool.with_changed_revision(
+        item, lambda machine: repair.of_template(machine, context)
+    )
+    name = virtual_machine_pool.restored_revision(it.name(item), pool)
+    return it.with_value(item, name, "metadata", "name")
+
+
+def _why_unused(reference: Reference, context: RestoreContext) -> str:
+    """The reason for a revision whose machine the backup does not hold; empty for another."""
+    machine = it.owner(context.stored, virtual_machine.RESOURCE.kind)
+    owner = virtual_machine.RESOURCE.named(reference.namespace, machine)
+    try:
+        if not machine or context.archive.holds(owner):
+            return ""
+        found = machines.of_namespace(context.archive, reference.namespace)
+        is_used = any(reference in one.needs for one in found)
+    except ArchiveUnreadable:
+        return ""
+    return "" if is_used else f"not restored: the backup does not hold its machine {machine}"

@@ -1,0 +1,124 @@
+"""Restore of all that is no machine and no part of one: left out where only machines are wanted."""
+
+from collections.abc import Iterator
+
+from stillpoint.actions.restore import machines, plan
+from stillpoint.model import item as it
+from stillpoint.model.api_resources import KNOWN, guessed_plural
+from stillpoint.model.conditions import ONLY
+from stillpoint.model.context import RestoreContext
+from stillpoint.model.errors import ArchiveUnreadable, Refusal
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import RestoreOutcome, Selector
+from stillpoint.model.reference import Reference
+from stillpoint.resources import (
+    action_object,
+    claim_data,
+    core,
+    data_volume,
+    leftovers,
+    persistent_volume,
+    persistent_volume_claim,
+    virtual_machine,
+    virtual_machine_instance,
+    virtual_machine_pool,
+    volume_snapshot,
+)
+
+OF_OTHERS = (
+    virtual_machine.RESOURCE,
+    virtual_machine_instance.RESOURCE,
+    persistent_volume_claim.RESOURCE,
+    data_volume.RESOURCE,
+    volume_snapshot.RESOURCE,
+    virtual_machine_pool.RESOURCE,
+    core.CONTROLLER_REVISION,
+    *action_object.RESOURCES,
+)
+"""Resources that have an action of their own."""
+
+APPLIES_TO = Selector(("*",), excluded=tuple(map(str, OF_OTHERS)))
+
+_PLURALS = {(one.group, one.kind): one.plural for one in KNOWN}
+
+
+def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
+    """Create the object, unless nobody wants it, or its controller makes another."""
+    it.required(item, "metadata")
+    reference = _reference(context.stored)
+    if why := leftovers.why(_snapshot_of(reference, context)) or _why_made_anew(context):
+        context.log.info(why)
+        return RestoreOutcome(item, skip=True)
+    if not reference.namespace:
+        return _of_cluster(item, reference, context)
+    made = plan.of(context, reference.namespace)
+    if made.wanted is not None and (why := made.why_left_out(reference)):
+        context.log.info(why)
+        return RestoreOutcome(item, skip=True)
+    return RestoreOutcome(item)
+
+
+def _snapshot_of(reference: Reference, context: RestoreContext) -> Item:
+    """The VolumeSnapshot of a content, with which that comes or stays; any other object itself."""
+    if not reference.is_of(claim_data.SNAPSHOT_CONTENT):
+        return context.stored
+    try:
+        snapshot = context.archive.get(claim_data.snapshot_of_content(context.stored))
+    except ArchiveUnreadable:
+        return context.stored
+    return snapshot or context.stored
+
+
+def _why_made_anew(context: RestoreContext) -> str:
+    """The reason for what KubeVirt makes for an instance that its machine makes anew."""
+    name = it.owner(context.stored, virtual_machine_instance.RESOURCE.kind)
+    if not name:
+        return ""
+    owner = virtual_machine_instance.RESOURCE.named(it.namespace(context.stored), name)
+    try:
+        instance = context.archive.get(owner)
+    except ArchiveUnreadable:
+        return ""
+    if instance is not None and not virtual_machine_instance.is_owned(instance):
+        return ""
+    return f"not restored: it belongs to the instance {name}, which is made anew with it"
+
+
+def _of_cluster(item: Item, reference: Reference, context: RestoreContext) -> RestoreOutcome:
+    try:
+        is_all = not context.restore.conditions.only
+    except Refusal:
+        is_all = True  # machines say so
+    if is_all or any(_is_wanted(context.stored, reference, context)):
+        return RestoreOutcome(item)
+    context.log.info("not restored: no machine of %s needs it", ONLY)
+    return RestoreOutcome(item, skip=True)
+
+
+def _is_wanted(stored: Item, reference: Reference, context: RestoreContext) -> Iterator[bool]:
+    """Whether a machine that is wanted needs the object; in several ways one may."""
+    claim = _claim(stored, reference, context)
+    if claim and claim.name:
+        yield not plan.of(context, claim.namespace).why_left_out(claim)
+    for namespace in machines.namespaces(context.archive):
+        wanted = plan.of(context, namespace).wanted or ()
+        yield reference in wanted
+        yield reference == core.NAMESPACE.named("", namespace) and bool(wanted)
+
+
+def _claim(stored: Item, reference: Reference, context: RestoreContext) -> Reference | None:
+    """The claim whose bytes are in a volume, or in a snapshot's content."""
+    if reference.is_of(persistent_volume.RESOURCE):
+        return claim_data.claim_of_volume(stored)
+    if not reference.is_of(claim_data.SNAPSHOT_CONTENT):
+        return None
+    snapshot = context.archive.get(claim_data.snapshot_of_content(stored))
+    name = volume_snapshot.claim(snapshot or {})
+    return persistent_volume_claim.RESOURCE.named(it.namespace(snapshot or {}), name)
+
+
+def _reference(stored: Item) -> Reference:
+    group = it.text(stored, "apiVersion").rpartition("/")[0]
+    kind = it.text(stored, "kind")
+    plural = _PLURALS.get((group, kind)) or guessed_plural(kind)
+    return Reference(group, plural, it.namespace(stored), it.name(stored))

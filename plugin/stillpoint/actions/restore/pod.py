@@ -1,0 +1,14 @@
+"""Restore of virt-launcher and attachment pods: never; KubeVirt makes them anew (rule 4.5)."""
+
+from stillpoint.model.context import RestoreContext
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import RestoreOutcome, Selector
+from stillpoint.resources import pod
+
+APPLIES_TO = Selector((str(pod.RESOURCE),), pod.OF_MACHINES)
+
+
+def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
+    """Leave the pod out."""
+    context.log.info("not restored: KubeVirt makes it anew")
+    return RestoreOutcome(item, skip=True)

@@ -1,0 +1,68 @@
+"""Restore of a VirtualMachine (rules 4.1 and 5.3)."""
+
+from stillpoint.actions.restore import (
+    arrival,
+    empty_disks,
+    first_use,
+    identity,
+    lost_data,
+    membership,
+    missing,
+    plan,
+    repair,
+    target,
+)
+from stillpoint.actions.restore.arrival import cancel, progress
+from stillpoint.model import conditions
+from stillpoint.model import item as it
+from stillpoint.model.context import RestoreContext
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import RestoreOutcome, Selector
+from stillpoint.resources import cluster_needs, held_machine, virtual_machine
+
+__all__ = ["APPLIES_TO", "cancel", "execute", "progress"]
+
+APPLIES_TO = Selector((str(virtual_machine.RESOURCE),))
+
+
+def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
+    """Create the machine under the restore's conditions, after what it is made of.
+
+    Raises:
+        Refusal: it cannot come back as the restore asks; nothing of it is created then.
+    """
+    it.identify(item)
+    reference = virtual_machine.RESOURCE.named(*it.identify(context.stored))
+    made = plan.of(context, reference.namespace)
+    if refusal := made.refused.get(reference.name):
+        raise refusal
+    if why := made.why_left_out(reference):
+        context.log.info(why)
+        return RestoreOutcome(item, skip=True)
+    losses = lost_data.of_machine(context)
+    made_anew = [loss.claim for loss in losses if loss.is_made_by_cdi]
+    additional = missing.additional(context.stored, context, made_anew)
+    item = repair.of_machine(_without_notes(item), context)
+    if reference in made.names:
+        item = virtual_machine.renamed(item, made.name(reference), made.parts)
+    item, told = membership.joined(item, made, context)
+    item, losses_told = empty_disks.told(_under_conditions(item, context), losses, context)
+    target.make_ready(item, context)
+    item, operation = arrival.begun(item, context)
+    warnings = (*told, *losses_told, *first_use.told(item, context))
+    return RestoreOutcome(item, (*additional, *warnings), operation=operation)
+
+
+def _without_notes(item: Item) -> Item:
+    item = cluster_needs.noted(virtual_machine.with_state_claims(item, ()), ())
+    return held_machine.released(item)
+
+
+def _under_conditions(item: Item, context: RestoreContext) -> Item:
+    strategy = context.restore.conditions.run_strategy.of(*it.identify(context.stored))
+    if strategy != conditions.KEEP:
+        context.log.info("run strategy %s, as the restore asks", strategy)
+        item = virtual_machine.with_run_strategy(item, strategy)
+    item = identity.in_effect(item, context)
+    specification = identity.applied(virtual_machine.template(item), item, context)
+    return virtual_machine.with_template(item, specification)

@@ -1,0 +1,55 @@
+"""Restore of a VirtualMachineInstance (rule 4.2)."""
+
+from stillpoint.actions.restore import empty_disks, identity, lost_data, missing, plan
+from stillpoint.model import item as it
+from stillpoint.model.context import RestoreContext
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import RestoreOutcome, Selector
+from stillpoint.resources import (
+    cluster_needs,
+    finalizers,
+    guest,
+    virtual_machine,
+    virtual_machine_instance,
+)
+
+APPLIES_TO = Selector((str(virtual_machine_instance.RESOURCE),))
+
+
+def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
+    """Leave an owned instance to its owner; create one that stands alone as if it never ran.
+
+    Raises:
+        Refusal: it cannot come back as the restore asks; nothing of it is created then.
+    """
+    it.identify(item)
+    # An archive from before this plugin has no mark; what is stored has its owners still.
+    marked = it.annotations(item).get(virtual_machine_instance.IS_OWNED) == "true"
+    if marked or virtual_machine_instance.is_owned(context.stored):
+        context.log.info("not restored: its owner makes it anew")
+        return RestoreOutcome(item, skip=True)
+    reference = virtual_machine_instance.RESOURCE.named(*it.identify(context.stored))
+    made = plan.of(context, reference.namespace)
+    if refusal := made.refused.get(reference.name):
+        raise refusal
+    if why := made.why_left_out(reference):
+        context.log.info(why)
+        return RestoreOutcome(item, skip=True)
+    item = _as_new(item)
+    if reference in made.names:
+        item = virtual_machine_instance.renamed(item, made.name(reference), made.parts)
+    specification = identity.applied(it.required(item, "spec"), item, context)
+    specification = guest.with_namespaces(specification, context.restore.namespace)
+    item = it.with_value(item, specification, "spec")
+    losses = lost_data.of_machine(context)
+    told = empty_disks.told_of_instance(losses, context)
+    made_anew = [loss.claim for loss in losses if loss.is_made_by_cdi]
+    additional = missing.additional(context.stored, context, made_anew)
+    return RestoreOutcome(item, (*additional, *told))
+
+
+def _as_new(item: Item) -> Item:
+    item = finalizers.without_orphaned(item)
+    for label in virtual_machine_instance.OF_THIS_RUN:
+        item = it.without(item, "metadata", "labels", label)
+    return cluster_needs.noted(virtual_machine.with_state_claims(item, ()), ())

@@ -1,0 +1,38 @@
+"""Restore of a VirtualMachinePool."""
+
+from stillpoint.actions.restore import membership, plan, repair, unselected, warning
+from stillpoint.actions.restore.membership import cancel, progress
+from stillpoint.model import item as it
+from stillpoint.model.context import RestoreContext
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import RestoreOutcome, Selector
+from stillpoint.resources import virtual_machine_pool
+
+__all__ = ["APPLIES_TO", "cancel", "execute", "progress"]
+
+APPLIES_TO = Selector((str(virtual_machine_pool.RESOURCE),))
+
+
+def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
+    """Create the pool paused, until the machines that the backup holds are its own again.
+
+    Its template, by which it makes others, is put right as each of its machines is.
+
+    Raises:
+        Refusal: the restore asks for what cannot be.
+        ArchiveUnreadable: nothing tells which machines it is to take back.
+    """
+    it.identify(item)
+    reference = virtual_machine_pool.RESOURCE.named(*it.identify(context.stored))
+    made = plan.of(context, reference.namespace)
+    if why := made.why_left_out(reference):
+        context.log.info(why)
+        return RestoreOutcome(item, skip=True)
+    item = virtual_machine_pool.released(item)
+    item = virtual_machine_pool.with_template(item, lambda one: repair.of_template(one, context))
+    item, operation, why = membership.begun(item, made, context)
+    additional = unselected.of(membership.revisions(context), context)
+    if why:
+        context.log.warning(why)
+        additional = (*additional, warning.of(reference.namespace, why))
+    return RestoreOutcome(item, additional, operation=operation)

@@ -1,0 +1,23 @@
+"""Restore of a VolumeSnapshot (rule 4.4)."""
+
+from stillpoint.actions import uid_label
+from stillpoint.actions.restore import plan
+from stillpoint.model import item as it
+from stillpoint.model.context import RestoreContext
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import RestoreOutcome, Selector
+from stillpoint.resources import leftovers, persistent_volume_claim, volume_snapshot
+
+APPLIES_TO = Selector((str(volume_snapshot.RESOURCE),))
+
+
+def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
+    """Create the snapshot without the backup's uid label, unless nobody wants it."""
+    it.identify(item)
+    claim = volume_snapshot.claim(context.stored)
+    reference = persistent_volume_claim.RESOURCE.named(it.namespace(context.stored), claim)
+    made = plan.of(context, reference.namespace)
+    if why := made.why_left_out(reference) or leftovers.why(context.stored):
+        context.log.info(why)
+        return RestoreOutcome(item, skip=True)
+    return RestoreOutcome(uid_label.given_back(item, volume_snapshot.ORIGINAL_UID))

@@ -1,0 +1,53 @@
+"""What lives around one item of a namespace and is not named in it.
+
+All questions about a namespace are answered from one list per kind (`model.reader.Index`).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.model.reader import Index
+from stillpoint.resources import (
+    persistent_volume_claim,
+    pod,
+    virtual_machine,
+    virtual_machine_instance,
+)
+
+
+def instance(cluster: Index, machine: Item) -> Item | None:
+    """The instance of a virtual machine; None if there is none."""
+    return latest_instance(cluster, machine) if virtual_machine.has_instance(machine) else None
+
+
+def latest_instance(cluster: Index, item: Item) -> Item | None:
+    """The instance of the name of a machine, or of an instance that Velero has had for a while."""
+    return cluster.latest(virtual_machine_instance.RESOURCE, *it.identify(item))
+
+
+def launcher_pod(cluster: Index, instance: Item) -> Item | None:
+    """The pod in which the guest of an instance runs now; None if it runs in none."""
+    pods = cluster.grouped(pod.RESOURCE, it.namespace(instance), pod.instances, pod.OF_MACHINES)
+    return pod.live(pods.get(it.name(instance), ()), instance)
+
+
+def state_claims(cluster: Index, machine: Item, instance: Item | None = None) -> Sequence[Item]:
+    """The claims that hold vTPM, EFI and changed-block state of a machine, or of an instance.
+
+    By label, by the name of older versions, and by what the status of an instance says.
+    """
+    namespace, name = it.identify(machine)
+    by_machine = cluster.grouped(
+        persistent_volume_claim.RESOURCE, namespace, persistent_volume_claim.machines_with_state
+    )
+    found = {it.name(claim): claim for claim in by_machine.get(name, ())}
+    used = set(virtual_machine_instance.state_claims(instance or {})) - set(found)
+    return (*found.values(), *claims(cluster, namespace, used))
+
+
+def claims(cluster: Index, namespace: str, names: Iterable[str]) -> Iterator[Item]:
+    """Those claims of these names that exist."""
+    for name in names:
+        if claim := cluster.get(persistent_volume_claim.RESOURCE, namespace, name):
+            yield claim

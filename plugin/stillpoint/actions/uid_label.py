@@ -1,0 +1,35 @@
+"""The label with a claim's uid: set on claims and snapshots at backup, taken off at restore.
+
+Users select by it (`--selector velero.kubevirt.io/pvc-uid=...`). A value of their own under that
+label is kept in an annotation meanwhile.
+"""
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.resources.persistent_volume_claim import UID
+
+
+def set_to(item: Item, uid: str, original: str) -> Item:
+    """`item` with the label.
+
+    Args:
+        uid: of the claim; the item stays as it is where that is empty.
+        original: the annotation for the user's own value.
+    """
+    if not uid:
+        return item
+    theirs = it.text(item, "metadata", "labels", UID)
+    if UID in it.labels(item):
+        item = it.with_annotation(item, original, theirs)
+    return it.with_label(item, UID, uid)
+
+
+def given_back(item: Item, original: str) -> Item:
+    """`item` as the user knows it: with their own label of that name, or without one."""
+    if UID not in it.labels(item):
+        return item
+    annotations = it.annotations(item)
+    if original not in annotations:
+        return it.without(item, "metadata", "labels", UID)
+    theirs = it.text(item, "metadata", "annotations", original)
+    return it.without(it.with_label(item, UID, theirs), "metadata", "annotations", original)

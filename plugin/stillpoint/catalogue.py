@@ -1,0 +1,88 @@
+"""The product: every action under its name, kind by kind.
+
+A kind is imported when Velero first calls it, so that a backup never loads what restores are made
+of, and no start waits for either.
+
+Pods have no backup action: their item block brings all that belongs to them, and each action costs
+a call per object, a millisecond of every backup.
+"""
+
+from collections.abc import Sequence
+
+from stillpoint.wire.action import BackupEntry, ItemBlockEntry, RestoreEntry
+
+
+def backup() -> Sequence[BackupEntry]:
+    """For items before they go into the archive."""
+    from stillpoint.actions.backup import (  # noqa: PLC0415
+        action_object,
+        data_volume,
+        persistent_volume_claim,
+        virtual_machine,
+        virtual_machine_instance,
+        virtual_machine_instance_replica_set,
+        virtual_machine_pool,
+        volume_snapshot,
+    )
+
+    return (
+        BackupEntry("stillpoint.dev/backup-virtual-machine", virtual_machine),
+        BackupEntry("stillpoint.dev/backup-virtual-machine-instance", virtual_machine_instance),
+        BackupEntry(
+            "stillpoint.dev/backup-virtual-machine-instance-replica-set",
+            virtual_machine_instance_replica_set,
+        ),
+        BackupEntry("stillpoint.dev/backup-virtual-machine-pool", virtual_machine_pool),
+        BackupEntry("stillpoint.dev/backup-data-volume", data_volume),
+        BackupEntry("stillpoint.dev/backup-persistent-volume-claim", persistent_volume_claim),
+        BackupEntry("stillpoint.dev/backup-volume-snapshot", volume_snapshot),
+        BackupEntry("stillpoint.dev/backup-action-object", action_object),
+    )
+
+
+def item_block() -> Sequence[ItemBlockEntry]:
+    """For items that share a freeze."""
+    from stillpoint.actions.item_block import (  # noqa: PLC0415
+        data_volume,
+        pod,
+        virtual_machine,
+        virtual_machine_instance,
+    )
+
+    return (
+        ItemBlockEntry("stillpoint.dev/item-block-virtual-machine", virtual_machine),
+        ItemBlockEntry(
+            "stillpoint.dev/item-block-virtual-machine-instance", virtual_machine_instance
+        ),
+        ItemBlockEntry("stillpoint.dev/item-block-pod", pod),
+        ItemBlockEntry("stillpoint.dev/item-block-data-volume", data_volume),
+    )
+
+
+def restore() -> Sequence[RestoreEntry]:
+    """For items of the archive before they are created."""
+    from stillpoint.actions.restore import (  # noqa: PLC0415
+        action_object,
+        controller_revision,
+        data_volume,
+        other,
+        persistent_volume_claim,
+        pod,
+        virtual_machine,
+        virtual_machine_instance,
+        virtual_machine_pool,
+        volume_snapshot,
+    )
+
+    return (
+        RestoreEntry("stillpoint.dev/restore-virtual-machine", virtual_machine),
+        RestoreEntry("stillpoint.dev/restore-virtual-machine-instance", virtual_machine_instance),
+        RestoreEntry("stillpoint.dev/restore-virtual-machine-pool", virtual_machine_pool),
+        RestoreEntry("stillpoint.dev/restore-controller-revision", controller_revision),
+        RestoreEntry("stillpoint.dev/restore-pod", pod),
+        RestoreEntry("stillpoint.dev/restore-data-volume", data_volume),
+        RestoreEntry("stillpoint.dev/restore-persistent-volume-claim", persistent_volume_claim),
+        RestoreEntry("stillpoint.dev/restore-volume-snapshot", volume_snapshot),
+        RestoreEntry("stillpoint.dev/restore-action-object", action_object),
+        RestoreEntry("stillpoint.dev/restore-other", other),
+    )

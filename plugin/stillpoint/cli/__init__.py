@@ -1,0 +1,36 @@
+"""The command `stillpoint`."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+
+from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.cli.parser import parser
+from stillpoint.cli.terminal import Terminal
+from stillpoint.model.errors import StillpointError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: without the program's name; None for those of the process.
+
+    Returns:
+        The exit status.
+    """
+    given = parser().parse_args(arguments)
+    errors = Terminal(sys.stderr)
+    try:
+        return int(given.run(given))
+    except StillpointError as error:
+        errors.error(error)
+        return ExitStatus.CANNOT_TELL
+    except KeyboardInterrupt:
+        errors.write("stillpoint: interrupted\n")
+        return ExitStatus.INTERRUPTED
+    except BrokenPipeError:  # `stillpoint ... | head`
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitStatus.INTERRUPTED

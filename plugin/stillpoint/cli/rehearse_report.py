@@ -1,0 +1,218 @@
+"""The findings of a rehearsal as a person reads them."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from stillpoint.cli import table
+from stillpoint.cli.table import Cell, Column
+from stillpoint.cli.terminal import Terminal
+from stillpoint.rehearsal.machines import Machine
+from stillpoint.rehearsal.rehearsal import Rehearsal
+from stillpoint.rehearsal.restore import RestoredItem, RestoreResult
+from stillpoint.rehearsal.verdict.reasons import REASONS, Weight
+from stillpoint.rehearsal.verdict.verdict import Finding, Level, Verdict
+
+MOST_ROWS = 20
+"""Of more machines, reasons are shown with their machines, not machines with their reasons."""
+
+_MOST_NAMES = 5
+_MOST_ERRORS = 3
+_LONGEST = 38
+_COLUMNS = (
+    Column("VM"),
+    Column("VERDICT"),
+    Column("EXPECT"),
+    Column("DISKS"),
+    Column("ITEMS"),
+    Column("RESTORE"),
+    Column("WHY NOT READY", wraps=True),
+)
+_GROUP_COLUMNS = (
+    Column("VERDICT"),
+    Column("REASON"),
+    Column("VMS"),
+    Column("FOR INSTANCE", wraps=True),
+)
+COLOURS = {Verdict.BLOCKED: "red", Verdict.DEGRADED: "yellow", Verdict.READY: "green"}
+_WEIGHT_COLOURS = {Weight.BLOCKS: "red", Weight.DEGRADES: "yellow", Weight.UNCERTAIN: "yellow"}
+_MEANINGS = {
+    Level.APPLICATION: "applications in the guest are at rest while all disks are cut.",
+    Level.FILESYSTEM: "the agent answers and a hook asks it to freeze: all disks are cut in that "
+    "one freeze. Whether applications in the guest are brought to rest, and that it did freeze, "
+    "no object of a cluster shows: the backup itself has to tell.",
+    Level.CRASH: "nothing freezes the guest: its disks are as a power failure would leave them.",
+    Level.STOPPED: "nothing runs, so nothing needs to be frozen.",
+    Level.PAUSED: "the guest stands still, but what it held in memory is not on its disks.",
+    Level.MIXED: "not every disk is cut within one freeze.",
+    Level.NONE: "the backup takes no data of disks.",
+    Level.UNKNOWN: "what was read does not tell.",
+}
+
+
+def write(found: Rehearsal, terminal: Terminal) -> None:
+    """Write heading, table, reasons with remedies, and what the words mean."""
+    _write_heading(found, terminal)
+    machines = sorted(found.machines, key=_worst_first)
+    if machines:
+        is_long = len(machines) > MOST_ROWS
+        columns = _GROUP_COLUMNS if is_long else _COLUMNS
+        rows = list(_groups(machines)) if is_long else [_row(machine) for machine in machines]
+        for line in table.lines(columns, rows, terminal.width, terminal.paint):
+            terminal.write(line + "\n")
+        terminal.write("\n")
+        _write_reasons(machines, terminal)
+        _write_conflicts(found, terminal)
+        _write_meanings(machines, terminal)
+
+
+def _write_heading(found: Rehearsal, terminal: Terminal) -> None:
+    terminal.paragraph(f"Rehearsed a backup and a restore: {found.known.origin}.")
+    terminal.paragraph(
+        f"{number(len(found.backup.stored), 'item')} in "
+        f"{number(len(found.backup.blocks), 'block')}, through the real plugin process "
+        f"(ready in {found.started_s * 1000:.0f} ms; it asked "
+        f"{number(found.requests, 'question')} of the cluster)."
+    )
+    counts = Counter(machine.judged.verdict for machine in found.machines)
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    terminal.paragraph(f"{number(len(found.machines), 'virtual machine')}: {told or 'none found'}.")
+    for unread in found.known.unread:
+        where = f"cannot list {unread.resource}: " if unread.resource and unread.is_served else ""
+        terminal.paragraph(f"{where}{unread.cause}", 2, terminal.paint("! ", "yellow"))
+        if unread.hint:
+            terminal.paragraph(unread.hint, 4)
+    terminal.write("\n")
+
+
+def _worst_first(machine: Machine) -> tuple[int, str]:
+    return tuple(Verdict).index(machine.judged.verdict), machine.title
+
+
+def _row(machine: Machine) -> Sequence[Cell]:
+    judged = machine.judged
+    codes = [one.code for one in judged.findings if one.weight is not Weight.NOTE]
+    return (
+        Cell(_short(machine.title)),
+        Cell(judged.verdict, COLOURS[judged.verdict]),
+        Cell(judged.level),
+        Cell(_disks(machine)),
+        Cell(str(len(machine.stored))),
+        Cell(restored(machine.restored)),
+        Cell(", ".join(codes)),
+    )
+
+
+def _short(title: str) -> str:
+    """A name that leaves room for the other columns; JSON and --explain have it in full."""
+    return title if len(title) <= _LONGEST else f"{title[:17]}...{title[20 - _LONGEST :]}"
+
+
+def _disks(machine: Machine) -> str:
+    hotplugged = f" ({len(machine.hotplugged)} hot)" if machine.hotplugged else ""
+    return table.unbroken(f"{len(machine.disks)}{hotplugged}")
+
+
+def restored(items: Iterable[RestoredItem]) -> str:
+    """`9 new, 4 skipped`; failed ones first."""
+    counts = Counter(one.result for one in items)
+    words = {
+        RestoreResult.FAILED: "failed",
+        RestoreResult.CREATED: "new",
+        RestoreResult.UPDATED: "updated",
+        RestoreResult.SKIPPED: "skipped",
+    }
+    told = (f"{counts[result]} {word}" for result, word in words.items() if counts[result])
+    return table.unbroken(", ".join(told) or "nothing")
+
+
+def _groups(machines: Sequence[Machine]) -> Iterator[Sequence[Cell]]:
+    verdicts = {Weight.BLOCKS: Verdict.BLOCKED, Weight.NOTE: Verdict.READY}
+    for code, concerned in _by_reason(machines):
+        weight = _finding(concerned[0], code).weight
+        verdict = verdicts.get(weight, Verdict.DEGRADED)
+        names = _names(concerned)
+        yield Cell(verdict, COLOURS[verdict]), Cell(code), Cell(str(len(concerned))), Cell(names)
+    ready = [one for one in machines if one.judged.verdict is Verdict.READY]
+    if ready:
+        cell = Cell(Verdict.READY, COLOURS[Verdict.READY])
+        yield cell, Cell(""), Cell(str(len(ready))), Cell(_names(ready))
+
+
+def _by_reason(machines: Sequence[Machine]) -> Iterator[tuple[str, list[Machine]]]:
+    """Codes of all but notes, worst first, each with its machines."""
+    by_code: dict[str, list[Machine]] = {}
+    weights = {}
+    for machine in machines:
+        for one in machine.judged.findings:
+            if one.weight is not Weight.NOTE:
+                by_code.setdefault(one.code, []).append(machine)
+                weights[one.code] = tuple(Weight).index(one.weight)
+    order = {reason.code: rank for rank, reason in enumerate(REASONS)}
+    for code in sorted(by_code, key=lambda code: (weights[code], order.get(code, -1))):
+        yield code, by_code[code]
+
+
+def _write_reasons(machines: Sequence[Machine], terminal: Terminal) -> None:
+    for code, concerned in _by_reason(machines):
+        first = _finding(concerned[0], code)
+        heading = terminal.paint(code, _WEIGHT_COLOURS[first.weight])
+        terminal.write(f"{heading}: {number(len(concerned), 'VM')}\n")
+        for machine in concerned[:_MOST_ERRORS]:
+            finding = _finding(machine, code)
+            terminal.paragraph(f"{machine.title}: {finding.sentence}", 2)
+        if len(concerned) > _MOST_ERRORS:
+            terminal.paragraph(f"and {_names(concerned[_MOST_ERRORS:])}", 2)
+        if first.remedy:
+            terminal.paragraph(first.remedy, 4, terminal.paint("  > ", "bold"))
+        terminal.write("\n")
+
+
+def _finding(machine: Machine, code: str) -> Finding:
+    return next(one for one in machine.judged.findings if one.code == code)
+
+
+def _names(machines: Sequence[Machine]) -> str:
+    shown = [machine.title for machine in machines[:_MOST_NAMES]]
+    more = len(machines) - len(shown)
+    return ", ".join([*shown, *([f"{more} more"] if more else [])])
+
+
+def _write_conflicts(found: Rehearsal, terminal: Terminal) -> None:
+    if not found.is_into_cluster:
+        return
+    terminal.write("The restore into this cluster, by result:\n")
+    groups: dict[tuple[str, str], list[RestoredItem]] = {}
+    for one in found.restored:
+        what = f"{one.result}{' under another name' if one.renamed else ''}"
+        groups.setdefault((what, one.why), []).append(one)
+    for (what, why), items in sorted(groups.items()):
+        shown = [item_title(one) for one in items[:_MOST_NAMES]]
+        more = [f"{len(items) - len(shown)} more"] if len(items) > len(shown) else []
+        reason = f" ({why})" if why else ""
+        terminal.paragraph(f"{len(items)} {what}{reason}: {', '.join([*shown, *more])}", 4, "  ")
+    terminal.write("\n")
+
+
+def item_title(one: RestoredItem) -> str:
+    """What it is and, if it changes, its new name."""
+    return f"{one.reference} -> {one.renamed}" if one.renamed else str(one.reference)
+
+
+def number(count: int, noun: str) -> str:
+    """`1 item`, `2 items`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _write_meanings(machines: Sequence[Machine], terminal: Terminal) -> None:
+    indent = max(map(len, Level)) + 2
+    present = {machine.judged.level for machine in machines}
+    for level in Level:
+        if level in present:
+            terminal.paragraph(_MEANINGS[level], indent, level)
+    if any(machine.hotplugged for machine in machines):
+        text = "of these disks, hot-plugged: a pod of its own attaches each, not virt-launcher."
+        terminal.paragraph(text, indent, "hot")
+    text = "the restore leaves out what KubeVirt and the storage make anew."
+    terminal.paragraph(text, indent, "skipped")
+    first = machines[0].title
+    terminal.paragraph(f"One machine with all that belongs to it: --explain {first}", 0)

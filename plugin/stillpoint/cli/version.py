@@ -1,0 +1,35 @@
+"""`stillpoint version`."""
+
+import argparse
+import importlib.metadata
+import platform
+import sys
+
+from stillpoint.cli.exit_status import ExitStatus
+
+NAME = "version"
+HELP = "versions of stillpoint, of what it runs on and of what it was tested with"
+EXAMPLES = ""
+
+PLUGIN_PROTOCOL = 2
+VELERO = "1.18 (tests: 1.18.3; its plugin client also 1.14.0); least: 1.15"
+KUBEVIRT = "1.9 and CDI 1.66 (objects as they write them)"
+"""What the tests of this version ran with; both are changed together with tests/peers."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See `Verb`; there are none."""
+
+
+def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001 - every verb has the same parameter
+    """See `Verb`."""
+    lines = [
+        f"stillpoint {importlib.metadata.version('stillpoint')}",
+        f"Python {platform.python_version()}",
+        f"plugin protocol {PLUGIN_PROTOCOL} of Velero",
+        f"tested with Velero {VELERO}",
+        f"tested with KubeVirt {KUBEVIRT}",
+        *(f"{name} {importlib.metadata.version(name)}" for name in ("grpcio", "kubernetes")),
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return ExitStatus.GOOD

@@ -1,0 +1,79 @@
+"""What a cluster serves, asked in two requests instead of one per group.
+
+Source: "Aggregated discovery" in the API concepts of Kubernetes; on by default since v1.27.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import orjson
+
+from stillpoint.cluster.question import CREDENTIALS_HINT, Answer
+from stillpoint.model import item as it
+from stillpoint.model.api_resources import Served
+from stillpoint.model.errors import Forbidden, MalformedItem, ReadFailed, Unreachable
+from stillpoint.model.item import Item
+
+PATHS = ("/api", "/apis")
+_KIND = "APIGroupDiscoveryList"
+_VERBS = {"list", "get", "create", "delete"}
+"""Velero collects what has all of these (pkg/discovery/helper.go of v1.18)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryQuestion:
+    """One of the two."""
+
+    path: str
+    expires: float
+    verb: ClassVar[str] = "get"
+    body: ClassVar[bytes] = b""
+    method: ClassVar[str] = "GET"
+    content_type: ClassVar[str] = ""
+    accept: ClassVar[str] = (
+        f"application/json;g=apidiscovery.k8s.io;v=v2;as={_KIND},application/json"
+    )
+
+    def unanswered(self, cause: str, hint: str = "") -> Unreachable:
+        """See `Question.unanswered`."""
+        return Unreachable("the cluster", "cannot ask what it serves", cause, hint)
+
+    def served(self, answer: Answer) -> list[Served] | None:
+        """Each resource in its preferred version; None if the server does not aggregate.
+
+        Raises:
+            ReadFailed: the answer is a failure, or no discovery document.
+        """
+        if answer.status in (401, 403):
+            what = "cannot ask what it serves"
+            raise Forbidden("the cluster", what, answer.told, CREDENTIALS_HINT)
+        if answer.status != 200:
+            raise self.unanswered(answer.told)
+        try:
+            document = orjson.loads(answer.body)
+            if document.get("kind") != _KIND:
+                return None
+            return [one for group in it.sequence(document, "items") for one in _of_group(group)]
+        except (orjson.JSONDecodeError, AttributeError, MalformedItem) as error:
+            raise self._no_document(error) from error
+
+    def _no_document(self, error: Exception) -> ReadFailed:
+        return self.unanswered(f"the answer is no discovery document: {error}")
+
+
+def _of_group(group: Item) -> Iterator[Served]:
+    seen = set()
+    for version in it.sequence(group, "versions"):  # the preferred one comes first
+        for resource in it.sequence(version, "resources"):
+            plural = it.text(resource, "resource")
+            if plural not in seen and set(it.texts(resource, "verbs")) >= _VERBS:
+                seen.add(plural)
+                yield Served(
+                    it.name(group),
+                    it.text(version, "version"),
+                    plural,
+                    it.text(resource, "responseKind", "kind"),
+                    it.text(resource, "scope") == "Namespaced",
+                    tuple(it.texts(resource, "shortNames")),
+                )

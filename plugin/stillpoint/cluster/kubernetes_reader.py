@@ -1,0 +1,320 @@
+"""The `Reader` of a live cluster.
+
+Configuration, authentication and transport are those of the `kubernetes` package. Requests and
+bodies are ours: its models drop fields that they do not know, and its request functions bound the
+silence between two bytes but not the whole answer.
+"""
+
+import importlib.metadata
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self, TypeAlias
+
+from kubernetes import config
+from kubernetes.client import ApiClient, Configuration
+from urllib3 import BaseHTTPResponse, Timeout
+from urllib3 import exceptions as http
+
+from stillpoint.cluster.discovery_question import PATHS, DiscoveryQuestion
+from stillpoint.cluster.packed import PackedItems
+from stillpoint.cluster.question import CREDENTIALS_HINT, Answer, Expired, Question
+from stillpoint.cluster.watch import FollowedItems, Watch
+from stillpoint.model.api_resources import Served
+from stillpoint.model.errors import Forbidden, ReadFailed
+from stillpoint.model.item import Item
+from stillpoint.model.reader import Lookup
+from stillpoint.model.reference import Resource
+
+_CHUNK_BYTES = 128 * 1024
+_MOST_CONNECTIONS = 32
+_PASSING = frozenset({429, 500, 502, 503, 504})
+_DEFAULT_FILE = "~/.kube/config"
+
+_log = logging.getLogger("stillpoint")
+
+_Asked: TypeAlias = Question | DiscoveryQuestion
+_BROKEN_CONNECTION = (
+    http.ConnectTimeoutError,
+    http.NewConnectionError,
+    http.ProtocolError,
+    http.ProxyError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a question may take.
+
+    Attributes:
+        connect_s: until a connection stands.
+        read_s: between two bytes of an answer.
+        silence_s: between two bytes of a watch; an API server sends bookmarks, about one a minute.
+        watches: at the same time; a namespace beyond them is not followed.
+        answer_s: from one request to the last byte of its answer.
+        question_s: all pages and all tries of one `get` or `list`.
+        tries: requests for one page while the server fails in a way that passes.
+        first_pause_s: before the second try; doubled before each further one.
+        longest_pause_s: the most that is waited if the server names a `Retry-After`.
+        page: objects of a list that one answer holds: of pods, some 20 MB.
+    """
+
+    connect_s: float = 5.0
+    read_s: float = 30.0
+    silence_s: float = 100.0
+    watches: int = 16
+    answer_s: float = 60.0
+    question_s: float = 180.0
+    tries: int = 3
+    first_pause_s: float = 0.5
+    longest_pause_s: float = 10.0
+    page: int = 2_000
+
+
+class KubernetesReader:
+    """Reads over HTTP, from as many threads as want to.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        client: ApiClient,
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._configuration = client.configuration
+        self._host = client.configuration.host
+        self._pool = client.rest_client.pool_manager
+        self._limits = limits or Limits()
+        self._clock = clock
+        self._sleep = sleep
+        self._credentials = threading.Lock()
+        self._is_refusal_told = False
+        self._watches = threading.BoundedSemaphore(self._limits.watches)
+        self._user_agent = f"stillpoint/{_version()}"
+
+    @classmethod
+    def connect(cls, limits: Limits | None = None, file: str = "", context: str = "") -> Self:
+        """A reader of the cluster that Velero itself would choose; makes no request.
+
+        That is the one of `KUBECONFIG`; without it the one this pod runs in, by its service
+        account; outside of a cluster the one of `~/.kube/config`.
+
+        Args:
+            file: a kubeconfig that goes before all of these.
+            context: of the kubeconfig; empty for its current one.
+
+        Raises:
+            ReadFailed: there is no usable configuration.
+        """
+        return cls(_client(file, context), limits)
+
+    @property
+    def host(self) -> str:
+        """URL of the API server."""
+        return str(self._host)
+
+    def served(self) -> Sequence[Served] | None:
+        """What the cluster serves, in its own order; None if its API server is older than 1.27.
+
+        Raises:
+            ReadFailed: the question was not answered.
+        """
+        found: list[Served] = []
+        for path in PATHS:
+            question = DiscoveryQuestion(path, self._expiry())
+            part = question.served(self._answer(question, {}))
+            if part is None:
+                return None
+            found += part
+        return found
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        """See `Reader.get`."""
+        question = Question("get", resource, namespace, name, self._expiry())
+        answer = self._answer(question, {})
+        return None if answer.status == 404 else question.found(answer)
+
+    def list(self, resource: Resource, namespace: str, labels: str = "") -> PackedItems:
+        """See `Reader.list`."""
+        question = Question("list", resource, namespace, "", self._expiry())
+        selection = {"labelSelector": labels} if labels else {}
+        try:
+            return self._pages(question, selection)
+        except Expired:  # all pages show one moment; begin anew with a later one
+            return self._pages(question, selection)
+
+    def follow(self, resource: Resource, namespace: str, longest_s: float) -> Lookup:
+        """See `Reader.follow`. One watch, which ends by itself; with too many of them, none."""
+        items = self.list(resource, namespace)
+        followed = FollowedItems(items)
+        # Nothing changes in a namespace that has none; what comes anew is asked for by its name.
+        if items and self._watches.acquire(blocking=False):
+            question = Question("watch", resource, namespace, "", self._clock() + longest_s)
+            watch = Watch(question, followed, self._lines)
+            threading.Thread(target=self._watch, args=(watch,), daemon=True).start()
+        return followed.get
+
+    def _watch(self, watch: Watch) -> None:
+        try:
+            watch.run(self._clock, self._sleep)
+        except Forbidden as error:
+            level = logging.DEBUG if self._is_refusal_told else logging.WARNING
+            self._is_refusal_told = True
+            _log.log(level, "%s; until then a disk hot-plugged meanwhile may be missed", error)
+        finally:
+            self._watches.release()
+
+    def _expiry(self) -> float:
+        return self._clock() + self._limits.question_s
+
+    def _pages(self, question: Question, selection: Mapping[str, str]) -> PackedItems:
+        items = PackedItems()
+        query = {**selection, "limit": str(self._limits.page)}
+        while True:
+            answer = self._answer(question, query)
+            may_be_unserved = question.resource.group and "continue" not in query
+            if answer.status == 404 and may_be_unserved:
+                return items
+            token, items.version = question.listed(answer, items.append)
+            if not token:
+                return items
+            query["continue"] = token
+
+    def _answer(self, question: _Asked, query: Mapping[str, str]) -> Answer:
+        try:
+            return self._tried(question, query)
+        except http.HTTPError as error:
+            raise question.unanswered(_reason(error)) from error
+
+    def _tried(self, question: _Asked, query: Mapping[str, str]) -> Answer:
+        pause_s = self._limits.first_pause_s
+        for _ in range(self._limits.tries - 1):
+            asked_s = None
+            try:
+                answer = self._request(question, query)
+                if answer.status not in _PASSING:
+                    return answer
+                asked_s = answer.retry_after_s
+            except _BROKEN_CONNECTION:
+                pass
+            wanted_s = pause_s if asked_s is None else asked_s
+            self._sleep(min(wanted_s, self._limits.longest_pause_s))
+            pause_s *= 2
+        return self._request(question, query)
+
+    def _request(self, question: _Asked, query: Mapping[str, str]) -> Answer:
+        now = self._clock()
+        expires = min(now + self._limits.answer_s, question.expires)
+        longest_s = expires - now
+        if longest_s <= 0:
+            raise question.unanswered(f"no answer within {self._limits.question_s:g} s")
+        silence_s = min(self._limits.read_s, longest_s)
+        with self._opened(question, query, silence_s) as response:
+            return self._whole(response, question, expires)
+
+    def _opened(
+        self, question: _Asked, query: Mapping[str, str], silence_s: float
+    ) -> BaseHTTPResponse:
+        """The answer before its body; to be closed, for it may not have been read to its end."""
+        return self._pool.request(
+            question.method,
+            self._host + question.path,
+            fields=None if question.body else query,
+            body=question.body or None,
+            headers=self._headers(question),
+            timeout=Timeout(connect=min(self._limits.connect_s, silence_s), read=silence_s),
+            retries=False,  # urllib3 would make three of its own
+            redirect=False,
+            preload_content=False,
+        )
+
+    def _lines(self, question: Question, query: Mapping[str, str]) -> Iterator[bytes]:
+        """The lines of an answer that comes bit by bit, until the server ends it."""
+        silence_s = max(question.expires - self._clock(), 1.0)
+        with self._opened(question, query, min(silence_s, self._limits.silence_s)) as response:
+            if response.status != 200:
+                raise question.refused(self._whole(response, question, question.expires))
+            rest = b""
+            while part := response.read1(_CHUNK_BYTES):
+                *lines, rest = (rest + part).split(b"\n")
+                yield from lines
+
+    def _whole(self, response: BaseHTTPResponse, question: _Asked, expires: float) -> Answer:
+        body = self._body(response, question, expires)
+        return Answer(response.status, response.headers.get("Retry-After", ""), body)
+
+    def _body(self, response: BaseHTTPResponse, question: _Asked, expires: float) -> bytes:
+        parts = []
+        while part := response.read1(_CHUNK_BYTES):
+            parts.append(part)
+            if self._clock() > expires:
+                size = sum(map(len, parts))
+                raise question.unanswered(f"answer too slow: {size} bytes came before the deadline")
+        return b"".join(parts)
+
+    def _headers(self, question: _Asked) -> dict[str, str]:
+        headers = {"Accept": question.accept, "User-Agent": self._user_agent}
+        if question.body:
+            headers["Content-Type"] = question.content_type
+        try:
+            with self._credentials:  # may run a program that fetches new ones: once
+                setting = self._configuration.auth_settings().get("BearerToken")
+        except Exception as error:  # noqa: BLE001 - of many libraries, see _client
+            cause = f"no credentials: {_without_secrets(error)}"
+            raise question.unanswered(cause, CREDENTIALS_HINT) from None
+        credentials = ((setting or {}).get("value") or "").strip()
+        if not (credentials.isascii() and credentials.isprintable()):
+            # http.client would refuse it too, and quote it
+            raise question.unanswered("no credentials: the token is not text", CREDENTIALS_HINT)
+        return headers | ({"Authorization": credentials} if credentials else {})
+
+
+def _client(file: str, context: str) -> ApiClient:
+    configuration = Configuration()  # with the proxies of the environment
+    configuration.connection_pool_maxsize = _MOST_CONNECTIONS
+    file = file or os.environ.get("KUBECONFIG", "")
+    try:
+        if not (file or context) and os.environ.get("KUBERNETES_SERVICE_HOST"):
+            source = "the service account of this pod"
+            hint = "let the token be mounted: automountServiceAccountToken: true"
+            config.load_incluster_config(configuration)
+        else:
+            source = f"kubeconfig {file or _DEFAULT_FILE}"
+            hint = "point KUBECONFIG at a kubeconfig with a current-context"
+            config.load_kube_config(
+                file or _DEFAULT_FILE, context or None, client_configuration=configuration
+            )
+        return ApiClient(configuration)
+    except Exception as error:  # noqa: BLE001 - YAML, OAuth, TLS and more: there is no common base
+        cause = _without_secrets(error)
+        raise ReadFailed(source, "cannot connect to a cluster", cause, hint) from None
+
+
+def _without_secrets(error: Exception) -> str:
+    """What the kubernetes package says, up to where it quotes a user entry with its token.
+
+    Raise the result `from None`, because the quotation stays in the cause: kubernetes 37 names
+    each node of a kubeconfig by its whole content (`KubeConfigMerger._merge`).
+    """
+    text = " ".join(str(error).partition("/{")[0].split()).rstrip(".")
+    return text if isinstance(error, config.ConfigException) else f"{type(error).__name__}: {text}"
+
+
+def _reason(error: http.HTTPError) -> str:
+    """The innermost error that urllib3 wraps, in one line."""
+    innermost = error.args[-1] if error.args else ""
+    return " ".join(str(innermost or error).split()).rstrip(".") or type(error).__name__
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("stillpoint")
+    except importlib.metadata.PackageNotFoundError:  # run from its folder
+        return "0"

@@ -1,0 +1,235 @@
+"""Answers of the cluster, kept for the length of a backup.
+
+Velero calls actions once per item and, with several item-block workers, in parallel. Without a
+memory each call would ask the cluster anew; with this one, requests grow with namespaces and
+kinds. A failure is never kept: the next call tries again.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from stillpoint.model import item as it
+from stillpoint.model.errors import StillpointError
+from stillpoint.model.item import Item
+from stillpoint.model.reader import Lookup, Reader
+from stillpoint.model.reference import Resource
+from stillpoint.model.writer import Cluster, Writer
+
+OLDEST_S = 300.0
+"""Age at which an answer is asked for again. Velero's own items are as old as the backup."""
+
+_MOST_REQUESTS = 8
+_MOST_ANSWERS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    future: Future[Any]
+    asked: float
+
+
+class Memo:
+    """Values by key, each computed once however many threads ask (single flight).
+
+    Bounded: beyond `most` keys the least recently used is forgotten.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, most: int, oldest_s: float, clock: Callable[[], float]) -> None:
+        self._most = most
+        self._oldest_s = oldest_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._answers: OrderedDict[Hashable, _Answer] = OrderedDict()
+
+    def once(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """The value for `key`, from `compute` if none is kept.
+
+        Raises:
+            Whatever `compute` raises, in every thread that waits for it.
+        """
+        with self._lock:
+            answer = self._answers.get(key)
+            ours = answer is None or answer.asked < self._clock() - self._oldest_s
+            if answer is None or ours:
+                self._forget_old()
+                answer = self._answers[key] = _Answer(Future(), self._clock())
+            self._answers.move_to_end(key)
+            while len(self._answers) > self._most:
+                self._answers.popitem(last=False)
+        if ours:
+            self._fill(key, answer, compute)
+        return answer.future.result()
+
+    def _forget_old(self) -> None:
+        """Also what nobody asks for again: Velero is through with one namespace, then the next."""
+        oldest = self._clock() - self._oldest_s
+        for key in [key for key, answer in self._answers.items() if answer.asked < oldest]:
+            del self._answers[key]
+
+    def _fill(self, key: Hashable, answer: _Answer, compute: Callable[[], Any]) -> None:
+        try:
+            answer.future.set_result(compute())
+        except BaseException as error:  # noqa: BLE001 - it is raised by result(), to each waiter
+            with self._lock:
+                if self._answers.get(key) is answer:
+                    del self._answers[key]
+            answer.future.set_exception(error)
+
+
+class MemoIndex:
+    """An `Index` that asks each question of one backup once.
+
+    `get` answers from a list of the whole namespace; only a name that is not in it costs a request
+    of its own, so that what was created after the list is found all the same.
+    """
+
+    def __init__(self, reader: Reader, clock: Callable[[], float] = time.monotonic) -> None:
+        self._reader = reader
+        self._memo = Memo(_MOST_ANSWERS, OLDEST_S, clock)
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        """See `Index.get`."""
+        listed = self.listed(resource, namespace, name)
+        return self.single(resource, namespace, name) if listed is None else listed
+
+    def single(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        """See `Index.single`."""
+        answer: Item | None = self._memo.once(
+            ("get", resource, namespace, name),
+            lambda: self._reader.get(resource, namespace, name),
+        )
+        return answer
+
+    def listed(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        """See `Index.listed`."""
+        return next(iter(self.grouped(resource, namespace, _names).get(name, ())), None)
+
+    def latest(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        """See `Index.latest`."""
+        lookup: Lookup = self._memo.once(
+            ("follow", resource, namespace),
+            lambda: self._reader.follow(resource, namespace, OLDEST_S),
+        )
+        return lookup(name) or self.single(resource, namespace, name)
+
+    def current(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        """See `Index.current`."""
+        return self._reader.get(resource, namespace, name)
+
+    def grouped(
+        self,
+        resource: Resource,
+        namespace: str,
+        by: Callable[[Item], Iterable[str]],
+        labels: str = "",
+    ) -> Mapping[str, Sequence[Item]]:
+        """See `Index.grouped`."""
+        listed: _Listed = self._memo.once(
+            ("list", resource, namespace, labels),
+            lambda: _Listed(self._reader.list(resource, namespace, labels)),
+        )
+        return listed.grouped(by)
+
+
+class Memos:
+    """One `MemoIndex` per backup or restore; the last few are kept.
+
+    Args:
+        connect: makes the client; called once, and late, because what it imports would be most
+            of the plugin's start-up time. A failure is not kept.
+    """
+
+    def __init__(self, connect: Callable[[], Cluster]) -> None:
+        self._reader = _LateCluster(connect)
+        self._memos = Memo(_MOST_REQUESTS, float("inf"), time.monotonic)
+
+    def for_request(self, uid: str) -> MemoIndex:
+        """The index of the backup or restore with this uid."""
+        index: MemoIndex = self._memos.once(uid, lambda: MemoIndex(self._reader))
+        return index
+
+    @property
+    def writer(self) -> Writer:
+        """What changes the cluster; what is kept of former answers is not corrected."""
+        return self._reader
+
+    def expect_questions(self) -> None:
+        """Connect aside: Velero collects its items meanwhile, so that the first does not wait."""
+        threading.Thread(target=self._connect_early, daemon=True).start()
+
+    def _connect_early(self) -> None:
+        with suppress(StillpointError):  # the first question meets the same fault, and tells it
+            self._reader.connected()
+
+
+class _LateCluster:
+    def __init__(self, connect: Callable[[], Cluster]) -> None:
+        self._memo = Memo(1, float("inf"), time.monotonic)
+        self._connect = connect
+
+    def connected(self) -> Cluster:
+        cluster: Cluster = self._memo.once("cluster", self._connect)
+        return cluster
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        return self.connected().get(resource, namespace, name)
+
+    def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
+        return self.connected().list(resource, namespace, labels)
+
+    def follow(self, resource: Resource, namespace: str, longest_s: float) -> Lookup:
+        return self.connected().follow(resource, namespace, longest_s)
+
+    def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
+        self.connected().patch(resource, namespace, name, change)
+
+    def create(self, resource: Resource, item: Item) -> None:
+        self.connected().create(resource, item)
+
+
+def _names(item: Item) -> Iterable[str]:
+    return (it.name(item),)
+
+
+class _Listed:
+    """A list and all its groupings, which go when it goes."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = items
+        self._groups: dict[Callable[[Item], Iterable[str]], _Groups] = {}
+        self._lock = threading.Lock()
+
+    def grouped(self, by: Callable[[Item], Iterable[str]]) -> Mapping[str, Sequence[Item]]:
+        with self._lock:
+            if by not in self._groups:
+                self._groups[by] = _Groups(self._items, by)
+            return self._groups[by]
+
+
+class _Groups(Mapping[str, Sequence[Item]]):
+    """Places in a list by key: the objects themselves stay as the reader keeps them."""
+
+    def __init__(self, items: Sequence[Item], by: Callable[[Item], Iterable[str]]) -> None:
+        self._items = items
+        self._places: dict[str, list[int]] = {}
+        for place, item in enumerate(items):
+            for key in by(item):
+                self._places.setdefault(key, []).append(place)
+
+    def __getitem__(self, key: str) -> Sequence[Item]:
+        return [self._items[place] for place in self._places[key]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)

@@ -1,0 +1,83 @@
+"""Objects at rest: as JSON, and without the bookkeeping that no question is about."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, TypeAlias, overload
+
+import msgspec
+
+from stillpoint.model import json_text
+from stillpoint.model.errors import Unreachable
+from stillpoint.model.item import Item
+
+Fields: TypeAlias = dict[str, Any]
+"""An object whose fields may be JSON that nobody has read (`msgspec.Raw`)."""
+
+_METADATA = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
+_ENCODER = msgspec.json.Encoder()
+
+_UNPACKED = 256
+"""Objects kept at hand: Velero asks about one machine several times in a row."""
+
+
+class PackedItems(Sequence[Item]):
+    """A list of objects in a quarter of the memory that their dictionaries take.
+
+    40,000 objects of 1.5 KB, the pods, instances and disks of 10,000 machines, are 68 MB instead of
+    265; to unpack one takes 10 us. What comes out is shared: nobody changes it. One with a number
+    or a depth that no Python object can have is `Unreachable` for who asks for it, for nobody else.
+
+    Attributes:
+        version: `resourceVersion` of the cluster when it was read; empty if that is not known.
+    """
+
+    def __init__(self) -> None:
+        self._packed: list[bytes] = []
+        self.version = ""
+
+    def append(self, item: Fields) -> None:
+        """Add an object, without the bookkeeping of field managers: a third of it.
+
+        Raises:
+            ValueError: its metadata are no object, or its text is no UTF-8.
+        """
+        self._packed.append(_packed(item))
+
+    def replace(self, place: int, item: Fields) -> None:
+        """Put another object in the place of one; raises as `append` does."""
+        self._packed[place] = _packed(item)
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Item]: ...
+    def __getitem__(self, index: int | slice) -> Item | Sequence[Item]:
+        if isinstance(index, slice):
+            return [_unpacked(packed) for packed in self._packed[index]]
+        return _unpacked(self._packed[index])
+
+
+def _packed(item: Fields) -> bytes:
+    """To read each field instead, and to write it again, takes two to three times as long."""
+    metadata = item.get("metadata")
+    if isinstance(metadata, msgspec.Raw):
+        metadata = _METADATA.decode(metadata)
+    if metadata:
+        rest = {key: value for key, value in metadata.items() if key != "managedFields"}
+        item = {**item, "metadata": rest}
+    packed = _ENCODER.encode(item)
+    packed.decode()  # what nobody has read has not been checked, either
+    return bytes(memoryview(packed))  # the encoder's own has room to grow, up to half of it
+
+
+@lru_cache(_UNPACKED)
+def _unpacked(packed: bytes) -> Item:
+    try:
+        item: Item = json_text.read(packed)
+    except ValueError as error:
+        cause = f"the answer is no JSON that can be held: {error}"
+        raise Unreachable("an object of a list", "cannot read it", cause) from error
+    return item

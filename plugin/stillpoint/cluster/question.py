@@ -1,0 +1,242 @@
+"""One question or change and its HTTP answers: paths, bodies and errors, without I/O."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import quote
+
+import msgspec
+import orjson
+
+from stillpoint.cluster.packed import Fields
+from stillpoint.model import json_text
+from stillpoint.model.errors import Forbidden, ReadFailed, Unreachable
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Resource
+
+CREDENTIALS_HINT = (
+    "renew the credentials: the token mounted into the pod, or the user of the kubeconfig"
+)
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_LONGEST_MESSAGE = 400  # characters
+
+
+class _ListMeta(msgspec.Struct, rename={"next": "continue", "version": "resourceVersion"}):
+    next: str = ""
+    version: str = ""
+
+
+class _Page(msgspec.Struct):
+    """A page of a list, of whose objects each field stays the JSON that it came as.
+
+    Read as a whole, 2,000 pods of 6 KB took 157 MB besides their 13 MB of JSON.
+    """
+
+    metadata: _ListMeta
+    items: list[dict[str, msgspec.Raw]] | None  # null is an empty list, as Go writes a nil one
+
+
+class Expired(Unreachable):
+    """HTTP 410: the token for the next page is of a state that the server has forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server sent.
+
+    Attributes:
+        retry_after: the header of that name; empty if there was none.
+    """
+
+    status: int
+    retry_after: str
+    body: bytes
+
+    @property
+    def retry_after_s(self) -> float | None:
+        """The API server sends seconds; the other form of HTTP, a date, is not followed."""
+        is_seconds = self.retry_after.isascii() and self.retry_after.isdecimal()
+        return float(self.retry_after) if is_seconds else None
+
+    @property
+    def told(self) -> str:
+        """The code, and the words of the API server if the body is a Status object of its."""
+        try:
+            status = orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            status = None
+        message = status.get("message") if isinstance(status, dict) else None
+        text = f"HTTP {self.status}: {message}" if message else f"HTTP {self.status}"
+        return text[:_LONGEST_MESSAGE].rstrip(".")
+
+
+class PageEnd(NamedTuple):
+    """What a page of a list says besides its objects.
+
+    Attributes:
+        token: for the next page; empty on the last.
+        version: `resourceVersion` of the cluster that all pages show.
+    """
+
+    token: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A `get`, `patch` or `create`; a `list` or `watch` of one namespace (empty: of the cluster).
+
+    Attributes:
+        verb: as RBAC spells it, `get`, `list`, `watch`, `patch` or `create`.
+        name: empty for a list or a watch.
+        expires: reading of the reader's clock at which nobody waits any longer.
+        body: what is sent; empty for a read.
+    """
+
+    verb: str
+    resource: Resource
+    namespace: str
+    name: str
+    expires: float
+    body: bytes = b""
+
+    @property
+    def accept(self) -> str:
+        """The form of the answer: of a Secret nobody here wants more than to know that it is."""
+        is_secret = (self.resource.group, self.resource.plural) == ("", "secrets")
+        return _METADATA if is_secret and self.verb == "get" else "application/json"
+
+    @property
+    def method(self) -> str:
+        """Of HTTP."""
+        return {"patch": "PATCH", "create": "POST"}.get(self.verb, "GET")
+
+    @property
+    def content_type(self) -> str:
+        """Of the body."""
+        return "application/merge-patch+json" if self.verb == "patch" else "application/json"
+
+    @property
+    def path(self) -> str:
+        """Example: `/apis/kubevirt.io/v1/namespaces/shop/virtualmachines/db`."""
+        resource = self.resource
+        group = ("apis", resource.group) if resource.group else ("api",)
+        namespace = ("namespaces", self.namespace) if self.namespace else ()
+        name = (self.name,) if self.name and self.verb != "create" else ()
+        parts = (*group, resource.version, *namespace, resource.plural, *name)
+        return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+    def found(self, answer: Answer) -> Item:
+        """The object that was asked for.
+
+        Raises:
+            ReadFailed: the answer is a failure, or another object.
+        """
+        item = self._parsed(answer)
+        metadata = item.get("metadata")
+        if not isinstance(metadata, dict) or metadata.get("name") != self.name:
+            raise self.unanswered("the answer is not the object that was asked for")
+        return item
+
+    def listed(self, answer: Answer, take: Callable[[Fields], None]) -> PageEnd:
+        """Hand over the objects of one page.
+
+        Raises:
+            ReadFailed: the answer is a failure, or no list; some objects may have been taken.
+        """
+        if answer.status != 200:
+            raise self.refused(answer)
+        try:
+            page = _page(answer.body)
+            for item in page.items or ():
+                take(self._typed(item))
+        except (ValueError, TypeError) as error:
+            raise self.unanswered(f"the answer is no list in JSON: {error}") from error
+        return PageEnd(page.metadata.next, page.metadata.version)
+
+    def event(self, line: bytes) -> tuple[str, Item]:
+        """One line of a watch: `ADDED`, `MODIFIED`, `DELETED` or `BOOKMARK`, and the object.
+
+        Raises:
+            ReadFailed: the server ends the watch with an error, or this is no event.
+        """
+        event = self._object(line)
+        kind, item = event.get("type"), event.get("object")
+        if not isinstance(kind, str) or not isinstance(item, dict):
+            raise self.unanswered("the answer is no event of a watch")
+        if kind == "ERROR":
+            code = item.get("code")
+            status = code if isinstance(code, int) else 0
+            raise self.refused(Answer(status, "", orjson.dumps(item)))
+        return kind, item
+
+    def unanswered(self, cause: str, hint: str = "") -> Unreachable:
+        """The error for an answer that did not come, or cannot be trusted."""
+        return Unreachable(self._subject, f"cannot {self.verb}", cause, hint)
+
+    def _parsed(self, answer: Answer) -> Item:
+        if answer.status not in (200, 201):
+            raise self.refused(answer)
+        return self._object(answer.body)
+
+    def _object(self, body: bytes) -> Item:
+        try:
+            value = json_text.read(body)
+        except ValueError as error:
+            raise self.unanswered(f"the answer is not JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise self.unanswered("the answer is JSON, but not an object")
+        return value
+
+    def _typed(self, item: Fields) -> Fields:
+        """Items of a list of built-in resources do not say what they are; `get` answers do."""
+        if "kind" in item and "apiVersion" in item:
+            return item
+        group, version = self.resource.group, self.resource.version
+        api_version = f"{group}/{version}" if group else version
+        return {"kind": self.resource.kind, "apiVersion": api_version} | item
+
+    def refused(self, answer: Answer) -> ReadFailed:
+        """The error that an answer is which is no success."""
+        subject, attempt = self._subject, f"cannot {self.verb}"
+        if answer.status == 401:
+            return Forbidden(subject, attempt, answer.told, CREDENTIALS_HINT)
+        if answer.status == 403:
+            where = f"in namespace {self.namespace}" if self.namespace else "in the whole cluster"
+            right = f"the account has no right to {self.verb} {self.resource} {where}"
+            return Forbidden(subject, attempt, f"{right} ({answer.told})", self._rule)
+        if answer.status == 410:
+            return Expired(subject, attempt, answer.told)
+        return Unreachable(subject, attempt, answer.told)
+
+    @property
+    def _rule(self) -> str:
+        """What lacks, and no more: who may list and is refused a `get` lacks `get` alone.
+
+        What is listed is also asked for by name, once a list does not have it, so that both are
+        granted at once. Secrets are never listed at a restore.
+        """
+        verbs = ("get", "list") if self.verb == "list" else (self.verb,)
+        wanted = ", ".join(f'"{verb}"' for verb in verbs)
+        return (
+            "grant the account a role with the rule "
+            f'apiGroups: ["{self.resource.group}"], resources: ["{self.resource.plural}"], '
+            f"verbs: [{wanted}]"
+        )
+
+    @property
+    def _subject(self) -> str:
+        if self.name:
+            return str(self.resource.named(self.namespace, self.name))
+        where = f" in namespace {self.namespace}" if self.namespace else ""
+        return f"{self.resource}{where}"
+
+
+def _page(body: bytes) -> _Page:
+    try:
+        return msgspec.json.decode(body, type=_Page)
+    except RecursionError:  # one deep object must not keep all others from being read
+        page = json_text.read(body)
+    items = page.get("items") or ()
+    fields = [{key: msgspec.Raw(json_text.written(one[key])) for key in one} for one in items]
+    return _Page(msgspec.convert(page.get("metadata"), _ListMeta), fields)

@@ -1,0 +1,277 @@
+"""The resource policies of a Backup: what is to become of the data of which volume.
+
+They are YAML in a ConfigMap beside the Backup, named by `spec.resourcePolicy`. The first policy
+whose conditions all hold decides about a volume.
+
+Not evaluated are `namespacedFilterPolicies` and `clusterScopedFilterPolicy` (they filter objects by
+name and label), nor policies that an administrator gave the Velero server for all backups.
+
+Source: internal/resourcepolicies of Velero v1.18.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from stillpoint.model import item as it
+from stillpoint.model import quantity
+from stillpoint.model.errors import MalformedItem, Refusal, shown
+from stillpoint.model.item import Item
+
+_FINE_FILTERS = ("clusterScopedFilterPolicy", "namespacedFilterPolicies")
+_FIELDS = ("version", "volumePolicies", "includeExcludePolicy", *_FINE_FILTERS)
+
+
+class Fate(StrEnum):
+    """What Velero does with the data of a volume."""
+
+    SKIP = "skip"
+    FILE_SYSTEM = "fs-backup"
+    SNAPSHOT = "snapshot"
+    CUSTOM = "custom"
+    """Another plugin takes care of it."""
+
+
+Condition: TypeAlias = Callable[[Item, Item], bool]
+"""Whether a claim and its PersistentVolume, which may be empty, are meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class VolumePolicy:
+    """What is done with the volumes that meet every condition."""
+
+    conditions: tuple[Condition, ...]
+    fate: Fate
+
+    def matches(self, claim: Item, volume: Item) -> bool:
+        """Whether it decides about this volume."""
+        return all(condition(claim, volume) for condition in self.conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The policies of one ConfigMap.
+
+    Attributes:
+        lists: resources that it includes or excludes besides those of the Backup, by the names
+            of the Backup's own fields.
+        has_fine_filters: it also filters by names and labels of objects, which is not followed.
+    """
+
+    volumes: tuple[VolumePolicy, ...] = ()
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    has_fine_filters: bool = False
+
+    @classmethod
+    def parse(cls, config_map: Item) -> "Policy":
+        """Read the policies; Velero refuses the backup where this refuses them.
+
+        Raises:
+            Refusal: they are not what Velero takes.
+        """
+        try:
+            return _parsed(_text(config_map))
+        except (ValueError, MalformedItem) as error:
+            cause = getattr(error, "cause", None) or " ".join(str(error).split())
+            raise Refusal(it.describe(config_map), "cannot read the policies", cause) from error
+
+    @classmethod
+    def of_document(cls, document: Item) -> "Policy":
+        """The policies as Velero writes them down.
+
+        Raises:
+            ValueError, MalformedItem: they are not what Velero takes.
+        """
+        if document.get("version") != "v1":
+            raise ValueError(f"version is {shown(document.get('version'))}, not 'v1'")
+        _check_known(document, _FIELDS, "field")
+        policies = it.sequence(document, "volumePolicies")
+        lists = it.mapping(document, "includeExcludePolicy")
+        return cls(
+            tuple(VolumePolicy(tuple(_conditions(each)), _fate(each)) for each in policies),
+            {name: tuple(it.texts(lists, name)) for name in lists},
+            any(document.get(name) for name in _FINE_FILTERS),
+        )
+
+    def followed_by(self, other: "Policy") -> "Policy":
+        """These, and for volumes of which they do not speak those of `other`."""
+        return replace(self, volumes=(*self.volumes, *other.volumes))
+
+    def fate(self, claim: Item, volume: Item) -> Fate | None:
+        """What the policies decide about a volume; None if they do not speak of it.
+
+        Args:
+            volume: the PersistentVolume of the claim; empty if it is not bound to one.
+        """
+        return next((each.fate for each in self.volumes if each.matches(claim, volume)), None)
+
+
+def _text(config_map: Item) -> str:
+    data = it.mapping(config_map, "data")
+    if len(data) != 1:
+        raise ValueError(f"data has {len(data)} keys, not one")
+    return it.text(data, *data)
+
+
+@lru_cache(maxsize=8)  # asked for each machine of a backup
+def _parsed(text: str) -> Policy:
+    import yaml  # noqa: PLC0415 - 10 ms of every start, for the few backups that have policies
+
+    try:
+        document = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(document, dict):
+        raise ValueError("no YAML mapping")  # noqa: TRY004 - handled with what else is wrong
+    return Policy.of_document(document)
+
+
+def _fate(policy: Item) -> Fate:
+    _check_known(policy, {"conditions", "action"}, "field")
+    return Fate(it.text(policy, "action", "type"))
+
+
+def _conditions(policy: Item) -> Iterator[Condition]:
+    conditions = it.mapping(policy, "conditions")
+    _check_known(conditions, _CONDITIONS, "condition")
+    for name, wanted in conditions.items():
+        if wanted is None and name in _NEVER_NULL:
+            raise ValueError(f"{name} is null")
+        if wanted is not None:
+            yield _CONDITIONS[name](conditions, wanted)
+
+
+def _capacity(conditions: Item, wanted: str) -> Condition:
+    bounds = it.text(conditions, "capacity").split(",") if wanted else ["", ""]
+    if len(bounds) != 2:
+        raise ValueError(f"capacity is {wanted!r}, not two bounds with a comma between")
+    low, high = (quantity.parse(bound.strip()) if bound.strip() else Decimal() for bound in bounds)
+    if high < low and not (low and not high):
+        raise ValueError(f"capacity is {wanted!r}: its bounds are in the wrong order")
+
+    def is_within(_claim: Item, volume: Item) -> bool:
+        size = quantity.parse(it.text(volume, "spec", "capacity", "storage") or "0")
+        return (
+            (not low and size <= high)
+            or (not high and low <= size)
+            or (bool(low and high) and low <= size <= high)
+        )
+
+    return is_within
+
+
+def _storage_class(conditions: Item, _wanted: Any) -> Condition:
+    wanted = it.texts(conditions, "storageClass")
+    return lambda _claim, volume: (
+        not wanted or (it.text(volume, "spec", "storageClassName") or None) in wanted
+    )
+
+
+def _nfs(conditions: Item, _wanted: Any) -> Condition:
+    wanted = {name: it.text(conditions, "nfs", name) for name in it.mapping(conditions, "nfs")}
+    _check_known(wanted, {"server", "path"}, "field of nfs")
+
+    def is_from(_claim: Item, volume: Item) -> bool:
+        share = it.mapping(volume, "spec").get("nfs")
+        return share is not None and all(
+            it.text(share, name) == value for name, value in wanted.items() if value
+        )
+
+    return is_from
+
+
+def _csi(conditions: Item, _wanted: Any) -> Condition:
+    wanted = it.mapping(conditions, "csi")
+    _check_known(wanted, {"driver", "volumeAttributes"}, "field of csi")
+    driver, attributes = it.text(wanted, "driver"), it.mapping(wanted, "volumeAttributes")
+    if not driver and "volumeAttributes" in wanted and wanted["volumeAttributes"] is not None:
+        raise ValueError("csi names volumeAttributes, but no driver")
+
+    def is_of(_claim: Item, volume: Item) -> bool:
+        source = it.mapping(volume, "spec").get("csi")
+        if source is None or not driver:
+            return source is not None
+        found = it.mapping(source, "volumeAttributes")
+        return (
+            it.text(source, "driver") == driver
+            and all(found.get(name, "") == _scalar(value) for name, value in attributes.items())
+            and bool(found or not attributes)
+        )
+
+    return is_of
+
+
+def _volume_types(conditions: Item, _wanted: Any) -> Condition:
+    wanted = it.texts(conditions, "volumeTypes")
+    return lambda _claim, volume: not wanted or _volume_type(volume) in wanted
+
+
+def _labels(conditions: Item, _wanted: Any) -> Condition:
+    wanted = {name: _scalar(value) for name, value in it.mapping(conditions, "pvcLabels").items()}
+    return lambda claim, _volume: wanted.items() <= it.labels(claim).items()
+
+
+def _phase(conditions: Item, _wanted: Any) -> Condition:
+    wanted = it.texts(conditions, "pvcPhase")
+    return lambda claim, _volume: (
+        not wanted or (it.text(claim, "status", "phase") or None) in wanted
+    )
+
+
+def _volume_mode(conditions: Item, _wanted: Any) -> Condition:
+    wanted = it.text(conditions, "pvcVolumeMode")
+    return lambda claim, _volume: not wanted or it.text(claim, "spec", "volumeMode") == wanted
+
+
+def _access_modes(conditions: Item, _wanted: Any) -> Condition:
+    wanted = it.texts(conditions, "pvcAccessModes")
+
+    def has_just(claim: Item, _volume: Item) -> bool:
+        found = it.texts(claim, "spec", "accessModes")
+        return not wanted or (len(found) == len(wanted) and set(found) == set(wanted))
+
+    return has_just
+
+
+_CONDITIONS: Mapping[str, Callable[[Item, Any], Condition]] = {
+    "capacity": _capacity,
+    "storageClass": _storage_class,
+    "nfs": _nfs,
+    "csi": _csi,
+    "volumeTypes": _volume_types,
+    "pvcLabels": _labels,
+    "pvcPhase": _phase,
+    "pvcVolumeMode": _volume_mode,
+    "pvcAccessModes": _access_modes,
+}
+
+_NEVER_NULL = ("pvcLabels", "pvcVolumeMode", "pvcAccessModes")
+
+_VOLUME_TYPES = (
+    "awsElasticBlockStore", "azureDisk", "azureFile", "cephfs", "cinder", "csi", "fc", "flocker",
+    "flexVolume", "gcePersistentDisk", "glusterfs", "hostPath", "iscsi", "local", "nfs",
+    "photonPersistentDisk", "portworxVolume", "quobyte", "rbd", "scaleIO", "storageos",
+    "vsphereVolume",
+)  # fmt: skip
+_VOLUME_TYPE_NAMES = {"storageos": "storageOS"}
+
+
+def _volume_type(volume: Item) -> str:
+    """The field of a PersistentVolume that says where its bytes are."""
+    specification = it.mapping(volume, "spec")
+    found = next((name for name in _VOLUME_TYPES if specification.get(name) is not None), "")
+    return _VOLUME_TYPE_NAMES.get(found, found)
+
+
+def _scalar(value: Any) -> str:
+    """As a string, which YAML lets a person write without quotes."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _check_known(found: Collection[str], known: Collection[str], what: str) -> None:
+    for name in found:
+        if name not in known:
+            raise ValueError(f"{name!r} is no {what}: there are {', '.join(sorted(known))}")

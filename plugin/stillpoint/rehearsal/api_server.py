@@ -1,0 +1,276 @@
+"""A stand-in for the Kubernetes API server: it serves given objects to this machine, read-only.
+
+A rehearsal from manifests runs the real plugin process, which reads its cluster over HTTP as
+always. What this server does not understand it refuses: an answer to half of a question would look
+like a truth. It keeps a token because other users of the machine reach the loopback device too.
+
+Source: "Kubernetes API Concepts" of the Kubernetes reference documentation.
+"""
+
+import contextlib
+import hmac
+import os
+import secrets
+import socket
+import socketserver
+import sys
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import orjson
+import yaml
+
+from stillpoint.model.api_resources import Served
+from stillpoint.model.item import Item
+from stillpoint.model.label_selector import LabelSelector
+from stillpoint.rehearsal import api_discovery
+from stillpoint.rehearsal.api_objects import ApiObjects
+
+_REASONS = {400: "BadRequest", 401: "Unauthorized", 404: "NotFound", 405: "MethodNotAllowed"}
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+
+
+class Request(NamedTuple):
+    """One request.
+
+    Attributes:
+        verb: `get`, `list` or `discover`; or the HTTP method of a refused change.
+    """
+
+    verb: str
+    path: str
+    query: Mapping[str, str]
+
+
+class ApiServer:
+    """Serves from `__enter__` to `__exit__`.
+
+    Attributes:
+        requests: what was asked so far.
+        token: the bearer token that each request must carry.
+
+    Args:
+        objects: as from YAML; one without a namespace is in `default` if its kind has namespaces.
+
+    Raises:
+        MalformedItem: an object is none of the Kubernetes API.
+    """
+
+    def __init__(self, objects: Iterable[Item]) -> None:
+        self.requests: list[Request] = []
+        self.token = secrets.token_urlsafe(32)
+        self._objects = ApiObjects(objects)
+        self._server = _Server(self)
+
+    @property
+    def url(self) -> str:
+        """Example: `http://127.0.0.1:40123`."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.hang_up()
+        self._server.server_close()
+
+    def clear(self) -> None:
+        """From now on this is a cluster without objects, which serves the same resources."""
+        self._objects.clear()
+
+    def kubeconfig(self, path: Path) -> Path:
+        """Write a kubeconfig for this server that only its owner can read; gives its path."""
+        configuration = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "stillpoint",
+            "contexts": [
+                {"name": "stillpoint", "context": {"cluster": "stillpoint", "user": "stillpoint"}}
+            ],
+            # an empty proxy keeps one of the environment from seeing, or losing, our requests
+            "clusters": [{"name": "stillpoint", "cluster": {"server": self.url, "proxy-url": ""}}],
+            "users": [{"name": "stillpoint", "user": {"token": self.token}}],
+        }
+        with os.fdopen(os.open(path, _NEW_FILE, 0o600), "w") as file:
+            os.fchmod(file.fileno(), 0o600)
+            yaml.safe_dump(configuration, file)
+        return path
+
+    def answer(self, target: str, accept: str = "") -> tuple[int, bytes]:
+        """HTTP code and JSON for a GET of `target`, a path with its query."""
+        url = urlsplit(target)
+        path, query = unquote(url.path), dict(parse_qsl(url.query, keep_blank_values=True))
+        parts = path.strip("/").split("/")
+        question = _Question.parse(parts)
+        self.requests.append(Request(question.verb if question else "discover", path, query))
+        is_aggregated = api_discovery.AGGREGATED in accept
+        discovery = api_discovery.aggregated if is_aggregated else api_discovery.answer
+        document = discovery(parts, self._objects.served)
+        if document is not None:
+            return 200, orjson.dumps(document)
+        served = question and self._objects.resource(*question.resource)
+        if not question or not served or not question.fits(served):
+            return _failure(404, f"no resource of this server: {path}")
+        if question.verb == "get":
+            return self._get(served, question)
+        return self._list(served, question, query)
+
+    def _get(self, served: Served, question: "_Question") -> tuple[int, bytes]:
+        found = self._objects.get(served, question.namespace, question.name)
+        resource = f"{served.plural}.{served.group}" if served.group else served.plural
+        return (200, found) if found else _failure(404, f'{resource} "{question.name}" not found')
+
+    def _list(
+        self, served: Served, question: "_Question", query: Mapping[str, str]
+    ) -> tuple[int, bytes]:
+        if query.get("watch") in ("1", "true") or query.get("fieldSelector"):
+            return _failure(400, "neither watch nor fieldSelector is served in a rehearsal")
+        try:
+            selector = LabelSelector.parse(query.get("labelSelector", ""))
+            span = _natural(query, "continue"), _natural(query, "limit") or sys.maxsize
+        except ValueError as error:
+            return _failure(400, f"cannot read the query: {error}")
+        page = self._objects.page(served, question.namespace, selector, span)
+        metadata: Item = {"resourceVersion": "1"}
+        if page.next_start:
+            metadata["continue"] = str(page.next_start)
+            if page.remaining is not None:
+                metadata["remainingItemCount"] = page.remaining
+        head = {"kind": f"{served.kind}List", "apiVersion": served.api_version}
+        start = orjson.dumps({**head, "metadata": metadata})[:-1]
+        return 200, b"".join((start, b',"items":[', b",".join(page.items), b"]}"))
+
+
+class _Question(NamedTuple):
+    resource: tuple[str, str, str]  # group, version, plural
+    namespace: str
+    name: str
+
+    @property
+    def verb(self) -> str:
+        return "get" if self.name else "list"
+
+    @classmethod
+    def parse(cls, parts: Sequence[str]) -> "_Question | None":
+        match list(parts):
+            case ["api", version, *rest]:
+                group = ""
+            case ["apis", group, version, *rest]:
+                pass
+            case _:
+                return None
+        match rest:
+            case ["namespaces", namespace, plural]:
+                return cls((group, version, plural), namespace, "")
+            case ["namespaces", namespace, plural, name]:
+                return cls((group, version, plural), namespace, name)
+            case [plural]:
+                return cls((group, version, plural), "", "")
+            case [plural, name]:
+                return cls((group, version, plural), "", name)
+        return None
+
+    def fits(self, served: Served) -> bool:
+        """Only namespaced objects have a namespace; only their lists can span all of them."""
+        if served.is_namespaced:
+            return bool(self.namespace) or not self.name
+        return not self.namespace
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False  # `server_close` waits for them, after `hang_up`
+    request_queue_size = 128
+
+    def __init__(self, api: ApiServer) -> None:
+        self.api = api
+        self._connections: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    def server_bind(self) -> None:
+        socketserver.TCPServer.server_bind(self)  # HTTPServer's asks the DNS for our name
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """End the connections that clients keep open."""
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # a client that left is no fault
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one packet
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        api = self.server.api
+        given = self.headers.get("Authorization", "").encode()
+        if hmac.compare_digest(given, f"Bearer {api.token}".encode()):
+            self._send(*api.answer(self.path, self.headers.get("Accept", "")))
+        else:
+            self._send(*_failure(401, "Unauthorized"))
+
+    def _refuse(self) -> None:
+        self.server.api.requests.append(Request(self.command, self.path, {}))
+        self.close_connection = True  # with a body that nobody reads
+        self._send(*_failure(405, f"a rehearsal is read-only: {self.command} is not served"))
+
+    # the base class calls them by these names
+    do_DELETE = do_HEAD = do_OPTIONS = do_PATCH = do_POST = do_PUT = _refuse  # noqa: N815
+
+    def _send(self, code: int, body: bytes) -> None:
+        self.send_response(code)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is given
+        """Say nothing: standard error is the log of the rehearsal."""
+
+
+def _natural(query: Mapping[str, str], key: str) -> int:
+    text = query.get(key) or "0"
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError(f"{key} is not a number: {text!r}")
+    return int(text)
+
+
+def _failure(code: int, message: str) -> tuple[int, bytes]:
+    status = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": message,
+        "reason": _REASONS[code],
+        "code": code,
+    }
+    return code, orjson.dumps(status)

@@ -1,0 +1,77 @@
+"""What a backup would hold, in the layout of Velero's own archives.
+
+Source: pkg/archive and pkg/backup/item_backupper.go of Velero v1.18. What is not in it: snapshots,
+and the files that stand beside an archive in an object store.
+"""
+
+import io
+import os
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import IO
+
+from stillpoint.model import json_text
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference
+from stillpoint.rehearsal.errors import NotWritten
+from stillpoint.rehearsal.rehearsal import Rehearsal
+
+FORMAT_VERSION = b"1.1.0\n"
+_MODE = 0o755
+_ATTEMPT = "cannot write the archive"
+
+
+def write(found: Rehearsal, file: Path) -> None:
+    """Write the archive; it holds secrets, so that only its owner may read it.
+
+    A file of that name is replaced when the new one is whole. What a link leads to is nobody's
+    guess, and a device is no file: both are refused.
+
+    Raises:
+        NotWritten: the file cannot be written.
+    """
+    try:
+        if file.is_symlink() or (file.exists() and not file.is_file()):
+            cause = "it is a link" if file.is_symlink() else "it is no regular file"
+            raise NotWritten(str(file), _ATTEMPT, cause, "name a file, or one that is not there")
+        descriptor, temporary = tempfile.mkstemp(prefix=".stillpoint-", dir=file.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                _fill(found, file, stream)
+            Path(temporary).replace(file)
+        except BaseException:
+            Path(temporary).unlink()
+            raise
+    except OSError as error:
+        raise NotWritten(str(file), _ATTEMPT, str(error)) from error
+
+
+def _fill(found: Rehearsal, file: Path, stream: IO[bytes]) -> None:
+    with tarfile.open(file, "w:gz", fileobj=stream) as tarball:
+        for reference, item in found.backup.stored.items():
+            content = json_text.written(item)
+            for path in paths(reference, found.selection.served[reference].version, item):
+                _add(tarball, path, content)
+        _add(tarball, "metadata/version", FORMAT_VERSION)
+
+
+def paths(reference: Reference, preferred: str, item: Item) -> list[str]:
+    """Where Velero puts an item: without its version, for older ones, and with it.
+
+    Args:
+        preferred: version that the cluster prefers for the resource.
+    """
+    version = str(item["apiVersion"]).rpartition("/")[2]
+    scope = f"namespaces/{reference.namespace}" if reference.namespace else "cluster"
+    place = f"{scope}/{reference.name}.json"
+    resource = f"resources/{reference.group_resource}"
+    if version != preferred:
+        return [f"{resource}/{version}/{place}"]
+    return [f"{resource}/{place}", f"{resource}/{version}-preferredversion/{place}"]
+
+
+def _add(tarball: tarfile.TarFile, path: str, content: bytes) -> None:
+    header = tarfile.TarInfo(path)
+    header.size, header.mode = len(content), _MODE
+    tarball.addfile(header, io.BytesIO(content))

@@ -1,0 +1,194 @@
+"""A backup as Velero makes it: block after block, each item through its actions.
+
+Source: pkg/backup/item_backupper.go of Velero v1.18. Volumes are not cut, hooks are not run, and
+nothing is written: what the backup would hold is the result.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import BackupOutcome
+from stillpoint.model.reference import Reference, Resource
+from stillpoint.rehearsal import velero_actions
+from stillpoint.rehearsal.ahead import Ahead
+from stillpoint.rehearsal.blocks import Block
+from stillpoint.rehearsal.errors import ActionFailed
+from stillpoint.rehearsal.plugin_client import Action, Call, PluginClient, applicable
+from stillpoint.rehearsal.selection import Selection
+from stillpoint.resources import pod, pod_hooks
+
+_DEFINITION = Resource(
+    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"
+)
+_SKIP = "velero.io/skip-from-backup"
+_MUST_INCLUDE = "backup.velero.io/must-include-additional-items"
+
+
+class BackupResult(StrEnum):
+    """What became of an item."""
+
+    STORED = "stored"
+    FAILED = "failed"
+    LEFT_OUT = "left out"
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUpItem:
+    """One item of a backup.
+
+    Attributes:
+        block: number of the block in which Velero came to it.
+        stored: what the backup holds; None if it does not hold the item.
+        error: why not, where an action failed.
+        actions: names of the plugin's actions that were called for it.
+    """
+
+    reference: Reference
+    result: BackupResult
+    block: int
+    stored: Item | None = None
+    error: str = ""
+    actions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What a backup would hold.
+
+    Attributes:
+        hooks: the commands that Velero runs in pods, before their blocks, by the pod.
+        stored: the archive: each item as it would be written.
+    """
+
+    blocks: tuple[Block, ...]
+    items: Mapping[Reference, BackedUpItem]
+    hooks: Mapping[Reference, Sequence[str]]
+    stored: Mapping[Reference, Item]
+
+
+def back_up(
+    selection: Selection, blocks: Sequence[Block], plugin: PluginClient, request: Item
+) -> Backup:
+    """Take every block through the backup actions.
+
+    Args:
+        request: the Backup that is rehearsed.
+
+    Raises:
+        PluginFailed: the plugin process did not answer.
+    """
+
+    def call(action: Action, reference: Reference) -> Call[BackupOutcome]:
+        return plugin.back_up(action, selection.cluster[reference])
+
+    with Ahead(_first_calls(selection, blocks, plugin), call) as answers:
+        backupper = _Backupper(selection, plugin, answers)
+        hooks: dict[Reference, Sequence[str]] = {}
+        for number, block in enumerate(blocks):
+            hooks |= {
+                one: commands
+                for one in block.items
+                if one.is_of(pod.RESOURCE) and one not in backupper.items  # once is enough
+                if (commands := pod_hooks.commands(selection.cluster[one], request))
+            }
+            for reference in block.items:
+                backupper.back_up(reference, number, must_include=False)
+        for definition in _definitions(selection, blocks, backupper.items):
+            backupper.back_up(definition, len(blocks), must_include=False)
+    items = backupper.items
+    stored = {one: item.stored for one, item in items.items() if item.stored is not None}
+    return Backup(tuple(blocks), items, hooks, stored)
+
+
+def _first_calls(
+    selection: Selection, blocks: Iterable[Block], plugin: PluginClient
+) -> Iterator[tuple[Action, Reference]]:
+    """What Velero calls each item's first action with is the item as the cluster has it."""
+    for block in blocks:
+        for reference in block.items:
+            item = selection.cluster[reference]
+            if _SKIP not in it.annotations(item):
+                for action in applicable(plugin.backup_actions, reference, item)[:1]:
+                    yield action, reference
+
+
+def _definitions(
+    selection: Selection, blocks: Sequence[Block], items: Mapping[Reference, BackedUpItem]
+) -> Sequence[Reference]:
+    """What Velero adds at the end: the definition of each custom resource of which it has items."""
+    resource = str(_DEFINITION)
+    filters = selection.filters.resources
+    if filters.expels(resource) or filters.collects(resource, is_namespaced=False):
+        return ()
+    blocked = (one for block in blocks for one in block.items)
+    stored = {one.group_resource for one in blocked if one in items and items[one].stored}
+    return [_DEFINITION.named("", name) for name in sorted(stored)]
+
+
+class _Backupper:
+    def __init__(
+        self, selection: Selection, plugin: PluginClient, first: Ahead[BackupOutcome]
+    ) -> None:
+        self._selection = selection
+        self._plugin = plugin
+        self._first = first
+        self.items: dict[Reference, BackedUpItem] = {}
+
+    def back_up(self, reference: Reference, block: int, *, must_include: bool) -> str:
+        """Gives the error that Velero would hand up to whoever asked for the item."""
+        if reference not in self._selection.cluster or reference in self.items:
+            return ""
+        if not must_include and not self._selection.admits(reference):
+            return ""
+        # Velero notes an item before its actions run, so that two items may ask for each other
+        self.items[reference] = BackedUpItem(reference, BackupResult.LEFT_OUT, block)
+        done = self._through_actions(reference, block)
+        self.items[reference] = done
+        return done.error
+
+    def _through_actions(self, reference: Reference, block: int) -> BackedUpItem:
+        given = item = self._selection.cluster[reference]
+        own = tuple(velero_actions.additional_items(reference, item))
+        error = self._bring(own, block, must_include=False)
+        called = []
+        for action in applicable(self._plugin.backup_actions, reference, given):
+            if error or _SKIP in it.annotations(item):
+                break
+            called.append(action.name)
+            try:
+                outcome = (
+                    self._first.answer(action, reference)
+                    if item is given
+                    else self._plugin.back_up(action, item).answer()
+                )
+            except ActionFailed as failure:
+                error = failure.cause
+                break
+            item, error = self._taken(outcome, block)
+        if error:
+            return BackedUpItem(reference, BackupResult.FAILED, block, None, error, tuple(called))
+        if _SKIP in it.annotations(item):
+            return BackedUpItem(reference, BackupResult.LEFT_OUT, block, None, "", tuple(called))
+        return BackedUpItem(reference, BackupResult.STORED, block, item, "", tuple(called))
+
+    def _taken(self, outcome: BackupOutcome, block: int) -> tuple[Item, str]:
+        """The item that an action answered, and the error of what it asked for besides."""
+        changed, must_include = _without_message(outcome.item)
+        if _SKIP in it.annotations(changed):
+            return changed, ""
+        return changed, self._bring(outcome.additional, block, must_include=must_include)
+
+    def _bring(self, additional: Sequence[Reference], block: int, *, must_include: bool) -> str:
+        for reference in additional:
+            if error := self.back_up(reference, block, must_include=must_include):
+                return error
+        return ""
+
+
+def _without_message(item: Item) -> tuple[Item, bool]:
+    """The item without the annotation that is between an action and Velero, and what that says."""
+    must_include = it.annotations(item).get(_MUST_INCLUDE) == "true"
+    return it.without(item, "metadata", "annotations", _MUST_INCLUDE), must_include

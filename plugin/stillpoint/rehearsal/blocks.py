@@ -1,0 +1,92 @@
+"""Item blocks as Velero builds them: an item, what is related to it, and so on.
+
+Source: pkg/backup/backup.go of Velero v1.18, executeItemBlockActions.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from stillpoint.model.reference import Reference
+from stillpoint.rehearsal import velero_actions
+from stillpoint.rehearsal.ahead import Ahead
+from stillpoint.rehearsal.errors import ActionFailed
+from stillpoint.rehearsal.plugin_client import Action, Call, PluginClient, applicable
+from stillpoint.rehearsal.selection import Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Items that Velero backs up between the same two hooks.
+
+    Attributes:
+        items: in the order in which Velero backs them up.
+        errors: of actions that were asked for related items; the block is built all the same.
+    """
+
+    items: tuple[Reference, ...]
+    errors: tuple[str, ...] = ()
+
+
+def build(selection: Selection, plugin: PluginClient) -> Sequence[Block]:
+    """The blocks of a backup, in the order of collection.
+
+    Raises:
+        PluginFailed: the plugin process did not answer.
+    """
+    collected = selection.collected()
+
+    def call(action: Action, reference: Reference) -> Call[Sequence[Reference]]:
+        return plugin.related_items(action, selection.cluster[reference])
+
+    calls = (
+        (action, reference)
+        for reference in collected
+        for action in applicable(plugin.block_actions, reference, selection.cluster[reference])
+    )
+    with Ahead(calls, call) as answers:
+        builder = _Builder(selection, plugin.block_actions, answers)
+        blocks = [builder.block_of(reference) for reference in collected]
+    return [block for block in blocks if block.items]
+
+
+class _Builder:
+    def __init__(
+        self, selection: Selection, actions: Sequence[Action], answers: Ahead[Sequence[Reference]]
+    ) -> None:
+        self._selection = selection
+        self._actions = actions
+        self._answers = answers
+        self._pods = velero_actions.pods_by_claim(selection)
+        self._seen: set[Reference] = set()  # in a block, excluded, or not there
+        self._errors: list[str] = []
+
+    def block_of(self, first: Reference) -> Block:
+        """Depth first, so that the order is Velero's; a block can be deeper than our stack."""
+        self._errors = []
+        if not self._joins(first):
+            return Block(())
+        joined = [first]
+        open_ = [self._related(first)]
+        while open_:
+            reference = next(open_[-1], None)
+            if reference is None:
+                open_.pop()
+            elif self._joins(reference):
+                joined.append(reference)
+                open_.append(self._related(reference))
+        return Block(tuple(joined), tuple(self._errors))
+
+    def _joins(self, reference: Reference) -> bool:
+        if reference in self._seen or reference not in self._selection.cluster:
+            return False
+        self._seen.add(reference)
+        return self._selection.admits(reference)
+
+    def _related(self, reference: Reference) -> Iterator[Reference]:
+        item = self._selection.cluster[reference]
+        yield from velero_actions.related_items(reference, item, self._pods)
+        for action in applicable(self._actions, reference, item):
+            try:
+                yield from self._answers.answer(action, reference)
+            except ActionFailed as error:
+                self._errors.append(error.cause)

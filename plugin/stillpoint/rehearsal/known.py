@@ -1,0 +1,78 @@
+"""What is known of a cluster, and what is not."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from stillpoint.model import item as it
+from stillpoint.model.api_resources import KNOWN, Served, guessed_plural
+from stillpoint.model.discovery import Discovery
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What could not be read, and what that leaves open.
+
+    Attributes:
+        resource: `volumesnapshotclasses.snapshot.storage.k8s.io`; empty for the whole cluster.
+        cause: as the reader says it.
+        hint: the remedy; may be empty.
+        is_served: false where the cluster has no such resource at all, which is an answer.
+    """
+
+    resource: str
+    cause: str
+    hint: str = ""
+    is_served: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The objects of a cluster.
+
+    Attributes:
+        objects: each with apiVersion, kind and a name.
+        discovery: the resources of the cluster, in the order in which Velero collects them.
+        complete: resources, as `plural.group`, of which an object that is not here does not exist.
+        unread: what could not be read.
+        origin: for a person, for instance `54 objects from 6 files in examples`.
+    """
+
+    objects: tuple[Item, ...]
+    discovery: Discovery
+    complete: frozenset[str]
+    origin: str
+    unread: tuple[Unread, ...] = ()
+
+    @classmethod
+    def of_manifests(cls, objects: Iterable[Item], origin: str) -> "Known":
+        """A folder does not say what it leaves out: a kind without any object is not known."""
+        objects = tuple(objects)
+        discovery = Discovery(_served(objects))
+        by_kind = {(one.group, one.kind): one for one in discovery.served}
+        complete = frozenset(by_kind[_group_kind(item)].name for item in objects)
+        return cls(objects, discovery, complete, origin)
+
+    def tells(self, resource: Resource) -> bool:
+        """Whether an object of this resource that is not here does not exist."""
+        return str(resource) in self.complete
+
+
+def _served(objects: Iterable[Item]) -> Iterator[Served]:
+    """The known resources, then those that the objects are of besides."""
+    custom = [one for one in KNOWN if not one.is_built_in]
+    yield from (one for one in KNOWN if one.is_built_in)
+    known = {(one.group, one.kind) for one in KNOWN}
+    for item in objects:
+        group, kind = _group_kind(item)
+        if (group, kind) not in known:
+            known.add((group, kind))
+            version = str(item["apiVersion"]).rpartition("/")[2]
+            is_namespaced = bool(it.namespace(item))
+            custom.append(Served(group, version, guessed_plural(kind), kind, is_namespaced))
+    yield from sorted(custom, key=lambda one: one.group)
+
+
+def _group_kind(item: Item) -> tuple[str, str]:
+    return str(item["apiVersion"]).rpartition("/")[0], item["kind"]

@@ -1,0 +1,202 @@
+"""What a live cluster holds of virtual machines, read and never changed.
+
+One list per resource, however many machines there are. What may not be read is told, not guessed.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from stillpoint.model import item as it
+from stillpoint.model.api_resources import Served
+from stillpoint.model.discovery import STATIC, Discovery
+from stillpoint.model.errors import Forbidden, ReadFailed
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Resource
+from stillpoint.model.request import Backup
+from stillpoint.rehearsal import backup_request
+from stillpoint.rehearsal.known import Known, Unread
+from stillpoint.resources import core, velero
+
+if TYPE_CHECKING:
+    from stillpoint.cluster.kubernetes_reader import KubernetesReader
+
+MOST_NAMESPACES = 5
+"""Of more, the whole cluster is read: that is fewer requests."""
+
+_WORKERS = 6
+_AROUND_MACHINES = (
+    "pods",
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "namespaces",
+    "secrets",
+    "configmaps",
+    "serviceaccounts",
+    "controllerrevisions.apps",
+    "storageclasses.storage.k8s.io",
+    "volumesnapshotclasses.snapshot.storage.k8s.io",
+    "virtualmachines.kubevirt.io",
+    "virtualmachineinstances.kubevirt.io",
+    "virtualmachineinstancemigrations.kubevirt.io",
+    "kubevirts.kubevirt.io",
+    "virtualmachineinstancetypes.instancetype.kubevirt.io",
+    "virtualmachinepreferences.instancetype.kubevirt.io",
+    "virtualmachineclusterinstancetypes.instancetype.kubevirt.io",
+    "virtualmachineclusterpreferences.instancetype.kubevirt.io",
+    "datavolumes.cdi.kubevirt.io",
+    "network-attachment-definitions.k8s.cni.cncf.io",
+    "backups.velero.io",
+)
+_MISSING = {
+    "virtualmachines.kubevirt.io": "KubeVirt is not installed in this cluster",
+    "volumesnapshotclasses.snapshot.storage.k8s.io": "the snapshot API of CSI is not installed in "
+    "this cluster: no disk can be cut",
+    "backups.velero.io": "Velero is not installed in this cluster",
+}
+_TWICE = ("events.events.k8s.io",)
+"""The same objects as another resource's, which Velero takes."""
+
+_EVERYWHERE = ("kubevirts.kubevirt.io", "backups.velero.io")
+"""Namespaced, but of interest wherever they are."""
+
+_MANAGED = ("metadata", "managedFields")
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What of a cluster to read.
+
+    Attributes:
+        namespaces: empty means all.
+        is_whole: every resource that Velero collects, not only what concerns machines.
+    """
+
+    namespaces: tuple[str, ...] = ()
+    is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    served: Served
+    namespace: str
+
+
+def read(reader: "KubernetesReader", scope: Scope, progress: Progress) -> Known:
+    """Everything of the scope.
+
+    Args:
+        progress: told after each list: lists done, lists in all, what was read.
+
+    Raises:
+        ReadFailed: the cluster does not answer at all.
+    """
+    served = reader.served()
+    discovery = Discovery(served) if served is not None else STATIC
+    wanted = [
+        one
+        for one in discovery.served
+        if one.name in _AROUND_MACHINES or (scope.is_whole and one.name not in _TWICE)
+    ]
+    parts = [part for one in wanted for part in _parts(one, _few(scope.namespaces))]
+    objects: list[Item] = []
+    unread = list(_not_served(discovery, is_told=served is not None))
+    incomplete = set()
+    with ThreadPoolExecutor(_WORKERS) as workers:
+        answers = workers.map(lambda part: _answer(reader, part), parts)
+        for number, (part, answer) in enumerate(zip(parts, answers, strict=True), 1):
+            if isinstance(answer, ReadFailed):
+                incomplete.add(part.served.name)
+                unread.append(Unread(part.served.name, answer.cause, answer.hint))
+            else:
+                objects += answer
+            progress(number, len(parts), part.served.plural)
+    complete = _complete(discovery, wanted, incomplete, is_told=served is not None)
+    origin = f"{len(objects)} objects of the cluster {reader.host}"
+    return Known(tuple(objects), discovery, complete, origin, tuple(unread))
+
+
+def with_policies(known: Known, asked: Item, reader: "KubernetesReader") -> Known:
+    """Together with the resource policies of a Backup, which live beside it, not in the scope.
+
+    Those of all backups are told by a flag of the server, so that its Deployment is read as well.
+    """
+    namespace = it.namespace(asked)
+    known = _with(known, velero.SERVER, namespace, [velero.SERVER_NAME], reader)
+    servers = (one for one in known.objects if one["kind"] == velero.SERVER.kind)
+    request = Backup.parse(backup_request.under_server(asked, servers))
+    return _with(known, core.CONFIG_MAP, namespace, request.policies, reader)
+
+
+def _with(
+    known: Known,
+    resource: Resource,
+    namespace: str,
+    names: Iterable[str],
+    reader: "KubernetesReader",
+) -> Known:
+    """Together with these objects, each read unless it is there."""
+    of_kind = (one for one in known.objects if one["kind"] == resource.kind)
+    read_ = {(it.namespace(one), it.name(one)) for one in of_kind}
+    found, unread = [], list(known.unread)
+    for name in names:
+        if (namespace, name) in read_:
+            continue
+        try:
+            item = reader.get(resource, namespace, name)
+        except ReadFailed as error:
+            unread.append(Unread(str(resource), error.cause, error.hint))
+        else:
+            found += [it.without(item, *_MANAGED)] if item else []
+    return replace(known, objects=(*known.objects, *found), unread=tuple(unread))
+
+
+def _few(namespaces: Sequence[str]) -> Sequence[str]:
+    return namespaces if len(namespaces) <= MOST_NAMESPACES else ()
+
+
+def _parts(served: Served, namespaces: Sequence[str]) -> Iterator[_Part]:
+    is_split = served.is_namespaced and namespaces and served.name not in _EVERYWHERE
+    yield from (_Part(served, name) for name in (namespaces if is_split else ("",)))
+
+
+def _answer(reader: "KubernetesReader", part: _Part) -> Sequence[Item] | ReadFailed:
+    one = part.served
+    resource = Resource(one.group, one.version, one.plural, one.kind)
+    try:
+        return [*reader.list(resource, part.namespace)]
+    except Forbidden as error:
+        return error
+    except ReadFailed as error:
+        if _is_gone(error):
+            raise
+        return error
+
+
+def _is_gone(error: ReadFailed) -> bool:
+    """Whether no answer came at all, rather than a bad one."""
+    return "HTTP" not in error.cause and "answer" not in error.cause
+
+
+def _not_served(discovery: Discovery, *, is_told: bool) -> Iterator[Unread]:
+    if not is_told:
+        cause = "the API server is older than 1.27 and does not say in one answer what it serves"
+        yield Unread("", cause, "what is in no list of a newer one is passed over")
+        return
+    names = {one.name for one in discovery.served}
+    for name, cause in _MISSING.items():
+        if name not in names:
+            yield Unread(name, cause, is_served=False)
+
+
+def _complete(
+    discovery: Discovery, wanted: Iterable[Served], incomplete: Collection[str], *, is_told: bool
+) -> frozenset[str]:
+    """What was read in full, and what the cluster does not serve and so has none of."""
+    read_ = {one.name for one in wanted} - set(incomplete)
+    served = {one.name for one in discovery.served}
+    unserved = {name for name in _AROUND_MACHINES if name not in served} if is_told else set()
+    return frozenset(read_ | unserved)

@@ -1,0 +1,83 @@
+"""The findings of a rehearsal, virtual machine by virtual machine."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from stillpoint.model import item as it
+from stillpoint.model.errors import MalformedItem
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference
+from stillpoint.rehearsal.restore import RestoredItem
+from stillpoint.rehearsal.verdict import verdict
+from stillpoint.rehearsal.verdict.case import Case, Disk, Role, Surroundings
+from stillpoint.rehearsal.verdict.verdict import Judged
+from stillpoint.resources import virtual_machine, virtual_machine_instance
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One virtual machine, or one instance that stands alone, in backup and restore.
+
+    Attributes:
+        state: as KubeVirt prints it; empty where nothing says it.
+        block: what the backup takes between the same hooks as the machine.
+        launchers: those of its pods in which a guest runs.
+        stored: all that the backup holds of it.
+        restored: what would become of these.
+    """
+
+    reference: Reference
+    judged: Judged
+    state: str = ""
+    disks: tuple[Disk, ...] = ()
+    block: tuple[Reference, ...] = ()
+    launchers: tuple[Reference, ...] = ()
+    stored: tuple[Reference, ...] = ()
+    restored: tuple[RestoredItem, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """`shop/db`."""
+        return f"{self.reference.namespace}/{self.reference.name}"
+
+    @property
+    def hotplugged(self) -> tuple[Disk, ...]:
+        """The disks that a pod of their own attaches."""
+        return tuple(disk for disk in self.disks if disk.role is Role.HOT_PLUGGED)
+
+
+def of(around: Surroundings) -> tuple[Machine, ...]:
+    """The machines that the backup comes to, in the order of their names."""
+    found = sorted(_machines(around), key=lambda one: (one.namespace, one.name))
+    return tuple(_machine(reference, around) for reference in found)
+
+
+def _machines(around: Surroundings) -> Iterator[Reference]:
+    for reference in around.backup.items:
+        if _is_machine(reference, around.cluster[reference]):
+            yield reference
+
+
+def _is_machine(reference: Reference, item: Item) -> bool:
+    if reference.is_of(virtual_machine.RESOURCE):
+        return True
+    is_instance = reference.is_of(virtual_machine_instance.RESOURCE)
+    return is_instance and not virtual_machine_instance.is_owned(item)
+
+
+def _machine(reference: Reference, around: Surroundings) -> Machine:
+    try:
+        case = Case.of(reference, around)
+        judged = verdict.judge(case)
+    except MalformedItem as error:
+        return Machine(reference, verdict.unreadable(reference, error))
+    return Machine(
+        reference,
+        judged,
+        virtual_machine.state(case.machine) or it.text(case.machine, "status", "phase"),
+        case.disks,
+        case.block,
+        case.launchers,
+        tuple(part for part in case.parts if part in around.backup.stored),
+        tuple(around.restored[part] for part in case.parts if part in around.restored),
+    )

@@ -1,0 +1,152 @@
+"""From what a person asked for to what is known, and to the Backup and Restore to rehearse."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from stillpoint.model import glob
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.model.label_selector import LabelSelector
+from stillpoint.model.names import listed
+from stillpoint.rehearsal import backup_request, live_cluster, manifests, restore_request
+from stillpoint.rehearsal.errors import NothingToRehearse
+from stillpoint.rehearsal.known import Known
+from stillpoint.resources import velero
+
+Progress = Callable[[int, int, str], None]
+
+_SCHEDULE = "Schedule"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a person wants to be backed up.
+
+    Attributes:
+        backup: a file, or the name of a Backup in the cluster; None without one.
+    """
+
+    namespaces: tuple[str, ...]
+    selector: str
+    backup: str | None
+
+    @property
+    def file(self) -> Path | None:
+        """The file with the Backup, if it is one."""
+        return Path(self.backup) if self.backup and Path(self.backup).is_file() else None
+
+
+def of_folder(folder: Path, progress: Progress) -> Known:
+    """What a folder of manifests tells.
+
+    Raises:
+        UnreadableManifests: it holds no objects, or what is none.
+    """
+    found = manifests.read(folder, progress)
+    objects, files = len(found.objects), found.files
+    plural = "" if files == 1 else "s"
+    origin = f"{objects} objects from {files} file{plural} in {folder}"
+    if found.passed_over:
+        origin += f"; passed over, no objects of the API: {listed(found.passed_over)}"
+    return Known.of_manifests(found.objects, origin)
+
+
+def of_cluster(
+    place: tuple[str, str], chosen: Chosen, progress: Progress, *, is_whole: bool
+) -> Known:
+    """What a live cluster tells.
+
+    Args:
+        place: kubeconfig and context; empty for the default ones.
+
+    Raises:
+        ReadFailed: the cluster does not answer.
+        NothingToRehearse, UnreadableManifests: as `backup`.
+    """
+    # Takes half a second to import, and who reads manifests can do without.
+    from stillpoint.cluster.kubernetes_reader import KubernetesReader  # noqa: PLC0415
+
+    reader = KubernetesReader.connect(None, *place)
+    scope = live_cluster.Scope(_namespaces(chosen), is_whole)
+    known = live_cluster.read(reader, scope, progress)
+    asked = backup_request.placed(backup(chosen, known))
+    return live_cluster.with_policies(known, asked, reader)
+
+
+def backup(chosen: Chosen, known: Known) -> Item:
+    """The Backup that was asked for; its flags narrow a Backup down further.
+
+    Raises:
+        NothingToRehearse: there is no such Backup, or the selector is none.
+        UnreadableManifests: the file does not hold one.
+    """
+    selector = _selector(chosen)
+    if chosen.backup is None:
+        return backup_request.of_flags(chosen.namespaces, selector)
+    found = _backup_of(chosen.file) if chosen.file else _named(chosen.backup, known)
+    if chosen.namespaces:
+        found = it.with_value(found, list(chosen.namespaces), "spec", "includedNamespaces")
+    if selector and selector.requirements:
+        found = it.with_value(found, selector.as_object(), "spec", "labelSelector")
+    return found
+
+
+def restore(file: Path | None) -> Item:
+    """The Restore in a file; without a file a plain one.
+
+    Raises:
+        UnreadableManifests: the file does not hold one.
+    """
+    return _of_file(file, "Restore") if file else restore_request.plain()
+
+
+def _namespaces(chosen: Chosen) -> tuple[str, ...]:
+    """Those to which the question can be limited before anything is read."""
+    if chosen.namespaces or not chosen.file:
+        return chosen.namespaces
+    named = it.texts(_backup_of(chosen.file), "spec", "includedNamespaces")
+    return () if any(map(glob.is_pattern, named)) else tuple(named)
+
+
+def _selector(chosen: Chosen) -> LabelSelector | None:
+    try:
+        selector = LabelSelector.parse(chosen.selector)
+        selector.as_object()
+    except ValueError as error:
+        subject = f"selector {chosen.selector!r}"
+        raise NothingToRehearse(subject, "cannot select by it", str(error)) from error
+    return selector
+
+
+def _named(name: str, known: Known) -> Item:
+    backups = [item for item in known.objects if _is(item, velero.BACKUP.kind)]
+    schedules = [item for item in known.objects if _is(item, _SCHEDULE)]
+    for item in (*backups, *map(backup_request.of_schedule, schedules)):
+        if it.name(item) == name:
+            return item
+    names = listed(map(it.name, [*backups, *schedules])) or "none that could be read"
+    cause = "there is neither a file nor a Backup or Schedule of that name"
+    raise NothingToRehearse(f"backup {name}", "cannot rehearse it", cause, f"there are: {names}")
+
+
+def _backup_of(file: Path) -> Item:
+    """The Backup in a file, or the one that a Schedule would make: repositories keep those."""
+    found = manifests.read(file).objects
+    is_backup = any(_is(item, velero.BACKUP.kind) for item in found)
+    if is_backup or not any(_is(item, _SCHEDULE) for item in found):
+        return _of_file(file, velero.BACKUP.kind)
+    return backup_request.of_schedule(_of_file(file, _SCHEDULE))
+
+
+def _of_file(file: Path, kind: str) -> Item:
+    found = [item for item in manifests.read(file).objects if _is(item, kind)]
+    if len(found) == 1:
+        return found[0]
+    cause = f"{len(found)} objects of kind {kind} are in it, not one"
+    raise NothingToRehearse(str(file), "cannot take a request from it", cause)
+
+
+def _is(item: Item, kind: str) -> bool:
+    """Whether it is an object of Velero's of this kind; others have Backups and Schedules, too."""
+    return item["kind"] == kind and str(item["apiVersion"]).startswith("velero.io/")

@@ -1,0 +1,291 @@
+"""A restore as Velero makes it.
+
+Source: pkg/restore/restore.go and pkg/cmd/server/config of Velero v1.18. Nothing is created: what
+would be is the result.
+"""
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import RestoreOutcome
+from stillpoint.model.reference import Reference
+from stillpoint.rehearsal import velero_actions
+from stillpoint.rehearsal.ahead import Ahead
+from stillpoint.rehearsal.errors import ActionFailed, LogLine
+from stillpoint.rehearsal.plugin_client import Action, Call, PluginClient, applicable
+from stillpoint.rehearsal.restore_request import RestoreRules
+from stillpoint.resources import claim_data, persistent_volume
+
+_FIRST = (
+    "customresourcedefinitions.apiextensions.k8s.io",
+    "namespaces",
+    "storageclasses.storage.k8s.io",
+    "volumesnapshotclasses.snapshot.storage.k8s.io",
+    "volumesnapshotcontents.snapshot.storage.k8s.io",
+    "volumesnapshots.snapshot.storage.k8s.io",
+    "datauploads.velero.io",
+    "persistentvolumes",
+    "persistentvolumeclaims",
+    "clusterroles.rbac.authorization.k8s.io",
+    "roles.rbac.authorization.k8s.io",
+    "serviceaccounts",
+    "clusterrolebindings.rbac.authorization.k8s.io",
+    "rolebindings.rbac.authorization.k8s.io",
+    "secrets",
+    "configmaps",
+    "limitranges",
+    "priorityclasses.scheduling.k8s.io",
+    "pods",
+    "replicasets.apps",
+    "endpoints",
+    "services",
+)
+"""Velero's default order; all other resources follow by name."""
+
+_KEPT = ("namespaces", "serviceaccounts", "customresourcedefinitions.apiextensions.k8s.io")
+"""A target has some of them in any case."""
+
+_OF_ONE_CLUSTER = (
+    "generateName",
+    "selfLink",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "ownerReferences",
+)
+
+
+class RestoreResult(StrEnum):
+    """What would become of an item."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredItem:
+    """One item of a restore.
+
+    Attributes:
+        item: what would be created; None if nothing would.
+        why: of a skipped or failed item.
+        skipped_by: name of the action that left the item out; empty where Velero itself did.
+        changed: paths of the fields in which the plugin made the item differ from the stored one.
+        missing: additional items that an action asked for and the backup does not hold.
+        renamed: `NAMESPACE/NAME` under which it would be created, if that is another one.
+        conflict: what the target has already under that name; empty if nothing.
+    """
+
+    reference: Reference
+    result: RestoreResult
+    item: Item | None = None
+    why: str = ""
+    skipped_by: str = ""
+    changed: tuple[str, ...] = ()
+    missing: tuple[Reference, ...] = ()
+    renamed: str = ""
+    conflict: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """A restore as it was gone through.
+
+    Attributes:
+        items: in the order in which Velero would create them.
+        asked: the Restore object.
+        target: what the cluster has already into which it goes.
+    """
+
+    items: Sequence[RestoredItem]
+    asked: Item
+    target: Container[Reference] = ()
+
+
+def restore(
+    stored: Mapping[Reference, Item],
+    plugin: PluginClient,
+    rules: RestoreRules,
+    target: Container[Reference] = (),
+) -> Sequence[RestoredItem]:
+    """Take every stored item through the restore actions, in the order of creation.
+
+    Args:
+        target: what the cluster has already into which the restore goes.
+
+    Raises:
+        PluginFailed: the plugin process did not answer.
+    """
+    order = sorted(stored, key=_rank)
+    why_not = {reference: rules.why_not(reference, stored[reference]) for reference in order}
+
+    def call(action: Action, reference: Reference) -> Call[RestoreOutcome]:
+        item = stored[reference]
+        return plugin.restore(action, _without_origin(item), item)
+
+    selected = (reference for reference in order if not why_not[reference])
+    with Ahead(_first_calls(selected, stored, plugin), call) as answers:
+        restorer = _Restorer(stored, plugin, answers, rules, target)
+        for reference in order:
+            restorer.restore(reference, why_not[reference])
+    return restorer.done
+
+
+def with_reasons(
+    items: Sequence[RestoredItem], stored: Mapping[Reference, Item], log: Sequence[LogLine]
+) -> Sequence[RestoredItem]:
+    """The items with what their actions logged about leaving them out.
+
+    Velero's protocol has no field for a reason, so an action says it in its log.
+    """
+    said = {(line.fields.get("action"), line.fields.get("item")): line.message for line in log}
+    return [
+        replace(one, why=said.get((one.skipped_by, it.describe(stored[one.reference])), one.why))
+        if one.skipped_by
+        else one
+        for one in items
+    ]
+
+
+def _first_calls(
+    selected: Iterable[Reference], stored: Mapping[Reference, Item], plugin: PluginClient
+) -> Iterator[tuple[Action, Reference]]:
+    """What Velero calls each item's first action with is the item as the backup has it."""
+    for reference in selected:
+        item = stored[reference]
+        if not _why_velero_skips(reference, stored):
+            for action in applicable(plugin.restore_actions, reference, item)[:1]:
+                yield action, reference
+
+
+class _Restorer:
+    def __init__(
+        self,
+        stored: Mapping[Reference, Item],
+        plugin: PluginClient,
+        first: Ahead[RestoreOutcome],
+        rules: RestoreRules,
+        target: Container[Reference],
+    ) -> None:
+        self._stored = stored
+        self._plugin = plugin
+        self._first = first
+        self._rules = rules
+        self._target = target
+        self._places: dict[Reference, int] = {}  # in `done`
+        self.done: list[RestoredItem] = []
+
+    def restore(self, reference: Reference, why_not: str) -> None:
+        """Take one item through; what was left out by its own may still come with another."""
+        place = self._places.get(reference)
+        if place is not None and (why_not or self.done[place].why not in self._left_out(reference)):
+            return
+        stored = self._stored[reference]
+        why = why_not or _why_velero_skips(reference, self._stored)
+        self._places[reference] = len(self.done) if place is None else place
+        found = RestoredItem(reference, RestoreResult.SKIPPED, why=why)
+        if place is None:
+            self.done.append(found)
+        if not why:
+            self.done[self._places[reference]] = self._through_actions(reference, stored)
+
+    def _left_out(self, reference: Reference) -> tuple[str, ...]:
+        why = self._rules.why_not(reference, self._stored[reference])
+        return (why,) if why else ()
+
+    def _through_actions(self, reference: Reference, stored: Item) -> RestoredItem:
+        item = plain = _without_origin(stored)
+        missing: list[Reference] = []
+        for action in applicable(self._plugin.restore_actions, reference, plain):
+            try:
+                outcome = (
+                    self._first.answer(action, reference)
+                    if item is plain
+                    else self._plugin.restore(action, item, stored).answer()
+                )
+            except ActionFailed as error:
+                return RestoredItem(reference, RestoreResult.FAILED, why=error.cause)
+            if outcome.skip:
+                return RestoredItem(
+                    reference,
+                    RestoreResult.SKIPPED,
+                    why="left out by the plugin",
+                    skipped_by=action.name,
+                )
+            item = outcome.item
+            missing += [needed for needed in outcome.additional if needed not in self._stored]
+            for needed in outcome.additional:
+                if needed in self._stored:
+                    self.restore(needed, self._rules.why_refused(needed))
+        return self._created(reference, plain, item, tuple(missing))
+
+    def _created(
+        self, reference: Reference, plain: Item, item: Item, missing: tuple[Reference, ...]
+    ) -> RestoredItem:
+        changed = tuple(_differences(plain, item))
+        namespace, name = self._rules.target(reference)
+        name = it.name(item) if it.name(item) != reference.name else name
+        created = reference._replace(namespace=namespace, name=name)
+        renamed = "" if created == reference else "/".join(filter(None, (namespace, name)))
+        found = RestoredItem(
+            reference, RestoreResult.CREATED, item, "", "", changed, missing, renamed
+        )
+        if created not in self._target:
+            return found
+        if reference.group_resource in _KEPT:  # the restore goes on with what is there
+            return replace(found, result=RestoreResult.SKIPPED, item=None, why="exists already")
+        if self._rules.updates:
+            return replace(found, result=RestoreResult.UPDATED, why="exists already")
+        return replace(
+            found,
+            result=RestoreResult.SKIPPED,
+            item=None,
+            why="exists already, Velero leaves it as it is",
+            conflict=str(created),
+        )
+
+
+def _rank(reference: Reference) -> tuple[int, str, str, str]:
+    resource = reference.group_resource
+    first = _FIRST.index(resource) if resource in _FIRST else len(_FIRST)
+    return first, resource, reference.namespace, reference.name
+
+
+def _why_velero_skips(reference: Reference, archive: Mapping[Reference, Item]) -> str:
+    item = archive[reference]
+    if velero_actions.kind(reference) == velero_actions.PODS:
+        if it.text(item, "status", "phase") in ("Succeeded", "Failed"):
+            return "the pod has ended"
+        if "kubernetes.io/config.mirror" in it.annotations(item):
+            return "a mirror pod is the kubelet's"
+    if velero_actions.kind(reference) == velero_actions.VOLUMES:
+        claim = archive.get(claim_data.claim_of_volume(item))
+        is_cut = claim is not None and claim_data.is_there(claim)
+        if is_cut or persistent_volume.is_deleted_with_claim(item):
+            return "made anew with its claim"
+    return ""
+
+
+def _without_origin(item: Item) -> Item:
+    """What Velero takes off before any action sees the item."""
+    metadata = {key: value for key, value in item["metadata"].items() if key not in _OF_ONE_CLUSTER}
+    return it.without({**item, "metadata": metadata}, "status")
+
+
+def _differences(before: Item, after: Item, path: tuple[str, ...] = ()) -> Iterator[str]:
+    for key in dict.fromkeys((*before, *after)):
+        old, new = before.get(key), after.get(key)
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _differences(old, new, (*path, key))
+        else:
+            yield ".".join((*path, key))

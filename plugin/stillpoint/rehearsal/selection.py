@@ -1,0 +1,119 @@
+"""What Velero would collect for a backup, and in which order.
+
+Source: pkg/backup/item_collector.go of Velero v1.18.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from stillpoint.model import item as it
+from stillpoint.model.api_resources import Served
+from stillpoint.model.filters import Filters
+from stillpoint.model.item import Item
+from stillpoint.model.policy import Policy
+from stillpoint.model.reference import Reference, Resource
+from stillpoint.model.request import Backup
+from stillpoint.rehearsal.known import Known
+from stillpoint.resources import core
+
+NAMESPACE = Resource("", "v1", "namespaces", "Namespace")
+_FIRST = ("pods", "persistentvolumeclaims", "persistentvolumes")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The objects of a cluster, and which of them a backup collects.
+
+    Attributes:
+        cluster: every object, in the order of collection.
+        served: of which resource each object is.
+        filters: those of the running backup, and of its policies.
+        policy: None if it has none.
+        unknown_policies: names of ConfigMaps that are not among the objects.
+    """
+
+    cluster: Mapping[Reference, Item]
+    served: Mapping[Reference, Served]
+    filters: Filters
+    policy: Policy | None
+    unknown_policies: tuple[str, ...]
+
+    @classmethod
+    def of(cls, known: Known, backup: Item) -> "Selection":
+        """Put the objects into Velero's order.
+
+        Args:
+            backup: as Velero has it when it has started (`backup_request.started`).
+        """
+        by_kind = {(one.group, one.kind): one for one in reversed(known.discovery.served)}
+        placed = [_placed(item, by_kind[_group_kind(item)]) for item in known.objects]
+        order = {one.name: rank for rank, one in enumerate(_order(known.discovery.served))}
+        placed.sort(key=lambda one: (order[one[1].name], one[0].namespace, one[0].name))
+        cluster = {reference: item for reference, _, item in placed}
+        named = {
+            name: cluster.get(core.CONFIG_MAP.named(it.namespace(backup), name))
+            for name in Backup.parse(backup).policies
+        }
+        policy = _joined(list(filter(None, named.values())))
+        own = Filters.parse(backup, known.discovery)
+        return cls(
+            cluster,
+            {reference: served for reference, served, _ in placed},
+            own.under(policy) if policy else own,
+            policy,
+            tuple(name for name, found in named.items() if found is None),
+        )
+
+    def collected(self) -> Sequence[Reference]:
+        """What the backup itself selects; each item's Namespace is of it."""
+        selected = {one for one in self.cluster if self._is_selected(one)}
+        used = {one.namespace for one in selected if one.namespace}
+        return [
+            one
+            for one in self.cluster
+            if one in selected or (one.is_of(NAMESPACE) and one.name in used and self._holds(one))
+        ]
+
+    def admits(self, reference: Reference) -> bool:
+        """Whether Velero takes an object that an action names."""
+        return self.filters.admits(self._resource(reference), self.cluster[reference])
+
+    def _is_selected(self, reference: Reference) -> bool:
+        return self.filters.selects(self._resource(reference), self.cluster[reference])
+
+    def _holds(self, namespace: Reference) -> bool:
+        is_wanted = self.filters.resources.collects(namespace.resource, is_namespaced=False)
+        return is_wanted and self.admits(namespace)
+
+    def _resource(self, reference: Reference) -> Resource:
+        served = self.served[reference]
+        return Resource(served.group, served.version, served.plural, served.kind)
+
+
+def _joined(config_maps: Sequence[Item]) -> Policy | None:
+    joined: Policy | None = None
+    for config_map in config_maps:
+        found = Policy.parse(config_map)
+        joined = joined.followed_by(found) if joined else found
+    return joined
+
+
+def _group_kind(item: Item) -> tuple[str, str]:
+    return str(item["apiVersion"]).rpartition("/")[0], item["kind"]
+
+
+def _placed(item: Item, served: Served) -> tuple[Reference, Served, Item]:
+    namespace = (it.namespace(item) or "default") if served.is_namespaced else ""
+    if namespace != it.namespace(item):
+        item = it.with_value(item, namespace, "metadata", "namespace")
+    return Reference(served.group, served.plural, namespace, it.name(item)), served, item
+
+
+def _order(served: Sequence[Served]) -> Sequence[Served]:
+    """Of the core group, what a freeze is about comes first; all else as discovery has it."""
+
+    def rank(one: Served) -> int:
+        return _FIRST.index(one.plural) if one.plural in _FIRST else len(_FIRST)
+
+    core = sorted((one for one in served if not one.group), key=rank)
+    return [*core, *(one for one in served if one.group)]

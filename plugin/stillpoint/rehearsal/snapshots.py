@@ -1,0 +1,74 @@
+"""Which claims of a backup Velero would cut, and the notes that it leaves on them.
+
+Source: pkg/backup/actions/csi/pvc_action.go and internal/volumehelper of Velero v1.18.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from stillpoint.model.item import Item
+from stillpoint.model.policy import Fate
+from stillpoint.model.reference import Reference
+from stillpoint.rehearsal.backup import Backup
+from stillpoint.rehearsal.selection import Selection
+from stillpoint.resources import (
+    claim_data,
+    persistent_volume,
+    persistent_volume_claim,
+    pod,
+    storage_class,
+    velero,
+    volume_snapshot_class,
+)
+
+
+def noted(backup: Backup, selection: Selection, request: Item) -> Backup:
+    """The backup with its claims as Velero stores them when it has cut their volumes.
+
+    What is not known of the storage is taken for good: a verdict says that it is not known.
+    """
+    pods, classes = mounting(selection), _snapshot_classes(selection)
+    stored = {
+        reference: claim_data.noted(item, is_moved=velero.moves_data(request))
+        if reference.is_of(persistent_volume_claim.RESOURCE)
+        and _is_cut(selection.cluster[reference], pods.get(reference, ()), selection, request)
+        and _has_snapshot_class(selection.cluster[reference], selection, classes)
+        else item
+        for reference, item in backup.stored.items()
+    }
+    return replace(backup, stored=stored)
+
+
+def mounting(selection: Selection) -> Mapping[Reference, Sequence[Item]]:
+    """The pods that mount each claim, also those that the backup leaves out."""
+    found: dict[Reference, list[Item]] = {}
+    for reference, item in selection.cluster.items():
+        if reference.is_of(pod.RESOURCE):
+            for name in pod.claims(item):
+                claim = persistent_volume_claim.RESOURCE.named(reference.namespace, name)
+                found.setdefault(claim, []).append(item)
+    return found
+
+
+def _is_cut(claim: Item, pods: Sequence[Item], selection: Selection, request: Item) -> bool:
+    if not persistent_volume_claim.is_bound(claim):
+        return False
+    name = persistent_volume_claim.volume(claim)
+    bound = selection.cluster.get(persistent_volume.RESOURCE.named("", name))
+    if bound is not None and not persistent_volume.csi_driver(bound):
+        return False
+    fate = velero.fate(request, selection.policy, claim, bound or {}, pods)
+    return fate is Fate.SNAPSHOT
+
+
+def _has_snapshot_class(claim: Item, selection: Selection, classes: Sequence[Item]) -> bool:
+    name = persistent_volume_claim.storage_class(claim)
+    found = selection.cluster.get(storage_class.RESOURCE.named("", name))
+    if found is None or not classes:
+        return True
+    return bool(volume_snapshot_class.of_driver(classes, storage_class.provisioner(found)))
+
+
+def _snapshot_classes(selection: Selection) -> Sequence[Item]:
+    resource = volume_snapshot_class.RESOURCE
+    return [item for one, item in selection.cluster.items() if one.is_of(resource)]

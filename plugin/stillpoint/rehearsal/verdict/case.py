@@ -1,0 +1,255 @@
+"""One virtual machine, and all that a rehearsal knows around it."""
+
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import TypeVar
+
+from stillpoint.model import item as it
+from stillpoint.model.filters import Filters
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference, Resource
+from stillpoint.model.request import Restore
+from stillpoint.rehearsal import snapshots, velero_actions
+from stillpoint.rehearsal.backup import Backup
+from stillpoint.rehearsal.blocks import Block
+from stillpoint.rehearsal.known import Known
+from stillpoint.rehearsal.restore import Restoration, RestoredItem
+from stillpoint.rehearsal.selection import Selection
+from stillpoint.resources import (
+    persistent_volume_claim,
+    pod,
+    velero,
+    virtual_machine,
+    virtual_machine_instance,
+    volume,
+)
+
+
+class Role(StrEnum):
+    """What a guest uses a claim for."""
+
+    DISK = "disk"
+    HOT_PLUGGED = "hot-plugged disk"
+    STATE = "vTPM and EFI state"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A claim that the guest, or KubeVirt for it, writes to.
+
+    Attributes:
+        is_lasting: the specification of the machine names it, so that it is there after a restart.
+    """
+
+    claim: Reference
+    role: Role
+    is_lasting: bool
+
+    @property
+    def name(self) -> str:
+        """Name of the claim."""
+        return self.claim.name
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all cases of one rehearsal have in common.
+
+    Attributes:
+        request: the Backup object.
+        blocks: the block of each item.
+        restored: what would become of each stored item.
+        mounting: the pods that mount each claim, also those that the backup leaves out.
+        state_claims: claims with vTPM and EFI state, by namespace and machine.
+        running: backups that other people have going, each with what it selects.
+        restore: what is asked of the restore.
+        target: what exists where the restore goes.
+    """
+
+    known: Known
+    selection: Selection
+    request: Item
+    backup: Backup
+    blocks: Mapping[Reference, Block]
+    restored: Mapping[Reference, RestoredItem]
+    mounting: Mapping[Reference, Sequence[Item]]
+    state_claims: Mapping[tuple[str, str], tuple[Reference, ...]]
+    running: tuple[tuple[Item, Filters], ...]
+    by_resource: Mapping[str, Sequence[Item]]
+    restore: Restore
+    target: Container[Reference]
+
+    @classmethod
+    def of(
+        cls,
+        known: Known,
+        selection: Selection,
+        request: Item,
+        backup: Backup,
+        restoration: Restoration,
+    ) -> "Surroundings":
+        """Index what was found, once for all machines."""
+        blocks = {reference: block for block in backup.blocks for reference in block.items}
+        results = {one.reference: one for one in restoration.items}
+        state: dict[tuple[str, str], tuple[Reference, ...]] = {}
+        by_resource: dict[str, list[Item]] = {}
+        for reference, item in selection.cluster.items():
+            by_resource.setdefault(reference.group_resource, []).append(item)
+            if reference.is_of(persistent_volume_claim.RESOURCE):
+                for machine in persistent_volume_claim.machines_with_state(item):
+                    key = (reference.namespace, machine)
+                    state[key] = (*state.get(key, ()), reference)
+        running = tuple(
+            (item, Filters.parse(item, known.discovery))
+            for item in by_resource.get(str(velero.BACKUP), ())
+            if velero.is_running(item) and it.name(item) != it.name(request)
+        )
+        restore, target = Restore.parse(restoration.asked), restoration.target
+        return cls(
+            known, selection, request, backup, blocks, results, snapshots.mounting(selection),
+            state, running, by_resource, restore, target,
+        )  # fmt: skip
+
+    @property
+    def cluster(self) -> Mapping[Reference, Item]:
+        """Every object that is known."""
+        return self.selection.cluster
+
+    def knows(self, reference: Reference) -> bool:
+        """Whether the object exists, or is known not to."""
+        is_told = reference.group_resource in self.known.complete
+        return is_told or reference in self.cluster
+
+    def all_of(self, resource: Resource) -> Sequence[Item]:
+        """Every object of one resource."""
+        return self.by_resource.get(str(resource), ())
+
+
+Answer = TypeVar("Answer")
+
+
+def once(fact: Callable[["Case"], Answer]) -> Callable[["Case"], Answer]:
+    """A fact that several reasons ask for; machines are judged one after the other."""
+    return lru_cache(maxsize=1)(fact)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """One machine.
+
+    Attributes:
+        machine: the VirtualMachine, or a VirtualMachineInstance that stands alone.
+        instance: the guest that runs; None if there is none, or none is known.
+        block: what the backup takes between the same hooks as the machine.
+        parts: the machine and all that is of it, each once.
+    """
+
+    reference: Reference
+    machine: Item
+    instance: Item | None
+    disks: tuple[Disk, ...]
+    block: tuple[Reference, ...]
+    parts: tuple[Reference, ...]
+    around: Surroundings
+
+    @classmethod
+    def of(cls, reference: Reference, around: Surroundings) -> "Case":
+        """The case of one machine.
+
+        Raises:
+            MalformedItem: the machine or its instance cannot be read.
+        """
+        cluster = around.cluster
+        machine = cluster[reference]
+        alike = virtual_machine_instance.RESOURCE.named(reference.namespace, reference.name)
+        instance = cluster.get(alike)
+        disks = tuple(_disks(reference, machine, instance, around))
+        block = around.blocks[reference].items if reference in around.blocks else ()
+        needed = [*_needed(machine, instance), *(disk.claim for disk in disks)]
+        parts = tuple(dict.fromkeys(_parts(reference, block, needed, cluster)))
+        return cls(reference, machine, instance, disks, block, parts, around)
+
+    @property
+    def is_instance(self) -> bool:
+        """Whether it stands alone, without a VirtualMachine."""
+        return self.reference.is_of(virtual_machine_instance.RESOURCE)
+
+    @property
+    def specification(self) -> Item:
+        """That of the guest."""
+        if self.is_instance:
+            return it.mapping(self.machine, "spec")
+        return virtual_machine.template(self.machine)
+
+    @property
+    def volumes(self) -> Iterator[Item]:
+        """Each volume once, of the machine and of its instance."""
+        seen = set()
+        for entry in _volumes(self.machine, self.instance):
+            if it.text(entry, "name") not in seen:
+                seen.add(it.text(entry, "name"))
+                yield entry
+
+    @property
+    def launchers(self) -> tuple[Reference, ...]:
+        """Those pods of the block in which a guest runs."""
+        cluster = self.around.cluster
+        return tuple(
+            one for one in self.block if one.is_of(pod.RESOURCE) and pod.is_launcher(cluster[one])
+        )
+
+    @property
+    def needed(self) -> Iterator[Reference]:
+        """What the machine's own specification needs of its namespace."""
+        return _needed(self.machine, self.machine if self.is_instance else None)
+
+    def claim(self, disk: Disk) -> Item | None:
+        """The claim of a disk; None if it is not known."""
+        return self.around.cluster.get(disk.claim)
+
+
+def _needed(machine: Item, instance: Item | None) -> Iterator[Reference]:
+    if machine.get("kind") == virtual_machine.RESOURCE.kind:
+        yield from virtual_machine.references(machine)
+    if instance:
+        yield from virtual_machine_instance.references(instance)
+
+
+def _volumes(machine: Item, instance: Item | None) -> Iterator[Item]:
+    if machine.get("kind") == virtual_machine.RESOURCE.kind:
+        yield from virtual_machine.volumes(machine)
+    yield from virtual_machine_instance.volumes(instance) if instance else ()
+
+
+def _disks(
+    reference: Reference, machine: Item, instance: Item | None, around: Surroundings
+) -> Iterator[Disk]:
+    hot = virtual_machine_instance.hotplugged_volumes(instance or {})
+    own = machine if machine.get("kind") == virtual_machine.RESOURCE.kind else instance
+    lasting = {volume.disk_claim(one) for one in (_volumes(own, None) if own is machine else ())}
+    seen = set()
+    for entry in _volumes(machine, instance):
+        name = volume.disk_claim(entry)
+        if name and name not in seen:
+            seen.add(name)
+            role = Role.HOT_PLUGGED if it.text(entry, "name") in hot else Role.DISK
+            claim = persistent_volume_claim.RESOURCE.named(reference.namespace, name)
+            is_lasting = name in lasting or (own is instance and role is Role.DISK)
+            yield Disk(claim, role, is_lasting)
+    for claim in around.state_claims.get((reference.namespace, reference.name), ()):
+        if claim.name not in seen:
+            yield Disk(claim, Role.STATE, is_lasting=True)
+
+
+def _parts(
+    reference: Reference,
+    block: Iterable[Reference],
+    needed: Iterable[Reference],
+    cluster: Mapping[Reference, Item],
+) -> Iterator[Reference]:
+    for part in (reference, *block, *needed):
+        yield part
+        if velero_actions.kind(part) == velero_actions.CLAIMS and part in cluster:
+            yield from velero_actions.additional_items(part, cluster[part])

@@ -1,0 +1,142 @@
+"""Facts about the way back of a disk's data: whether the restore brings it, and what it outlives.
+
+Source: pkg/restore/restore.go, pkg/restore/actions/csi/pvc_action.go and pkg/util/kube/pvc_pv.go of
+Velero v1.18.
+"""
+
+from collections.abc import Iterator
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.model.policy import Fate
+from stillpoint.model.reference import Reference
+from stillpoint.rehearsal.verdict import disks
+from stillpoint.rehearsal.verdict.case import Case, Disk, once
+from stillpoint.resources import (
+    data_volume,
+    held_machine,
+    persistent_volume_claim,
+    pod,
+    storage_class,
+    velero,
+    virtual_machine,
+    volume_snapshot_class,
+)
+
+
+def without_way_back(case: Case) -> Iterator[str]:
+    """Disks that are copied file by file, if at all, through no pod that a restore brings back."""
+    for disk, claim in disks.claims(case):
+        if disks.fate(case, claim) is not Fate.FILE_SYSTEM:
+            continue
+        if persistent_volume_claim.is_block(claim):
+            yield f"{disk.name} (a block device, of which no files can be copied)"
+        elif not any(disks.mounting(case, claim)):
+            yield f"{disk.name} (no pod that runs mounts it)"
+        elif not _has_pod_that_comes_back(case, claim):
+            yield disk.name
+
+
+def _has_pod_that_comes_back(case: Case, claim: Item) -> bool:
+    is_by_policy = disks.decided(case, claim) is not None
+    if case.around.restore.refuses(pod.RESOURCE):
+        return False
+    return any(
+        velero.brings_back(case.around.request, it.name(claim), one, is_by_policy=is_by_policy)
+        for one in disks.mounting(case, claim)
+        if pod.RESOURCE.named(*it.identify(one)) in case.around.backup.stored
+    )
+
+
+def not_restored(case: Case) -> Iterator[str]:
+    """Disks that the backup has and the Restore does not bring, into a target without them."""
+    for disk, claim in _saved(case):
+        cause = _why_not_restored(case, claim)
+        if cause and not _is_there(case, disk):
+            yield f"{disk.name} ({cause})"
+
+
+def _why_not_restored(case: Case, claim: Item) -> str:
+    restore = case.around.restore
+    if restore.refuses(persistent_volume_claim.RESOURCE):
+        return "the Restore leaves persistentvolumeclaims out"
+    if disks.fate(case, claim) is not Fate.SNAPSHOT:
+        return ""
+    if not restore.has_volumes:
+        return "restorePVs: false"
+    is_moved = velero.moves_data(case.around.request)
+    is_order_left_out = is_moved and restore.refuses(velero.DATA_UPLOAD)
+    return f"the Restore leaves {velero.DATA_UPLOAD} out" if is_order_left_out else ""
+
+
+def stays_as_it_is(case: Case) -> Iterator[str]:
+    """Disks of the target that Velero updates the objects of, and none of their bytes."""
+    if case.around.restore.is_updating:
+        yield from (disk.name for disk, _claim in _saved(case) if _is_there(case, disk))
+
+
+def waits_for_consumer(case: Case) -> Iterator[str]:
+    """Disks into which a data mover brings nothing before a pod uses them, which none will."""
+    is_moved = velero.moves_data(case.around.request) and case.around.restore.has_volumes
+    for disk, claim in _saved(case) if is_moved else ():
+        if disks.fate(case, claim) is not Fate.SNAPSHOT or _is_there(case, disk):
+            continue
+        found = disks.storage_class_of(case, claim)
+        is_delayed = found is not None and storage_class.binds_at_first_use(found)
+        if is_delayed and not (disk.is_lasting and _starts(case)):
+            yield disk.name
+
+
+@once
+def _starts(case: Case) -> bool:
+    """Whether the machine is started in the course of the restore, as far as one can tell."""
+    result = case.around.restored.get(case.reference)
+    if case.is_instance or result is None or result.item is None:
+        return True
+    return virtual_machine.starts_by_itself(result.item) or bool(held_machine.start_as(result.item))
+
+
+def gone_with_volume(case: Case) -> Iterator[str]:
+    """Disks whose snapshots are part of the volume, and are not moved out of it."""
+    for disk, chosen in _left_in_storage(case):
+        if chosen is not None and volume_snapshot_class.lives_with_volume(chosen):
+            yield f"{disk.name} (VolumeSnapshotClass {it.name(chosen)})"
+
+
+def left_in_storage(case: Case) -> Iterator[str]:
+    """Disks whose snapshots stay where the volume is, and outlive it."""
+    for disk, chosen in _left_in_storage(case):
+        if chosen is None or not volume_snapshot_class.lives_with_volume(chosen):
+            yield disk.name
+
+
+def _left_in_storage(case: Case) -> Iterator[tuple[Disk, Item | None]]:
+    if velero.moves_data(case.around.request):
+        return
+    for disk, classes in disks.with_classes(case):
+        if classes and disk.claim in case.around.backup.stored:
+            claim = case.claim(disk) or {}
+            yield disk, volume_snapshot_class.chosen(claim, case.around.request, classes)
+
+
+def _saved(case: Case) -> Iterator[tuple[Disk, Item]]:
+    """Disks that the backup holds and that were filled."""
+    for disk, claim in disks.claims(case):
+        filler = case.around.cluster.get(
+            data_volume.RESOURCE.named(disk.claim.namespace, disk.name)
+        )
+        is_filled = filler is None or data_volume.is_populated(filler)
+        if disk.claim in case.around.backup.stored and is_filled:
+            yield disk, claim
+
+
+def _is_there(case: Case, disk: Disk) -> bool:
+    """Whether the target has a claim of the name that the disk comes back under."""
+    return _target(case, disk) in case.around.target
+
+
+def _target(case: Case, disk: Disk) -> Reference:
+    result = case.around.restored.get(disk.claim)
+    namespace = case.around.restore.namespace(disk.claim.namespace)
+    name = result.renamed.rpartition("/")[2] if result and result.renamed else disk.name
+    return persistent_volume_claim.RESOURCE.named(namespace, name)

@@ -1,0 +1,248 @@
+"""Every reason that a verdict can have: one row each.
+
+Codes are stable: scripts and monitoring go by them (docs/rehearse.md). Sentences and remedies may
+change. `{about}` stands for what the fact is about, `{namespace}` and `{name}` for the machine.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from stillpoint.rehearsal.verdict import contents, data, disks, guest, remedies
+from stillpoint.rehearsal.verdict.case import Case
+
+
+class Weight(StrEnum):
+    """What a reason does to a verdict."""
+
+    BLOCKS = "blocks"
+    """The machine would not come back as it is, or without data."""
+    DEGRADES = "degrades"
+    """It would come back, less consistent than it could be or not quite the same."""
+    UNCERTAIN = "uncertain"
+    """Something that decides is not known; so the machine is not called ready."""
+    NOTE = "note"
+    """Good to know."""
+
+
+Fact = Callable[[Case], Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason.
+
+    Attributes:
+        remedy: what to do; a function of the case where that depends on where the cause lies.
+    """
+
+    code: str
+    weight: Weight
+    sentence: str
+    remedy: str | Callable[[Case], str]
+    fact: Fact
+
+
+_B, _D, _U, _N = Weight.BLOCKS, Weight.DEGRADES, Weight.UNCERTAIN, Weight.NOTE
+
+# fmt: off
+REASONS: tuple[Reason, ...] = (
+    Reason("item-failed", _B,
+           "the backup or the restore of an item would fail: {about}",
+           "see the message", contents.errors),
+    Reason("disk-missing", _B,
+           "it names disks that do not exist: {about}",
+           "oc get pvc -n {namespace}; restore the claims, or take the volumes out of the machine",
+           disks.missing),
+    Reason("disk-left-out", _B,
+           "disks are outside of the backup, their data would be lost: {about}",
+           "take persistentvolumeclaims into the backup, and its exclusion label off: "
+           "oc label pvc -n {namespace} {first} velero.io/exclude-from-backup-", disks.left_out),
+    Reason("disk-being-deleted", _B,
+           "disks are being deleted, Velero passes over them: {about}",
+           "oc describe pvc -n {namespace} {first}", disks.being_deleted),
+    Reason("disk-not-bound", _B,
+           "disks have no volume yet, Velero refuses their claims: {about}",
+           "oc describe pvc -n {namespace} {first}; start the machine once where the storage waits "
+           "for its first consumer", disks.not_bound),
+    Reason("disk-not-populated", _B,
+           "these disks are not filled yet, and nothing would fill them after a restore: {about}",
+           "oc wait dv -n {namespace} {first} --for=condition=Ready --timeout=30m",
+           disks.not_populated),
+    Reason("disk-without-way-back", _B,
+           "their files are copied through pods that no restore brings back, so nobody puts them "
+           "back: {about}",
+           "save the disks as snapshots: set defaultVolumesToFsBackup: false in the Backup, take "
+           "backup.velero.io/backup-volumes off the pod, and fs-backup out of the volume policies",
+           data.without_way_back),
+    Reason("disk-not-restored", _B,
+           "the Restore does not bring the data of these disks: {about}",
+           "set restorePVs: true, and let the Restore take persistentvolumeclaims, "
+           "persistentvolumes, volumesnapshots and datauploads", data.not_restored),
+    Reason("disk-stays", _B,
+           "they exist in the target: their objects are updated, their data stays as it is there: "
+           "{about}",
+           "delete the machine with its disks first, restore beside it (stillpoint.dev/rename), or "
+           "into another namespace", data.stays_as_it_is),
+    Reason("snapshot-goes-with-volume", _B,
+           "their snapshots are part of the volume and gone with it: {about}",
+           "set snapshotMoveData: true in the Backup, or label another VolumeSnapshotClass of the "
+           "driver: with Longhorn type: bak", data.gone_with_volume),
+    Reason("disk-without-csi", _B,
+           "no CSI driver serves these disks, so nothing can cut a snapshot: {about}",
+           "move the disk to a StorageClass of a CSI driver that makes snapshots: "
+           "virtctl migrate-storage or a DataVolume with a pvc source", disks.not_csi),
+    Reason("no-storage-class", _B,
+           "Velero needs the StorageClass of a claim and finds none: {about}",
+           "oc get storageclass; create the class that the claim names", disks.no_storage_class),
+    Reason("no-snapshot-class", _B,
+           "the driver of these disks has no VolumeSnapshotClass: {about}",
+           "create a VolumeSnapshotClass for the driver, with the label "
+           'velero.io/csi-volumesnapshot-class: "true"', disks.no_snapshot_class),
+    Reason("snapshot-class-not-chosen", _B,
+           "their driver has several VolumeSnapshotClasses and none is marked: {about}",
+           "oc get volumesnapshotclass; "
+           "oc label volumesnapshotclass CLASS velero.io/csi-volumesnapshot-class=true",
+           disks.snapshot_class_not_chosen),
+    Reason("disk-copied-as-files", _B,
+           "a file-system backup would copy these disks while the guest writes: {about}",
+           "set defaultVolumesToFsBackup: false in the Backup; take "
+           "backup.velero.io/backup-volumes off the pod", disks.copied_as_files),
+    Reason("disk-skipped", _B,
+           "a volume policy of the backup skips these disks: {about}",
+           "take the skip action that matches them out of the ConfigMap of spec.resourcePolicy",
+           disks.skipped_by_policy),
+    Reason("disk-not-cut", _B,
+           "the backup takes no data of disks (snapshotVolumes: false): {about}",
+           "set snapshotVolumes: true, or label the Backup velero.kubevirt.io/metadataBackup=true "
+           "if that is what you want", disks.not_cut_at_all),
+    Reason("volume-not-covered", _B,
+           "no snapshot covers these volumes, they live on a node: {about}",
+           "move the data to a PersistentVolumeClaim", disks.unsaved_volumes),
+    Reason("outside-the-backup", _B,
+           "it needs what the backup would not hold: {about}",
+           "include it, or make sure that it is there before a restore", contents.outside),
+    Reason("not-created", _B,
+           "a restore would not create the machine: {about}",
+           "see the conditions of the Restore", contents.not_created),
+    Reason("exists-in-target", _B,
+           "the target has it already, Velero would leave it as it is: {about}",
+           "restore into another namespace (namespaceMapping) or delete what is there",
+           contents.conflicts),
+    Reason("disk-waits-for-consumer", _D,
+           "a data mover brings nothing before a pod uses these disks, and none is started: "
+           "{about}",
+           "start it while the restore goes on: virtctl start {name} -n {namespace}; or set "
+           "restorePVC.ignoreDelayBinding: true in the configuration of Velero's node agent",
+           data.waits_for_consumer),
+    Reason("metadata-only", _D,
+           "no disk is cut, as the label velero.kubevirt.io/metadataBackup of the Backup asks: it "
+           "comes back with its data only onto claims that are there",
+           "", disks.metadata_only),
+    Reason("second-backup", _D,
+           "another backup goes on and may thaw the guest too early: {about}",
+           "oc wait backups.velero.io -n velero {first} --for=jsonpath={{.status.phase}}=Completed",
+           contents.second_backup),
+    Reason("frozen-now", _D,
+           "the guest is frozen at this moment: a backup or a snapshot goes on",
+           "wait until it has ended: oc get vmi -n {namespace} {name} "
+           "-o jsonpath='{{.status.fsFreezeStatus}}'", guest.frozen_now),
+    Reason("disk-outside-block", _D,
+           "disks are cut outside of the freeze of the others: {about}",
+           "back up the whole machine: select its namespace, or the machine by its label",
+           guest.outside_block),
+    Reason("migrating", _D,
+           "a live migration goes on, KubeVirt refuses to freeze meanwhile",
+           "oc get vmim -n {namespace}; back up when it has ended", guest.migrating),
+    Reason("starting", _D,
+           "the guest is starting, nothing in it answers yet",
+           "oc wait vmi -n {namespace} {name} --for=condition=AgentConnected --timeout=10m",
+           guest.starting),
+    Reason("paused", _D,
+           "the guest is paused: what it holds in memory is not on its disks",
+           "virtctl unpause vm {name} -n {namespace}", guest.paused),
+    Reason("hooks-off", _D,
+           "the freeze hooks are switched off (kubevirt.io/skip-backup-hooks), nothing freezes it",
+           remedies.of_hooks_off, guest.hooks_off),
+    Reason("hooks-absent", _D,
+           "its launcher pod has no freeze hook in this backup, nothing freezes it",
+           "take pods into the backup; a launcher pod gets the hook when it starts: "
+           "virtctl migrate {name} -n {namespace}", guest.hooks_absent),
+    Reason("agent-not-connected", _D,
+           "the guest agent does not answer, nothing freezes it",
+           "in the guest: dnf install -y qemu-guest-agent && "
+           "systemctl enable --now qemu-guest-agent", guest.agent_not_connected),
+    Reason("agent-lacks-commands", _D,
+           "the guest agent lacks commands that KubeVirt needs, freezing may be one of them",
+           "in the guest: allow guest-fsfreeze-* (BLOCK_RPCS in /etc/sysconfig/qemu-ga), then "
+           "systemctl restart qemu-guest-agent", guest.agent_lacks_commands),
+    Reason("freeze-too-long", _D,
+           "cutting its disks takes {about} or more, the guest thaws by itself after 300 s",
+           remedies.of_long_freeze, guest.too_long),
+    Reason("freeze-too-long-for-vss", _D,
+           "cutting its disks takes {about} or more, Windows holds writers for 10 s only",
+           remedies.of_long_freeze, guest.too_long_for_vss),
+    Reason("disk-being-filled", _D,
+           "CDI is filling these disks: nothing of them is saved, a restore fills them anew, and "
+           "Velero fails on claims without a volume: {about}",
+           "oc wait dv -n {namespace} {first} --for=condition=Ready --timeout=30m, then back up; "
+           "or let a volume policy of the Backup skip claims by pvcPhase: [Pending] (Velero 1.18)",
+           disks.being_filled),
+    Reason("made-by-another", _D,
+           "{about} made it: a restore drops that, and it may make another in its place",
+           "see that it is at rest where you restore, or restore with it stopped",
+           contents.made_by_another),
+    Reason("disk-not-in-spec", _D,
+           "hot-plugged disks are saved, but a restored machine would not use them: {about}",
+           "virtctl addvolume {name} -n {namespace} --volume-name={first} --persist",
+           disks.not_lasting),
+    Reason("several-snapshot-classes", _D,
+           "their driver has several labelled VolumeSnapshotClasses, the first would be taken: "
+           "{about}",
+           "leave the label velero.io/csi-volumesnapshot-class on one of them",
+           disks.several_snapshot_classes),
+    Reason("state-unknown", _U,
+           "nothing says whether the guest runs",
+           "rehearse the live cluster, or dump machines, instances and pods with their status",
+           guest.state_unknown),
+    Reason("disk-unknown", _U,
+           "what decides about these disks is not known: {about}",
+           "rehearse with rights to list it, or dump it too: "
+           "oc get pvc,pv,storageclass,volumesnapshotclass -A -o yaml", disks.unknown),
+    Reason("disk-saved-by-others", _U,
+           "a volume policy leaves these disks to an action that is not Velero's own: {about}",
+           "make sure that this action saves them while the guest is frozen",
+           disks.saved_by_others),
+    Reason("policy-unknown", _U,
+           "resource policies of the backup were not read: {about}",
+           "oc get configmap -n velero {first} -o yaml; rehearse with the right to read it",
+           disks.unknown_policies),
+    Reason("contents-unknown", _U,
+           "it needs objects of a kind that is not known here: {about}",
+           "rehearse with rights to list it, or dump it too", contents.outside_unknown),
+    Reason("data-in-storage", _N,
+           "snapshots of these disks stay in the storage of this cluster, and are lost with it: "
+           "{about}",
+           "set snapshotMoveData: true in the Backup where they are to outlive it",
+           data.left_in_storage),
+    Reason("guest-hooks-unknown", _N,
+           "no object of a cluster shows whether hooks in the guest bring its applications to rest",
+           "in the guest: stillpoint-guest check", guest.hooks_of_guest_unknown),
+    Reason("persistent-state", _N,
+           "it has persistent vTPM or EFI state: it cannot come back under another name",
+           "", contents.persistent_vtpm_or_efi),
+    Reason("taken-back-by-pool", _N,
+           "a restore creates its pool {about} paused and lets it go when its machines are back",
+           "", contents.taken_back),
+    Reason("without-its-pool", _N,
+           "its pool {about} is outside of the backup: it comes back as a machine of its own",
+           "", contents.without_pool),
+    Reason("needed-at-target", _N,
+           "not in the backup by its nature, must be there before a restore: {about}",
+           "", contents.elsewhere),
+    Reason("snapshot-gate-off", _N,
+           "KubeVirt's feature gate Snapshot is off: no VirtualMachineSnapshots, Velero can do "
+           "without",
+           remedies.of_snapshot_gate, contents.snapshot_gate_off),
+)
+# fmt: on

@@ -1,0 +1,61 @@
+"""What a virtual machine needs and no backup of its namespace brings: a note on the stored machine.
+
+A restore elsewhere reads it to say what is missing there before a machine fails to start.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference
+from stillpoint.resources import (
+    core,
+    instancetype,
+    persistent_volume_claim,
+    references,
+    storage_class,
+)
+
+NOTE = "stillpoint.dev/needs-from-cluster"
+"""Annotation of a stored machine: `resource.group/name`, or with a namespace in the middle, in one
+line with commas between. For instance `storageclasses.storage.k8s.io/fast,
+network-attachment-definitions.k8s.cni.cncf.io/lan/blue`, without the space.
+"""
+
+
+def of_machine(machine: Item, claims: Iterable[Item]) -> tuple[Reference, ...]:
+    """What the machine, or the instance that stands alone, needs from the cluster, each once.
+
+    Args:
+        claims: those of its disks and state, which name their storage classes.
+    """
+    classes = map(persistent_volume_claim.storage_class, claims)
+    template = it.mapping(machine, "spec", "template")
+    specification = it.mapping(template or machine, "spec")
+    metadata = it.mapping(template or machine, "metadata")
+    found = (
+        *instancetype.of_cluster(machine),
+        *references.of_cluster(specification, metadata, it.namespace(machine)),
+        *(storage_class.RESOURCE.named("", name) for name in classes if name),
+    )
+    return tuple(sorted(dict.fromkeys(found), key=lambda one: one.is_of(core.PRIORITY_CLASS)))
+
+
+def noted(machine: Item, needs: Iterable[Reference]) -> Item:
+    """The machine with a note of these needs, or without one if there are none."""
+    written = ",".join(map(_written, needs))
+    if not written:
+        return it.without(machine, "metadata", "annotations", NOTE)
+    return it.with_annotation(machine, NOTE, written)
+
+
+def read(stored: Item) -> Iterator[Reference]:
+    """The needs of which the stored machine has a note."""
+    for written in filter(None, it.text(stored, "metadata", "annotations", NOTE).split(",")):
+        resource, *namespace, name = written.split("/")
+        plural, _dot, group = resource.partition(".")
+        yield Reference(group, plural, "".join(namespace), name)
+
+
+def _written(need: Reference) -> str:
+    return "/".join(filter(None, (need.group_resource, need.namespace, need.name)))

@@ -1,0 +1,148 @@
+"""DataDownload: an order to a data mover to bring the bytes of a claim (velero.io/v2alpha1).
+
+Velero's own action makes one for a claim of the backup, by the claim's old name, and asks about it
+by a label. One for a claim that is renamed or left out is taken from under that label, and another
+is put there.
+
+Source: pkg/restore/actions/csi/pvc_action.go, pkg/restore/actions/dataupload_retrieve_action.go and
+pkg/label/label.go of Velero v1.18.
+"""
+
+import hashlib
+from typing import Any
+
+import orjson
+
+from stillpoint.model import item as it
+from stillpoint.model.errors import MalformedItem
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Resource
+
+RESOURCE = Resource("velero.io", "v2alpha1", "datadownloads", "DataDownload")
+
+OPERATION = "velero.io/async-operation-id"
+"""Label by which an operation finds its DataDownload."""
+
+COMPLETED, CANCELED, FAILED = "Completed", "Canceled", "Failed"
+
+_LONGEST_LABEL = 63
+_COPIED = (
+    "backupStorageLocation", "datamover", "snapshotID", "snapshotSize", "sourceNamespace", "nodeOS",
+)  # fmt: skip
+_RESTORE_NAME, _RESTORE_UID = "velero.io/restore-name", "velero.io/restore-uid"
+_CLAIM, _USAGE = "velero.io/pvc-namespace-name", "velero.io/resource-usage"
+
+
+def operation(restore_uid: str, stored_claim: Item) -> str:
+    """Id of the operation that brings the bytes of a stored claim."""
+    return _label(f"dd-{restore_uid}.{it.uid(stored_claim)}")
+
+
+def result_selector(restore_uid: str, stored_claim: Item) -> str:
+    """Label selector of the ConfigMap in which Velero keeps where the bytes of a claim are."""
+    claim = _label(f"{it.namespace(stored_claim)}.{it.name(stored_claim)}")
+    return f"{_CLAIM}={claim},{_RESTORE_UID}={_label(restore_uid)},{_USAGE}=DataUpload"
+
+
+def result(config_map: Item, restore_uid: str) -> Item:
+    """Where the bytes are, from that ConfigMap.
+
+    Raises:
+        MalformedItem: it does not tell.
+    """
+    text = it.text(config_map, "data", restore_uid)
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise MalformedItem(it.describe(config_map), f"data.{restore_uid}", "JSON", text)
+    return found
+
+
+def ordered(restore: Item, backup: Item, found: Item, target: tuple[str, str]) -> Item:
+    """A new order for a claim.
+
+    Args:
+        found: what `result` has read.
+        target: namespace and name of the claim.
+    """
+    spec = {key: found[key] for key in _COPIED if found.get(key)}
+    timeout = it.text(backup, "spec", "csiSnapshotTimeout") or "10m0s"
+    labels = {_RESTORE_NAME: _label(it.name(restore)), _RESTORE_UID: it.uid(restore)}
+    owner = {"apiVersion": "velero.io/v1", "kind": "Restore", "controller": True}
+    owner |= {"name": it.name(restore), "uid": it.uid(restore)}
+    return {
+        "apiVersion": f"{RESOURCE.group}/{RESOURCE.version}",
+        "kind": RESOURCE.kind,
+        "metadata": {
+            "namespace": it.namespace(restore),
+            "labels": labels,
+            "ownerReferences": [owner],
+        },
+        "spec": spec | {"targetVolume": _volume(*target), "operationTimeout": timeout},
+    }
+
+
+def named(download: Item, operation_id: str, purpose: str) -> Item:
+    """A copy under the label of an operation, with a name that is the same in each attempt."""
+    digest = hashlib.sha256(f"{operation_id}/{purpose}".encode()).hexdigest()[:10]
+    restore = it.text(download, "metadata", "labels", _RESTORE_NAME)
+    kept = ("namespace", "labels", "ownerReferences")
+    metadata = {key: download["metadata"][key] for key in kept if key in download["metadata"]}
+    named_after = {**download, "metadata": {**metadata, "name": f"{restore}-{digest}"}}
+    return it.with_label(it.without(named_after, "status"), OPERATION, operation_id)
+
+
+def retargeted(download: Item, namespace: str, name: str) -> Item:
+    """A copy that brings the same bytes into another claim."""
+    return it.with_value(download, _volume(namespace, name), "spec", "targetVolume")
+
+
+def ended(download: Item, message: str) -> Item:
+    """A copy that no data mover works on, for an operation that has nothing to bring."""
+    return {**download, "status": {"phase": COMPLETED, "message": message}}
+
+
+def taken_off() -> Item:
+    """The merge patch that takes an order from its operation, and ends it."""
+    return {"metadata": {"labels": {OPERATION: None}}, "spec": {"cancel": True}}
+
+
+def phase(download: Item) -> str:
+    """`New`, `Accepted`, `Prepared`, `InProgress`, `Completed`, `Canceled` or `Failed`."""
+    return it.text(download, "status", "phase")
+
+
+def message(download: Item) -> str:
+    """What the data mover says of a failure."""
+    return it.text(download, "status", "message")
+
+
+def moved_bytes(download: Item) -> tuple[int, int]:
+    """Bytes that are there, and all."""
+    told: Any = it.mapping(download, "status", "progress")
+    return int(told.get("bytesDone") or 0), int(told.get("totalBytes") or 0)
+
+
+def with_volume_to_come(claim: Item, namespace: str, name: str, mark: str) -> Item:
+    """A claim that no storage provisions: a data mover gives it the volume that it has filled.
+
+    Args:
+        namespace: where the claim is created, and `name` under which.
+        mark: tells it from a claim of that name in another restore.
+    """
+    selector = {
+        "matchLabels": {"velero.io/dynamic-pv-restore": _label(f"{namespace}.{name}.{mark}")}
+    }
+    return it.with_value(it.without(claim, "spec", "volumeName"), selector, "spec", "selector")
+
+
+def _volume(namespace: str, name: str) -> Item:
+    return {"pvc": name, "pv": "", "namespace": namespace}
+
+
+def _label(text: str) -> str:
+    if len(text) <= _LONGEST_LABEL:
+        return text
+    return text[: _LONGEST_LABEL - 6] + hashlib.sha256(text.encode()).hexdigest()[:6]

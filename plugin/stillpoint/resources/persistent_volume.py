@@ -1,0 +1,17 @@
+"""PersistentVolume: what holds the bytes of a claim."""
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Resource
+
+RESOURCE = Resource("", "v1", "persistentvolumes", "PersistentVolume")
+
+
+def csi_driver(volume: Item) -> str:
+    """Name of its CSI driver; empty for a volume of another sort, which no snapshot covers."""
+    return it.text(volume, "spec", "csi", "driver")
+
+
+def is_deleted_with_claim(volume: Item) -> bool:
+    """Whether the storage frees the volume when its claim goes."""
+    return it.text(volume, "spec", "persistentVolumeReclaimPolicy") == "Delete"

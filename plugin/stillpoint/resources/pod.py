@@ -1,0 +1,79 @@
+"""The pods of a virtual machine: virt-launcher, which runs it, and attachment pods of hot-plug.
+
+Source: KubeVirt v1.9, pkg/virt-controller/services/template.go.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Resource
+
+RESOURCE = Resource("", "v1", "pods", "Pod")
+
+OF_MACHINES = "kubevirt.io in (virt-launcher, hotplug-disk)"
+"""Label selector for both sorts."""
+
+_DOMAIN = "kubevirt.io/domain"
+_OVER = ("Succeeded", "Failed")
+
+
+def is_launcher(pod: Item) -> bool:
+    """Whether a guest runs, ran or will run in the pod."""
+    return it.labels(pod).get("kubevirt.io") == "virt-launcher"
+
+
+def is_of_machine(pod: Item) -> bool:
+    """Whether it is one of those that `OF_MACHINES` selects."""
+    return it.labels(pod).get("kubevirt.io") in ("virt-launcher", "hotplug-disk")
+
+
+def is_over(pod: Item) -> bool:
+    """Whether nothing runs in the pod any more."""
+    return it.text(pod, "status", "phase") in _OVER
+
+
+def instances(pod: Item) -> Iterable[str]:
+    """Names of the instances whose guest the pod runs: one for a launcher, else none."""
+    if not is_launcher(pod):
+        return ()
+    name = it.owner(pod, "VirtualMachineInstance") or it.text(
+        pod, "metadata", "annotations", _DOMAIN
+    )
+    return (name,) if name else ()
+
+
+def launchers(pod: Item) -> Iterable[str]:
+    """Names of the launcher pods that the pod attaches disks to: one for an attachment pod."""
+    name = "" if is_launcher(pod) else it.owner(pod, "Pod")
+    return (name,) if name else ()
+
+
+def claims(pod: Item) -> Iterable[str]:
+    """Names of the claims that the pod mounts."""
+    named = (
+        it.text(volume, "persistentVolumeClaim", "claimName")
+        for volume in it.sequence(pod, "spec", "volumes")
+    )
+    return filter(None, named)
+
+
+def live(pods: Sequence[Item], instance: Item) -> Item | None:
+    """The launcher pod in which the guest runs now; None if it runs in none of `pods`.
+
+    A live migration leaves a completed source behind and has source and target side by side
+    while it goes on; the guest is on the instance's node until it has ended.
+    """
+    alive = [pod for pod in pods if not is_over(pod)]
+    active = it.mapping(instance, "status", "activePods")
+    node = it.text(instance, "status", "nodeName")
+
+    def rank(pod: Item) -> tuple[bool, bool, bool, str]:
+        return (
+            it.uid(pod) in active,
+            it.text(pod, "status", "phase") == "Running",
+            it.text(pod, "spec", "nodeName") == node,
+            it.text(pod, "metadata", "creationTimestamp"),
+        )
+
+    return max(alive, key=rank, default=None)

@@ -1,0 +1,25 @@
+"""Velero's mapping of storage classes, a ConfigMap in its own namespace.
+
+Velero applies it to claims and volumes; a DataVolume that names the old class would ask CDI for a
+claim in it, sooner or later.
+
+Source: pkg/restore/actions/change_storageclass_action.go of Velero v1.18.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+
+SELECTOR = "velero.io/change-storage-class=RestoreItemAction"
+
+
+def names(config_map: Item) -> Iterable[str]:
+    """One key for all, since there is one such ConfigMap."""
+    return (SELECTOR,) if it.mapping(config_map, "data") else ()
+
+
+def read(config_map: Item) -> Mapping[str, str]:
+    """New classes by old ones."""
+    data = it.mapping(config_map, "data")
+    return {old: it.text(data, old) for old in data}

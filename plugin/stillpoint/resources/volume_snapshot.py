@@ -1,0 +1,15 @@
+"""VolumeSnapshot (snapshot.storage.k8s.io/v1)."""
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Resource
+
+RESOURCE = Resource("snapshot.storage.k8s.io", "v1", "volumesnapshots", "VolumeSnapshot")
+
+ORIGINAL_UID = "velero.kubevirt.io/original-volumesnapshot-uid"
+"""Annotation with the value that the user's own `pvc-uid` label had."""
+
+
+def claim(snapshot: Item) -> str:
+    """Name of the claim that was cut; empty for a snapshot that was imported."""
+    return it.text(snapshot, "spec", "source", "persistentVolumeClaimName")

@@ -1,0 +1,75 @@
+"""VolumeSnapshotClass (snapshot.storage.k8s.io/v1), and which one Velero takes for a driver.
+
+Source: pkg/util/csi/volume_snapshot.go of Velero v1.18.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Resource
+
+RESOURCE = Resource("snapshot.storage.k8s.io", "v1", "volumesnapshotclasses", "VolumeSnapshotClass")
+
+LABEL = "velero.io/csi-volumesnapshot-class"
+"""Label by which Velero takes a class; its value does not matter."""
+
+_ON_CLAIM = "velero.io/csi-volumesnapshot-class"
+_ON_BACKUP = "velero.io/csi-volumesnapshot-class_"
+_DEFAULT = "snapshot.storage.kubernetes.io/is-default-class"
+
+
+def of_driver(classes: Sequence[Item], driver: str) -> Sequence[Item]:
+    """The classes of one CSI driver."""
+    return [one for one in classes if it.text(one, "driver") == driver]
+
+
+def drivers(snapshot_class: Item) -> Iterable[str]:
+    """The one driver whose volumes it is for."""
+    return (it.text(snapshot_class, "driver"),)
+
+
+def labelled(classes: Sequence[Item]) -> Sequence[Item]:
+    """Those with Velero's label."""
+    return [one for one in classes if LABEL in it.labels(one)]
+
+
+def is_named(claim: Item, backup: Item, classes: Sequence[Item], driver: str) -> bool:
+    """Whether an annotation of the claim or of the backup names one of the driver's classes."""
+    names = {it.name(one).lower() for one in classes}
+    return any(name in names for name in _wanted(claim, backup, driver))
+
+
+def _wanted(claim: Item, backup: Item, driver: str) -> Sequence[str]:
+    wanted = (
+        it.annotations(claim).get(_ON_CLAIM, ""),
+        it.annotations(backup).get(f"{_ON_BACKUP}{driver.lower()}", ""),
+    )
+    return [name.lower() for name in wanted if name]
+
+
+def chosen(claim: Item, backup: Item, classes: Sequence[Item]) -> Item | None:
+    """The class that Velero takes among those of one driver; None if it takes none."""
+    named = _wanted(claim, backup, it.text(classes[0], "driver")) if classes else ()
+    for name in named:
+        for one in classes:
+            if it.name(one).lower() == name:
+                return one
+    defaults = [one for one in classes if _DEFAULT in it.annotations(one)]
+    alone = classes if len(classes) == 1 else ()
+    return next(iter((*labelled(classes), *defaults, *alone)), None)
+
+
+def lives_with_volume(snapshot_class: Item) -> bool:
+    """Whether its snapshots are part of the volume, and gone with it.
+
+    Source: csiSnapshotTypeLonghornSnapshot in csi/controller_server.go of Longhorn v1.9.
+    """
+    kind = it.text(snapshot_class, "parameters", "type")
+    return (it.text(snapshot_class, "driver"), kind) == ("driver.longhorn.io", "snap")
+
+
+def is_sure(classes: Sequence[Item]) -> bool:
+    """Whether Velero finds a class among these, all of one driver, without being told which."""
+    defaults = [one for one in classes if _DEFAULT in it.annotations(one)]
+    return bool(labelled(classes) or defaults) or len(classes) == 1

@@ -1,0 +1,71 @@
+"""What an action is called with: the request of Velero, parsed, and the view of its cluster.
+
+Apart from the services, which import it at the first call: half of what there is to import here is
+needed for it, and Velero waits for the handshake.
+"""
+
+import functools
+import time
+import uuid
+from datetime import UTC, datetime
+
+from stillpoint.model.clock import Clock
+from stillpoint.model.context import BackupContext, RestoreContext
+from stillpoint.model.item import Item
+from stillpoint.model.item_log import ItemLog
+from stillpoint.model.request import Backup, Restore
+from stillpoint.wire import codec
+from stillpoint.wire.servicers import Archives, Clusters
+
+_CLOCK = Clock(now=lambda: datetime.now(UTC), sleep=time.sleep)
+
+
+def of_backup(backup: bytes, clusters: Clusters, log: ItemLog) -> BackupContext:
+    """For backup and item-block actions.
+
+    Args:
+        backup: the Backup, as JSON.
+    """
+    parsed = _backup(backup)
+    return BackupContext(parsed, clusters.for_request(parsed.uid), log)
+
+
+def of_restore(
+    restore: bytes, clusters: Clusters, log: ItemLog, stored: Item, archives: Archives
+) -> RestoreContext:
+    """For restore actions.
+
+    Args:
+        restore: the Restore, as JSON.
+        stored: the item as the backup holds it, {} if the call is about an operation.
+    """
+    parsed = _restore(restore)
+    # At the end of a restore Velero asks about its operations in the process that has created
+    # its objects: what that one listed before knows nothing of them.
+    view = parsed.uid if stored else f"operations of {parsed.uid}"
+    return RestoreContext(
+        restore=parsed,
+        stored=stored,
+        archive=archives.of_restore(parsed.uid, stored),
+        cluster=clusters.for_request(view),
+        log=log,
+        new_uuid=lambda: str(uuid.uuid4()),
+        writer=clusters.writer,
+        clock=_CLOCK,
+        started=_started(view),
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _started(_view: str) -> set[tuple[str, str]]:
+    return set()
+
+
+@functools.lru_cache(maxsize=8)  # the same bytes come with every item of a backup
+def _backup(data: bytes) -> Backup:
+    return Backup.parse(codec.decode_item(data, "backup"))
+
+
+@functools.lru_cache(maxsize=8)
+def _restore(data: bytes) -> Restore:
+    return Restore.parse(codec.decode_item(data, "restore"))

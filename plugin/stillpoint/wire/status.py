@@ -1,0 +1,54 @@
+"""Errors on their way to Velero: a gRPC status with the place where each arose.
+
+Velero logs frame 0 of a `generated.Stack` detail as `error.file` and `error.function`
+(velero v1.18.3, pkg/plugin/framework/common/client_errors.go).
+"""
+
+import traceback
+
+import grpc
+from google.protobuf.any_pb2 import Any
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
+
+from stillpoint.model.errors import MalformedRequest, StillpointError
+from stillpoint.wire.generated.velero import shared_pb2
+from stillpoint.wire.text import bounded, sendable
+
+_MOST_FRAMES = 20
+_MOST_STACK_BYTES = 1_500  # trailers are no place for more: see stillpoint.wire.text
+
+
+def status_of(error: BaseException, action: str, subject: str) -> grpc.Status:
+    """The status that tells Velero of `error`.
+
+    Args:
+        action: name of the action that was called.
+        subject: the object as people call it.
+    """
+    if isinstance(error, StillpointError):
+        code, message = grpc.StatusCode.UNKNOWN, str(error)
+        is_about_item = not isinstance(error, MalformedRequest)
+        if (
+            is_about_item and error.subject != subject
+        ):  # a part of the item, or a list that it was looked up in
+            message = f"{subject}: {message}"
+    else:  # Velero's own framework answers Aborted for a plugin that panicked
+        code = grpc.StatusCode.ABORTED
+        message = (
+            f"{subject}: a fault inside stillpoint ({action}): {type(error).__name__}: {error}"
+        )
+    detail = Any()
+    detail.Pack(_stack(error))
+    status = Status(code=code.value[0], message=bounded(message), details=[detail])
+    return rpc_status.to_status(status)
+
+
+def _stack(error: BaseException) -> shared_pb2.Stack:
+    stack = shared_pb2.Stack()
+    for frame in traceback.extract_tb(error.__traceback__)[::-1][:_MOST_FRAMES]:
+        file = sendable(frame.filename)
+        if stack.ByteSize() + len(file) + len(frame.name) > _MOST_STACK_BYTES:
+            break
+        stack.frames.add(file=file, line=frame.lineno or 0, function=frame.name)
+    return stack

@@ -1,0 +1,92 @@
+"""Log lines as Velero's side of go-plugin wants them: one JSON object a line on standard error.
+
+What is not such a line comes out at debug level there. A line of more than 64 KB is cut to pieces
+(hashicorp/go-plugin v1.7.0, client.go:1167), and one whose `@message` or `@level` is no string
+crashes Velero (log_entry.go:49), so both are excluded here.
+"""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+import orjson
+
+from stillpoint.wire import flags
+from stillpoint.wire.text import sendable
+
+_LEVELS = {
+    logging.DEBUG: "debug",
+    logging.INFO: "info",
+    logging.WARNING: "warn",  # hclog's word; logrus' "warning" would be taken for no level at all
+    logging.ERROR: "error",
+    logging.CRITICAL: "error",
+}
+_VELERO_LEVELS = {
+    "panic": logging.ERROR,
+    "fatal": logging.ERROR,
+    "error": logging.ERROR,
+    "warning": logging.WARNING,
+    "warn": logging.WARNING,
+    "info": logging.INFO,
+    "debug": logging.DEBUG,
+    "trace": logging.DEBUG,
+}
+_LONGEST_TEXTS = (14_000, 1_000, 100)  # characters; the first with which the line is short enough
+_LONGEST_LINE = 60_000  # bytes
+_RESERVED = {"time", "timestamp", "level", "msg", "@message", "@level", "@timestamp"}
+
+
+class HclogFormatter(logging.Formatter):
+    """Writes a record as go-plugin parses it; `extra={"fields": {...}}` become fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = record.getMessage()
+        if record.exc_info:
+            message = f"{message}\n{self.formatException(record.exc_info)}"
+        line = {
+            "@level": _LEVELS.get(record.levelno, "info"),
+            "@message": message,
+            "logSource": f"{_place(record.pathname)}:{record.lineno}",
+            "@logSourceSetBy": "plugin",
+        }
+        for name, value in (getattr(record, "fields", None) or {}).items():
+            line[f"_{name}" if name in _RESERVED else name] = str(value)
+        for longest in _LONGEST_TEXTS:
+            written = orjson.dumps({sendable(k): _cut(v, longest) for k, v in line.items()})
+            if len(written) < _LONGEST_LINE:
+                break
+        return written.decode()
+
+
+def set_up(arguments: Sequence[str]) -> None:
+    """Send all logging to standard error, at the level that Velero's own flags name.
+
+    Args:
+        arguments: Velero passes on what it was started with; all but `--log-level` is ignored.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(HclogFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(_level(arguments))
+    logging.captureWarnings(capture=True)
+    # The kubernetes package logs each request with its headers at debug level.
+    for chatty in ("kubernetes", "urllib3", "grpc"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _level(arguments: Sequence[str]) -> int:
+    return _VELERO_LEVELS.get(flags.value(arguments, "--log-level").lower(), logging.INFO)
+
+
+def _place(path: str) -> str:
+    """`stillpoint/wire/server.py` for a file of ours, else the name alone."""
+    before, _ours, after = path.rpartition("/stillpoint/")
+    return f"stillpoint/{after}" if before else path.rpartition("/")[2]
+
+
+def _cut(text: str, longest: int) -> str:
+    text = sendable(text)
+    if len(text) <= longest:
+        return text
+    return f"{text[:longest]}… ({len(text) - longest} more characters)"
