@@ -1,4 +1,4 @@
-"""What a page refers to is there, and its text wraps so that a changed word is a readable diff.
+"""What a page names is there, and its text wraps so that a changed word is a readable diff.
 
 Links inside of docs are mkdocs' business (`make lint`).
 """
@@ -15,6 +15,9 @@ PAGES = [*OUTSIDE, *sorted((ROOT / "docs").rglob("*.md"))]
 WIDTH = 120
 FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+PATH = re.compile(
+    r"`((?:plugin|guest_hooks|tests|docs|packaging|proto|benchmarks|examples)/[\w./-]*)`"
+)
 WRITTEN_BY_TOWNCRIER = "CHANGELOG.md"
 
 
@@ -36,6 +39,11 @@ def anchors(text: str) -> Iterator[str]:
     yield from re.findall(r'<a id="([^"]+)"', text)
     for heading in re.findall(r"^#+ (.*)$", FENCE.sub("", text), re.MULTILINE):
         yield re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", heading.lower()))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_paths_that_it_names_exist(page: Path) -> None:
+    assert not [path for path in PATH.findall(page.read_text()) if not (ROOT / path).exists()]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
