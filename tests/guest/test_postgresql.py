@@ -17,7 +17,6 @@ import pytest
 from stillpoint_guest import postgresql_survey
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import APPLICATION, CRASH, Report
-from stillpoint_guest.drivers import postgresql
 from stillpoint_guest.drivers.postgresql import PostgreSQL
 from stillpoint_guest.errors import CommandFailed, Unreachable
 from stillpoint_guest.note import Note
@@ -83,7 +82,6 @@ def server(processes: Processes) -> Iterator[databases.Postgres]:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """This machine may be busy; that time is short is tried where it matters."""
-    monkeypatch.setattr(postgresql, "_SURVEY_S", LONG_S)
     monkeypatch.setattr(postgresql_survey, "_DATABASE_S", LONG_S)
 
 
@@ -291,6 +289,33 @@ def test_whose_index_is_locked_delays_nobody_for_long(
             holding.communicate()
     assert "unlogged table other.public.t comes back empty" in report.warnings
     assert any("database slow" in each for each in report.warnings)
+
+
+def slow_client(folder: Path, seconds: float) -> str:
+    """As in a guest whose processor is emulated."""
+    client = folder / "slow-psql"
+    client.write_text(f'#!/bin/sh\nsleep {seconds}\nexec psql "$@"\n')
+    client.chmod(0o755)
+    return str(client)
+
+
+def test_a_slow_guest_has_its_level_as_long_as_there_is_time(
+    server: databases.Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than a quick one gets for all of its databases, and for one."""
+    monkeypatch.setattr(postgresql_survey, "_DATABASE_S", 1.0)
+    client = slow_client(server.folder, 2.3)
+    with dropped(server, "slow"):
+        ask(server, "CREATE DATABASE slow OWNER app")
+        ask(server, "CREATE UNLOGGED TABLE t (n int)", database="slow")
+        report = report_of(driver_of(server, tmp_path, client=client))
+        late = report_of(driver_of(server, tmp_path, client=client), prepare_s=6)
+    assert (report.level, report.warnings) == (
+        APPLICATION,
+        ("unlogged table slow.public.t comes back empty",),
+    )
+    assert late.level == CRASH
+    assert "were not looked for" in late.warnings[0]
 
 
 def test_two_hundred_databases_are_looked_at_as_fast_as_one(

@@ -30,8 +30,7 @@ from stillpoint_guest.postgresql_survey import Surveyor
 from stillpoint_guest.running import Process
 from stillpoint_guest.section import Section
 
-_ANSWER_S = 1.0  # kept of a deadline, for the server to say that it has cancelled a statement
-_SURVEY_S = 2.0  # at most, for a look at what a copy would not have
+_ANSWER_S = 1.0  # kept of a deadline, for a cancelled statement and the session after it
 _LATE = "'^synchronous_commit=(off|false|no|0)$'"  # as whoever set it has written it
 _STATE = f"""
 SELECT current_setting('server_version_num'), pg_is_in_recovery(),
@@ -87,6 +86,7 @@ class PostgreSQL(Driver):
         super().__init__(section, note)
         self._client = Client(section)
         self._session: Optional[Psql] = None
+        self._answer_s = _ANSWER_S  # more where it takes long to be let in
         self._warnings: List[str] = []
         self._losses: List[str] = []
         self._folders: Tuple[str, ...] = ()
@@ -129,7 +129,8 @@ class PostgreSQL(Driver):
         """Checkpoint; one that takes too long is cancelled, which only costs recovery time."""
         try:
             self._server = self._connect(deadline)
-            self._look(self._server, deadline)
+            kept_s = min(self._answer_s, deadline.left_s / 2)
+            self._look(self._server, Deadline(deadline.at_s - kept_s))
             self._checkpoint(deadline)
         except ApplicationError:
             self._disconnect(Deadline.after(0))
@@ -151,7 +152,10 @@ class PostgreSQL(Driver):
             self._disconnect(Deadline.after(self.section.release_s))
 
     def _checkpoint(self, deadline: Deadline) -> None:
-        limit_s = max(0.1, deadline.left_s - _ANSWER_S)
+        limit_s = deadline.left_s - self._answer_s
+        if limit_s <= 0:
+            self._warnings.append("no time for a checkpoint: the copy's recovery takes longer")
+            return
         self._limit(limit_s, deadline)
         try:
             self._psql.ask("CHECKPOINT;", deadline)
@@ -235,11 +239,13 @@ class PostgreSQL(Driver):
     def _connect(self, deadline: Deadline) -> _Server:
         """The session, and what it is connected to."""
         hint = "see the options host, port, user and password_file"
+        begin_s = time.monotonic()
         with self.reaching(deadline, hint) as patience:
             self._session = self._client.psql(self.commands, patience)
             row = self._session.row(_STATE, _STATE_COLUMNS, patience)
             if int(row[0]) >= _IDLE_SESSIONS_SINCE:  # it waits for others, and for the thaw
                 self._session.ask("SET idle_session_timeout = 0;", patience)
+        self._answer_s = max(_ANSWER_S, 2 * (time.monotonic() - begin_s))
         truths = [each == "t" for each in row[1:5]]
         server = _Server(int(row[0]), truths[0], truths[1], truths[2], truths[3], row[5])
         self.identity = f"{server.system} since {row[6]}"
@@ -258,7 +264,7 @@ class PostgreSQL(Driver):
                 " last before the freeze may miss"
             )
         surveyor = Surveyor(self._client, self.commands, server.version)
-        survey = surveyor.survey(server.is_standby, deadline.or_after(_SURVEY_S))
+        survey = surveyor.survey(server.is_standby, deadline)
         self._losses = [*losses, *survey.losses]
         self._warnings = list(survey.notes)
         self._folders = survey.folders
