@@ -5,6 +5,7 @@ A socket's own time-out is for one piece: who sends a byte a second is never lat
 
 import contextlib
 import socket
+import struct
 from typing import Any, Tuple, Union
 
 from stillpoint_guest.deadline import Deadline
@@ -32,8 +33,8 @@ class BoundedSocket:
         self.where = address if isinstance(address, str) else f"{address[0]}:{address[1]}"
         attempt = f"connect to {self.where}"
         try:
-            self.socket = _connected(address, deadline)
-        except socket.timeout as error:
+            self.socket = _to(address, deadline)
+        except (socket.timeout, BlockingIOError) as error:
             raise DeadlinePassed(subject, attempt, "no answer") from error
         except (OSError, UnicodeError, OverflowError) as error:  # of a name or a port
             raise CommandFailed(subject, attempt, _cause(error)) from error
@@ -131,10 +132,29 @@ class BoundedSocket:
         return Senseless(self._subject, attempt, f"its answer makes no sense: {why}")
 
 
-def _connected(address: Address, deadline: Deadline) -> socket.socket:
+def connected(path: str, wait_s: float) -> socket.socket:
+    """A connection to a UNIX socket; with a time-out as others have, one that is busy is no error.
+
+    Raises:
+        BlockingIOError: it accepts nothing in that time.
+        OSError: nobody listens.
+    """
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        whole_s = int(wait_s)
+        wait = struct.pack("ll", whole_s, int((wait_s - whole_s) * 1e6) or 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, wait)  # 0 would be none
+        connection.connect(path)
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def _to(address: Address, deadline: Deadline) -> socket.socket:
     """By the first of its addresses, of IPv4 or IPv6, at which somebody listens."""
     if isinstance(address, str):
-        return _tried(socket.AF_UNIX, address, deadline)
+        return connected(address, max(_LEAST_S, deadline.left_s))
     host, port = address
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     *others, last = [(family, one) for family, _, _, _, one in found]

@@ -53,7 +53,6 @@ class Driver:
     OPTIONS: Mapping[str, str] = {}  # keys of its own in a section: what each means, with unit
     PROGRAMS: Tuple[str, ...] = ()  # of its server, by every name that vendors give it
     REACHED_BY: Tuple[str, ...] = ()  # the OPTIONS that say where it is
-    identity = ""  # what the server says that it is, once asked; of two entries: they are one
 
     def __init__(self, section: Section, note: Note) -> None:
         """Parse the section's own options; no process is started, nothing is asked.

@@ -13,15 +13,14 @@ import struct
 from typing import NamedTuple, Optional, Sequence
 
 from stillpoint_guest import accounts, trust
+from stillpoint_guest.bounded_socket import connected
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.errors import DeadlinePassed, Unreachable
 from stillpoint_guest.kernel_sockets import Listener, tcp_listeners
 from stillpoint_guest.section import Section
 from stillpoint_guest.worker import within
 
-_CONNECT = struct.pack(
-    "ll", 1, 0
-)  # seconds, for one that is busy; settimeout would not wait at all
+_CONNECT_S = 1.0  # for one that is busy
 _NAME_S = 1.0  # for the addresses of a name
 _MAPPED = b"\0" * 10 + b"\xff" * 2  # before an IPv4 address that is written as one of IPv6
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
@@ -78,7 +77,9 @@ def users(section: Section) -> Users:
 def require_socket(path: str, process: int = 0, user: Optional[int] = None) -> None:
     """Go on only if the right one listens on a UNIX socket, and only he can put another there.
 
-    It connects, once, and says nothing. `/proc/PID/root/...` is a path as others are.
+    It connects, once, and says nothing: for a client that connects by itself. A driver of ours asks
+    by `require_path` and, of its own connection, `require_peer`. `/proc/PID/root/...` is a path as
+    others are.
 
     Args:
         path: absolute, as the client is going to be told.
@@ -91,16 +92,15 @@ def require_socket(path: str, process: int = 0, user: Optional[int] = None) -> N
             or a link on the way.
     """
     expected = user_of(process) if user is None and process else user
-    _require_path(path, None if expected is None else [expected])
-    with contextlib.closing(socket.socket(socket.AF_UNIX)) as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _CONNECT)
-        try:
-            connection.connect(path)
-        except BlockingIOError as error:
-            raise Unreachable(path, "connect to it", "it accepts nothing in time") from error
-        except OSError as error:
-            cause = error.strerror or str(error)
-            raise Unreachable(path, "connect to it", cause) from error
+    require_path(path, None if expected is None else [expected])
+    try:
+        connection = connected(path, _CONNECT_S)
+    except BlockingIOError as error:
+        raise Unreachable(path, "connect to it", "it accepts nothing in time") from error
+    except OSError as error:
+        cause = error.strerror or str(error)
+        raise Unreachable(path, "connect to it", cause) from error
+    with contextlib.closing(connection):
         require_peer(connection, path, process, expected)
 
 
@@ -109,7 +109,7 @@ def require_peer(
 ) -> None:
     """Go on only if the right one is at the other end of a UNIX socket that is connected.
 
-    For a driver that connects by itself; arguments and errors are those of `require_socket`.
+    Arguments and errors are those of `require_socket`.
     """
     expected = user_of(process) if user is None and process else user
     peer = peer_of(connection)
@@ -213,8 +213,14 @@ def _is_here(address: bytes) -> bool:
     return True
 
 
-def _require_path(path: str, users: Users) -> None:
-    """Each component as it is written, and at its end a socket."""
+def require_path(path: str, users: Users) -> None:
+    """Go on only if root or one of the users alone can say which socket is there.
+
+    Each component is looked at as it is written; `users` is as for `require_listener`.
+
+    Raises:
+        Unreachable: there is no socket, or somebody else can write a folder or a link on the way.
+    """
     try:
         for one in trust.components(path):
             fault = trust.fault_of(one, lambda user: _is_right(user, users), accounts.is_own_group)

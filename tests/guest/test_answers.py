@@ -262,10 +262,18 @@ def test_what_redis_keeps_is_named_with_its_folders(processes: Processes, tmp_pa
     settings = ("--appendonly", "yes", "--appenddirname", "own")
     server = databases.Redis(processes.logs / "folders", processes, settings=settings)
     server.up()
+    before = connections_to(server)
     report = report_of(driver_of("redis", tmp_path, **server.options))
+    assert connections_to(server) - before == len(("to ask", "to pause", "of this test"))
     server.stop()
     assert report.folders == (str(server.data), f"{server.data}/own")
     assert report.level == APPLICATION
+
+
+def connections_to(server: databases.Redis) -> int:
+    stats = server.query("INFO stats").splitlines()
+    (told,) = (line for line in stats if line.startswith("total_connections_received:"))
+    return int(told.partition(":")[2])
 
 
 def test_writes_that_went_on_unseen_are_a_lost_hold(

@@ -546,18 +546,6 @@ def report_or_nothing(section: Section, folder: Path) -> Report | None:
         return None
 
 
-def test_what_one_server_is_called_is_the_same_by_every_way(
-    server: databases.Postgres, tmp_path: Path
-) -> None:
-    link = server.folder.with_name("link")
-    link.symlink_to(server.folder)
-    drivers = [driver_of(server, tmp_path), driver_of(server, tmp_path, host=str(link))]
-    for driver in drivers:
-        report_of(driver)
-    link.unlink()
-    assert drivers[0].identity == drivers[1].identity != ""
-
-
 @pytest.fixture
 def standby(server: databases.Postgres) -> Iterator[databases.Postgres]:
     standby = databases.Postgres(server.folder.with_name("pg-standby"), server.processes)
@@ -613,15 +601,6 @@ def test_a_standby_that_is_promoted_in_backup_mode_is_told(
     ):
         standby.query("SELECT pg_promote()")
     assert standby.query("SELECT pg_is_in_recovery()") == "f"
-
-
-def test_a_server_and_its_standby_are_two(
-    server: databases.Postgres, standby: databases.Postgres, tmp_path: Path
-) -> None:
-    drivers = [driver_of(each, tmp_path) for each in (server, standby)]
-    reports = [report_of(driver) for driver in drivers]
-    assert reports[0].position["system_identifier"] == reports[1].position["system_identifier"]
-    assert drivers[0].identity != drivers[1].identity
 
 
 @pytest.fixture(scope="module")

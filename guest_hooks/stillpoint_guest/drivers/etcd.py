@@ -117,8 +117,6 @@ class Etcd(Driver):
         with self.reaching(deadline, hint, attempt) as patience:
             peer.require_listener(*self._address, peer.users(self.section))
             self._status = self._parsed(self._answer(attempt, patience), attempt)
-        position = self._status.position
-        self.identity = f"member {position['member_id']} of {position['cluster_id']}"
 
     @contextlib.contextmanager
     def held(self, deadline: Deadline) -> Iterator[Report]:

@@ -37,10 +37,10 @@ SELECT current_setting('server_version_num'), pg_is_in_recovery(),
   current_setting('fsync') = 'on', current_setting('full_page_writes') = 'on',
   current_setting('synchronous_commit') = 'off' OR EXISTS (
     SELECT FROM pg_db_role_setting, unnest(setconfig) one WHERE one ~* {_LATE}),
-  system_identifier, (date_part('epoch', pg_postmaster_start_time()) * 1000000)::bigint
+  system_identifier
 FROM pg_control_system();
 """
-_STATE_COLUMNS = (r"\d{5,6}", TRUTH, TRUTH, TRUTH, TRUTH, NUMBER, NUMBER)
+_STATE_COLUMNS = (r"\d{5,6}", TRUTH, TRUTH, TRUTH, TRUTH, NUMBER)
 _CHECKPOINT = """
 SELECT redo_lsn, checkpoint_lsn, timeline_id, bytes_per_wal_segment
 FROM pg_control_checkpoint(), pg_control_init();
@@ -247,9 +247,7 @@ class PostgreSQL(Driver):
                 self._session.ask("SET idle_session_timeout = 0;", patience)
         self._answer_s = max(_ANSWER_S, 2 * (time.monotonic() - begin_s))
         truths = [each == "t" for each in row[1:5]]
-        server = _Server(int(row[0]), truths[0], truths[1], truths[2], truths[3], row[5])
-        self.identity = f"{server.system} since {row[6]}"
-        return server
+        return _Server(int(row[0]), truths[0], truths[1], truths[2], truths[3], row[5])
 
     def _look(self, server: _Server, deadline: Deadline) -> None:
         """Find out what a copy would not have."""

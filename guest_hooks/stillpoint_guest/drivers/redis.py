@@ -278,7 +278,6 @@ class Redis(Driver):
         with self.reaching(deadline, hint, f"connect to {self.instance}") as patience:
             self._connection = self._new_connection(patience)
             info = self._info(patience)
-        self.identity = f"run_id {info.run_id}"
         if not info.is_sentinel:
             self._keeping = self._asked_keeping(deadline)
         return info
@@ -327,7 +326,7 @@ class Redis(Driver):
         if not self._socket:
             peer.require_listener(self._host, self._port, users)
         elif connection is None:
-            peer.require_socket(self._socket, self.section.process, user)
+            peer.require_path(self._socket, users)
         else:
             own = connection.peer.socket
             peer.require_peer(own, self._socket, self.section.process, user)
