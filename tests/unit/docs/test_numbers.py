@@ -10,7 +10,9 @@ ROOT = Path(__file__).parents[3]
 FOLDERS = ("plugin", "guest_hooks", "tests", "benchmarks", "packaging")
 PAGES = {"rule": "rules.md", "hazard": "hazards.md"}
 NUMBER = r"\d+(?:\.\d+)*"
-NAMED = re.compile(rf"\b(rule|hazard)s?\s+({NUMBER}(?:(?:,|,?\s+and)\s+{NUMBER})*)", re.IGNORECASE)
+NAMED = re.compile(
+    rf"\b(rule|hazard)s?:?\s+({NUMBER}(?:(?:,|,?\s+and)\s+{NUMBER})*)", re.IGNORECASE
+)
 
 
 def named(text: str) -> set[str]:
@@ -42,3 +44,4 @@ def test_every_number_is_in_the_docs(kind: str) -> None:
 def test_numbers_are_found_in_lists_and_across_lines() -> None:
     assert named("(rules 4.1\nand 4.2, and 5)") == {"rule-4.1", "rule-4.2", "rule-5"}
     assert named('"""Hazard 11: nothing"""') == {"hazard-11"}
+    assert named("- rule: 4.5 a launcher pod is not restored") == {"rule-4.5"}
