@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.cli.output.terminal import Terminal
 from stillpoint.cli.parser import parser
-from stillpoint.cli.terminal import Terminal
 from stillpoint.model.errors import StillpointError
 
 

@@ -1,4 +1,4 @@
-"""What the command's exit status means."""
+"""Exit statuses of the command."""
 
 from enum import IntEnum
 

@@ -1,9 +1,8 @@
-"""The command line: one module per verb, one line per verb in `VERBS`."""
+"""The command line, put together of the verbs."""
 
 import argparse
-from typing import Protocol
 
-from stillpoint.cli import completion, install, rehearse, version
+from stillpoint.cli.verbs import VERBS
 
 _EPILOG = """\
 exit status: 0 good, 1 not safe, 2 wrong usage, 3 cannot tell
@@ -13,32 +12,8 @@ to begin with: stillpoint rehearse --from examples
 """
 
 
-class Verb(Protocol):
-    """What a module of a verb defines."""
-
-    NAME: str
-    HELP: str
-    EXAMPLES: str
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the options."""
-
-    def run(self, arguments: argparse.Namespace) -> int:
-        """Do it.
-
-        Returns:
-            The exit status.
-
-        Raises:
-            StillpointError: it cannot be done; `main` tells the person.
-        """
-
-
-VERBS: tuple[Verb, ...] = (rehearse, install, completion, version)
-
-
 def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command; what it parses has the verb's `run`."""
+    """The parser of the whole command; `run` of a result is the verb's, `parser` this one."""
     whole = argparse.ArgumentParser(
         "stillpoint",
         description="Backup and restore of KubeVirt virtual machines that can be trusted.",
@@ -55,5 +30,5 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         verb.add_arguments(one)
-        one.set_defaults(run=verb.run)
+        one.set_defaults(run=verb.run, parser=whole)
     return whole

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from stillpoint import cli
-from stillpoint.cli import rehearse_report
-from stillpoint.cli.terminal import WIDTH, Progress, Terminal
+from stillpoint.cli.output import report
+from stillpoint.cli.output.terminal import WIDTH, Progress, Terminal
 from stillpoint.model import item as it
 from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
@@ -146,7 +146,7 @@ def test_a_plugin_that_fails_is_shown_with_its_last_words() -> None:
 
 
 def test_every_level_has_its_meaning() -> None:
-    assert set(rehearse_report._MEANINGS) == set(Level)
+    assert set(report._MEANINGS) == set(Level)
 
 
 @pytest.mark.parametrize(("screen", "has_bar"), [(Screen(), True), (io.StringIO(), False)])

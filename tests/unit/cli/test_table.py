@@ -1,7 +1,7 @@
 """Tables: what is shown, and how wide."""
 
-from stillpoint.cli import table
-from stillpoint.cli.table import Cell, Column
+from stillpoint.cli.output import table
+from stillpoint.cli.output.table import Cell, Column
 
 COLUMNS = (Column("NAME"), Column("PARTS", wraps=True), Column("SIZE"))
 

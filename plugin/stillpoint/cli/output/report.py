@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from stillpoint.cli import table
-from stillpoint.cli.table import Cell, Column
-from stillpoint.cli.terminal import Terminal
+from stillpoint.cli.output import table
+from stillpoint.cli.output.table import Cell, Column
+from stillpoint.cli.output.terminal import Terminal
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.restore import RestoredItem, RestoreResult

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from stillpoint.cli.rehearse_report import COLOURS, item_title, number
-from stillpoint.cli.terminal import Terminal
+from stillpoint.cli.output.report import COLOURS, item_title, number
+from stillpoint.cli.output.terminal import Terminal
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.errors import NothingToRehearse
 from stillpoint.rehearsal.machines import Machine

@@ -33,10 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """See `Verb`."""
-    from stillpoint.cli.parser import parser  # noqa: PLC0415 - which lists this verb
-
     write = {"bash": _bash, "zsh": _zsh, "fish": _fish}[arguments.shell]
-    sys.stdout.write("\n".join(write(_verbs(parser()))) + "\n")
+    sys.stdout.write("\n".join(write(_verbs(arguments.parser))) + "\n")
     return ExitStatus.GOOD
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from stillpoint import garbage
 from stillpoint.cli.exit_status import ExitStatus
-from stillpoint.cli.terminal import Progress, Terminal
+from stillpoint.cli.output.terminal import Progress, Terminal
 
 if TYPE_CHECKING:  # grpc takes most of the time to start; `--help` does without
     from stillpoint.rehearsal.rehearsal import Rehearsal
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Pollers before event engine: 35 us of CPU less per call here and 100 us in the plugin, which
     # inherits it (grpcio 1.85; read at its import).
     os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
-    from stillpoint.cli import rehearse_explain, rehearse_json, rehearse_report  # noqa: PLC0415
+    from stillpoint.cli.output import document, explanation, report  # noqa: PLC0415
     from stillpoint.rehearsal import archive  # noqa: PLC0415
 
     garbage.collect_less()
@@ -104,11 +104,11 @@ def run(arguments: argparse.Namespace) -> int:
         archive.write(found, arguments.archive)
     terminal = Terminal(sys.stdout)
     if arguments.explain:
-        rehearse_explain.write(found, arguments.explain, terminal)
+        explanation.write(found, arguments.explain, terminal)
     elif arguments.output == "json":
-        terminal.write(rehearse_json.text(found))
+        terminal.write(document.text(found))
     else:
-        rehearse_report.write(found, terminal)
+        report.write(found, terminal)
     return _status(found, is_strict=arguments.strict)
 
 

@@ -1,0 +1,1 @@
+"""Text and JSON for standard output and standard error."""

@@ -1,0 +1,33 @@
+"""The verbs of the command: one module each, one line each in `VERBS`."""
+
+import argparse
+from typing import Protocol
+
+from stillpoint.cli.verbs import completion, install, rehearse, version
+
+
+class Verb(Protocol):
+    """A module of this package."""
+
+    NAME: str
+    HELP: str
+    EXAMPLES: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the options."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Carry the verb out.
+
+        Args:
+            arguments: as parsed; `parser` is the one of the whole command.
+
+        Returns:
+            The exit status.
+
+        Raises:
+            StillpointError: the verb cannot be carried out; `main` reports it.
+        """
+
+
+VERBS: tuple[Verb, ...] = (rehearse, install, completion, version)
