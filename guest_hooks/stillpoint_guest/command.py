@@ -10,10 +10,9 @@ import itertools
 import os
 import signal
 import subprocess
-import tempfile
 import threading
 import time
-from typing import IO, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import IO, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from stillpoint_guest import family
 from stillpoint_guest.child_pipes import MOST_BYTES, Pipes
@@ -28,6 +27,7 @@ from stillpoint_guest.errors import (
 )
 from stillpoint_guest.family import Member, Orphan
 from stillpoint_guest.printable import printable
+from stillpoint_guest.secret_file import secret_file
 
 SECRET = "{secret}"  # noqa: S105  in an argument or variable: where the program reads `secret`
 UNPRIVILEGED = "60991"  # nobody's number: `nobody` is many; systemd's UIDS-GIDS.md has it unused
@@ -35,7 +35,6 @@ NOTHING = "nothing"  # what a program leaves is ended with it
 FOR_THE_HOLD = "for the hold"  # or with all of its application's programs
 FOR_GOOD = "for good"  # or is none of ours: a server that a script has started again
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin", "LC_ALL": "C", "HOME": "/"}
-_MEMORY = "/run"  # a secret must not reach a disk, and a frozen disk could not take it
 _MARK = "STILLPOINT_PROGRAM"  # in the environment of what is run, with a value of its own
 _NUMBERS = itertools.count()
 _LONGEST_CAUSE = 300
@@ -190,7 +189,7 @@ class Commands:
 
     def _start(self, program: Program) -> "_Child":
         try:
-            with _secret_file(program) as secret:
+            with secret_file(program.secret, program.user) as secret:
                 child = _CHILDREN.started(program, secret)
         except (OSError, KeyError, subprocess.SubprocessError) as error:
             cause = getattr(error, "strerror", None) or str(error)
@@ -414,19 +413,6 @@ def _popen(program: Program, secret: Optional[IO[bytes]]) -> "subprocess.Popen[b
         start_new_session=True,
         preexec_fn=family.entrance(program.user),  # noqa: PLW1509  system calls only
     )
-
-
-@contextlib.contextmanager
-def _secret_file(program: Program) -> Iterator[Optional[IO[bytes]]]:
-    if program.secret is None:
-        yield None
-        return
-    with tempfile.TemporaryFile(dir=_MEMORY) as file:
-        file.write(program.secret)
-        file.flush()
-        if program.user:
-            os.fchown(file.fileno(), family.user_number(program.user), -1)
-        yield file
 
 
 def _attempt(program: Program) -> str:

@@ -8,6 +8,7 @@ import unittest
 from typing import Callable, List
 from unittest import mock
 
+from stillpoint_guest import secret_file
 from stillpoint_guest.child_register import Register
 from stillpoint_guest.command import (
     FOR_GOOD,
@@ -272,6 +273,17 @@ class ProgramsEndInTime(FolderCase):
         lines = list(self.commands.run(program, soon()).lines)
         self.assertEqual(lines[:2], ["nobody", "hidden"])
         self.assertNotIn("hidden", "".join(lines[2:]))
+
+    def test_a_secret_needs_no_room_in_run(self) -> None:
+        script = "stat -Lc '%a %s' " + SECRET + "; readlink " + SECRET
+        program = Program(("sh", "-c", script), secret=b"hidden")
+        (told, place) = self.commands.run(program, soon()).lines
+        self.assertEqual(told, "600 6")
+        self.assertTrue(place.startswith("/memfd:secret"), place)
+        with mock.patch.object(secret_file, "_LIBC", object()):  # an older one
+            (told, place) = self.commands.run(program, soon()).lines
+        self.assertEqual(told, "600 6")
+        self.assertTrue(place.startswith("/run/"), place)
 
     def test_nothing_of_ours_is_inherited(self) -> None:
         with open(self.path("ours"), "w"):
