@@ -17,7 +17,7 @@ import sys, time
 sys.path.insert(0, "/run/stillpoint-guest.pyz")
 from stillpoint_guest.drivers import DRIVERS
 from stillpoint_guest.places import Places
-from stillpoint_guest.plan import plan
+from stillpoint_guest.holder.plan import plan
 begin = time.perf_counter()
 plan(Places(), DRIVERS)
 print(time.perf_counter() - begin)

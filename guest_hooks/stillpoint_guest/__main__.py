@@ -6,8 +6,8 @@ imported, say one line on stderr if they fail, and exit with 0 or 1.
 
 import sys
 
-from stillpoint_guest import client
 from stillpoint_guest.errors import ConfigurationError, GuestError, HolderUnreachable
+from stillpoint_guest.hook import client
 from stillpoint_guest.places import Places
 
 GOOD = 0
@@ -27,7 +27,7 @@ def main(arguments: "list[str]") -> int:
         if arguments == ["thaw"]:
             client.thaw(Places())
             return GOOD
-        from stillpoint_guest import command_line  # noqa: PLC0415  the hook does without argparse
+        from stillpoint_guest.verbs import command_line  # noqa: PLC0415  the hook does without argparse
 
         return command_line.run(arguments)
     except (ConfigurationError, HolderUnreachable) as error:

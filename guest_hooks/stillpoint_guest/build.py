@@ -12,7 +12,7 @@ import sys
 import zipfile
 from typing import Iterator, Sequence, Tuple
 
-from stillpoint_guest.holder_start import ENTRY, OPTIONS
+from stillpoint_guest.hook.holder_start import ENTRY, OPTIONS
 
 INTERPRETER = "/usr/bin/python3"
 _START = f'#!/bin/sh\nexec {{}} {OPTIONS} \'{ENTRY}\' "$0" "$@"\n'

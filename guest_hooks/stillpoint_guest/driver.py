@@ -9,15 +9,15 @@ into its `Report`, its `Finding`s or the error it raises.
 from contextlib import contextmanager
 from typing import Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from stillpoint_guest import discovery
-from stillpoint_guest.command import Commands
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.discovery import Way
+from stillpoint_guest.discovery import survey
+from stillpoint_guest.discovery.found import Found as Found  # noqa: PLC0414  for those who import it from here
+from stillpoint_guest.discovery.process_table import Process
+from stillpoint_guest.discovery.survey import Way
 from stillpoint_guest.errors import CommandFailed, DeadlinePassed, SessionLost, Unreachable
-from stillpoint_guest.found import Found as Found  # noqa: PLC0414  for those who import it from here
-from stillpoint_guest.note import Note
-from stillpoint_guest.running import Process
-from stillpoint_guest.section import Section
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.processes.command import Commands
+from stillpoint_guest.state.undo_journal import Note
 
 APPLICATION = "application"  # starts from the copy with all that it had acknowledged
 CRASH = "crash"  # starts as after a power failure; what that means, the guarantees tell
@@ -71,7 +71,7 @@ class Driver:
     @classmethod
     def discover(cls) -> Sequence[Found]:
         """The instances that run here; must not take longer than a look at /proc and files."""
-        return [server.found for server in discovery.servers([cls])] if cls.PROGRAMS else ()
+        return [server.found for server in survey.servers([cls])] if cls.PROGRAMS else ()
 
     @classmethod
     def found(cls, process: Process) -> Optional[Found]:

@@ -7,11 +7,11 @@ import json
 import os
 import sys
 
-from stillpoint_guest.command import ENVIRONMENT
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.drivers import DRIVERS
-from stillpoint_guest.note import Note
-from stillpoint_guest.section import Section
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.processes.command import ENVIRONMENT
+from stillpoint_guest.state.undo_journal import Note
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Report
+from stillpoint_guest.drivers.redis.info import Info
 from stillpoint_guest.errors import (
     ConfigurationError,
     DeadlinePassed,
@@ -17,9 +18,8 @@ from stillpoint_guest.errors import (
     SessionLost,
     Unreachable,
 )
-from stillpoint_guest.note import Note
-from stillpoint_guest.redis_info import Info
-from stillpoint_guest.section import Section
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.state.undo_journal import Note
 
 from tests.cluster.processes import Processes, free_ports
 from tests.guest import databases, hostile

@@ -12,15 +12,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from stillpoint_guest.command import ENVIRONMENT
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Report
-from stillpoint_guest.drivers.postgresql import PostgreSQL
-from stillpoint_guest.drivers.redis import Redis
+from stillpoint_guest.drivers.mysql_family.answers import DURABILITY
+from stillpoint_guest.drivers.postgresql.driver import PostgreSQL
+from stillpoint_guest.drivers.redis.driver import Redis
 from stillpoint_guest.errors import DeadlinePassed, Refused
-from stillpoint_guest.mysql_answers import DURABILITY
-from stillpoint_guest.note import Note
-from stillpoint_guest.section import Section
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.processes.command import ENVIRONMENT
+from stillpoint_guest.state.undo_journal import Note
 
 from tests.guest import databases
 from tests.guest.cases.case import KINDS

@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 import pytest
-from stillpoint_guest.command import ENVIRONMENT
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import Driver
 from stillpoint_guest.errors import ApplicationError, GuestError, Unreachable
+from stillpoint_guest.processes.command import ENVIRONMENT
 
 from tests.guest.cases.case import PASSWORD, Case, cycle
 

@@ -10,11 +10,11 @@ import pytest
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import Driver
 from stillpoint_guest.drivers.etcd import Etcd
-from stillpoint_guest.drivers.mariadb import MariaDB
-from stillpoint_guest.drivers.postgresql import PostgreSQL
+from stillpoint_guest.drivers.mysql_family.mariadb import MariaDB
+from stillpoint_guest.drivers.postgresql.driver import PostgreSQL
 from stillpoint_guest.errors import Unreachable
-from stillpoint_guest.note import Note
-from stillpoint_guest.section import Section
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.state.undo_journal import Note
 
 from tests.cluster.processes import Processes
 from tests.guest import certificates, databases

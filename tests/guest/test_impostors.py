@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from stillpoint_guest.drivers import DRIVERS
-from stillpoint_guest.section import Section
+from stillpoint_guest.options.section import Section
 
 from tests.guest.databases import as_user
 from tests.guest.lab import impostor

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from stillpoint_guest.holder_start import OPTIONS
+from stillpoint_guest.hook.holder_start import OPTIONS
 
 from tests.guest import campaign
 from tests.guest.lab import keeper

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from stillpoint_guest import command
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import APPLICATION, CRASH, Report
 from stillpoint_guest.drivers.mongodb import MongoDB
 from stillpoint_guest.errors import ConfigurationError, Senseless, Unreachable
-from stillpoint_guest.note import Note
-from stillpoint_guest.section import Section
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.processes import command
+from stillpoint_guest.state.undo_journal import Note
 
 from tests.cluster.processes import free_ports
 from tests.guest import hostile

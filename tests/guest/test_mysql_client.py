@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from stillpoint_guest.command import UNPRIVILEGED
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import APPLICATION, CRASH, Report
-from stillpoint_guest.drivers.mariadb import MariaDB
+from stillpoint_guest.drivers.mysql_family.mariadb import MariaDB
+from stillpoint_guest.drivers.mysql_family.server import MySQLServer
 from stillpoint_guest.errors import CommandFailed, ConfigurationError, Senseless, Unreachable
-from stillpoint_guest.mysql_server import MySQLServer
-from stillpoint_guest.note import Note
-from stillpoint_guest.section import Section
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.processes.command import UNPRIVILEGED
+from stillpoint_guest.state.undo_journal import Note
 
 from tests.cluster.processes import Processes, free_ports
 from tests.guest import databases, hostile
@@ -128,7 +128,7 @@ def test_where_that_user_is_not_enough_it_is_root_without_a_capability(
 
 
 RUN = """
-from stillpoint_guest.command import Commands, Program
+from stillpoint_guest.processes.command import Commands, Program
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.errors import CommandFailed
 for user in ("60991", "0"):

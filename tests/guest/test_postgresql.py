@@ -14,15 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stillpoint_guest import postgresql_survey
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import APPLICATION, CRASH, Report
-from stillpoint_guest.drivers.postgresql import PostgreSQL
+from stillpoint_guest.drivers.postgresql import survey
+from stillpoint_guest.drivers.postgresql.client import Client
+from stillpoint_guest.drivers.postgresql.driver import PostgreSQL
 from stillpoint_guest.errors import CommandFailed, Unreachable
-from stillpoint_guest.note import Note
-from stillpoint_guest.postgresql_client import Client
+from stillpoint_guest.options.section import Section
 from stillpoint_guest.printable import printable
-from stillpoint_guest.section import Section
+from stillpoint_guest.state.undo_journal import Note
 
 from tests.cluster.processes import Processes, free_ports
 from tests.guest import databases
@@ -82,7 +82,7 @@ def server(processes: Processes) -> Iterator[databases.Postgres]:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """This machine may be busy; that time is short is tried where it matters."""
-    monkeypatch.setattr(postgresql_survey, "_DATABASE_S", LONG_S)
+    monkeypatch.setattr(survey, "_DATABASE_S", LONG_S)
 
 
 def ask(server: databases.Postgres, *statements: str, database: str = "postgres") -> str:
@@ -246,7 +246,7 @@ def test_a_database_that_cannot_be_looked_at_counts_as_lost(
             "unlogged tables of database closed come back empty: it lets nobody in",
         )
         assert report.level == CRASH
-        monkeypatch.setattr(postgresql_survey, "_MOST_DATABASES", 0)
+        monkeypatch.setattr(survey, "_MOST_DATABASES", 0)
         report = report_of(driver_of(server, tmp_path))
         assert report.warnings == ("unlogged tables of 1 more databases come back empty",)
         assert report.level == CRASH
@@ -269,7 +269,7 @@ def test_whose_index_is_locked_delays_nobody_for_long(
     server: databases.Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The owner of a database can keep everybody out of it; a superuser, too."""
-    monkeypatch.setattr(postgresql_survey, "_DATABASE_S", 1.0)
+    monkeypatch.setattr(survey, "_DATABASE_S", 1.0)
     with dropped(server, "slow", "other"):
         for name in ("slow", "other"):
             ask(server, f"CREATE DATABASE {name} OWNER app")
@@ -303,7 +303,7 @@ def test_a_slow_guest_has_its_level_as_long_as_there_is_time(
     server: databases.Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More than a quick one gets for all of its databases, and for one."""
-    monkeypatch.setattr(postgresql_survey, "_DATABASE_S", 1.0)
+    monkeypatch.setattr(survey, "_DATABASE_S", 1.0)
     client = slow_client(server.folder, 2.3)
     with dropped(server, "slow"):
         ask(server, "CREATE DATABASE slow OWNER app")

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stillpoint_guest import command
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import Driver
 from stillpoint_guest.drivers.mongodb import MongoDB
-from stillpoint_guest.drivers.script import Script
+from stillpoint_guest.drivers.script.driver import Script
 from stillpoint_guest.drivers.systemd import Systemd
 from stillpoint_guest.errors import (
     ApplicationError,
@@ -23,8 +22,9 @@ from stillpoint_guest.errors import (
     DeadlinePassed,
     SessionLost,
 )
-from stillpoint_guest.note import Note
-from stillpoint_guest.section import Section
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.processes import command
+from stillpoint_guest.state.undo_journal import Note
 
 from tests.guest.cases.case import cycle
 from tests.guest.cases.scripted import peer

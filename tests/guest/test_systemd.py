@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from stillpoint_guest.holder_start import PROPERTIES
+from stillpoint_guest.hook.holder_start import PROPERTIES
 
 from tests.cluster.processes import Processes
 from tests.guest import databases

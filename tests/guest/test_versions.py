@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import Driver, Report
-from stillpoint_guest.drivers.postgresql import PostgreSQL
-from stillpoint_guest.drivers.redis import Redis
-from stillpoint_guest.note import Note
-from stillpoint_guest.section import Section
+from stillpoint_guest.drivers.postgresql.driver import PostgreSQL
+from stillpoint_guest.drivers.redis.driver import Redis
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.state.undo_journal import Note
 
 from tests.cluster.processes import Processes
 from tests.guest import databases, maven

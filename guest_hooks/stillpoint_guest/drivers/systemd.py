@@ -8,12 +8,12 @@ Both outlive everybody, so they are noted first.
 import contextlib
 from typing import Iterator, Mapping, NamedTuple, Sequence, Tuple
 
-from stillpoint_guest.command import Program
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Finding, Report
 from stillpoint_guest.errors import Refused
-from stillpoint_guest.note import Note
-from stillpoint_guest.section import Section
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.processes.command import Program
+from stillpoint_guest.state.undo_journal import Note
 
 
 class _Way(NamedTuple):

@@ -8,8 +8,8 @@ from pathlib import Path
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import Driver
 from stillpoint_guest.drivers import DRIVERS
-from stillpoint_guest.note import Note
-from stillpoint_guest.section import Section
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.state.undo_journal import Note
 
 PASSWORD = "correct horse: battery\\staple"
 KINDS = {driver.KIND: driver for driver in DRIVERS}

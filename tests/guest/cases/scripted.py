@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from stillpoint_guest import command
+from stillpoint_guest.processes import command
 
 from tests.guest.cases.case import PASSWORD, Case, secret
 from tests.guest.peers import HOOK, MONGOSH, SYSTEMCTL, Peer, path_with

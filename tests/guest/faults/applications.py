@@ -12,10 +12,10 @@ import time
 from contextlib import contextmanager
 from typing import Iterator, Mapping
 
-from stillpoint_guest.command import Dialect, Program
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import Driver, Report
 from stillpoint_guest.errors import Refused
+from stillpoint_guest.processes.command import Dialect, Program
 
 CONFIGURATION = """
 [stillpoint-guest]

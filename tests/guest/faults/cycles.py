@@ -26,8 +26,9 @@ import threading
 import time
 from typing import Callable, Counter, List, Sequence
 
-from stillpoint_guest import client, holder
 from stillpoint_guest.drivers import DRIVERS
+from stillpoint_guest.holder import holder
+from stillpoint_guest.hook import client
 from stillpoint_guest.places import Places
 
 from tests.guest.faults import disk as disks

@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import os
 
-from stillpoint_guest.filesystems import _FITHAW
+from stillpoint_guest.filesystems.own_freeze import _FITHAW
 
 
 def fill(disk: str) -> None:

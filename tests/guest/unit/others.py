@@ -8,7 +8,7 @@ import socket
 import unittest
 from typing import Callable, Iterator
 
-from stillpoint_guest import accounts
+from stillpoint_guest.processes import accounts
 
 DAEMON = pwd.getpwnam("daemon").pw_uid  # an account of the system that nobody uses
 OTHER = pwd.getpwnam("bin").pw_uid

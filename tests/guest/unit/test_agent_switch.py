@@ -1,8 +1,8 @@
 import os
 import unittest
 
-from stillpoint_guest.agent_switch import Switch
 from stillpoint_guest.errors import ConfigurationError
+from stillpoint_guest.hook.agent_switch import Switch
 
 from tests.guest.unit.folders import FolderCase
 

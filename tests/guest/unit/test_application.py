@@ -3,12 +3,12 @@ import threading
 import time
 import unittest
 
-from stillpoint_guest.application import Application
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.drivers.script import Script
+from stillpoint_guest.drivers.script.driver import Script
 from stillpoint_guest.errors import DeadlinePassed
-from stillpoint_guest.note import Note
-from stillpoint_guest.section import Section
+from stillpoint_guest.holder.application import Application
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.state.undo_journal import Note
 
 from tests.guest.unit.folders import FolderCase
 

@@ -8,9 +8,11 @@ import unittest
 from typing import Callable, List
 from unittest import mock
 
-from stillpoint_guest import secret_file
-from stillpoint_guest.child_register import Register
-from stillpoint_guest.command import (
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.errors import CommandFailed, DeadlinePassed, SessionLost
+from stillpoint_guest.processes import secret_file
+from stillpoint_guest.processes.child_register import Register
+from stillpoint_guest.processes.command import (
     FOR_GOOD,
     FOR_THE_HOLD,
     NOTHING,
@@ -21,8 +23,6 @@ from stillpoint_guest.command import (
     Program,
     Session,
 )
-from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.errors import CommandFailed, DeadlinePassed, SessionLost
 
 from tests.guest.unit.folders import FolderCase
 
@@ -370,7 +370,7 @@ class ProgramsEndInTime(FolderCase):
 
     def test_what_hangs_outlives_no_holder_that_was_killed_before_it_was_noted(self) -> None:
         code = (
-            "from stillpoint_guest.command import Commands, Dialect, Program;"
+            "from stillpoint_guest.processes.command import Commands, Dialect, Program;"
             "started = Commands('app').session(Program(('sleep', '300')), Dialect('{}', ()));"
             "print(started._child.process.pid, flush=True);"
             "import time; time.sleep(300)"

@@ -1,8 +1,8 @@
 import os
 import unittest
 
-from stillpoint_guest import config
 from stillpoint_guest.errors import ConfigurationError, UntrustedFile
+from stillpoint_guest.options import config
 
 from tests.guest.unit.folders import FolderCase
 from tests.guest.unit.scripted import Scripted

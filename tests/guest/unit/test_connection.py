@@ -7,7 +7,7 @@ import sys
 import unittest
 from typing import Dict
 
-from stillpoint_guest.connection import Connection
+from stillpoint_guest.hook.connection import Connection
 
 SOURCES = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../../guest_hooks"))
 HOOK = (
@@ -37,5 +37,5 @@ class Start(unittest.TestCase):
     def test_the_hook_imports_nothing_that_costs_as_much_as_python(self) -> None:
         words = [sys.executable, "-ISBc", HOOK, SOURCES]
         imported = set(subprocess.check_output(words).decode().split())
-        self.assertIn("stillpoint_guest.client", imported)
+        self.assertIn("stillpoint_guest.hook.client", imported)
         self.assertEqual(imported & COSTLY, set())

@@ -6,12 +6,14 @@ import time
 from typing import Any, Dict, List
 from unittest import mock
 
-from stillpoint_guest import check, client, holder, status
-from stillpoint_guest.connection import Connection
 from stillpoint_guest.driver import Found
 from stillpoint_guest.errors import FreezeRefused, GuestError, HoldLost
+from stillpoint_guest.holder import holder
+from stillpoint_guest.hook import client
+from stillpoint_guest.hook.connection import Connection
 from stillpoint_guest.log import Log
-from stillpoint_guest.record import Records
+from stillpoint_guest.state.freeze_record import Records
+from stillpoint_guest.verbs import check, status
 
 from tests.guest.unit import scripted
 from tests.guest.unit.folders import FolderCase

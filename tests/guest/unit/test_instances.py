@@ -2,11 +2,11 @@ import os
 import unittest
 
 from stillpoint_guest.driver import Driver
-from stillpoint_guest.drivers.mariadb import MariaDB
-from stillpoint_guest.drivers.postgresql import PostgreSQL
-from stillpoint_guest.drivers.redis import Redis
-from stillpoint_guest.note import Note
-from stillpoint_guest.section import Section
+from stillpoint_guest.drivers.mysql_family.mariadb import MariaDB
+from stillpoint_guest.drivers.postgresql.driver import PostgreSQL
+from stillpoint_guest.drivers.redis.driver import Redis
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.state.undo_journal import Note
 
 from tests.guest.unit.folders import FolderCase
 

@@ -1,7 +1,7 @@
 import unittest
 from typing import Sequence
 
-from stillpoint_guest import known_servers
+from stillpoint_guest.discovery import known_servers
 
 JAVA = "/usr/lib/jvm/java-17/bin/java"
 BEAM = "/usr/lib/erlang/erts-13.1/bin/beam.smp"

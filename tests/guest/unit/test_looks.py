@@ -4,10 +4,10 @@ import time
 import unittest
 from typing import List
 
-from stillpoint_guest import looks
+from stillpoint_guest.discovery import looks
+from stillpoint_guest.discovery.looks import Look
+from stillpoint_guest.discovery.process_table import Process
 from stillpoint_guest.errors import DeadlinePassed
-from stillpoint_guest.looks import Look
-from stillpoint_guest.running import Process
 
 
 class ALookAtAProcess(unittest.TestCase):

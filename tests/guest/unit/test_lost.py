@@ -9,11 +9,12 @@ import time
 from typing import List, Tuple
 from unittest import mock
 
-from stillpoint_guest import client, holder
-from stillpoint_guest.connection import Connection
 from stillpoint_guest.errors import GuestError, HoldLost
-from stillpoint_guest.hold import Hold
+from stillpoint_guest.holder import holder
+from stillpoint_guest.hook import client
+from stillpoint_guest.hook.connection import Connection
 from stillpoint_guest.log import Log
+from stillpoint_guest.state.hold_marker import Hold
 
 from tests.guest.unit import scripted
 from tests.guest.unit.folders import FolderCase

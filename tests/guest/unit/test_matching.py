@@ -4,17 +4,19 @@ import pwd
 import unittest
 from typing import List, Sequence, Type
 
-from stillpoint_guest import config, discovery, matching, plan
-from stillpoint_guest.discovery import Server
+from stillpoint_guest.discovery import survey
+from stillpoint_guest.discovery.survey import Server
 from stillpoint_guest.driver import Driver, Found
-from stillpoint_guest.drivers.mariadb import MariaDB
-from stillpoint_guest.drivers.mysql import MySQL
-from stillpoint_guest.drivers.postgresql import PostgreSQL
-from stillpoint_guest.drivers.redis import Redis
-from stillpoint_guest.drivers.script import Script
+from stillpoint_guest.drivers.mysql_family.mariadb import MariaDB
+from stillpoint_guest.drivers.mysql_family.mysql import MySQL
+from stillpoint_guest.drivers.postgresql.driver import PostgreSQL
+from stillpoint_guest.drivers.redis.driver import Redis
+from stillpoint_guest.drivers.script.driver import Script
 from stillpoint_guest.errors import ConfigurationError
-from stillpoint_guest.note import Note
-from stillpoint_guest.section import Section
+from stillpoint_guest.holder import matching, plan
+from stillpoint_guest.options import config
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.state.undo_journal import Note
 
 from tests.guest.unit.folders import FolderCase
 from tests.guest.unit.others import free_port, listening, listening_at
@@ -41,8 +43,8 @@ class MatchingCase(FolderCase):
         self.sockets.enter_context(contextlib.closing(listening_at(host, port)))
         return str(port)
 
-    def server(self, kind: Type[Driver], *ways: discovery.Way, **options: str) -> Server:
-        keys = frozenset(key for way in ways for key in discovery.keys_of(way))
+    def server(self, kind: Type[Driver], *ways: survey.Way, **options: str) -> Server:
+        keys = frozenset(key for way in ways for key in survey.keys_of(way))
         self.assertEqual(len(keys), len(ways))
         return Server(Found(f"{kind.KIND}:found", options, process=71), kind, 0, keys)
 

@@ -1,8 +1,8 @@
 from typing import List
 
-from stillpoint_guest import mounts
-from stillpoint_guest.backing import deadlocks
-from stillpoint_guest.mounts import Table
+from stillpoint_guest.filesystems import mounts
+from stillpoint_guest.filesystems.backing import deadlocks
+from stillpoint_guest.filesystems.mounts import Table
 
 from tests.guest.unit.folders import FolderCase
 

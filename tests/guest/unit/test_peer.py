@@ -6,9 +6,11 @@ import tempfile
 import unittest
 from typing import Optional
 
-from stillpoint_guest import accounts, note, peer
 from stillpoint_guest.errors import Unreachable
-from stillpoint_guest.section import Section
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.processes import accounts
+from stillpoint_guest.sockets import peer
+from stillpoint_guest.state import undo_journal
 
 from tests.guest.unit.folders import FolderCase
 from tests.guest.unit.others import (
@@ -239,7 +241,7 @@ class ANoteOfTheVersionBeforeIsRead(FolderCase):
             ' "lock_s": 3.0, "release_s": 10.0, "required": true, "method": "", "options": {},'
             ' "source": "discovered"}, "noted": {"locks": "1"}}',
         )
-        self.assertEqual(note.read(path).section.process, 0)
+        self.assertEqual(undo_journal.read(path).section.process, 0)
 
 
 class AccountsOfTheSystem(unittest.TestCase):

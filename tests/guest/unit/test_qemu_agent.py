@@ -1,8 +1,8 @@
 import os
 from typing import List
 
-from stillpoint_guest import qemu_agent
 from stillpoint_guest.driver import Finding
+from stillpoint_guest.hook import qemu_agent
 
 from tests.guest.unit.folders import FolderCase
 

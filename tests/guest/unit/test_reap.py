@@ -5,9 +5,9 @@ import time
 import unittest
 from typing import List
 
-from stillpoint_guest import command, family
-from stillpoint_guest.command import Commands, Dialect, Program
 from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.processes import command, family
+from stillpoint_guest.processes.command import Commands, Dialect, Program
 
 
 def ended() -> List[int]:

@@ -2,13 +2,13 @@ import json
 import os
 from typing import Any, Dict
 
-from stillpoint_guest import record
-from stillpoint_guest.record import Records
+from stillpoint_guest.state import freeze_record
+from stillpoint_guest.state.freeze_record import Records
 
 from tests.guest.unit.folders import FolderCase
 
 FACTS: Dict[str, Any] = {
-    "state": record.HELD,
+    "state": freeze_record.HELD,
     "verdict": "application",
     "held_at": "2026-11-24T18:21:51.123Z",
     "held_until_at_most": "2026-11-24T18:26:51.123Z",
@@ -21,7 +21,7 @@ FACTS: Dict[str, Any] = {
 class ACopyKnowsWhenItWasCut(FolderCase):
     def records(self, **facts: Any) -> Records:
         records = Records(self.path("state"))
-        records.write({**record.new(**FACTS), **facts})
+        records.write({**freeze_record.new(**FACTS), **facts})
         return records
 
     def test_the_original_is_no_copy(self) -> None:
@@ -34,7 +34,7 @@ class ACopyKnowsWhenItWasCut(FolderCase):
         records = self.records(boot_id="another boot")
         found = records.recognise()
         assert found is not None
-        told = record.told(found)
+        told = freeze_record.told(found)
         self.assertIn("2026-11-24T18:21:51.123Z", told)
         self.assertIn("postgresql:15/main (application, CHECKPOINT)", told)
         self.assertIsNone(records.recognise())
@@ -45,7 +45,7 @@ class ACopyKnowsWhenItWasCut(FolderCase):
         self.assertEqual(records.origin(), records.last())
 
     def test_a_released_hold_was_not_cut(self) -> None:
-        records = self.records(boot_id="another boot", state=record.RELEASED)
+        records = self.records(boot_id="another boot", state=freeze_record.RELEASED)
         self.assertIsNone(records.recognise())
 
     def test_a_record_that_cannot_be_replaced_stays_whole(self) -> None:
@@ -53,7 +53,7 @@ class ACopyKnowsWhenItWasCut(FolderCase):
         os.mkdir(self.path("state/record.json.new"))
         with self.assertRaises(OSError):
             records.write({"format": 1})
-        self.assertEqual(records.last(), record.new(**FACTS))
+        self.assertEqual(records.last(), freeze_record.new(**FACTS))
 
     def test_what_is_no_record_is_none(self) -> None:
         for content in ("", "{", "[]", json.dumps({"format": 2})):

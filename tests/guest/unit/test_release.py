@@ -5,16 +5,18 @@ import time
 from typing import Sequence
 from unittest import mock
 
-from stillpoint_guest import application, client, cycle, filesystems
-from stillpoint_guest.connection import Connection
-from stillpoint_guest.cycle import Cycle
 from stillpoint_guest.errors import HoldLost
-from stillpoint_guest.hold import Hold
+from stillpoint_guest.filesystems import own_freeze
+from stillpoint_guest.holder import application, cycle
+from stillpoint_guest.holder.cycle import Cycle
+from stillpoint_guest.holder.plan import Plan
+from stillpoint_guest.hook import client
+from stillpoint_guest.hook.connection import Connection
 from stillpoint_guest.log import Log
-from stillpoint_guest.note import Note
-from stillpoint_guest.plan import Plan
-from stillpoint_guest.record import Records
-from stillpoint_guest.section import Section
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.state.freeze_record import Records
+from stillpoint_guest.state.hold_marker import Hold
+from stillpoint_guest.state.undo_journal import Note
 
 from tests.guest.unit import scripted
 from tests.guest.unit.folders import FolderCase
@@ -106,7 +108,7 @@ class SideBySide(HolderCase):
 
     def test_a_freeze_that_is_given_up_does_not_wait_for_a_disk(self) -> None:
         """A sync that hangs: what was prepared is let go at once."""
-        hanging = mock.patch.object(filesystems, "sync", side_effect=lambda _: time.sleep(4))
+        hanging = mock.patch.object(own_freeze, "sync", side_effect=lambda _: time.sleep(4))
         with hanging:
             self.begin(section("db"))
             connection = Connection(client.connect(self.places()))

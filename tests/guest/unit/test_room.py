@@ -8,12 +8,15 @@ import unittest
 from typing import List, Tuple
 from unittest import mock
 
-from stillpoint_guest import client, record, room, status
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import Driver, Found
-from stillpoint_guest.drivers.script import Script
-from stillpoint_guest.note import Note
-from stillpoint_guest.section import DISCOVERED, Section
+from stillpoint_guest.drivers.script.driver import Script
+from stillpoint_guest.holder import capacity
+from stillpoint_guest.hook import client
+from stillpoint_guest.options.section import DISCOVERED, Section
+from stillpoint_guest.state import freeze_record
+from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.verbs import status
 
 from tests.guest.unit import scripted
 from tests.guest.unit.folders import FolderCase
@@ -34,11 +37,11 @@ def names(drivers: List[Driver]) -> List[str]:
 class Room(unittest.TestCase):
     def test_an_ordinary_guest_has_room_for_all(self) -> None:
         drivers = [driver("db%d" % number) for number in range(20)]
-        self.assertEqual(room.kept(drivers), (drivers, []))
+        self.assertEqual(capacity.kept(drivers), (drivers, []))
 
     def test_what_is_too_much_is_named_and_counted(self) -> None:
         drivers = [driver("db%03d" % number) for number in range(100)]
-        kept, [warning] = room.kept(drivers)
+        kept, [warning] = capacity.kept(drivers)
         self.assertEqual(kept, drivers[:64])
         self.assertIn("for 36 more, left alone: db064, db065, ", warning)
         self.assertIn("24 others", warning)
@@ -46,13 +49,13 @@ class Room(unittest.TestCase):
 
     def test_what_is_configured_is_never_left_out(self) -> None:
         configured = [driver("shop%d" % number, "guest.conf") for number in range(80)]
-        kept, [warning] = room.kept([driver("found"), *configured])
+        kept, [warning] = capacity.kept([driver("found"), *configured])
         self.assertEqual(kept, configured)
         self.assertIn("left alone: found", warning)
 
     def test_many_of_one_kind_displace_none_of_another(self) -> None:
         drivers = [driver("a%d" % number) for number in range(200)] + [driver("b", kind="b")]
-        self.assertIn("b", names(room.kept(drivers)[0]))
+        self.assertIn("b", names(capacity.kept(drivers)[0]))
 
     def test_many_of_one_account_displace_none_of_another(self) -> None:
         """Of the same kind: a service account that was taken over starts what it likes."""
@@ -60,7 +63,7 @@ class Room(unittest.TestCase):
         self.addCleanup(nobody.wait)
         self.addCleanup(nobody.kill)
         many = [driver("own%d" % number, process=nobody.pid) for number in range(200)]
-        kept, _ = room.kept([*many, driver("real", process=os.getpid())])
+        kept, _ = capacity.kept([*many, driver("real", process=os.getpid())])
         self.assertIn("real", names(kept))
 
     def test_descriptors_are_counted(self) -> None:
@@ -68,7 +71,7 @@ class Room(unittest.TestCase):
         for soft, count in ((64, 2), (128, 10), (20, 1)):
             limit = mock.patch.object(resource, "getrlimit", return_value=(soft, soft))
             with limit:
-                self.assertEqual(len(room.kept(drivers)[0]), count)
+                self.assertEqual(len(capacity.kept(drivers)[0]), count)
 
     def test_the_limit_is_raised_as_far_as_it_is_allowed(self) -> None:
         for before, after in (((256, 4096), 1024), ((256, 512), 512), ((256, -1), 1024)):
@@ -79,7 +82,7 @@ class Room(unittest.TestCase):
         with mock.patch.object(resource, "getrlimit", return_value=before):
             with_limit = mock.patch.object(resource, "setrlimit")
             with with_limit as limited:
-                room.make()
+                capacity.make()
         return list(limited.call_args_list)
 
 
@@ -113,7 +116,7 @@ class Records(unittest.TestCase):
             "timings_s": {"lock": 0.5},
             "required": True,
         }
-        made = record.new(applications=[one] * 70, warnings=[hostile] * 1000, freeze_s=1.5)
+        made = freeze_record.new(applications=[one] * 70, warnings=[hostile] * 1000, freeze_s=1.5)
         self.assertEqual(len(made["applications"]), 70)
         self.assertEqual(made["warnings"][-1], "and 980 more")
         told = made["applications"][0]
@@ -123,7 +126,7 @@ class Records(unittest.TestCase):
 
     def test_ordinary_ones_are_as_they_were(self) -> None:
         facts = {"verdict": "application", "warnings": ["a", "b"], "applications": [{"n": "ä"}]}
-        made = record.new(**facts)
+        made = freeze_record.new(**facts)
         self.assertEqual({key: made[key] for key in facts}, facts)
 
 

@@ -4,9 +4,9 @@ import subprocess
 import tempfile
 import unittest
 
-from stillpoint_guest import service
-from stillpoint_guest.accounts import Names
-from stillpoint_guest.running import Process
+from stillpoint_guest.discovery import service
+from stillpoint_guest.discovery.process_table import Process
+from stillpoint_guest.processes.accounts import Names
 
 from tests.guest.unit.others import AS_ROOT, DAEMON, NOBODY, other
 

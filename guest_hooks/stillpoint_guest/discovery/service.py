@@ -1,0 +1,155 @@
+"""Whether a process is one of this machine's services, which is whom discovery trusts.
+
+Its name and its arguments are what it says of itself, and count for nothing here. What counts is
+what only root can have given it: its account, its unit, its executable. Whatever else looks like a
+server is a stranger's: named and left alone, never contacted.
+"""
+
+import os
+import threading
+from typing import Callable, Dict, NamedTuple, Optional, Sequence
+
+from stillpoint_guest import trust
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.discovery.process_table import Process
+from stillpoint_guest.errors import GuestError
+from stillpoint_guest.processes import accounts
+from stillpoint_guest.processes.accounts import Names
+from stillpoint_guest.processes.command import Commands, Program
+
+_SYSTEMD_RUNS = "/run/systemd/system"  # sd_booted(3)
+_SERVICE = ".service"
+_NO_SYSTEM = ("user.slice", "machine.slice", "kubepods.slice", "kubepods")
+_ASK_S = 1.0
+_MOST_UNITS = 8
+
+
+class Stranger(NamedTuple):
+    """Why a process is not trusted."""
+
+    cause: str
+    can_be_vouched: bool = True  # whether a section with its account as `system_user` would help
+
+
+class Units:
+    """The users of units, asked of systemd once for each unit, as it is rarely needed."""
+
+    def __init__(self, names: Names) -> None:
+        """Ask nothing yet."""
+        self._names = names
+        self._users: Dict[str, str] = {}
+        self._asking = threading.Lock()
+
+    def runs_as(self, unit: str, user: int) -> bool:
+        """Whether root has said that this unit's programs run as that user."""
+        with self._asking:
+            if unit not in self._users and len(self._users) < _MOST_UNITS:
+                self._users[unit] = _user_of_unit(unit)
+            account = self._users.get(unit, "")
+        return bool(account) and account in (str(user), self._names.of(user))
+
+
+def standing(process: Process, units: Units) -> Optional[Stranger]:
+    """Why a process is a stranger's by its account and its unit; None if it is a service.
+
+    Nothing that it reads can wait for the process, as its files and its memory could.
+
+    Raises:
+        OSError: it has ended.
+    """
+    if process.is_in_container:
+        return Stranger("runs in a container", can_be_vouched=False)
+    if len(set(process.users)) > 1:
+        return Stranger("has the rights of several users, so somebody else has started it")
+    if process.user == accounts.NOBODY:
+        return Stranger("runs as nobody, which anything may")
+    unit = unit_of(process.groups) if os.path.isdir(_SYSTEMD_RUNS) else None
+    if unit == "":
+        return Stranger("runs in somebody's session or in a container, not as a system service")
+    is_systems = process.user == 0 or accounts.is_system_account(process.user)
+    if is_systems or (unit and units.runs_as(unit, process.user)):
+        return None
+    return Stranger("runs as no account of the system")
+
+
+def belongings(process: Process) -> Optional[Stranger]:
+    """Why a process is a stranger's by its executable and its folder; None if they are in order.
+
+    It looks at files, and so waits where they are on a share that is gone.
+
+    Raises:
+        OSError: it has ended.
+    """
+    fault = _fault_of_executable(process)
+    if fault:
+        return Stranger(fault)
+    owner = os.stat(f"/proc/{process.number}/cwd").st_uid
+    if owner not in (0, process.user):
+        return Stranger(f"runs in a folder that belongs to user {owner}")
+    fault = _fault_of_path(process, process.folder) if process.user == 0 else ""
+    return Stranger(f"runs as root in a folder of others: {fault}") if fault else None
+
+
+def unit_of(groups: Sequence[str]) -> Optional[str]:
+    """The system's unit that a process belongs to; "" to none, None: its groups do not tell.
+
+    A session, a container and what a user's own systemd runs are in scopes, or in slices of theirs.
+
+    Args:
+        groups: where systemd keeps units, in each hierarchy: "/system.slice/redis.service".
+    """
+    found = None
+    for path in groups:
+        parts = path.strip("/").split("/")
+        if not path.strip("/."):
+            continue  # the root, or outside of what we may see
+        units = [part for part in parts if part.endswith(_SERVICE)]
+        if not units or any(part in _NO_SYSTEM or part.endswith(".scope") for part in parts):
+            return ""
+        found = units[0]
+    return found
+
+
+def _user_of_unit(unit: str) -> str:
+    """What systemd says, as a name or a number; "" if it says nothing or is not to be asked."""
+    words = ("systemctl", "show", "--property=User", "--", unit)
+    commands = Commands(unit)
+    try:
+        lines = commands.run(Program(words), Deadline.after(_ASK_S)).lines
+    except GuestError:
+        return ""
+    finally:
+        commands.close()
+    return lines[0].partition("=")[2].strip() if lines else ""
+
+
+def _fault_of_executable(process: Process) -> str:
+    """Its file is looked at behind /proc/PID/exe, so also one that a package has replaced."""
+    if not process.executable:
+        return "has an executable that we may not see"
+    link = f"/proc/{process.number}/exe"
+    fault = trust.fault_of(trust.Component(process.executable, os.stat(link)), _is_root)
+    if fault:
+        return f"has an executable that is not root's alone: {fault.cause}"
+    folder = _fault_of_path(process, os.path.dirname(process.executable))
+    return f"has an executable in a folder of others: {folder}" if folder else ""
+
+
+def _fault_of_path(process: Process, path: str) -> str:
+    """What lets others than root change a folder; one that is gone cannot be changed any more."""
+    try:
+        for one in trust.components(process.seen(path)):
+            fault = None if _is_way_in(process, one) else trust.fault_of(one, _is_root)
+            if fault:
+                return fault.cause
+    except FileNotFoundError:
+        pass
+    return ""
+
+
+def _is_way_in(process: Process, component: trust.Component) -> bool:
+    """Whether it is /proc/PID or its link: the process's by nature."""
+    return component.path in (f"/proc/{process.number}", f"/proc/{process.number}/root")
+
+
+_is_root: Callable[[int], bool] = (0).__eq__

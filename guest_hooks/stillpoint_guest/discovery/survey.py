@@ -1,0 +1,284 @@
+"""The servers among what runs on this guest: who they are, and whether they are this machine's.
+
+Whatever goes wrong in a look at one process is a warning about that process, and nothing at all if
+it has ended meanwhile. A stranger's process is named and not looked at any further, so that a
+thousand of them cost no more than their names.
+"""
+
+import contextlib
+import os
+from typing import (
+    TYPE_CHECKING,
+    Callable,
+    Container,
+    Dict,
+    FrozenSet,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Type,
+    Union,
+)
+
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.discovery import known_servers, looks, process_table, service
+from stillpoint_guest.discovery.found import Found
+from stillpoint_guest.discovery.looks import Look
+from stillpoint_guest.discovery.process_table import Process
+from stillpoint_guest.discovery.service import Stranger, Units
+from stillpoint_guest.errors import DeadlinePassed, Unreachable
+from stillpoint_guest.printable import printable
+from stillpoint_guest.processes import accounts
+from stillpoint_guest.processes.accounts import Names
+from stillpoint_guest.sockets import peer
+from stillpoint_guest.worker import within
+
+if TYPE_CHECKING:  # which imports this for what it discovers by default
+    from stillpoint_guest.driver import Driver
+
+_SCAN_S = 5.0  # for the names of all processes: 30,000 take one
+_NAME_BYTES = 150  # a note's file is called so
+_TEXT_BYTES = 200
+Way = Union[str, Tuple[str, int]]  # the path of a socket, or a host and a port
+Key = Tuple[int, ...]  # a socket that accepts connections: its inode, or device and inode of a path
+
+
+class Server(NamedTuple):
+    """What looks like a server; one to be brought to rest unless `found` is `unsafe`."""
+
+    found: Found
+    kind: "Optional[Type[Driver]]" = None  # None: none brings it to rest
+    user: int = 0
+    keys: FrozenSet[Key] = frozenset()
+    is_strange: bool = False  # left alone, by a name that it shares with others of its account
+
+
+def servers(
+    kinds: "Sequence[Type[Driver]]", vouched: Container[int] = (), has_others: bool = False
+) -> Sequence[Server]:
+    """All that looks like one of those kinds; services first, each by a name of its own.
+
+    Never fails: what cannot be looked at is among them, as `unsafe`.
+
+    Args:
+        kinds: what to look for, by their PROGRAMS.
+        vouched: users of whom the configuration says that they may have one: they are looked at.
+        has_others: look for `known_servers` too.
+    """
+    try:
+        deadline = Deadline.after(_SCAN_S)
+        attempt = "look at what runs"
+        found = within(deadline, "/proc", attempt, lambda: _matches(kinds, has_others))
+    except (DeadlinePassed, OSError) as error:
+        cause = printable(str(error), _TEXT_BYTES)
+        return [Server(Found("processes", unsafe=f"they could not be looked at: {cause}"))]
+    survey = _Survey(kinds, vouched)
+    told = [server for process in found for server in survey.first_look(process)]
+    return _unique(sorted([*survey.looked(), *told], key=_rank))
+
+
+def keys_of(way: Way) -> FrozenSet[Key]:
+    """The sockets that one way leads to; none where nobody listens, or it is not this machine's."""
+    try:
+        if isinstance(way, str):
+            return frozenset([_file_key(way)])
+        host, port = way
+        addresses = peer.own_addresses(host, port)
+        return frozenset(
+            (each.inode,) for address in addresses for each in peer.listeners(address, port)
+        )
+    except (OSError, Unreachable):
+        return frozenset()
+
+
+class _Survey:
+    """One look at all of them."""
+
+    def __init__(self, kinds: "Sequence[Type[Driver]]", vouched: Container[int]) -> None:
+        self._kinds = kinds
+        self._vouched = vouched
+        self._names = Names()
+        self._units = Units(self._names)
+        self._looks: List[Look] = []
+        self._told: Dict[str, Server] = {}
+
+    def first_look(self, process: Process) -> Sequence[Server]:
+        """By what nobody can make it wait for: who it is. What more there is to see comes later."""
+        return self._edge(process, lambda: self._first_look(process))
+
+    def looked(self) -> Sequence[Server]:
+        """What more there was to see."""
+        found = looks.looked(self._looks)
+        return [server for one in found for server in self._edge(one.look.process, one.result)]
+
+    def _edge(self, process: Process, look: Callable[[], object]) -> Sequence[Server]:
+        """What goes wrong is a warning about this process, unless it has ended."""
+        try:
+            server = look()
+        except Exception as error:  # noqa: BLE001  the edge: it ends the look at this one alone
+            try:
+                Process(process.number, "", "")
+            except OSError:
+                return ()
+            why = printable(str(error) or repr(error), _TEXT_BYTES)
+            kinds = _kinds_of(process, self._kinds)
+            name = kinds[0].KIND if kinds else printable(process.program, _NAME_BYTES)
+            cause = Stranger(f"could not be looked at: {why}", can_be_vouched=False)
+            server = self._left_alone(f"{name}@{self._names.of(process.user)}", process, cause)
+        return [server] if isinstance(server, Server) else ()
+
+    def _first_look(self, process: Process) -> Optional[Server]:
+        kinds = _kinds_of(process, self._kinds)
+        stranger = service.standing(process, self._units)
+        if not kinds:
+            return self._known(process, stranger)
+        name = f"{kinds[0].KIND}@{self._names.of(process.user)}"
+        is_vouched = stranger and stranger.can_be_vouched and process.user in self._vouched
+        if stranger and not is_vouched:
+            return self._left_alone(name, process, stranger)
+        action = lambda: self._second_look(name, process, kinds, stranger)  # noqa: E731
+        self._looks.append(Look(process, action, not stranger))
+        return None
+
+    def _second_look(
+        self,
+        name: str,
+        process: Process,
+        kinds: "Sequence[Type[Driver]]",
+        stranger: Optional[Stranger],
+    ) -> Optional[Server]:
+        """What it is, by the first kind that knows; its files are trusted before they are read."""
+        fault = stranger or service.belongings(process)
+        if fault and process.user not in self._vouched:
+            return self._left_alone(name, process, fault)
+        several = ((kind, kind.found(process)) for kind in kinds)
+        kind, found = next(((kind, one) for kind, one in several if one), (kinds[0], None))
+        if found is None:
+            return None
+        if fault:
+            unsafe = self._alone(name, process, fault).found
+            found = unsafe._replace(options=found.options)
+        found = found._replace(name=printable(found.name, _NAME_BYTES), process=process.number)
+        return Server(found, kind, process.user, _keys_of(process), is_strange=bool(fault))
+
+    def _known(self, process: Process, stranger: Optional[Stranger]) -> Optional[Server]:
+        """One that has no driver, if it is one; Java's class is among its arguments."""
+        program, executable = process.program, process.executable
+
+        def named(arguments: Sequence[str] = ()) -> Optional[Server]:
+            name = known_servers.name_of(program, executable, arguments)
+            if not name:
+                return None
+            if not stranger:
+                why = Stranger("has no driver here", can_be_vouched=False)
+                return self._left_alone(name, process, why)
+            shared = stranger._replace(can_be_vouched=False)
+            return self._left_alone(f"{name}@{self._names.of(process.user)}", process, shared)
+
+        if not known_servers.needs_arguments(program, executable):
+            return named()
+        self._looks.append(Look(process, lambda: named(process.arguments), not stranger))
+        return None
+
+    def _left_alone(self, name: str, process: Process, why: Stranger) -> Server:
+        """By a name and a cause that the first of them tells for all."""
+        if name not in self._told:
+            self._told[name] = self._alone(name, process, why)
+        return self._told[name]
+
+    def _alone(self, name: str, process: Process, why: Stranger) -> Server:
+        program, executable = (
+            printable(text, _TEXT_BYTES) for text in (process.program, process.executable)
+        )
+        account = self._names.of(process.user)
+        who = f"process {process.number}, user {account}"
+        who = f"{program} ({who}, {executable})" if executable else f"{program} ({who})"
+        remedy = f"a section that brings it to rest, with covers = {name}"
+        if why.can_be_vouched:
+            remedy = f"a section that leads to it, with system_user = {account}"
+        hint = f"{remedy}; or, if it does not count, [{name}] with enabled = no"
+        found = Found(name, unsafe=f"{who} {why.cause}; HINT: {hint}", process=process.number)
+        kinds = _kinds_of(process, self._kinds)
+        return Server(found, kinds[0] if kinds else None, process.user, is_strange=True)
+
+
+def _matches(kinds: "Sequence[Type[Driver]]", has_others: bool) -> Sequence[Process]:
+    """Of a server the process that its sessions come from, and of two of a name the server."""
+    programs = {program for kind in kinds for program in kind.PROGRAMS}
+    called = process_table.called(programs)
+
+    def is_wanted(program: str, file: str) -> bool:
+        if program in called or file in programs:
+            return True
+        return has_others and known_servers.may_be(program, file)
+
+    scanned = list(process_table.scan(is_wanted))
+    ours = {
+        each.number: each for each in scanned if each.program in called or each.file in programs
+    }
+    others = [each for each in scanned if each.number not in ours]
+    first = [each for each in ours.values() if not _is_child(each, ours)]
+    parents = {each.parent for each in first}
+    return others + [
+        each for each in first if each.number not in parents or each.file in programs
+    ]  # else: a script of the same name that has started it
+
+
+def _is_child(process: Process, servers: Mapping[int, Process]) -> bool:
+    """Whether it is a session, or what saves for a server, and not a server itself."""
+    parent = servers.get(process.parent)
+    if parent is None:
+        return False
+    if process.executable and parent.executable:
+        return process.executable == parent.executable
+    return process.program == parent.program
+
+
+def _kinds_of(process: Process, kinds: "Sequence[Type[Driver]]") -> "Sequence[Type[Driver]]":
+    """Those whose program it may be, the one that is mostly called so first."""
+    ranked = []
+    for number, kind in enumerate(kinds):
+        places = [
+            place
+            for place, program in enumerate(kind.PROGRAMS)
+            if program == process.file or process_table.is_called(process.program, program)
+        ]
+        if places:
+            ranked.append((places[0], number))
+    return [kinds[number] for _, number in sorted(ranked)]
+
+
+def _keys_of(process: Process) -> FrozenSet[Key]:
+    keys: Set[Key] = {(each.inode,) for each in process.listeners()}
+    for path in process.sockets():
+        with contextlib.suppress(FileNotFoundError):  # taken away: nobody can connect there
+            keys.add(_file_key(path))
+    return frozenset(keys)
+
+
+def _file_key(path: str) -> Key:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def _rank(server: Server) -> Tuple[bool, bool]:
+    """What is this machine's first, so that strangers push out no warning about it."""
+    is_systems = server.user == 0 or accounts.is_system_account(server.user)
+    return server.is_strange, not is_systems
+
+
+def _unique(found: Sequence[Server]) -> Sequence[Server]:
+    """The second of a name is told from the first by its number; strangers share a name."""
+    names: Set[str] = set()
+    unique = []
+    for server in found:
+        one = server.found
+        if not server.is_strange and one.name in names:
+            one = one._replace(name=f"{one.name}@{one.process}")
+        names.add(one.name)
+        unique.append(server._replace(found=one))
+    return unique

@@ -1,0 +1,1 @@
+"""MariaDB and MySQL: one server, one client, two ways to lock."""

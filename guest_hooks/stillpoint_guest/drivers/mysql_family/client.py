@@ -1,0 +1,168 @@
+"""The client of MariaDB and MySQL: as whom it runs, what it is told, and whom it may speak to.
+
+A client does for its server what that asks of it (LOAD DATA LOCAL reads any file), so it reads no
+option files but ours, sends no files, and has no rights that letting it in does not need:
+
+- A server of MariaDB's packages (10.4 and newer) has an account by the name of the system's user
+  that runs it, `mysql`, with all privileges, for whom that user is (`unix_socket`). So the client
+  runs as the user that runs the server, who cannot do by it what he could not do before.
+- Older ones, and MySQL (`auth_socket`), let in root alone, and have to find user 0 at the other end
+  when it connects. Then the client is that user without groups, without a single capability and
+  without a way to get one (see `family`): of what is root's, it could read root's own files, which
+  it does not send.
+- A password is told to the server's user anyway, so by a socket the client runs as that one; by TCP
+  it is nobody's number. A `defaults_file` may name keys that root alone reads: as the second.
+"""
+
+import os
+import shutil
+from typing import Dict, NamedTuple, Optional, Sequence
+
+from stillpoint_guest import trust
+from stillpoint_guest.errors import ConfigurationError
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.processes import accounts
+from stillpoint_guest.processes.command import ENVIRONMENT, SECRET, UNPRIVILEGED, Program
+from stillpoint_guest.sockets import peer
+
+_BARE_ROOT = "0"
+_SOCKETS = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock")  # Debian's, Red Hat's
+_GROUPS = ("client", "mysql", "mariadb")  # of an option file, and client-server, mariadb-client, …
+_MOST_BYTES = 65536  # of an option file
+_OPTIONS = (
+    "-NBA",
+    "--unbuffered",
+    "--force",
+    "--loose-skip-reconnect",
+    "--loose-local-infile=0",
+    "--loose-sandbox",  # no \! and no files: MariaDB 10.5.25, 10.6.18, 10.11.8 and newer
+    "--loose-skip-system-command",  # MySQL 8.0.40 and newer
+    "--default-character-set=utf8mb4",
+)
+
+
+class Identity(NamedTuple):
+    """Who asks."""
+
+    system_user: str  # as whom the client runs
+    account: str  # of the server; "" leaves it to the option file
+
+
+class Client:
+    """What a section says of the way to its server."""
+
+    def __init__(self, section: Section, programs: Sequence[str], has_own_account: bool) -> None:
+        """Parse it.
+
+        Args:
+            section: with the options of `MySQLServer`.
+            programs: what the client may be called.
+            has_own_account: whether the user that runs such a server may have one.
+
+        Raises:
+            ConfigurationError: a value makes no sense, or a file is not root's alone.
+        """
+        self._section = section
+        self._programs = programs
+        self._has_own_account = has_own_account
+        self._password = section.secret("password_file")
+        self._defaults = _option_file(section)
+        written = _written(self._defaults or b"")
+        self.host = section.text("host", written.get("host", ""))
+        default = section._replace(options={"port": written["port"]} if "port" in written else {})
+        self.port = section.integer("port", default.integer("port", 3306))
+        self.socket = section.text("socket", "" if self.host else written.get("socket", ""))
+        if not self.socket and not self.host:
+            self.socket = next(filter(os.path.exists, _SOCKETS), _SOCKETS[0])
+        if section.text("client").startswith("/"):
+            trust.require(section.text("client"))
+
+    def require_peer(self) -> None:
+        """Go on only if the server's own account listens; `Unreachable` as in `peer`."""
+        users = peer.users(self._section)
+        if self.socket:
+            user = users[0] if users else None
+            peer.require_socket(self.socket, self._section.process, user)
+        else:
+            peer.require_listener(self.host, self.port, users)
+
+    def identities(self) -> Sequence[Identity]:
+        """As whom to try, one after the other; the one with the least rights first."""
+        account = self._section.text("user")
+        if self._defaults is not None:
+            return [Identity(_BARE_ROOT, account)]
+        if not self.socket:
+            return [Identity(UNPRIVILEGED, account or "root")]
+        owner = _owner(self.socket)
+        if self._password is not None:
+            return [Identity(str(owner), account or "root")]
+        if account:  # by the name of a user of the system, who it has to be
+            is_user = bool(accounts.number_of(account))
+            return [Identity(account if is_user else _BARE_ROOT, account)]
+        own = accounts.name_of(owner)
+        by_root = Identity(_BARE_ROOT, "root")
+        has_own = self._has_own_account and owner and accounts.number_of(own) == owner
+        return [Identity(own, own), by_root] if has_own else [by_root]
+
+    def program(self, identity: Identity, statement: str = "") -> Program:
+        """The client; without a statement it reads them from its input."""
+        secret = self._defaults
+        if self._password is not None:
+            quoted = self._password.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+            secret = (self._defaults or b"") + b'\n[client]\npassword="' + quoted + b'"\n'
+        files = "--no-defaults" if secret is None else f"--defaults-file={SECRET}"
+        arguments = [self._name(), files, *_OPTIONS]  # which files has to be the first one
+        if identity.account:
+            arguments.append(f"--user={identity.account}")
+        socket, folder = self.socket, "/"
+        if socket.startswith("/proc/"):  # of a process with mounts of its own, which only root sees
+            folder, name = os.path.split(socket)
+            socket = f"./{name}"
+        if socket:
+            arguments += [f"--socket={socket}", "--protocol=SOCKET"]
+        else:
+            arguments += [f"--host={self.host}", f"--port={self.port}", "--protocol=TCP"]
+        if statement:
+            arguments.append(f"--execute={statement}")
+        return Program(arguments, identity.system_user, secret=secret, folder=folder)
+
+    def _name(self) -> str:
+        """The first program that is there: MySQL's or MariaDB's, both speak with both."""
+        path = ENVIRONMENT["PATH"]
+        there = (each for each in self._programs if shutil.which(each, path=path))
+        return self._section.text("client") or next(there, self._programs[0])
+
+
+def _owner(path: str) -> int:
+    """Who made a socket: the user that runs the server; root's if it has gone meanwhile."""
+    try:
+        return os.lstat(path).st_uid
+    except OSError:
+        return 0
+
+
+def _option_file(section: Section) -> Optional[bytes]:
+    """Its content, so that what was looked at is what is used."""
+    path = section.file("defaults_file")
+    if path is None:
+        return None
+    with open(path, "rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ConfigurationError(path, "read it", f"it is longer than {_MOST_BYTES} bytes")
+    if b"password" in content:
+        trust.require(path, is_secret=True)
+    return content
+
+
+def _written(content: bytes) -> Dict[str, str]:
+    """Where an option file has the server, as far as this has to be known: socket, host, port."""
+    found: Dict[str, str] = {}
+    group = ""
+    for line in content.decode(errors="replace").split("\n"):
+        key, _, value = line.strip().partition("=")
+        if key.startswith("["):
+            group = key.strip("[]").partition("-")[0]
+        elif group in _GROUPS and key.strip() in ("socket", "host", "port"):
+            found[key.strip()] = value.strip().strip("\"'")
+    return found

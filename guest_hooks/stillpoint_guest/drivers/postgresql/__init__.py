@@ -1,0 +1,1 @@
+"""PostgreSQL: the driver, its client, and what a copy would not have."""

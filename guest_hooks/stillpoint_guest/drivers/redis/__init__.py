@@ -1,0 +1,1 @@
+"""Redis, Valkey and KeyDB: the driver, its protocol and its INFO."""

@@ -1,0 +1,1 @@
+"""Mounts, what a freeze of them holds, and freezing them ourselves."""

@@ -1,0 +1,157 @@
+"""What one freeze holds: on which filesystems nobody writes from freeze to thaw.
+
+A copy has an application's data of one moment only if each of its folders is on such a filesystem.
+What the guest agent passes over (memory, networks, FUSE, ZFS, FAT) is written on, or not copied at
+all. The agent's view counts: its mount namespace, not that of the application.
+"""
+
+import os
+from typing import Iterator, List, NamedTuple, Optional, Sequence
+
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.driver import CRASH, Report
+from stillpoint_guest.errors import DeadlinePassed
+from stillpoint_guest.filesystems import mounts
+from stillpoint_guest.filesystems.mounts import Mount, Table
+from stillpoint_guest.worker import within
+
+NOTHING_FROZEN = "no filesystem of this guest can be frozen, so nothing is held"
+_MOST_LINKS = 40  # as the kernel
+# Folders in a data folder that have nothing that a start needs: often memory, by advice.
+_SCRATCH = frozenset(("pg_stat_tmp", "pgsql_tmp", "tmp", "#innodb_temp", "lost+found"))
+_PSEUDO = frozenset(("autofs", "binfmt_misc", "cgroup", "cgroup2", "devpts", "proc", "sysfs"))
+
+
+class Reach:
+    """The filesystems that a freeze holds."""
+
+    def __init__(self, table: Table, order: Sequence[Mount]) -> None:
+        """Know them.
+
+        Args:
+            table: of whoever freezes.
+            order: one mount of each filesystem, as they are frozen.
+        """
+        self.table = table
+        self.order = order
+        self._devices = {mount.device for mount in order}
+
+    def outside(self, folder: str, process: int = 0) -> Iterator[str]:
+        """What of a folder this freeze does not hold, one sentence each.
+
+        Args:
+            folder: an absolute path, as the process sees it.
+            process: whose it is; 0: its paths are ours.
+        """
+        view = _view(process, self.table)
+        place = view.place(folder) if view else None
+        if view is None or place is None or place.mount is None:
+            yield f"{folder}: where it lies cannot be found out"
+            return
+        if not self._holds(place.mount, view.table):
+            yield _told(folder, place.mount)
+        for mount in view.table.below(view.prefix + place.path):
+            is_data = mount.kind not in _PSEUDO and os.path.basename(mount.path) not in _SCRATCH
+            if is_data and not mount.is_read_only and not self._holds(mount, view.table):
+                yield _told(folder, mount)
+
+    def judged(self, report: Report, process: int, deadline: Deadline) -> Report:
+        """A report that promises nothing of data which this freeze does not hold."""
+        try:
+            outside = within(
+                deadline, "data", "find it", lambda: self._all_outside(report, process)
+            )
+        except DeadlinePassed:
+            outside = [
+                f"{', '.join(report.folders)}: where they lie could not be found out in time"
+            ]
+        if not outside:
+            return report
+        warnings = (*report.warnings, *outside)
+        return report._replace(guarantees=(), warnings=warnings, level=CRASH)
+
+    def _all_outside(self, report: Report, process: int) -> Sequence[str]:
+        return [told for folder in report.folders for told in self.outside(folder, process)]
+
+    def mount_of(self, path: str) -> Optional[Mount]:
+        """The mount in which one of our paths is, links followed."""
+        place = _View(self.table, "", "").place(path)
+        return place.mount if place else None
+
+    def _holds(self, mount: Mount, table: Table) -> bool:
+        if mount.device in self._devices:
+            return True
+        upper = table.upper(mount) or self.table.upper(mount)
+        return upper is not None and upper.device in self._devices
+
+
+def of_agent(process: int = 0) -> Reach:
+    """What the guest agent's freeze holds; `process` is one in its mount namespace, 0 this one."""
+    try:
+        table = mounts.table(process)
+    except OSError:  # it has ended, or cannot be looked at
+        table = mounts.table()
+    return Reach(table, table.frozen())
+
+
+class _Place(NamedTuple):
+    path: str  # without links, below the root of whoever sees it
+    mount: Optional[Mount]
+
+
+class _View(NamedTuple):
+    """How a process sees paths."""
+
+    table: Table
+    prefix: str  # of its root in the table; empty for "/"
+    root: str  # where we find its root; empty for ours
+
+    def place(self, path: str) -> Optional[_Place]:
+        """Where a path leads, links followed as far as they are on what answers for sure."""
+        todo: List[str] = path.split("/")[::-1]
+        done = ""
+        links = 0
+        while todo:
+            name = todo.pop()
+            if name in ("", "."):
+                continue
+            if name == "..":
+                done = done.rpartition("/")[0]
+                continue
+            target = self._link(f"{done}/{name}")
+            if target is None:
+                done = f"{done}/{name}"
+                continue
+            links += 1
+            if links > _MOST_LINKS:
+                return None
+            todo += target.split("/")[::-1]
+            done = "" if target.startswith("/") else done
+        return _Place(done, self.table.holding(self.prefix + done))
+
+    def _link(self, path: str) -> Optional[str]:
+        mount = self.table.holding(self.prefix + path)
+        if mount is None or not mount.is_in_kernel:
+            return None
+        try:
+            return os.readlink(self.root + path)
+        except OSError:
+            return None
+
+
+def _view(process: int, own: Table) -> Optional[_View]:
+    if not process:
+        return _View(own, "", "")
+    folder = f"/proc/{process}"
+    try:
+        root = os.readlink(f"{folder}/root").rstrip("/")
+        if os.readlink(f"{folder}/ns/mnt") == os.readlink("/proc/self/ns/mnt"):
+            return _View(mounts.table(), root, f"{folder}/root")
+        return _View(mounts.table(process), "", f"{folder}/root")
+    except OSError:
+        return None
+
+
+def _told(folder: str, mount: Mount) -> str:
+    where = f"{mount.path} ({mount.kind}{', read-only' if mount.is_read_only else ''})"
+    return f"{folder} is on {where}, which this freeze does not hold"

@@ -1,0 +1,398 @@
+"""One freeze and its thaw: idle, prepare, lock, held, release, over.
+
+One thread brings the applications to rest and waits. Whatever ends the wait or the way there (a
+thaw, a refusal, a deadline, the watchdog, a client that went away), it then releases what is at
+rest: side by side, for nobody has to wait for somebody else's application; the filesystems first,
+and in the order that sections ask for. Only after that comes what can fail: marks, records, lines.
+"""
+
+import itertools
+import threading
+import time
+from functools import partial
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.driver import APPLICATION, CRASH, Report
+from stillpoint_guest.errors import (
+    ApplicationError,
+    DeadlinePassed,
+    FreezeRefused,
+    GuestError,
+    Unreachable,
+)
+from stillpoint_guest.filesystems import agent_freeze, own_freeze
+from stillpoint_guest.filesystems.mounts import Mount
+from stillpoint_guest.filesystems.reach import NOTHING_FROZEN, Reach
+from stillpoint_guest.holder import capacity
+from stillpoint_guest.holder.application import GRACE_S, RELEASE_S, Application, Instance
+from stillpoint_guest.holder.plan import Plan
+from stillpoint_guest.log import ERROR, WARNING, Log
+from stillpoint_guest.state import freeze_record
+from stillpoint_guest.state.freeze_record import Records
+from stillpoint_guest.state.hold_marker import Hold
+from stillpoint_guest.worker import within
+
+PREPARE = "prepare"
+LOCK = "lock"
+HELD = "held"
+RELEASE = "release"
+OVER = "over"
+_RECORD_S = 2.0
+_REACH_S = 2.0  # to look at mounts; one that takes longer does not answer
+_UP_TO_THE_ASKER = "no filesystem was frozen: if a copy is of one moment is up to who asked"
+FILESYSTEM = "filesystem"  # a verdict: some application only starts as after a power failure
+
+
+class Cycle:
+    """One freeze and its thaw."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        records: Records,
+        hold: Hold,
+        log: Log,
+        busy: Optional[Mapping[Instance, str]] = None,
+    ) -> None:
+        """Take it on.
+
+        Args:
+            plan: what is to come to rest.
+            records: where the record of it goes.
+            hold: the mark that it is held.
+            log: for lines.
+            busy: instances with which something before this goes on, and what; that would break
+                this hold, so they do not take part.
+        """
+        self._plan = plan
+        self._busy = busy or {}
+        self._records = records
+        self._hold = hold
+        self._log = log
+        self._given_up = threading.Event()
+        self._reason = ""
+        self._applications: List[Application] = []
+        self._settled = threading.Event()
+        self._released = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="cycle", daemon=True)
+        self._times: Dict[str, str] = {}
+        self._warnings = list(plan.warnings)
+        self._begin_s = time.monotonic()
+        self.phase = PREPARE
+        self.error: Optional[GuestError] = None
+        self.record: Dict[str, Any] = {}
+
+    def begin(self) -> None:
+        """Set out."""
+        self._thread.start()
+
+    def is_settled(self, wait_s: float) -> bool:
+        """Whether it is held, or has failed (then `error` is set), within that time."""
+        return self._settled.wait(wait_s)
+
+    def is_released(self, wait_s: float) -> bool:
+        """Whether every application runs again, within that time."""
+        return self._released.wait(wait_s)
+
+    def is_over(self, wait_s: float) -> bool:
+        """Whether nothing of it is left to do, within that time."""
+        self._thread.join(wait_s)
+        return not self._thread.is_alive()
+
+    def release(self, reason: str) -> None:
+        """End it, wherever it is; the first reason counts."""
+        self._reason = self._reason or reason
+        self._given_up.set()
+
+    @property
+    def hanging(self) -> Sequence[Application]:
+        """Those whose drivers were abandoned and are still at something; once it is over."""
+        return [one for one in self._applications if one.is_hanging()]
+
+    @property
+    def unreleased(self) -> Sequence[str]:
+        """Which are still on their way back."""
+        now = Deadline.after(0)
+        return [one.name for one in self._applications if not one.is_released(now)]
+
+    @property
+    def release_errors(self) -> Sequence[GuestError]:
+        """What went wrong on the way back, or was lost before."""
+        return [error for one in self._applications for error in one.errors]
+
+    def _run(self) -> None:
+        try:
+            if self._come_to_rest():
+                self._reach_held()
+                self._wait()
+        except GuestError as error:
+            self.error = error
+        except Exception as error:  # noqa: BLE001  the edge: a fault must not leave locks behind
+            self.error = FreezeRefused("guest", self.phase, f"fault: {error!r}")
+            self.error.__cause__ = error
+        self.phase = RELEASE
+        try:
+            self._release()
+        finally:
+            self._judge_hold()
+            self.phase = OVER
+            self._settled.set()
+            self._released.set()
+        self._end()
+
+    def _come_to_rest(self) -> bool:
+        """Whether anything is held then."""
+        deadline = Deadline.after(self._plan.freeze_s)
+        self._times["began_at"] = freeze_record.stamp()
+        attempt = "see what would be frozen"
+        reach = within(deadline.or_after(_REACH_S), "filesystems", attempt, self._reach)
+        self._warnings += reach.table.unread
+        for driver in self._plan.drivers:
+            self._applications.append(Application(driver, self._given_up))
+        if not reach.order and self._plan.is_cut_frozen and self._plan.is_agents:
+            self._leave_all_out()
+            return False
+        self._rest(reach, deadline)
+        return True
+
+    def _rest(self, reach: Reach, deadline: Deadline) -> None:
+        self._prepare(deadline)
+        self._sync(reach, deadline)
+        self.phase = LOCK
+        self._lock_all(deadline)
+        self._judge_data(reach, deadline)
+        self._write_held()
+        if self._plan.last:
+            disks = Application(self._plan.last, self._given_up)
+            self._applications.append(disks)
+            self._lock(disks, deadline)
+
+    def _reach(self) -> Reach:
+        found = self._plan.reach()
+        for why in agent_freeze.hanging(found, self._plan.asker) if found.order else ():
+            hint = "unmount one of them, or mount the outer filesystem first and last"
+            raise FreezeRefused("filesystems", "freeze", why, hint)
+        return found
+
+    def _leave_all_out(self) -> None:
+        """With nothing frozen the guest agent answers that all is well, and may never thaw."""
+        self._warnings.append(NOTHING_FROZEN)
+        for application in self._applications:
+            hint = "required = no, or stillpoint-guest hook off"
+            error = Unreachable(application.name, "bring it to rest", NOTHING_FROZEN, hint)
+            self._tried(application, partial(_fail, error))
+        self._renew_record(freeze_record.RELEASED)
+        self.release(NOTHING_FROZEN)
+
+    def _judge_data(self, reach: Reach, deadline: Deadline) -> None:
+        """Promise nothing of data that this freeze does not hold."""
+        if not reach.order:
+            if self._plan.is_cut_frozen:  # who asks himself knows what he freezes
+                self._log.say(_UP_TO_THE_ASKER, WARNING)
+            else:
+                self._warnings.append(_UP_TO_THE_ASKER)
+            return
+        for one in self._applications:
+            if one.report is not None:
+                process, patience = one.driver.section.process, deadline.or_after(_REACH_S)
+                one.report = reach.judged(one.report, process, patience)
+
+    def _prepare(self, whole: Deadline) -> None:
+        begun = []
+        for application in self._applications:
+            self._tried(application, lambda: self._require_free(application))
+            if application.left_out:
+                continue
+            deadline = whole.or_after(application.driver.section.prepare_s)
+            begun.append((application, application.begin_prepare(deadline), deadline))
+        for application, pending, deadline in begun:
+            self._tried(application, lambda: application.finish_prepare(pending, deadline))
+
+    def _require_free(self, application: Application) -> None:
+        why = self._busy.get(application.instance)
+        if why:
+            raise Unreachable(application.name, "freeze", why, "see the system's log")
+
+    def _lock_all(self, whole: Deadline) -> None:
+        """One after the other; what was only found of an account has a share of the time, together.
+
+        So an account that was taken over leaves others theirs, however many servers it runs.
+        """
+        todo = [(one, capacity.owner(one.driver.section)) for one in self._applications]
+        todo = [(one, owner) for one, owner in todo if not one.left_out]
+        share_s = whole.left_s / max(1, len({owner for _, owner in todo}))
+        left_s: Dict[int, float] = {}
+        for one, owner in todo:
+            begin_s = time.monotonic()
+            mine_s = left_s.get(owner, share_s)
+            self._lock(one, whole if owner < 0 else whole.or_after(mine_s))
+            left_s[owner] = mine_s - (time.monotonic() - begin_s)
+
+    def _lock(self, application: Application, whole: Deadline) -> None:
+        self._require_wanted()
+        deadline = whole.or_after(application.driver.lock_s)
+        self._tried(application, lambda: application.lock(deadline))
+
+    def _release(self) -> None:
+        """All side by side, but for an order that sections ask for, within one bound.
+
+        One that hangs delays those that come after it by a share of that time, and nobody else.
+        """
+        whole = Deadline.after(RELEASE_S)
+        groups = self._groups()
+        for number, group in enumerate(groups):
+            for one in group:
+                one.begin_release(whole)
+            share = Deadline.after(whole.left_s / (len(groups) - number))
+            for one in group:
+                one.is_released(share)
+        for one in self._applications:
+            one.finish_release()
+        for one in self._applications:
+            one.close()
+        patience = Deadline.after(GRACE_S)
+        for one in self._applications:
+            one.is_hanging(patience.left_s)
+
+    def _groups(self) -> Sequence[Sequence[Application]]:
+        """As they are released: the last first, those of the same order together."""
+        ranked = itertools.groupby(reversed(self._applications), self._rank)
+        return [list(group) for _, group in ranked]
+
+    def _rank(self, one: Application) -> float:
+        is_last = one.driver is self._plan.last
+        return float("inf") if is_last else one.driver.section.order
+
+    def _tried(self, application: Application, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except ApplicationError as error:
+            self._require_wanted()
+            if not application.driver.section.can_be_left_out(error):
+                whole = FreezeRefused(error.subject, error.attempt, error.cause, error.hint)
+                raise whole from error
+            application.left_out = error
+            self._log.say(f"left out, so not at rest: {error}", WARNING)
+
+    def _sync(self, reach: Reach, deadline: Deadline) -> None:
+        """What is dirty goes to the disks now, while everything runs; the freeze is short then."""
+        for mount in reach.order:
+            self._require_wanted()
+            self._sync_one(mount, deadline)
+
+    def _sync_one(self, mount: Mount, deadline: Deadline) -> None:
+        try:
+            sync = partial(own_freeze.sync, mount)
+            within(deadline, mount.path, "sync it", sync, stop=self._given_up)
+        except DeadlinePassed:
+            self._require_wanted()
+            raise
+        except OSError as error:  # the freeze itself will say so, if it matters
+            self._log.say(f"{mount.path}: sync it: {error}", WARNING)
+
+    def _write_held(self) -> None:
+        now = time.time()
+        self._times["held_at"] = freeze_record.stamp(now)
+        self._times["held_until_at_most"] = freeze_record.stamp(now + self._plan.watchdog_s)
+        self._renew_record(freeze_record.HELD)
+        self._write_record()
+
+    def _reach_held(self) -> None:
+        try:
+            self._hold.write(self._times["held_at"], self._resting)
+        except OSError as error:
+            cause = f"it cannot be noted in /run: {error}"
+            raise FreezeRefused("guest", "hold", cause, "make room there") from error
+        self._require_wanted()
+        self.phase = HELD
+        self._log.say(f"held: {self._summary()}")
+        self._settled.set()
+
+    def _wait(self) -> None:
+        if not self._given_up.wait(self._plan.watchdog_s):
+            why = f"no thaw came within {self._plan.watchdog_s:g} s"
+            self._hold.lose(why)
+            self.release(why)
+            self._log.say(f"watchdog: {why}, so everything is released", ERROR)
+
+    def _judge_hold(self) -> None:
+        if not self._settled.is_set():
+            self._hold.drop()  # nobody was told that it was held
+        elif self.error is not None:
+            self._hold.lose(str(self.error))
+
+    def _require_wanted(self) -> None:
+        if self._given_up.is_set():
+            raise FreezeRefused("guest", self.phase, self._reason)
+
+    def _end(self) -> None:
+        """Tell; everything runs already."""
+        self._hold.save()
+        self._times["released_at"] = freeze_record.stamp()
+        if self.error is not None:
+            self._log.say(f"refused: {self.error}", ERROR)
+        for error in self.release_errors:
+            self._log.say(str(error), ERROR)
+        is_on_disk = bool(self.record)
+        self._renew_record(freeze_record.RELEASED)
+        if is_on_disk:
+            self._write_record()
+        self._log.say(f"over: {self._reason or 'refused'}")
+
+    def _renew_record(self, state: str) -> None:
+        self.record = freeze_record.new(
+            state=state,
+            verdict=self._verdict(),
+            applications=[self._told(one) for one in self._applications],
+            warnings=self._warnings,
+            ended_by=self._reason if state == freeze_record.RELEASED else "",
+            refused=str(self.error or ""),
+            freeze_s=round(time.monotonic() - self._begin_s, 4),
+            **self._times,
+        )
+
+    def _write_record(self) -> None:
+        attempt = "write the record"
+        content = self.record
+        deadline = Deadline.after(_RECORD_S)
+        stop = None if self._released.is_set() else self._given_up
+        try:
+            within(deadline, "record", attempt, lambda: self._records.write(content), stop)
+        except (OSError, DeadlinePassed) as error:
+            self._log.say(f"the disk does not take the record: {error}", WARNING)
+
+    def _verdict(self) -> str:
+        levels = {self._told(one)["level"] for one in self._applications}
+        is_whole = levels == {APPLICATION} and not self._warnings
+        return APPLICATION if is_whole else FILESYSTEM
+
+    def _told(self, one: Application) -> Dict[str, Any]:
+        report = one.report or Report("", level=CRASH)
+        error = one.left_out
+        section = one.driver.section
+        return {
+            "name": one.name,
+            "type": section.kind,
+            "required": section.required,
+            "source": section.source,
+            "method": report.method,
+            "position": report.position,
+            "guarantees": list(report.guarantees),
+            "warnings": list(report.warnings),
+            "level": CRASH if error else report.level,
+            "error": str(error or ""),
+            "release_errors": [str(one) for one in one.errors],
+            "timings_s": dict(one.timings_s),
+        }
+
+    def _summary(self) -> str:
+        return ", ".join(self._resting) or "no application"
+
+    @property
+    def _resting(self) -> Sequence[str]:
+        return [one.name for one in self._applications if one.report]
+
+
+def _fail(error: GuestError) -> None:
+    raise error

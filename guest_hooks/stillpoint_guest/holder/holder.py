@@ -1,0 +1,382 @@
+"""The holder: the one process that lives from freeze to thaw.
+
+It has everything imported before a disk freezes, writes nothing to a disk while it holds, and
+answers on a socket in /run. Threads: one accepts, one per client answers, one walks through the
+cycle, one per application drives it; so that whoever hangs, the others go on.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import struct
+import threading
+import time
+from typing import IO, Any, Collection, Dict, Optional, Sequence
+
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.errors import FreezeRefused, GuestError, HoldLost
+from stillpoint_guest.filesystems.own_freeze import Filesystems
+from stillpoint_guest.holder import capacity, plan
+from stillpoint_guest.holder.application import Application, Instance
+from stillpoint_guest.holder.cycle import OVER, Cycle
+from stillpoint_guest.holder.plan import Kinds, Plan
+from stillpoint_guest.holder.recovery import Undoing
+from stillpoint_guest.hook import qemu_agent
+from stillpoint_guest.hook.connection import Connection
+from stillpoint_guest.log import ERROR, WARNING, Log
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.places import Places
+from stillpoint_guest.printable import printable
+from stillpoint_guest.processes import command
+from stillpoint_guest.state import freeze_record
+from stillpoint_guest.state.freeze_record import Records
+from stillpoint_guest.state.hold_marker import Hold
+from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.worker import within
+
+_FIRST_SOCKET = 3  # of systemd's socket activation
+_LOOK_S = 0.02
+_ACCEPT_S = 0.5
+_MOST_CLIENTS = 32  # at a time; one that says nothing is sent away after:
+_QUESTION_S = 5.0
+_MOST_QUESTION_BYTES = 1024 * 1024  # of run's, with all paths of a large guest
+_MOST_BYTES = 4096  # of each part of an error
+_KEPT_S = 2.0  # for a client to say that it got its answer
+_MARGIN_S = 3.0  # beyond the longest that a phase should take
+_THAW_S = 15.0  # KubeVirt gives up after 20
+_PLAN_S = 5.0
+_UNDO_S = 2.0  # before a freeze, and before the first client is answered
+_UNDO_AT_THAW_S = 8.0  # more: what a thaw says of it is what its caller will believe
+_HANGS = "its driver still hangs in the freeze before"
+_IS_UNDONE = "what was noted for a hold before is still being undone"
+_RECORD_S = 2.0
+
+
+class Holder:
+    """Answers clients, one cycle at a time."""
+
+    def __init__(self, places: Places, kinds: Kinds, log: Log) -> None:
+        self._places = places
+        self._kinds = kinds
+        self._log = log
+        self._records = Records(places.state)
+        self._hold = Hold(places.hold)
+        self._cycle: Optional[Cycle] = None
+        self._beginning = threading.Lock()
+        self._clients = threading.BoundedSemaphore(_MOST_CLIENTS)
+        self._abandoned: Sequence[Application] = ()
+        self._undoing = Undoing(places, (*kinds, Filesystems), log)
+        self._busy_at_s = time.monotonic()
+
+    def start(self) -> None:
+        """Undo what a holder before this one left behind, and find out whose disk this is."""
+        self._undoing.end_left_over()
+        self._undoing.undo(_UNDO_S)
+        hold = self._hold.read()
+        if hold:
+            self._log.say(f"what was held since {hold['since']} is lost: {hold['lost']}", ERROR)
+        try:
+            origin = within(Deadline.after(_RECORD_S), "record", "read", self._records.recognise)
+        except (OSError, GuestError) as error:
+            self._log.say(f"the record cannot be moved: {error}", WARNING)
+            origin = self._records.origin()
+        if origin:
+            self._log.say(freeze_record.told(origin), WARNING)
+
+    def serve(
+        self,
+        listener: socket.socket,
+        idle_s: float,
+        leave: threading.Event,
+    ) -> bool:
+        """Answer, until told to leave, or there was nothing to do for some time (0: for ever).
+
+        Returns:
+            Whether that is why; if not, nobody can reach this socket any more.
+        """
+        listener.settimeout(_ACCEPT_S)
+        while not leave.is_set() and not (idle_s and self._idle_s() > idle_s):
+            self._log.flush()
+            command.reap()
+            try:
+                self._accept(listener)
+            except socket.timeout:
+                if not os.path.exists(self._places.socket):
+                    return False
+            except (OSError, RuntimeError) as error:  # no descriptor or thread is left: later
+                self._log.say(f"a client cannot be heard: {error}", ERROR)
+                leave.wait(_ACCEPT_S)
+        return True
+
+    def leave(self) -> None:
+        """Release what is held: nobody else could."""
+        if self._cycle is not None and self._cycle.phase != OVER:
+            self._lose(self._cycle, "the holder was told to leave")
+            self._cycle.is_over(_THAW_S)
+
+    def _accept(self, listener: socket.socket) -> None:
+        if not self._clients.acquire(timeout=_ACCEPT_S):
+            return
+        try:
+            peer, _ = listener.accept()
+            self._busy_at_s = time.monotonic()
+            threading.Thread(target=self._meet, args=(peer,), daemon=True).start()
+        except BaseException:
+            self._clients.release()
+            raise
+
+    def _idle_s(self) -> float:
+        if self._cycle is not None and not self._cycle.is_over(0):
+            return 0
+        return time.monotonic() - self._busy_at_s
+
+    def _meet(self, peer: socket.socket) -> None:
+        try:
+            with Connection(peer) as connection:
+                self._hear(peer, connection)
+        finally:
+            self._clients.release()
+
+    def _hear(self, peer: socket.socket, connection: Connection) -> None:
+        try:
+            process = _require_root(peer)
+            question = connection.hear(_QUESTION_S, _MOST_QUESTION_BYTES)
+            self._answer(connection, question, process)
+        except GuestError as error:
+            self._tell(connection, error)
+        except Exception as error:  # noqa: BLE001  the edge: one client must not end the others
+            self._log.say(f"a client: {error!r}", WARNING)
+            self._tell(connection, GuestError("holder", "answer", f"fault: {error!r}"))
+
+    def _tell(self, connection: Connection, error: GuestError) -> None:
+        told = {"subject": error.subject, "attempt": error.attempt}
+        told.update(error=error.cause, hint=error.hint)
+        try:
+            connection.say(**{key: printable(text, _MOST_BYTES) for key, text in told.items()})
+        except OSError:
+            self._log.say(f"its client did not wait to hear: {error}", WARNING)
+
+    def _answer(self, connection: Connection, question: Dict[str, str], asker: int) -> None:
+        verb = question.get("verb")
+        if verb == "freeze":
+            self._freeze(connection, question, asker)
+        elif verb == "thaw":
+            self._thaw(connection)
+        elif verb == "status":
+            connection.say(status=json.dumps(self.status()))
+        elif question:
+            raise GuestError("holder", f"answer {question!r}", "not a question of this version")
+
+    def _freeze(self, connection: Connection, question: Dict[str, str], asker: int) -> None:
+        try:
+            cycle, todo = self._begin(question, asker)
+        except GuestError as error:
+            self._log.say(f"refused: {error}", ERROR)
+            raise
+        try:
+            self._lead(connection, cycle, todo.freeze_s + _MARGIN_S)
+            while question.get("is_leashed") and not cycle.is_released(_LOOK_S):
+                if connection.is_gone():
+                    self._lose(cycle, "the command around which it was held is gone")
+        except Exception as error:
+            self._lose(cycle, f"whoever asked for the freeze cannot be heard: {error}")
+            raise
+
+    def _lead(self, connection: Connection, cycle: Cycle, wait_s: float) -> None:
+        """Up to the moment at which the client has its answer."""
+        connection.say(wait_s=str(wait_s))
+        while not cycle.is_settled(_LOOK_S):
+            if connection.is_gone():
+                cycle.release("whoever asked for the freeze went away")
+        if cycle.error:
+            raise cycle.error
+        try:
+            connection.say(is_held="1")
+            has_it = connection.hear(_KEPT_S)
+        except (OSError, ValueError):
+            has_it = {}
+        if not has_it:
+            cycle.release("whoever asked for the freeze did not take the answer")
+            self._hold.drop()  # nobody was told that it was held
+
+    def _lose(self, cycle: Cycle, why: str) -> None:
+        self._hold.lose(why)
+        cycle.release(why)
+
+    def _begin(self, question: Dict[str, str], asker: int) -> "tuple[Cycle, Plan]":
+        with self._beginning:
+            self._require_idle()
+            plan.make_folders(self._places)
+            self._undoing.undo(_UNDO_S, self._hanging)
+            todo = within(Deadline.after(_PLAN_S), "plan", "make it", self._plan)
+            if "filesystems" in question:
+                todo = self._with_filesystems(todo, json.loads(question["filesystems"]))
+            todo = todo._replace(
+                asker=asker,
+                is_cut_frozen="is_leashed" not in question,
+                is_agents=qemu_agent.has_asked(asker),
+            )
+            self._hold.drop()
+            busy = dict.fromkeys(self._undoing.busy, _IS_UNDONE)
+            busy.update(dict.fromkeys(self._hanging, _HANGS))
+            if Filesystems.KIND in [kind for kind, _ in busy]:  # the agent would hang in it as well
+                raise FreezeRefused(Filesystems.KIND, "freeze", _HANGS)
+            cycle = Cycle(todo, self._records, self._hold, self._log, busy)
+            cycle.begin()
+            self._cycle = cycle
+            return cycle, todo
+
+    def _plan(self) -> Plan:
+        return plan.plan(self._places, self._kinds)
+
+    def _require_idle(self) -> None:
+        cycle = self._cycle
+        if cycle is None:
+            return
+        if cycle.is_released(0) and not cycle.is_over(_RECORD_S):
+            cause = "the record of the last one cannot be written; is its filesystem frozen?"
+            raise FreezeRefused("guest", "freeze", cause)
+        if not cycle.is_over(0):
+            cause = f"there is a freeze already, in phase {cycle.phase}"
+            raise FreezeRefused("guest", "freeze", cause, "thaw first")
+
+    @property
+    def _hanging(self) -> Collection[Instance]:
+        """What would break a new hold by its late release."""
+        last = self._cycle.hanging if self._cycle is not None else ()
+        self._abandoned = [one for one in {*self._abandoned, *last} if one.is_hanging()]
+        return [one.instance for one in self._abandoned]
+
+    def _with_filesystems(self, todo: Plan, paths: Sequence[str]) -> Plan:
+        asked = "run --filesystems"
+        section = Section(Filesystems.KIND, Filesystems.KIND, lock_s=todo.freeze_s, source=asked)
+        last = Filesystems(section, Note(self._places.notes, section), paths)
+        return todo._replace(last=last)
+
+    def _thaw(self, connection: Connection) -> None:
+        cycle = self._cycle
+        left: Sequence[str] = ()
+        if cycle is not None and cycle.phase != OVER:
+            cycle.release("thaw")
+            connection.say(wait_s=str(_THAW_S + _MARGIN_S))
+            if not cycle.is_released(_THAW_S):
+                names = ", ".join(cycle.unreleased) or "it"
+                cause = f"not done after {_THAW_S:g} s: {names}; what hangs is being abandoned"
+                raise HoldLost("guest", "release everything", cause)
+        else:
+            left = self._left()
+        hold = self._hold.read()  # not before: until it was released, it may just have begun
+        causes = [f"{name}: what was noted for a hold is not undone" for name in left]
+        if hold:
+            self._hold.drop()
+            causes += filter(None, [hold["lost"]])
+            causes += map(str, cycle.release_errors if cycle is not None else ())
+        if causes:
+            what = f"thaw what was held since {hold['since']}" if hold else "release everything"
+            raise HoldLost("guest", what, "; ".join(causes))
+        connection.say(was_held="1" if hold else "")
+
+    def _left(self) -> Sequence[str]:
+        """What is not undone though this thaw has tried; nothing if a freeze begins just now."""
+        if not self._beginning.acquire(blocking=False):
+            return ()
+        cycle = self._cycle
+        try:
+            patience = Deadline.after(_UNDO_S)
+            while self._hanging and not patience.has_passed:  # on a disk that has just been thawed
+                time.sleep(_LOOK_S)
+            if cycle is None or cycle.phase == OVER:
+                self._undoing.undo(_UNDO_S, self._hanging)
+        finally:
+            self._beginning.release()
+        left = self._undoing.left(_UNDO_AT_THAW_S)
+        return left if self._cycle is cycle else ()
+
+    def status(self) -> Dict[str, Any]:
+        """What is held, the last cycle and the origin of this disk; see docs/guest/record.md."""
+        cycle = self._cycle
+        return {
+            "phase": cycle.phase if cycle is not None and cycle.phase != OVER else "idle",
+            "hold": self._hold.read(),
+            "last": cycle.record if cycle is not None and cycle.record else self._records.last(),
+            "origin": self._records.origin(),
+        }
+
+
+def run(places: Places, kinds: Kinds, idle_s: float, leave: threading.Event) -> int:
+    """Be the holder, until `leave` is set or nothing was to do for `idle_s` seconds (0: for ever).
+
+    Raises:
+        ConfigurationError: its place in /run cannot be used.
+    """
+    plan.make_folders(places)
+    lock = _locked(places)
+    if lock is None:
+        return 0  # another one was faster, and answers
+    capacity.make()
+    log = Log()
+    holder = Holder(places, kinds, log)
+    try:
+        holder.start()
+        listener = _inherited() or _bound(places)
+        while not holder.serve(listener, idle_s, leave):
+            listener.close()
+            _require_place(places, lock)
+            listener = _bound(places)  # somebody has removed its socket
+        listener.close()
+    finally:
+        holder.leave()
+        log.flush()
+        lock.close()
+    return 0
+
+
+def _require_place(places: Places, lock: IO[str]) -> None:
+    """Go on only where another holder would see this one.
+
+    Raises:
+        GuestError: its folder was removed; there is one again, for the mark of what was held.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samestat(os.stat(places.lock), os.fstat(lock.fileno())):
+            return
+    plan.make_folders(places)
+    hint = "what it held is released, and lost"
+    raise GuestError("holder", "stay", f"its folder {places.run} was removed", hint)
+
+
+def _inherited() -> Optional[socket.socket]:
+    if os.environ.get("LISTEN_PID") == str(os.getpid()):
+        return socket.socket(fileno=_FIRST_SOCKET)
+    return None
+
+
+def _bound(places: Places) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(places.socket)
+    listener.bind(places.socket)
+    os.chmod(places.socket, 0o600)
+    listener.listen(_MOST_CLIENTS)
+    return listener
+
+
+def _locked(places: Places) -> Optional[IO[str]]:
+    lock = open(places.lock, "w", encoding="ascii")  # noqa: SIM115  open as long as we live
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        return None
+    return lock
+
+
+def _require_root(peer: socket.socket) -> int:
+    """Go on only if the other end is root's, and give its process."""
+    credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    process, user, _ = struct.unpack("3i", credentials)
+    if user not in (0, os.geteuid()):
+        raise GuestError("holder", "answer", f"user {user} is not root")
+    return int(process)

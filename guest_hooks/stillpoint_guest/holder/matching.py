@@ -1,0 +1,129 @@
+"""Which of the servers that run a section of the configuration means.
+
+By what listens where the section leads, whichever way that is; by its name; or, where it does not
+say where, because there is only one. What a section means is not found a second time.
+"""
+
+from typing import Dict, FrozenSet, NamedTuple, Optional, Sequence, Type
+
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.discovery import survey
+from stillpoint_guest.discovery.survey import Key, Server
+from stillpoint_guest.driver import Driver
+from stillpoint_guest.errors import ConfigurationError, DeadlinePassed
+from stillpoint_guest.options.section import Section
+from stillpoint_guest.processes import accounts
+from stillpoint_guest.worker import within
+
+_LOOK_S = 1.0  # a path that is configured may be on a share that is gone
+
+
+class _Written(NamedTuple):
+    """A section, and where it leads."""
+
+    section: Section
+    kind: Type[Driver]
+    keys: FrozenSet[Key]
+
+    @property
+    def says_where(self) -> bool:
+        return any(key in self.section.options for key in self.kind.REACHED_BY)
+
+    def may_mean(self, server: Server) -> bool:
+        """Whether it vouches for one that is not trusted, by its account."""
+        if not server.is_strange:
+            return server.kind is not None
+        account = self.section.text("system_user")
+        return server.kind is not None and accounts.number_of(account) == server.user
+
+    def is_like(self, server: Server) -> bool:
+        """Whether its driver is for that program: MariaDB is called mysqld too."""
+        return server.kind is not None and bool({*server.kind.PROGRAMS} & {*self.kind.PROGRAMS})
+
+    def leads_to(self, server: Server) -> bool:
+        return bool(self.keys & server.keys)
+
+    def is_called_as(self, server: Server) -> bool:
+        leads_elsewhere = self.says_where and self.keys
+        is_same = self.section.name == server.found.name and self.is_like(server)
+        return is_same and not leads_elsewhere
+
+
+class Matched(NamedTuple):
+    """The sections, those that mean a server with its process, and the servers of no section."""
+
+    sections: Sequence[Section]
+    servers: Sequence[Server]
+
+
+def vouched(sections: Sequence[Section]) -> FrozenSet[int]:
+    """The users that sections name as an application's account."""
+    names = (section.text("system_user") for section in sections)
+    numbers = (accounts.number_of(name) for name in names if name)
+    return frozenset(number for number in numbers if number is not None)
+
+
+def matched(drivers: Sequence[Driver], servers: Sequence[Server]) -> Matched:
+    """Find out which section means which server.
+
+    Raises:
+        ConfigurationError: two sections mean the same one.
+    """
+    written = [_Written(one.section, type(one), _keys(one)) for one in drivers]
+    meant: Dict[int, Server] = {}
+    for number, one in enumerate(written):
+        server = _first(one, servers)
+        if server:
+            _require_other(one.section, server, written, meant)
+            meant[number] = server
+    for number, one in enumerate(written):
+        rest = [each for each in servers if each not in meant.values()]
+        alone = [each for each in rest if one.is_like(each) and not each.is_strange]
+        if number not in meant and one.kind.REACHED_BY and not one.says_where and len(alone) == 1:
+            meant[number] = alone[0]
+    sections = [
+        _told(one, meant[number]) if number in meant else one.section
+        for number, one in enumerate(written)
+    ]
+    return Matched(sections, [each for each in servers if each not in meant.values()])
+
+
+def _first(written: _Written, servers: Sequence[Server]) -> Optional[Server]:
+    possible = [each for each in servers if written.may_mean(each)]
+    led_to = [each for each in possible if written.leads_to(each)]
+    called = [each for each in possible if written.is_called_as(each)]
+    return (led_to + called)[0] if led_to or called else None
+
+
+def _require_other(
+    section: Section, server: Server, written: Sequence[_Written], meant: Dict[int, Server]
+) -> None:
+    for number, other in meant.items():
+        if other is server:
+            cause = f"[{written[number].section.name}] is the same, process {server.found.process}"
+            raise ConfigurationError(f"{section.source} [{section.name}]", "read it", cause)
+
+
+def _told(written: _Written, server: Server) -> Section:
+    """With the process, and with what the section does not say itself."""
+    section, found = written.section, server.found
+    options = dict(section.options)
+    if written.is_like(server):
+        for key, value in found.options.items():
+            if not (written.says_where and key in written.kind.REACHED_BY):
+                options.setdefault(key, value)
+    return section._replace(options=options, process=found.process)
+
+
+def _keys(driver: Driver) -> FrozenSet[Key]:
+    """The sockets that it leads to; none if that cannot be told, which its own check will say."""
+    ways = driver.ways
+    try:
+        return within(
+            Deadline.after(_LOOK_S),
+            driver.section.name,
+            "look where it leads",
+            lambda: frozenset(key for way in ways for key in survey.keys_of(way)),
+        )
+    except DeadlinePassed:
+        return frozenset()

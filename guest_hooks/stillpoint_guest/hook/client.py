@@ -1,0 +1,141 @@
+"""The hook that QEMU's agent runs, and everybody else who asks the holder.
+
+It starts twice per backup while the guest waits, so it imports little. With QEMU 9.1 and newer the
+agent reads the hook's output until nobody has it open: what is started here inherits nothing.
+"""
+
+import _socket
+import errno
+import posix
+import time
+
+from stillpoint_guest.errors import FreezeRefused, HolderLeft, HolderUnreachable, HoldLost
+from stillpoint_guest.hook.connection import Connection
+from stillpoint_guest.places import Places
+
+_CONNECT_S = 5.0
+_FIRST_ANSWER_S = 15.0
+_LOOK_S = 0.02
+
+
+def freeze(places: Places, **question: str) -> Connection:
+    """Have everything brought to rest; the question may say more, see `connection`.
+
+    Returns:
+        The connection: if the question said `is_leashed`, closing it releases everything.
+
+    Raises:
+        FreezeRefused: everything runs as before.
+        HolderUnreachable: nothing was touched.
+    """
+    parent = posix.getppid()
+    connection = _connected(places)
+    try:
+        _freeze(connection, question, parent)
+    except BaseException:  # whatever it was: a connection that ends releases everything
+        connection.__exit__()
+        raise
+    return connection
+
+
+def _freeze(connection: Connection, question: "dict[str, str]", parent: int) -> None:
+    answer = _asked(connection, verb="freeze", **question)
+    if "error" in answer:
+        raise FreezeRefused(*_error(answer))
+    if posix.getppid() != parent:  # QEMU's agent was killed: nobody will freeze, nor ever thaw
+        raise FreezeRefused("guest", "freeze", "whoever asked for it has ended")
+    connection.say(kept="1")
+
+
+def thaw(places: Places) -> bool:
+    """Have everything run again.
+
+    Returns:
+        Whether anything was held.
+
+    Raises:
+        HoldLost: it runs, but it did not rest the whole time.
+        HolderUnreachable: nothing is known.
+    """
+    try:
+        answer = _thawed(places)
+    except HolderLeft:  # it was dying; what it left behind is undone by the next
+        answer = _thawed(places)
+    if "error" in answer:
+        raise HoldLost(*_error(answer))
+    return answer["was_held"] == "1"
+
+
+def _error(answer: "dict[str, str]") -> "tuple[str, str, str, str]":
+    return answer["subject"], answer["attempt"], answer["error"], answer["hint"]
+
+
+def _thawed(places: Places) -> "dict[str, str]":
+    with _connected(places) as connection:
+        return _asked(connection, verb="thaw")
+
+
+def status(places: Places) -> dict:  # type: ignore[type-arg]
+    """What the holder knows; {} if there is none. None is started."""
+    import json  # noqa: PLC0415  the hook does without it
+
+    try:
+        connection = Connection(connect(places))
+    except OSError:
+        return {}
+    with connection:
+        return dict(json.loads(_asked(connection, verb="status")["status"]))
+
+
+def _asked(connection: Connection, **question: str) -> "dict[str, str]":
+    try:
+        connection.say(**question)
+        answer = connection.hear(_FIRST_ANSWER_S)
+        if "wait_s" in answer:
+            answer = connection.hear(float(answer["wait_s"]))
+    except ConnectionError as error:
+        raise HolderLeft("holder", "ask it", str(error)) from error
+    except (OSError, ValueError) as error:
+        cause = "no answer in time" if isinstance(error, _socket.timeout) else str(error)
+        raise HolderUnreachable("holder", "ask it", cause) from error
+    if not answer:
+        raise HolderLeft("holder", "ask it", "it went away before it answered")
+    return answer
+
+
+def _connected(places: Places) -> Connection:
+    try:
+        return Connection(connect(places))
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ECONNREFUSED):
+            raise HolderUnreachable(places.socket, "connect", str(error)) from error
+    from stillpoint_guest.hook import holder_start  # noqa: PLC0415  only where our unit does not run
+
+    return Connection(holder_start.started(places))
+
+
+def connect(places: Places) -> _socket.socket:
+    """A socket to the holder.
+
+    Raises:
+        OSError: there is none.
+    """
+    peer = _socket.socket(_socket.AF_UNIX)
+    try:
+        peer.settimeout(_CONNECT_S)
+        _connect(peer, places.socket)
+    except OSError:
+        peer.close()
+        raise
+    return peer
+
+
+def _connect(peer: _socket.socket, path: str) -> None:
+    """Connect, and wait in the queue of a holder that has many clients: the kernel does not."""
+    end_s = time.monotonic() + _CONNECT_S
+    number = peer.connect_ex(path)
+    while number == errno.EAGAIN and time.monotonic() < end_s:
+        time.sleep(_LOOK_S)
+        number = peer.connect_ex(path)
+    if number:
+        raise OSError(number, posix.strerror(number))

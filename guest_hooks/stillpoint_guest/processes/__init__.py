@@ -1,0 +1,1 @@
+"""Starting, bounding and ending programs; accounts and open files."""
