@@ -1,0 +1,1 @@
+"""What `make release` makes for admins, and what it refuses."""
