@@ -13,7 +13,7 @@ PROGRAMS_E2E := genisoimage:genisoimage qemu-system-x86_64:qemu-system-x86 rpm:r
     $(PROGRAMS_PACKAGES)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv system peers image guest-packages demo test exhaustive e2e faults lint site proto bench lock changelog
+.PHONY: help venv system peers image guest-packages demo test coverage exhaustive e2e faults lint site proto bench lock changelog
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ test: venv system peers image ## every test but those of e2e and exhaustive: rea
 e2e: venv system peers image ## guests that boot, are backed up while they write, held while things fail, and boot again: 15 minutes
 	@packaging/missing $(PROGRAMS_E2E)
 	$(BIN)/python -m pytest -m e2e
+
+coverage: venv ## share of the product's lines that tests without servers run; they take two thirds longer so, hence on their own
+	$(BIN)/python -m pytest -n 2 -q tests/unit tests/contract tests/guest/unit --cov --cov-report=
+	@echo "coverage: $$($(BIN)/coverage report --format=total) % of lines"
 
 guest-packages: venv ## dist/: the guest's program, and its packages as .deb and .rpm
 	@packaging/missing $(PROGRAMS_PACKAGES)
