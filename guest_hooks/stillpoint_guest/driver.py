@@ -7,16 +7,16 @@ into its `Report`, its `Finding`s or the error it raises.
 """
 
 from contextlib import contextmanager
-from typing import Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterator, Mapping, NamedTuple, Sequence, Tuple
 
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.discovery import survey
-from stillpoint_guest.discovery.found import Found as Found  # noqa: PLC0414  for those who import it from here
-from stillpoint_guest.discovery.process_table import Process
-from stillpoint_guest.discovery.survey import Way
 from stillpoint_guest.errors import CommandFailed, DeadlinePassed, SessionLost, Unreachable
+from stillpoint_guest.options.found import Found
+from stillpoint_guest.options.kind import Kind
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes.command import Commands
+from stillpoint_guest.sockets.ways import Way
 from stillpoint_guest.state.undo_journal import Note
 
 APPLICATION = "application"  # starts from the copy with all that it had acknowledged
@@ -45,14 +45,8 @@ class Finding(NamedTuple):
     folders: Tuple[str, ...] = ()  # of an application: where its data lies
 
 
-class Driver:
-    """One instance of an application."""
-
-    KIND = ""  # `type` in the configuration
-    METHODS: Tuple[str, ...] = ()  # values of `method`; the first is the default
-    OPTIONS: Mapping[str, str] = {}  # keys of its own in a section: what each means, with unit
-    PROGRAMS: Tuple[str, ...] = ()  # of its server, by every name that vendors give it
-    REACHED_BY: Tuple[str, ...] = ()  # the OPTIONS that say where it is
+class Driver(Kind):
+    """One instance of an application; `options.kind` has what its class says of all of them."""
 
     def __init__(self, section: Section, note: Note) -> None:
         """Parse the section's own options; no process is started, nothing is asked.
@@ -72,17 +66,6 @@ class Driver:
     def discover(cls) -> Sequence[Found]:
         """The instances that run here; must not take longer than a look at /proc and files."""
         return [server.found for server in survey.servers([cls])] if cls.PROGRAMS else ()
-
-    @classmethod
-    def found(cls, process: Process) -> Optional[Found]:
-        """What a process with one of the names in `PROGRAMS` is; None if it is no server.
-
-        It is a service of this machine, and its executable and its folder are in order. What it
-        says of itself may be wrong nevertheless. It may end at any moment (OSError), and whatever
-        is raised becomes a warning about that process.
-        """
-        del process
-        return None
 
     @property
     def ways(self) -> Sequence[Way]:

@@ -8,8 +8,8 @@ import threading
 from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple, TypeVar
 
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.discovery.process_table import Process
 from stillpoint_guest.errors import DeadlinePassed
+from stillpoint_guest.processes.process_table import Process
 from stillpoint_guest.worker import Pending
 
 _SERVICES_S = 2.0  # for all looks at services

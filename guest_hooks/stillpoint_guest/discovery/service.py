@@ -11,11 +11,11 @@ from typing import Callable, Dict, NamedTuple, Optional, Sequence
 
 from stillpoint_guest import trust
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.discovery.process_table import Process
 from stillpoint_guest.errors import GuestError
 from stillpoint_guest.processes import accounts
 from stillpoint_guest.processes.accounts import Names
 from stillpoint_guest.processes.command import Commands, Program
+from stillpoint_guest.processes.process_table import Process
 
 _SYSTEMD_RUNS = "/run/systemd/system"  # sd_booted(3)
 _SERVICE = ".service"

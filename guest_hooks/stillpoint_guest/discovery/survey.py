@@ -6,9 +6,7 @@ thousand of them cost no more than their names.
 """
 
 import contextlib
-import os
 from typing import (
-    TYPE_CHECKING,
     Callable,
     Container,
     Dict,
@@ -21,44 +19,39 @@ from typing import (
     Set,
     Tuple,
     Type,
-    Union,
 )
 
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.discovery import known_servers, looks, process_table, service
-from stillpoint_guest.discovery.found import Found
+from stillpoint_guest.discovery import known_servers, looks, service
 from stillpoint_guest.discovery.looks import Look
-from stillpoint_guest.discovery.process_table import Process
 from stillpoint_guest.discovery.service import Stranger, Units
-from stillpoint_guest.errors import DeadlinePassed, Unreachable
+from stillpoint_guest.errors import DeadlinePassed
+from stillpoint_guest.options.found import Found
+from stillpoint_guest.options.kind import Kind
 from stillpoint_guest.printable import printable
-from stillpoint_guest.processes import accounts
+from stillpoint_guest.processes import accounts, process_table
 from stillpoint_guest.processes.accounts import Names
-from stillpoint_guest.sockets import peer
+from stillpoint_guest.processes.process_table import Process
+from stillpoint_guest.sockets.ways import Key, file_key
 from stillpoint_guest.worker import within
-
-if TYPE_CHECKING:  # which imports this for what it discovers by default
-    from stillpoint_guest.driver import Driver
 
 _SCAN_S = 5.0  # for the names of all processes: 30,000 take one
 _NAME_BYTES = 150  # a note's file is called so
 _TEXT_BYTES = 200
-Way = Union[str, Tuple[str, int]]  # the path of a socket, or a host and a port
-Key = Tuple[int, ...]  # a socket that accepts connections: its inode, or device and inode of a path
 
 
 class Server(NamedTuple):
     """What looks like a server; one to be brought to rest unless `found` is `unsafe`."""
 
     found: Found
-    kind: "Optional[Type[Driver]]" = None  # None: none brings it to rest
+    kind: Optional[Type[Kind]] = None  # None: none brings it to rest
     user: int = 0
     keys: FrozenSet[Key] = frozenset()
     is_strange: bool = False  # left alone, by a name that it shares with others of its account
 
 
 def servers(
-    kinds: "Sequence[Type[Driver]]", vouched: Container[int] = (), has_others: bool = False
+    kinds: Sequence[Type[Kind]], vouched: Container[int] = (), has_others: bool = False
 ) -> Sequence[Server]:
     """All that looks like one of those kinds; services first, each by a name of its own.
 
@@ -81,24 +74,10 @@ def servers(
     return _unique(sorted([*survey.looked(), *told], key=_rank))
 
 
-def keys_of(way: Way) -> FrozenSet[Key]:
-    """The sockets that one way leads to; none where nobody listens, or it is not this machine's."""
-    try:
-        if isinstance(way, str):
-            return frozenset([_file_key(way)])
-        host, port = way
-        addresses = peer.own_addresses(host, port)
-        return frozenset(
-            (each.inode,) for address in addresses for each in peer.listeners(address, port)
-        )
-    except (OSError, Unreachable):
-        return frozenset()
-
-
 class _Survey:
     """One look at all of them."""
 
-    def __init__(self, kinds: "Sequence[Type[Driver]]", vouched: Container[int]) -> None:
+    def __init__(self, kinds: Sequence[Type[Kind]], vouched: Container[int]) -> None:
         self._kinds = kinds
         self._vouched = vouched
         self._names = Names()
@@ -148,7 +127,7 @@ class _Survey:
         self,
         name: str,
         process: Process,
-        kinds: "Sequence[Type[Driver]]",
+        kinds: Sequence[Type[Kind]],
         stranger: Optional[Stranger],
     ) -> Optional[Server]:
         """What it is, by the first kind that knows; its files are trusted before they are read."""
@@ -206,7 +185,7 @@ class _Survey:
         return Server(found, kinds[0] if kinds else None, process.user, is_strange=True)
 
 
-def _matches(kinds: "Sequence[Type[Driver]]", has_others: bool) -> Sequence[Process]:
+def _matches(kinds: Sequence[Type[Kind]], has_others: bool) -> Sequence[Process]:
     """Of a server the process that its sessions come from, and of two of a name the server."""
     programs = {program for kind in kinds for program in kind.PROGRAMS}
     called = process_table.called(programs)
@@ -238,7 +217,7 @@ def _is_child(process: Process, servers: Mapping[int, Process]) -> bool:
     return process.program == parent.program
 
 
-def _kinds_of(process: Process, kinds: "Sequence[Type[Driver]]") -> "Sequence[Type[Driver]]":
+def _kinds_of(process: Process, kinds: Sequence[Type[Kind]]) -> Sequence[Type[Kind]]:
     """Those whose program it may be, the one that is mostly called so first."""
     ranked = []
     for number, kind in enumerate(kinds):
@@ -256,13 +235,8 @@ def _keys_of(process: Process) -> FrozenSet[Key]:
     keys: Set[Key] = {(each.inode,) for each in process.listeners()}
     for path in process.sockets():
         with contextlib.suppress(FileNotFoundError):  # taken away: nobody can connect there
-            keys.add(_file_key(path))
+            keys.add(file_key(path))
     return frozenset(keys)
-
-
-def _file_key(path: str) -> Key:
-    status = os.stat(path)
-    return status.st_dev, status.st_ino
 
 
 def _rank(server: Server) -> Tuple[bool, bool]:

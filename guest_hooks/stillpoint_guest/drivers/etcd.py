@@ -12,14 +12,15 @@ from typing import Any, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.discovery.process_table import Process
-from stillpoint_guest.discovery.survey import Way
-from stillpoint_guest.driver import Driver, Finding, Found, Report
+from stillpoint_guest.driver import Driver, Finding, Report
 from stillpoint_guest.errors import CommandFailed, Senseless
+from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes.open_files import open_files
+from stillpoint_guest.processes.process_table import Process
 from stillpoint_guest.sockets import peer
 from stillpoint_guest.sockets.bounded_socket import BoundedSocket
+from stillpoint_guest.sockets.ways import Way
 from stillpoint_guest.state.undo_journal import Note
 
 _CLIENT_URLS = "--listen-client-urls"

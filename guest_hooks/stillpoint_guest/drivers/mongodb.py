@@ -18,15 +18,16 @@ from urllib.parse import unquote
 
 from stillpoint_guest import trust
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.discovery.process_table import Process
-from stillpoint_guest.discovery.survey import Way
-from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Finding, Found, Report
+from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Finding, Report
 from stillpoint_guest.errors import ApplicationError, CommandFailed, Senseless, SessionLost
+from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes import accounts
 from stillpoint_guest.processes.command import SECRET, UNPRIVILEGED, Dialect, Program, Session
 from stillpoint_guest.processes.open_files import open_files
+from stillpoint_guest.processes.process_table import Process
 from stillpoint_guest.sockets import peer
+from stillpoint_guest.sockets.ways import Way
 from stillpoint_guest.state.undo_journal import Note
 
 DIALECT = Dialect(marker="marker {}", error_prefixes=("ERROR",))

@@ -7,12 +7,12 @@ say where, because there is only one. What a section means is not found a second
 from typing import Dict, FrozenSet, NamedTuple, Optional, Sequence, Type
 
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.discovery import survey
-from stillpoint_guest.discovery.survey import Key, Server
+from stillpoint_guest.discovery.survey import Server
 from stillpoint_guest.driver import Driver
 from stillpoint_guest.errors import ConfigurationError, DeadlinePassed
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes import accounts
+from stillpoint_guest.sockets.ways import Key, keys_of
 from stillpoint_guest.worker import within
 
 _LOOK_S = 1.0  # a path that is configured may be on a share that is gone
@@ -123,7 +123,7 @@ def _keys(driver: Driver) -> FrozenSet[Key]:
             Deadline.after(_LOOK_S),
             driver.section.name,
             "look where it leads",
-            lambda: frozenset(key for way in ways for key in survey.keys_of(way)),
+            lambda: frozenset(key for way in ways for key in keys_of(way)),
         )
     except DeadlinePassed:
         return frozenset()

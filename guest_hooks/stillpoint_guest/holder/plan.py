@@ -6,7 +6,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Type
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.discovery import survey
 from stillpoint_guest.discovery.survey import Server
-from stillpoint_guest.driver import Driver, Found
+from stillpoint_guest.driver import Driver
 from stillpoint_guest.errors import ConfigurationError
 from stillpoint_guest.filesystems import mounts, reach
 from stillpoint_guest.filesystems.own_freeze import Filesystems
@@ -14,6 +14,8 @@ from stillpoint_guest.filesystems.reach import Reach
 from stillpoint_guest.holder import capacity, matching
 from stillpoint_guest.options import config
 from stillpoint_guest.options.config import Configuration
+from stillpoint_guest.options.found import Found
+from stillpoint_guest.options.kind import Kind
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.places import Places
 from stillpoint_guest.state.undo_journal import Note
@@ -61,7 +63,9 @@ def plan(places: Places, kinds: Kinds) -> Plan:
         servers = _servers(configuration, kinds)
         sections, rest = matching.matched(drivers, servers)
         drivers = [_made(section, places, kinds) for section in sections]
-        warnings = _add_found(drivers, _not_left_out(rest, configuration), configuration, places)
+        warnings = _add_found(
+            drivers, _not_left_out(rest, configuration), configuration, places, kinds
+        )
     drivers, without_room = capacity.kept(drivers)
     drivers.sort(key=lambda driver: driver.section.order)
     return Plan(
@@ -106,7 +110,11 @@ def _not_left_out(servers: Sequence[Server], configuration: Configuration) -> Se
 
 
 def _add_found(
-    drivers: List[Driver], servers: Sequence[Server], configuration: Configuration, places: Places
+    drivers: List[Driver],
+    servers: Sequence[Server],
+    configuration: Configuration,
+    places: Places,
+    kinds: Kinds,
 ) -> List[str]:
     """Add drivers for what is to be brought to rest; the rest is told, as warnings."""
     taken = {driver.instance for driver in drivers}
@@ -119,7 +127,7 @@ def _add_found(
         section = _section(server.kind, server.found, configuration)
         if section.name in names:
             section = section._replace(name=f"{section.name}@{section.process}")
-        driver = server.kind(section, Note(places.notes, section))
+        driver = _made(section, places, kinds)
         if driver.instance not in taken:
             drivers.append(driver)
     return _warnings(alone)
@@ -156,7 +164,7 @@ def _beside_processes(kinds: Kinds) -> Sequence[Server]:
     return found
 
 
-def _section(kind: Type[Driver], found: Found, configuration: Configuration) -> Section:
+def _section(kind: Type[Kind], found: Found, configuration: Configuration) -> Section:
     section = Section(
         found.name,
         kind.KIND,

@@ -7,15 +7,12 @@ agent reads the hook's output until nobody has it open: what is started here inh
 import _socket
 import errno
 import posix
-import time
 
 from stillpoint_guest.errors import FreezeRefused, HolderLeft, HolderUnreachable, HoldLost
-from stillpoint_guest.hook.connection import Connection
+from stillpoint_guest.hook.connection import Connection, connect
 from stillpoint_guest.places import Places
 
-_CONNECT_S = 5.0
 _FIRST_ANSWER_S = 15.0
-_LOOK_S = 0.02
 
 
 def freeze(places: Places, **question: str) -> Connection:
@@ -112,30 +109,3 @@ def _connected(places: Places) -> Connection:
     from stillpoint_guest.hook import holder_start  # noqa: PLC0415  only where our unit does not run
 
     return Connection(holder_start.started(places))
-
-
-def connect(places: Places) -> _socket.socket:
-    """A socket to the holder.
-
-    Raises:
-        OSError: there is none.
-    """
-    peer = _socket.socket(_socket.AF_UNIX)
-    try:
-        peer.settimeout(_CONNECT_S)
-        _connect(peer, places.socket)
-    except OSError:
-        peer.close()
-        raise
-    return peer
-
-
-def _connect(peer: _socket.socket, path: str) -> None:
-    """Connect, and wait in the queue of a holder that has many clients: the kernel does not."""
-    end_s = time.monotonic() + _CONNECT_S
-    number = peer.connect_ex(path)
-    while number == errno.EAGAIN and time.monotonic() < end_s:
-        time.sleep(_LOOK_S)
-        number = peer.connect_ex(path)
-    if number:
-        raise OSError(number, posix.strerror(number))

@@ -12,8 +12,14 @@ each add half of a bare Python.
 """
 
 import _socket
+import errno
+import posix
 import time
 
+from stillpoint_guest.places import Places
+
+_CONNECT_S = 5.0
+_LOOK_S = 0.02
 MOST_BYTES = 16 * 1024 * 1024  # above the largest record
 _TEXT = ("utf-8", "surrogateescape")  # a path may be any bytes
 _ONE_LINE = {ord("\t"): " ", ord("\n"): " "}
@@ -79,3 +85,30 @@ def _pair(field: str) -> "tuple[str, str]":
     if not equals:
         raise ValueError(f"not key=value: {field[:80]!r}")
     return key, value
+
+
+def connect(places: Places) -> _socket.socket:
+    """A socket to the holder.
+
+    Raises:
+        OSError: there is none.
+    """
+    peer = _socket.socket(_socket.AF_UNIX)
+    try:
+        peer.settimeout(_CONNECT_S)
+        _connect(peer, places.socket)
+    except OSError:
+        peer.close()
+        raise
+    return peer
+
+
+def _connect(peer: _socket.socket, path: str) -> None:
+    """Connect, and wait in the queue of a holder that has many clients: the kernel does not."""
+    end_s = time.monotonic() + _CONNECT_S
+    number = peer.connect_ex(path)
+    while number == errno.EAGAIN and time.monotonic() < end_s:
+        time.sleep(_LOOK_S)
+        number = peer.connect_ex(path)
+    if number:
+        raise OSError(number, posix.strerror(number))

@@ -11,7 +11,7 @@ import sys
 
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.errors import HolderUnreachable
-from stillpoint_guest.hook import client
+from stillpoint_guest.hook.connection import connect
 from stillpoint_guest.places import Places
 
 _START_S = 5.0
@@ -47,7 +47,7 @@ def started(places: Places) -> _socket.socket:
     deadline = Deadline.after(_START_S)
     while not deadline.has_passed:
         try:
-            return client.connect(places)
+            return connect(places)
         except OSError:
             if process.poll():
                 break

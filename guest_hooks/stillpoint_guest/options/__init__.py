@@ -1,1 +1,1 @@
-"""The configuration, read strictly."""
+"""The configuration, read strictly, and the kinds and instances that it is about."""

@@ -19,8 +19,8 @@ import os
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple, Type
 
 from stillpoint_guest import trust
-from stillpoint_guest.driver import Driver
 from stillpoint_guest.errors import ConfigurationError
+from stillpoint_guest.options.kind import Kind
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.places import Places
 
@@ -74,7 +74,7 @@ class _Written(NamedTuple):
     source: str
 
 
-def load(places: Places, drivers: Sequence[Type[Driver]]) -> Configuration:
+def load(places: Places, kinds: Sequence[Type[Kind]]) -> Configuration:
     """Read the file and its drop-ins.
 
     Raises:
@@ -83,13 +83,13 @@ def load(places: Places, drivers: Sequence[Type[Driver]]) -> Configuration:
     files = [one for one in (places.configuration, *_drop_ins(places)) if os.path.exists(one)]
     written = _read(files)
     agent = _agent(written.pop(AGENT, _Written({}, places.configuration)))
-    kinds = {driver.KIND: driver for driver in drivers}
+    by_name = {kind.KIND: kind for kind in kinds}
     sections: List[Section] = []
     disabled: List[str] = []
     covered: List[str] = []
     for name, one in written.items():
         if _is_enabled(name, one):
-            sections.append(_section(name, one, agent.profile, kinds))
+            sections.append(_section(name, one, agent.profile, by_name))
             covered += [each.strip() for each in one.values.get("covers", "").split(",")]
         else:
             disabled.append(name)
@@ -138,7 +138,7 @@ def _agent(written: _Written) -> Configuration:
 
 
 def _section(
-    name: str, written: _Written, profile: Profile, kinds: Mapping[str, Type[Driver]]
+    name: str, written: _Written, profile: Profile, kinds: Mapping[str, Type[Kind]]
 ) -> Section:
     raw = Section(name, "", options=written.values, source=written.source)
     kind = raw.text("type", name.partition(":")[0])

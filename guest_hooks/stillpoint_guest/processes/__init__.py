@@ -1,1 +1,1 @@
-"""Starting, bounding and ending programs; accounts and open files."""
+"""Starting, bounding and ending programs; who runs, who listens, accounts and open files."""

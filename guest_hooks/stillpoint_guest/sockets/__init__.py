@@ -1,1 +1,1 @@
-"""Who listens and who is at the other end, by the kernel; connections with a bound."""
+"""Who is at the other end of a socket, where a way leads, and connections with a bound."""

@@ -17,8 +17,8 @@ from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.errors import DeadlinePassed, Unreachable
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes import accounts
+from stillpoint_guest.processes.kernel_sockets import Listener, tcp_listeners
 from stillpoint_guest.sockets.bounded_socket import connected
-from stillpoint_guest.sockets.kernel_sockets import Listener, tcp_listeners
 from stillpoint_guest.worker import within
 
 _CONNECT_S = 1.0  # for one that is busy

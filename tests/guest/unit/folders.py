@@ -14,7 +14,7 @@ class FolderCase(unittest.TestCase):
         self.folder = tempfile.mkdtemp(prefix="stillpoint-unit-", dir=_memory())
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         # What else runs on this machine, an etcd of other tests for instance, is none of a plan's.
-        alone = mock.patch("stillpoint_guest.discovery.process_table.scan", return_value=())
+        alone = mock.patch("stillpoint_guest.processes.process_table.scan", return_value=())
         alone.start()
         self.addCleanup(alone.stop)
 

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from typing import Dict, Iterator, List, Mapping, Sequence
 
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.driver import Driver, Finding, Found, Report
+from stillpoint_guest.driver import Driver, Finding, Report
 from stillpoint_guest.errors import Refused, Unreachable
+from stillpoint_guest.options.found import Found
 
 DID: List[str] = []
 AT_S: Dict[str, float] = {}  # when it did that the last time

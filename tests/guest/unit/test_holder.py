@@ -6,12 +6,12 @@ import time
 from typing import Any, Dict, List
 from unittest import mock
 
-from stillpoint_guest.driver import Found
 from stillpoint_guest.errors import FreezeRefused, GuestError, HoldLost
 from stillpoint_guest.holder import holder
 from stillpoint_guest.hook import client
-from stillpoint_guest.hook.connection import Connection
+from stillpoint_guest.hook.connection import Connection, connect
 from stillpoint_guest.log import Log
+from stillpoint_guest.options.found import Found
 from stillpoint_guest.state.freeze_record import Records
 from stillpoint_guest.verbs import check, status
 
@@ -180,7 +180,7 @@ class OneCycle(HolderCase):
 
     def test_a_client_that_goes_away_did_not_want_its_freeze(self) -> None:
         self.begin(section("db", "hangs = prepare", "hang_s = 0.5"))
-        connection = Connection(client.connect(self.places()))
+        connection = Connection(connect(self.places()))
         connection.say(verb="freeze")
         connection.hear(20)
         connection.__exit__()
@@ -191,7 +191,7 @@ class OneCycle(HolderCase):
     def test_a_client_that_did_not_take_the_answer_was_promised_nothing(self) -> None:
         """As one whose agent was killed just then: no later thaw may vouch for that hold."""
         self.begin(section("db"))
-        connection = Connection(client.connect(self.places()))
+        connection = Connection(connect(self.places()))
         connection.say(verb="freeze")
         connection.hear(20)
         self.assertEqual(connection.hear(20), {"is_held": "1"})
@@ -236,7 +236,7 @@ class OneCycle(HolderCase):
         self.begin(section("db"))
         answers: List[bytes] = []
         for line in (b"\n", b"=\n", b"{}\n", b"verb=melt\n", b"\xff\n", b""):
-            peer = client.connect(self.places())
+            peer = connect(self.places())
             peer.sendall(line)
             peer.shutdown(1)
             answers.append(peer.recv(4096))

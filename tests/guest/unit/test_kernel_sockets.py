@@ -3,8 +3,8 @@ import os
 import socket
 import unittest
 
-from stillpoint_guest.discovery.process_table import Process
-from stillpoint_guest.sockets import kernel_sockets
+from stillpoint_guest.processes import kernel_sockets
+from stillpoint_guest.processes.process_table import Process
 
 from tests.guest.unit.others import AS_ROOT, DAEMON, NOBODY, free_port, listening, other
 from tests.guest.unit.test_peer import SharedFolderCase

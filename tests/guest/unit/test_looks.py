@@ -6,8 +6,8 @@ from typing import List
 
 from stillpoint_guest.discovery import looks
 from stillpoint_guest.discovery.looks import Look
-from stillpoint_guest.discovery.process_table import Process
 from stillpoint_guest.errors import DeadlinePassed
+from stillpoint_guest.processes.process_table import Process
 
 
 class ALookAtAProcess(unittest.TestCase):

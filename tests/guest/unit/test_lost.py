@@ -12,7 +12,7 @@ from unittest import mock
 from stillpoint_guest.errors import GuestError, HoldLost
 from stillpoint_guest.holder import holder
 from stillpoint_guest.hook import client
-from stillpoint_guest.hook.connection import Connection
+from stillpoint_guest.hook.connection import Connection, connect
 from stillpoint_guest.log import Log
 from stillpoint_guest.state.hold_marker import Hold
 
@@ -144,7 +144,7 @@ class ClientsThatGoAway(HolderCase):
     def test_one_that_is_gone_before_the_first_answer_leaves_nothing_held(self) -> None:
         self.begin(section("db", "hangs = prepare", "hang_s = 0.3"))
         with mock.patch.object(Connection, "say", side_effect=BrokenPipeError):
-            peer = client.connect(self.places())
+            peer = connect(self.places())
             peer.sendall(b"verb=freeze\n")
             self.until(lambda: "db prepare" in scripted.DID)
             time.sleep(0.5)
@@ -156,14 +156,14 @@ class ClientsThatGoAway(HolderCase):
         with mock.patch.object(holder, "_QUESTION_S", 0.5):
             self.begin(section("db"))
             self.freeze()
-            silent = [client.connect(self.places()) for _ in range(80)]
+            silent = [connect(self.places()) for _ in range(80)]
             self.assertTrue(client.thaw(self.places()))
             for one in silent:
                 one.close()
 
     def test_a_question_without_end_is_not_kept(self) -> None:
         self.begin(section("db"))
-        peer = client.connect(self.places())
+        peer = connect(self.places())
         with self.assertRaises(OSError):
             while True:
                 peer.sendall(b"x" * 65536)

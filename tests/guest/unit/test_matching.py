@@ -4,9 +4,8 @@ import pwd
 import unittest
 from typing import List, Sequence, Type
 
-from stillpoint_guest.discovery import survey
 from stillpoint_guest.discovery.survey import Server
-from stillpoint_guest.driver import Driver, Found
+from stillpoint_guest.driver import Driver
 from stillpoint_guest.drivers.mysql_family.mariadb import MariaDB
 from stillpoint_guest.drivers.mysql_family.mysql import MySQL
 from stillpoint_guest.drivers.postgresql.driver import PostgreSQL
@@ -15,7 +14,9 @@ from stillpoint_guest.drivers.script.driver import Script
 from stillpoint_guest.errors import ConfigurationError
 from stillpoint_guest.holder import matching, plan
 from stillpoint_guest.options import config
+from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import Section
+from stillpoint_guest.sockets.ways import Way, keys_of
 from stillpoint_guest.state.undo_journal import Note
 
 from tests.guest.unit.folders import FolderCase
@@ -43,8 +44,8 @@ class MatchingCase(FolderCase):
         self.sockets.enter_context(contextlib.closing(listening_at(host, port)))
         return str(port)
 
-    def server(self, kind: Type[Driver], *ways: survey.Way, **options: str) -> Server:
-        keys = frozenset(key for way in ways for key in survey.keys_of(way))
+    def server(self, kind: Type[Driver], *ways: Way, **options: str) -> Server:
+        keys = frozenset(key for way in ways for key in keys_of(way))
         self.assertEqual(len(keys), len(ways))
         return Server(Found(f"{kind.KIND}:found", options, process=71), kind, 0, keys)
 
@@ -153,7 +154,7 @@ class WhatBecomesOfWhatNoSectionMeans(MatchingCase):
         rest = plan._not_left_out(servers, configuration)
         drivers = list(self.drivers(text))
         places = self.places()
-        warnings = plan._add_found(drivers, rest, configuration, places)
+        warnings = plan._add_found(drivers, rest, configuration, places, KINDS)
         return [driver.section.name for driver in drivers] + warnings
 
     def alone(self, name: str, number: int = 1) -> Server:

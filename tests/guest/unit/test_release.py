@@ -11,7 +11,7 @@ from stillpoint_guest.holder import application, cycle
 from stillpoint_guest.holder.cycle import Cycle
 from stillpoint_guest.holder.plan import Plan
 from stillpoint_guest.hook import client
-from stillpoint_guest.hook.connection import Connection
+from stillpoint_guest.hook.connection import Connection, connect
 from stillpoint_guest.log import Log
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.state.freeze_record import Records
@@ -111,7 +111,7 @@ class SideBySide(HolderCase):
         hanging = mock.patch.object(own_freeze, "sync", side_effect=lambda _: time.sleep(4))
         with hanging:
             self.begin(section("db"))
-            connection = Connection(client.connect(self.places()))
+            connection = Connection(connect(self.places()))
             connection.say(verb="freeze")
             connection.hear(20)
             self.until(lambda: "db prepare" in scripted.DID)

@@ -9,10 +9,11 @@ from typing import List, Tuple
 from unittest import mock
 
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.driver import Driver, Found
+from stillpoint_guest.driver import Driver
 from stillpoint_guest.drivers.script.driver import Script
 from stillpoint_guest.holder import capacity
 from stillpoint_guest.hook import client
+from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import DISCOVERED, Section
 from stillpoint_guest.state import freeze_record
 from stillpoint_guest.state.undo_journal import Note

@@ -5,8 +5,8 @@ import tempfile
 import unittest
 
 from stillpoint_guest.discovery import service
-from stillpoint_guest.discovery.process_table import Process
 from stillpoint_guest.processes.accounts import Names
+from stillpoint_guest.processes.process_table import Process
 
 from tests.guest.unit.others import AS_ROOT, DAEMON, NOBODY, other
 

@@ -8,9 +8,9 @@ from typing import Iterator
 from unittest import mock
 
 from stillpoint_guest import __main__
-from stillpoint_guest.driver import Found
 from stillpoint_guest.errors import FreezeRefused
 from stillpoint_guest.hook import client
+from stillpoint_guest.options.found import Found
 from stillpoint_guest.verbs import command_line
 
 from tests.guest.unit import scripted

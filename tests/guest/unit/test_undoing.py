@@ -7,13 +7,13 @@ import time
 from typing import Any, List
 from unittest import mock
 
-from stillpoint_guest.driver import Found
 from stillpoint_guest.errors import HoldLost
 from stillpoint_guest.holder import holder
 from stillpoint_guest.holder.recovery import Undoing
 from stillpoint_guest.hook import client
 from stillpoint_guest.log import Log
 from stillpoint_guest.options import config
+from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.state.undo_journal import Note
 

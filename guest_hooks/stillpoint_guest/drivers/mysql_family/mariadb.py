@@ -8,8 +8,6 @@ too as long as it is not granted.
 from typing import Dict, Optional
 
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.discovery.process_table import Process
-from stillpoint_guest.driver import Found
 from stillpoint_guest.drivers.mysql_family.answers import State
 from stillpoint_guest.drivers.mysql_family.server import (
     GLOBAL_READ_LOCK,
@@ -18,6 +16,8 @@ from stillpoint_guest.drivers.mysql_family.server import (
     is_mariadb,
 )
 from stillpoint_guest.errors import CommandFailed
+from stillpoint_guest.options.found import Found
+from stillpoint_guest.processes.process_table import Process
 
 _STAGES = ("START", "FLUSH", "BLOCK_DDL", "BLOCK_COMMIT")
 _BACKUP_STAGE = Lock(

@@ -9,8 +9,6 @@ statement and lets everybody wait behind it, so it is not tried behind a long on
 from typing import Dict, Optional, Sequence
 
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.discovery.process_table import Process
-from stillpoint_guest.driver import Found
 from stillpoint_guest.drivers.mysql_family.answers import State
 from stillpoint_guest.drivers.mysql_family.server import (
     GLOBAL_READ_LOCK,
@@ -19,6 +17,8 @@ from stillpoint_guest.drivers.mysql_family.server import (
     is_mariadb,
 )
 from stillpoint_guest.errors import CommandFailed
+from stillpoint_guest.options.found import Found
+from stillpoint_guest.processes.process_table import Process
 
 _INSTANCE = Lock(
     method="instance",

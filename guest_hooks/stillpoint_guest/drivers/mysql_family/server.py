@@ -12,9 +12,7 @@ from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence
 
 from stillpoint_guest import trust
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.discovery.process_table import Process
-from stillpoint_guest.discovery.survey import Way
-from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Finding, Found, Report
+from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Finding, Report
 from stillpoint_guest.drivers.mysql_family import answers
 from stillpoint_guest.drivers.mysql_family.answers import DURABILITY, Engine, State
 from stillpoint_guest.drivers.mysql_family.client import Client, Identity
@@ -25,8 +23,11 @@ from stillpoint_guest.errors import (
     Refused,
     SessionLost,
 )
+from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes.command import Dialect, Session
+from stillpoint_guest.processes.process_table import Process
+from stillpoint_guest.sockets.ways import Way
 from stillpoint_guest.state.undo_journal import Note
 
 DIALECT = Dialect(marker="SELECT '{}';", error_prefixes=("ERROR",))

@@ -13,9 +13,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from stillpoint_guest import trust
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.discovery.process_table import Process
-from stillpoint_guest.discovery.survey import Way
-from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Finding, Found, Report
+from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Finding, Report
 from stillpoint_guest.drivers.postgresql import postmaster
 from stillpoint_guest.drivers.postgresql.client import (
     CANCELLED,
@@ -28,7 +26,10 @@ from stillpoint_guest.drivers.postgresql.client import (
 )
 from stillpoint_guest.drivers.postgresql.survey import Surveyor
 from stillpoint_guest.errors import ApplicationError, CommandFailed, SessionLost
+from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import Section
+from stillpoint_guest.processes.process_table import Process
+from stillpoint_guest.sockets.ways import Way
 from stillpoint_guest.state.undo_journal import Note
 
 _ANSWER_S = 1.0  # kept of a deadline, for a cancelled statement and the session after it

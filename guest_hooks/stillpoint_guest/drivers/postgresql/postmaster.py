@@ -5,9 +5,9 @@ import re
 import stat
 from typing import NamedTuple, Optional
 
-from stillpoint_guest.discovery.found import Found
-from stillpoint_guest.discovery.process_table import Process
+from stillpoint_guest.options.found import Found
 from stillpoint_guest.processes import accounts
+from stillpoint_guest.processes.process_table import Process
 
 SOCKET = ".s.PGSQL.{}"  # in its folder, for a port
 _FILE = "postmaster.pid"

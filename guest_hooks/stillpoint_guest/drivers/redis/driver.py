@@ -19,9 +19,7 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tup
 
 from stillpoint_guest import trust
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.discovery.process_table import Process
-from stillpoint_guest.discovery.survey import Way
-from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Finding, Found, Report
+from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Finding, Report
 from stillpoint_guest.drivers.redis.client import Connection
 from stillpoint_guest.drivers.redis.info import Info, parsed
 from stillpoint_guest.errors import (
@@ -31,8 +29,11 @@ from stillpoint_guest.errors import (
     Refused,
     SessionLost,
 )
+from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import Section
+from stillpoint_guest.processes.process_table import Process
 from stillpoint_guest.sockets import peer
+from stillpoint_guest.sockets.ways import Way
 from stillpoint_guest.state.undo_journal import Note
 
 _HOST = "127.0.0.1"

@@ -20,7 +20,7 @@ from typing import Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
 from stillpoint_guest import trust
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.driver import Driver, Finding, Found, Report
+from stillpoint_guest.driver import Driver, Finding, Report
 from stillpoint_guest.drivers.script import azure_pair
 from stillpoint_guest.errors import (
     ApplicationError,
@@ -28,6 +28,7 @@ from stillpoint_guest.errors import (
     ConfigurationError,
     DeadlinePassed,
 )
+from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import DISCOVERED, Section
 from stillpoint_guest.processes.command import FOR_GOOD, FOR_THE_HOLD, Program
 from stillpoint_guest.state.undo_journal import Note

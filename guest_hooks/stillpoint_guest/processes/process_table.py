@@ -14,8 +14,8 @@ import socket
 import stat
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
-from stillpoint_guest.sockets import kernel_sockets
-from stillpoint_guest.sockets.kernel_sockets import Listener
+from stillpoint_guest.processes import kernel_sockets
+from stillpoint_guest.processes.kernel_sockets import Listener
 
 _NAME_BYTES = 15  # TASK_COMM_LEN, without its end
 _STATUS_BYTES = 8192

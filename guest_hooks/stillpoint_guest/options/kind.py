@@ -1,0 +1,27 @@
+"""A kind of application: all of a driver that is known before there is an instance of it."""
+
+from typing import Mapping, Optional, Tuple
+
+from stillpoint_guest.options.found import Found
+from stillpoint_guest.processes.process_table import Process
+
+
+class Kind:
+    """Class attributes of a driver, for configuration and discovery."""
+
+    KIND = ""  # `type` in the configuration
+    METHODS: Tuple[str, ...] = ()  # values of `method`; the first is the default
+    OPTIONS: Mapping[str, str] = {}  # keys of its own in a section: what each means, with unit
+    PROGRAMS: Tuple[str, ...] = ()  # of its server, by every name that vendors give it
+    REACHED_BY: Tuple[str, ...] = ()  # the OPTIONS that say where it is
+
+    @classmethod
+    def found(cls, process: Process) -> Optional[Found]:
+        """What a process with one of the names in `PROGRAMS` is; None if it is no server.
+
+        It is a service of this machine, and its executable and its folder are in order. What it
+        says of itself may be wrong nevertheless. It may end at any moment (OSError), and whatever
+        is raised becomes a warning about that process.
+        """
+        del process
+        return None
