@@ -3,6 +3,7 @@
 from typing import Any
 
 from stillpoint.actions.restore import virtual_machine as action
+from stillpoint.actions.restore import virtual_machine_instance as instance_action
 from stillpoint.model.errors import Forbidden, Unreachable
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import Progress
@@ -60,6 +61,20 @@ def test_a_machine_owns_its_state_and_its_revision_again() -> None:
     for name in ("shop/state-x", "shop/db-small-v1"):
         [change] = cluster.patches[name]
         assert change["metadata"]["ownerReferences"] == [OWNER]
+
+
+def test_an_instance_that_stands_alone_owns_its_state_again() -> None:
+    """As KubeVirt made it: else the next one of that name would start with its vTPM."""
+    solo = {**machine(revision=""), "kind": "VirtualMachineInstance", "spec": {}}
+    context = restore_context(RESTORE, solo, DictionaryReader([]), archive=[state()])
+    begun = instance_action.execute(solo, context).operation
+    cluster = DictionaryReader([solo, state()])
+    progress = instance_action.progress(begun, restore_context(RESTORE, {}, cluster))
+    assert (progress.completed, progress.error) == (True, "")
+    [change] = cluster.patches["shop/state-x"]
+    assert change["metadata"]["ownerReferences"] == [{**OWNER, "kind": "VirtualMachineInstance"}]
+    plain = restore_context(RESTORE, solo, DictionaryReader([]), archive=[])
+    assert instance_action.execute(solo, plain).operation == ""
 
 
 def test_what_was_there_before_the_restore_or_has_an_owner_stays_as_it_is() -> None:

@@ -5,7 +5,7 @@ when its disks are there. Velero asks about it every ten seconds, each time in a
 takes an error for the end of the operation: so one that passes is told as progress.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -39,15 +39,16 @@ class Stage:
     failure: str = ""
 
 
+_Look = Callable[[Arrival, RestoreContext], Stage]
+
+
 def begun(item: Item, context: RestoreContext) -> tuple[Item, str]:
     """The machine as it is to be created, and the operation that waits for it; empty if none."""
     stored = it.identify(context.stored)
     wait = context.restore.conditions.wait_for(*stored)
     target = (context.restore.namespace(stored[0]), it.name(item))
     if wait == words.NO_WAIT:
-        is_lost = ownership.is_lost(item, context)
-        now = context.clock.now()
-        return item, str(Arrival(OWNERS, stored, target, now)) if is_lost else ""
+        return item, owners(item, context)
     existing = context.cluster.listed(virtual_machine.RESOURCE, *target)
     if existing and held_machine.is_held(existing):
         _adopt(existing, context)
@@ -59,16 +60,34 @@ def begun(item: Item, context: RestoreContext) -> tuple[Item, str]:
     return item, str(arrival)
 
 
+def owners(item: Item, context: RestoreContext) -> str:
+    """The operation that only gives back what belongs to it; empty if nothing does."""
+    if not ownership.is_lost(item, context):
+        return ""
+    stored = it.identify(context.stored)
+    target = (context.restore.namespace(stored[0]), it.name(item))
+    return str(Arrival(OWNERS, stored, target, context.clock.now()))
+
+
 def progress(operation: str, context: RestoreContext) -> Progress:
     """The state of a machine; starts it when its time has come.
 
     Raises:
         MalformedRequest: the operation is none of ours.
     """
+    return _progress(operation, context, _limited_stage)
+
+
+def progress_of_instance(operation: str, context: RestoreContext) -> Progress:
+    """Whether an instance that stands alone owns its state again; errors as of `progress`."""
+    return _progress(operation, context, _stage_of_instance)
+
+
+def _progress(operation: str, context: RestoreContext, look: _Look) -> Progress:
     arrival = Arrival.parse(operation)
     now = context.clock.now()
     try:
-        stage = _limited(_stage(arrival, context), arrival, context)
+        stage = look(arrival, context)
     except StillpointError as error:
         stage = Stage(f"cannot tell yet: {error}")
         if now >= _expiry(arrival, context):
@@ -92,6 +111,14 @@ def cancel(operation: str, context: RestoreContext) -> None:
     context.log.info("no longer waited for: cancelled")
     if machine := context.cluster.get(virtual_machine.RESOURCE, *arrival.target):
         _give_up(machine, "the restore's waiting was cancelled", context)
+
+
+def _stage_of_instance(arrival: Arrival, context: RestoreContext) -> Stage:
+    resource = virtual_machine_instance.RESOURCE
+    instance = context.cluster.get(resource, *arrival.target)
+    if instance is None:
+        return Stage("not there", is_over=True)
+    return _owned(ownership.give_back(instance, context, resource))
 
 
 def _stage(arrival: Arrival, context: RestoreContext) -> Stage:
@@ -194,8 +221,9 @@ def _ended(stage: Stage, phase: str, arrival: Arrival) -> Stage:
     return replace(stage, text=text, is_over=True, failure="" if is_good else text)
 
 
-def _limited(stage: Stage, arrival: Arrival, context: RestoreContext) -> Stage:
+def _limited_stage(arrival: Arrival, context: RestoreContext) -> Stage:
     """The stage, ended if the time is over."""
+    stage = _stage(arrival, context)
     if stage.is_over or context.clock.now() < _expiry(arrival, context):
         return stage
     lasted_s = (context.clock.now() - arrival.started).total_seconds()

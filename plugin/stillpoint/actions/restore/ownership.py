@@ -29,26 +29,29 @@ def is_lost(item: Item, context: RestoreContext) -> bool:
         return any(virtual_machine.state_claims(context.stored))
 
 
-def give_back(machine: Item, context: RestoreContext) -> tuple[StillpointError, ...]:
+def give_back(
+    machine: Item, context: RestoreContext, resource: Resource = virtual_machine.RESOURCE
+) -> tuple[StillpointError, ...]:
     """Make the machine the owner of what this restore has created for it; what went wrong.
 
+    Or an instance that stands alone, of that resource.
     What has an owner, or was there before the restore, stays as it is. What has an owner that is
     gone is deleted: so the machine is looked at once more.
     """
     ownerless = list(_ownerless(machine, context))
-    if not ownerless or not _is_there(machine, context):
+    if not ownerless or not _is_there(machine, resource, context):
         return ()
     failed = []
-    for resource, found in ownerless:
+    for kind, found in ownerless:
         try:
-            give(resource, found, machine, context)
+            give(kind, found, machine, context)
         except StillpointError as error:
             failed.append(error)
     return tuple(failed)
 
 
-def _is_there(machine: Item, context: RestoreContext) -> bool:
-    now = context.cluster.current(virtual_machine.RESOURCE, *it.identify(machine))
+def _is_there(machine: Item, resource: Resource, context: RestoreContext) -> bool:
+    now = context.cluster.current(resource, *it.identify(machine))
     is_same = now is not None and it.uid(now) == it.uid(machine)
     return is_same and not it.is_being_deleted(now or {})
 

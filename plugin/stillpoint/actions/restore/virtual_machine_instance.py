@@ -1,6 +1,14 @@
 """Restore of a VirtualMachineInstance (rule 4.2)."""
 
-from stillpoint.actions.restore import empty_disks, identity, lost_data, missing, plan
+from stillpoint.actions.restore import (
+    arrival,
+    empty_disks,
+    identity,
+    lost_data,
+    missing,
+    plan,
+)
+from stillpoint.actions.restore.arrival import progress_of_instance as progress
 from stillpoint.model import item as it
 from stillpoint.model.context import RestoreContext
 from stillpoint.model.item import Item
@@ -12,6 +20,8 @@ from stillpoint.resources import (
     virtual_machine,
     virtual_machine_instance,
 )
+
+__all__ = ["APPLIES_TO", "cancel", "execute", "progress"]
 
 APPLIES_TO = Selector((str(virtual_machine_instance.RESOURCE),))
 
@@ -45,7 +55,12 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     told = empty_disks.told_of_instance(losses, context)
     made_anew = [loss.claim for loss in losses if loss.is_made_by_cdi]
     additional = missing.additional(context.stored, context, made_anew)
-    return RestoreOutcome(item, (*additional, *told))
+    return RestoreOutcome(item, (*additional, *told), operation=arrival.owners(item, context))
+
+
+def cancel(operation: str, context: RestoreContext) -> None:
+    """Nothing waits that could be stopped."""
+    del operation, context
 
 
 def _as_new(item: Item) -> Item:
