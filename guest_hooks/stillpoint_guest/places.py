@@ -50,3 +50,10 @@ class Places:
         import os  # noqa: PLC0415  the hook asks for no configuration
 
         return os.path.join(os.path.splitext(self.configuration)[0], "conf.d")
+
+
+def package_root() -> str:
+    """The file that this package is packed in, or the folder with its sources."""
+    import os  # noqa: PLC0415  the hook does without it
+
+    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

@@ -12,7 +12,7 @@ import sys
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.errors import HolderUnreachable
 from stillpoint_guest.hook.connection import connect
-from stillpoint_guest.places import Places
+from stillpoint_guest.places import Places, package_root
 
 _START_S = 5.0
 _LOOK_S = 0.005
@@ -61,11 +61,9 @@ def started(places: Places) -> _socket.socket:
 
 def command_line(places: Places) -> "list[str]":
     """The arguments that make this Python a holder, from wherever this package was loaded."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    root = os.path.dirname(package)
     options = ["--configuration", places.configuration, "--run", places.run]
     options += ["--state", places.state]
-    return [sys.executable, OPTIONS, ENTRY, root, *options, "holder"]
+    return [sys.executable, OPTIONS, ENTRY, package_root(), *options, "holder"]
 
 
 def _start(places: Places) -> "subprocess.Popen[bytes]":

@@ -13,7 +13,7 @@ from stillpoint_guest import __version__
 from stillpoint_guest.driver import Driver
 from stillpoint_guest.errors import GuestError
 from stillpoint_guest.hook import client
-from stillpoint_guest.places import Places
+from stillpoint_guest.places import Places, package_root
 from stillpoint_guest.printable import printable
 from stillpoint_guest.state import freeze_record
 
@@ -129,7 +129,7 @@ def _hook(given: argparse.Namespace) -> int:
 
 def _program() -> str:
     """The file that this package is packed in; by one name, for rpm finds it as /bin/..."""
-    program = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    program = os.path.realpath(package_root())
     if os.path.isfile(program):
         return program
     hint = "pack them: python3 -m stillpoint_guest.build FILE"

@@ -30,13 +30,14 @@ from stillpoint_guest.errors import (
 )
 from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import DISCOVERED, Section
+from stillpoint_guest.places import package_root
 from stillpoint_guest.processes.command import FOR_GOOD, FOR_THE_HOLD, Program
 from stillpoint_guest.state.undo_journal import Note
 
 _HOOK_FOLDERS = ("/etc/qemu/fsfreeze-hook.d", "/etc/qemu-ga/fsfreeze-hook.d")
 _VMWARE_FOLDER = "/etc/vmware-tools/backupScripts.d"
 _VMWARE_PAIR = ("/usr/sbin/pre-freeze-script", "/usr/sbin/post-thaw-script")
-_OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+_OURS = os.path.realpath(package_root())
 _IGNORED_ENDINGS = (
     "~",
     ".bak",
