@@ -2,6 +2,13 @@
 
 from stillpoint.model.item import Item
 
+ASK_NOTHING = {
+    "stillpoint.dev/item-block-pod",
+    "stillpoint.dev/item-block-data-volume",
+    "stillpoint.dev/backup-action-object",
+}
+"""Beside restore actions; every other action reads something about a running machine."""
+
 VOLUMES = [
     {"name": "root", "dataVolume": {"name": "root"}},
     {"name": "data", "persistentVolumeClaim": {"claimName": "data"}},

@@ -15,7 +15,7 @@ from stillpoint.model.item_log import ItemLog
 from stillpoint.model.reference import Resource
 from stillpoint.model.request import Backup
 from stillpoint.wire.action import BackupEntry, ItemBlockEntry, every
-from tests.contract.running_machine import BACKUP, CLUSTER, ITEMS
+from tests.contract.running_machine import ASK_NOTHING, BACKUP, CLUSTER, ITEMS
 from tests.unit.dictionary_reader import DictionaryReader
 
 Failure = Callable[[Question], ReadFailed | None]
@@ -78,13 +78,13 @@ class FailingReader(DictionaryReader):
 ASKING = [
     entry
     for entry in every(catalogue)
-    if isinstance(entry, BackupEntry | ItemBlockEntry)
-    and not entry.name.endswith(("action-object", "block-pod", "block-data-volume"))
+    if isinstance(entry, BackupEntry | ItemBlockEntry) and entry.name not in ASK_NOTHING
 ]
 
 
 def call(entry: BackupEntry | ItemBlockEntry, reader: DictionaryReader) -> object:
-    item = next(item for end, item in ITEMS.items() if entry.name.endswith(f"-{end}"))
+    item = next((item for end, item in ITEMS.items() if entry.name.endswith(f"-{end}")), None)
+    assert item, "ITEMS of running_machine.py has no item for it"
     log = ItemLog(logging.getLogger("test"), entry.name, "item")
     context = BackupContext(Backup.parse(BACKUP), MemoIndex(reader), log)
     if isinstance(entry, ItemBlockEntry):

@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 import yaml
 
+from stillpoint import catalogue
 from stillpoint.cluster.memo import MemoIndex
 from stillpoint.model import item as it
 from stillpoint.model.context import BackupContext
@@ -30,6 +31,7 @@ from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
 from stillpoint.model.request import Backup
+from stillpoint.wire.action import every
 from tests.unit.contexts import restore_context
 from tests.unit.dictionary_reader import DictionaryReader, merged
 
@@ -40,13 +42,22 @@ KNOWN = {
 }  # fmt: skip
 
 
+def files() -> list[Path]:
+    return sorted(CASES.glob("*.yaml"))
+
+
 def cases() -> list[Any]:
     found = []
-    for file in sorted(CASES.glob("*.yaml")):
+    for file in files():
         for case in yaml.load(file.read_text(), Loader=_Loader):  # noqa: S506 - a SafeLoader
             assert set(case) <= KNOWN, f"{file.name}: unknown keys {set(case) - KNOWN}"
             found.append(pytest.param(file.stem, case, id=f"{file.stem}: {case['rule']}"))
     return found
+
+
+def test_every_action_has_its_cases() -> None:
+    have = [importlib.import_module(f"stillpoint.actions.{each.stem}") for each in files()]
+    assert not [entry.name for entry in every(catalogue) if entry.action not in have]
 
 
 class _Loader(yaml.SafeLoader):
