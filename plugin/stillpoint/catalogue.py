@@ -15,8 +15,8 @@ from stillpoint.wire.action import BackupEntry, ItemBlockEntry, RestoreEntry
 def backup() -> Sequence[BackupEntry]:
     """For items before they go into the archive."""
     from stillpoint.actions.backup import (  # noqa: PLC0415
-        action_object,
         data_volume,
+        one_shot_resource,
         persistent_volume_claim,
         virtual_machine,
         virtual_machine_instance,
@@ -36,7 +36,7 @@ def backup() -> Sequence[BackupEntry]:
         BackupEntry("stillpoint.dev/backup-data-volume", data_volume),
         BackupEntry("stillpoint.dev/backup-persistent-volume-claim", persistent_volume_claim),
         BackupEntry("stillpoint.dev/backup-volume-snapshot", volume_snapshot),
-        BackupEntry("stillpoint.dev/backup-action-object", action_object),
+        BackupEntry("stillpoint.dev/backup-action-object", one_shot_resource),
     )
 
 
@@ -62,9 +62,9 @@ def item_block() -> Sequence[ItemBlockEntry]:
 def restore() -> Sequence[RestoreEntry]:
     """For items of the archive before they are created."""
     from stillpoint.actions.restore import (  # noqa: PLC0415
-        action_object,
         controller_revision,
         data_volume,
+        one_shot_resource,
         other,
         persistent_volume_claim,
         pod,
@@ -83,6 +83,6 @@ def restore() -> Sequence[RestoreEntry]:
         RestoreEntry("stillpoint.dev/restore-data-volume", data_volume),
         RestoreEntry("stillpoint.dev/restore-persistent-volume-claim", persistent_volume_claim),
         RestoreEntry("stillpoint.dev/restore-volume-snapshot", volume_snapshot),
-        RestoreEntry("stillpoint.dev/restore-action-object", action_object),
+        RestoreEntry("stillpoint.dev/restore-action-object", one_shot_resource),
         RestoreEntry("stillpoint.dev/restore-other", other),
     )

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from stillpoint.cluster.kubernetes_reader import KubernetesReader
-from stillpoint.resources import core
+from stillpoint.model import kinds
 from tests.cluster.audit import events
 from tests.cluster.cluster import Cluster
 from tests.cluster.manifests import Machine
@@ -85,7 +85,7 @@ def test_of_a_secret_nothing_but_its_metadata_is_read(cluster: Cluster) -> None:
     }
     cluster.api.create(secret)
     reader = KubernetesReader.connect(file=str(cluster.control_plane.kubeconfig(PLUGIN_USER)))
-    found = reader.get(core.SECRET, "rights-secret", "key")
+    found = reader.get(kinds.SECRET, "rights-secret", "key")
     assert found is not None
     assert (found["kind"], found["metadata"]["name"]) == ("PartialObjectMetadata", "key")
     assert found.keys() == {"apiVersion", "kind", "metadata"}

@@ -8,12 +8,12 @@ import pytest
 from stillpoint import catalogue
 from stillpoint.cluster.memo import MemoIndex
 from stillpoint.cluster.question import Answer, Question
-from stillpoint.model.context import BackupContext
 from stillpoint.model.errors import ReadFailed
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
 from stillpoint.model.reference import Resource
-from stillpoint.model.request import Backup
+from stillpoint.velero.context import BackupContext
+from stillpoint.velero.request import Backup
 from stillpoint.wire.action import BackupEntry, ItemBlockEntry, every
 from tests.contract.running_machine import ASK_NOTHING, BACKUP, CLUSTER, ITEMS
 from tests.unit.dictionary_reader import DictionaryReader

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from stillpoint import catalogue
 from stillpoint.cluster.memo import MemoIndex
-from stillpoint.model.context import BackupContext
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
-from stillpoint.model.request import Backup
+from stillpoint.velero.context import BackupContext
+from stillpoint.velero.request import Backup
 from stillpoint.wire import codec
 from stillpoint.wire.action import BackupEntry, RestoreEntry, every
 from tests.contract.running_machine import BACKUP, CLUSTER, ITEMS

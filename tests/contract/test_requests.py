@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from stillpoint.model.conditions import KEEP, RUN_STRATEGIES
 from stillpoint.model.errors import StillpointError
 from stillpoint.model.reference import Reference
-from stillpoint.model.request import Backup, Restore
+from stillpoint.velero.request import Backup, Restore
 
 FIELDS = st.sampled_from(
     "includedNamespaces excludedNamespaces includedResources excludedResources "

@@ -10,10 +10,10 @@ from stillpoint.cluster.extracted_backup import ExtractedBackups
 from stillpoint.cluster.memo import MemoIndex
 from stillpoint.model import item as it
 from stillpoint.model.clock import Clock
-from stillpoint.model.context import RestoreContext
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
-from stillpoint.model.request import Restore
+from stillpoint.velero.context import RestoreContext
+from stillpoint.velero.request import Restore
 from tests.unit.dictionary_reader import DictionaryReader
 from tests.unit.memory_archive import MemoryArchive
 

@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillpoint.model.discovery import STATIC
-from stillpoint.model.filters import Filters
 from stillpoint.model.item import Item
-from stillpoint.model.policy import Policy
 from stillpoint.model.reference import Resource
+from stillpoint.velero.selection.discovery import STATIC
+from stillpoint.velero.selection.filters import Filters
+from stillpoint.velero.volumes.policy import Policy
 from tests.wire.velero_filters import CLUSTER, Velero
 
 MANY = settings(max_examples=600, deadline=None)

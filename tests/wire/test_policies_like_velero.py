@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from stillpoint.actions import policies
 from stillpoint.cluster.memo import MemoIndex
-from stillpoint.model.context import BackupContext
 from stillpoint.model.errors import Refusal
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
-from stillpoint.model.policy import Fate
-from stillpoint.model.request import Backup
+from stillpoint.velero.context import BackupContext
+from stillpoint.velero.request import Backup
+from stillpoint.velero.volumes.policy import Fate
 from tests.unit.dictionary_reader import DictionaryReader
 from tests.wire.test_filters_like_velero import lists_of, specs
 from tests.wire.velero_filters import Velero

@@ -7,8 +7,8 @@ import json
 import subprocess
 from typing import Any
 
-from stillpoint.model.discovery import STATIC
 from stillpoint.model.item import Item
+from stillpoint.velero.selection.discovery import STATIC
 
 CLUSTER = ["a", "aa", "ab", "aba", "b", "db", "shop", "shop-1", "shop-12", "shop-shop", "web"]
 """Its namespaces."""

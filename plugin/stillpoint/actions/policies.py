@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 
 from stillpoint.model import item as it
-from stillpoint.model.context import BackupContext
-from stillpoint.model.filters import Filters
+from stillpoint.model import kinds
 from stillpoint.model.item import Item
-from stillpoint.model.policy import Fate, Policy
-from stillpoint.resources import core, persistent_volume, persistent_volume_claim, pod, velero
+from stillpoint.resources.disks import persistent_volume, persistent_volume_claim
+from stillpoint.resources.machines import pod
+from stillpoint.velero import own_objects
+from stillpoint.velero.context import BackupContext
+from stillpoint.velero.selection.filters import Filters
+from stillpoint.velero.volumes.policy import Fate, Policy
 
 
 def filters(context: BackupContext) -> Filters:
@@ -25,7 +28,7 @@ def policy(context: BackupContext) -> Policy | None:
     """The backup's policies; None if it has none, or they have gone since Velero read them."""
     backup, joined = context.backup, None
     for name in backup.policies:
-        config_map = context.cluster.get(core.CONFIG_MAP, backup.namespace, name)
+        config_map = context.cluster.get(kinds.CONFIG_MAP, backup.namespace, name)
         if config_map is None:
             return None
         found = Policy.parse(config_map)
@@ -40,7 +43,7 @@ def fate(claim: Item, context: BackupContext) -> Fate:
     """
     found = policy(context)
     bound = _volume(claim, context) if found and found.volumes else {}
-    return velero.fate(context.backup.asked, found, claim, bound, _pods(claim, context))
+    return own_objects.fate(context.backup.asked, found, claim, bound, _pods(claim, context))
 
 
 def is_mounted(claim: Item, context: BackupContext) -> bool:
@@ -59,7 +62,7 @@ def has_way_back(claim: Item, context: BackupContext) -> bool:
     pods = context.cluster.grouped(pod.RESOURCE, namespace, pod.claims)
     own = filters(context)
     return any(
-        velero.brings_back(backup, name, one, is_by_policy=decided is not None)
+        own_objects.brings_back(backup, name, one, is_by_policy=decided is not None)
         and own.admits(pod.RESOURCE, one)
         for one in pods.get(name, ())
     )

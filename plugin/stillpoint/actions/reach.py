@@ -7,16 +7,11 @@ same: Velero's own action for pods asks for them.)
 
 from stillpoint.actions import policies
 from stillpoint.model import item as it
-from stillpoint.model.context import BackupContext
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
-from stillpoint.resources import (
-    data_volume,
-    persistent_volume_claim,
-    virtual_machine,
-    virtual_machine_instance,
-    volume,
-)
+from stillpoint.resources.disks import data_volume, persistent_volume_claim, volume
+from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
+from stillpoint.velero.context import BackupContext
 
 
 def is_guest_meant(instance: Item, context: BackupContext) -> bool:

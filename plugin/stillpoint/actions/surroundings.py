@@ -8,12 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reader import Index
-from stillpoint.resources import (
-    persistent_volume_claim,
-    pod,
-    virtual_machine,
-    virtual_machine_instance,
-)
+from stillpoint.resources.disks import persistent_volume_claim
+from stillpoint.resources.machines import pod, virtual_machine, virtual_machine_instance
 
 
 def instance(cluster: Index, machine: Item) -> Item | None:

@@ -6,7 +6,7 @@ label is kept in an annotation meanwhile.
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.resources.persistent_volume_claim import UID
+from stillpoint.resources.disks.persistent_volume_claim import UID
 
 
 def set_to(item: Item, uid: str, original: str) -> Item:

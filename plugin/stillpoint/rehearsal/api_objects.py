@@ -11,7 +11,7 @@ from stillpoint.model import item as it
 from stillpoint.model.api_resources import KNOWN, Served, guessed_plural
 from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
-from stillpoint.model.label_selector import LabelSelector
+from stillpoint.velero.selection.label_selector import LabelSelector
 
 _FROM_YAML = orjson.OPT_NON_STR_KEYS | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
 """YAML reads an unquoted time as a time, and `1:` as a number; JSON has neither."""

@@ -27,9 +27,9 @@ import yaml
 
 from stillpoint.model.api_resources import Served
 from stillpoint.model.item import Item
-from stillpoint.model.label_selector import LabelSelector
 from stillpoint.rehearsal import api_discovery
 from stillpoint.rehearsal.api_objects import ApiObjects
+from stillpoint.velero.selection.label_selector import LabelSelector
 
 _REASONS = {400: "BadRequest", 401: "Unauthorized", 404: "NotFound", 405: "MethodNotAllowed"}
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW

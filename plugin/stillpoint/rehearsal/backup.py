@@ -18,7 +18,8 @@ from stillpoint.rehearsal.blocks import Block
 from stillpoint.rehearsal.errors import ActionFailed
 from stillpoint.rehearsal.plugin_client import Action, Call, PluginClient, applicable
 from stillpoint.rehearsal.selection import Selection
-from stillpoint.resources import pod, pod_hooks
+from stillpoint.resources.machines import pod
+from stillpoint.velero import pod_hooks
 
 _DEFINITION = Resource(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"

@@ -9,14 +9,14 @@ from datetime import datetime
 
 from stillpoint.model import item as it
 from stillpoint.model.errors import MalformedItem
-from stillpoint.model.filters import EXCLUDED
 from stillpoint.model.item import Item
-from stillpoint.model.label_selector import LabelSelector
 from stillpoint.model.names import listed
-from stillpoint.model.request import POLICIES_OF_ALL
 from stillpoint.rehearsal.errors import NothingToRehearse
 from stillpoint.rehearsal.known import Known
-from stillpoint.resources import velero
+from stillpoint.velero import own_objects
+from stillpoint.velero.request import POLICIES_OF_ALL
+from stillpoint.velero.selection.filters import EXCLUDED
+from stillpoint.velero.selection.label_selector import LabelSelector
 
 _OF_SCHEDULE = "velero.io/schedule-name"
 _OLD = ("includedResources", "excludedResources", "includeClusterResources")
@@ -78,9 +78,9 @@ def under_server(backup: Item, deployments: Iterable[Item]) -> Item:
     """
     if POLICIES_OF_ALL in it.annotations(backup):
         return backup
-    own = (it.namespace(backup), velero.SERVER_NAME)
+    own = (it.namespace(backup), own_objects.SERVER_NAME)
     servers = (one for one in deployments if (it.namespace(one), it.name(one)) == own)
-    name = next(filter(None, map(velero.policies_of_all, servers)), "")
+    name = next(filter(None, map(own_objects.policies_of_all, servers)), "")
     return it.with_annotation(backup, POLICIES_OF_ALL, name) if name else backup
 
 
@@ -91,7 +91,7 @@ def started(backup: Item, known: Known, now: datetime) -> Item:
         NothingToRehearse: Velero would refuse the specification.
         MalformedItem: a field has the wrong type.
     """
-    servers = (one for one in known.objects if one["kind"] == velero.SERVER.kind)
+    servers = (one for one in known.objects if one["kind"] == own_objects.SERVER.kind)
     backup = under_server(placed(backup), servers)
     spec = it.mapping(backup, "spec")
     is_old = any(spec.get(field) not in (None, []) for field in _OLD)

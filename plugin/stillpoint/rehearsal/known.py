@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from stillpoint.model import item as it
 from stillpoint.model.api_resources import KNOWN, Served, guessed_plural
-from stillpoint.model.discovery import Discovery
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
+from stillpoint.velero.selection.discovery import Discovery
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from stillpoint.model import item as it
+from stillpoint.model import kinds
 from stillpoint.model.api_resources import Served
-from stillpoint.model.discovery import STATIC, Discovery
 from stillpoint.model.errors import Forbidden, ReadFailed
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
-from stillpoint.model.request import Backup
 from stillpoint.rehearsal import backup_request
 from stillpoint.rehearsal.known import Known, Unread
-from stillpoint.resources import core, velero
+from stillpoint.velero import own_objects
+from stillpoint.velero.request import Backup
+from stillpoint.velero.selection.discovery import STATIC, Discovery
 
 if TYPE_CHECKING:
     from stillpoint.cluster.kubernetes_reader import KubernetesReader
@@ -125,10 +126,10 @@ def with_policies(known: Known, asked: Item, reader: "KubernetesReader") -> Know
     Those of all backups are told by a flag of the server, so that its Deployment is read as well.
     """
     namespace = it.namespace(asked)
-    known = _with(known, velero.SERVER, namespace, [velero.SERVER_NAME], reader)
-    servers = (one for one in known.objects if one["kind"] == velero.SERVER.kind)
+    known = _with(known, own_objects.SERVER, namespace, [own_objects.SERVER_NAME], reader)
+    servers = (one for one in known.objects if one["kind"] == own_objects.SERVER.kind)
     request = Backup.parse(backup_request.under_server(asked, servers))
-    return _with(known, core.CONFIG_MAP, namespace, request.policies, reader)
+    return _with(known, kinds.CONFIG_MAP, namespace, request.policies, reader)
 
 
 def _with(

@@ -11,7 +11,7 @@ from stillpoint.rehearsal.restore import RestoredItem
 from stillpoint.rehearsal.verdict import verdict
 from stillpoint.rehearsal.verdict.case import Case, Disk, Role, Surroundings
 from stillpoint.rehearsal.verdict.verdict import Judged
-from stillpoint.resources import virtual_machine, virtual_machine_instance
+from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ import grpc
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.model.label_selector import LabelSelector
 from stillpoint.model.outcome import BackupOutcome, RestoreOutcome
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.errors import ActionFailed
 from stillpoint.rehearsal.process import PluginProcess
+from stillpoint.velero.selection.label_selector import LabelSelector
 from stillpoint.wire import codec
 from stillpoint.wire.action import Kind
 from stillpoint.wire.generated.velero import (

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from stillpoint.model import glob
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.names import listed
@@ -23,7 +22,8 @@ from stillpoint.rehearsal.restore import Restoration, RestoredItem
 from stillpoint.rehearsal.restore_request import RestoreRules
 from stillpoint.rehearsal.selection import NAMESPACE, Selection
 from stillpoint.rehearsal.verdict.case import Surroundings
-from stillpoint.resources import velero
+from stillpoint.velero import own_objects
+from stillpoint.velero.selection import glob
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def rehearse(
 
 def _served(selection: Selection, backup: Item) -> Iterable[Item]:
     """What the plugin can read: the cluster, and the Backup, which a restore looks at."""
-    reference = velero.BACKUP.named(*it.identify(backup))
+    reference = own_objects.BACKUP.named(*it.identify(backup))
     return {**selection.cluster, reference: backup}.values()
 
 

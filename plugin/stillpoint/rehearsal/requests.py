@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillpoint.model import glob
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.model.label_selector import LabelSelector
 from stillpoint.model.names import listed
 from stillpoint.rehearsal import backup_request, live_cluster, manifests, restore_request
 from stillpoint.rehearsal.errors import NothingToRehearse
 from stillpoint.rehearsal.known import Known
-from stillpoint.resources import velero
+from stillpoint.velero import own_objects
+from stillpoint.velero.selection import glob
+from stillpoint.velero.selection.label_selector import LabelSelector
 
 Progress = Callable[[int, int, str], None]
 
@@ -120,7 +120,7 @@ def _selector(chosen: Chosen) -> LabelSelector | None:
 
 
 def _named(name: str, known: Known) -> Item:
-    backups = [item for item in known.objects if _is(item, velero.BACKUP.kind)]
+    backups = [item for item in known.objects if _is(item, own_objects.BACKUP.kind)]
     schedules = [item for item in known.objects if _is(item, _SCHEDULE)]
     for item in (*backups, *map(backup_request.of_schedule, schedules)):
         if it.name(item) == name:
@@ -133,9 +133,9 @@ def _named(name: str, known: Known) -> Item:
 def _backup_of(file: Path) -> Item:
     """The Backup in a file, or the one that a Schedule would make: repositories keep those."""
     found = manifests.read(file).objects
-    is_backup = any(_is(item, velero.BACKUP.kind) for item in found)
+    is_backup = any(_is(item, own_objects.BACKUP.kind) for item in found)
     if is_backup or not any(_is(item, _SCHEDULE) for item in found):
-        return _of_file(file, velero.BACKUP.kind)
+        return _of_file(file, own_objects.BACKUP.kind)
     return backup_request.of_schedule(_of_file(file, _SCHEDULE))
 
 

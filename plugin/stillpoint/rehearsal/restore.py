@@ -17,7 +17,8 @@ from stillpoint.rehearsal.ahead import Ahead
 from stillpoint.rehearsal.errors import ActionFailed, LogLine
 from stillpoint.rehearsal.plugin_client import Action, Call, PluginClient, applicable
 from stillpoint.rehearsal.restore_request import RestoreRules
-from stillpoint.resources import claim_data, persistent_volume
+from stillpoint.resources.disks import persistent_volume
+from stillpoint.velero.volumes import claim_data
 
 _FIRST = (
     "customresourcedefinitions.apiextensions.k8s.io",

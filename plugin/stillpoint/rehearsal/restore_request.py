@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stillpoint.model import item as it
-from stillpoint.model.discovery import Discovery
 from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
-from stillpoint.model.label_selector import LabelSelector
 from stillpoint.model.reference import Reference
-from stillpoint.model.resource_filter import Names
 from stillpoint.rehearsal.errors import NothingToRehearse
+from stillpoint.velero.selection.discovery import Discovery
+from stillpoint.velero.selection.label_selector import LabelSelector
+from stillpoint.velero.selection.resource_filter import Names
 
 ALWAYS_LEFT_OUT = frozenset(
     (

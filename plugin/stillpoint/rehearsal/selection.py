@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stillpoint.model import item as it
+from stillpoint.model import kinds
 from stillpoint.model.api_resources import Served
-from stillpoint.model.filters import Filters
 from stillpoint.model.item import Item
-from stillpoint.model.policy import Policy
 from stillpoint.model.reference import Reference, Resource
-from stillpoint.model.request import Backup
 from stillpoint.rehearsal.known import Known
-from stillpoint.resources import core
+from stillpoint.velero.request import Backup
+from stillpoint.velero.selection.filters import Filters
+from stillpoint.velero.volumes.policy import Policy
 
 NAMESPACE = Resource("", "v1", "namespaces", "Namespace")
 _FIRST = ("pods", "persistentvolumeclaims", "persistentvolumes")
@@ -51,7 +51,7 @@ class Selection:
         placed.sort(key=lambda one: (order[one[1].name], one[0].namespace, one[0].name))
         cluster = {reference: item for reference, _, item in placed}
         named = {
-            name: cluster.get(core.CONFIG_MAP.named(it.namespace(backup), name))
+            name: cluster.get(kinds.CONFIG_MAP.named(it.namespace(backup), name))
             for name in Backup.parse(backup).policies
         }
         policy = _joined(list(filter(None, named.values())))
@@ -115,5 +115,5 @@ def _order(served: Sequence[Served]) -> Sequence[Served]:
     def rank(one: Served) -> int:
         return _FIRST.index(one.plural) if one.plural in _FIRST else len(_FIRST)
 
-    core = sorted((one for one in served if not one.group), key=rank)
-    return [*core, *(one for one in served if one.group)]
+    of_core = sorted((one for one in served if not one.group), key=rank)
+    return [*of_core, *(one for one in served if one.group)]

@@ -10,7 +10,7 @@ from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.selection import Selection
-from stillpoint.resources import persistent_volume_claim
+from stillpoint.resources.disks import persistent_volume_claim
 
 PODS = ("", "pods")
 CLAIMS = ("", "persistentvolumeclaims")

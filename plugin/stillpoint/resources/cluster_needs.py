@@ -6,15 +6,12 @@ A restore elsewhere reads it to say what is missing there before a machine fails
 from collections.abc import Iterable, Iterator
 
 from stillpoint.model import item as it
+from stillpoint.model import kinds
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
-from stillpoint.resources import (
-    core,
-    instancetype,
-    persistent_volume_claim,
-    references,
-    storage_class,
-)
+from stillpoint.resources import references
+from stillpoint.resources.disks import persistent_volume_claim, storage_class
+from stillpoint.resources.machines import instancetype
 
 NOTE = "stillpoint.dev/needs-from-cluster"
 """Annotation of a stored machine: `resource.group/name`, or with a namespace in the middle, in one
@@ -38,7 +35,7 @@ def of_machine(machine: Item, claims: Iterable[Item]) -> tuple[Reference, ...]:
         *references.of_cluster(specification, metadata, it.namespace(machine)),
         *(storage_class.RESOURCE.named("", name) for name in classes if name),
     )
-    return tuple(sorted(dict.fromkeys(found), key=lambda one: one.is_of(core.PRIORITY_CLASS)))
+    return tuple(sorted(dict.fromkeys(found), key=lambda one: one.is_of(kinds.PRIORITY_CLASS)))
 
 
 def noted(machine: Item, needs: Iterable[Reference]) -> Item:

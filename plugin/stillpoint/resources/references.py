@@ -24,9 +24,9 @@ from typing import NamedTuple
 import orjson
 
 from stillpoint.model import item as it
+from stillpoint.model import kinds
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference, Resource
-from stillpoint.resources import core
 
 
 class Done(StrEnum):
@@ -47,51 +47,51 @@ class Row(NamedTuple):
 
 
 GUEST = (
-    Row(core.DATA_VOLUME, "volumes[].dataVolume.name", Done.RENAMED),
-    Row(core.CLAIM, "volumes[].dataVolume.name", Done.RENAMED),
-    Row(core.CLAIM, "volumes[].persistentVolumeClaim.claimName", Done.RENAMED),
-    Row(core.CLAIM, "volumes[].memoryDump.claimName", Done.RENAMED),
-    Row(core.CLAIM, "volumes[].ephemeral.persistentVolumeClaim.claimName"),
-    Row(core.CONFIG_MAP, "volumes[].configMap.name"),
-    Row(core.CONFIG_MAP, "volumes[].sysprep.configMap.name"),
-    Row(core.SECRET, "volumes[].secret.secretName"),
-    Row(core.SECRET, "volumes[].cloudInitNoCloud.secretRef.name"),
-    Row(core.SECRET, "volumes[].cloudInitNoCloud.networkDataSecretRef.name"),
-    Row(core.SECRET, "volumes[].cloudInitConfigDrive.secretRef.name"),
-    Row(core.SECRET, "volumes[].cloudInitConfigDrive.networkDataSecretRef.name"),
-    Row(core.SECRET, "volumes[].sysprep.secret.name"),
-    Row(core.SECRET, "volumes[].containerDisk.imagePullSecret"),
-    Row(core.SERVICE_ACCOUNT, "volumes[].serviceAccount.serviceAccountName"),
-    Row(core.CLAIM, "utilityVolumes[].claimName", Done.RENAMED),
-    Row(core.SECRET, "accessCredentials[].sshPublicKey.source.secret.secretName"),
-    Row(core.SECRET, "accessCredentials[].userPassword.source.secret.secretName"),
-    Row(core.RESOURCE_CLAIM, "resourceClaims[].resourceClaimName"),
-    Row(core.RESOURCE_CLAIM_TEMPLATE, "resourceClaims[].resourceClaimTemplateName"),
-    Row(core.SECRET, "domain.firmware.kernelBoot.container.imagePullSecret"),
-    Row(core.SERVICE_ACCOUNT, "serviceAccountName"),
-    Row(core.NETWORK_ATTACHMENT, "networks[].multus.networkName", Done.TOLD),
-    Row(core.PRIORITY_CLASS, "priorityClassName", Done.TOLD),
+    Row(kinds.DATA_VOLUME, "volumes[].dataVolume.name", Done.RENAMED),
+    Row(kinds.CLAIM, "volumes[].dataVolume.name", Done.RENAMED),
+    Row(kinds.CLAIM, "volumes[].persistentVolumeClaim.claimName", Done.RENAMED),
+    Row(kinds.CLAIM, "volumes[].memoryDump.claimName", Done.RENAMED),
+    Row(kinds.CLAIM, "volumes[].ephemeral.persistentVolumeClaim.claimName"),
+    Row(kinds.CONFIG_MAP, "volumes[].configMap.name"),
+    Row(kinds.CONFIG_MAP, "volumes[].sysprep.configMap.name"),
+    Row(kinds.SECRET, "volumes[].secret.secretName"),
+    Row(kinds.SECRET, "volumes[].cloudInitNoCloud.secretRef.name"),
+    Row(kinds.SECRET, "volumes[].cloudInitNoCloud.networkDataSecretRef.name"),
+    Row(kinds.SECRET, "volumes[].cloudInitConfigDrive.secretRef.name"),
+    Row(kinds.SECRET, "volumes[].cloudInitConfigDrive.networkDataSecretRef.name"),
+    Row(kinds.SECRET, "volumes[].sysprep.secret.name"),
+    Row(kinds.SECRET, "volumes[].containerDisk.imagePullSecret"),
+    Row(kinds.SERVICE_ACCOUNT, "volumes[].serviceAccount.serviceAccountName"),
+    Row(kinds.CLAIM, "utilityVolumes[].claimName", Done.RENAMED),
+    Row(kinds.SECRET, "accessCredentials[].sshPublicKey.source.secret.secretName"),
+    Row(kinds.SECRET, "accessCredentials[].userPassword.source.secret.secretName"),
+    Row(kinds.RESOURCE_CLAIM, "resourceClaims[].resourceClaimName"),
+    Row(kinds.RESOURCE_CLAIM_TEMPLATE, "resourceClaims[].resourceClaimTemplateName"),
+    Row(kinds.SECRET, "domain.firmware.kernelBoot.container.imagePullSecret"),
+    Row(kinds.SERVICE_ACCOUNT, "serviceAccountName"),
+    Row(kinds.NETWORK_ATTACHMENT, "networks[].multus.networkName", Done.TOLD),
+    Row(kinds.PRIORITY_CLASS, "priorityClassName", Done.TOLD),
 )
 
 ANNOTATIONS = (
-    Row(core.CONFIG_MAP, "hooks.kubevirt.io/hookSidecars: [].configMap.name"),
-    Row(core.CLAIM, "hooks.kubevirt.io/hookSidecars: [].pvc.name"),
-    Row(core.NETWORK_ATTACHMENT, "v1.multus-cni.io/default-network", Done.TOLD),
+    Row(kinds.CONFIG_MAP, "hooks.kubevirt.io/hookSidecars: [].configMap.name"),
+    Row(kinds.CLAIM, "hooks.kubevirt.io/hookSidecars: [].pvc.name"),
+    Row(kinds.NETWORK_ATTACHMENT, "v1.multus-cni.io/default-network", Done.TOLD),
 )
 
 SOURCES = (
-    Row(core.SECRET, "spec.source.http.secretRef", Done.FILLING),
-    Row(core.SECRET, "spec.source.http.secretExtraHeaders[]", Done.FILLING),
-    Row(core.CONFIG_MAP, "spec.source.http.certConfigMap", Done.FILLING),
-    Row(core.SECRET, "spec.source.s3.secretRef", Done.FILLING),
-    Row(core.CONFIG_MAP, "spec.source.s3.certConfigMap", Done.FILLING),
-    Row(core.SECRET, "spec.source.gcs.secretRef", Done.FILLING),
-    Row(core.SECRET, "spec.source.registry.secretRef", Done.FILLING),
-    Row(core.CONFIG_MAP, "spec.source.registry.certConfigMap", Done.FILLING),
-    Row(core.SECRET, "spec.source.imageio.secretRef", Done.FILLING),
-    Row(core.CONFIG_MAP, "spec.source.imageio.certConfigMap", Done.FILLING),
-    Row(core.SECRET, "spec.source.vddk.secretRef", Done.FILLING),
-    Row(core.SERVICE_ACCOUNT, "spec.serviceAccountName", Done.FILLING),
+    Row(kinds.SECRET, "spec.source.http.secretRef", Done.FILLING),
+    Row(kinds.SECRET, "spec.source.http.secretExtraHeaders[]", Done.FILLING),
+    Row(kinds.CONFIG_MAP, "spec.source.http.certConfigMap", Done.FILLING),
+    Row(kinds.SECRET, "spec.source.s3.secretRef", Done.FILLING),
+    Row(kinds.CONFIG_MAP, "spec.source.s3.certConfigMap", Done.FILLING),
+    Row(kinds.SECRET, "spec.source.gcs.secretRef", Done.FILLING),
+    Row(kinds.SECRET, "spec.source.registry.secretRef", Done.FILLING),
+    Row(kinds.CONFIG_MAP, "spec.source.registry.certConfigMap", Done.FILLING),
+    Row(kinds.SECRET, "spec.source.imageio.secretRef", Done.FILLING),
+    Row(kinds.CONFIG_MAP, "spec.source.imageio.certConfigMap", Done.FILLING),
+    Row(kinds.SECRET, "spec.source.vddk.secretRef", Done.FILLING),
+    Row(kinds.SERVICE_ACCOUNT, "spec.serviceAccountName", Done.FILLING),
 )
 
 _EACH = "[]"
@@ -128,7 +128,7 @@ def renamed(specification: Item, names: Mapping[str, str]) -> Item:
 def of_cluster(specification: Item, metadata: Item, namespace: str) -> Iterator[Reference]:
     """What a guest needs that no backup of its namespace brings."""
     for row, name in _found(_TOLD, specification, metadata):
-        if row.resource == core.PRIORITY_CLASS:
+        if row.resource == kinds.PRIORITY_CLASS:
             yield row.resource.named("", name)
             continue
         for one in name.split(","):
@@ -145,7 +145,7 @@ def of_source(data_volume: Item, namespace: str) -> Iterator[Reference]:
             for name in _names(data_volume, path):
                 yield row.resource.named(namespace, name)
     if name := it.text(spec, "serviceAccountName"):
-        yield core.SERVICE_ACCOUNT.named(namespace, name)
+        yield kinds.SERVICE_ACCOUNT.named(namespace, name)
 
 
 class _Table(NamedTuple):

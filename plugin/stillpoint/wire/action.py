@@ -13,8 +13,8 @@ from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
 
 if TYPE_CHECKING:
-    from stillpoint.model.context import BackupContext, RestoreContext
     from stillpoint.model.outcome import BackupOutcome, Progress, RestoreOutcome, Selector
+    from stillpoint.velero.context import BackupContext, RestoreContext
 
 
 class Kind(StrEnum):

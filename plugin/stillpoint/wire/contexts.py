@@ -10,10 +10,10 @@ import uuid
 from datetime import UTC, datetime
 
 from stillpoint.model.clock import Clock
-from stillpoint.model.context import BackupContext, RestoreContext
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
-from stillpoint.model.request import Backup, Restore
+from stillpoint.velero.context import BackupContext, RestoreContext
+from stillpoint.velero.request import Backup, Restore
 from stillpoint.wire import codec
 from stillpoint.wire.servicers import Archives, Clusters
 

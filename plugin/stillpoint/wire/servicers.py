@@ -56,7 +56,7 @@ from stillpoint.wire.generated.velero import (
 
 if TYPE_CHECKING:
     from stillpoint.model.archive import Archive
-    from stillpoint.model.context import BackupContext, RestoreContext
+    from stillpoint.velero.context import BackupContext, RestoreContext
 
 _log = logging.getLogger("stillpoint")
 

@@ -26,11 +26,11 @@ import yaml
 from stillpoint import catalogue
 from stillpoint.cluster.memo import MemoIndex
 from stillpoint.model import item as it
-from stillpoint.model.context import BackupContext
 from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
-from stillpoint.model.request import Backup
+from stillpoint.velero.context import BackupContext
+from stillpoint.velero.request import Backup
 from stillpoint.wire.action import every
 from tests.unit.contexts import restore_context
 from tests.unit.dictionary_reader import DictionaryReader, merged

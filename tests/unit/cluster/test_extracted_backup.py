@@ -7,14 +7,15 @@ import orjson
 import pytest
 
 from stillpoint.cluster.extracted_backup import ExtractedBackups
+from stillpoint.model import kinds
 from stillpoint.model.errors import ArchiveUnreadable
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal import extracted
-from stillpoint.resources import core, persistent_volume_claim
+from stillpoint.resources.disks import persistent_volume_claim
 
 CLAIM = persistent_volume_claim.RESOURCE.named("shop", "db-root")
-NAMESPACE = core.NAMESPACE.named("", "shop")
+NAMESPACE = kinds.NAMESPACE.named("", "shop")
 
 
 def claim(uid: str = "1", name: str = "db-root") -> Item:
@@ -43,7 +44,7 @@ def test_it_is_found_among_what_lies_there_by_an_item_in_hand(tmp_path: Path) ->
     assert [item["metadata"]["name"] for item in listed] == ["db-root", "other"]
     assert archive.list(persistent_volume_claim.RESOURCE, "test") == []
     assert archive.namespaces(persistent_volume_claim.RESOURCE) == ["shop"]
-    assert archive.namespaces(core.SECRET) == []
+    assert archive.namespaces(kinds.SECRET) == []
 
 
 def test_what_velero_left_of_an_archive_that_was_cut_short_is_not_taken_for_the_whole_one(

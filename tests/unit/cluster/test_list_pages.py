@@ -13,7 +13,7 @@ from stillpoint.cluster.packed import Fields, PackedItems
 from stillpoint.cluster.question import Answer, PageEnd, Question
 from stillpoint.model import json_text
 from stillpoint.model.errors import Unreachable
-from stillpoint.resources import pod
+from stillpoint.resources.machines import pod
 from tests.json_values import JSON
 
 OBJECTS = st.dictionaries(st.text(max_size=4), JSON, max_size=4)

@@ -6,10 +6,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from stillpoint.model.label_selector import LabelSelector
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.ahead import Ahead
 from stillpoint.rehearsal.plugin_client import Action, Call
+from stillpoint.velero.selection.label_selector import LabelSelector
 
 ACTION = Action("stillpoint.dev/some", frozenset(), frozenset(), LabelSelector.parse(""))
 FIRST, SECOND, THIRD = (Reference("", "pods", "shop", name) for name in "abc")

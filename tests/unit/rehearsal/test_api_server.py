@@ -22,9 +22,9 @@ from stillpoint.cluster.kubernetes_reader import KubernetesReader, Limits
 from stillpoint.model.api_resources import KNOWN, guessed_plural
 from stillpoint.model.errors import MalformedItem, Unreachable
 from stillpoint.model.item import Item
-from stillpoint.model.label_selector import LabelSelector
 from stillpoint.model.reference import Resource
 from stillpoint.rehearsal.api_server import ApiServer
+from stillpoint.velero.selection.label_selector import LabelSelector
 
 VIRTUAL_MACHINES = Resource("kubevirt.io", "v1", "virtualmachines", "VirtualMachine")
 PODS = Resource("", "v1", "pods", "Pod")

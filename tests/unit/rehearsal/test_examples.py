@@ -4,7 +4,7 @@ import pytest
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.resources import virtual_machine, virtual_machine_instance
+from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 from tests.unit.rehearsal import examples
 
 OBJECTS = examples.objects()

@@ -1,7 +1,8 @@
 """The note of needs says the same to whoever reads it as to whoever wrote it."""
 
-from stillpoint.resources import cluster_needs, storage_class
-from stillpoint.resources.core import NETWORK_ATTACHMENT
+from stillpoint.model.kinds import NETWORK_ATTACHMENT
+from stillpoint.resources import cluster_needs
+from stillpoint.resources.disks import storage_class
 
 MACHINE = {"kind": "VirtualMachine", "metadata": {"name": "db", "namespace": "shop"}}
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stillpoint.resources import virtual_machine_instance
+from stillpoint.resources.machines import virtual_machine_instance
 
 
 def instance(name: str, system: Any) -> dict[str, Any]:

@@ -13,17 +13,19 @@ from typing import Any
 import pytest
 
 from stillpoint.actions.backup import virtual_machine as backup_action
-from stillpoint.actions.restore import other, plan
+from stillpoint.actions.restore import other
 from stillpoint.actions.restore import virtual_machine as restore_action
+from stillpoint.actions.restore.selection import plan
 from stillpoint.cluster.memo import MemoIndex
 from stillpoint.model import item as it
-from stillpoint.model.context import BackupContext
+from stillpoint.model import kinds
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
 from stillpoint.model.reference import Reference
-from stillpoint.model.request import Backup
-from stillpoint.resources import core, virtual_machine, virtual_machine_instance
+from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 from stillpoint.resources.references import ANNOTATIONS, GUEST, SOURCES, Done, Row
+from stillpoint.velero.context import BackupContext
+from stillpoint.velero.request import Backup
 from tests.unit.contexts import restore_context
 from tests.unit.dictionary_reader import DictionaryReader
 
@@ -146,7 +148,7 @@ def test_what_others_may_use_keeps_its_name_beside_a_copy(row: Row) -> None:
 @of(*TOLD)
 def test_what_the_cluster_must_have_is_noted_at_backup(row: Row) -> None:
     note = it.annotations(backed_up(machine(row)).item)["stillpoint.dev/needs-from-cluster"]
-    place = "" if row.resource == core.PRIORITY_CLASS else "shop/"
+    place = "" if row.resource == kinds.PRIORITY_CLASS else "shop/"
     assert note == f"{row.resource}/{place}{NAME}"
 
 
@@ -156,7 +158,7 @@ def test_it_is_told_at_a_restore_from_a_backup_without_our_note(row: Row) -> Non
     assert f"db needs what is missing here: {row.resource.kind} {NAME}" in told
 
 
-@of(*[row for row in TOLD if row.resource == core.NETWORK_ATTACHMENT])
+@of(*[row for row in TOLD if row.resource == kinds.NETWORK_ATTACHMENT])
 def test_a_namespace_in_front_of_a_network_is_its_own_and_follows_the_mapping(row: Row) -> None:
     item = machine(row, "lan/blue")
     note = it.annotations(backed_up(item).item)["stillpoint.dev/needs-from-cluster"]

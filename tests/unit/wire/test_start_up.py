@@ -16,7 +16,11 @@ GENERATED = ROOT / "plugin" / "stillpoint" / "wire" / "generated"
 LATER = {"kubernetes", "msgspec", "requests", "urllib3", "yaml", "aiohttp", "http.client", "ssl"}
 """What only the cluster's reader needs. grpc itself imports asyncio, used or not."""
 WITH_THE_FIRST_CALL = {
-    *("stillpoint.model.context", "stillpoint.model.request", "stillpoint.model.filters"),
+    *(
+        "stillpoint.velero.context",
+        "stillpoint.velero.request",
+        "stillpoint.velero.selection.filters",
+    ),
     *("stillpoint.model.outcome", "stillpoint.model.archive"),
 }
 WITH_THE_FIRST_ERROR = {"stillpoint.wire.status", "grpc_status"}

@@ -1,11 +1,12 @@
 """Backup of a DataVolume (rule 3.1)."""
 
-from stillpoint.actions import graph, policies
+from stillpoint.actions import policies
+from stillpoint.actions.backup.related import graph
 from stillpoint.model import item as it
-from stillpoint.model.context import BackupContext
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import BackupOutcome, Selector
-from stillpoint.resources import data_volume, persistent_volume_claim
+from stillpoint.resources.disks import data_volume, persistent_volume_claim
+from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(data_volume.RESOURCE),))
 

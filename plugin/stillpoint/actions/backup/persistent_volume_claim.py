@@ -2,10 +2,10 @@
 
 from stillpoint.actions import uid_label
 from stillpoint.model import item as it
-from stillpoint.model.context import BackupContext
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import SKIPPED, BackupOutcome, Selector
-from stillpoint.resources import data_volume, persistent_volume_claim
+from stillpoint.resources.disks import data_volume, persistent_volume_claim
+from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(persistent_volume_claim.RESOURCE),))
 

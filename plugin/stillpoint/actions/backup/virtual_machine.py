@@ -1,11 +1,15 @@
 """Backup of a VirtualMachine (rules 3.4 and 5.1)."""
 
-from stillpoint.actions import freezable, graph, saved, surroundings
+from stillpoint.actions import surroundings
+from stillpoint.actions.backup.checks import freezable, saved
+from stillpoint.actions.backup.related import graph
 from stillpoint.model import item as it
-from stillpoint.model.context import BackupContext
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import BackupOutcome, Selector
-from stillpoint.resources import cluster_needs, persistent_volume_claim, virtual_machine
+from stillpoint.resources import cluster_needs
+from stillpoint.resources.disks import persistent_volume_claim
+from stillpoint.resources.machines import virtual_machine
+from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(virtual_machine.RESOURCE),))
 

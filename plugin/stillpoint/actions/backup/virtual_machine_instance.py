@@ -1,11 +1,13 @@
 """Backup of a VirtualMachineInstance (rules 3.5 and 5.2)."""
 
-from stillpoint.actions import freezable, graph, saved, surroundings
+from stillpoint.actions import surroundings
+from stillpoint.actions.backup.checks import freezable, saved
+from stillpoint.actions.backup.related import graph
 from stillpoint.model import item as it
-from stillpoint.model.context import BackupContext
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import BackupOutcome, Selector
-from stillpoint.resources import virtual_machine, virtual_machine_instance
+from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
+from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(virtual_machine_instance.RESOURCE),))
 

@@ -1,11 +1,11 @@
 """Backup of a VirtualMachineInstanceReplicaSet: its instances are made anew."""
 
-from stillpoint.actions import graph
+from stillpoint.actions.backup.related import graph
 from stillpoint.model import item as it
-from stillpoint.model.context import BackupContext
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import BackupOutcome, Selector
-from stillpoint.resources import virtual_machine_instance_replica_set
+from stillpoint.resources.machines import virtual_machine_instance_replica_set
+from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(virtual_machine_instance_replica_set.RESOURCE),))
 

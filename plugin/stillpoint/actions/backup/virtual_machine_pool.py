@@ -4,13 +4,15 @@ It does not bring its machines: a block of them all would freeze each guest for 
 their disks. They are backed up as any other, where the backup selects them.
 """
 
-from stillpoint.actions import graph, policies
+from stillpoint.actions import policies
+from stillpoint.actions.backup.related import graph
 from stillpoint.model import item as it
-from stillpoint.model.context import BackupContext
+from stillpoint.model import kinds
 from stillpoint.model.item import Item
 from stillpoint.model.names import listed
 from stillpoint.model.outcome import BackupOutcome, Selector
-from stillpoint.resources import core, virtual_machine, virtual_machine_pool
+from stillpoint.resources.machines import virtual_machine, virtual_machine_pool
+from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(virtual_machine_pool.RESOURCE),))
 
@@ -33,6 +35,6 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
     revisions = map(virtual_machine_pool.revision, machines.get(name, ()))
     needed = (
         *virtual_machine_pool.references(item),
-        *(core.CONTROLLER_REVISION.named(namespace, each) for each in revisions if each),
+        *(kinds.CONTROLLER_REVISION.named(namespace, each) for each in revisions if each),
     )
     return BackupOutcome(item, graph.of_template(item, needed, context))

@@ -2,10 +2,10 @@
 
 from stillpoint.actions import uid_label
 from stillpoint.model import item as it
-from stillpoint.model.context import BackupContext
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import BackupOutcome, Selector
-from stillpoint.resources import persistent_volume_claim, volume_snapshot
+from stillpoint.resources.disks import persistent_volume_claim, volume_snapshot
+from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(volume_snapshot.RESOURCE),))
 

@@ -5,11 +5,11 @@ cut before the guest is frozen.
 """
 
 from stillpoint.model import item as it
-from stillpoint.model.context import BackupContext
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import Selector
 from stillpoint.model.reference import Reference
-from stillpoint.resources import data_volume, persistent_volume_claim
+from stillpoint.resources.disks import data_volume, persistent_volume_claim
+from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(data_volume.RESOURCE),))
 

@@ -6,11 +6,11 @@ freeze covers.
 """
 
 from stillpoint.model import item as it
-from stillpoint.model.context import BackupContext
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import Selector
 from stillpoint.model.reference import Reference
-from stillpoint.resources import pod, virtual_machine_instance
+from stillpoint.resources.machines import pod, virtual_machine_instance
+from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(pod.RESOURCE),), pod.OF_MACHINES)
 

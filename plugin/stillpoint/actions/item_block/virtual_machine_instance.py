@@ -2,17 +2,12 @@
 
 from stillpoint.actions import reach, surroundings
 from stillpoint.model import item as it
-from stillpoint.model.context import BackupContext
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import Selector
 from stillpoint.model.reference import Reference
-from stillpoint.resources import (
-    persistent_volume_claim,
-    pod,
-    virtual_machine,
-    virtual_machine_instance,
-    volume,
-)
+from stillpoint.resources.disks import persistent_volume_claim, volume
+from stillpoint.resources.machines import pod, virtual_machine, virtual_machine_instance
+from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(virtual_machine_instance.RESOURCE),))
 

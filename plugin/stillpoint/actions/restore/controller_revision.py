@@ -1,15 +1,18 @@
 """Restore of a ControllerRevision: of instancetypes and preferences, of pools, and of starts."""
 
-from stillpoint.actions.restore import machines, plan, repair
+from stillpoint.actions.restore.changes import repair
+from stillpoint.actions.restore.selection import machines, plan
 from stillpoint.model import item as it
-from stillpoint.model.context import RestoreContext
+from stillpoint.model import kinds
 from stillpoint.model.errors import ArchiveUnreadable
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import RestoreOutcome, Selector
 from stillpoint.model.reference import Reference
-from stillpoint.resources import core, leftovers, virtual_machine, virtual_machine_pool
+from stillpoint.resources import by_products
+from stillpoint.resources.machines import virtual_machine, virtual_machine_pool
+from stillpoint.velero.context import RestoreContext
 
-APPLIES_TO = Selector((str(core.CONTROLLER_REVISION),))
+APPLIES_TO = Selector((str(kinds.CONTROLLER_REVISION),))
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
@@ -18,13 +21,13 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     One that nobody would ask for any more, nor delete, is left out.
     """
     it.identify(item)
-    reference = core.CONTROLLER_REVISION.named(*it.identify(context.stored))
+    reference = kinds.CONTROLLER_REVISION.named(*it.identify(context.stored))
     made = plan.of(context, reference.namespace)
     pool = virtual_machine_pool.of_revision(context.stored)
     pool_reference = virtual_machine_pool.RESOURCE.named(reference.namespace, pool)
     if pool and made.wanted is None:
         return RestoreOutcome(_of_pool(item, pool, context))
-    why = leftovers.why(context.stored) or _why_unused(reference, context)
+    why = by_products.why(context.stored) or _why_unused(reference, context)
     if not why and made.wanted is not None:
         why = made.why_left_out(pool_reference if pool else reference)
     if why:

@@ -1,11 +1,13 @@
 """Restore of a DataVolume."""
 
-from stillpoint.actions.restore import lost_data, plan, repair, unselected
+from stillpoint.actions.restore.changes import repair
+from stillpoint.actions.restore.losses import lost_data
+from stillpoint.actions.restore.selection import plan, unselected
 from stillpoint.model import item as it
-from stillpoint.model.context import RestoreContext
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import RestoreOutcome, Selector
-from stillpoint.resources import data_volume, persistent_volume_claim
+from stillpoint.resources.disks import data_volume, persistent_volume_claim
+from stillpoint.velero.context import RestoreContext
 
 APPLIES_TO = Selector((str(data_volume.RESOURCE),))
 

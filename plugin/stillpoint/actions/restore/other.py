@@ -2,28 +2,29 @@
 
 from collections.abc import Iterator
 
-from stillpoint.actions.restore import machines, plan
+from stillpoint.actions.restore.selection import machines, plan
 from stillpoint.model import item as it
+from stillpoint.model import kinds
 from stillpoint.model.api_resources import KNOWN, guessed_plural
 from stillpoint.model.conditions import ONLY
-from stillpoint.model.context import RestoreContext
 from stillpoint.model.errors import ArchiveUnreadable, Refusal
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import RestoreOutcome, Selector
 from stillpoint.model.reference import Reference
-from stillpoint.resources import (
-    action_object,
-    claim_data,
-    core,
+from stillpoint.resources import by_products, one_shot_resource
+from stillpoint.resources.disks import (
     data_volume,
-    leftovers,
     persistent_volume,
     persistent_volume_claim,
+    volume_snapshot,
+)
+from stillpoint.resources.machines import (
     virtual_machine,
     virtual_machine_instance,
     virtual_machine_pool,
-    volume_snapshot,
 )
+from stillpoint.velero.context import RestoreContext
+from stillpoint.velero.volumes import claim_data
 
 OF_OTHERS = (
     virtual_machine.RESOURCE,
@@ -32,8 +33,8 @@ OF_OTHERS = (
     data_volume.RESOURCE,
     volume_snapshot.RESOURCE,
     virtual_machine_pool.RESOURCE,
-    core.CONTROLLER_REVISION,
-    *action_object.RESOURCES,
+    kinds.CONTROLLER_REVISION,
+    *one_shot_resource.RESOURCES,
 )
 """Resources that have an action of their own."""
 
@@ -46,7 +47,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     """Create the object, unless nobody wants it, or its controller makes another."""
     it.required(item, "metadata")
     reference = _reference(context.stored)
-    if why := leftovers.why(_snapshot_of(reference, context)) or _why_made_anew(context):
+    if why := by_products.why(_snapshot_of(reference, context)) or _why_made_anew(context):
         context.log.info(why)
         return RestoreOutcome(item, skip=True)
     if not reference.namespace:
@@ -103,7 +104,7 @@ def _is_wanted(stored: Item, reference: Reference, context: RestoreContext) -> I
     for namespace in machines.namespaces(context.archive):
         wanted = plan.of(context, namespace).wanted or ()
         yield reference in wanted
-        yield reference == core.NAMESPACE.named("", namespace) and bool(wanted)
+        yield reference == kinds.NAMESPACE.named("", namespace) and bool(wanted)
 
 
 def _claim(stored: Item, reference: Reference, context: RestoreContext) -> Reference | None:

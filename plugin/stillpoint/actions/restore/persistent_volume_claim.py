@@ -1,24 +1,22 @@
 """Restore of a PersistentVolumeClaim (rule 4.3)."""
 
 from stillpoint.actions import uid_label
-from stillpoint.actions.restore import claim_source, download, lost_data, plan, target, warning
-from stillpoint.actions.restore.download import cancel, progress
-from stillpoint.actions.restore.lost_data import Loss
+from stillpoint.actions.restore.changes import claim_source, download
+from stillpoint.actions.restore.changes.download import cancel, progress
+from stillpoint.actions.restore.losses import lost_data
+from stillpoint.actions.restore.losses.lost_data import Loss
+from stillpoint.actions.restore.selection import plan
+from stillpoint.actions.restore.waiting import target
 from stillpoint.model import item as it
-from stillpoint.model.context import RestoreContext
 from stillpoint.model.errors import ArchiveUnreadable
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import RestoreOutcome, Selector
 from stillpoint.model.reference import Reference
-from stillpoint.resources import (
-    claim_data,
-    data_volume,
-    finalizers,
-    leftovers,
-    named_in_annotations,
-    persistent_volume_claim,
-    volume_snapshot,
-)
+from stillpoint.resources import by_products, finalizers, named_in_annotations
+from stillpoint.resources.disks import data_volume, persistent_volume_claim, volume_snapshot
+from stillpoint.velero import warning
+from stillpoint.velero.context import RestoreContext
+from stillpoint.velero.volumes import claim_data
 
 __all__ = ["APPLIES_TO", "cancel", "execute", "progress"]
 
@@ -35,7 +33,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     reference = persistent_volume_claim.RESOURCE.named(*it.identify(context.stored))
     made = plan.of(context, reference.namespace)
     lost_data.see_target(reference.namespace, context)
-    why = made.why_left_out(reference) or leftovers.why(context.stored)
+    why = made.why_left_out(reference) or by_products.why(context.stored)
     if not why and _is_being_filled(item, context):
         why = "not restored: its DataVolume was still filling it, and will again"
     loss = None if why else _loss(reference, item, context)

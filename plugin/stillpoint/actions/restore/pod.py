@@ -1,9 +1,9 @@
 """Restore of virt-launcher and attachment pods: never; KubeVirt makes them anew (rule 4.5)."""
 
-from stillpoint.model.context import RestoreContext
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import RestoreOutcome, Selector
-from stillpoint.resources import pod
+from stillpoint.resources.machines import pod
+from stillpoint.velero.context import RestoreContext
 
 APPLIES_TO = Selector((str(pod.RESOURCE),), pod.OF_MACHINES)
 

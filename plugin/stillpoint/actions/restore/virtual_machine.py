@@ -1,24 +1,17 @@
 """Restore of a VirtualMachine (rules 4.1 and 5.3)."""
 
-from stillpoint.actions.restore import (
-    arrival,
-    empty_disks,
-    first_use,
-    identity,
-    lost_data,
-    membership,
-    missing,
-    plan,
-    repair,
-    target,
-)
-from stillpoint.actions.restore.arrival import cancel, progress
+from stillpoint.actions.restore.changes import identity, repair
+from stillpoint.actions.restore.losses import empty_disks, first_use, lost_data, missing
+from stillpoint.actions.restore.selection import plan
+from stillpoint.actions.restore.waiting import arrival, membership, target
+from stillpoint.actions.restore.waiting.arrival import cancel, progress
 from stillpoint.model import conditions
 from stillpoint.model import item as it
-from stillpoint.model.context import RestoreContext
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import RestoreOutcome, Selector
-from stillpoint.resources import cluster_needs, held_machine, virtual_machine
+from stillpoint.resources import cluster_needs
+from stillpoint.resources.machines import pending_start, virtual_machine
+from stillpoint.velero.context import RestoreContext
 
 __all__ = ["APPLIES_TO", "cancel", "execute", "progress"]
 
@@ -55,7 +48,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
 
 def _without_notes(item: Item) -> Item:
     item = cluster_needs.noted(virtual_machine.with_state_claims(item, ()), ())
-    return held_machine.released(item)
+    return pending_start.released(item)
 
 
 def _under_conditions(item: Item, context: RestoreContext) -> Item:

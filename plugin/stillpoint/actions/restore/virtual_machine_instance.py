@@ -1,25 +1,16 @@
 """Restore of a VirtualMachineInstance (rule 4.2)."""
 
-from stillpoint.actions.restore import (
-    arrival,
-    empty_disks,
-    identity,
-    lost_data,
-    missing,
-    plan,
-)
-from stillpoint.actions.restore.arrival import progress_of_instance as progress
+from stillpoint.actions.restore.changes import identity
+from stillpoint.actions.restore.losses import empty_disks, lost_data, missing
+from stillpoint.actions.restore.selection import plan
+from stillpoint.actions.restore.waiting import arrival
+from stillpoint.actions.restore.waiting.arrival import progress_of_instance as progress
 from stillpoint.model import item as it
-from stillpoint.model.context import RestoreContext
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import RestoreOutcome, Selector
-from stillpoint.resources import (
-    cluster_needs,
-    finalizers,
-    guest,
-    virtual_machine,
-    virtual_machine_instance,
-)
+from stillpoint.resources import cluster_needs, finalizers
+from stillpoint.resources.machines import guest, virtual_machine, virtual_machine_instance
+from stillpoint.velero.context import RestoreContext
 
 __all__ = ["APPLIES_TO", "cancel", "execute", "progress"]
 

@@ -1,12 +1,15 @@
 """Restore of a VirtualMachinePool."""
 
-from stillpoint.actions.restore import membership, plan, repair, unselected, warning
-from stillpoint.actions.restore.membership import cancel, progress
+from stillpoint.actions.restore.changes import repair
+from stillpoint.actions.restore.selection import plan, unselected
+from stillpoint.actions.restore.waiting import membership
+from stillpoint.actions.restore.waiting.membership import cancel, progress
 from stillpoint.model import item as it
-from stillpoint.model.context import RestoreContext
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import RestoreOutcome, Selector
-from stillpoint.resources import virtual_machine_pool
+from stillpoint.resources.machines import virtual_machine_pool
+from stillpoint.velero import warning
+from stillpoint.velero.context import RestoreContext
 
 __all__ = ["APPLIES_TO", "cancel", "execute", "progress"]
 

@@ -1,12 +1,13 @@
 """Restore of a VolumeSnapshot (rule 4.4)."""
 
 from stillpoint.actions import uid_label
-from stillpoint.actions.restore import plan
+from stillpoint.actions.restore.selection import plan
 from stillpoint.model import item as it
-from stillpoint.model.context import RestoreContext
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import RestoreOutcome, Selector
-from stillpoint.resources import leftovers, persistent_volume_claim, volume_snapshot
+from stillpoint.resources import by_products
+from stillpoint.resources.disks import persistent_volume_claim, volume_snapshot
+from stillpoint.velero.context import RestoreContext
 
 APPLIES_TO = Selector((str(volume_snapshot.RESOURCE),))
 
@@ -17,7 +18,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     claim = volume_snapshot.claim(context.stored)
     reference = persistent_volume_claim.RESOURCE.named(it.namespace(context.stored), claim)
     made = plan.of(context, reference.namespace)
-    if why := made.why_left_out(reference) or leftovers.why(context.stored):
+    if why := made.why_left_out(reference) or by_products.why(context.stored):
         context.log.info(why)
         return RestoreOutcome(item, skip=True)
     return RestoreOutcome(uid_label.given_back(item, volume_snapshot.ORIGINAL_UID))

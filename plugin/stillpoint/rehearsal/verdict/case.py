@@ -7,24 +7,19 @@ from functools import lru_cache
 from typing import TypeVar
 
 from stillpoint.model import item as it
-from stillpoint.model.filters import Filters
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference, Resource
-from stillpoint.model.request import Restore
 from stillpoint.rehearsal import snapshots, velero_actions
 from stillpoint.rehearsal.backup import Backup
 from stillpoint.rehearsal.blocks import Block
 from stillpoint.rehearsal.known import Known
 from stillpoint.rehearsal.restore import Restoration, RestoredItem
 from stillpoint.rehearsal.selection import Selection
-from stillpoint.resources import (
-    persistent_volume_claim,
-    pod,
-    velero,
-    virtual_machine,
-    virtual_machine_instance,
-    volume,
-)
+from stillpoint.resources.disks import persistent_volume_claim, volume
+from stillpoint.resources.machines import pod, virtual_machine, virtual_machine_instance
+from stillpoint.velero import own_objects
+from stillpoint.velero.request import Restore
+from stillpoint.velero.selection.filters import Filters
 
 
 class Role(StrEnum):
@@ -103,8 +98,8 @@ class Surroundings:
                     state[key] = (*state.get(key, ()), reference)
         running = tuple(
             (item, Filters.parse(item, known.discovery))
-            for item in by_resource.get(str(velero.BACKUP), ())
-            if velero.is_running(item) and it.name(item) != it.name(request)
+            for item in by_resource.get(str(own_objects.BACKUP), ())
+            if own_objects.is_running(item) and it.name(item) != it.name(request)
         )
         restore, target = Restore.parse(restoration.asked), restoration.target
         return cls(

@@ -6,13 +6,12 @@ from stillpoint.model import item as it
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.restore import RestoreResult
 from stillpoint.rehearsal.verdict.case import Case, Role, once
-from stillpoint.resources import (
-    cluster_needs,
-    data_volume,
+from stillpoint.resources import cluster_needs
+from stillpoint.resources.disks import data_volume, persistent_volume_claim
+from stillpoint.resources.machines import (
     instancetype,
     kubevirt,
     persistent_state,
-    persistent_volume_claim,
     virtual_machine,
     virtual_machine_pool,
 )

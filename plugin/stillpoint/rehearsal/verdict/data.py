@@ -8,20 +8,14 @@ from collections.abc import Iterator
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.model.policy import Fate
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.verdict import disks
 from stillpoint.rehearsal.verdict.case import Case, Disk, once
-from stillpoint.resources import (
-    data_volume,
-    held_machine,
-    persistent_volume_claim,
-    pod,
-    storage_class,
-    velero,
-    virtual_machine,
-    volume_snapshot_class,
-)
+from stillpoint.resources.disks import data_volume, persistent_volume_claim, storage_class
+from stillpoint.resources.machines import pending_start, pod, virtual_machine
+from stillpoint.velero import own_objects
+from stillpoint.velero.volumes import volume_snapshot_class
+from stillpoint.velero.volumes.policy import Fate
 
 
 def without_way_back(case: Case) -> Iterator[str]:
@@ -42,7 +36,7 @@ def _has_pod_that_comes_back(case: Case, claim: Item) -> bool:
     if case.around.restore.refuses(pod.RESOURCE):
         return False
     return any(
-        velero.brings_back(case.around.request, it.name(claim), one, is_by_policy=is_by_policy)
+        own_objects.brings_back(case.around.request, it.name(claim), one, is_by_policy=is_by_policy)
         for one in disks.mounting(case, claim)
         if pod.RESOURCE.named(*it.identify(one)) in case.around.backup.stored
     )
@@ -64,9 +58,9 @@ def _why_not_restored(case: Case, claim: Item) -> str:
         return ""
     if not restore.has_volumes:
         return "restorePVs: false"
-    is_moved = velero.moves_data(case.around.request)
-    is_order_left_out = is_moved and restore.refuses(velero.DATA_UPLOAD)
-    return f"the Restore leaves {velero.DATA_UPLOAD} out" if is_order_left_out else ""
+    is_moved = own_objects.moves_data(case.around.request)
+    is_order_left_out = is_moved and restore.refuses(own_objects.DATA_UPLOAD)
+    return f"the Restore leaves {own_objects.DATA_UPLOAD} out" if is_order_left_out else ""
 
 
 def stays_as_it_is(case: Case) -> Iterator[str]:
@@ -77,7 +71,7 @@ def stays_as_it_is(case: Case) -> Iterator[str]:
 
 def waits_for_consumer(case: Case) -> Iterator[str]:
     """Disks into which a data mover brings nothing before a pod uses them, which none will."""
-    is_moved = velero.moves_data(case.around.request) and case.around.restore.has_volumes
+    is_moved = own_objects.moves_data(case.around.request) and case.around.restore.has_volumes
     for disk, claim in _saved(case) if is_moved else ():
         if disks.fate(case, claim) is not Fate.SNAPSHOT or _is_there(case, disk):
             continue
@@ -93,7 +87,9 @@ def _starts(case: Case) -> bool:
     result = case.around.restored.get(case.reference)
     if case.is_instance or result is None or result.item is None:
         return True
-    return virtual_machine.starts_by_itself(result.item) or bool(held_machine.start_as(result.item))
+    return virtual_machine.starts_by_itself(result.item) or bool(
+        pending_start.start_as(result.item)
+    )
 
 
 def gone_with_volume(case: Case) -> Iterator[str]:
@@ -111,7 +107,7 @@ def left_in_storage(case: Case) -> Iterator[str]:
 
 
 def _left_in_storage(case: Case) -> Iterator[tuple[Disk, Item | None]]:
-    if velero.moves_data(case.around.request):
+    if own_objects.moves_data(case.around.request):
         return
     for disk, classes in disks.with_classes(case):
         if classes and disk.claim in case.around.backup.stored:

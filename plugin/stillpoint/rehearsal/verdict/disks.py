@@ -8,18 +8,18 @@ from collections.abc import Iterator, Sequence
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.names import listed
-from stillpoint.model.policy import Fate
-from stillpoint.model.request import Backup
 from stillpoint.rehearsal.verdict.case import Case, Disk, Role, once
-from stillpoint.resources import (
+from stillpoint.resources.disks import (
     data_volume,
     persistent_volume,
     persistent_volume_claim,
     storage_class,
-    velero,
     volume,
-    volume_snapshot_class,
 )
+from stillpoint.velero import own_objects
+from stillpoint.velero.request import Backup
+from stillpoint.velero.volumes import volume_snapshot_class
+from stillpoint.velero.volumes.policy import Fate
 
 
 def missing(case: Case) -> Iterator[str]:
@@ -154,7 +154,7 @@ def is_any_cut(case: Case) -> bool:
     if not case.disks:
         return True
     if not case.around.known.tells(persistent_volume_claim.RESOURCE):
-        return velero.cuts_disks(case.around.request)
+        return own_objects.cuts_disks(case.around.request)
     return any(
         disk.claim in case.around.backup.stored
         and fate(case, claim) in (Fate.SNAPSHOT, Fate.CUSTOM)
@@ -164,14 +164,14 @@ def is_any_cut(case: Case) -> bool:
 
 def not_cut_at_all(case: Case) -> Iterator[str]:
     """All disks, of a backup that takes no data although nobody asked for metadata only."""
-    if not velero.cuts_disks(case.around.request) and not metadata_only(case):
+    if not own_objects.cuts_disks(case.around.request) and not metadata_only(case):
         yield from (disk.name for disk in case.disks)
 
 
 def metadata_only(case: Case) -> tuple[str, ...]:
     """The backup was asked for no data, by a label of kubevirt-velero-plugin."""
     is_asked = Backup.parse(case.around.request).is_of_metadata
-    return ("",) if is_asked and not velero.cuts_disks(case.around.request) else ()
+    return ("",) if is_asked and not own_objects.cuts_disks(case.around.request) else ()
 
 
 def copied_as_files(case: Case) -> Iterator[str]:
@@ -235,7 +235,7 @@ def decided(case: Case, claim: Item) -> Fate | None:
 def fate(case: Case, claim: Item) -> Fate:
     """What becomes of the data of a claim in the backup."""
     found = case.around.selection.policy
-    return velero.fate(
+    return own_objects.fate(
         case.around.request, found, claim, _volume(case, claim) or {}, mounting(case, claim)
     )
 

@@ -5,15 +5,9 @@ from collections.abc import Iterator
 from stillpoint.model import item as it
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.verdict.case import Case, once
-from stillpoint.resources import (
-    kubevirt,
-    persistent_volume_claim,
-    pod,
-    pod_hooks,
-    velero,
-    virtual_machine,
-    virtual_machine_instance,
-)
+from stillpoint.resources.disks import persistent_volume_claim
+from stillpoint.resources.machines import kubevirt, pod, virtual_machine, virtual_machine_instance
+from stillpoint.velero import own_objects, pod_hooks
 
 MACHINE = ("",)
 """About the machine itself."""
@@ -131,13 +125,13 @@ def outside_block(case: Case) -> Iterator[str]:
 @once
 def frozen_s(case: Case) -> int:
     """How long Velero would hold the freeze at the least."""
-    key = velero.group_snapshot_label(case.around.request)
+    key = own_objects.group_snapshot_label(case.around.request)
     groups = set()
     for one in case.block:
         if one.is_of(persistent_volume_claim.RESOURCE):
             group = it.labels(case.around.cluster[one]).get(key)
             groups.add(f"group {group}" if group else one.name)
-    return CUT_S * len(groups) if velero.cuts_disks(case.around.request) else 0
+    return CUT_S * len(groups) if own_objects.cuts_disks(case.around.request) else 0
 
 
 def sharing(case: Case) -> Iterator[tuple[Reference, tuple[str, ...]]]:

@@ -6,7 +6,7 @@ from stillpoint.model import item as it
 from stillpoint.model.names import listed
 from stillpoint.rehearsal.verdict import guest
 from stillpoint.rehearsal.verdict.case import Case
-from stillpoint.resources import kubevirt, virtual_machine, virtual_machine_instance
+from stillpoint.resources.machines import kubevirt, virtual_machine, virtual_machine_instance
 
 _SKIPS = virtual_machine_instance.SKIPS_HOOKS
 

@@ -1,0 +1,141 @@
+"""Tells of disks whose data the backup does not save (rules 3.4 and 3.5, `RestorePossible`).
+
+A machine whose disk is left out, and would not be filled anew, is refused unless the backup is one
+of metadata. All else is the choice of whoever made the backup: a warning, which Velero counts.
+Saved is what a restore can bring back: files that are copied through a pod of KubeVirt are not.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from stillpoint.actions import policies
+from stillpoint.model import item as it
+from stillpoint.model.errors import Refusal
+from stillpoint.model.item import Item
+from stillpoint.model.names import listed
+from stillpoint.resources.disks import data_volume, persistent_volume_claim, storage_class, volume
+from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
+from stillpoint.velero import own_objects
+from stillpoint.velero.context import BackupContext
+from stillpoint.velero.volumes import volume_snapshot_class
+from stillpoint.velero.volumes.policy import Fate
+
+_HINT = (
+    "include it; if its data is not wanted, give the backup the label "
+    "velero.kubevirt.io/metadataBackup"
+)
+
+
+def check_machine(machine: Item, instance: Item | None, context: BackupContext) -> None:
+    """Check the disks of a machine, those that only its instance has included.
+
+    Raises:
+        Refusal: a disk is left out that no template of the machine would fill anew.
+    """
+    own = _claims(virtual_machine.volumes(machine))
+    plugged = _claims(virtual_machine_instance.volumes(instance)) if instance else ()
+    refilled = set(virtual_machine.data_volume_templates(machine))
+    needed = [name for name in own if name not in refilled]
+    _check(machine, needed, dict.fromkeys((*own, *plugged)), context)
+
+
+def check_instance(instance: Item, context: BackupContext) -> None:
+    """Check the disks of an instance that no machine owns.
+
+    Raises:
+        Refusal: it stands alone, and one of its disks is left out.
+    """
+    names = _claims(virtual_machine_instance.volumes(instance))
+    is_made_anew = virtual_machine_instance.is_owned(instance)
+    _check(instance, () if is_made_anew else names, names, context)
+
+
+def _claims(volumes: Sequence[Item]) -> Sequence[str]:
+    return [name for name in map(volume.disk_claim, volumes) if name]
+
+
+def _check(
+    item: Item, needed: Sequence[str], disks: Collection[str], context: BackupContext
+) -> None:
+    claims = {name: _claim(it.namespace(item), name, context) for name in disks}
+    left_out = dict(_left_out(claims, context))
+    for name in () if context.backup.is_of_metadata else needed:
+        if name in left_out:
+            cause = f"its disk {name} is {left_out[name]}"
+            raise Refusal(it.describe(item), "cannot be restored from this backup", cause, _HINT)
+    unsaved = left_out | {
+        name: why
+        for name, claim in claims.items()
+        if name not in left_out and (why := _not_cut(it.namespace(item), name, claim, context))
+    }
+    if unsaved:
+        told = listed((f"{name} is {why}" for name, why in unsaved.items()), "; ")
+        context.log.warning("the data of disks is not saved: %s", told)
+
+
+def _claim(namespace: str, name: str, context: BackupContext) -> Item | None:
+    return context.cluster.get(persistent_volume_claim.RESOURCE, namespace, name)
+
+
+def _left_out(
+    claims: Mapping[str, Item | None], context: BackupContext
+) -> Iterator[tuple[str, str]]:
+    filters = policies.filters(context)
+    for name, claim in claims.items():
+        if claim and (reason := filters.bars(persistent_volume_claim.RESOURCE, claim)):
+            yield name, f"left out {reason}"
+
+
+def _not_cut(namespace: str, name: str, claim: Item | None, context: BackupContext) -> str:
+    """Why nobody would save the data of a claim that the backup holds; empty if somebody does."""
+    if claim is None:  # CDI makes it when it has something to fill it with
+        is_coming = context.cluster.get(data_volume.RESOURCE, namespace, name)
+        return "" if is_coming else "missing: there is no such claim"
+    fate = policies.fate(claim, context)
+    if fate is Fate.SKIP:
+        return "skipped by the backup's settings or policies"
+    if fate is Fate.FILE_SYSTEM:
+        return _not_copied(claim, context)
+    if fate is Fate.SNAPSHOT:
+        return _not_snapshot(claim, context)
+    return ""
+
+
+def _not_copied(claim: Item, context: BackupContext) -> str:
+    """Why the files of a claim are not copied, or are never put back from the copy."""
+    if persistent_volume_claim.is_block(claim):
+        return "to be copied file by file, but it is a block device"
+    if policies.has_way_back(claim, context):
+        return ""
+    if policies.is_mounted(claim, context):
+        return "copied file by file through its launcher pod, which no restore brings back"
+    return "to be copied file by file, but no pod that runs mounts it"
+
+
+def _not_snapshot(claim: Item, context: BackupContext) -> str:
+    """Why a snapshot of a claim is not cut, or does not outlive the volume."""
+    classes = _snapshot_classes(claim, context)
+    if classes is None:
+        return ""
+    if not classes:
+        return "without a VolumeSnapshotClass for its driver"
+    backup = context.backup.asked
+    if not any(map(volume_snapshot_class.lives_with_volume, classes)) or own_objects.moves_data(
+        backup
+    ):
+        return ""
+    chosen = volume_snapshot_class.chosen(claim, backup, classes)
+    if chosen and volume_snapshot_class.lives_with_volume(chosen):
+        return f"cut as a snapshot that goes with its volume ({it.name(chosen)}), and not moved"
+    return ""
+
+
+def _snapshot_classes(claim: Item, context: BackupContext) -> Sequence[Item] | None:
+    """Those of its driver; None where that cannot be told, or another plugin may cut the volume."""
+    name = persistent_volume_claim.storage_class(claim)
+    found = context.cluster.get(storage_class.RESOURCE, "", name) if name else None
+    if found is None or it.texts(context.backup.asked, "spec", "volumeSnapshotLocations"):
+        return None
+    by_driver = context.cluster.grouped(
+        volume_snapshot_class.RESOURCE, "", volume_snapshot_class.drivers
+    )
+    return by_driver.get(storage_class.provisioner(found), ())

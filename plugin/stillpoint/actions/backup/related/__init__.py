@@ -1,0 +1,1 @@
+"""Additional items of a backup: the objects that a machine is made of."""

@@ -1,0 +1,130 @@
+"""The bytes of a claim that a data mover brings, where the claim is renamed or left out.
+
+Velero's own action has ordered them before ours is asked, for a claim of the old name; or it has
+not, because there is a claim of that name. So the order is given anew for the new name, and for a
+claim that is left out it is called off: else a data mover would wait for a claim that never comes,
+and the restore for the data mover.
+"""
+
+from collections.abc import Iterable
+
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.errors import Refusal
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import Progress
+from stillpoint.velero import own_objects
+from stillpoint.velero.context import RestoreContext
+from stillpoint.velero.volumes import claim_data, data_download
+
+
+def call_off(context: RestoreContext, why: str) -> None:
+    """End what Velero has ordered for the claim, as if it were done: nothing was to be brought."""
+    for order in _orders(context):
+        context.log.info("its bytes are called off: %s", why)
+        _take_off(order, context)
+        done = data_download.ended(data_download.named(order, _operation(context), ""), why)
+        context.writer.create(data_download.RESOURCE, done)
+
+
+def order(claim: Item, name: str, context: RestoreContext) -> tuple[Item, str]:
+    """The renamed claim as it is to be created, and an operation of ours if Velero has none.
+
+    Raises:
+        Refusal: Velero does not know where the bytes are.
+    """
+    namespace = context.restore.namespace(it.namespace(context.stored))
+    ours, operation = _operation(context), ""
+    orders = list(_orders(context))
+    for one in orders:
+        _take_off(one, context)
+    if not orders:
+        orders = [_new_order(context, (namespace, name))]
+        operation = ours
+    meant = data_download.retargeted(orders[0], namespace, name)
+    context.writer.create(data_download.RESOURCE, data_download.named(meant, ours, name))
+    context.log.info("its bytes are brought into %s", name)
+    return data_download.with_volume_to_come(claim, namespace, name, ours[-5:]), operation
+
+
+def progress(operation: str, context: RestoreContext) -> Progress:
+    """How far a data mover is with an order of ours, as Velero tells it of its own.
+
+    Raises:
+        Refusal: the order is gone.
+    """
+    found = _found(operation, context)
+    phase = data_download.phase(found)
+    done, total = data_download.moved_bytes(found)
+    now = context.clock.now()
+    failures = {
+        data_download.CANCELED: "DataDownload is canceled",
+        data_download.FAILED: data_download.message(found) or "DataDownload has failed",
+    }
+    return Progress(
+        started=it.time(found, "status", "startTimestamp") or it.created(found) or now,
+        updated=now,
+        completed=phase in (data_download.COMPLETED, *failures),
+        error=failures.get(phase, ""),
+        done=done,
+        total=total,
+        units="Bytes",
+        description=phase or "New",
+    )
+
+
+def cancel(operation: str, context: RestoreContext) -> None:
+    """Ask the data mover to end."""
+    name = it.name(_found(operation, context))
+    velero_namespace = it.namespace(context.restore.asked)
+    change = {"spec": {"cancel": True}}
+    context.log.info("no longer brought: cancelled")
+    context.writer.patch(data_download.RESOURCE, velero_namespace, name, change)
+
+
+def _operation(context: RestoreContext) -> str:
+    return data_download.operation(context.restore.uid, context.stored)
+
+
+def _orders(context: RestoreContext) -> Iterable[Item]:
+    """Those of Velero for the claim; asked when its action has been called, so never too early."""
+    if not claim_data.is_uploaded(context.stored) or not context.restore.has_volumes:
+        return ()
+    return _labelled(_operation(context), context)
+
+
+def _labelled(operation: str, context: RestoreContext) -> Iterable[Item]:
+    selector = f"{data_download.OPERATION}={operation}"
+    namespace = it.namespace(context.restore.asked)
+    found = context.cluster.grouped(data_download.RESOURCE, namespace, _one, selector)
+    return found.get("", ())
+
+
+def _found(operation: str, context: RestoreContext) -> Item:
+    for found in _labelled(operation, context):
+        return found
+    subject = f"DataDownload of operation {operation}"
+    raise Refusal(subject, "cannot tell how far it is", "there is none any more")
+
+
+def _take_off(order: Item, context: RestoreContext) -> None:
+    namespace, name = it.identify(order)
+    context.writer.patch(data_download.RESOURCE, namespace, name, data_download.taken_off())
+
+
+def _new_order(context: RestoreContext, target: tuple[str, str]) -> Item:
+    restore = context.restore
+    velero_namespace = it.namespace(restore.asked)
+    selector = data_download.result_selector(restore.uid, context.stored)
+    results = context.cluster.grouped(kinds.CONFIG_MAP, velero_namespace, _one, selector)
+    for config_map in results.get("", ()):
+        found = data_download.result(config_map, restore.uid)
+        name = it.text(restore.asked, "spec", "backupName")
+        backup = context.cluster.get(own_objects.BACKUP, velero_namespace, name) or {}
+        return data_download.ordered(restore.asked, backup, found, target)
+    cause = f"no ConfigMap of Velero with the labels {selector} says where its bytes are"
+    raise Refusal(it.describe(context.stored), "cannot be renamed", cause)
+
+
+def _one(_item: Item) -> Iterable[str]:
+    return ("",)

@@ -1,0 +1,259 @@
+"""Disks whose bytes a restore does not bring back, and what becomes of them then.
+
+Where the bytes of a claim come from is decided by the archive and by the Restore together: a
+snapshot, a data mover, the volume itself, or the pod through which its files were copied. Without
+any of these Velero makes a new and empty volume. CDI's mark that says "filled" may stand on none of
+those: CDI fills again what it once filled, and a machine is not started on the rest.
+
+A claim that the target has already keeps its own bytes; nothing is said of it.
+
+Source: restoreItem in pkg/restore/restore.go and pkg/restore/actions/csi/pvc_action.go of Velero
+v1.18; handlePvcCreation and validatePVC in pkg/controller/datavolume/controller-base.go of CDI
+v1.66: a marked DataVolume is never filled, and an unmarked one does not take a claim that is there.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+
+from stillpoint.actions.restore.selection import machines, plan
+from stillpoint.model import item as it
+from stillpoint.model.errors import ArchiveUnreadable, Forbidden
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference
+from stillpoint.resources.disks import (
+    data_volume,
+    persistent_volume,
+    persistent_volume_claim,
+    volume,
+)
+from stillpoint.resources.machines import pod, virtual_machine
+from stillpoint.velero import own_objects
+from stillpoint.velero.context import RestoreContext
+from stillpoint.velero.volumes import claim_data
+
+
+class Remains(StrEnum):
+    """What a machine finds in place of a disk whose bytes do not come back."""
+
+    FILLED_ANEW = "CDI fills it anew"
+    """From what it was first made of; KubeVirt waits for that."""
+    BLANK = "CDI makes it anew, blank"
+    EMPTY = "it comes back empty"
+    ABSENT = "it does not come back"
+    """KubeVirt waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A claim whose bytes do not come back.
+
+    Attributes:
+        claim: its name in the backup.
+        cause: as in "the Restore brings no data of volumes (restorePVs: false)".
+    """
+
+    claim: str
+    cause: str
+    remains: Remains
+
+    @property
+    def is_made_by_cdi(self) -> bool:
+        """Whether CDI makes the claim, if nobody else has."""
+        return self.remains in (Remains.FILLED_ANEW, Remains.BLANK)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether a guest would start on nothing where its data was."""
+        return self.remains in (Remains.BLANK, Remains.EMPTY)
+
+    def __str__(self) -> str:
+        return f"{self.claim} ({self.cause}; {self.remains})"
+
+
+def of(claim: Reference, context: RestoreContext) -> Loss | None:
+    """The loss of one claim of the backup; None if its bytes come back, or nobody can tell."""
+    try:
+        cause = _cause(claim, context)
+        if not cause or is_there_already(claim, context):
+            return None
+        return Loss(claim.name, cause, _remains(claim, context))
+    except ArchiveUnreadable as error:
+        context.log.debug("not said whether its data comes back: %s", error)
+        return None
+
+
+def of_machine(context: RestoreContext) -> Sequence[Loss]:
+    """The losses of the machine, or lone instance, that is being restored."""
+    try:
+        claims = list(disks(context.stored, context))
+    except ArchiveUnreadable as error:
+        context.log.debug("not said whether its data comes back: %s", error)
+        return ()
+    return [loss for claim in claims if (loss := of(claim, context))]
+
+
+def has_filler(claim: Reference, context: RestoreContext) -> bool:
+    """Whether CDI is to have a claim of this name."""
+    try:
+        return _filler(claim, context) is not None
+    except ArchiveUnreadable:
+        return False
+
+
+def disks(stored: Item, context: RestoreContext) -> Iterator[Reference]:
+    """The claims that a stored machine, or instance, starts from, those with its state included."""
+    namespace = it.namespace(stored)
+    is_machine = stored.get("kind") == virtual_machine.RESOURCE.kind
+    path = ("spec", "template", "spec", "volumes") if is_machine else ("spec", "volumes")
+    names = [*filter(None, map(volume.needed_claim, it.sequence(stored, *path)))]
+    names += [one.name for one in machines.state_claims(stored, context.archive)]
+    for name in dict.fromkeys(names):
+        yield persistent_volume_claim.RESOURCE.named(namespace, name)
+
+
+def _cause(claim: Reference, context: RestoreContext) -> str:
+    """Why the bytes of a claim do not come with this restore; empty if that cannot be told."""
+    stored = context.archive.get(claim)
+    if stored is None:
+        return _cause_without_claim(claim, context)
+    is_bound = persistent_volume_claim.is_bound(stored)
+    if not is_bound or persistent_volume_claim.is_in_progress(stored):
+        return ""  # there were no bytes
+    if context.restore.refuses(persistent_volume_claim.RESOURCE):
+        return "the Restore leaves claims out"
+    if not claim_data.is_there(stored):
+        return _cause_without_snapshot(stored, context)
+    return "" if context.restore.has_volumes else "restorePVs of the Restore is false"
+
+
+def _cause_without_claim(claim: Reference, context: RestoreContext) -> str:
+    """Nothing is said where nothing was filled yet; what is just missing is told as that."""
+    filled = context.archive.get(data_volume.RESOURCE.named(claim.namespace, claim.name))
+    if filled is not None and not data_volume.is_populated(filled):
+        return ""
+    return "the backup has no such claim" if _filler(claim, context) else ""
+
+
+def _cause_without_snapshot(stored: Item, context: RestoreContext) -> str:
+    backup = _backup(context)
+    if own_objects.has_native_snapshots(backup):
+        return ""  # which of its volumes they are of, no object tells
+    namespace, name = it.identify(stored)
+    name_of_volume = persistent_volume_claim.volume(stored)
+    found = context.archive.get(persistent_volume.RESOURCE.named("", name_of_volume))
+    pods = _pods(namespace, context)
+    copied = [one for one in pods.get(name, ()) if own_objects.copies_volume(backup, one, name)]
+    is_kept = found is None or not persistent_volume.is_deleted_with_claim(found)
+    if is_kept and not copied and (found or own_objects.cuts_disks(backup)):
+        return ""  # Velero makes the claim on that volume
+    if any(_may_bring(one, name, backup, context) for one in pods.get(name, ())):
+        return ""
+    if copied:
+        return "copied as files through a pod of KubeVirt, which no restore brings back"
+    return "the backup has no copy of its data"
+
+
+def _may_bring(one: Item, claim: str, backup: Item, context: RestoreContext) -> bool:
+    """Whether Velero may have copied the files through this pod, and restores it with them."""
+    if pod.is_of_machine(one) or pod.is_over(one) or context.restore.refuses(pod.RESOURCE):
+        return False
+    is_told = bool(backup) and not own_objects.has_policies(backup)
+    return not is_told or own_objects.copies_volume(backup, one, claim)
+
+
+def _remains(claim: Reference, context: RestoreContext) -> Remains:
+    if filler := _filler(claim, context):
+        return Remains.BLANK if data_volume.is_blank(filler) else Remains.FILLED_ANEW
+    is_refused = context.restore.refuses(persistent_volume_claim.RESOURCE)
+    comes = context.archive.holds(claim) and not is_refused
+    return Remains.EMPTY if comes else Remains.ABSENT
+
+
+def _filler(claim: Reference, context: RestoreContext) -> Item | None:
+    """The DataVolume that comes back for a claim, or that its machine's template makes."""
+    reference = data_volume.RESOURCE.named(claim.namespace, claim.name)
+    is_refused = context.restore.refuses(data_volume.RESOURCE)
+    if not is_refused and (found := context.archive.get(reference)):
+        return found
+    return _templates(claim.namespace, context).get(claim.name)
+
+
+def _templates(namespace: str, context: RestoreContext) -> Mapping[str, Item]:
+    """The templates of DataVolumes that the machines of a namespace bring, by name."""
+    if context.restore.refuses(virtual_machine.RESOURCE):
+        return {}
+    archive = context.archive
+
+    def found() -> Mapping[str, Item]:
+        stored = archive.list(virtual_machine.RESOURCE, namespace)
+        return {
+            it.name(template): template
+            for machine in stored
+            for template in it.sequence(machine, "spec", "dataVolumeTemplates")
+        }
+
+    return archive.once(("templates", namespace), found)
+
+
+def _pods(namespace: str, context: RestoreContext) -> Mapping[str, Sequence[Item]]:
+    """The pods of the backup by the claims that they mount."""
+    archive = context.archive
+
+    def found() -> Mapping[str, Sequence[Item]]:
+        by_claim: dict[str, list[Item]] = {}
+        for one in archive.list(pod.RESOURCE, namespace):
+            for name in pod.claims(one):
+                by_claim.setdefault(name, []).append(one)
+        return by_claim
+
+    return archive.once(("pods by claim", namespace), found)
+
+
+def _backup(context: RestoreContext) -> Item:
+    """The Backup that is restored; empty where nobody may read it."""
+    name = it.text(context.restore.asked, "spec", "backupName")
+    namespace = it.namespace(context.restore.asked)
+    if not name or not namespace:
+        return {}
+    try:
+        return context.cluster.single(own_objects.BACKUP, namespace, name) or {}
+    except Forbidden as error:
+        context.log.debug("not known how the backup took the data of volumes: %s", error)
+        return {}
+
+
+def is_there_already(claim: Reference, context: RestoreContext) -> bool:
+    """Whether the target had a claim of that name before this restore made any."""
+    return plan.of(context, claim.namespace).name(claim) in _before(claim.namespace, context)
+
+
+def see_target(namespace: str, context: RestoreContext) -> None:
+    """Notice which claims are there, before the first of a namespace of the backup is created."""
+    with suppress(ArchiveUnreadable):
+        _before(namespace, context)
+
+
+def _before(namespace: str, context: RestoreContext) -> frozenset[str]:
+    target = context.restore.namespace(namespace)
+
+    def found() -> frozenset[str]:
+        named = context.cluster.grouped(persistent_volume_claim.RESOURCE, target, _name)
+        return frozenset(name for name in named if _stays(named[name][0], context))
+
+    return context.archive.once(("claims of the target", target), found)
+
+
+def _stays(claim: Item, context: RestoreContext) -> bool:
+    """Whether a claim was there before, and will be: it is not on its way out.
+
+    One that is younger than the restore is of it, if of a plugin process that died.
+    """
+    created, started = it.created(claim), context.restore.started
+    is_of_now = created is not None and started is not None and created > started
+    return not is_of_now and not it.is_being_deleted(claim)
+
+
+def _name(item: Item) -> Iterable[str]:
+    return (it.name(item),)

@@ -1,0 +1,102 @@
+"""What a machine needs and neither the backup nor the target cluster has: one warning for each.
+
+It is a warning and no more: where a right to look lacks, another one says so, and the machine comes
+back. That of Secrets is optional (docs/install/rbac.yaml).
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from stillpoint.actions.restore.changes import repair
+from stillpoint.actions.restore.selection import machines, unselected
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.api_resources import KNOWN
+from stillpoint.model.archive import Archive
+from stillpoint.model.errors import ArchiveUnreadable, Forbidden
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference, Resource
+from stillpoint.resources import cluster_needs
+from stillpoint.resources.disks import data_volume, persistent_volume_claim, storage_class
+from stillpoint.velero import warning
+from stillpoint.velero.context import RestoreContext
+
+_MISSING = "is missing"
+_UNSEEN = "could not be looked at"
+_RESOURCES = {
+    (one.group, one.plural): Resource(one.group, one.version, one.plural, one.kind) for one in KNOWN
+}
+
+
+def additional(
+    stored: Item, context: RestoreContext, made_anew: Collection[str] = ()
+) -> tuple[Reference, ...]:
+    """What a stored machine needs and only comes if it is named, and a warning of what lacks.
+
+    Args:
+        made_anew: names of the claims that CDI makes in place of those of the backup.
+    """
+    archive = context.archive
+    try:
+        needs = machines.needs(stored, archive)
+        held = [one for one in needs if archive.holds(one)]
+        lacking = [one for one in needs if one not in held and not _is_removed(one, held)]
+        lacking = [one for one in lacking if not (machines.is_data(one) and one.name in made_anew)]
+        lacking += [one for one in _of_cluster(stored, held, archive) if not archive.holds(one)]
+    except ArchiveUnreadable as error:
+        context.log.debug("not said what is missing: %s", error)
+        return machines.noted_needs(stored)
+    named = unselected.of(held, context)
+    found = [(state, one) for one in lacking if (state := _state(one, context))]
+    told = []
+    for state in dict.fromkeys(state for state, _ in found):
+        begin = f"{it.name(stored)} needs what {state} here: "
+        names = [_named(one, context) for kept, one in found if kept == state]
+        context.log.warning("%s%s", begin, ", ".join(names))
+        told.append(warning.listing(it.namespace(stored), begin, names))
+    return (*named, *told)
+
+
+def _of_cluster(stored: Item, held: Iterable[Reference], archive: Archive) -> Sequence[Reference]:
+    """As noted at backup; of a backup without our notes, as far as it tells."""
+    if noted := tuple(cluster_needs.read(stored)):
+        return noted
+    claims = (archive.get(one) for one in held if one.is_of(persistent_volume_claim.RESOURCE))
+    return cluster_needs.of_machine(stored, filter(None, claims))
+
+
+def _is_removed(one: Reference, held: Sequence[Reference]) -> bool:
+    """Whether this is a DataVolume that CDI has removed after it had filled its claim."""
+    claim = persistent_volume_claim.RESOURCE.named(one.namespace, one.name)
+    return one.is_of(data_volume.RESOURCE) and claim in held
+
+
+def _state(one: Reference, context: RestoreContext) -> str:
+    """What is wrong with a needed object that the backup lacks; empty if nothing is."""
+    resource = _RESOURCES.get((one.group, one.resource))
+    if not resource:
+        return ""
+    try:
+        return "" if _exists(resource, one, context) else _MISSING
+    except Forbidden as error:
+        context.log.info("%s", error)
+        return _UNSEEN
+
+
+def _named(one: Reference, context: RestoreContext) -> str:
+    namespace = context.restore.namespace(one.namespace) if one.namespace else ""
+    home = context.restore.namespace(it.namespace(context.stored))
+    where = f" in {namespace}" if namespace and namespace != home else ""
+    return f"{_RESOURCES[one.group, one.resource].kind} {_name(one, context)}{where}"
+
+
+def _name(one: Reference, context: RestoreContext) -> str:
+    if one.is_of(storage_class.RESOURCE):
+        return repair.storage_classes(context).get(one.name, one.name)
+    return one.name
+
+
+def _exists(resource: Resource, one: Reference, context: RestoreContext) -> bool:
+    namespace = context.restore.namespace(one.namespace) if one.namespace else ""
+    is_secret = resource == kinds.SECRET  # not to read all others for the sake of one name
+    found = context.cluster.single if is_secret else context.cluster.get
+    return found(resource, namespace, _name(one, context)) is not None

@@ -1,0 +1,27 @@
+"""Restore of snapshots, restores, clones, migrations, exports and backups of virtual machines.
+
+They are orders, and were carried out: they stay in the archive unless the user wants them again. No
+machine needs one, so where only some machines are wanted they stay there in any case.
+"""
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import RestoreOutcome, Selector
+from stillpoint.resources import one_shot_resource
+from stillpoint.velero.context import RestoreContext
+
+APPLIES_TO = Selector(tuple(map(str, one_shot_resource.RESOURCES)))
+
+
+def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
+    """Leave the object out, unless the restore asks for it, and it was not carried out."""
+    it.identify(item)
+    asked = context.restore.conditions
+    if why := one_shot_resource.why_never_again(context.stored):
+        context.log.info(why)
+        return RestoreOutcome(item, skip=True)
+    if asked.is_replayed and not asked.only:
+        mark = ("metadata", "annotations", one_shot_resource.CARRIED_OUT)
+        return RestoreOutcome(it.without(item, *mark))
+    context.log.info("not restored: KubeVirt would carry it out again")
+    return RestoreOutcome(item, skip=True)

@@ -1,0 +1,189 @@
+"""The machines of a backup with all that is theirs, found in the archive."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.archive import Archive
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference
+from stillpoint.resources import references
+from stillpoint.resources.disks import data_volume, persistent_volume_claim
+from stillpoint.resources.machines import (
+    persistent_state,
+    pod,
+    virtual_machine,
+    virtual_machine_instance,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A virtual machine, or an instance that stands alone.
+
+    Attributes:
+        reference: its own.
+        needs: every object of its namespace that it needs, itself not among them.
+        own: those of them that are called after it and come back with it under a new name: claims
+            with its data and state, their DataVolumes, its revisions.
+        has_persistent_state: whether its vTPM or EFI variables are kept on a claim.
+    """
+
+    reference: Reference
+    needs: tuple[Reference, ...]
+    own: tuple[Reference, ...]
+    has_persistent_state: bool
+
+    @property
+    def name(self) -> str:
+        """Its name in the backup."""
+        return self.reference.name
+
+
+def of_namespace(archive: Archive, namespace: str) -> Sequence[Machine]:
+    """All of one namespace, in the order of their names; read once for a restore."""
+    return archive.once(("machines", namespace), lambda: tuple(_found(archive, namespace)))
+
+
+def namespaces(archive: Archive) -> Sequence[str]:
+    """The namespaces in which the backup may have machines."""
+    resources = (virtual_machine.RESOURCE, virtual_machine_instance.RESOURCE)
+    return sorted({name for resource in resources for name in archive.namespaces(resource)})
+
+
+def names(archive: Archive) -> Sequence[str]:
+    """`NAMESPACE/NAME` of every machine of the backup."""
+    return [
+        f"{namespace}/{machine.name}"
+        for namespace in namespaces(archive)
+        for machine in of_namespace(archive, namespace)
+    ]
+
+
+def needs(stored: Item, archive: Archive) -> tuple[Reference, ...]:
+    """Every object of its namespace that a stored machine or instance needs, each once."""
+    found = (*noted_needs(stored), *state_claims(stored, archive), *_filling(stored, archive))
+    return tuple(dict.fromkeys(found))
+
+
+def noted_needs(stored: Item) -> tuple[Reference, ...]:
+    """Those of them that the object itself tells."""
+    is_machine = stored.get("kind") == virtual_machine.RESOURCE.kind
+    of = virtual_machine if is_machine else virtual_machine_instance
+    named = (*of.references(stored), *virtual_machine.state_claims(stored))
+    return tuple(dict.fromkeys(named))
+
+
+def state_claims(stored: Item, archive: Archive) -> Iterator[Reference]:
+    """The claims with its vTPM and EFI state: those noted at backup.
+
+    Backups of the peer have no such note; there they are known by KubeVirt's label.
+    """
+    noted = tuple(virtual_machine.state_claims(stored))
+    yield from noted or _labelled(archive, it.namespace(stored)).get(it.name(stored), ())
+
+
+def _labelled(archive: Archive, namespace: str) -> Mapping[str, Sequence[Reference]]:
+    """The claims with state, by the machine that KubeVirt's label names; read once."""
+
+    def found() -> Mapping[str, Sequence[Reference]]:
+        by_machine: dict[str, list[Reference]] = {}
+        for claim in archive.list(persistent_volume_claim.RESOURCE, namespace):
+            for machine in persistent_volume_claim.machines_with_state(claim):
+                reference = persistent_volume_claim.RESOURCE.named(*it.identify(claim))
+                by_machine.setdefault(machine, []).append(reference)
+        return by_machine
+
+    return archive.once(("claims with state", namespace), found)
+
+
+def has_persistent_state(stored: Item, archive: Archive) -> bool:
+    """Whether a stored machine keeps vTPM or EFI state, whatever of the backup says so."""
+    has_claims = any(state_claims(stored, archive))
+    return persistent_state.is_kept(stored, _specifications(stored, archive), has_claims)
+
+
+def is_bound_to_uuid(stored: Item, archive: Archive) -> bool:
+    """Whether it keeps state that libvirt finds by the firmware UUID: that of a vTPM.
+
+    State of which nothing more is known than its claim may be that.
+    """
+    told = _specifications(stored, archive)
+    return has_persistent_state(stored, archive) and not persistent_state.is_of_efi_alone(told)
+
+
+def says_bound_to_uuid(stored: Item) -> bool:
+    """The same, as far as the object itself tells."""
+    own = persistent_state.template(stored)
+    has_claims = any(virtual_machine.state_claims(stored))
+    is_kept = persistent_state.is_kept(stored, (own,), has_claims)
+    return is_kept and not persistent_state.is_of_efi_alone((own,))
+
+
+def instance(stored: Item, archive: Archive) -> Item | None:
+    """The instance of a stored machine, as it ran at backup."""
+    return archive.get(virtual_machine_instance.RESOURCE.named(*it.identify(stored)))
+
+
+def _specifications(stored: Item, archive: Archive) -> Sequence[Item]:
+    """All that the backup says of how the guest is."""
+    own = persistent_state.with_preference(stored, archive.get)
+    return own, it.mapping(instance(stored, archive) or {}, "spec")
+
+
+def _filling(stored: Item, archive: Archive) -> Iterator[Reference]:
+    """What disks are filled by that were not filled when they were backed up."""
+    namespace = it.namespace(stored)
+
+    def is_filled(name: str) -> bool:
+        filler = archive.get(data_volume.RESOURCE.named(namespace, name))
+        return filler is None or data_volume.is_populated(filler)
+
+    yield from virtual_machine.filled_by(stored, is_filled)
+
+
+def mounted_claims(archive: Archive, namespace: str) -> set[str]:
+    """Names of the claims that pods mount which are none of KubeVirt's."""
+    pods = archive.list(pod.RESOURCE, namespace)
+    return {name for one in pods if not pod.is_of_machine(one) for name in pod.claims(one)}
+
+
+def _found(archive: Archive, namespace: str) -> Iterator[Machine]:
+    stored = [*archive.list(virtual_machine.RESOURCE, namespace)]
+    taken = {it.name(machine) for machine in stored}
+    stored += [
+        instance
+        for instance in archive.list(virtual_machine_instance.RESOURCE, namespace)
+        if it.name(instance) not in taken and not virtual_machine_instance.is_owned(instance)
+    ]
+    for machine in sorted(stored, key=it.name):
+        yield _machine(machine, archive)
+
+
+def _machine(stored: Item, archive: Archive) -> Machine:
+    specification = persistent_state.template(stored)
+    is_machine = stored.get("kind") == virtual_machine.RESOURCE.kind
+    resource = virtual_machine.RESOURCE if is_machine else virtual_machine_instance.RESOURCE
+    needed = needs(stored, archive)
+    data = set(references.own(specification))
+    data |= {reference.name for reference in state_claims(stored, archive)}
+    own = tuple(
+        one
+        for one in needed
+        if one.is_of(kinds.CONTROLLER_REVISION) or (is_data(one) and one.name in data)
+    )
+    has_state = has_persistent_state(stored, archive)
+    return Machine(resource.named(*it.identify(stored)), needed, own, has_state)
+
+
+def is_machine(reference: Reference) -> bool:
+    """Whether this is a machine, or an instance."""
+    return reference.is_of(virtual_machine.RESOURCE) or reference.is_of(
+        virtual_machine_instance.RESOURCE
+    )
+
+
+def is_data(reference: Reference) -> bool:
+    """Whether this is a claim, or a DataVolume that fills one of the same name."""
+    return reference.resource in ("persistentvolumeclaims", "datavolumes")

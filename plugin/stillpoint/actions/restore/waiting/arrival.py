@@ -1,0 +1,272 @@
+"""From a machine's creation to the state that the restore waits for: disks, running, agent.
+
+A machine that is waited for is created halted, with a note of its run strategy on it, and started
+when its disks are there. Velero asks about it every ten seconds, each time in a new process, and
+takes an error for the end of the operation: so one that passes is told as progress.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from stillpoint.actions.restore.changes import ownership
+from stillpoint.actions.restore.waiting import disks, waves
+from stillpoint.actions.restore.waiting.disks import Disk
+from stillpoint.actions.restore.waiting.operation import OWNERS, Arrival
+from stillpoint.model import conditions as words
+from stillpoint.model import item as it
+from stillpoint.model.errors import Forbidden, StillpointError
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import Progress
+from stillpoint.resources.machines import pending_start, virtual_machine, virtual_machine_instance
+from stillpoint.velero.context import RestoreContext
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How far a machine is.
+
+    Attributes:
+        text: for people, after the machine's name.
+        done, total: disks that are there, and all.
+        is_over: nothing more is waited for; `failure` says why if it was in vain.
+    """
+
+    text: str
+    done: int = 0
+    total: int = 0
+    is_over: bool = False
+    failure: str = ""
+
+
+_Look = Callable[[Arrival, RestoreContext], Stage]
+
+
+def begun(item: Item, context: RestoreContext) -> tuple[Item, str]:
+    """The machine as it is to be created, and the operation that waits for it; empty if none."""
+    stored = it.identify(context.stored)
+    wait = context.restore.conditions.wait_for(*stored)
+    target = (context.restore.namespace(stored[0]), it.name(item))
+    if wait == words.NO_WAIT:
+        return item, owners(item, context)
+    existing = context.cluster.listed(virtual_machine.RESOURCE, *target)
+    if existing and pending_start.is_held(existing):
+        _adopt(existing, context)
+    arrival = Arrival(wait, stored, target, context.clock.now(), waves.secret(context))
+    if virtual_machine.starts_by_itself(item):
+        item = pending_start.held(item, context.restore.uid)
+        if note := _note(pending_start.WAITS, arrival, context):
+            item = it.with_annotation(item, pending_start.SEALED, note)
+    return item, str(arrival)
+
+
+def owners(item: Item, context: RestoreContext) -> str:
+    """The operation that only gives back what belongs to it; empty if nothing does."""
+    if not ownership.is_lost(item, context):
+        return ""
+    stored = it.identify(context.stored)
+    target = (context.restore.namespace(stored[0]), it.name(item))
+    return str(Arrival(OWNERS, stored, target, context.clock.now()))
+
+
+def progress(operation: str, context: RestoreContext) -> Progress:
+    """The state of a machine; starts it when its time has come.
+
+    Raises:
+        MalformedRequest: the operation is none of ours.
+    """
+    return _progress(operation, context, _limited_stage)
+
+
+def progress_of_instance(operation: str, context: RestoreContext) -> Progress:
+    """Whether an instance that stands alone owns its state again; errors as of `progress`."""
+    return _progress(operation, context, _stage_of_instance)
+
+
+def _progress(operation: str, context: RestoreContext, look: _Look) -> Progress:
+    arrival = Arrival.parse(operation)
+    now = context.clock.now()
+    try:
+        stage = look(arrival, context)
+    except StillpointError as error:
+        stage = Stage(f"cannot tell yet: {error}")
+        if now >= _expiry(arrival, context):
+            stage = replace(stage, is_over=True, failure=str(error))
+    name = "/".join(arrival.target)
+    return Progress(
+        started=arrival.started,
+        updated=now,
+        completed=stage.is_over,
+        error=f"{name}: {stage.failure}" if stage.failure else "",
+        done=stage.done,
+        total=stage.total,
+        units="disks",
+        description=f"{name}: {stage.text}",
+    )
+
+
+def cancel(operation: str, context: RestoreContext) -> None:
+    """Stop waiting: a machine that was not started stays as it is, and says so."""
+    arrival = Arrival.parse(operation)
+    context.log.info("no longer waited for: cancelled")
+    if machine := context.cluster.get(virtual_machine.RESOURCE, *arrival.target):
+        _give_up(machine, "the restore's waiting was cancelled", context)
+
+
+def _stage_of_instance(arrival: Arrival, context: RestoreContext) -> Stage:
+    resource = virtual_machine_instance.RESOURCE
+    instance = context.cluster.get(resource, *arrival.target)
+    if instance is None:
+        return Stage("not there", is_over=True)
+    return _owned(ownership.give_back(instance, context, resource))
+
+
+def _stage(arrival: Arrival, context: RestoreContext) -> Stage:
+    machine = context.cluster.get(virtual_machine.RESOURCE, *arrival.target)
+    if machine is None:
+        cause = "not there: it could not be created, or was deleted since; HINT: see the errors "
+        failure = "" if arrival.wait == OWNERS else f"{cause}of the restore"
+        return Stage("not there", is_over=True, failure=failure)
+    troubles = ownership.give_back(machine, context)
+    if arrival.wait == OWNERS:
+        return _owned(troubles)
+    found = disks.of_machine(machine, context.cluster)
+    stage = _of_disks(found)
+    if context.restore.conditions.wait_for(*arrival.stored) == words.NO_WAIT:
+        cause = f"{stage.text}; the waiting was cancelled by {words.WAIT}: {words.NO_WAIT}"
+        return replace(stage, is_over=True, failure=_left(machine, cause, context))
+    if pending_start.is_held(machine):
+        return _held(machine, found, stage, arrival, context)
+    if any(disk.lacks and not disk.is_for_first_use for disk in found):
+        return stage
+    return _seen(machine, stage, arrival, context)
+
+
+def _owned(troubles: Sequence[StillpointError]) -> Stage:
+    """A right that lacks will not be there at the next tick either, and the machine is well."""
+    if not troubles:
+        return Stage("owns its state and its revisions", is_over=True)
+    is_over = all(isinstance(trouble, Forbidden) for trouble in troubles)
+    return Stage(f"does not own all of its state and revisions: {troubles[0]}", is_over=is_over)
+
+
+def _of_disks(found: Sequence[Disk]) -> Stage:
+    lacking = [disk for disk in found if disk.lacks]
+    done = len(found) - len(lacking)
+    text = f"{done} of {len(found)} disks bound"
+    if lacking:
+        text += f"; {lacking[0].claim} {lacking[0].lacks}"
+    return Stage(text, done, len(found))
+
+
+def _held(
+    machine: Item, found: Sequence[Disk], stage: Stage, arrival: Arrival, context: RestoreContext
+) -> Stage:
+    if not pending_start.is_waiting(machine):
+        return replace(stage, is_over=True, failure=_left(machine, stage.text, context))
+    if not disks.may_start(found):
+        return stage
+    if not waves.is_next(machine, context, waves.of(arrival.secret, context)):
+        size = context.restore.conditions.start_wave_size
+        return replace(stage, text=f"{stage.text}; waits for its turn, {size} start at a time")
+    strategy = pending_start.start_as(machine)
+    context.log.info("starts it, run strategy %s: %s", strategy, stage.text)
+    note = _note(pending_start.STARTS, arrival, context)
+    change = pending_start.start(machine, context.clock.now(), note)
+    context.writer.patch(virtual_machine.RESOURCE, *arrival.target, change)
+    context.started.add(arrival.target)
+    is_over = arrival.wait == words.WAIT_DISKS and stage.done == stage.total
+    return replace(stage, text=f"{stage.text}; started as {strategy}", is_over=is_over)
+
+
+def _note(state: str, arrival: Arrival, context: RestoreContext) -> str | None:
+    """What others of its wave are made to wait by; None without waves."""
+    if not arrival.secret:
+        return None
+    wave = waves.of(arrival.secret, context)
+    return wave.note(state, arrival.target, context.clock.now())
+
+
+def _seen(machine: Item, stage: Stage, arrival: Arrival, context: RestoreContext) -> Stage:
+    """A machine that nobody holds: started by us, by a person, or not to be started at all."""
+    if not virtual_machine.starts_by_itself(machine):
+        strategy = virtual_machine.run_strategy(machine)
+        text = f"{stage.text}; not to be started, its run strategy is {strategy}"
+        return replace(stage, text=text, is_over=True)
+    if stage.done < stage.total:
+        return stage
+    if arrival.wait == words.WAIT_DISKS:
+        return replace(stage, is_over=True)
+    instance = context.cluster.listed(virtual_machine_instance.RESOURCE, *arrival.target)
+    phase = virtual_machine_instance.phase(instance or {})
+    if virtual_machine.is_through(machine, phase):
+        return _ended(stage, phase, arrival)
+    if phase != "Running":
+        trouble = virtual_machine.trouble(machine) or "not looked at by KubeVirt yet"
+        return replace(stage, text=f"{stage.text}; started, does not run yet: {trouble}")
+    return _running(instance or {}, stage, arrival)
+
+
+def _running(instance: Item, stage: Stage, arrival: Arrival) -> Stage:
+    if arrival.wait == words.WAIT_RUNNING:
+        return replace(stage, text=f"{stage.text}; runs", is_over=True)
+    is_connected = virtual_machine_instance.is_agent_connected(instance)
+    agent = "its guest agent is connected" if is_connected else "waits for its guest agent"
+    return replace(stage, text=f"{stage.text}; runs, {agent}", is_over=is_connected)
+
+
+def _ended(stage: Stage, phase: str, arrival: Arrival) -> Stage:
+    text = f"{stage.text}; its guest has ended: {phase}"
+    is_good = phase == "Succeeded" and arrival.wait == words.WAIT_RUNNING
+    return replace(stage, text=text, is_over=True, failure="" if is_good else text)
+
+
+def _limited_stage(arrival: Arrival, context: RestoreContext) -> Stage:
+    """The stage, ended if the time is over."""
+    stage = _stage(arrival, context)
+    if stage.is_over or context.clock.now() < _expiry(arrival, context):
+        return stage
+    lasted_s = (context.clock.now() - arrival.started).total_seconds()
+    cause = f"{stage.text}; gave up after {lasted_s:.0f} s"
+    machine = context.cluster.get(virtual_machine.RESOURCE, *arrival.target)
+    failure = _left(machine, cause, context) if machine else cause
+    return replace(stage, is_over=True, failure=failure)
+
+
+def _expiry(arrival: Arrival, context: RestoreContext) -> datetime:
+    """Not later than Velero's own time-out, which would give no reason."""
+    longest_s = context.restore.operation_timeout.total_seconds()
+    with suppress(StillpointError):  # conditions that were edited meanwhile, and wrongly
+        longest_s = min(longest_s, context.restore.conditions.wait_timeout_s)
+    return arrival.started + timedelta(seconds=longest_s)
+
+
+def _left(machine: Item, cause: str, context: RestoreContext) -> str:
+    """The cause, with what becomes of a machine that was not started."""
+    if not pending_start.is_held(machine):
+        return cause
+    cause += (
+        f"; it stays halted, {pending_start.start_as(machine)} is noted in its annotation "
+        f"{pending_start.START_AS}; HINT: put right what it lacks, "
+        "then start it or restore it again"
+    )
+    try:
+        _give_up(machine, cause, context)
+    except StillpointError as error:  # the reason goes before what became of its note
+        cause += f" (not noted on the machine: {error})"
+    return cause
+
+
+def _give_up(machine: Item, cause: str, context: RestoreContext) -> None:
+    if pending_start.is_waiting(machine):
+        context.log.warning("does not start it: %s", cause)
+        change = pending_start.give_up(machine, cause)
+        context.writer.patch(virtual_machine.RESOURCE, *it.identify(machine), change)
+
+
+def _adopt(machine: Item, context: RestoreContext) -> None:
+    """A former restore created it and ended before it could start it; Velero leaves it as it is."""
+    context.log.info("exists, not started by a former restore: started by this one")
+    change = pending_start.adopt(machine, context.restore.uid)
+    context.writer.patch(virtual_machine.RESOURCE, *it.identify(machine), change)

@@ -1,0 +1,222 @@
+"""Machines of a pool, and the pool that takes them back.
+
+A restored pool at work would make machines anew in the place of those that come after it, on their
+disks. So it is created paused, with a note of its machines; each of them is created with the pool
+for its owner; and when the restore has created all of them the pool goes to work.
+
+It stays paused, and says so, where that would make a machine on a restored disk, or delete one.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from stillpoint.actions.restore.changes import ownership
+from stillpoint.actions.restore.selection.plan import Plan
+from stillpoint.actions.restore.waiting.operation import Arrival
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.errors import StillpointError
+from stillpoint.model.item import Item
+from stillpoint.model.names import listed
+from stillpoint.model.outcome import Progress
+from stillpoint.model.reference import Reference, Resource
+from stillpoint.resources.machines import pending_start, virtual_machine, virtual_machine_pool
+from stillpoint.velero import warning
+from stillpoint.velero.context import RestoreContext
+
+_HINT = "HINT: put that right, then take spec.paused off the pool"
+
+
+def begun(item: Item, made: Plan, context: RestoreContext) -> tuple[Item, str, str]:
+    """The pool as it is to be created, the operation that lets it go, and why it cannot be let go.
+
+    Raises:
+        ArchiveUnreadable: nothing tells which machines it is to take back.
+    """
+    stored = it.identify(context.stored)
+    found = members(context)
+    if not found:
+        return item, "", ""
+    lost = [name for name in found if _goes_elsewhere(stored[0], name, made)]
+    kept = [name for name in found if name not in lost]
+    if lost:
+        item = it.with_value(item, True, "spec", "paused")
+    item = virtual_machine_pool.held(item, kept)
+    target = (context.restore.namespace(stored[0]), it.name(item))
+    version = virtual_machine_pool.served(context.stored).version
+    operation = Arrival(f"pool_{version}", stored, target, context.clock.now())
+    return item, str(operation), _why_paused(it.name(item), lost) if lost else ""
+
+
+def members(context: RestoreContext) -> Sequence[str]:
+    """Names of the machines of the pool that the backup holds, in their order."""
+    namespace, name = it.identify(context.stored)
+    return sorted(
+        it.name(machine)
+        for machine in context.archive.list(virtual_machine.RESOURCE, namespace)
+        if name in virtual_machine_pool.of_machine(machine)
+    )
+
+
+def revisions(context: RestoreContext) -> Iterator[Reference]:
+    """The pool's revisions that its machines in the backup were made by."""
+    namespace, name = it.identify(context.stored)
+    for machine in context.archive.list(virtual_machine.RESOURCE, namespace):
+        revision = virtual_machine_pool.revision(machine)
+        if revision and name in virtual_machine_pool.of_machine(machine):
+            yield kinds.CONTROLLER_REVISION.named(namespace, revision)
+
+
+def joined(item: Item, made: Plan, context: RestoreContext) -> tuple[Item, tuple[Reference, ...]]:
+    """A machine as a member of the pool that takes it back, and a warning if none does.
+
+    Without a pool nobody would take the pool's finalizer off, and it would never go away.
+    """
+    alone = it.without_finalizers(item, (virtual_machine_pool.FINALIZER,))
+    for name in virtual_machine_pool.of_machine(context.stored):
+        pool = _pool(name, context)
+        is_meant = not _goes_elsewhere(*it.identify(context.stored), made)
+        if pool and is_meant and it.name(item) in virtual_machine_pool.takes_back(pool):
+            item = virtual_machine_pool.with_restored_revision(item, name)
+            return it.with_value(item, [it.reference_to(pool)], "metadata", "ownerReferences"), ()
+        return alone, tuple(_alone(name, pool, made, context))
+    return alone, tuple(_of_another(context))
+
+
+def _pool(name: str, context: RestoreContext) -> Item | None:
+    """The pool of a machine on the cluster, as of now.
+
+    A machine with an owner that is gone is deleted, with its disks: so no former answer will do.
+    """
+    namespace = context.restore.namespace(it.namespace(context.stored))
+    return context.cluster.current(virtual_machine_pool.served(context.stored), namespace, name)
+
+
+def _alone(
+    name: str, pool: Item | None, made: Plan, context: RestoreContext
+) -> Iterator[Reference]:
+    namespace, machine = it.identify(context.stored)
+    target = context.restore.namespace(namespace)
+    if pool is None or _goes_elsewhere(namespace, machine, made):
+        context.log.info("comes back without its pool %s, as a machine of its own", name)
+        return
+    if context.cluster.listed(virtual_machine.RESOURCE, target, machine):
+        return  # Velero leaves it as it is
+    text = f"{machine} comes back outside of its pool {name}, which is at work here"
+    context.log.warning(text)
+    yield warning.of(namespace, text)
+
+
+def _of_another(context: RestoreContext) -> Iterator[Reference]:
+    """A warning where something else made the machine: it may make another in its place."""
+    namespace, machine = it.identify(context.stored)
+    if maker := it.controller(context.stored):
+        text = f"{machine} was made by {maker}, which no longer owns it and may make another"
+        context.log.warning(text)
+        yield warning.of(namespace, text)
+
+
+def progress(operation: str, context: RestoreContext) -> Progress:
+    """Let the pool go to work when all that it takes back is there; asked about until then.
+
+    Raises:
+        MalformedRequest: the operation is none of ours.
+    """
+    arrival = Arrival.parse(operation)
+    try:
+        stage = _stage(arrival, context)
+    except StillpointError as error:
+        stage = _Stage(f"cannot tell yet: {error}", is_over=False)
+    failure = stage.failure
+    now = context.clock.now()
+    if not stage.is_over and now >= arrival.started + _longest(context):
+        stage, failure = _Stage(stage.text), f"{stage.text}; gave up, it stays paused"
+    name = "/".join(arrival.target)
+    return Progress(
+        started=arrival.started,
+        updated=now,
+        completed=stage.is_over or bool(failure),
+        error=f"{name}: {failure}" if failure else "",
+        description=f"{name}: {stage.text}",
+    )
+
+
+def cancel(operation: str, context: RestoreContext) -> None:
+    """Leave the pool paused."""
+    arrival = Arrival.parse(operation)
+    context.log.warning("pool %s stays paused: cancelled", "/".join(arrival.target))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    text: str
+    is_over: bool = True
+    failure: str = ""
+
+
+def _longest(context: RestoreContext) -> timedelta:
+    """Shorter than Velero's own time-out, which would give no reason."""
+    return context.restore.operation_timeout - timedelta(seconds=30)
+
+
+def _stage(arrival: Arrival, context: RestoreContext) -> _Stage:
+    resource = virtual_machine_pool.RESOURCE._replace(version=arrival.wait.partition("_")[2])
+    pool = context.cluster.current(resource, *arrival.target)
+    if pool is None:
+        return _failed("not there: it could not be created, or was deleted since")
+    if not virtual_machine_pool.is_held(pool):
+        return _Stage("at work")
+    found = list(_machines(pool, context))
+    if why := _obstacle(pool, found):
+        return _failed(f"stays paused: {why}; {_HINT}")
+    if waiting := [it.name(machine) for machine in found if pending_start.is_waiting(machine)]:
+        return _Stage(f"waits for {len(waiting)} machines to be started", is_over=False)
+    return _let_go(resource, pool, found, context)
+
+
+def _machines(pool: Item, context: RestoreContext) -> Iterable[Item]:
+    by_owner = context.cluster.grouped(
+        virtual_machine.RESOURCE, it.namespace(pool), _uids_of_owners
+    )
+    return by_owner.get(it.uid(pool), ())
+
+
+def _uids_of_owners(item: Item) -> Sequence[str]:
+    return [it.text(owner, "uid") for owner in it.owners(item)]
+
+
+def _obstacle(pool: Item, found: Sequence[Item]) -> str:
+    """What the pool would do to the restored machines if it went to work now."""
+    there = {it.name(machine) for machine in found}
+    lacking = [name for name in virtual_machine_pool.takes_back(pool) if name not in there]
+    if lacking:
+        return f"{listed(lacking)} did not come back, and it would make others on their disks"
+    surplus = len(found) - virtual_machine_pool.replicas(pool)
+    return f"it has {surplus} machines too many, and would delete as many" if surplus > 0 else ""
+
+
+def _let_go(
+    resource: Resource, pool: Item, found: Sequence[Item], context: RestoreContext
+) -> _Stage:
+    for name in dict.fromkeys(filter(None, map(virtual_machine_pool.revision, found))):
+        revision = context.cluster.single(kinds.CONTROLLER_REVISION, it.namespace(pool), name)
+        if revision and ownership.is_ownerless(revision, context):
+            ownership.give(kinds.CONTROLLER_REVISION, revision, pool, context)
+    context.log.info("goes to work: its %d machines are back", len(found))
+    context.writer.patch(resource, *it.identify(pool), virtual_machine_pool.release(pool))
+    return _Stage(f"has its {len(found)} machines back")
+
+
+def _failed(text: str) -> _Stage:
+    return _Stage(text, failure=text)
+
+
+def _goes_elsewhere(namespace: str, machine: str, made: Plan) -> bool:
+    reference = virtual_machine.RESOURCE.named(namespace, machine)
+    return machine in made.refused or reference in made.names
+
+
+def _why_paused(pool: str, lost: Sequence[str]) -> str:
+    names = listed(lost)
+    return f"{pool} stays paused, as it would make others in the place of {names}"

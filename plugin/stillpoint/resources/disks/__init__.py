@@ -1,0 +1,1 @@
+"""Disks: claims, DataVolumes, volumes, storage classes and snapshots."""

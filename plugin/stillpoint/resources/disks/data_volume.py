@@ -1,0 +1,85 @@
+"""DataVolume: CDI's order to fill a PersistentVolumeClaim (cdi.kubevirt.io/v1beta1)."""
+
+from collections.abc import Callable, Mapping
+
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.item import Item
+
+RESOURCE = kinds.DATA_VOLUME
+
+PREPOPULATED = "cdi.kubevirt.io/storage.prePopulated"
+"""Annotation with the DataVolume's own name: CDI takes the claim of that name as it is.
+
+Source: containerized-data-importer, pkg/controller/datavolume/controller-base.go.
+"""
+
+_SOURCE_NAMESPACES = (
+    ("spec", "source", "pvc", "namespace"),
+    ("spec", "source", "snapshot", "namespace"),
+    ("spec", "sourceRef", "namespace"),
+)
+_STORAGE_CLASSES = (("spec", "pvc", "storageClassName"), ("spec", "storage", "storageClassName"))
+
+
+def is_populated(data_volume: Item) -> bool:
+    """Whether the claim holds its bytes: by CDI, or by a restore that CDI is still to look at."""
+    return it.text(data_volume, "status", "phase") == "Succeeded" or is_prepopulated(data_volume)
+
+
+def is_being_filled(data_volume: Item) -> bool:
+    """Whether CDI says that it is at it; of one without a status nobody knows."""
+    return bool(it.text(data_volume, "status", "phase")) and not is_populated(data_volume)
+
+
+def is_prepopulated(data_volume: Item) -> bool:
+    """Whether CDI is to take the claim as it is."""
+    return PREPOPULATED in it.annotations(data_volume)
+
+
+def is_blank(data_volume: Item) -> bool:
+    """Whether CDI fills the claim with nothing: all that was ever on it came from a guest."""
+    return "blank" in it.mapping(data_volume, "spec", "source")
+
+
+def is_filled_anew(data_volume: Item) -> bool:
+    """Whether CDI can fill the claim again by itself: not what somebody uploads."""
+    source = it.mapping(data_volume, "spec", "source")
+    return bool(it.mapping(data_volume, "spec", "sourceRef") or set(source) - {"upload"})
+
+
+def trouble(data_volume: Item) -> str:
+    """How far it is, and what CDI says of it; for instance `ImportInProgress, 45.0%`."""
+    told = (
+        it.text(entry, "message")
+        for entry in it.sequence(data_volume, "status", "conditions")
+        if it.text(entry, "status") != "True"
+    )
+    state = (it.text(data_volume, "status", name) for name in ("phase", "progress"))
+    return ", ".join(filter(None, (*state, *told))) or "not looked at by CDI yet"
+
+
+def renamed(data_volume: Item, name: str) -> Item:
+    """The DataVolume, or a template of one, under another name, its mark of a restore with it."""
+    data_volume = it.with_value(data_volume, name, "metadata", "name")
+    if is_prepopulated(data_volume):
+        data_volume = it.with_annotation(data_volume, PREPOPULATED, name)
+    return data_volume
+
+
+def with_namespaces(data_volume: Item, mapped: Callable[[str], str]) -> Item:
+    """The DataVolume, or a template of one, with its source where that is mapped to."""
+    for path in _SOURCE_NAMESPACES:
+        namespace = it.text(data_volume, *path)
+        if namespace and mapped(namespace) != namespace:
+            data_volume = it.with_value(data_volume, mapped(namespace), *path)
+    return data_volume
+
+
+def with_storage_class(data_volume: Item, mapping: Mapping[str, str]) -> Item:
+    """The DataVolume, or a template of one, in the storage class that its own is mapped to."""
+    for path in _STORAGE_CLASSES:
+        name = it.text(data_volume, *path)
+        if name in mapping:
+            data_volume = it.with_value(data_volume, mapping[name], *path)
+    return data_volume

@@ -1,0 +1,113 @@
+"""PersistentVolumeClaim, with the marks that CDI, KubeVirt and kubevirt-velero-plugin set on it."""
+
+from collections.abc import Iterable, Mapping
+
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.item import Item
+from stillpoint.resources import named_in_annotations
+
+RESOURCE = kinds.CLAIM
+
+POPULATED_FOR = "cdi.kubevirt.io/storage.populatedFor"
+"""Annotation with a DataVolume's name: CDI does not fill this claim again."""
+
+IN_PROGRESS = "kvp.kubevirt.io/storage.inprogress"
+"""Annotation with a DataVolume's name: the claim was being filled; it is not restored."""
+
+UID = "velero.kubevirt.io/pvc-uid"
+"""Label with the claim's uid, on claims and on their snapshots: users restore by it."""
+
+ORIGINAL_UID = "velero.kubevirt.io/original-pvc-uid"
+"""Annotation with the value that the user's own label of that name had."""
+
+_STATE_OF = "persistent-state-for"
+_MEMORY_DUMP = "kubevirt.io/memory-dump"
+
+
+def is_bound(claim: Item) -> bool:
+    """Whether a volume belongs to the claim."""
+    return it.text(claim, "status", "phase") == "Bound" and bool(volume(claim))
+
+
+def has_status(claim: Item) -> bool:
+    """Whether anybody has said of the claim how it is: a manifest of a repository has no status."""
+    return bool(it.text(claim, "status", "phase"))
+
+
+def volume(claim: Item) -> str:
+    """Name of its PersistentVolume; empty if there is none yet."""
+    return it.text(claim, "spec", "volumeName")
+
+
+def data_volume(claim: Item) -> str:
+    """Name of the DataVolume that owns the claim; empty if none does."""
+    return it.owner(claim, "DataVolume")
+
+
+def bound_volume(claim: Item) -> str:
+    """Name of the PersistentVolume that it is bound to; empty while it is bound to none."""
+    is_bound = it.text(claim, "status", "phase") == "Bound"
+    return it.text(claim, "spec", "volumeName") if is_bound else ""
+
+
+def is_block(claim: Item) -> bool:
+    """Whether it is a bare device, without a filesystem of its own."""
+    return it.text(claim, "spec", "volumeMode") == "Block"
+
+
+def storage_class(claim: Item) -> str:
+    """Name of its storage class; empty for a claim on a volume that was there before."""
+    return it.text(claim, "spec", "storageClassName")
+
+
+def phase(claim: Item) -> str:
+    """`Pending`, `Bound` or `Lost`."""
+    return it.text(claim, "status", "phase") or "Pending"
+
+
+def is_memory_dump(claim: Item) -> bool:
+    """Whether KubeVirt has written the memory of a guest to it."""
+    return _MEMORY_DUMP in it.annotations(claim)
+
+
+def is_in_progress(claim: Item) -> bool:
+    """Whether the claim was being filled when it was backed up.
+
+    One that had been filled before, by a restore, is marked as both in archives of the peer.
+    """
+    annotations = it.annotations(claim)
+    return IN_PROGRESS in annotations and POPULATED_FOR not in annotations
+
+
+def without_mark(claim: Item) -> Item:
+    """The claim, which nobody is to take for filled."""
+    return it.without(claim, "metadata", "annotations", POPULATED_FOR)
+
+
+def machines_with_state(claim: Item) -> Iterable[str]:
+    """Names of the virtual machines whose vTPM or EFI state the claim holds.
+
+    Source: KubeVirt, pkg/storage/backend-storage; claims older than v1.4 carry it in their name.
+    """
+    if name := it.text(claim, "metadata", "labels", _STATE_OF):
+        return (name,)
+    prefix = f"{_STATE_OF}-"
+    legacy = it.name(claim)
+    return (legacy.removeprefix(prefix),) if legacy.startswith(prefix) else ()
+
+
+def renamed(claim: Item, name: str, machines: Mapping[str, str]) -> Item:
+    """The claim under another name, and of another machine.
+
+    Args:
+        machines: new names of machines, by old ones.
+    """
+    if populated_for := it.text(claim, "metadata", "annotations", POPULATED_FOR):
+        new = name if populated_for == it.name(claim) else populated_for
+        claim = it.with_annotation(claim, POPULATED_FOR, new)
+    for label, value in it.labels(claim).items():
+        if value in machines:
+            claim = it.with_label(claim, label, machines[value])
+    claim = named_in_annotations.renamed(claim, {**machines, it.name(claim): name})
+    return it.with_value(claim, name, "metadata", "name")

@@ -1,0 +1,1 @@
+"""Virtual machines, their instances and pods, and the KubeVirt that runs them."""

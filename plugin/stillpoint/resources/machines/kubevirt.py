@@ -1,0 +1,61 @@
+"""KubeVirt (kubevirt.io/v1): the installation itself and its settings."""
+
+import json
+import re
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Resource
+from stillpoint.resources.machines import virtual_machine_instance
+
+RESOURCE = Resource("kubevirt.io", "v1", "kubevirts", "KubeVirt")
+
+_BETA = ("Snapshot",)
+"""Those of beta that anything here asks about (KubeVirt v1.9)."""
+
+_BETA_IS_ON_SINCE = (1, 9)
+_VERSION = re.compile(r"v?(\d+)\.(\d+)")
+_DEVELOPER = ("spec", "configuration", "developerConfiguration")
+
+
+def has_feature_gate(installation: Item, gate: str) -> bool:
+    """Whether a feature gate is on; one of beta is since KubeVirt 1.9, unless it is turned off.
+
+    Of an installation that does not tell its version, what it does not say is taken for on.
+    Source: pkg/virt-config/featuregate of KubeVirt v1.8 and v1.9.
+    """
+    if gate in it.texts(installation, *_DEVELOPER, "featureGates"):
+        return True
+    if gate in it.texts(installation, *_DEVELOPER, "disabledFeatureGates"):
+        return False
+    found = _VERSION.match(version(installation))
+    return gate in _BETA and (not found or (int(found[1]), int(found[2])) >= _BETA_IS_ON_SINCE)
+
+
+def command_for_feature_gate(installation: Item, gate: str) -> str:
+    """What turns a feature gate on, where that lasts.
+
+    The operator of operators writes the KubeVirt object that it has made anew, but for what an
+    annotation of its own object says.
+    """
+    path = "/spec/configuration/developerConfiguration/featureGates"
+    namespace, name = it.namespace(installation), it.name(installation)
+    if operator := it.owner(installation, "HyperConverged"):
+        patch = json.dumps([{"op": "add", "path": f"{path}/-", "value": gate}])
+        return (
+            f"oc annotate hyperconverged -n {namespace} {operator} --overwrite "
+            f"kubevirt.kubevirt.io/jsonpatch='{patch}'"
+        )
+    gates = [*it.texts(installation, *_DEVELOPER, "featureGates"), gate]
+    patch = json.dumps(it.with_value({}, gates, *_DEVELOPER, "featureGates"))
+    return f"oc patch kubevirt -n {namespace} {name} --type=merge -p='{patch}'"
+
+
+def are_hooks_skipped(installation: Item) -> bool:
+    """Whether launcher pods get no freeze hooks, unless their instance says otherwise."""
+    return virtual_machine_instance.skips_hooks(installation) is True
+
+
+def version(installation: Item) -> str:
+    """Version that runs; empty where the status does not say."""
+    return it.text(installation, "status", "observedKubeVirtVersion")

@@ -1,0 +1,138 @@
+"""A virtual machine that a restore has created halted and is to start when its time has come.
+
+What it needs for that is on the machine, so that nothing is lost whoever dies meanwhile, and a
+person sees it:
+
+    stillpoint.dev/restore     label: uid of the restore that starts it, or has started it
+    stillpoint.dev/start-as    annotation: the run strategy that it waits for
+    stillpoint.dev/not-started annotation: why it was given up, if it was
+    stillpoint.dev/started     annotation: when it was started
+    stillpoint.dev/sealed      annotation: in waves, when it began to wait or was started
+
+All of it lies where the machine's tenant writes, too. It decides about that machine alone, but for
+what is sealed: that makes others wait.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.resources.machines import virtual_machine
+from stillpoint.resources.machines.seal import Seal
+
+RESTORE = "stillpoint.dev/restore"
+START_AS = "stillpoint.dev/start-as"
+NOT_STARTED = "stillpoint.dev/not-started"
+STARTED = "stillpoint.dev/started"
+SEALED = "stillpoint.dev/sealed"
+
+WAITS = "waits"
+STARTS = "starts"
+
+_ANNOTATIONS = (START_AS, NOT_STARTED, STARTED, SEALED)
+
+
+def is_held(machine: Item) -> bool:
+    """Whether it waits; one that a person has started or given another strategy does not."""
+    return (
+        bool(start_as(machine)) and virtual_machine.run_strategy(machine) == virtual_machine.HALTED
+    )
+
+
+def is_waiting(machine: Item) -> bool:
+    """Whether it is held, and its restore is still going to start it."""
+    return is_held(machine) and NOT_STARTED not in it.annotations(machine)
+
+
+def start_as(machine: Item) -> str:
+    """The run strategy that it waits for; empty if it waits for none."""
+    return it.text(machine, "metadata", "annotations", START_AS)
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """The machines that one restore starts one wave after the other.
+
+    Attributes:
+        restore: uid of the Restore.
+        seal: what its own notes bear.
+        started: namespace and name of each that this process has started.
+    """
+
+    restore: str
+    seal: Seal
+    started: AbstractSet[tuple[str, str]]
+
+    def note(self, state: str, identity: tuple[str, str], now: datetime) -> str:
+        """Value of `SEALED`: a time, and the seal on it.
+
+        Args:
+            state: `WAITS` or `STARTS`.
+            identity: namespace and name of the machine on the cluster.
+        """
+        time = now.isoformat(timespec="seconds")
+        return f"{time} {self.seal.on(self.restore, state, *identity, time)}"
+
+    def is_recent(self, machine: Item, state: str, now: datetime, longest: timedelta) -> bool:
+        """Whether this restore has noted the state on this machine, not longer ago than that."""
+        noted = it.text(machine, "metadata", "annotations", SEALED)
+        time, _, mark = noted.partition(" ")
+        if not self.seal.is_on(mark, self.restore, state, *it.identify(machine), time):
+            return False
+        return timedelta(0) <= now - datetime.fromisoformat(time) < longest
+
+
+def held(machine: Item, restore: str) -> Item:
+    """The machine as it is created: halted, with a note of its run strategy.
+
+    Args:
+        restore: uid of the Restore.
+    """
+    strategy = virtual_machine.run_strategy(machine)
+    machine = it.with_annotation(machine, START_AS, strategy)
+    machine = it.with_label(machine, RESTORE, restore)
+    return virtual_machine.with_run_strategy(machine, virtual_machine.HALTED)
+
+
+def released(machine: Item) -> Item:
+    """A stored machine without the marks of a former restore, as it was to run."""
+    if is_held(machine):
+        machine = virtual_machine.with_run_strategy(machine, start_as(machine))
+    for annotation in _ANNOTATIONS:
+        machine = it.without(machine, "metadata", "annotations", annotation)
+    return it.without(machine, "metadata", "labels", RESTORE)
+
+
+def start(machine: Item, now: datetime, sealed: str | None) -> Item:
+    """The change that starts it: a merge patch that fails if somebody else has changed it.
+
+    Args:
+        sealed: `Wave.note`; None where there are no waves.
+    """
+    time = now.isoformat(timespec="seconds")
+    marks = {START_AS: None, NOT_STARTED: None, STARTED: time, SEALED: sealed}
+    return _change(machine, {"annotations": marks}) | {"spec": {"runStrategy": start_as(machine)}}
+
+
+def give_up(machine: Item, reason: str) -> Item:
+    """The change that notes why it is not started; its run strategy stays noted, too."""
+    return _change(machine, {"annotations": {NOT_STARTED: reason}})
+
+
+def adopt(machine: Item, restore: str) -> Item:
+    """The change that hands it to another restore."""
+    return _change(machine, {"labels": {RESTORE: restore}, "annotations": {NOT_STARTED: None}})
+
+
+def restores(machine: Item) -> Iterable[str]:
+    """The restore that starts it, or has started it."""
+    restore = it.text(machine, "metadata", "labels", RESTORE)
+    return (restore,) if restore else ()
+
+
+def _change(machine: Item, metadata: Item) -> Item:
+    version = it.text(machine, "metadata", "resourceVersion")
+    return {"metadata": {"resourceVersion": version} | metadata}

@@ -1,0 +1,296 @@
+"""VirtualMachine (kubevirt.io/v1)."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from uuid import UUID, uuid5
+
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference, Resource
+from stillpoint.resources import named_in_annotations
+from stillpoint.resources import references as references_of
+from stillpoint.resources.disks import data_volume, persistent_volume_claim, volume
+from stillpoint.resources.machines import guest, instancetype
+
+RESOURCE = Resource("kubevirt.io", "v1", "virtualmachines", "VirtualMachine")
+
+STATE_CLAIMS = "stillpoint.dev/state-claims"
+"""Annotation of a stored machine: the claims with its vTPM, EFI and changed-block state.
+
+KubeVirt finds them by a label of theirs; a restore that selects the machine must know their names.
+"""
+
+HALTED = "Halted"
+"""The run strategy of a machine that is not to run."""
+
+_PCI_TOPOLOGY = ("kubevirt.io/pci-topology-version", "kubevirt.io/pci-interface-slot-count")
+_LEGACY_UUIDS = UUID("6a1a24a1-4061-4607-8bf4-a3963d0c5895")
+"""The namespace of UUIDs that KubeVirt makes of names."""
+
+_REVISIONED = (("instancetype", "instancetypeRef"), ("preference", "preferenceRef"))
+
+
+def template(machine: Item) -> Item:
+    """The specification of its instances.
+
+    Raises:
+        MalformedItem: the machine has none.
+    """
+    return it.required(machine, "spec", "template", "spec")
+
+
+def template_annotations(machine: Item) -> Item:
+    """The annotations that its instances get."""
+    return it.mapping(machine, "spec", "template", "metadata", "annotations")
+
+
+def volumes(machine: Item) -> Sequence[Item]:
+    """Its volumes, hot-plugged ones that are there to stay included."""
+    template(machine)
+    return it.sequence(machine, "spec", "template", "spec", "volumes")
+
+
+def filled_by(machine: Item, is_filled: Callable[[str], bool]) -> Iterator[Reference]:
+    """What its disks are filled by that are not filled yet.
+
+    Args:
+        is_filled: whether a disk is, by its name.
+    """
+    for template in it.sequence(machine, "spec", "dataVolumeTemplates"):
+        sources = tuple(references_of.of_source(template, it.namespace(machine)))
+        if sources and not is_filled(it.text(template, "metadata", "name")):
+            yield from sources
+
+
+def data_volume_templates(machine: Item) -> Iterator[str]:
+    """Names of the DataVolumes that KubeVirt makes for the machine if they are missing."""
+    for template in it.sequence(machine, "spec", "dataVolumeTemplates"):
+        yield it.text(template, "metadata", "name")
+
+
+def has_instance(machine: Item) -> bool:
+    """Whether KubeVirt says that an instance exists."""
+    return it.flag(machine, "status", "created")
+
+
+def has_status(machine: Item) -> bool:
+    """Whether KubeVirt has said anything of the machine: a manifest of a repository has none."""
+    return bool(it.mapping(machine, "status"))
+
+
+def state(machine: Item) -> str:
+    """`Running`, `Stopped`, as KubeVirt prints it; empty where it has not said."""
+    return it.text(machine, "status", "printableStatus")
+
+
+def references(machine: Item) -> Iterator[Reference]:
+    """Every object of its namespace that the machine's specification needs."""
+    namespace = it.namespace(machine)
+    for revision in revisions(machine):
+        yield kinds.CONTROLLER_REVISION.named(namespace, revision)
+    yield from instancetype.namespaced(machine)
+    metadata = it.mapping(machine, "spec", "template", "metadata")
+    yield from references_of.named(template(machine), metadata, namespace)
+
+
+def revisions(machine: Item) -> Iterator[str]:
+    """Names of the revisions of instancetype and preference that are in effect."""
+    for field, _status in _REVISIONED:
+        if revision := _revision(machine, field):
+            yield revision
+
+
+def marks(machine: Item) -> Iterator[str]:
+    """The addresses, UUID and serial number that its guest has, or will have when it starts."""
+    yield from guest.marks(it.mapping(machine, "spec", "template", "spec"))
+
+
+def with_pinned_revisions(machine: Item, stored: Item | None = None) -> Item:
+    """The machine with the revisions of instancetype and preference that are in effect.
+
+    KubeVirt keeps their names in the status, and Velero restores no status.
+
+    Args:
+        stored: the machine with its status, if that has been taken off.
+    """
+    for field, _status in _REVISIONED:
+        revision = _revision(stored or machine, field)
+        if revision and it.mapping(machine, "spec", field):
+            machine = it.with_value(machine, revision, "spec", field, "revisionName")
+    return machine
+
+
+def preference_revision(machine: Item) -> str:
+    """Name of the revision of its preference that is in effect; empty without one."""
+    return _revision(machine, "preference")
+
+
+def with_identity_in_effect(machine: Item, instance: Item | None) -> Item:
+    """The machine with what tells its guest that it is the same, where only the instance says it.
+
+    KubeVirt gives a machine that is created a UUID by chance and its newest layout of PCI devices,
+    where the specification has none (v1.9, vm-mutator.go); a guest must not meet others after a
+    restore than before.
+    """
+    specification = template(machine)
+    uuid = guest.firmware_uuid(it.mapping(instance or {}, "spec"))
+    if uuid and not guest.firmware_uuid(specification):
+        machine = with_template(machine, guest.with_firmware_uuid(specification, uuid))
+    return _with_topology(machine, it.annotations(instance or {}))
+
+
+def with_legacy_uuid(machine: Item, name: str) -> Item:
+    """The machine with the firmware UUID that KubeVirt makes of a name where none is said.
+
+    Source: KubeVirt v1.9, pkg/virt-controller/watch/vm/firmware.go, CalculateLegacyUUID.
+    """
+    specification = template(machine)
+    if guest.firmware_uuid(specification):
+        return machine
+    legacy = str(uuid5(_LEGACY_UUIDS, name))
+    return with_template(machine, guest.with_firmware_uuid(specification, legacy))
+
+
+def _with_topology(machine: Item, in_effect: Item) -> Item:
+    path = ("spec", "template", "metadata", "annotations")
+    if it.text(machine, *path, _PCI_TOPOLOGY[0]):
+        return machine
+    for annotation in _PCI_TOPOLOGY:
+        if value := it.text(in_effect, annotation):
+            machine = it.with_value(machine, value, *path, annotation)
+    return machine
+
+
+def run_strategy(machine: Item) -> str:
+    """Its run strategy, from the older field for the same if need be."""
+    is_to_run = it.flag(machine, "spec", "running")
+    return it.text(machine, "spec", "runStrategy") or ("Always" if is_to_run else HALTED)
+
+
+def starts_by_itself(machine: Item) -> bool:
+    """Whether KubeVirt starts it without another word when it is created."""
+    return run_strategy(machine) in ("Always", "RerunOnFailure", "Once")
+
+
+def is_through(machine: Item, phase: str) -> bool:
+    """Whether KubeVirt does not start it again when its instance has come to this phase."""
+    through = {"Once": ("Succeeded", "Failed"), "RerunOnFailure": ("Succeeded",)}
+    return phase in through.get(run_strategy(machine), ())
+
+
+def is_running(machine: Item) -> bool:
+    """Whether KubeVirt says that its guest runs."""
+    return it.text(machine, "status", "printableStatus") == "Running"
+
+
+def trouble(machine: Item) -> str:
+    """What KubeVirt says of it that keeps its guest from running; may be empty."""
+    told = (
+        it.text(entry, "message")
+        for entry in it.sequence(machine, "status", "conditions")
+        if it.text(entry, "status") != "True"
+    )
+    return "; ".join(filter(None, (it.text(machine, "status", "printableStatus"), *told)))
+
+
+def with_run_strategy(machine: Item, strategy: str) -> Item:
+    """The machine with this run strategy, and without the older field for the same."""
+    return it.without(it.with_value(machine, strategy, "spec", "runStrategy"), "spec", "running")
+
+
+def with_template(machine: Item, specification: Item) -> Item:
+    """The machine with another specification of its instances."""
+    return it.with_value(machine, specification, "spec", "template", "spec")
+
+
+def without_memory_dumps(machine: Item) -> Item:
+    """The machine without volumes that are dumps of its memory, so that it starts without them."""
+    kept = [entry for entry in volumes(machine) if not volume.is_memory_dump(entry)]
+    if len(kept) == len(volumes(machine)):
+        return machine
+    return it.with_value(machine, kept, "spec", "template", "spec", "volumes")
+
+
+def renamed(machine: Item, name: str, names: Mapping[str, str]) -> Item:
+    """The machine under another name, with all that is called after it.
+
+    Labels with the old name as their value change, too: whatever selects the living machine by
+    one of them, a Service for instance, must not find the copy.
+
+    Args:
+        names: of its claims, DataVolumes and revisions, old to new.
+    """
+    old = it.name(machine)
+    for path in (("metadata", "labels"), ("spec", "template", "metadata", "labels")):
+        for label, value in it.mapping(machine, *path).items():
+            if value == old:
+                machine = it.with_value(machine, name, *path, label)
+    for field, _status in _REVISIONED:
+        revision = it.text(machine, "spec", field, "revisionName")
+        if revision in names:
+            machine = it.with_value(machine, names[revision], "spec", field, "revisionName")
+    machine = _with_templates(
+        machine, lambda one: data_volume.renamed(one, names.get(it.name(one), it.name(one)))
+    )
+    machine = with_template(machine, references_of.renamed(template(machine), names))
+    named = {**names, old: name}
+    machine = named_in_annotations.renamed(machine, named)
+    machine = named_in_annotations.renamed(
+        machine, named, "spec", "template", "metadata", "annotations"
+    )
+    return it.with_value(machine, name, "metadata", "name")
+
+
+def with_namespaces(machine: Item, mapped: Callable[[str], str]) -> Item:
+    """The machine with what it names in other namespaces where that is mapped to."""
+    machine = _with_templates(machine, lambda one: data_volume.with_namespaces(one, mapped))
+    machine = named_in_annotations.with_namespaces(machine, mapped)
+    annotations = it.mapping(machine, "spec", "template", "metadata", "annotations")
+    if network := it.text(annotations, guest.DEFAULT_NETWORK):
+        path = ("spec", "template", "metadata", "annotations", guest.DEFAULT_NETWORK)
+        machine = it.with_value(machine, guest.network_in_namespace(network, mapped), *path)
+    return with_template(machine, guest.with_namespaces(template(machine), mapped))
+
+
+def names_storage_classes(machine: Item) -> bool:
+    """Whether anything in it may be in a storage class by name."""
+    templates = it.sequence(machine, "spec", "dataVolumeTemplates")
+    return bool(templates) or named_in_annotations.has_claim_templates(machine)
+
+
+def with_storage_classes(machine: Item, mapping: Mapping[str, str]) -> Item:
+    """The machine with the templates of its DataVolumes in other storage classes."""
+    machine = named_in_annotations.with_storage_classes(machine, mapping)
+    return _with_templates(machine, lambda one: data_volume.with_storage_class(one, mapping))
+
+
+def _with_templates(machine: Item, changed: Callable[[Item], Item]) -> Item:
+    templates = it.sequence(machine, "spec", "dataVolumeTemplates")
+    if not templates:
+        return machine
+    return it.with_value(
+        machine, [changed(one) for one in templates], "spec", "dataVolumeTemplates"
+    )
+
+
+def with_state_claims(machine: Item, names: Sequence[str]) -> Item:
+    """The machine, or instance, with a note of these claims; without one if there are none."""
+    if not names:
+        return it.without(machine, "metadata", "annotations", STATE_CLAIMS)
+    return it.with_annotation(machine, STATE_CLAIMS, ",".join(names))
+
+
+def state_claims(stored: Item) -> Iterator[Reference]:
+    """The claims of which the stored machine, or instance, has a note."""
+    noted = it.text(stored, "metadata", "annotations", STATE_CLAIMS)
+    for name in filter(None, noted.split(",")):
+        yield persistent_volume_claim.RESOURCE.named(it.namespace(stored), name)
+
+
+def _revision(machine: Item, field: str) -> str:
+    """Name of the ControllerRevision of `instancetype` or `preference` that is in effect."""
+    if not it.mapping(machine, "spec", field):
+        return ""
+    status = dict(_REVISIONED)[field]
+    in_effect = it.text(machine, "status", status, "controllerRevisionRef", "name")
+    return in_effect or it.text(machine, "spec", field, "revisionName")

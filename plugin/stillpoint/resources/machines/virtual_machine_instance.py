@@ -1,0 +1,162 @@
+"""VirtualMachineInstance: a guest that runs, or is about to (kubevirt.io/v1)."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference, Resource
+from stillpoint.resources import references as references_of
+from stillpoint.resources.machines import guest
+
+RESOURCE = Resource("kubevirt.io", "v1", "virtualmachineinstances", "VirtualMachineInstance")
+
+IS_OWNED = "cdi.kubevirt.io/velero.isOwned"
+"""Annotation of a stored instance that its owner makes anew: it is not restored."""
+
+SKIPS_HOOKS = "kubevirt.io/skip-backup-hooks"
+"""Annotation that turns off KubeVirt's freeze hooks."""
+
+OF_THIS_RUN = (
+    "kubevirt.io/created-by",
+    "kubevirt.io/migrationJobUID",
+    "kubevirt.io/nodeName",
+    "kubevirt.io/migrationTargetNodeName",
+    "kubevirt.io/schedulable",
+    "kubevirt.io/install-strategy",
+)
+"""Labels that KubeVirt's webhook refuses on an instance that a user creates."""
+
+
+def is_owned(instance: Item) -> bool:
+    """Whether a virtual machine, a replica set or a pool makes this instance."""
+    return bool(it.sequence(instance, "metadata", "ownerReferences"))
+
+
+def machine(instance: Item) -> str:
+    """Name of the virtual machine that the instance belongs to; empty if it stands alone."""
+    return it.owner(instance, "VirtualMachine")
+
+
+def phase(instance: Item) -> str:
+    """`Pending`, `Scheduling`, `Scheduled`, `Running`, `Succeeded`, `Failed` or `Unknown`."""
+    return it.text(instance, "status", "phase")
+
+
+def is_live(instance: Item) -> bool:
+    """Whether its guest runs, or a pod on its node is about to start it."""
+    return it.text(instance, "status", "phase") in ("Scheduled", "Running", "Unknown")
+
+
+def is_under_way(instance: Item) -> bool:
+    """Whether its guest has not ended: it runs, or will."""
+    return phase(instance) not in ("Succeeded", "Failed")
+
+
+def is_paused(instance: Item) -> bool:
+    """Whether its guest is paused, and so writes nothing."""
+    return _is_true(instance, "Paused")
+
+
+def is_agent_connected(instance: Item) -> bool:
+    """Whether QEMU's agent in the guest answers, by which it would be frozen."""
+    return _is_true(instance, "AgentConnected")
+
+
+def has_agent_all_commands(instance: Item) -> bool:
+    """Whether KubeVirt finds no command missing in the agent, as far as its list of them goes.
+
+    Source: KubeVirt v1.9, pkg/virt-handler/vm.go; the condition's reason is a free text.
+    """
+    return not _is_true(instance, "AgentVersionNotSupported")
+
+
+def is_starting(instance: Item) -> bool:
+    """Whether its guest is on its way, and may not have an agent yet."""
+    return it.text(instance, "status", "phase") in ("Pending", "Scheduling", "Scheduled")
+
+
+def is_migrating(instance: Item) -> bool:
+    """Whether a live migration goes on: virt-launcher refuses to freeze meanwhile."""
+    state = it.mapping(instance, "status", "migrationState")
+    return bool(state) and not it.flag(state, "completed") and not it.flag(state, "failed")
+
+
+def is_frozen(instance: Item) -> bool:
+    """Whether its file systems are frozen at this moment: a backup or a snapshot is going on."""
+    return it.text(instance, "status", "fsFreezeStatus") == "frozen"
+
+
+def is_windows(instance: Item) -> bool:
+    """Whether the agent says that the guest is Windows, which freezes by VSS."""
+    return it.text(instance, "status", "guestOSInfo", "id") == "mswindows"
+
+
+def skips_hooks(item: Item) -> bool | None:
+    """What the annotation says that turns off KubeVirt's freeze hooks; None if it is not there."""
+    value = it.annotations(item).get(SKIPS_HOOKS)
+    return None if value is None else str(value).lower() in ("1", "t", "true")
+
+
+def volumes(instance: Item) -> Sequence[Item]:
+    """Its volumes, all hot-plugged ones included."""
+    it.required(instance, "spec")
+    return it.sequence(instance, "spec", "volumes")
+
+
+def hotplugged_volumes(instance: Item) -> Collection[str]:
+    """Names of the volumes that a pod of their own attaches."""
+    return {
+        it.text(status, "name")
+        for status in it.sequence(instance, "status", "volumeStatus")
+        if it.mapping(status, "hotplugVolume")
+    }
+
+
+def attachment_pods(instance: Item) -> Iterator[str]:
+    """Names of the pods that attach its hot-plugged disks to the node."""
+    for status in it.sequence(instance, "status", "volumeStatus"):
+        if pod := it.text(status, "hotplugVolume", "attachPodName"):
+            yield pod
+
+
+def state_claims(instance: Item) -> Iterator[str]:
+    """Names of the claims in which KubeVirt says that it keeps vTPM, EFI and other state.
+
+    Source: KubeVirt v1.9, pkg/storage/backend-storage, CurrentPVCName.
+    """
+    for status in it.sequence(instance, "status", "volumeStatus"):
+        name = it.text(status, "persistentVolumeClaimInfo", "claimName")
+        if name and it.text(status, "name").startswith("persistent-state-for"):
+            yield name
+
+
+def marks(instance: Item) -> Iterator[str]:
+    """The addresses, UUID and serial number that its guest has."""
+    yield from guest.marks(it.mapping(instance, "spec"))
+    for interface in it.sequence(instance, "status", "interfaces"):
+        if address := it.text(interface, "mac"):
+            yield address.lower()
+
+
+def references(instance: Item) -> Iterator[Reference]:
+    """Every object of its namespace that the instance's specification needs."""
+    specification = it.required(instance, "spec")
+    metadata = it.mapping(instance, "metadata")
+    yield from references_of.named(specification, metadata, it.namespace(instance))
+
+
+def renamed(instance: Item, name: str, names: Mapping[str, str]) -> Item:
+    """An instance that stands alone under another name, on claims of other names, old to new."""
+    for label, value in it.labels(instance).items():
+        if value == it.name(instance):
+            instance = it.with_label(instance, label, name)
+    specification = references_of.renamed(it.mapping(instance, "spec"), names)
+    instance = it.with_value(instance, specification, "spec")
+    return it.with_value(instance, name, "metadata", "name")
+
+
+def _is_true(instance: Item, condition: str) -> bool:
+    return any(
+        it.text(entry, "type") == condition and it.text(entry, "status") == "True"
+        for entry in it.sequence(instance, "status", "conditions")
+    )

@@ -1,0 +1,47 @@
+"""What an action is given besides its item."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from stillpoint.model.archive import Archive
+from stillpoint.model.clock import Clock
+from stillpoint.model.item import Item
+from stillpoint.model.item_log import ItemLog
+from stillpoint.model.reader import Index
+from stillpoint.model.writer import Writer
+from stillpoint.velero.request import Backup, Restore
+
+
+@dataclass(frozen=True, slots=True)
+class BackupContext:
+    """For backup and item-block actions."""
+
+    backup: Backup
+    cluster: Index
+    log: ItemLog
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreContext:
+    """For restore actions.
+
+    Attributes:
+        stored: the item as the backup holds it; what the action changes has passed through
+            Velero and other plugins.
+        new_uuid: gives a random UUID; actions draw no randomness of their own.
+        archive: the backup that is restored; raises `ArchiveUnreadable` only when it is asked.
+        writer: changes objects that exist; none of its changes shows in answers that `cluster`
+            has given.
+        started: namespace and name of each machine that this process has started for the restore:
+            a list that was read before does not show it.
+    """
+
+    restore: Restore
+    stored: Item
+    archive: Archive
+    cluster: Index
+    log: ItemLog
+    new_uuid: Callable[[], str]
+    writer: Writer
+    clock: Clock
+    started: set[tuple[str, str]] = field(default_factory=set)

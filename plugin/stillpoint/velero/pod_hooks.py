@@ -1,0 +1,62 @@
+"""Commands that Velero runs in a pod before it backs it up, and which of them freeze a guest.
+
+A pod with an annotation has its own command alone; one without has all those of the Backup whose
+selectors it fits. Source: internal/hook/item_hook_handler.go of Velero v1.18.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.resources.machines import pod as pods
+from stillpoint.velero.selection import discovery
+from stillpoint.velero.selection.label_selector import LabelSelector
+from stillpoint.velero.selection.resource_filter import Names
+
+_OWN = ("pre.hook.backup.velero.io/command", "hook.backup.velero.io/command")
+"""Annotations with a command: Velero's own, and as its first versions named it."""
+
+
+def commands(pod: Item, backup: Item) -> Sequence[str]:
+    """The commands that Velero runs in the pod first, each as it is written; may be none."""
+    for annotation in _OWN:
+        if command := str(it.annotations(pod).get(annotation, "")):
+            return (command,)
+    return tuple(_of_backup(pod, backup))
+
+
+def freezes(pod: Item, backup: Item) -> bool:
+    """Whether one of them is KubeVirt's freeze, or another that has it in its name."""
+    return any("freez" in command for command in commands(pod, backup))
+
+
+def _of_backup(pod: Item, backup: Item) -> Iterator[str]:
+    for hook in it.sequence(backup, "spec", "hooks", "resources"):
+        if _applies(hook, pod):
+            for before in it.sequence(hook, "pre"):
+                if words := it.texts(before, "exec", "command"):
+                    yield " ".join(words)
+
+
+def _applies(hook: Item, pod: Item) -> bool:
+    namespaces = _names(hook, "Namespaces")
+    resources = Names(*map(_resolved, (_listed(hook, "included"), _listed(hook, "excluded"))))
+    selector = LabelSelector.of_object(it.mapping(hook, "labelSelector"))
+    return (
+        namespaces.select(it.namespace(pod))
+        and resources.select(str(pods.RESOURCE))
+        and selector.matches(it.labels(pod))
+    )
+
+
+def _names(hook: Item, what: str) -> Names:
+    included, excluded = (it.texts(hook, f"{verb}{what}") for verb in ("included", "excluded"))
+    return Names(frozenset(included), frozenset(excluded))
+
+
+def _listed(hook: Item, verb: str) -> Sequence[str]:
+    return it.texts(hook, f"{verb}Resources")
+
+
+def _resolved(names: Sequence[str]) -> frozenset[str]:
+    return frozenset(discovery.STATIC.name(name).text for name in names)

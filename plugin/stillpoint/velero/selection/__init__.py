@@ -1,0 +1,1 @@
+"""Selection of objects: filters, patterns, label selectors, names of resources."""

@@ -1,0 +1,237 @@
+"""What a Backup selects, evaluated as Velero does.
+
+Velero asks twice. When it collects, it lists the selected resources in the selected namespaces by
+the label selectors: `Filters.selects`. When an action names an object, it takes it unless it is
+filtered out, whatever its labels are: `Filters.admits`. Velero fetches each object that an action
+names; `Filters.surely_selects` says for which ones that would be in vain.
+
+The filters are those of a running backup: when it starts, Velero adds the namespaces that are
+labelled as excluded to the excluded ones, and snapshots and their contents to the excluded
+resources.
+
+A Restore has the same fields; of it only `Filters.surely_selects` is asked, with the archive in the
+place of the cluster.
+
+Sources: pkg/util/collections, pkg/util/wildcard, pkg/backup/item_collector.go and
+item_backupper.go of Velero v1.18.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference, Resource
+from stillpoint.velero.selection import glob
+from stillpoint.velero.selection.discovery import STATIC, Discovery, Name
+from stillpoint.velero.selection.label_selector import LabelSelector
+from stillpoint.velero.selection.resource_filter import (
+    ALL,
+    NAMESPACES,
+    ListsByScope,
+    Names,
+    OneList,
+    ResourceFilter,
+)
+from stillpoint.velero.volumes.policy import Policy
+
+EXCLUDED = "velero.io/exclude-from-backup"
+"""Label: Velero leaves out an object that has it with the value `true`."""
+
+_NAMESPACE = Resource("", "v1", NAMESPACES, "Namespace")
+_DELETED = ("metadata", "deletionTimestamp")
+_VERBS = ("included", "excluded")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The filters of one Backup.
+
+    Attributes:
+        resources: with the names that `discovery` knows written in full.
+        named: the included and excluded lists that hold for namespaced resources.
+        selectors: one of them has to match; None if labels do not matter. Empty if nothing can
+            match: Velero fails to list by what is no selector, and by one without requirements.
+        has_policy: a ConfigMap may filter as well, see `under`.
+    """
+
+    namespaces: Names
+    resources: ResourceFilter
+    named: tuple[Sequence[Name], Sequence[Name]]
+    selectors: Sequence[LabelSelector] | None
+    has_policy: bool
+    discovery: Discovery
+
+    @classmethod
+    def parse(cls, backup: Item, discovery: Discovery = STATIC) -> "Filters":
+        """Read the filters from a Backup object; an empty one selects everything.
+
+        Raises:
+            MalformedItem: a field has the wrong type.
+        """
+        namespaces = Names(*map(frozenset, _lists(backup, "Namespaces")))
+        is_old = _cluster_scoped(backup) is not None or any(_lists(backup, "Resources"))
+        lists = _lists(backup, "Resources" if is_old else "NamespaceScopedResources")
+        included, excluded = ([discovery.name(text) for text in entries] for entries in lists)
+        resources: ResourceFilter
+        if is_old:
+            names = Names(_texts(included), _texts(excluded) - {ALL})
+            resources = OneList(names, _cluster_scoped(backup), namespaces.are_all)
+        else:
+            lists = _lists(backup, "ClusterScopedResources")
+            others = ([discovery.name(text) for text in entries] for entries in lists)
+            resources = ListsByScope(
+                Names(*(_texts(each, is_namespaced=True) for each in (included, excluded))),
+                Names(*(_texts(each, is_namespaced=False) for each in others)),
+                namespaces.are_all,
+            )
+        has_policy = bool(it.mapping(backup, "spec", "resourcePolicy"))
+        named = (included, excluded)
+        return cls(namespaces, resources, named, _selectors(backup), has_policy, discovery)
+
+    def under(self, policy: Policy) -> "Filters":
+        """The filters together with those of the policies that `spec.resourcePolicy` names.
+
+        What the Backup itself includes or excludes weighs more than what a policy does.
+        """
+        resources = self.resources
+        if policy.lists and isinstance(resources, ListsByScope):
+            resources = ListsByScope(
+                self._joined(resources.namespaced, policy, "Namespace", is_namespaced=True),
+                self._joined(resources.cluster_scoped, policy, "Cluster", is_namespaced=False),
+                resources.with_all_namespaces,
+            )
+        has_policy = bool(policy.lists or policy.has_fine_filters)
+        return replace(self, resources=resources, has_policy=has_policy)
+
+    def _joined(self, names: Names, policy: Policy, scope: str, *, is_namespaced: bool) -> Names:
+        for verb in ("excluded", "included"):  # in the order of Velero
+            written = policy.lists.get(f"{verb}{scope}ScopedResources", ())
+            for one in map(self.discovery.name, written):
+                is_known = names.include(one.text) or names.exclude(one.text)
+                if one.text and one.is_namespaced in (None, is_namespaced) and not is_known:
+                    names = replace(names, **{verb: getattr(names, verb) | {one.text}})
+        return names
+
+    def selects_namespace(self, namespace: str) -> bool:
+        """Whether Velero takes objects of this namespace."""
+        return self.namespaces.select(namespace)
+
+    def selects_resource(self, resource: Resource) -> bool:
+        """Whether Velero collects this resource; one that is not known counts as namespaced.
+
+        Not followed: lists of namespaces that happen to name each one of the cluster, or none,
+        are to Velero like no lists, and bring cluster-scoped resources along.
+        """
+        served = self.discovery.resolve(str(resource))
+        is_namespaced = served is None or served.is_namespaced
+        return self.resources.collects(str(resource), is_namespaced=is_namespaced)
+
+    def selects_labels(self, labels: Mapping[str, str]) -> bool:
+        """Whether the label selectors allow an object with these labels."""
+        return self.selectors is None or any(each.matches(labels) for each in self.selectors)
+
+    def selects(self, resource: Resource, item: Item) -> bool:
+        """Whether the backup holds this object by its own selection.
+
+        Velero also takes the Namespace of whatever else it collects, which is not known here.
+        """
+        if str(resource) == NAMESPACES:
+            return self._selects_namespace_object(item)
+        namespace = it.namespace(item)
+        return (
+            self.admits(resource, item)
+            and self.resources.collects(str(resource), is_namespaced=bool(namespace))
+            and (not namespace or self._is_listed(namespace))
+            and self.selects_labels(it.labels(item))
+        )
+
+    def admits(self, resource: Resource, item: Item) -> bool:
+        """Whether Velero takes this object when an action names it."""
+        return not self.bars(resource, item)
+
+    def bars(self, resource: Resource, item: Item) -> str:
+        """Why Velero does not take this object when an action names it; empty if it does.
+
+        Example: `it is left out ` + `by its label velero.io/exclude-from-backup`.
+        """
+        name, namespace = str(resource), it.namespace(item)
+        if it.labels(item).get(EXCLUDED) == "true":
+            return f"by its label {EXCLUDED}"
+        if it.text(item, *_DELETED):
+            return "because it is being deleted"
+        if namespace and not self.selects_namespace(namespace):
+            return "with its namespace"
+        is_taken = (
+            self.resources.collects(name, is_namespaced=True)
+            if namespace
+            else name == NAMESPACES or not self.resources.expels(name)
+        )
+        return "" if is_taken else "by the filters of the backup"
+
+    def surely_selects(self, reference: Reference) -> bool:
+        """Whether Velero has this namespaced object by the backup's own selection.
+
+        Only where no cluster could make it otherwise: a wrong no costs a request, a wrong yes an
+        object. Whether the object itself is excluded or being deleted does not matter: Velero
+        would not take it when asked, either.
+        """
+        included, excluded = self.named
+        sure = frozenset(each.text for each in included if each.is_sure)
+        resource = reference.group_resource
+        return (
+            bool(reference.namespace)
+            and not any(map(glob.is_pattern, self.namespaces.included - {ALL}))  # before v1.18
+            and self._is_listed(reference.namespace)
+            and self.selectors is None
+            and not self.has_policy
+            and self.resources.collects(resource, is_namespaced=True)
+            and (not included or glob.any_matches(sure, resource))
+            and all(each.is_sure for each in excluded)
+        )
+
+    def _is_listed(self, namespace: str) -> bool:
+        """Velero asks whether `*` itself is excluded, by `?` for instance; if so it lists none."""
+        is_every = not self.namespaces.included or ALL in self.namespaces.included
+        return self.selects_namespace(namespace) and not (is_every and self.namespaces.exclude(ALL))
+
+    def _selects_namespace_object(self, namespace: Item) -> bool:
+        is_active = it.text(namespace, "status", "phase") == "Active"
+        if not is_active or not self.resources.collects(NAMESPACES, is_namespaced=False):
+            return False
+        if self.selectors is None:
+            is_wanted = self.selects_namespace(it.name(namespace))
+        else:
+            is_named = not self.namespaces.are_all and self.selects_namespace(it.name(namespace))
+            is_wanted = is_named or self.selects_labels(it.labels(namespace))
+        return is_wanted and self.admits(_NAMESPACE, namespace)
+
+
+def _lists(backup: Item, what: str) -> tuple[Sequence[str], Sequence[str]]:
+    included, excluded = (it.texts(backup, "spec", f"{verb}{what}") for verb in _VERBS)
+    return included, excluded
+
+
+def _cluster_scoped(backup: Item) -> bool | None:
+    field = "includeClusterResources"
+    is_set = it.mapping(backup, "spec").get(field) is not None
+    return it.flag(backup, "spec", field) if is_set else None
+
+
+def _texts(names: Iterable[Name], *, is_namespaced: bool | None = None) -> frozenset[str]:
+    """Without names that are known to be of the other scope: Velero passes over them."""
+    scopes = (None, is_namespaced) if is_namespaced is not None else (None, True, False)
+    return frozenset(each.text for each in names if each.text and each.is_namespaced in scopes)
+
+
+def _selectors(backup: Item) -> Sequence[LabelSelector] | None:
+    written = it.sequence(backup, "spec", "orLabelSelectors")
+    if not written:
+        if it.mapping(backup, "spec").get("labelSelector") is None:
+            return None
+        written = [it.mapping(backup, "spec", "labelSelector")]
+    try:
+        selectors = [LabelSelector.of_object(each) for each in written]
+    except ValueError:
+        return ()
+    return selectors if all(each.requirements for each in selectors) else ()

@@ -1,0 +1,105 @@
+"""How Velero brings the data of a claim back: from a snapshot in the storage, or by a data mover.
+
+Source: pkg/restore/actions/csi/pvc_action.go and pkg/apis/velero/v1/labels_annotations.go of
+Velero v1.18. Its action runs before those of plugins and goes by the claim's old name.
+"""
+
+import hashlib
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference, Resource
+from stillpoint.resources.disks import persistent_volume_claim, volume_snapshot
+
+SNAPSHOT_CONTENT = Resource(
+    "snapshot.storage.k8s.io", "v1", "volumesnapshotcontents", "VolumeSnapshotContent"
+)
+
+_SNAPSHOT = "velero.io/volume-snapshot-name"
+_UPLOAD = "velero.io/data-upload-name"
+_MUST_INCLUDE = "restore.velero.io/must-include-additional-items"
+_OF_POPULATORS = (
+    "cdi.kubevirt.io/storage.usePopulator",
+    "cdi.kubevirt.io/storage.populator.pvcPrime",
+)
+"""CDI's marks on a claim that it fills by way of another (pkg/controller/common/util.go)."""
+
+
+def snapshot(stored: Item) -> str:
+    """Name of the VolumeSnapshot with the data of a stored claim; empty if there is none."""
+    return it.text(stored, "metadata", "annotations", _SNAPSHOT)
+
+
+def is_uploaded(stored: Item) -> bool:
+    """Whether a data mover has put the data of a stored claim into the object store."""
+    return _UPLOAD in it.annotations(stored)
+
+
+def is_there(stored: Item) -> bool:
+    """Whether the backup has the data of a stored claim in a way that a new claim can take."""
+    return bool(snapshot(stored)) or is_uploaded(stored)
+
+
+def noted(stored: Item, *, is_moved: bool) -> Item:
+    """A stored claim with the notes that Velero's own action makes of its snapshot, as in earnest.
+
+    Source: pkg/backup/actions/csi/pvc_action.go of Velero v1.18.
+    """
+    stored = it.with_annotation(stored, _SNAPSHOT, f"velero-{it.name(stored)}-rehearsed")
+    return it.with_annotation(stored, _UPLOAD, "rehearsed") if is_moved else stored
+
+
+def claim_of_volume(volume: Item) -> Reference:
+    """The claim that a PersistentVolume is bound to; without a name if it is to none."""
+    claim = it.mapping(volume, "spec", "claimRef")
+    return persistent_volume_claim.RESOURCE.named(
+        it.text(claim, "namespace"), it.text(claim, "name")
+    )
+
+
+def snapshot_of_content(content: Item) -> Reference:
+    """The VolumeSnapshot that a VolumeSnapshotContent is bound to."""
+    snapshot = it.mapping(content, "spec", "volumeSnapshotRef")
+    return volume_snapshot.RESOURCE.named(it.text(snapshot, "namespace"), it.text(snapshot, "name"))
+
+
+def restored_snapshot(restore_uid: str, stored: Item) -> str:
+    """The name under which Velero restores the VolumeSnapshot of a stored claim.
+
+    Source: GenerateSha256FromRestoreUIDAndVsName in pkg/util/util.go of Velero v1.18.
+    """
+    return hashlib.sha256(f"{restore_uid}/{snapshot(stored)}".encode()).hexdigest()
+
+
+def from_snapshot(claim: Item, name: str) -> Item:
+    """The claim, to be filled from a VolumeSnapshot of its namespace."""
+    source = {"apiGroup": volume_snapshot.RESOURCE.group, "kind": "VolumeSnapshot", "name": name}
+    claim = it.with_value(without_source(claim), source, "spec", "dataSource")
+    return it.with_annotation(it.without(claim, "spec", "volumeName"), _MUST_INCLUDE, "true")
+
+
+def waits_for_left_out(claim: Item, restore_uid: str, stored: Item) -> bool:
+    """Whether Velero fills the claim from a snapshot that it brings only if nothing filters it.
+
+    Since v1.18.3 it brings it in any case, and marks the claim so.
+    """
+    is_from_snapshot = source(claim)[3] == restored_snapshot(restore_uid, stored)
+    return is_from_snapshot and it.annotations(claim).get(_MUST_INCLUDE) != "true"
+
+
+def without_source(claim: Item) -> Item:
+    """The claim without an order to fill it, and without CDI's notes about that."""
+    for field in ("dataSource", "dataSourceRef"):
+        claim = it.without(claim, "spec", field)
+    for annotation in _OF_POPULATORS:
+        claim = it.without(claim, "metadata", "annotations", annotation)
+    return claim
+
+
+def source(claim: Item) -> tuple[str, str, str, str]:
+    """Group, kind, namespace and name of what the claim is to be filled from."""
+    asked = it.mapping(claim, "spec", "dataSourceRef") or it.mapping(claim, "spec", "dataSource")
+    group, kind, namespace, name = (
+        it.text(asked, field) for field in ("apiGroup", "kind", "namespace", "name")
+    )
+    return group, kind, namespace or it.namespace(claim), name
