@@ -7,9 +7,9 @@ from stillpoint.model import kinds
 from stillpoint.model.item import Item
 from stillpoint.resources.disks import persistent_volume, persistent_volume_claim
 from stillpoint.resources.machines import pod
-from stillpoint.velero import own_objects
 from stillpoint.velero.context import BackupContext
 from stillpoint.velero.selection.filters import Filters
+from stillpoint.velero.volumes import fates
 from stillpoint.velero.volumes.policy import Fate, Policy
 
 
@@ -43,7 +43,7 @@ def fate(claim: Item, context: BackupContext) -> Fate:
     """
     found = policy(context)
     bound = _volume(claim, context) if found and found.volumes else {}
-    return own_objects.fate(context.backup.asked, found, claim, bound, _pods(claim, context))
+    return fates.of_claim(context.backup.asked, found, claim, bound, _pods(claim, context))
 
 
 def is_mounted(claim: Item, context: BackupContext) -> bool:
@@ -62,7 +62,8 @@ def has_way_back(claim: Item, context: BackupContext) -> bool:
     pods = context.cluster.grouped(pod.RESOURCE, namespace, pod.claims)
     own = filters(context)
     return any(
-        own_objects.brings_back(backup, name, one, is_by_policy=decided is not None)
+        not pod.is_of_machine(one)  # no restore brings it
+        and fates.brings_back(backup, name, one, is_by_policy=decided is not None)
         and own.admits(pod.RESOURCE, one)
         for one in pods.get(name, ())
     )

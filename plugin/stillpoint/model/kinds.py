@@ -1,4 +1,4 @@
-"""Resources of which only the name matters, here or to whoever would else import in a circle."""
+"""Resources of which several rooms need no more than the name."""
 
 from stillpoint.model.reference import Resource
 
@@ -8,6 +8,8 @@ SERVICE_ACCOUNT = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 CONTROLLER_REVISION = Resource("apps", "v1", "controllerrevisions", "ControllerRevision")
 NAMESPACE = Resource("", "v1", "namespaces", "Namespace")
 CLAIM = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+POD = Resource("", "v1", "pods", "Pod")
+VOLUME_SNAPSHOT = Resource("snapshot.storage.k8s.io", "v1", "volumesnapshots", "VolumeSnapshot")
 DATA_VOLUME = Resource("cdi.kubevirt.io", "v1beta1", "datavolumes", "DataVolume")
 RESOURCE_CLAIM = Resource("resource.k8s.io", "v1", "resourceclaims", "ResourceClaim")
 RESOURCE_CLAIM_TEMPLATE = Resource(

@@ -12,8 +12,7 @@ from stillpoint.rehearsal.backup import Backup
 from stillpoint.rehearsal.selection import Selection
 from stillpoint.resources.disks import persistent_volume, persistent_volume_claim, storage_class
 from stillpoint.resources.machines import pod
-from stillpoint.velero import own_objects
-from stillpoint.velero.volumes import claim_data, volume_snapshot_class
+from stillpoint.velero.volumes import claim_data, fates, volume_snapshot_class
 from stillpoint.velero.volumes.policy import Fate
 
 
@@ -24,7 +23,7 @@ def noted(backup: Backup, selection: Selection, request: Item) -> Backup:
     """
     pods, classes = mounting(selection), _snapshot_classes(selection)
     stored = {
-        reference: claim_data.noted(item, is_moved=own_objects.moves_data(request))
+        reference: claim_data.noted(item, is_moved=fates.moves_data(request))
         if reference.is_of(persistent_volume_claim.RESOURCE)
         and _is_cut(selection.cluster[reference], pods.get(reference, ()), selection, request)
         and _has_snapshot_class(selection.cluster[reference], selection, classes)
@@ -52,7 +51,7 @@ def _is_cut(claim: Item, pods: Sequence[Item], selection: Selection, request: It
     bound = selection.cluster.get(persistent_volume.RESOURCE.named("", name))
     if bound is not None and not persistent_volume.csi_driver(bound):
         return False
-    fate = own_objects.fate(request, selection.policy, claim, bound or {}, pods)
+    fate = fates.of_claim(request, selection.policy, claim, bound or {}, pods)
     return fate is Fate.SNAPSHOT
 
 

@@ -7,8 +7,8 @@ selectors it fits. Source: internal/hook/item_hook_handler.go of Velero v1.18.
 from collections.abc import Iterator, Sequence
 
 from stillpoint.model import item as it
+from stillpoint.model import kinds
 from stillpoint.model.item import Item
-from stillpoint.resources.machines import pod as pods
 from stillpoint.velero.selection import discovery
 from stillpoint.velero.selection.label_selector import LabelSelector
 from stillpoint.velero.selection.resource_filter import Names
@@ -44,7 +44,7 @@ def _applies(hook: Item, pod: Item) -> bool:
     selector = LabelSelector.of_object(it.mapping(hook, "labelSelector"))
     return (
         namespaces.select(it.namespace(pod))
-        and resources.select(str(pods.RESOURCE))
+        and resources.select(str(kinds.POD))
         and selector.matches(it.labels(pod))
     )
 

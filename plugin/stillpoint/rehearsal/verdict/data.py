@@ -14,7 +14,7 @@ from stillpoint.rehearsal.verdict.case import Case, Disk, once
 from stillpoint.resources.disks import data_volume, persistent_volume_claim, storage_class
 from stillpoint.resources.machines import pending_start, pod, virtual_machine
 from stillpoint.velero import own_objects
-from stillpoint.velero.volumes import volume_snapshot_class
+from stillpoint.velero.volumes import fates, volume_snapshot_class
 from stillpoint.velero.volumes.policy import Fate
 
 
@@ -36,9 +36,10 @@ def _has_pod_that_comes_back(case: Case, claim: Item) -> bool:
     if case.around.restore.refuses(pod.RESOURCE):
         return False
     return any(
-        own_objects.brings_back(case.around.request, it.name(claim), one, is_by_policy=is_by_policy)
+        fates.brings_back(case.around.request, it.name(claim), one, is_by_policy=is_by_policy)
         for one in disks.mounting(case, claim)
         if pod.RESOURCE.named(*it.identify(one)) in case.around.backup.stored
+        and not pod.is_of_machine(one)  # the plugin leaves it out
     )
 
 
@@ -58,7 +59,7 @@ def _why_not_restored(case: Case, claim: Item) -> str:
         return ""
     if not restore.has_volumes:
         return "restorePVs: false"
-    is_moved = own_objects.moves_data(case.around.request)
+    is_moved = fates.moves_data(case.around.request)
     is_order_left_out = is_moved and restore.refuses(own_objects.DATA_UPLOAD)
     return f"the Restore leaves {own_objects.DATA_UPLOAD} out" if is_order_left_out else ""
 
@@ -71,7 +72,7 @@ def stays_as_it_is(case: Case) -> Iterator[str]:
 
 def waits_for_consumer(case: Case) -> Iterator[str]:
     """Disks into which a data mover brings nothing before a pod uses them, which none will."""
-    is_moved = own_objects.moves_data(case.around.request) and case.around.restore.has_volumes
+    is_moved = fates.moves_data(case.around.request) and case.around.restore.has_volumes
     for disk, claim in _saved(case) if is_moved else ():
         if disks.fate(case, claim) is not Fate.SNAPSHOT or _is_there(case, disk):
             continue
@@ -107,7 +108,7 @@ def left_in_storage(case: Case) -> Iterator[str]:
 
 
 def _left_in_storage(case: Case) -> Iterator[tuple[Disk, Item | None]]:
-    if own_objects.moves_data(case.around.request):
+    if fates.moves_data(case.around.request):
         return
     for disk, classes in disks.with_classes(case):
         if classes and disk.claim in case.around.backup.stored:

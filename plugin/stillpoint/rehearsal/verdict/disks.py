@@ -16,9 +16,8 @@ from stillpoint.resources.disks import (
     storage_class,
     volume,
 )
-from stillpoint.velero import own_objects
 from stillpoint.velero.request import Backup
-from stillpoint.velero.volumes import volume_snapshot_class
+from stillpoint.velero.volumes import fates, volume_snapshot_class
 from stillpoint.velero.volumes.policy import Fate
 
 
@@ -154,7 +153,7 @@ def is_any_cut(case: Case) -> bool:
     if not case.disks:
         return True
     if not case.around.known.tells(persistent_volume_claim.RESOURCE):
-        return own_objects.cuts_disks(case.around.request)
+        return fates.cuts_disks(case.around.request)
     return any(
         disk.claim in case.around.backup.stored
         and fate(case, claim) in (Fate.SNAPSHOT, Fate.CUSTOM)
@@ -164,14 +163,14 @@ def is_any_cut(case: Case) -> bool:
 
 def not_cut_at_all(case: Case) -> Iterator[str]:
     """All disks, of a backup that takes no data although nobody asked for metadata only."""
-    if not own_objects.cuts_disks(case.around.request) and not metadata_only(case):
+    if not fates.cuts_disks(case.around.request) and not metadata_only(case):
         yield from (disk.name for disk in case.disks)
 
 
 def metadata_only(case: Case) -> tuple[str, ...]:
     """The backup was asked for no data, by a label of kubevirt-velero-plugin."""
     is_asked = Backup.parse(case.around.request).is_of_metadata
-    return ("",) if is_asked and not own_objects.cuts_disks(case.around.request) else ()
+    return ("",) if is_asked and not fates.cuts_disks(case.around.request) else ()
 
 
 def copied_as_files(case: Case) -> Iterator[str]:
@@ -235,7 +234,7 @@ def decided(case: Case, claim: Item) -> Fate | None:
 def fate(case: Case, claim: Item) -> Fate:
     """What becomes of the data of a claim in the backup."""
     found = case.around.selection.policy
-    return own_objects.fate(
+    return fates.of_claim(
         case.around.request, found, claim, _volume(case, claim) or {}, mounting(case, claim)
     )
 

@@ -7,7 +7,8 @@ from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.verdict.case import Case, once
 from stillpoint.resources.disks import persistent_volume_claim
 from stillpoint.resources.machines import kubevirt, pod, virtual_machine, virtual_machine_instance
-from stillpoint.velero import own_objects, pod_hooks
+from stillpoint.velero import pod_hooks
+from stillpoint.velero.volumes import fates
 
 MACHINE = ("",)
 """About the machine itself."""
@@ -125,13 +126,13 @@ def outside_block(case: Case) -> Iterator[str]:
 @once
 def frozen_s(case: Case) -> int:
     """How long Velero would hold the freeze at the least."""
-    key = own_objects.group_snapshot_label(case.around.request)
+    key = fates.group_snapshot_label(case.around.request)
     groups = set()
     for one in case.block:
         if one.is_of(persistent_volume_claim.RESOURCE):
             group = it.labels(case.around.cluster[one]).get(key)
             groups.add(f"group {group}" if group else one.name)
-    return CUT_S * len(groups) if own_objects.cuts_disks(case.around.request) else 0
+    return CUT_S * len(groups) if fates.cuts_disks(case.around.request) else 0
 
 
 def sharing(case: Case) -> Iterator[tuple[Reference, tuple[str, ...]]]:

@@ -1,10 +1,10 @@
 """VolumeSnapshot (snapshot.storage.k8s.io/v1)."""
 
 from stillpoint.model import item as it
+from stillpoint.model import kinds
 from stillpoint.model.item import Item
-from stillpoint.model.reference import Resource
 
-RESOURCE = Resource("snapshot.storage.k8s.io", "v1", "volumesnapshots", "VolumeSnapshot")
+RESOURCE = kinds.VOLUME_SNAPSHOT
 
 ORIGINAL_UID = "velero.kubevirt.io/original-volumesnapshot-uid"
 """Annotation with the value that the user's own `pvc-uid` label had."""

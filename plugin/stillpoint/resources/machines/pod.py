@@ -6,10 +6,10 @@ Source: KubeVirt v1.9, pkg/virt-controller/services/template.go.
 from collections.abc import Iterable, Sequence
 
 from stillpoint.model import item as it
+from stillpoint.model import kinds
 from stillpoint.model.item import Item
-from stillpoint.model.reference import Resource
 
-RESOURCE = Resource("", "v1", "pods", "Pod")
+RESOURCE = kinds.POD
 
 OF_MACHINES = "kubevirt.io in (virt-launcher, hotplug-disk)"
 """Label selector for both sorts."""

@@ -7,9 +7,9 @@ Velero v1.18. Its action runs before those of plugins and goes by the claim's ol
 import hashlib
 
 from stillpoint.model import item as it
+from stillpoint.model import kinds
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference, Resource
-from stillpoint.resources.disks import persistent_volume_claim, volume_snapshot
 
 SNAPSHOT_CONTENT = Resource(
     "snapshot.storage.k8s.io", "v1", "volumesnapshotcontents", "VolumeSnapshotContent"
@@ -52,15 +52,13 @@ def noted(stored: Item, *, is_moved: bool) -> Item:
 def claim_of_volume(volume: Item) -> Reference:
     """The claim that a PersistentVolume is bound to; without a name if it is to none."""
     claim = it.mapping(volume, "spec", "claimRef")
-    return persistent_volume_claim.RESOURCE.named(
-        it.text(claim, "namespace"), it.text(claim, "name")
-    )
+    return kinds.CLAIM.named(it.text(claim, "namespace"), it.text(claim, "name"))
 
 
 def snapshot_of_content(content: Item) -> Reference:
     """The VolumeSnapshot that a VolumeSnapshotContent is bound to."""
     snapshot = it.mapping(content, "spec", "volumeSnapshotRef")
-    return volume_snapshot.RESOURCE.named(it.text(snapshot, "namespace"), it.text(snapshot, "name"))
+    return kinds.VOLUME_SNAPSHOT.named(it.text(snapshot, "namespace"), it.text(snapshot, "name"))
 
 
 def restored_snapshot(restore_uid: str, stored: Item) -> str:
@@ -73,7 +71,7 @@ def restored_snapshot(restore_uid: str, stored: Item) -> str:
 
 def from_snapshot(claim: Item, name: str) -> Item:
     """The claim, to be filled from a VolumeSnapshot of its namespace."""
-    source = {"apiGroup": volume_snapshot.RESOURCE.group, "kind": "VolumeSnapshot", "name": name}
+    source = {"apiGroup": kinds.VOLUME_SNAPSHOT.group, "kind": "VolumeSnapshot", "name": name}
     claim = it.with_value(without_source(claim), source, "spec", "dataSource")
     return it.with_annotation(it.without(claim, "spec", "volumeName"), _MUST_INCLUDE, "true")
 

@@ -14,9 +14,8 @@ from stillpoint.model.item import Item
 from stillpoint.model.names import listed
 from stillpoint.resources.disks import data_volume, persistent_volume_claim, storage_class, volume
 from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
-from stillpoint.velero import own_objects
 from stillpoint.velero.context import BackupContext
-from stillpoint.velero.volumes import volume_snapshot_class
+from stillpoint.velero.volumes import fates, volume_snapshot_class
 from stillpoint.velero.volumes.policy import Fate
 
 _HINT = (
@@ -119,9 +118,7 @@ def _not_snapshot(claim: Item, context: BackupContext) -> str:
     if not classes:
         return "without a VolumeSnapshotClass for its driver"
     backup = context.backup.asked
-    if not any(map(volume_snapshot_class.lives_with_volume, classes)) or own_objects.moves_data(
-        backup
-    ):
+    if not any(map(volume_snapshot_class.lives_with_volume, classes)) or fates.moves_data(backup):
         return ""
     chosen = volume_snapshot_class.chosen(claim, backup, classes)
     if chosen and volume_snapshot_class.lives_with_volume(chosen):

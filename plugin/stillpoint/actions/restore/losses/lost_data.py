@@ -31,7 +31,8 @@ from stillpoint.resources.disks import (
 from stillpoint.resources.machines import pod, virtual_machine
 from stillpoint.velero import own_objects
 from stillpoint.velero.context import RestoreContext
-from stillpoint.velero.volumes import claim_data
+from stillpoint.velero.request import Backup
+from stillpoint.velero.volumes import claim_data, fates
 
 
 class Remains(StrEnum):
@@ -138,15 +139,15 @@ def _cause_without_claim(claim: Reference, context: RestoreContext) -> str:
 
 def _cause_without_snapshot(stored: Item, context: RestoreContext) -> str:
     backup = _backup(context)
-    if own_objects.has_native_snapshots(backup):
+    if fates.has_native_snapshots(backup):
         return ""  # which of its volumes they are of, no object tells
     namespace, name = it.identify(stored)
     name_of_volume = persistent_volume_claim.volume(stored)
     found = context.archive.get(persistent_volume.RESOURCE.named("", name_of_volume))
     pods = _pods(namespace, context)
-    copied = [one for one in pods.get(name, ()) if own_objects.copies_volume(backup, one, name)]
+    copied = [one for one in pods.get(name, ()) if fates.copies_volume(backup, one, name)]
     is_kept = found is None or not persistent_volume.is_deleted_with_claim(found)
-    if is_kept and not copied and (found or own_objects.cuts_disks(backup)):
+    if is_kept and not copied and (found or fates.cuts_disks(backup)):
         return ""  # Velero makes the claim on that volume
     if any(_may_bring(one, name, backup, context) for one in pods.get(name, ())):
         return ""
@@ -159,8 +160,8 @@ def _may_bring(one: Item, claim: str, backup: Item, context: RestoreContext) -> 
     """Whether Velero may have copied the files through this pod, and restores it with them."""
     if pod.is_of_machine(one) or pod.is_over(one) or context.restore.refuses(pod.RESOURCE):
         return False
-    is_told = bool(backup) and not own_objects.has_policies(backup)
-    return not is_told or own_objects.copies_volume(backup, one, claim)
+    is_told = bool(backup) and not Backup.parse(backup).policies
+    return not is_told or fates.copies_volume(backup, one, claim)
 
 
 def _remains(claim: Reference, context: RestoreContext) -> Remains:
