@@ -8,17 +8,17 @@ import os
 import sys
 
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.drivers import DRIVERS
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes.command import ENVIRONMENT
 from stillpoint_guest.state.undo_journal import Note
+
+from tests.guest.cases.case import KINDS
 
 
 def main() -> None:
     ENVIRONMENT["PATH"] = os.environ["STILLPOINT_TEST_PATH"]  # of scripted peers
     section = Section(**json.loads(sys.argv[1]))
-    kinds = {driver.KIND: driver for driver in DRIVERS}
-    driver = kinds[section.kind](section, Note(sys.argv[2], section))
+    driver = KINDS[section.kind](section, Note(sys.argv[2], section))
     driver.prepare(Deadline.after(section.prepare_s))
     with driver.held(Deadline.after(section.lock_s)):
         os.write(1, b"held\n")

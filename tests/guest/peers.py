@@ -79,6 +79,27 @@ esac
 """
 
 
+# Stands for the control program of a shop, for the driver of the docs.
+SHOPCTL = """#!/bin/sh
+state=%(state)s
+if grep -q '"down": true' "$state"; then
+    echo "no shop listens at $2" >&2
+    exit 1
+fi
+while grep -q '"hangs": true' "$state"; do sleep 0.05; done
+case $3 in
+hold)
+    if grep -q '"refuses": true' "$state"; then
+        echo "somebody is at the till" >&2
+        exit 3
+    fi
+    sed -i 's/"unit": "[a-z]*"/"unit": "held"/' "$state" ;;
+resume) sed -i 's/"unit": "[a-z]*"/"unit": "active"/' "$state" ;;
+esac
+echo 4711
+"""
+
+
 class Peer:
     """One executable and its state."""
 

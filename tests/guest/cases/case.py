@@ -1,7 +1,7 @@
 """One case for each driver: an application, and what the contract has to know about it."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,11 @@ from stillpoint_guest.drivers import DRIVERS
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.state.undo_journal import Note
 
+from tests.guest.unit.example_driver import Shop
+
 PASSWORD = "correct horse: battery\\staple"
-KINDS = {driver.KIND: driver for driver in DRIVERS}
+EVERY: Sequence[type[Driver]] = (*DRIVERS, Shop)
+KINDS = {driver.KIND: driver for driver in EVERY}
 
 
 @dataclass

@@ -12,7 +12,7 @@ import pytest
 from stillpoint_guest.processes import command
 
 from tests.guest.cases.case import PASSWORD, Case, secret
-from tests.guest.peers import HOOK, MONGOSH, SYSTEMCTL, Peer, path_with
+from tests.guest.peers import HOOK, MONGOSH, SHOPCTL, SYSTEMCTL, Peer, path_with
 
 
 @dataclass
@@ -109,10 +109,16 @@ def _scripts(folder: Path, method: str) -> Case:
     return ScriptCase("main", "script", options, said, method, stops_writes=True, peer=peer)
 
 
+def _shop(folder: Path) -> Case:
+    peer = Peer(folder, "shopctl", SHOPCTL)
+    return PeerCase("main", "shop", {}, "no shop listens", stops_writes=True, peer=peer)
+
+
 PEERS: Mapping[str, Callable[[Path], Case]] = {
     "mongodb, its shell scripted": _mongodb,
     "unit stopped, systemctl scripted": lambda folder: _unit(folder, "stop"),
     "unit frozen, systemctl scripted": lambda folder: _unit(folder, "freeze"),
+    "the driver of the docs, its shop scripted": _shop,
     "hooks of QEMU": lambda folder: _scripts(folder, "folder"),
     "hooks of VMware": lambda folder: _scripts(folder, "vmware"),
 }
