@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PROGRAMS := etcd:etcd-server psql:postgresql mariadbd:mariadb-server redis-server:redis-server \
     mvn:maven node:nodejs qemu-ga:qemu-guest-agent mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs \
     mksquashfs:squashfs-tools mkntfs:ntfs-3g podman:podman runc:runc cc:gcc objdump:binutils openssl:openssl \
-    pgrep:procps systemctl:systemd
+    pgrep:procps systemctl:systemd zsh:zsh fish:fish tcsh:tcsh
 PROGRAMS_IMAGE := buildah:buildah debootstrap:debootstrap dpkg-source:dpkg-dev
 PROGRAMS_PACKAGES := checkmodule:checkpolicy semodule_package:semodule-utils git:git
 PROGRAMS_E2E := genisoimage:genisoimage qemu-system-x86_64:qemu-system-x86 rpm:rpm sesearch:setools bunzip2:bzip2 \
@@ -79,8 +79,10 @@ peers: venv ## Velero, Kubernetes and CSI for the tests, built once into a cache
 proto: venv ## plugin/stillpoint/wire/generated, from proto/
 	$(BIN)/python proto/generate.py
 
-# Needed by the asyncio half of the kubernetes package alone, which the payload leaves out, or where a system has no time zones.
-NOT_BUNDLED := aiohappyeyeballs aiohttp aiohttp-retry aiosignal attrs frozenlist multidict propcache tzdata yarl
+# Needed by the asyncio half of the kubernetes package alone, which the payload leaves out, or where a system has no time zones,
+# or by parts of rich that nothing here uses: highlighting of source code, and Markdown.
+NOT_BUNDLED := aiohappyeyeballs aiohttp aiohttp-retry aiosignal attrs frozenlist markdown-it-py mdurl multidict propcache pygments \
+    tzdata yarl
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
     --custom-compile-command 'make lock'
 

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 
 from stillpoint.cli.exit_status import ExitStatus
-from stillpoint.cli.output.terminal import Terminal
 from stillpoint.cli.parser import parser
 from stillpoint.model.errors import StillpointError
 
@@ -21,14 +20,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status.
     """
     given = parser().parse_args(arguments)
-    errors = Terminal(sys.stderr)
     try:
         return int(given.run(given))
     except StillpointError as error:
-        errors.error(error)
+        from stillpoint.cli.output import terminal  # noqa: PLC0415 - a quick verb does without rich
+
+        terminal.write_error(terminal.console(sys.stderr), error)
         return ExitStatus.CANNOT_TELL
     except KeyboardInterrupt:
-        errors.write("stillpoint: interrupted\n")
+        sys.stderr.write("stillpoint: interrupted\n")
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:  # `stillpoint ... | head`
         with contextlib.suppress(OSError):

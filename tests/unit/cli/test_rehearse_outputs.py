@@ -55,6 +55,13 @@ def test_json_that_is_not_so_is_refused() -> None:
         fastjsonschema.compile(SCHEMA)({"schemaVersion": "1.0"})
 
 
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "80"}.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("terminal")
 def test_many_machines_are_grouped_by_reason_within_the_width(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -62,11 +69,40 @@ def test_many_machines_are_grouped_by_reason_within_the_width(
     (tmp_path / "all.yaml").write_text(yaml.safe_dump_all(objects))
     cli.main(["rehearse", "--from", str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
-    assert max(map(len, lines)) <= 100
+    assert max(map(len, lines)) <= 80
     rows = [line.split() for line in lines if line.startswith(("blocked", "degraded", "ready"))]
     verdicts = [row[0] for row in rows]
     assert verdicts == sorted(verdicts), "failures first"
     assert ["blocked", "disk-missing", "1", "disk-missing/db"] in rows
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("more", [[], ["--explain", "web"]])
+def test_80_columns_are_enough(more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    lines = told(capsys, *more).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_each_object_has_one_line_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = told(capsys, "--explain", "web").splitlines()
+    hook = '["/usr/bin/virt-freezer", "--freeze", "--name", "web", "--namespace", "shop"]'
+    assert any("pods shop/virt-launcher-web" in line and hook in line for line in lines)
+
+
+def test_hostile_names_control_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = "db\x1b[2J[red]\n[link=x]"
+    objects = yaml.safe_dump_all(examples.objects())
+    (tmp_path / "all.yaml").write_text(
+        objects.replace("name: legacy\n", f"name: {json.dumps(hostile)}\n")
+    )
+    for more in ([], ["--explain", hostile]):
+        cli.main(["rehearse", "--from", str(tmp_path), *more])
+        output = capsys.readouterr().out
+        assert r"shop/db\x1b[2J[red]\n[link=x]" in output
+        assert "\x1b" not in output
 
 
 def test_the_page_about_rehearsals_has_every_reason() -> None:

@@ -1,64 +1,91 @@
 """Tables: what is shown, and how wide."""
 
-from stillpoint.cli.output import table
-from stillpoint.cli.output.table import Cell, Column
+import io
+
+import pytest
+
+from stillpoint.cli.output import table, terminal
+from stillpoint.cli.output.table import Column
+from stillpoint.cli.output.terminal import line
+from tests.unit.cli.screen import Screen
 
 COLUMNS = (Column("NAME"), Column("PARTS", wraps=True), Column("SIZE"))
 
 
-def plain(text: str, _colour: str) -> str:
-    return text
+def lines(
+    width: int,
+    *rows: tuple[str, ...],
+    columns: tuple[Column, ...] = COLUMNS,
+    output: type[io.StringIO] = Screen,
+) -> list[str]:
+    shows = output()
+    console = terminal.console(shows)
+    console.width = width
+    table.write(console, columns, [[line(one) for one in row] for row in rows])
+    return shows.getvalue().splitlines()
 
 
-def tagged(text: str, colour: str) -> str:
-    return f"<{colour}>{text}</>" if colour else text
+@pytest.fixture(autouse=True)
+def no_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
 
 
-def cells(*texts: str) -> tuple[Cell, ...]:
-    return tuple(map(Cell, texts))
-
-
-def test_columns_are_as_wide_as_they_need() -> None:
-    rows = [cells("db", "a, b", "1"), cells("archive", "a", "10")]
-    assert table.lines(COLUMNS, rows, 80, plain) == [
+def test_columns_are_as_wide_as_they_need_and_lines_end_with_their_text() -> None:
+    assert lines(80, ("db", "a, b", "1"), ("archive", "a", "10"), ("x", "", "")) == [
         "NAME     PARTS  SIZE",
         "db       a, b   1",
         "archive  a      10",
+        "x",
     ]
 
 
-def test_a_column_that_may_wrap_gives_way() -> None:
-    parts = ", ".join(table.unbroken(f"{number} things") for number in range(1, 5))
-    lines = table.lines(COLUMNS, [cells("db", parts, "1")], 32, plain)
-    assert lines == [
+def test_a_column_that_may_wrap_gives_way_between_words() -> None:
+    assert lines(32, ("db", "1 things, 2 things, 3 things, 4 things", "1")) == [
         "NAME  PARTS                 SIZE",
         "db    1 things, 2 things,   1",
         "      3 things, 4 things",
     ]
 
 
-def test_a_colour_takes_no_room() -> None:
-    rows = [(Cell("db", "red"), Cell("a"), Cell("1")), cells("archive", "a", "10")]
-    assert table.lines(COLUMNS, rows, 80, tagged)[1:] == [
-        "<red>db     </>  a      1",
-        "archive  a      10",
+def test_the_last_column_that_may_wrap_gives_way_first() -> None:
+    columns = (Column("A", wraps=True), Column("B", wraps=True))
+    assert lines(16, ("one two", "three four"), columns=columns) == [
+        "A        B",
+        "one two  three",
+        "         four",
     ]
+    assert lines(10, ("one two", "three four"), columns=columns)[1:] == ["one  three", "two  four"]
+
+
+def test_no_word_is_cut() -> None:
+    assert lines(10, ("a-name-that-is-long", "a-part-too, b", "1"))[1:] == [
+        "a-name-that-is-long  a-part-too,  1",
+        "                     b",
+    ]
+
+
+def test_a_row_is_one_line_in_a_pipe() -> None:
+    parts = ", ".join(["some parts"] * 100)
+    assert lines(20, ("db", parts, "1"), output=io.StringIO)[1:] == [f"db    {parts}  1"]
+
+
+def test_an_extra_column_is_there_where_it_has_room() -> None:
+    columns = (Column("A"), Column("B", is_extra=True), Column("C", wraps=True))
+    assert lines(15, ("one", "two", "three"), columns=columns)[1:] == ["one  two  three"]
+    assert lines(14, ("one", "two", "a three"), columns=columns) == ["A    C", "one  a three"]
 
 
 def test_an_empty_cell_keeps_its_place() -> None:
-    rows = [cells("", "", "1"), cells("db", "", "")]
-    assert table.lines(COLUMNS, rows, 80, plain)[1:] == ["             1", "db"]
+    assert lines(80, ("", "", "1"), ("db", "", ""))[1:] == ["             1", "db"]
 
 
-def test_parts_break_before_lines_do() -> None:
-    parts = ", ".join(table.unbroken(f"{number} things") for number in range(1, 4))
-    lines = table.lines(COLUMNS, [cells("db", parts, "1")], 20, plain)
-    assert lines == [
-        "NAME  PARTS     SIZE",
-        "db    1         1",
-        "      things,",
-        "      2",
-        "      things,",
-        "      3 things",
+def test_wide_characters_take_the_columns_that_they_need() -> None:
+    assert lines(80, ("日本", "a", "1"), ("db", "é", "2"))[1:] == [
+        "日本  a      1",
+        "db    é      2",
     ]
-    assert max(map(len, lines)) <= 20
+
+
+@pytest.mark.parametrize("name", ["[red]db[/red]", "[link=https://x]db", ":smile:", "[/]", "$db\\"])
+def test_markup_of_rich_is_shown_as_it_is(name: str) -> None:
+    assert lines(80, (name, "a", "1"))[1].split() == [name, "a", "1"]

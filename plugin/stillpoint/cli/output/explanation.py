@@ -1,25 +1,23 @@
 """One machine of a rehearsal with all that belongs to it, as a tree."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.tree import Tree
 
 from stillpoint.cli.output.report import COLOURS, item_title, number
-from stillpoint.cli.output.terminal import Terminal
+from stillpoint.cli.output.terminal import line, write_lines
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.errors import NothingToRehearse
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal
+from stillpoint.rehearsal.restore import RestoredItem
 from stillpoint.rehearsal.verdict.verdict import Finding
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
-    text: str
-    children: "Sequence[_Node]" = field(default=())
-
-
-def write(found: Rehearsal, name: str, terminal: Terminal) -> None:
-    """Write the tree.
+def write(found: Rehearsal, name: str, output: Console) -> None:
+    """Write the tree: wrapped on a terminal, one line for each entry anywhere else.
 
     Args:
         name: `NAME` or `NAMESPACE/NAME`.
@@ -27,12 +25,8 @@ def write(found: Rehearsal, name: str, terminal: Terminal) -> None:
     Raises:
         NothingToRehearse: there is no such machine, or there are several.
     """
-    machine = _machine(found, name)
-    judged = machine.judged
-    verdict = terminal.paint(judged.verdict, COLOURS[judged.verdict])
-    terminal.write(f"{machine.title}  {verdict}, {judged.level} to be expected\n")
-    for line in _lines(list(_nodes(machine, found)), ""):
-        terminal.write(f"{line}\n")
+    tree = _tree(_machine(found, name), found)
+    write_lines(output, tree, output.width if output.is_terminal else sys.maxsize)
 
 
 def _machine(found: Rehearsal, name: str) -> Machine:
@@ -44,31 +38,40 @@ def _machine(found: Rehearsal, name: str) -> Machine:
     raise NothingToRehearse(f"machine {name}", "cannot explain it", cause, f"there are {titles}")
 
 
-def _nodes(machine: Machine, found: Rehearsal) -> Iterator[_Node]:
-    yield _Node("reasons", [_reason(one) for one in machine.judged.findings])
-    yield _Node("disks", [_Node(f"{one.name} ({one.role})") for one in machine.disks])
-    members = [
-        _Node(f"{place}. {_member(one, found)}") for place, one in enumerate(machine.block, 1)
-    ]
-    title = "item block, in the order of the backup: hooks before the first, and after the last"
-    yield _Node(title, members)
-    apart = [one for one in machine.stored if one not in set(machine.block)]
-    yield _Node("in the backup besides", [_Node(str(one)) for one in apart])
-    yield _Node(
-        f"restore: {number(len(machine.restored), 'item')}",
-        [
-            _Node(
-                f"{one.result} {item_title(one)}" + (f": {one.why}" if one.why else ""),
-                [_Node(f"changed {path}") for path in one.changed],
-            )
-            for one in machine.restored
-        ],
+def _tree(machine: Machine, found: Rehearsal) -> Tree:
+    judged = machine.judged
+    verdict = (judged.verdict, COLOURS[judged.verdict])
+    tree = Tree(line(f"{machine.title}  ", verdict, f", {judged.level} to be expected"))
+    _add(tree, "reasons", map(_reason, judged.findings))
+    _add(tree, "disks", [_entry(f"{one.name} ({one.role})") for one in machine.disks])
+    _add(
+        tree,
+        "item block, in the order of the backup: hooks before the first, and after the last",
+        [_entry(f"{place}. {_member(one, found)}") for place, one in enumerate(machine.block, 1)],
     )
+    apart = [one for one in machine.stored if one not in set(machine.block)]
+    _add(tree, "in the backup besides", [_entry(str(one)) for one in apart])
+    restored = map(_restored, machine.restored)
+    _add(tree, f"restore: {number(len(machine.restored), 'item')}", restored)
+    return tree
 
 
-def _reason(one: Finding) -> _Node:
-    remedy = [_Node(f"remedy: {one.remedy}")] if one.remedy else []
-    return _Node(f"{one.weight} {one.code}: {one.sentence}", remedy)
+def _add(tree: Tree, title: str, entries: Iterable[Tree]) -> None:
+    """Add a branch, unless it would be empty."""
+    branch = _entry(title, *entries)
+    if branch.children:
+        tree.children.append(branch)
+
+
+def _entry(text: str, *children: Tree) -> Tree:
+    tree = Tree(line(text))
+    tree.children.extend(children)
+    return tree
+
+
+def _reason(one: Finding) -> Tree:
+    remedy = [_entry(f"remedy: {one.remedy}")] if one.remedy else []
+    return _entry(f"{one.weight} {one.code}: {one.sentence}", *remedy)
 
 
 def _member(reference: Reference, found: Rehearsal) -> str:
@@ -76,9 +79,7 @@ def _member(reference: Reference, found: Rehearsal) -> str:
     return f"{reference}" + "".join(f"  [hook: {hook}]" for hook in hooks)
 
 
-def _lines(nodes: Sequence[_Node], indent: str) -> Iterator[str]:
-    nodes = [node for node in nodes if node.children or indent]
-    for node in nodes:
-        is_last = node is nodes[-1]
-        yield f"{indent}{'└── ' if is_last else '├── '}{node.text}"
-        yield from _lines(node.children, indent + ("    " if is_last else "│   "))
+def _restored(one: RestoredItem) -> Tree:
+    why = f": {one.why}" if one.why else ""
+    changes = [_entry(f"changed {path}") for path in one.changed]
+    return _entry(f"{one.result} {item_title(one)}{why}", *changes)

@@ -3,9 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from rich.console import Console
+from rich.text import Text
+
 from stillpoint.cli.output import table
-from stillpoint.cli.output.table import Cell, Column
-from stillpoint.cli.output.terminal import Terminal
+from stillpoint.cli.output.table import Column
+from stillpoint.cli.output.terminal import line, write_line, write_paragraph
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.restore import RestoredItem, RestoreResult
@@ -24,7 +27,7 @@ _COLUMNS = (
     Column("EXPECT"),
     Column("DISKS"),
     Column("ITEMS"),
-    Column("RESTORE"),
+    Column("RESTORE", is_extra=True),
     Column("WHY NOT READY", wraps=True),
 )
 _GROUP_COLUMNS = (
@@ -49,56 +52,58 @@ _MEANINGS = {
 }
 
 
-def write(found: Rehearsal, terminal: Terminal) -> None:
+def write(found: Rehearsal, output: Console) -> None:
     """Write heading, table, reasons with remedies, and what the words mean."""
-    _write_heading(found, terminal)
+    _write_heading(found, output)
     machines = sorted(found.machines, key=_worst_first)
     if machines:
         is_long = len(machines) > MOST_ROWS
         columns = _GROUP_COLUMNS if is_long else _COLUMNS
         rows = list(_groups(machines)) if is_long else [_row(machine) for machine in machines]
-        for line in table.lines(columns, rows, terminal.width, terminal.paint):
-            terminal.write(line + "\n")
-        terminal.write("\n")
-        _write_reasons(machines, terminal)
-        _write_conflicts(found, terminal)
-        _write_meanings(machines, terminal)
+        table.write(output, columns, rows)
+        write_line(output)
+        _write_reasons(machines, output)
+        _write_conflicts(found, output)
+        _write_meanings(machines, output)
 
 
-def _write_heading(found: Rehearsal, terminal: Terminal) -> None:
-    terminal.paragraph(f"Rehearsed a backup and a restore: {found.known.origin}.")
-    terminal.paragraph(
+def _write_heading(found: Rehearsal, output: Console) -> None:
+    write_paragraph(output, f"Rehearsed a backup and a restore: {found.known.origin}.")
+    write_paragraph(
+        output,
         f"{number(len(found.backup.stored), 'item')} in "
         f"{number(len(found.backup.blocks), 'block')}, through the real plugin process "
         f"(ready in {found.started_s * 1000:.0f} ms; it asked "
-        f"{number(found.requests, 'question')} of the cluster)."
+        f"{number(found.requests, 'question')} of the cluster).",
     )
     counts = Counter(machine.judged.verdict for machine in found.machines)
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
-    terminal.paragraph(f"{number(len(found.machines), 'virtual machine')}: {told or 'none found'}.")
+    write_paragraph(
+        output, f"{number(len(found.machines), 'virtual machine')}: {told or 'none found'}."
+    )
     for unread in found.known.unread:
         where = f"cannot list {unread.resource}: " if unread.resource and unread.is_served else ""
-        terminal.paragraph(f"{where}{unread.cause}", 2, terminal.paint("! ", "yellow"))
+        write_paragraph(output, f"{where}{unread.cause}", 2, ("! ", "yellow"))
         if unread.hint:
-            terminal.paragraph(unread.hint, 4)
-    terminal.write("\n")
+            write_paragraph(output, unread.hint, 4)
+    write_line(output)
 
 
 def _worst_first(machine: Machine) -> tuple[int, str]:
     return tuple(Verdict).index(machine.judged.verdict), machine.title
 
 
-def _row(machine: Machine) -> Sequence[Cell]:
+def _row(machine: Machine) -> Sequence[Text]:
     judged = machine.judged
     codes = [one.code for one in judged.findings if one.weight is not Weight.NOTE]
     return (
-        Cell(_short(machine.title)),
-        Cell(judged.verdict, COLOURS[judged.verdict]),
-        Cell(judged.level),
-        Cell(_disks(machine)),
-        Cell(str(len(machine.stored))),
-        Cell(restored(machine.restored)),
-        Cell(", ".join(codes)),
+        line(_short(machine.title)),
+        line((judged.verdict, COLOURS[judged.verdict])),
+        line(judged.level),
+        line(_disks(machine)),
+        line(str(len(machine.stored))),
+        line(restored(machine.restored)),
+        line(", ".join(codes)),
     )
 
 
@@ -109,7 +114,7 @@ def _short(title: str) -> str:
 
 def _disks(machine: Machine) -> str:
     hotplugged = f" ({len(machine.hotplugged)} hot)" if machine.hotplugged else ""
-    return table.unbroken(f"{len(machine.disks)}{hotplugged}")
+    return f"{len(machine.disks)}{hotplugged}"
 
 
 def restored(items: Iterable[RestoredItem]) -> str:
@@ -122,20 +127,20 @@ def restored(items: Iterable[RestoredItem]) -> str:
         RestoreResult.SKIPPED: "skipped",
     }
     told = (f"{counts[result]} {word}" for result, word in words.items() if counts[result])
-    return table.unbroken(", ".join(told) or "nothing")
+    return ", ".join(told) or "nothing"
 
 
-def _groups(machines: Sequence[Machine]) -> Iterator[Sequence[Cell]]:
+def _groups(machines: Sequence[Machine]) -> Iterator[Sequence[Text]]:
     verdicts = {Weight.BLOCKS: Verdict.BLOCKED, Weight.NOTE: Verdict.READY}
     for code, concerned in _by_reason(machines):
         weight = _finding(concerned[0], code).weight
         verdict = verdicts.get(weight, Verdict.DEGRADED)
         names = _names(concerned)
-        yield Cell(verdict, COLOURS[verdict]), Cell(code), Cell(str(len(concerned))), Cell(names)
+        yield line((verdict, COLOURS[verdict])), line(code), line(str(len(concerned))), line(names)
     ready = [one for one in machines if one.judged.verdict is Verdict.READY]
     if ready:
-        cell = Cell(Verdict.READY, COLOURS[Verdict.READY])
-        yield cell, Cell(""), Cell(str(len(ready))), Cell(_names(ready))
+        cell = line((Verdict.READY, COLOURS[Verdict.READY]))
+        yield cell, line(""), line(str(len(ready))), line(_names(ready))
 
 
 def _by_reason(machines: Sequence[Machine]) -> Iterator[tuple[str, list[Machine]]]:
@@ -152,19 +157,19 @@ def _by_reason(machines: Sequence[Machine]) -> Iterator[tuple[str, list[Machine]
         yield code, by_code[code]
 
 
-def _write_reasons(machines: Sequence[Machine], terminal: Terminal) -> None:
+def _write_reasons(machines: Sequence[Machine], output: Console) -> None:
     for code, concerned in _by_reason(machines):
         first = _finding(concerned[0], code)
-        heading = terminal.paint(code, _WEIGHT_COLOURS[first.weight])
-        terminal.write(f"{heading}: {number(len(concerned), 'VM')}\n")
+        heading = (code, _WEIGHT_COLOURS[first.weight])
+        write_line(output, heading, f": {number(len(concerned), 'VM')}")
         for machine in concerned[:_MOST_ERRORS]:
             finding = _finding(machine, code)
-            terminal.paragraph(f"{machine.title}: {finding.sentence}", 2)
+            write_paragraph(output, f"{machine.title}: {finding.sentence}", 2)
         if len(concerned) > _MOST_ERRORS:
-            terminal.paragraph(f"and {_names(concerned[_MOST_ERRORS:])}", 2)
+            write_paragraph(output, f"and {_names(concerned[_MOST_ERRORS:])}", 2)
         if first.remedy:
-            terminal.paragraph(first.remedy, 4, terminal.paint("  > ", "bold"))
-        terminal.write("\n")
+            write_paragraph(output, first.remedy, 4, ("  > ", "bold"))
+        write_line(output)
 
 
 def _finding(machine: Machine, code: str) -> Finding:
@@ -177,10 +182,10 @@ def _names(machines: Sequence[Machine]) -> str:
     return ", ".join([*shown, *([f"{more} more"] if more else [])])
 
 
-def _write_conflicts(found: Rehearsal, terminal: Terminal) -> None:
+def _write_conflicts(found: Rehearsal, output: Console) -> None:
     if not found.is_into_cluster:
         return
-    terminal.write("The restore into this cluster, by result:\n")
+    write_line(output, "The restore into this cluster, by result:")
     groups: dict[tuple[str, str], list[RestoredItem]] = {}
     for one in found.restored:
         what = f"{one.result}{' under another name' if one.renamed else ''}"
@@ -189,8 +194,10 @@ def _write_conflicts(found: Rehearsal, terminal: Terminal) -> None:
         shown = [item_title(one) for one in items[:_MOST_NAMES]]
         more = [f"{len(items) - len(shown)} more"] if len(items) > len(shown) else []
         reason = f" ({why})" if why else ""
-        terminal.paragraph(f"{len(items)} {what}{reason}: {', '.join([*shown, *more])}", 4, "  ")
-    terminal.write("\n")
+        write_paragraph(
+            output, f"{len(items)} {what}{reason}: {', '.join([*shown, *more])}", 4, "  "
+        )
+    write_line(output)
 
 
 def item_title(one: RestoredItem) -> str:
@@ -203,16 +210,16 @@ def number(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _write_meanings(machines: Sequence[Machine], terminal: Terminal) -> None:
+def _write_meanings(machines: Sequence[Machine], output: Console) -> None:
     indent = max(map(len, Level)) + 2
     present = {machine.judged.level for machine in machines}
     for level in Level:
         if level in present:
-            terminal.paragraph(_MEANINGS[level], indent, level)
+            write_paragraph(output, _MEANINGS[level], indent, level)
     if any(machine.hotplugged for machine in machines):
         text = "of these disks, hot-plugged: a pod of its own attaches each, not virt-launcher."
-        terminal.paragraph(text, indent, "hot")
+        write_paragraph(output, text, indent, "hot")
     text = "the restore leaves out what KubeVirt and the storage make anew."
-    terminal.paragraph(text, indent, "skipped")
+    write_paragraph(output, text, indent, "skipped")
     first = machines[0].title
-    terminal.paragraph(f"One machine with all that belongs to it: --explain {first}", 0)
+    write_paragraph(output, f"One machine with all that belongs to it: --explain {first}", 0)

@@ -1,101 +1,72 @@
-"""Tables that fit a width: cells of the columns that may wrap take several lines."""
+"""Tables without borders: the same for a person, in a pipe and for `grep`."""
 
-import textwrap
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from stillpoint.cli.output.terminal import longest_word, write_lines
+
 _GAP = 2
-_UNBROKEN = "\N{NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column; one that `wraps` gives way when the table is too wide."""
+    """A column of a table.
+
+    Attributes:
+        wraps: gives way, between words, when the table is too wide.
+        is_extra: left out when the table is too wide.
+    """
 
     title: str
     wraps: bool = False
+    is_extra: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A text and its colour, for instance `Cell("crash", "yellow")`."""
+def write(output: Console, columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> None:
+    """Write the table, a heading first. A pipe has no width: there each row is one line.
 
-    text: str
-    colour: str = ""
-
-
-def unbroken(text: str) -> str:
-    """`text` as one word: a cell does not wrap within it."""
-    return text.replace(" ", _UNBROKEN)
-
-
-def lines(
-    columns: Sequence[Column],
-    rows: Sequence[Sequence[Cell]],
-    width: int,
-    paint: Callable[[str, str], str],
-) -> Sequence[str]:
-    """The table, line by line, a heading first.
-
-    Args:
-        width: no line is longer, unless a word alone or a column that does not wrap is.
-        paint: gives a text a colour; the text is padded already.
+    On a terminal, too, no word is cut; so a line may be longer than the width.
     """
-    heading = [Cell(column.title, "bold") for column in columns]
-    rows = [heading, *rows]
-    widths = _widths(columns, rows, width)
-    if sum(widths) + _GAP * (len(columns) - 1) > width:  # rather break parts than lines
-        rows = [[Cell(_broken(cell.text), cell.colour) for cell in row] for row in rows]
-        widths = _widths(columns, rows, width)
-    found = []
-    for row in rows:
-        wrapped = [
-            textwrap.wrap(cell.text, size, break_long_words=False, break_on_hyphens=False) or [""]
-            for cell, size in zip(row, widths, strict=True)
-        ]
-        for number in range(max(map(len, wrapped))):
-            texts = [cell[number] if number < len(cell) else "" for cell in wrapped]
-            found.append(_line(texts, row, widths, paint))
-    return found
-
-
-def _broken(text: str) -> str:
-    return text.replace(_UNBROKEN, " ")
-
-
-def _line(
-    texts: Sequence[str],
-    row: Sequence[Cell],
-    widths: Sequence[int],
-    paint: Callable[[str, str], str],
-) -> str:
-    gap = " " * _GAP
-    last = max((number for number, text in enumerate(texts) if text), default=0)
-    padded = [
-        text if number == last else text.ljust(size)
-        for number, (text, size) in enumerate(zip(texts, widths, strict=True))
-    ][: last + 1]
-    painted = [
-        paint(text, cell.colour) if text.strip() else text
-        for text, cell in zip(padded, row, strict=False)
+    cells = [
+        [Text(column.title, "bold"), *of_column]
+        for column, of_column in zip(columns, zip(*rows, strict=True), strict=True)
     ]
-    return gap.join(painted).replace(_UNBROKEN, " ")
+    room = output.width if output.is_terminal else sys.maxsize
+    if _width(_natural(cells)) > room:
+        shown = [number for number, column in enumerate(columns) if not column.is_extra]
+        columns, cells = [columns[number] for number in shown], [cells[number] for number in shown]
+    widths = _widths(columns, cells, room)
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, _GAP, 0, 0))
+    for width in widths:
+        table.add_column(width=width)
+    for row in zip(*cells, strict=True):
+        table.add_row(*row)
+    write_lines(output, table, _width(widths) + _GAP)
 
 
-def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int) -> Sequence[int]:
-    natural = [_natural(rows, number) for number in range(len(columns))]
-    elastic = [number for number, column in enumerate(columns) if column.wraps]
-    whole = sum(natural[number] for number in elastic)
-    room = width - _GAP * (len(columns) - 1) - (sum(natural) - whole)
-    if whole <= room:
-        return natural
-    for number in elastic:
-        longest = max(len(word) for row in rows for word in row[number].text.split(" "))
-        share = max(room, 0) * natural[number] // whole
-        natural[number] = max(longest, share)
-        room, whole = room - natural[number], whole - _natural(rows, number)
-    return natural
+def _natural(cells: Sequence[Sequence[Text]]) -> list[int]:
+    return [max(cell.cell_len for cell in of_column) for of_column in cells]
 
 
-def _natural(rows: Sequence[Sequence[Cell]], number: int) -> int:
-    return max(len(row[number].text) for row in rows)
+def _width(widths: Sequence[int]) -> int:
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _widths(columns: Sequence[Column], cells: Sequence[Sequence[Text]], room: int) -> list[int]:
+    """As wide as need be; if that is too wide, columns that wrap give way, the last one first.
+
+    rich's own choice cuts words (rich 15.0, `Table._collapse_widths`).
+    """
+    widths = _natural(cells)
+    excess = _width(widths) - room
+    for number in reversed(range(len(columns))):
+        if columns[number].wraps and excess > 0:
+            given = min(excess, widths[number] - max(map(longest_word, cells[number])))
+            widths[number] -= given
+            excess -= given
+    return widths

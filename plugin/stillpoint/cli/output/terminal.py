@@ -1,11 +1,20 @@
-"""Text for a person: colours where the output is a terminal, errors with their remedy."""
+"""Consoles of rich for standard output and standard error, and what is written to them.
+
+Names, messages and reasons come from objects that anybody may have made. `line` is the one way from
+them to a console: it takes no markup, and shows control characters as escapes.
+"""
 
 import os
-import shutil
-import textwrap
 import time
-from types import TracebackType
-from typing import Self, TextIO
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.segment import Segment, Segments
+from rich.text import Text
 
 from stillpoint.model.errors import StillpointError
 
@@ -13,80 +22,116 @@ WIDTH = 100
 """Columns, however wide the terminal is; less on a narrower one."""
 
 _NARROWEST = 60
-_BAR = 24
 _WAIT_S = 2.0
-_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+
+Report = Callable[[int, int, str], None]
+"""Takes how far a wait is: for instance 3 of 20, `pods`."""
 
 
-class Terminal:
-    """Where text goes to."""
-
-    def __init__(self, output: TextIO) -> None:
-        self._output = output
-        self._has_colours = output.isatty() and not os.environ.get("NO_COLOR")
-        columns = shutil.get_terminal_size((WIDTH, 24)).columns if output.isatty() else WIDTH
-        self.width = max(_NARROWEST, min(columns, WIDTH))
-
-    def write(self, text: str) -> None:
-        """Write as it is."""
-        self._output.write(text)
-
-    def paint(self, text: str, colour: str) -> str:
-        """`text` in a colour, where there are any; an empty name leaves it as it is."""
-        if not colour or not self._has_colours:
-            return text
-        return f"\x1b[{_CODES[colour]}m{text}\x1b[0m"
-
-    def paragraph(self, text: str, indent: int = 0, first: str = "") -> None:
-        """Write `text` wrapped to the width; `first` stands before it, in the indent."""
-        lines = textwrap.wrap(
-            text, self.width - indent, break_long_words=False, break_on_hyphens=False
-        )
-        for number, line in enumerate(lines):
-            start = first if not number else ""
-            self.write(f"{start}{' ' * (indent - len(start))}{line}\n")
-
-    def error(self, error: StillpointError) -> None:
-        """Write an error, what the plugin said before it, and the remedy."""
-        what = f"{error.subject}: {error.attempt}: {error.cause}"
-        self.write(f"{self.paint('stillpoint:', 'red')} {what}\n")
-        for line in getattr(error, "log", ()):
-            self.write(f"  | {line.level:<5} {line.message}\n" if line.message else "")
-        if error.hint:
-            self.write(f"{self.paint('HINT:', 'bold')} {error.hint}\n")
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to `main`: rich exits with 1, which means here that a machine is not safe."""
+        raise  # noqa: PLE0704 - rich calls this where it has caught the error
 
 
-class Progress:
+def console(output: TextIO) -> Console:
+    """The console that writes to `output`: colours for terminals, unless NO_COLOR is set."""
+    made = _Console(
+        file=output,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+    made.width = max(_NARROWEST, min(made.width, WIDTH)) if made.is_terminal else WIDTH
+    return made
+
+
+def line(*parts: str | tuple[str, str]) -> Text:
+    r"""`parts` as they are, each with its style if it is a pair; `\x1b` and its like as escapes."""
+    styled = [(one, "") if isinstance(one, str) else one for one in parts]
+    return Text.assemble(*((_escaped(text), style) for text, style in styled))
+
+
+def _escaped(text: str) -> str:
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+
+
+def write_line(output: Console, *parts: str | tuple[str, str]) -> None:
+    """Write one line of `parts`, however long."""
+    output.print(line(*parts), soft_wrap=True)
+
+
+def write_paragraph(
+    output: Console, text: str, indent: int = 0, first: str | tuple[str, str] = ""
+) -> None:
+    """Write `text` wrapped to the width; `first` stands before it, in the indent."""
+    whole = line(text)
+    width = max(output.width - indent, longest_word(whole))
+    for number, wrapped in enumerate(whole.wrap(output, width)):
+        start = line("" if number else first)
+        start.pad_right(indent - start.cell_len)
+        wrapped.rstrip()
+        output.print(start.append_text(wrapped), soft_wrap=True)
+
+
+def longest_word(text: Text) -> int:
+    """Columns of the longest word; a name or a command in two parts is no help to anybody."""
+    return max(map(cell_len, text.plain.split()), default=0)
+
+
+def write_lines(output: Console, whole: RenderableType, width: int) -> None:
+    """Write what rich lays out for this width, without blanks at the ends of lines."""
+    for laid_out in output.render_lines(whole, output.options.update_width(width), pad=False):
+        output.print(Segments(_without_end(laid_out)), soft_wrap=True)
+
+
+def _without_end(laid_out: list[Segment]) -> Iterator[Segment]:
+    while laid_out and not laid_out[-1].text.strip():
+        laid_out.pop()
+    yield from laid_out[:-1]
+    for last in laid_out[-1:]:
+        yield Segment(last.text.rstrip(), last.style)
+    yield Segment.line()
+
+
+def write_error(output: Console, error: StillpointError) -> None:
+    """Write an error, what the plugin said before it, and the remedy."""
+    what = f"{error.subject}: {error.attempt}: {error.cause}"
+    write_line(output, ("stillpoint:", "red"), " ", what)
+    for said in getattr(error, "log", ()):
+        if said.message:
+            write_line(output, f"  | {said.level:<5} {said.message}")
+    if error.hint:
+        write_line(output, ("HINT:", "bold"), " ", error.hint)
+
+
+@contextmanager
+def progress(output: Console) -> Iterator[Report]:
     """A bar on a terminal, from the second second of a wait on; nothing anywhere else."""
+    began = time.monotonic()
+    what = TextColumn("{task.description}", markup=False)
+    columns = (BarColumn(), MofNCompleteColumn(), what)
+    bar = Progress(
+        *columns,
+        console=output,
+        auto_refresh=False,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=not output.is_terminal,
+    )
+    task = bar.add_task("")
 
-    def __init__(self, output: TextIO) -> None:
-        self._output = output
-        self._is_shown = output.isatty()
-        self._began = time.monotonic()
-        self._width = 0
+    def report(done: int, whole: int, resource: str) -> None:
+        if time.monotonic() - began >= _WAIT_S:
+            bar.start()
+            description = line(resource).plain
+            bar.update(task, completed=done, total=whole, description=description, refresh=True)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._draw("")
-
-    def told(self, done: int, whole: int, what: str) -> None:
-        """Show how far it is: for instance 3 of 20, `pods`."""
-        if time.monotonic() - self._began >= _WAIT_S:
-            full = _BAR * done // max(whole, 1)
-            bar = "#" * full + "." * (_BAR - full)
-            self._draw(f"[{bar}] {done}/{whole} {what}"[: _NARROWEST - 1])
-
-    def _draw(self, text: str) -> None:
-        if self._is_shown and (text or self._width):
-            self._output.write(
-                f"\r{text.ljust(self._width)}" if text else f"\r{' ' * self._width}\r"
-            )
-            self._output.flush()
-            self._width = len(text)
+    try:
+        yield report
+    finally:
+        bar.stop()

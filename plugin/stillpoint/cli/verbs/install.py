@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.cli.paths import FolderName
 from stillpoint.model.errors import StillpointError
 
 NAME = "install"
@@ -17,7 +18,13 @@ _PLUGIN = "stillpoint"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `Verb`."""
-    parser.add_argument("folder", metavar="DIR", type=Path, help="the plugin folder, as mounted")
+    parser.add_argument(
+        "folder",
+        metavar="DIR",
+        action=FolderName,
+        type=Path,
+        help="the plugin folder, as mounted",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

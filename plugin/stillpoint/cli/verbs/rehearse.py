@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from stillpoint import garbage
 from stillpoint.cli.exit_status import ExitStatus
-from stillpoint.cli.output.terminal import Progress, Terminal
+from stillpoint.cli.paths import FileName, FolderName, existing_file, existing_folder
 
-if TYPE_CHECKING:  # grpc takes most of the time to start; `--help` does without
+if TYPE_CHECKING:  # `--help` does without what takes time to import
     from stillpoint.rehearsal.rehearsal import Rehearsal
 
 NAME = "rehearse"
@@ -37,10 +37,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="folder",
         metavar="DIR",
-        type=_folder,
+        action=FolderName,
+        type=existing_folder,
         help="a folder of manifests instead, as `oc get -o yaml` or `-o json` prints them",
     )
-    source.add_argument("--kubeconfig", metavar="FILE", default="", help="read-only rights will do")
+    source.add_argument(
+        "--kubeconfig",
+        metavar="FILE",
+        action=FileName,
+        default="",
+        help="read-only rights will do",
+    )
     source.add_argument("--context", metavar="NAME", default="", help="context of the kubeconfig")
     source.add_argument(
         "--every-resource",
@@ -59,14 +66,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("-l", "--selector", metavar="SELECTOR", default="", help="label selector")
     what.add_argument(
-        "--backup", metavar="FILE|NAME", help="as this Backup: a file, or one of the cluster"
+        "--backup",
+        metavar="FILE|NAME",
+        action=FileName,
+        help="as this Backup: a file, or one of the cluster",
     )
     what.add_argument(
         "--restore",
         metavar="FILE",
         nargs="?",
         const=False,
-        type=_file,
+        action=FileName,
+        type=existing_file,
         help="as this Restore, or a plain one, into the same cluster with all that it has; "
         "without it everything comes back to an empty cluster",
     )
@@ -84,6 +95,7 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
     output.add_argument(
         "--archive",
         metavar="FILE",
+        action=FileName,
         type=Path,
         help="write what it would hold, in Velero's layout (.tar.gz), secrets included",
     )
@@ -95,37 +107,36 @@ def run(arguments: argparse.Namespace) -> int:
     # Pollers before event engine: 35 us of CPU less per call here and 100 us in the plugin, which
     # inherits it (grpcio 1.85; read at its import).
     os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
-    from stillpoint.cli.output import document, explanation, report  # noqa: PLC0415
+    from stillpoint.cli.output import document, explanation, report, terminal  # noqa: PLC0415
     from stillpoint.rehearsal import archive  # noqa: PLC0415
 
     garbage.collect_less()
     found = _rehearsed(arguments)
     if arguments.archive:
         archive.write(found, arguments.archive)
-    terminal = Terminal(sys.stdout)
+    output = terminal.console(sys.stdout)
     if arguments.explain:
-        explanation.write(found, arguments.explain, terminal)
+        explanation.write(found, arguments.explain, output)
     elif arguments.output == "json":
-        terminal.write(document.text(found))
+        sys.stdout.write(document.text(found))
     else:
-        report.write(found, terminal)
+        report.write(found, output)
     return _status(found, is_strict=arguments.strict)
 
 
 def _rehearsed(arguments: argparse.Namespace) -> "Rehearsal":
+    from stillpoint.cli.output import terminal  # noqa: PLC0415
     from stillpoint.rehearsal import requests  # noqa: PLC0415
     from stillpoint.rehearsal.errors import NothingToRehearse  # noqa: PLC0415
     from stillpoint.rehearsal.rehearsal import Wanted, rehearse  # noqa: PLC0415
 
     chosen = requests.Chosen(tuple(arguments.namespaces), arguments.selector, arguments.backup)
-    with Progress(sys.stderr) as progress:
+    with terminal.progress(terminal.console(sys.stderr)) as progress:
         if arguments.folder:
-            known = requests.of_folder(arguments.folder, progress.told)
+            known = requests.of_folder(arguments.folder, progress)
         else:
             place = (arguments.kubeconfig, arguments.context)
-            known = requests.of_cluster(
-                place, chosen, progress.told, is_whole=arguments.every_resource
-            )
+            known = requests.of_cluster(place, chosen, progress, is_whole=arguments.every_resource)
     backup = requests.backup(chosen, known)
     restore = None if arguments.restore is None else requests.restore(arguments.restore or None)
     found = rehearse(known, Wanted(backup, datetime.now(UTC), restore))
@@ -146,17 +157,3 @@ def _status(found: "Rehearsal", *, is_strict: bool) -> ExitStatus:
         return ExitStatus.NOT_SAFE
     is_open = Weight.UNCERTAIN in weights or any(one.is_served for one in found.known.unread)
     return ExitStatus.CANNOT_TELL if is_open or not verdicts else ExitStatus.GOOD
-
-
-def _folder(text: str) -> Path:
-    folder = Path(text)
-    if not folder.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
-    return folder
-
-
-def _file(text: str) -> Path:
-    file = Path(text)
-    if not file.is_file():
-        raise argparse.ArgumentTypeError(f"there is no file {text!r}")
-    return file
