@@ -70,9 +70,9 @@ import json, os, sys
 import stillpoint.__main__ as program
 from stillpoint import catalogue
 from stillpoint.cluster import extracted_backup
-from stillpoint.wire import contexts
+from stillpoint.calls import contexts
 from stillpoint.wire import handshake
-from stillpoint.wire.action import every
+from stillpoint.calls.action import every
 def report(*_):
     every(catalogue)
     os.write(kept, json.dumps(sorted(sys.modules)).encode())

@@ -12,7 +12,7 @@ from stillpoint.model.writer import Cluster
 from stillpoint.wire import handshake, stderr_log
 
 if TYPE_CHECKING:
-    from stillpoint.wire.servicers import Archives
+    from stillpoint.calls.contexts import Archives
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ a call per object, a millisecond of every backup.
 
 from collections.abc import Sequence
 
-from stillpoint.wire.action import BackupEntry, ItemBlockEntry, RestoreEntry
+from stillpoint.calls.action import BackupEntry, ItemBlockEntry, RestoreEntry
 
 
 def backup() -> Sequence[BackupEntry]:

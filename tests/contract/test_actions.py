@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stillpoint import catalogue
+from stillpoint.calls.action import Entry, ItemBlockEntry, Kind, RestoreEntry, every
 from stillpoint.cluster.memo import MemoIndex
 from stillpoint.model.errors import Forbidden, ReadFailed, StillpointError
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
 from stillpoint.velero.context import BackupContext
 from stillpoint.velero.request import Backup
-from stillpoint.wire.action import Entry, ItemBlockEntry, Kind, RestoreEntry, every
 from tests.contract.running_machine import ASK_NOTHING
 from tests.unit.contexts import restore_context
 from tests.unit.dictionary_reader import DictionaryReader

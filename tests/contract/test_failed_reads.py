@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from stillpoint import catalogue
+from stillpoint.calls.action import BackupEntry, ItemBlockEntry, every
 from stillpoint.cluster.memo import MemoIndex
 from stillpoint.cluster.question import Answer, Question
 from stillpoint.model.errors import ReadFailed
@@ -14,7 +15,6 @@ from stillpoint.model.item_log import ItemLog
 from stillpoint.model.reference import Resource
 from stillpoint.velero.context import BackupContext
 from stillpoint.velero.request import Backup
-from stillpoint.wire.action import BackupEntry, ItemBlockEntry, every
 from tests.contract.running_machine import ASK_NOTHING, BACKUP, CLUSTER, ITEMS
 from tests.unit.dictionary_reader import DictionaryReader
 

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stillpoint import catalogue
+from stillpoint.calls import payload
+from stillpoint.calls.action import BackupEntry, RestoreEntry, every
 from stillpoint.cluster.memo import MemoIndex
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
 from stillpoint.velero.context import BackupContext
 from stillpoint.velero.request import Backup
-from stillpoint.wire import codec
-from stillpoint.wire.action import BackupEntry, RestoreEntry, every
 from tests.contract.running_machine import BACKUP, CLUSTER, ITEMS
 from tests.json_values import JSON
 from tests.unit.contexts import restore_context
@@ -46,16 +46,16 @@ def archive_for(entry: RestoreEntry) -> list[Item] | None:
 
 def sent(entry: BackupEntry | RestoreEntry, data: bytes) -> bytes:
     """What Velero gets back for an item: bytes in, bytes out."""
-    item = codec.decode_item(data, "item")
+    item = payload.decode_item(data, "item")
     reader = DictionaryReader(CLUSTER)
     if isinstance(entry, RestoreEntry):
         outcome = entry.action.execute(
             item, restore_context({}, item, reader, archive=archive_for(entry))
         )
-        return codec.encode_answer(outcome.item, item, data)
+        return payload.encode_answer(outcome.item, item, data)
     log = ItemLog(logging.getLogger("test"), entry.name, "item")
     context = BackupContext(Backup.parse(BACKUP), MemoIndex(reader), log)
-    return codec.encode_answer(entry.action.execute(item, context).item, item, data)
+    return payload.encode_answer(entry.action.execute(item, context).item, item, data)
 
 
 def item_for(entry: BackupEntry | RestoreEntry) -> Item:
@@ -111,7 +111,7 @@ def test_fields_that_are_newer_than_we_survive_at_every_depth(
     base = item_for(entry)
     place = data.draw(st.sampled_from([p for p in places(base) if p[:2] != ("metadata", "labels")]))
     item = grown(base, place, {f"newer{key}": extra})
-    out = codec.decode_item(sent(entry, codec.encode_item(item)), "answer")
+    out = payload.decode_item(sent(entry, payload.encode_item(item)), "answer")
     assert list(differences(item, out)) == []
 
 
@@ -119,9 +119,9 @@ def test_fields_that_are_newer_than_we_survive_at_every_depth(
 def test_an_object_of_five_megabytes_comes_through(entry: BackupEntry | RestoreEntry) -> None:
     large = {"newer": [{"text": "ünï©ode 🐎" * 50, "number": 2**53 + 1 + n} for n in range(7_000)]}
     item = grown(item_for(entry), ("spec",), large)
-    data = codec.encode_item(item)
+    data = payload.encode_item(item)
     assert len(data) > 5_000_000
-    out = codec.decode_item(sent(entry, data), "answer")
+    out = payload.decode_item(sent(entry, data), "answer")
     assert list(differences(item, out)) == []
 
 
@@ -131,7 +131,7 @@ def test_an_object_as_deep_as_velero_passes_comes_through(
     entry: BackupEntry | RestoreEntry, depth: int
 ) -> None:
     deep = b'{"d":' * depth + b'"x"' + b"}" * depth
-    base = codec.encode_item(grown(item_for(entry), ("spec",), {"newer": "here"}))
+    base = payload.encode_item(grown(item_for(entry), ("spec",), {"newer": "here"}))
     plain = sent(entry, base)
     answer = sent(entry, base.replace(b'"here"', deep))
     assert answer == plain.replace(b'"here"', deep)
@@ -143,7 +143,7 @@ def test_what_an_action_leaves_alone_comes_back_as_the_bytes_that_came(
 ) -> None:
     spaced = orjson.dumps(item_for(entry), option=orjson.OPT_INDENT_2)
     answer = sent(entry, spaced)
-    is_changed = codec.decode_item(answer, "answer") != item_for(entry)
+    is_changed = payload.decode_item(answer, "answer") != item_for(entry)
     assert (answer == spaced) is not is_changed
 
 

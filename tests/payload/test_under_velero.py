@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stillpoint import catalogue
-from stillpoint.wire.action import every
+from stillpoint.calls.action import every
 from tests.payload.pod import Finished, Pod
 from tests.wire.test_velero_client import CHECKS, CHECKS_SINCE_1_15, expected
 

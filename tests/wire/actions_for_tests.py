@@ -15,13 +15,13 @@ from typing import Any, NoReturn
 
 import stillpoint.__main__
 import stillpoint.catalogue
+from stillpoint.calls.action import BackupEntry, ItemBlockEntry, RestoreAction, RestoreEntry
 from stillpoint.model import item as it
 from stillpoint.model.errors import Refusal
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import BackupOutcome, Progress, RestoreOutcome, Selector
 from stillpoint.model.reference import Reference
 from stillpoint.velero.context import BackupContext, RestoreContext
-from stillpoint.wire.action import BackupEntry, ItemBlockEntry, RestoreAction, RestoreEntry
 
 MACHINES = Selector(("virtualmachines.kubevirt.io", "pods"), "app in (a, b), stillpoint.test/x")
 CLAIM = Reference("", "persistentvolumeclaims", "shop", "data")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stillpoint import catalogue
-from stillpoint.wire.action import Entry, Kind, every
+from stillpoint.calls.action import Entry, Kind, every
 from tests.peers.build import binary
 from tests.wire import actions_for_tests
 from tests.wire.executables import plugin_for_tests, processes_of, real_plugin

@@ -7,6 +7,8 @@ from typing import Any, Generic, TypeVar
 
 import grpc
 
+from stillpoint.calls import payload
+from stillpoint.calls.action import Kind
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import BackupOutcome, RestoreOutcome
@@ -15,7 +17,6 @@ from stillpoint.rehearsal.errors import ActionFailed
 from stillpoint.rehearsal.process import PluginProcess
 from stillpoint.velero.selection.label_selector import LabelSelector
 from stillpoint.wire import codec
-from stillpoint.wire.action import Kind
 from stillpoint.wire.generated.velero import (
     backup_item_action_v2_pb2,
     backup_item_action_v2_pb2_grpc,
@@ -115,8 +116,8 @@ class PluginClient:
 
     def __init__(self, process: PluginProcess, backup: Item, restore: Item) -> None:
         self._process = process
-        self._backup = codec.encode_item(backup)
-        self._restore = codec.encode_item(restore)
+        self._backup = payload.encode_item(backup)
+        self._restore = payload.encode_item(restore)
         channel = process.channel
         self._backup_actions = backup_item_action_v2_pb2_grpc.BackupItemActionStub(channel)
         self._restore_actions = restore_item_action_v2_pb2_grpc.RestoreItemActionStub(channel)
@@ -144,7 +145,7 @@ class PluginClient:
     def related_items(self, action: Action, item: Item) -> Call[Sequence[Reference]]:
         """Asks an item-block action."""
         request = item_block_action_v1_pb2.ItemBlockActionGetRelatedItemsRequest(
-            plugin=action.name, item=codec.encode_item(item), backup=self._backup
+            plugin=action.name, item=payload.encode_item(item), backup=self._backup
         )
         method = self._block_actions.GetRelatedItems
         return Call(self._process, action.name, method, request, _related)
@@ -152,7 +153,7 @@ class PluginClient:
     def back_up(self, action: Action, item: Item) -> Call[BackupOutcome]:
         """Asks a backup action."""
         request = backup_item_action_v2_pb2.ExecuteRequest(
-            plugin=action.name, item=codec.encode_item(item), backup=self._backup
+            plugin=action.name, item=payload.encode_item(item), backup=self._backup
         )
         method = self._backup_actions.Execute
         return Call(self._process, action.name, method, request, partial(_backup_outcome, item))
@@ -161,9 +162,9 @@ class PluginClient:
         """Asks a restore action."""
         request = restore_item_action_v2_pb2.RestoreItemActionExecuteRequest(
             plugin=action.name,
-            item=codec.encode_item(item),
+            item=payload.encode_item(item),
             restore=self._restore,
-            itemFromBackup=codec.encode_item(stored),
+            itemFromBackup=payload.encode_item(stored),
         )
         method = self._restore_actions.Execute
         return Call(self._process, action.name, method, request, partial(_restore_outcome, item))
@@ -194,7 +195,7 @@ def _backup_outcome(
     given: Item, message: backup_item_action_v2_pb2.ExecuteResponse
 ) -> BackupOutcome:
     return BackupOutcome(
-        _sharing(codec.decode_item(message.item, "item"), given),
+        _sharing(payload.decode_item(message.item, "item"), given),
         _references(message.additionalItems),
         message.operationID,
         _references(message.postOperationItems),
@@ -205,7 +206,7 @@ def _restore_outcome(
     given: Item, message: restore_item_action_v2_pb2.RestoreItemActionExecuteResponse
 ) -> RestoreOutcome:
     return RestoreOutcome(
-        _sharing(codec.decode_item(message.item, "item"), given),
+        _sharing(payload.decode_item(message.item, "item"), given),
         _references(message.additionalItems),
         message.skipRestore,
         message.operationID,

@@ -6,14 +6,14 @@ import select
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from stillpoint.calls.action import Catalogue
 from stillpoint.wire import socket_folder
-from stillpoint.wire.action import Catalogue
 from stillpoint.wire.generated.goplugin import (
     broker_pb2,
     broker_pb2_grpc,
@@ -30,14 +30,15 @@ from stillpoint.wire.generated.velero import (
 )
 from stillpoint.wire.servicers import (
     CONTROL_POOL,
-    Archives,
     BackupItemAction,
-    Clusters,
     ItemBlockAction,
     PluginLister,
     RestoreItemAction,
     on_control_pool,
 )
+
+if TYPE_CHECKING:
+    from stillpoint.calls.contexts import Archives, Clusters
 
 _log = logging.getLogger("stillpoint")
 
@@ -62,8 +63,8 @@ class Server:
     def __init__(
         self,
         catalogue: Catalogue,
-        clusters: Clusters,
-        archives: Callable[[], Archives],
+        clusters: "Clusters",
+        archives: "Callable[[], Archives]",
         lister: PluginLister,
     ) -> None:
         # A signal handler may run while any lock is held, so it writes to a pipe and does no more.
@@ -109,7 +110,7 @@ class Server:
         os.write(self._woken_by, b"\n")
 
     def _register(
-        self, catalogue: Catalogue, clusters: Clusters, archives: Callable[[], Archives]
+        self, catalogue: Catalogue, clusters: "Clusters", archives: "Callable[[], Archives]"
     ) -> None:
         server = self._server
         backup_item_action_v2_pb2_grpc.add_BackupItemActionServicer_to_server(

@@ -6,30 +6,26 @@ it, because Velero's calls carry no deadline and it would wait for ever.
 
 import functools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
 
-from stillpoint.model import item as it
-from stillpoint.model.errors import MalformedRequest
-from stillpoint.model.item import Item
-from stillpoint.model.item_log import ItemLog
-from stillpoint.model.reader import Index
-from stillpoint.model.writer import Writer
-from stillpoint.wire import codec
-from stillpoint.wire.action import (
+from stillpoint.calls.action import (
     BackupEntry,
     Catalogue,
-    Entry,
     ItemBlockEntry,
-    Operated,
     RestoreEntry,
     Waiting,
     every,
 )
+from stillpoint.calls.payload import decode_item, encode_answer
+from stillpoint.calls.registered import Registered
+from stillpoint.model import item as it
+from stillpoint.model.errors import MalformedRequest
+from stillpoint.wire import codec
 from stillpoint.wire.generated.velero import (
     backup_item_action_v2_pb2 as backup_pb2,
 )
@@ -55,8 +51,8 @@ from stillpoint.wire.generated.velero import (
 )
 
 if TYPE_CHECKING:
-    from stillpoint.model.archive import Archive
-    from stillpoint.velero.context import BackupContext, RestoreContext
+    from stillpoint.calls.contexts import Archives, Clusters
+    from stillpoint.velero.context import RestoreContext
 
 _log = logging.getLogger("stillpoint")
 
@@ -68,7 +64,6 @@ has returned (hashicorp/go-plugin v1.7.0, grpc_client.go:107).
 """
 
 Method = TypeVar("Method", bound=Callable[..., Any])
-EntryType = TypeVar("EntryType", bound=Entry)
 
 
 def on_control_pool(method: Method) -> Method:
@@ -93,27 +88,6 @@ def answers(method: Method) -> Method:
         return call.abort_with_status(status)
 
     return guarded  # type: ignore[return-value]
-
-
-class Clusters(Protocol):
-    """Where contexts get their view of the cluster from."""
-
-    def for_request(self, uid: str) -> Index:
-        """The view that all calls of one backup or restore share."""
-
-    @property
-    def writer(self) -> Writer:
-        """What changes the cluster, for those who may."""
-
-    def expect_questions(self) -> None:
-        """A backup begins; its first item is a moment away."""
-
-
-class Archives(Protocol):
-    """Where contexts get their view of the backup that is restored from."""
-
-    def of_restore(self, uid: str, stored: Item) -> "Archive":
-        """The backup that the restore with this uid restores, known by an item of it."""
 
 
 class PluginLister(plugin_lister_pb2_grpc.PluginListerServicer):
@@ -143,49 +117,11 @@ class PluginLister(plugin_lister_pb2_grpc.PluginListerServicer):
         return plugin_lister_pb2.ListPluginsResponse(plugins=identifiers)
 
 
-class _Actions(Generic[EntryType]):
-    """The actions of one kind, by name, and the contexts that they are called with."""
-
-    def __init__(self, load: Callable[[], Sequence[EntryType]], clusters: Clusters) -> None:
-        self._load = load
-        self._clusters = clusters
-
-    @functools.cached_property
-    def _by_name(self) -> Mapping[str, EntryType]:
-        return {entry.name: entry for entry in self._load()}
-
-    def __getitem__(self, name: str) -> EntryType:
-        try:
-            return self._by_name[name]
-        except KeyError:
-            cause = f"there are {', '.join(sorted(self._by_name)) or 'none of this kind'}"
-            raise MalformedRequest(f"action {name!r}", "cannot call it", cause) from None
-
-    def operated(self, name: str) -> Operated:
-        action = self[name].action
-        if isinstance(action, Operated):
-            return action
-        raise MalformedRequest(f"action {name!r}", "cannot ask its operations", "it starts none")
-
-    def backup_context(self, name: str, backup: bytes, subject: str) -> "BackupContext":
-        from stillpoint.wire import contexts  # noqa: PLC0415 - the model: no handshake waits for it
-
-        return contexts.of_backup(backup, self._clusters, ItemLog(_log, name, subject))
-
-    def restore_context(
-        self, name: str, restore: bytes, subject: str, stored: Item, archives: Archives
-    ) -> "RestoreContext":
-        from stillpoint.wire import contexts  # noqa: PLC0415
-
-        log = ItemLog(_log, name, subject)
-        return contexts.of_restore(restore, self._clusters, log, stored, archives)
-
-
 class BackupItemAction(backup_grpc.BackupItemActionServicer):
     """Backup actions, version 2 of the service."""
 
-    def __init__(self, load: Callable[[], Sequence[BackupEntry]], clusters: Clusters) -> None:
-        self._actions = _Actions(load, clusters)
+    def __init__(self, load: Callable[[], Sequence[BackupEntry]], clusters: "Clusters") -> None:
+        self._actions = Registered(load, clusters, _log)
 
     @on_control_pool
     @answers
@@ -202,11 +138,11 @@ class BackupItemAction(backup_grpc.BackupItemActionServicer):
         self, request: backup_pb2.ExecuteRequest, call: grpc.ServicerContext
     ) -> backup_pb2.ExecuteResponse:
         action = self._actions[request.plugin].action
-        item = codec.decode_item(request.item, "item")
+        item = decode_item(request.item, "item")
         context = self._actions.backup_context(request.plugin, request.backup, it.describe(item))
         outcome = action.execute(item, context)
         return backup_pb2.ExecuteResponse(
-            item=codec.encode_answer(outcome.item, item, request.item),
+            item=encode_answer(outcome.item, item, request.item),
             additionalItems=map(codec.encode_reference, outcome.additional),
             operationID=outcome.operation,
             postOperationItems=map(codec.encode_reference, outcome.after_operation),
@@ -237,10 +173,10 @@ class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
     def __init__(
         self,
         load: Callable[[], Sequence[RestoreEntry]],
-        clusters: Clusters,
-        archives: Callable[[], Archives],
+        clusters: "Clusters",
+        archives: "Callable[[], Archives]",
     ) -> None:
-        self._actions = _Actions(load, clusters)
+        self._actions = Registered(load, clusters, _log)
         self._archives = archives
 
     @on_control_pool
@@ -258,14 +194,14 @@ class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
         self, request: restore_pb2.RestoreItemActionExecuteRequest, call: grpc.ServicerContext
     ) -> restore_pb2.RestoreItemActionExecuteResponse:
         action = self._actions[request.plugin].action
-        item = codec.decode_item(request.item, "item")
-        stored = codec.decode_item(request.itemFromBackup, "item from the backup")
+        item = decode_item(request.item, "item")
+        stored = decode_item(request.itemFromBackup, "item from the backup")
         context = self._actions.restore_context(
             request.plugin, request.restore, it.describe(item), stored, self._archives()
         )
         outcome = action.execute(item, context)
         return restore_pb2.RestoreItemActionExecuteResponse(
-            item=codec.encode_answer(outcome.item, item, request.item),
+            item=encode_answer(outcome.item, item, request.item),
             additionalItems=map(codec.encode_reference, outcome.additional),
             skipRestore=outcome.skip,
             operationID=outcome.operation,
@@ -310,8 +246,8 @@ class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
 class ItemBlockAction(block_grpc.ItemBlockActionServicer):
     """Item-block actions."""
 
-    def __init__(self, load: Callable[[], Sequence[ItemBlockEntry]], clusters: Clusters) -> None:
-        self._actions = _Actions(load, clusters)
+    def __init__(self, load: Callable[[], Sequence[ItemBlockEntry]], clusters: "Clusters") -> None:
+        self._actions = Registered(load, clusters, _log)
         self._clusters = clusters
 
     @on_control_pool
@@ -330,7 +266,7 @@ class ItemBlockAction(block_grpc.ItemBlockActionServicer):
         self, request: block_pb2.ItemBlockActionGetRelatedItemsRequest, call: grpc.ServicerContext
     ) -> block_pb2.ItemBlockActionGetRelatedItemsResponse:
         action = self._actions[request.plugin].action
-        item = codec.decode_item(request.item, "item")
+        item = decode_item(request.item, "item")
         context = self._actions.backup_context(request.plugin, request.backup, it.describe(item))
         related = action.related_items(item, context)
         return block_pb2.ItemBlockActionGetRelatedItemsResponse(
@@ -343,6 +279,6 @@ def _subject(request: Any) -> str:
     if operation := getattr(request, "operationID", ""):
         return f"operation {operation}"
     try:
-        return it.describe(codec.decode_item(getattr(request, "item", b""), "item"))
+        return it.describe(decode_item(getattr(request, "item", b""), "item"))
     except MalformedRequest:
         return "call of Velero"

@@ -11,12 +11,13 @@ from google.protobuf.any_pb2 import Any
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
-from stillpoint.model.errors import MalformedRequest, StillpointError
+from stillpoint.calls import failure
+from stillpoint.calls.text import sendable
+from stillpoint.model.errors import StillpointError
 from stillpoint.wire.generated.velero import shared_pb2
-from stillpoint.wire.text import bounded, sendable
 
 _MOST_FRAMES = 20
-_MOST_STACK_BYTES = 1_500  # trailers are no place for more: see stillpoint.wire.text
+_MOST_STACK_BYTES = 1_500  # trailers are no place for more: see stillpoint.calls.text
 
 
 def status_of(error: BaseException, action: str, subject: str) -> grpc.Status:
@@ -26,21 +27,13 @@ def status_of(error: BaseException, action: str, subject: str) -> grpc.Status:
         action: name of the action that was called.
         subject: the object as people call it.
     """
-    if isinstance(error, StillpointError):
-        code, message = grpc.StatusCode.UNKNOWN, str(error)
-        is_about_item = not isinstance(error, MalformedRequest)
-        if (
-            is_about_item and error.subject != subject
-        ):  # a part of the item, or a list that it was looked up in
-            message = f"{subject}: {message}"
-    else:  # Velero's own framework answers Aborted for a plugin that panicked
-        code = grpc.StatusCode.ABORTED
-        message = (
-            f"{subject}: a fault inside stillpoint ({action}): {type(error).__name__}: {error}"
-        )
+    # Velero's own framework answers Aborted for a plugin that panicked
+    is_known = isinstance(error, StillpointError)
+    code = grpc.StatusCode.UNKNOWN if is_known else grpc.StatusCode.ABORTED
+    message = failure.message(error, action, subject)
     detail = Any()
     detail.Pack(_stack(error))
-    status = Status(code=code.value[0], message=bounded(message), details=[detail])
+    status = Status(code=code.value[0], message=message, details=[detail])
     return rpc_status.to_status(status)
 
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import orjson
 
+from stillpoint.calls.text import sendable
 from stillpoint.wire import flags
-from stillpoint.wire.text import sendable
 
 _LEVELS = {
     logging.DEBUG: "debug",

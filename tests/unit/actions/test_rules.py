@@ -24,6 +24,7 @@ import pytest
 import yaml
 
 from stillpoint import catalogue
+from stillpoint.calls.action import every
 from stillpoint.cluster.memo import MemoIndex
 from stillpoint.model import item as it
 from stillpoint.model.errors import StillpointError
@@ -31,7 +32,6 @@ from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
 from stillpoint.velero.context import BackupContext
 from stillpoint.velero.request import Backup
-from stillpoint.wire.action import every
 from tests.unit.contexts import restore_context
 from tests.unit.dictionary_reader import DictionaryReader, merged
 

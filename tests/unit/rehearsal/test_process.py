@@ -29,7 +29,7 @@ SERVER = """\
     from stillpoint.cluster.memo import Memos
     from stillpoint.model.outcome import BackupOutcome, Selector
     from stillpoint.wire import handshake
-    from stillpoint.wire.action import BackupEntry
+    from stillpoint.calls.action import BackupEntry
     from stillpoint.wire.server import Server
     from stillpoint.wire.servicers import PluginLister
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from stillpoint.calls.action import RestoreEntry
 from stillpoint.cluster.memo import Memos
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import Progress, RestoreOutcome, Selector
 from stillpoint.resources.disks import persistent_volume_claim as claims
 from stillpoint.velero.context import RestoreContext
-from stillpoint.wire.action import RestoreEntry
 from stillpoint.wire.generated.velero import restore_item_action_v2_pb2 as pb2
 from stillpoint.wire.servicers import RestoreItemAction
 from tests.unit.contexts import NOW

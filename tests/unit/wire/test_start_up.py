@@ -19,6 +19,7 @@ OF_PEOPLE = {"rich", "shtab"}
 """What only the command needs."""
 WITH_THE_FIRST_CALL = {
     *(
+        "stillpoint.calls.contexts",
         "stillpoint.velero.context",
         "stillpoint.velero.request",
         "stillpoint.velero.selection.filters",

@@ -1,23 +1,47 @@
 """What an action is called with: the request of Velero, parsed, and the view of its cluster.
 
-Apart from the services, which import it at the first call: half of what there is to import here is
-needed for it, and Velero waits for the handshake.
+Imported at the first call: half of what there is to import here is needed for it, and Velero waits
+for the handshake.
 """
 
 import functools
 import time
 import uuid
 from datetime import UTC, datetime
+from typing import Protocol
 
+from stillpoint.calls.payload import decode_item
+from stillpoint.model.archive import Archive
 from stillpoint.model.clock import Clock
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
+from stillpoint.model.reader import Index
+from stillpoint.model.writer import Writer
 from stillpoint.velero.context import BackupContext, RestoreContext
 from stillpoint.velero.request import Backup, Restore
-from stillpoint.wire import codec
-from stillpoint.wire.servicers import Archives, Clusters
 
 _CLOCK = Clock(now=lambda: datetime.now(UTC), sleep=time.sleep)
+
+
+class Clusters(Protocol):
+    """Where contexts get their view of the cluster from."""
+
+    def for_request(self, uid: str) -> Index:
+        """The view that all calls of one backup or restore share."""
+
+    @property
+    def writer(self) -> Writer:
+        """What changes the cluster, for those who may."""
+
+    def expect_questions(self) -> None:
+        """A backup begins; its first item is a moment away."""
+
+
+class Archives(Protocol):
+    """Where contexts get their view of the backup that is restored from."""
+
+    def of_restore(self, uid: str, stored: Item) -> Archive:
+        """The backup that the restore with this uid restores, known by an item of it."""
 
 
 def of_backup(backup: bytes, clusters: Clusters, log: ItemLog) -> BackupContext:
@@ -63,9 +87,9 @@ def _started(_view: str) -> set[tuple[str, str]]:
 
 @functools.lru_cache(maxsize=8)  # the same bytes come with every item of a backup
 def _backup(data: bytes) -> Backup:
-    return Backup.parse(codec.decode_item(data, "backup"))
+    return Backup.parse(decode_item(data, "backup"))
 
 
 @functools.lru_cache(maxsize=8)
 def _restore(data: bytes) -> Restore:
-    return Restore.parse(codec.decode_item(data, "restore"))
+    return Restore.parse(decode_item(data, "restore"))

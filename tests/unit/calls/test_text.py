@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from stillpoint.wire.text import MOST_BYTES, bounded
+from stillpoint.calls.text import MOST_BYTES, bounded
 
 PRINTABLE = "".join(map(chr, range(32, 127))).replace("%", "")
 """What gRPC sends as it is; it sends each byte of all else as three."""
