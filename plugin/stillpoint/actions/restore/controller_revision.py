@@ -28,8 +28,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     if pool and made.wanted is None:
         return RestoreOutcome(_of_pool(item, pool, context))
     why = by_products.why(context.stored) or _why_unused(reference, context)
-    if not why and made.wanted is not None:
-        why = made.why_left_out(pool_reference if pool else reference)
+    why = why or made.why_left_out(pool_reference if pool else reference)
     if why:
         context.log.info(why)
         return RestoreOutcome(item, skip=True)

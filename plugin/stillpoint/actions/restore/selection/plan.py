@@ -26,7 +26,7 @@ class Plan:
         names: new names, by the reference in the backup.
         wanted: all that is restored; None means everything.
         refused: why a machine cannot come back as asked, by its name in the backup.
-        withheld: claims and DataVolumes of refused machines that nobody else uses.
+        withheld: claims, DataVolumes and revisions of refused machines that nobody else uses.
     """
 
     names: Mapping[Reference, str] = field(default_factory=dict)
@@ -129,11 +129,10 @@ def _refusing(context: RestoreContext, namespace: str, refused: Mapping[str, Ref
     used = machines.mounted_claims(context.archive, namespace) if refused else set()
     own: set[Reference] = set()
     for machine in machines.of_namespace(context.archive, namespace):
-        data = {one for one in machine.own if machines.is_data(one)}
         if machine.name in refused:
-            own |= data
+            own.update(machine.own)
         else:
-            used |= {one.name for one in data}
+            used |= {one.name for one in machine.own}
     withheld = frozenset(one for one in own if one.name not in used)
     return Plan(refused=refused, withheld=withheld)
 
