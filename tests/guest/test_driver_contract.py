@@ -16,16 +16,24 @@ from pathlib import Path
 import pytest
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import Driver
+from stillpoint_guest.drivers import DRIVERS
 from stillpoint_guest.errors import ApplicationError, GuestError, Unreachable
 from stillpoint_guest.processes.command import ENVIRONMENT
 
 from tests.guest.cases.case import PASSWORD, Case, cycle
+from tests.guest.cases.scripted import PEERS
+from tests.guest.cases.servers import DATABASES
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 class BlockFailed(Exception):
     """Something else than the driver goes wrong while it holds."""
+
+
+def test_every_driver_has_its_case() -> None:
+    cases = {re.split(r"\W", name)[0] for name in (*DATABASES, *PEERS)}
+    assert {driver.KIND for driver in DRIVERS} - cases == set()
 
 
 def test_it_comes_to_rest_and_runs_again(case: Case, tmp_path: Path) -> None:

@@ -114,13 +114,14 @@ def _shop(folder: Path) -> Case:
     return PeerCase("main", "shop", {}, "no shop listens", stops_writes=True, peer=peer)
 
 
+# By names that begin with the driver's.
 PEERS: Mapping[str, Callable[[Path], Case]] = {
     "mongodb, its shell scripted": _mongodb,
-    "unit stopped, systemctl scripted": lambda folder: _unit(folder, "stop"),
-    "unit frozen, systemctl scripted": lambda folder: _unit(folder, "freeze"),
-    "the driver of the docs, its shop scripted": _shop,
-    "hooks of QEMU": lambda folder: _scripts(folder, "folder"),
-    "hooks of VMware": lambda folder: _scripts(folder, "vmware"),
+    "systemd stops a unit, systemctl scripted": lambda folder: _unit(folder, "stop"),
+    "systemd freezes a unit, systemctl scripted": lambda folder: _unit(folder, "freeze"),
+    "shop, the driver of the docs, scripted": _shop,
+    "script: hooks of QEMU": lambda folder: _scripts(folder, "folder"),
+    "script: hooks of VMware": lambda folder: _scripts(folder, "vmware"),
 }
 
 

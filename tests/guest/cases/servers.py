@@ -216,6 +216,7 @@ def _redis(server: databases.Redis, folder: Path, stops_writes: bool = False) ->
     )
 
 
+# By names that begin with the driver's.
 DATABASES: Mapping[str, Callable[[Servers, Path], Case]] = {
     "postgresql": _postgresql,
     "postgresql in backup mode": lambda servers, folder: _postgresql(

@@ -18,6 +18,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 PATH = re.compile(
     r"`((?:plugin|guest_hooks|tests|docs|packaging|proto|benchmarks|examples)/[\w./-]*)`"
 )
+PLACEHOLDER = re.compile(r"\b(KIND|NAME|VERB)\b")
 WRITTEN_BY_TOWNCRIER = "CHANGELOG.md"
 
 
@@ -43,7 +44,8 @@ def anchors(text: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_paths_that_it_names_exist(page: Path) -> None:
-    assert not [path for path in PATH.findall(page.read_text()) if not (ROOT / path).exists()]
+    named = [path for path in PATH.findall(page.read_text()) if not PLACEHOLDER.search(path)]
+    assert not [path for path in named if not (ROOT / path).exists()]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
