@@ -5,35 +5,43 @@ from typing import Iterator, Mapping, Sequence
 
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import Driver, Finding, Report
+from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes.command import Program
+from stillpoint_guest.state.undo_journal import Note
 
 
 class Shop(Driver):
     """A shop that can be asked to take no orders."""
 
     KIND = "shop"
+    METHODS = ("hold",)
     OPTIONS = {"port": "of its control socket; 7000"}
+
+    def __init__(self, section: Section, note: Note) -> None:
+        """Parse `OPTIONS`."""
+        super().__init__(section, note)
+        self._port = str(section.integer("port", 7000))
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
         """See `Driver`."""
-        return [Finding(True, f"{self.section.name}: {self._call('status', deadline)}")]
+        return [Finding(True, f"{self.section.name}: {self._call(self._port, 'show', deadline)}")]
 
     @contextmanager
     def held(self, deadline: Deadline) -> Iterator[Report]:
         """See `Driver`."""
-        self.note.write({})  # its lock outlives us: undone by the next holder
+        noted = {"port": self._port}
+        self.note.write(noted)  # its lock outlives us: undone by the next holder
         try:
-            order = self._call("hold", deadline)
+            order = self._call(self._port, "hold", deadline)
             yield Report("hold", {"order": order}, ("every accepted order is there",))
         finally:
-            self.reconcile({}, Deadline.after(self.section.release_s))
+            self.reconcile(noted, Deadline.after(self.section.release_s))
             self.note.drop()
 
     def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
         """See `Driver`."""
-        self._call("resume", deadline)
+        self._call(noted["port"], "resume", deadline)
 
-    def _call(self, verb: str, deadline: Deadline) -> str:
-        port = self.section.integer("port", 7000)
-        answer = self.commands.run(Program(("shopctl", "-p", str(port), verb)), deadline)
+    def _call(self, port: str, verb: str, deadline: Deadline) -> str:
+        answer = self.commands.run(Program(("shopctl", "-p", port, verb)), deadline)
         return answer.lines[0]
