@@ -198,4 +198,4 @@ def fate(spec: Item, cluster: list[Item]) -> Fate:
     backup = Backup.parse({"metadata": {"name": "b", "namespace": "velero"}, "spec": spec})
     log = ItemLog(logging.getLogger("test"), "test", "test")
     context = BackupContext(backup, MemoIndex(DictionaryReader(cluster)), log)
-    return policies.fate(cluster[1], context)
+    return policies.fates(context).of(cluster[1])

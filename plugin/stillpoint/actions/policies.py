@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.item import Item
-from stillpoint.resources.disks import persistent_volume, persistent_volume_claim
+from stillpoint.resources.disks import persistent_volume
 from stillpoint.resources.machines import pod
 from stillpoint.velero.context import BackupContext
 from stillpoint.velero.selection.filters import Filters
-from stillpoint.velero.volumes import fates
-from stillpoint.velero.volumes.policy import Fate, Policy
+from stillpoint.velero.volumes.fates import Fates
+from stillpoint.velero.volumes.policy import Policy
 
 
 def filters(context: BackupContext) -> Filters:
@@ -20,30 +20,21 @@ def filters(context: BackupContext) -> Filters:
         ReadFailed: the cluster did not tell the policies.
     """
     own = context.backup.filters
-    found = policy(context) if own.has_policy else None
-    return own if found is None else own.under(found)
+    return own.under(_policy(context)) if own.has_policy else own
 
 
-def policy(context: BackupContext) -> Policy | None:
-    """The backup's policies; None if it has none, or they have gone since Velero read them."""
-    backup, joined = context.backup, None
-    for name in backup.policies:
-        config_map = context.cluster.get(kinds.CONFIG_MAP, backup.namespace, name)
-        if config_map is None:
-            return None
-        found = Policy.parse(config_map)
-        joined = joined.followed_by(found) if joined else found
-    return joined
+def fates(context: BackupContext) -> Fates:
+    """The fates of the backup's volumes.
 
-
-def fate(claim: Item, context: BackupContext) -> Fate:
-    """What becomes of the data of a claim that is in the backup.
-
-    Of the pods that mount a claim only those of virtual machines are looked at.
+    Of the pods that mount a claim only those of virtual machines are looked at: a list of all pods
+    of a namespace, which Velero makes, can be long.
     """
-    found = policy(context)
-    bound = _volume(claim, context) if found and found.volumes else {}
-    return fates.of_claim(context.backup.asked, found, claim, bound, _pods(claim, context))
+    return Fates(
+        context.backup.asked,
+        _policy(context),
+        lambda name: context.cluster.get(persistent_volume.RESOURCE, "", name),
+        lambda claim: _pods(claim, context),
+    )
 
 
 def is_mounted(claim: Item, context: BackupContext) -> bool:
@@ -57,21 +48,15 @@ def has_way_back(claim: Item, context: BackupContext) -> bool:
     Asked only of a claim that is copied: it takes a list of all pods of the namespace.
     """
     namespace, name = it.identify(claim)
-    found, backup = policy(context), context.backup.asked
-    decided = found.fate(claim, _volume(claim, context)) if found and found.volumes else None
-    pods = context.cluster.grouped(pod.RESOURCE, namespace, pod.claims)
+    pods = context.cluster.grouped(pod.RESOURCE, namespace, pod.claims).get(name, ())
     own = filters(context)
-    return any(
-        not pod.is_of_machine(one)  # no restore brings it
-        and fates.brings_back(backup, name, one, is_by_policy=decided is not None)
-        and own.admits(pod.RESOURCE, one)
-        for one in pods.get(name, ())
-    )
+    restored = (one for one in pods if not pod.is_of_machine(one) and own.admits(pod.RESOURCE, one))
+    return fates(context).are_brought_back(claim, restored)
 
 
-def _volume(claim: Item, context: BackupContext) -> Item:
-    name = persistent_volume_claim.bound_volume(claim)
-    return context.cluster.get(persistent_volume.RESOURCE, "", name) or {} if name else {}
+def _policy(context: BackupContext) -> Policy:
+    backup, cluster = context.backup, context.cluster
+    return backup.policy(lambda name: cluster.get(kinds.CONFIG_MAP, backup.namespace, name))
 
 
 def _pods(claim: Item, context: BackupContext) -> Sequence[Item]:

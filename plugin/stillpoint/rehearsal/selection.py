@@ -28,14 +28,13 @@ class Selection:
         cluster: every object, in the order of collection.
         served: of which resource each object is.
         filters: those of the running backup, and of its policies.
-        policy: None if it has none.
         unknown_policies: names of ConfigMaps that are not among the objects.
     """
 
     cluster: Mapping[Reference, Item]
     served: Mapping[Reference, Served]
     filters: Filters
-    policy: Policy | None
+    policy: Policy
     unknown_policies: tuple[str, ...]
 
     @classmethod
@@ -50,18 +49,19 @@ class Selection:
         order = {one.name: rank for rank, one in enumerate(_order(known.discovery.served))}
         placed.sort(key=lambda one: (order[one[1].name], one[0].namespace, one[0].name))
         cluster = {reference: item for reference, _, item in placed}
-        named = {
-            name: cluster.get(kinds.CONFIG_MAP.named(it.namespace(backup), name))
-            for name in Backup.parse(backup).policies
+        request = Backup.parse(backup)
+        config_maps = {
+            name: cluster.get(kinds.CONFIG_MAP.named(request.namespace, name))
+            for name in request.policies
         }
-        policy = _joined(list(filter(None, named.values())))
+        policy = request.policy(config_maps.get)
         own = Filters.parse(backup, known.discovery)
         return cls(
             cluster,
             {reference: served for reference, served, _ in placed},
-            own.under(policy) if policy else own,
+            own.under(policy) if own.has_policy else own,
             policy,
-            tuple(name for name, found in named.items() if found is None),
+            tuple(name for name, found in config_maps.items() if found is None),
         )
 
     def collected(self) -> Sequence[Reference]:
@@ -88,14 +88,6 @@ class Selection:
     def _resource(self, reference: Reference) -> Resource:
         served = self.served[reference]
         return Resource(served.group, served.version, served.plural, served.kind)
-
-
-def _joined(config_maps: Sequence[Item]) -> Policy | None:
-    joined: Policy | None = None
-    for config_map in config_maps:
-        found = Policy.parse(config_map)
-        joined = joined.followed_by(found) if joined else found
-    return joined
 
 
 def _group_kind(item: Item) -> tuple[str, str]:

@@ -6,13 +6,15 @@ Source: pkg/backup/actions/csi/pvc_action.go and internal/volumehelper of Velero
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.backup import Backup
 from stillpoint.rehearsal.selection import Selection
 from stillpoint.resources.disks import persistent_volume, persistent_volume_claim, storage_class
 from stillpoint.resources.machines import pod
-from stillpoint.velero.volumes import claim_data, fates, volume_snapshot_class
+from stillpoint.velero.volumes import claim_data, volume_snapshot_class
+from stillpoint.velero.volumes.fates import Fates, moves_data
 from stillpoint.velero.volumes.policy import Fate
 
 
@@ -21,11 +23,11 @@ def noted(backup: Backup, selection: Selection, request: Item) -> Backup:
 
     What is not known of the storage is taken for good: a verdict says that it is not known.
     """
-    pods, classes = mounting(selection), _snapshot_classes(selection)
+    fates, classes = fates_of(selection, request, mounting(selection)), _snapshot_classes(selection)
     stored = {
-        reference: claim_data.noted(item, is_moved=fates.moves_data(request))
+        reference: claim_data.noted(item, is_moved=moves_data(request))
         if reference.is_of(persistent_volume_claim.RESOURCE)
-        and _is_cut(selection.cluster[reference], pods.get(reference, ()), selection, request)
+        and _is_cut(selection.cluster[reference], selection, fates)
         and _has_snapshot_class(selection.cluster[reference], selection, classes)
         else item
         for reference, item in backup.stored.items()
@@ -44,15 +46,32 @@ def mounting(selection: Selection) -> Mapping[Reference, Sequence[Item]]:
     return found
 
 
-def _is_cut(claim: Item, pods: Sequence[Item], selection: Selection, request: Item) -> bool:
+def fates_of(
+    selection: Selection, request: Item, pods: Mapping[Reference, Sequence[Item]]
+) -> Fates:
+    """The fates of the backup's volumes.
+
+    Args:
+        pods: from `mounting`.
+    """
+
+    def volume(name: str) -> Item | None:
+        return selection.cluster.get(persistent_volume.RESOURCE.named("", name))
+
+    def mounting_it(claim: Item) -> Sequence[Item]:
+        return pods.get(persistent_volume_claim.RESOURCE.named(*it.identify(claim)), ())
+
+    return Fates(request, selection.policy, volume, mounting_it)
+
+
+def _is_cut(claim: Item, selection: Selection, fates: Fates) -> bool:
     if not persistent_volume_claim.is_bound(claim):
         return False
     name = persistent_volume_claim.volume(claim)
     bound = selection.cluster.get(persistent_volume.RESOURCE.named("", name))
     if bound is not None and not persistent_volume.csi_driver(bound):
         return False
-    fate = fates.of_claim(request, selection.policy, claim, bound or {}, pods)
-    return fate is Fate.SNAPSHOT
+    return fates.of(claim) is Fate.SNAPSHOT
 
 
 def _has_snapshot_class(claim: Item, selection: Selection, classes: Sequence[Item]) -> bool:

@@ -4,8 +4,8 @@ Source: the CRDs of velero.io/v1 as of Velero v1.18.
 """
 
 import functools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from stillpoint.model import duration
@@ -15,6 +15,7 @@ from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 from stillpoint.model.switch import is_on
 from stillpoint.velero.selection.filters import Filters
+from stillpoint.velero.volumes.policy import Policy
 
 _OPERATION_TIMEOUT = timedelta(hours=4)
 """Velero's own default."""
@@ -80,10 +81,36 @@ class Backup:
         """That of Velero."""
         return it.namespace(self.asked)
 
+    def policy(self, config_map: Callable[[str], Item | None]) -> Policy:
+        """Its policies, joined as Velero joins them; empty without any.
+
+        The backup's own come first, and of those for all backups only volume policies count
+        (velero-io/velero#9928). A ConfigMap that is not there may have said anything of objects.
+
+        Args:
+            config_map: gives one of `policies`.
+
+        Raises:
+            Refusal: a ConfigMap has policies that Velero refuses.
+        """
+        joined = Policy()
+        for name in self.policies:
+            is_own, found = name == _own_policy(self.asked), config_map(name)
+            if found is None:
+                joined = replace(joined, has_other_filters=joined.has_other_filters or is_own)
+            else:
+                joined = Policy.parse(found) if is_own else joined.followed_by(Policy.parse(found))
+        return joined
+
+
+def _own_policy(backup: Item) -> str:
+    is_known = it.text(backup, "spec", "resourcePolicy", "kind").lower() == "configmap"
+    return it.text(backup, "spec", "resourcePolicy", "name") if is_known else ""
+
 
 def _policies(backup: Item) -> Iterator[str]:
-    if it.text(backup, "spec", "resourcePolicy", "kind").lower() == "configmap":
-        yield it.text(backup, "spec", "resourcePolicy", "name")
+    if own := _own_policy(backup):
+        yield own
     if of_all_backups := it.text(backup, "metadata", "annotations", POLICIES_OF_ALL):
         yield of_all_backups
 

@@ -258,6 +258,7 @@ def test_a_guest_none_of_whose_disks_is_cut_reaches_no_level(action: str, level:
 
 
 SKIP_ALL = "version: v1\nvolumePolicies: [{conditions: {}, action: {type: skip}}]"
+WITHOUT_CLAIMS = "includeExcludePolicy: {excludedNamespaceScopedResources: [pvc]}"
 CUT_ALL = SKIP_ALL.replace("skip", "snapshot")
 
 
@@ -301,6 +302,31 @@ def test_policies_of_the_backup_come_before_those_of_the_server() -> None:
     maps = (policies("of-all", SKIP_ALL), policies("own", CUT_ALL))
     machine = judged([*examples.objects(), *maps, server(f"{FLAG}=of-all")], backup)
     assert "disk-skipped" not in examples.codes(machine)
+
+
+def test_policies_of_the_server_leave_the_choice_of_resources_to_the_backup() -> None:
+    of_all = policies("of-all", f"{SKIP_ALL}\n{WITHOUT_CLAIMS}")
+    machine = judged([*examples.objects(), of_all, server(f"{FLAG}=of-all")])
+    assert {"disk-skipped", "disk-left-out"} & examples.codes(machine) == {"disk-skipped"}
+
+
+def test_policies_of_the_backup_choose_resources() -> None:
+    backup = backup_request.of_flags(["shop"], None)
+    del backup["spec"]["includedNamespaces"]
+    backup["spec"]["resourcePolicy"] = {"kind": "configmap", "name": "own"}
+    machine = judged(
+        [*examples.objects(), policies("own", f"{SKIP_ALL}\n{WITHOUT_CLAIMS}")], backup
+    )
+    assert "disk-left-out" in examples.codes(machine)
+
+
+def test_the_volume_that_a_claim_names_and_is_not_bound_to_meets_no_policy() -> None:
+    of_volumes = SKIP_ALL.replace("{}", "{volumeTypes: [csi]}")
+    objects = [*examples.objects(), policies("of-all", of_volumes), server(f"{FLAG}=of-all")]
+    assert "disk-skipped" in examples.codes(judged(objects))
+    for name in ("db-root", "db-data"):
+        examples.find(objects, "PersistentVolumeClaim", name)["status"]["phase"] = "Lost"
+    assert "disk-skipped" not in examples.codes(judged(objects))
 
 
 def test_policies_of_the_server_that_were_not_read_leave_the_answer_open() -> None:

@@ -20,6 +20,7 @@ from stillpoint.resources.machines import pod, virtual_machine, virtual_machine_
 from stillpoint.velero import own_objects
 from stillpoint.velero.request import Restore
 from stillpoint.velero.selection.filters import Filters
+from stillpoint.velero.volumes.fates import Fates
 
 
 class Role(StrEnum):
@@ -70,6 +71,7 @@ class Surroundings:
     blocks: Mapping[Reference, Block]
     restored: Mapping[Reference, RestoredItem]
     mounting: Mapping[Reference, Sequence[Item]]
+    fates: Fates
     state_claims: Mapping[tuple[str, str], tuple[Reference, ...]]
     running: tuple[tuple[Item, Filters], ...]
     by_resource: Mapping[str, Sequence[Item]]
@@ -102,9 +104,11 @@ class Surroundings:
             if own_objects.is_running(item) and it.name(item) != it.name(request)
         )
         restore, target = Restore.parse(restoration.asked), restoration.target
+        mounting = snapshots.mounting(selection)
+        fates = snapshots.fates_of(selection, request, mounting)
         return cls(
-            known, selection, request, backup, blocks, results, snapshots.mounting(selection),
-            state, running, by_resource, restore, target,
+            known, selection, request, backup, blocks, results, mounting, fates, state, running,
+            by_resource, restore, target,
         )  # fmt: skip
 
     @property

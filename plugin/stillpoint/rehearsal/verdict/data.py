@@ -21,7 +21,7 @@ from stillpoint.velero.volumes.policy import Fate
 def without_way_back(case: Case) -> Iterator[str]:
     """Disks that are copied file by file, if at all, through no pod that a restore brings back."""
     for disk, claim in disks.claims(case):
-        if disks.fate(case, claim) is not Fate.FILE_SYSTEM:
+        if case.around.fates.of(claim) is not Fate.FILE_SYSTEM:
             continue
         if persistent_volume_claim.is_block(claim):
             yield f"{disk.name} (a block device, of which no files can be copied)"
@@ -32,15 +32,15 @@ def without_way_back(case: Case) -> Iterator[str]:
 
 
 def _has_pod_that_comes_back(case: Case, claim: Item) -> bool:
-    is_by_policy = disks.decided(case, claim) is not None
     if case.around.restore.refuses(pod.RESOURCE):
         return False
-    return any(
-        fates.brings_back(case.around.request, it.name(claim), one, is_by_policy=is_by_policy)
+    restored = (
+        one
         for one in disks.mounting(case, claim)
         if pod.RESOURCE.named(*it.identify(one)) in case.around.backup.stored
         and not pod.is_of_machine(one)  # the plugin leaves it out
     )
+    return case.around.fates.are_brought_back(claim, restored)
 
 
 def not_restored(case: Case) -> Iterator[str]:
@@ -55,7 +55,7 @@ def _why_not_restored(case: Case, claim: Item) -> str:
     restore = case.around.restore
     if restore.refuses(persistent_volume_claim.RESOURCE):
         return "the Restore leaves persistentvolumeclaims out"
-    if disks.fate(case, claim) is not Fate.SNAPSHOT:
+    if case.around.fates.of(claim) is not Fate.SNAPSHOT:
         return ""
     if not restore.has_volumes:
         return "restorePVs: false"
@@ -74,7 +74,7 @@ def waits_for_consumer(case: Case) -> Iterator[str]:
     """Disks into which a data mover brings nothing before a pod uses them, which none will."""
     is_moved = fates.moves_data(case.around.request) and case.around.restore.has_volumes
     for disk, claim in _saved(case) if is_moved else ():
-        if disks.fate(case, claim) is not Fate.SNAPSHOT or _is_there(case, disk):
+        if case.around.fates.of(claim) is not Fate.SNAPSHOT or _is_there(case, disk):
             continue
         found = disks.storage_class_of(case, claim)
         is_delayed = found is not None and storage_class.binds_at_first_use(found)

@@ -156,7 +156,7 @@ def is_any_cut(case: Case) -> bool:
         return fates.cuts_disks(case.around.request)
     return any(
         disk.claim in case.around.backup.stored
-        and fate(case, claim) in (Fate.SNAPSHOT, Fate.CUSTOM)
+        and case.around.fates.of(claim) in (Fate.SNAPSHOT, Fate.CUSTOM)
         for disk, claim in claims(case)
     )
 
@@ -176,18 +176,24 @@ def metadata_only(case: Case) -> tuple[str, ...]:
 def copied_as_files(case: Case) -> Iterator[str]:
     """Disks that Velero would copy file by file, while the guest writes to them."""
     for disk, claim in claims(case) if case.instance is not None else ():
-        if fate(case, claim) is Fate.FILE_SYSTEM:
+        if case.around.fates.of(claim) is Fate.FILE_SYSTEM:
             yield disk.name
 
 
 def skipped_by_policy(case: Case) -> Iterator[str]:
     """Disks that a volume policy of the backup passes over."""
-    return (disk.name for disk, claim in claims(case) if decided(case, claim) is Fate.SKIP)
+    return _decided(case, Fate.SKIP)
 
 
 def saved_by_others(case: Case) -> Iterator[str]:
     """Disks that a volume policy leaves to an action that is not Velero's own."""
-    return (disk.name for disk, claim in claims(case) if decided(case, claim) is Fate.CUSTOM)
+    return _decided(case, Fate.CUSTOM)
+
+
+def _decided(case: Case, fate: Fate) -> Iterator[str]:
+    for disk, claim in claims(case):
+        if case.around.fates.by_policy(claim) is fate:
+            yield disk.name
 
 
 def unknown_policies(case: Case) -> tuple[str, ...]:
@@ -222,21 +228,7 @@ def mounting(case: Case, claim: Item) -> Sequence[Item]:
 
 
 def _is_to_be_cut(case: Case, claim: Item) -> bool:
-    return persistent_volume_claim.is_bound(claim) and fate(case, claim) is Fate.SNAPSHOT
-
-
-def decided(case: Case, claim: Item) -> Fate | None:
-    """What a volume policy says of a claim; None if none does."""
-    found = case.around.selection.policy
-    return found.fate(claim, _volume(case, claim) or {}) if found and found.volumes else None
-
-
-def fate(case: Case, claim: Item) -> Fate:
-    """What becomes of the data of a claim in the backup."""
-    found = case.around.selection.policy
-    return fates.of_claim(
-        case.around.request, found, claim, _volume(case, claim) or {}, mounting(case, claim)
-    )
+    return persistent_volume_claim.is_bound(claim) and case.around.fates.of(claim) is Fate.SNAPSHOT
 
 
 @once

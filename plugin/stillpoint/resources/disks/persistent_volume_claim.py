@@ -45,12 +45,6 @@ def data_volume(claim: Item) -> str:
     return it.owner(claim, "DataVolume")
 
 
-def bound_volume(claim: Item) -> str:
-    """Name of the PersistentVolume that it is bound to; empty while it is bound to none."""
-    is_bound = it.text(claim, "status", "phase") == "Bound"
-    return it.text(claim, "spec", "volumeName") if is_bound else ""
-
-
 def is_block(claim: Item) -> bool:
     """Whether it is a bare device, without a filesystem of its own."""
     return it.text(claim, "spec", "volumeMode") == "Block"

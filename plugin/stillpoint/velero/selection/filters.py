@@ -101,7 +101,7 @@ class Filters:
                 self._joined(resources.cluster_scoped, policy, "Cluster", is_namespaced=False),
                 resources.with_all_namespaces,
             )
-        has_policy = bool(policy.lists or policy.has_fine_filters)
+        has_policy = bool(policy.lists or policy.has_other_filters)
         return replace(self, resources=resources, has_policy=has_policy)
 
     def _joined(self, names: Names, policy: Policy, scope: str, *, is_namespaced: bool) -> Names:

@@ -1,9 +1,10 @@
 """The fate of a volume's data: snapshot, data mover, copy of its files, or nothing.
 
-Sources: internal/volumehelper and pkg/util/podvolume of Velero v1.18.
+Sources: internal/volumehelper, pkg/util/podvolume and pkg/podvolume of Velero v1.18.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
@@ -49,24 +50,6 @@ def copies_volume(backup: Item, pod: Item, claim: str) -> bool:
     return any((name in listed) is not copies_files(backup) for name in names)
 
 
-def of_claim(
-    backup: Item, policy: Policy | None, claim: Item, volume: Item, pods: Iterable[Item]
-) -> Fate:
-    """What becomes of the data of a claim: policies first, then pods' annotations, then the Backup.
-
-    Source: internal/volumehelper of Velero v1.18.
-
-    Args:
-        volume: the PersistentVolume of the claim; empty if it is not bound to one.
-        pods: those that mount the claim, also those in which nothing runs any more.
-    """
-    if policy and policy.volumes and (decided := policy.fate(claim, volume)):
-        return decided
-    if any(copies_volume(backup, each, it.name(claim)) for each in pods):
-        return Fate.FILE_SYSTEM
-    return Fate.SNAPSHOT if cuts_disks(backup) else Fate.SKIP
-
-
 def brings_back(backup: Item, claim: str, pod: Item, *, is_by_policy: bool) -> bool:
     """Whether files of a claim that this pod mounts are copied, and put back with the pod.
 
@@ -86,3 +69,49 @@ def group_snapshot_label(backup: Item) -> str:
     """
     key = it.text(backup, "spec", "volumeGroupSnapshotLabelKey")
     return key or "velero.io/volume-group"
+
+
+@dataclass(frozen=True, slots=True)
+class Fates:
+    """The fates of a backup's volumes: policies first, then pods' annotations, then the Backup.
+
+    Source: internal/volumehelper/volume_policy_helper.go of Velero v1.18.
+
+    Attributes:
+        backup: the Backup object.
+        policy: all its policies.
+        volume: gives the PersistentVolume of a name; called only where a policy may look at it.
+        pods: gives those that mount a claim, also those in which nothing runs any more.
+    """
+
+    backup: Item
+    policy: Policy
+    volume: Callable[[str], Item | None]
+    pods: Callable[[Item], Iterable[Item]]
+
+    def of(self, claim: Item) -> Fate:
+        """The fate of the data of a claim that is in the backup."""
+        if decided := self.by_policy(claim):
+            return decided
+        if any(copies_volume(self.backup, pod, it.name(claim)) for pod in self.pods(claim)):
+            return Fate.FILE_SYSTEM
+        return Fate.SNAPSHOT if cuts_disks(self.backup) else Fate.SKIP
+
+    def by_policy(self, claim: Item) -> Fate | None:
+        """The fate by a volume policy; None if none speaks of the claim.
+
+        To Velero a claim that is not bound has no volume, whichever one it names (GetPVForPVC in
+        pkg/util/kube/pvc_pv.go).
+        """
+        if not self.policy.volumes:
+            return None
+        is_bound = it.text(claim, "status", "phase") == "Bound"
+        name = it.text(claim, "spec", "volumeName") if is_bound else ""
+        return self.policy.fate(claim, (self.volume(name) if name else None) or {})
+
+    def are_brought_back(self, claim: Item, pods: Iterable[Item]) -> bool:
+        """True if the copied files of a claim come back with one of these pods, all restored."""
+        is_by_policy = self.by_policy(claim) is not None
+        return any(
+            brings_back(self.backup, it.name(claim), pod, is_by_policy=is_by_policy) for pod in pods
+        )

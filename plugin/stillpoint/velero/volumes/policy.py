@@ -58,12 +58,13 @@ class Policy:
     Attributes:
         lists: resources that it includes or excludes besides those of the Backup, by the names
             of the Backup's own fields.
-        has_fine_filters: it also filters by names and labels of objects, which is not followed.
+        has_other_filters: it filters, or may filter, by more than is followed here: by names and
+            labels of objects.
     """
 
     volumes: tuple[VolumePolicy, ...] = ()
     lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    has_fine_filters: bool = False
+    has_other_filters: bool = False
 
     @classmethod
     def parse(cls, config_map: Item) -> "Policy":
@@ -97,7 +98,7 @@ class Policy:
         )
 
     def followed_by(self, other: "Policy") -> "Policy":
-        """These, and for volumes of which they do not speak those of `other`."""
+        """These, and the volume policies of `other` for volumes of which they do not speak."""
         return replace(self, volumes=(*self.volumes, *other.volumes))
 
     def fate(self, claim: Item, volume: Item) -> Fate | None:

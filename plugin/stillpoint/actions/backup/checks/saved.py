@@ -89,7 +89,7 @@ def _not_cut(namespace: str, name: str, claim: Item | None, context: BackupConte
     if claim is None:  # CDI makes it when it has something to fill it with
         is_coming = context.cluster.get(data_volume.RESOURCE, namespace, name)
         return "" if is_coming else "missing: there is no such claim"
-    fate = policies.fate(claim, context)
+    fate = policies.fates(context).of(claim)
     if fate is Fate.SKIP:
         return "skipped by the backup's settings or policies"
     if fate is Fate.FILE_SYSTEM:

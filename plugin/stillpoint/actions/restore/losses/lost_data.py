@@ -158,10 +158,10 @@ def _cause_without_snapshot(stored: Item, context: RestoreContext) -> str:
 
 def _may_bring(one: Item, claim: str, backup: Item, context: RestoreContext) -> bool:
     """Whether Velero may have copied the files through this pod, and restores it with them."""
-    if pod.is_of_machine(one) or pod.is_over(one) or context.restore.refuses(pod.RESOURCE):
+    if pod.is_of_machine(one) or context.restore.refuses(pod.RESOURCE):
         return False
-    is_told = bool(backup) and not Backup.parse(backup).policies
-    return not is_told or fates.copies_volume(backup, one, claim)
+    may_be_by_policy = not backup or bool(Backup.parse(backup).policies)
+    return fates.brings_back(backup, claim, one, is_by_policy=may_be_by_policy)
 
 
 def _remains(claim: Reference, context: RestoreContext) -> Remains:
