@@ -74,7 +74,7 @@ def restore() -> Sequence[RestoreEntry]:
         volume_snapshot,
     )
 
-    return (
+    own = (
         RestoreEntry("stillpoint.dev/restore-virtual-machine", virtual_machine),
         RestoreEntry("stillpoint.dev/restore-virtual-machine-instance", virtual_machine_instance),
         RestoreEntry("stillpoint.dev/restore-virtual-machine-pool", virtual_machine_pool),
@@ -84,5 +84,6 @@ def restore() -> Sequence[RestoreEntry]:
         RestoreEntry("stillpoint.dev/restore-persistent-volume-claim", persistent_volume_claim),
         RestoreEntry("stillpoint.dev/restore-volume-snapshot", volume_snapshot),
         RestoreEntry("stillpoint.dev/restore-action-object", one_shot_resource),
-        RestoreEntry("stillpoint.dev/restore-other", other),
     )
+    rest = other.Other.beside(entry.action.APPLIES_TO for entry in own)
+    return (*own, RestoreEntry("stillpoint.dev/restore-other", rest))

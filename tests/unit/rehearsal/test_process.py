@@ -11,6 +11,8 @@ from textwrap import dedent
 
 import pytest
 
+from stillpoint import catalogue
+from stillpoint.calls.action import every
 from stillpoint.model.item import Item
 from stillpoint.rehearsal.errors import ActionFailed, PluginFailed
 from stillpoint.rehearsal.plugin_client import PluginClient
@@ -178,8 +180,8 @@ def test_an_error_of_an_action_is_a_finding_and_no_failure(tmp_path: Path) -> No
 def test_the_real_one_is_ready_soon_and_ends_when_told() -> None:
     with PluginProcess({"KUBECONFIG": os.devnull}) as process:
         client = PluginClient(process, {}, {})
-        counts = map(len, (client.backup_actions, client.block_actions, client.restore_actions))
-        assert list(counts) == [8, 4, 10]
+        found = [*client.backup_actions, *client.block_actions, *client.restore_actions]
+        assert [one.name for one in found] == [entry.name for entry in every(catalogue)]
     assert 0 < process.started_s < 20
     assert process.log == ()
 

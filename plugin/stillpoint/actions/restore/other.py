@@ -1,6 +1,9 @@
 """Restore of all that is no machine and no part of one: left out where only machines are wanted."""
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Self
 
 from stillpoint.actions.restore.selection import machines, plan
 from stillpoint.model import item as it
@@ -11,36 +14,37 @@ from stillpoint.model.errors import ArchiveUnreadable, Refusal
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import RestoreOutcome, Selector
 from stillpoint.model.reference import Reference
-from stillpoint.resources import by_products, one_shot_resource
+from stillpoint.resources import by_products
 from stillpoint.resources.disks import (
-    data_volume,
     persistent_volume,
     persistent_volume_claim,
     volume_snapshot,
 )
 from stillpoint.resources.machines import (
-    virtual_machine,
     virtual_machine_instance,
-    virtual_machine_pool,
 )
 from stillpoint.velero.context import RestoreContext
 from stillpoint.velero.volumes import claim_data
 
-OF_OTHERS = (
-    virtual_machine.RESOURCE,
-    virtual_machine_instance.RESOURCE,
-    persistent_volume_claim.RESOURCE,
-    data_volume.RESOURCE,
-    volume_snapshot.RESOURCE,
-    virtual_machine_pool.RESOURCE,
-    kinds.CONTROLLER_REVISION,
-    *one_shot_resource.RESOURCES,
-)
-"""Resources that have an action of their own."""
-
-APPLIES_TO = Selector(("*",), excluded=tuple(map(str, OF_OTHERS)))
-
 _PLURALS = {(one.group, one.kind): one.plural for one in KNOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """The action for every resource but those that other actions take as a whole."""
+
+    APPLIES_TO: Selector
+
+    @classmethod
+    def beside(cls, others: Iterable[Selector]) -> Self:
+        """The action beside actions with these selectors."""
+        whole = (one.resources for one in others if not one.labels)
+        return cls(Selector(("*",), excluded=tuple(itertools.chain.from_iterable(whole))))
+
+    @staticmethod
+    def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
+        """See `execute`."""
+        return execute(item, context)
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
