@@ -17,14 +17,14 @@ class Deadline(NamedTuple):
         return cls(time.monotonic() + seconds)
 
     @property
-    def left_s(self) -> float:
+    def remaining_s(self) -> float:
         """Seconds that are left; 0 when it has passed, never less."""
         return max(0.0, self.at_s - time.monotonic())
 
     @property
     def has_passed(self) -> bool:
         """Whether no time is left."""
-        return self.left_s == 0
+        return self.remaining_s == 0
 
     def or_after(self, seconds: float) -> "Deadline":
         """This one, or that many seconds from now if that is sooner."""

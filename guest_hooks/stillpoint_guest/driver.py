@@ -17,7 +17,7 @@ from stillpoint_guest.options.kind import Kind
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes.command import Commands
 from stillpoint_guest.sockets.ways import Way
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 APPLICATION = "application"  # starts from the copy with all that it had acknowledged
 CRASH = "crash"  # starts as after a power failure; what that means, the guarantees tell
@@ -48,19 +48,19 @@ class Finding(NamedTuple):
 class Driver(Kind):
     """One instance of an application; `options.kind` has what its class says of all of them."""
 
-    def __init__(self, section: Section, note: Note) -> None:
+    def __init__(self, section: Section, journal: UndoJournal) -> None:
         """Parse the section's own options; no process is started, nothing is asked.
 
         Args:
             section: its part of the configuration, or what discovery found.
-            note: a place in /run for what must be undone should this process die.
+            journal: a place in /run for what must be undone should this process die.
 
         Raises:
             ConfigurationError: a value makes no sense.
         """
         self.section = section
-        self.note = note
-        self.commands = Commands(section.name, note.folder)
+        self.journal = journal
+        self.commands = Commands(section.name, journal.folder)
 
     @classmethod
     def discover(cls) -> Sequence[Found]:
@@ -86,7 +86,7 @@ class Driver(Kind):
 
     @property
     def lock_s(self) -> float:
-        """The longest that `held` may take up to its yield; never more than is left of freeze_s."""
+        """The longest time from `quiesce` to its yield; never more than is left of freeze_s."""
         return self.section.lock_s
 
     @contextmanager
@@ -102,7 +102,7 @@ class Driver(Kind):
             Unreachable: instead of what was raised; also for one that hangs.
         """
         try:
-            yield Deadline(deadline.at_s - min(_ENDING_S, deadline.left_s / 2))
+            yield Deadline(deadline.at_s - min(_ENDING_S, deadline.remaining_s / 2))
         except DeadlinePassed as error:
             self.commands.end_all()  # a client that still waits would not end by itself
             raise Unreachable(self.section.name, attempt, "no answer in time", hint) from error
@@ -123,11 +123,11 @@ class Driver(Kind):
         del deadline
         return ()
 
-    def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
-        """Undo what a holder that died has left, by its note; may find it undone already.
+    def reconcile(self, undo: Mapping[str, str], deadline: Deadline) -> None:
+        """Undo what a holder that died has left, by its journal; may find it undone already.
 
         Raises:
-            ApplicationError: it could not be undone; the note is kept for the next start.
+            ApplicationError: it could not be undone; the journal is kept for the next start.
         """
 
     def prepare(self, deadline: Deadline) -> None:
@@ -144,13 +144,13 @@ class Driver(Kind):
         """
 
     @contextmanager
-    def held(self, deadline: Deadline) -> Iterator[Report]:
+    def quiesce(self, deadline: Deadline) -> Iterator[Report]:
         """Be at rest from `yield` on, and run again when the block ends.
 
         The way back has `section.release_s` seconds from when it begins. It happens however the
         block ends, and also when filesystems are still frozen (the watchdog): nothing in it may
-        need a disk. What is noted with `self.note` before a lock that would outlive this process
-        is given to `reconcile` at the next start.
+        need a disk. What `self.journal` has before a lock that would outlive this process is
+        given to `reconcile` at the next start.
 
         Raises:
             ApplicationError: before the yield, it did not come to rest, and runs as before; after

@@ -40,7 +40,7 @@ class Places:
         return f"{self.run}/hold.json"
 
     @property
-    def notes(self) -> str:
+    def undo_journals(self) -> str:
         """What is to be undone should the holder die."""
         return f"{self.run}/notes"
 

@@ -14,7 +14,7 @@ def printable(text: str, most_bytes: int) -> str:
         text: anything.
         most_bytes: at least 3.
     """
-    shown = [_shown(letter) for letter in text[: most_bytes + 1]]  # each has a byte at least
+    shown = [_escape(letter) for letter in text[: most_bytes + 1]]  # each has a byte at least
     size = sum(map(_bytes, shown))
     if size <= most_bytes:
         return "".join(shown)
@@ -23,7 +23,7 @@ def printable(text: str, most_bytes: int) -> str:
     return "".join(shown) + _CUT
 
 
-def _shown(letter: str) -> str:
+def _escape(letter: str) -> str:
     if letter.isprintable():
         return letter
     number = ord(letter)

@@ -68,7 +68,7 @@ class Worker:
             pending.run()
 
 
-def begun(name: str, action: Callable[[], Result]) -> "Pending[Result]":
+def start(name: str, action: Callable[[], Result]) -> "Pending[Result]":
     """Have it done in a thread of its own, for which nobody has to wait."""
     pending = Pending(action)
     threading.Thread(target=pending.run, name=name, daemon=True).start()
@@ -94,8 +94,8 @@ def within(
     Raises:
         DeadlinePassed: it is not done; its thread is left behind.
     """
-    pending = begun(attempt, action)
-    while not pending.wait(min(deadline.left_s, _LOOK_S) if stop else deadline.left_s):
+    pending = start(attempt, action)
+    while not pending.wait(min(deadline.remaining_s, _LOOK_S) if stop else deadline.remaining_s):
         if stop is not None and stop.is_set():
             raise DeadlinePassed(subject, attempt, "nobody waits for it any more")
         if deadline.has_passed:

@@ -10,7 +10,7 @@ import sys
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes.command import ENVIRONMENT
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.guest.cases.case import KINDS
 
@@ -18,9 +18,9 @@ from tests.guest.cases.case import KINDS
 def main() -> None:
     ENVIRONMENT["PATH"] = os.environ["STILLPOINT_TEST_PATH"]  # of scripted peers
     section = Section(**json.loads(sys.argv[1]))
-    driver = KINDS[section.kind](section, Note(sys.argv[2], section))
+    driver = KINDS[section.kind](section, UndoJournal(sys.argv[2], section))
     driver.prepare(Deadline.after(section.prepare_s))
-    with driver.held(Deadline.after(section.lock_s)):
+    with driver.quiesce(Deadline.after(section.lock_s)):
         os.write(1, b"held\n")
         sys.stdin.read()
 

@@ -19,7 +19,7 @@ from stillpoint_guest.errors import (
     Unreachable,
 )
 from stillpoint_guest.options.section import Section
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.cluster.processes import Processes, free_ports
 from tests.guest import databases, hostile
@@ -87,12 +87,12 @@ def driver_of(kind: str, folder: Path, method: str = "", **options: str) -> Driv
     section = Section(
         f"{kind}:main", kind, method=method, options=options, prepare_s=PREPARE_S, lock_s=2.0
     )
-    return KINDS[kind](section, Note(str(folder), section))
+    return KINDS[kind](section, UndoJournal(str(folder), section))
 
 
 def report_of(driver: Driver) -> Report:
     driver.prepare(Deadline.after(driver.section.prepare_s))
-    with driver.held(Deadline.after(driver.section.lock_s)) as report:
+    with driver.quiesce(Deadline.after(driver.section.lock_s)) as report:
         return report
 
 
@@ -285,7 +285,7 @@ def test_writes_that_went_on_unseen_are_a_lost_hold(
     driver = driver_of("redis", tmp_path, **slow_redis.options)
     driver.prepare(Deadline.after(PREPARE_S))
     now = time.time
-    with pytest.raises(SessionLost, match="too late"), driver.held(Deadline.after(2)):
+    with pytest.raises(SessionLost, match="too late"), driver.quiesce(Deadline.after(2)):
         monkeypatch.setattr(time, "time", lambda: now() + 3)
     assert slow_redis.can_write()
 

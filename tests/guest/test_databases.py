@@ -20,7 +20,7 @@ from stillpoint_guest.drivers.redis.driver import Redis
 from stillpoint_guest.errors import DeadlinePassed, Refused
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes.command import ENVIRONMENT
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.guest import databases
 from tests.guest.cases.case import KINDS
@@ -34,12 +34,12 @@ LONG_READS = "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO = 'SELECT
 def driver_of(server: databases.Server, folder: Path, method: str = "", **options: str) -> Driver:
     written = {**server.options, **options}
     section = Section(f"{server.kind}:main", server.kind, method=method, options=written)
-    return KINDS[server.kind](section, Note(str(folder), section))
+    return KINDS[server.kind](section, UndoJournal(str(folder), section))
 
 
 def report_of(driver: Driver, prepare_s: float = 10) -> Report:
     driver.prepare(Deadline.after(prepare_s))
-    with driver.held(Deadline.after(3)) as report:
+    with driver.quiesce(Deadline.after(3)) as report:
         return report
 
 
@@ -106,7 +106,7 @@ def test_volumes_cut_at_different_moments_start_with_the_label_of_backup_mode(
     databases.Server.create(copy)
     driver = driver_of(server, tmp_path, "backup")
     driver.prepare(Deadline.after(10))
-    with driver.held(Deadline.after(5)) as report:
+    with driver.quiesce(Deadline.after(5)) as report:
         ignored = shutil.ignore_patterns("postmaster.*", "pg_wal")
         shutil.copytree(server.data, copy.data, ignore=ignored, dirs_exist_ok=True)
         server.query("INSERT INTO kept SELECT generate_series(2, 5000); CHECKPOINT")
@@ -133,10 +133,10 @@ def test_relaxed_durability_is_tightened_and_put_back(
     server.query(f"SET GLOBAL {DURABILITY} = 0")
     driver = driver_of(server, tmp_path)
     driver.prepare(Deadline.after(10))
-    with driver.held(Deadline.after(3)):
+    with driver.quiesce(Deadline.after(3)):
         assert durability(server) == "1"
     assert durability(server) == "0"
-    assert driver.note.read() is None
+    assert driver.journal.read() is None
 
 
 def test_relaxed_durability_is_put_back_by_the_holder_after_one_that_died(
@@ -159,7 +159,7 @@ def test_relaxed_durability_is_put_back_by_the_holder_after_one_that_died(
     holder.kill()
     holder.communicate()
     assert durability(server) == "1"
-    noted = driver.note.read()
+    noted = driver.journal.read()
     assert noted
     driver.reconcile(noted, Deadline.after(10))
     assert durability(server) == "2"
@@ -182,7 +182,7 @@ def test_a_lock_that_waits_is_ended_in_the_server(
     killed = "SHOW GLOBAL STATUS LIKE 'Com_kill'"
     before = server.query(killed)
     with held_statement(server, "LOCK TABLES shop.probe WRITE"):
-        with pytest.raises(DeadlinePassed), driver.held(Deadline.after(1.5)):
+        with pytest.raises(DeadlinePassed), driver.quiesce(Deadline.after(1.5)):
             pass
         assert server.query(WAITING) == "0"
         assert server.query(killed) != before, "it would have waited on, for a second or for ever"
@@ -198,7 +198,7 @@ def test_a_read_lock_is_refused_behind_a_long_statement(
     driver.prepare(Deadline.after(10))
     with long_read(server):
         refused = pytest.raises(Refused, match=r"\(root, \) has run SELECT for \d+ s")
-        with refused, driver.held(Deadline.after(2)):
+        with refused, driver.quiesce(Deadline.after(2)):
             pass
         assert server.can_write()
 
@@ -261,7 +261,7 @@ def test_a_pause_of_redis_lasts_as_long_as_the_hold(servers: Servers, tmp_path: 
     """Longer than one request for a pause, which is what ends by itself."""
     driver = driver_of(servers.redis, tmp_path)
     driver.prepare(Deadline.after(10))
-    with driver.held(Deadline.after(5)):
+    with driver.quiesce(Deadline.after(5)):
         time.sleep(3)
         assert not servers.redis.can_write(0.5)
     assert servers.redis.can_write()

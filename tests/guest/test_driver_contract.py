@@ -40,7 +40,7 @@ def test_it_comes_to_rest_and_runs_again(case: Case, tmp_path: Path) -> None:
     driver = case.driver(tmp_path)
     driver.prepare(Deadline.after(10))
     assert case.runs()
-    with driver.held(Deadline.after(3)) as report:
+    with driver.quiesce(Deadline.after(3)) as report:
         assert report.method
         assert report.guarantees
         assert case.is_stopped() if case.stops_writes else case.runs()
@@ -51,7 +51,7 @@ def test_it_comes_to_rest_and_runs_again(case: Case, tmp_path: Path) -> None:
 def test_an_error_elsewhere_releases_it(case: Case, tmp_path: Path) -> None:
     driver = case.driver(tmp_path)
     driver.prepare(Deadline.after(10))
-    with pytest.raises(BlockFailed), driver.held(Deadline.after(3)):
+    with pytest.raises(BlockFailed), driver.quiesce(Deadline.after(3)):
         raise BlockFailed
     assert case.runs()
     assert_nothing_is_left(driver, tmp_path)
@@ -108,7 +108,7 @@ def test_a_client_that_is_killed_frees_it_and_is_told(case: Case, tmp_path: Path
         return
     driver = case.driver(tmp_path)
     driver.prepare(Deadline.after(10))
-    holding = driver.held(Deadline.after(3))
+    holding = driver.quiesce(Deadline.after(3))
     holding.__enter__()
     for process in driver.commands._started:
         if process.poll() is None:
@@ -151,7 +151,7 @@ def test_it_can_be_checked_without_being_hurt(case: Case, tmp_path: Path) -> Non
 
 def reconcile(case: Case, folder: Path) -> None:
     """What the next holder does."""
-    note = case.note(folder)
+    note = case.journal(folder)
     noted = note.read()
     if noted is not None:
         case.driver(folder).reconcile(noted, Deadline.after(10))

@@ -14,7 +14,7 @@ from stillpoint_guest.drivers.mysql_family.mariadb import MariaDB
 from stillpoint_guest.drivers.postgresql.driver import PostgreSQL
 from stillpoint_guest.errors import Unreachable
 from stillpoint_guest.options.section import Section
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.cluster.processes import Processes
 from tests.guest import certificates, databases
@@ -32,7 +32,7 @@ def signed(processes: Processes) -> Iterator[Path]:
 
 def driver_of(kind: str, folder: Path, **options: str) -> Driver:
     section = Section("db", kind, options=options)
-    return KINDS[kind](section, Note(str(folder), section))
+    return KINDS[kind](section, UndoJournal(str(folder), section))
 
 
 def asked(driver: PostgreSQL | MariaDB, statement: str) -> Sequence[str]:
@@ -40,7 +40,7 @@ def asked(driver: PostgreSQL | MariaDB, statement: str) -> Sequence[str]:
     driver.prepare(Deadline.after(20))
     assert driver._session
     answer = driver._session.ask(statement, Deadline.after(5))
-    with driver.held(Deadline.after(10)) as report:
+    with driver.quiesce(Deadline.after(10)) as report:
         assert report.position
     return answer
 
@@ -53,7 +53,7 @@ def test_etcd_by_certificate(processes: Processes, signed: Path, tmp_path: Path)
     own = {f"{kind}_file": str(signed / f"client.{end}") for kind, end in SUFFIXES}
     driver = driver_of("etcd", tmp_path, **options, **own)
     driver.prepare(Deadline.after(10))
-    with driver.held(Deadline.after(5)) as report:
+    with driver.quiesce(Deadline.after(5)) as report:
         server.write()
     without = driver_of("etcd", tmp_path, **options)
     with pytest.raises(Unreachable, match="ask https://"):

@@ -13,7 +13,7 @@ from stillpoint_guest.drivers.mongodb import MongoDB
 from stillpoint_guest.errors import ConfigurationError, Senseless, Unreachable
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes import command
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.cluster.processes import free_ports
 from tests.guest import hostile
@@ -62,7 +62,7 @@ def driver_of(tmp_path: Path) -> Iterator[Make]:
             section = Section(
                 "mongodb:main", "mongodb", method=method, options={"uri": uri, **options}
             )
-            made.append(MongoDB(section, Note(str(tmp_path), section)))
+            made.append(MongoDB(section, UndoJournal(str(tmp_path), section)))
             return made[-1]
 
         yield make
@@ -72,7 +72,7 @@ def driver_of(tmp_path: Path) -> Iterator[Make]:
 
 def report_of(driver: MongoDB) -> Report:
     driver.prepare(Deadline.after(5))
-    with driver.held(Deadline.after(3)) as report:
+    with driver.quiesce(Deadline.after(3)) as report:
         return report
 
 

@@ -16,7 +16,7 @@ from stillpoint_guest.drivers.mysql_family.server import MySQLServer
 from stillpoint_guest.errors import CommandFailed, ConfigurationError, Senseless, Unreachable
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes.command import UNPRIVILEGED
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.cluster.processes import Processes, free_ports
 from tests.guest import databases, hostile
@@ -45,7 +45,7 @@ def driver_of(tmp_path: Path) -> Iterator[Make]:
 
     def make(kind: str, **options: str) -> MySQLServer:
         section = Section(f"{kind}:main", kind, options=options, prepare_s=5, lock_s=2)
-        driver = KINDS[kind](section, Note(str(tmp_path), section))
+        driver = KINDS[kind](section, UndoJournal(str(tmp_path), section))
         assert isinstance(driver, MySQLServer)
         made.append(driver)
         return driver
@@ -57,7 +57,7 @@ def driver_of(tmp_path: Path) -> Iterator[Make]:
 
 def cycle(driver: MySQLServer) -> Report:
     driver.prepare(Deadline.after(5))
-    with driver.held(Deadline.after(2)) as report:
+    with driver.quiesce(Deadline.after(2)) as report:
         return report
 
 
@@ -98,7 +98,7 @@ def test_a_found_mariadb_is_asked_as_the_user_that_runs_it(
     driver = driver_of("mariadb", **mariadb.options)
     driver.prepare(Deadline.after(5))
     told = identity(driver)
-    with driver.held(Deadline.after(3)) as report:
+    with driver.quiesce(Deadline.after(3)) as report:
         assert not mariadb.can_write(0.7)
     assert report.level == APPLICATION
     assert mariadb.can_write()
@@ -117,7 +117,7 @@ def test_where_that_user_is_not_enough_it_is_root_without_a_capability(
         driver = driver_of("mariadb", **mariadb.options)
         driver.prepare(Deadline.after(5))
         told = identity(driver)
-        with driver.held(Deadline.after(3)):
+        with driver.quiesce(Deadline.after(3)):
             assert not mariadb.can_write(0.7)
     finally:
         account = "mysql@localhost IDENTIFIED VIA unix_socket WITH GRANT OPTION"
@@ -220,7 +220,7 @@ def test_a_peer_whose_answers_are_right_is_brought_to_rest(
     speaking, path = peer
     driver = driver_of("mariadb", socket=str(path))
     driver.prepare(Deadline.after(5))
-    with driver.held(Deadline.after(2)) as report:
+    with driver.quiesce(Deadline.after(2)) as report:
         assert report.position == {"gtid": "0-1-1", "binary_log": "binlog.1:4"}
     assert b"\x03BACKUP STAGE BLOCK_COMMIT" in [each.rstrip(b";") for each in speaking.heard]
 
@@ -260,7 +260,7 @@ def test_a_password_by_tcp_is_told_by_nobody_else(
         driver = driver_of("mariadb", **place, password_file=secret(tmp_path, "word"))
         driver.prepare(Deadline.after(5))
         told = identity(driver)
-        with driver.held(Deadline.after(3)) as report:
+        with driver.quiesce(Deadline.after(3)) as report:
             assert not server.can_write(0.7)
         assert report.level == APPLICATION
         assert told["Uid"] == UNPRIVILEGED
@@ -279,7 +279,7 @@ def test_an_option_file_is_roots_and_the_only_one(
     [client] = driver.commands._started
     assert isinstance(client.args, list)
     assert str(client.args[1]).startswith("--defaults-file=/dev/fd/")
-    with driver.held(Deadline.after(3)):
+    with driver.quiesce(Deadline.after(3)):
         pass
     shutil.chown(file, "nobody")
     with pytest.raises(ConfigurationError, match="belongs to user"):
@@ -298,7 +298,7 @@ def test_all_folders_of_a_server_are_named(mariadb: databases.MariaDB, driver_of
     (mariadb.data / "archive").symlink_to(moved)
     driver = driver_of("mariadb", **mariadb.options)
     driver.prepare(Deadline.after(5))
-    with driver.held(Deadline.after(3)) as report:
+    with driver.quiesce(Deadline.after(3)) as report:
         assert {str(mariadb.data), str(moved)} <= set(report.folders)
 
 

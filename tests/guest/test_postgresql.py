@@ -17,12 +17,12 @@ import pytest
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import APPLICATION, CRASH, Report
 from stillpoint_guest.drivers.postgresql import survey
-from stillpoint_guest.drivers.postgresql.client import Client
+from stillpoint_guest.drivers.postgresql.client import PostgreSQLClient
 from stillpoint_guest.drivers.postgresql.driver import PostgreSQL
 from stillpoint_guest.errors import CommandFailed, Unreachable
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.printable import printable
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.cluster.processes import Processes, free_ports
 from tests.guest import databases
@@ -103,13 +103,13 @@ def driver_of(
     section = Section(
         "postgresql:main", "postgresql", method=method, options={**server.options, **options}
     )
-    return PostgreSQL(section, Note(str(folder), section))
+    return PostgreSQL(section, UndoJournal(str(folder), section))
 
 
 def report_of(driver: PostgreSQL, prepare_s: float = LONG_S) -> Report:
     try:
         driver.prepare(Deadline.after(prepare_s))
-        with driver.held(Deadline.after(20)) as report:
+        with driver.quiesce(Deadline.after(20)) as report:
             return report
     finally:
         driver.commands.close()
@@ -260,7 +260,7 @@ def test_a_server_that_ends_idle_sessions_is_held(
     with configured(server, "idle_session_timeout", "300ms"):
         driver.prepare(Deadline.after(LONG_S))
         time.sleep(1)
-        with driver.held(Deadline.after(20)) as report:
+        with driver.quiesce(Deadline.after(20)) as report:
             time.sleep(1)
     assert report.level == APPLICATION
 
@@ -450,7 +450,7 @@ def test_a_password_is_for_one_role_at_one_place(
         assert report_of(driver_of(server, tmp_path, **options)).level == APPLICATION
         ask(server, "CREATE ROLE other SUPERUSER LOGIN PASSWORD 'pass:w\\ord*'''")
         section = Section("x", "postgresql", options={**server.options, **options})
-        content = Client(section)._password_file(b"secret")
+        content = PostgreSQLClient(section)._password_file(b"secret")
     finally:
         hba.write_text(before)
         ask(
@@ -482,7 +482,7 @@ def test_an_answer_that_is_none_is_an_error(tmp_path: Path) -> None:
 
     with answering(say) as port:
         section = Section("x", "postgresql", options={"host": "127.0.0.1", "port": str(port)})
-        driver = PostgreSQL(section, Note(str(tmp_path), section))
+        driver = PostgreSQL(section, UndoJournal(str(tmp_path), section))
         with pytest.raises(Unreachable, match="makes no sense: '0/1; DROP x'"):
             driver.prepare(Deadline.after(20))
         driver.commands.close()
@@ -499,7 +499,7 @@ def test_no_client_runs_as_root_for_what_was_found(
     ):
         options = {**server.options, "system_user": user}
         section = Section("x", "postgresql", options=options, process=process)
-        driver = PostgreSQL(section, Note(str(tmp_path), section))
+        driver = PostgreSQL(section, UndoJournal(str(tmp_path), section))
         with pytest.raises(Unreachable):
             driver.prepare(Deadline.after(20))
         assert driver.commands._started == []
@@ -512,8 +512,8 @@ def test_the_client_beside_the_server_is_taken_if_it_is_roots(
     section = Section(
         "x", "postgresql", options=dict(server.options), process=server.process.number
     )
-    assert Client(section)._program() == str(databases.POSTGRES_PROGRAMS[-1] / "psql")
-    report = report_of(PostgreSQL(section, Note(str(tmp_path), section)))
+    assert PostgreSQLClient(section)._program() == str(databases.POSTGRES_PROGRAMS[-1] / "psql")
+    report = report_of(PostgreSQL(section, UndoJournal(str(tmp_path), section)))
     assert report.level == APPLICATION
 
 
@@ -541,7 +541,7 @@ def test_a_section_may_name_another_account_for_the_client(
 
 def report_or_nothing(section: Section, folder: Path) -> Report | None:
     try:
-        return report_of(PostgreSQL(section, Note(str(folder), section)))
+        return report_of(PostgreSQL(section, UndoJournal(str(folder), section)))
     except Unreachable:  # it has not read its files yet
         return None
 
@@ -570,7 +570,7 @@ def test_a_standby_in_backup_mode_is_a_copy_with_its_label(
     driver = driver_of(standby, tmp_path, "backup")
     driver.prepare(Deadline.after(LONG_S))
     ignored = shutil.ignore_patterns("postmaster.*", "pg_wal", "pg_control")
-    with driver.held(Deadline.after(20)) as report:
+    with driver.quiesce(Deadline.after(20)) as report:
         shutil.copytree(standby.data, copy.data, ignore=ignored, dirs_exist_ok=True)
         server.query("INSERT INTO kept SELECT generate_series(2, 5000)")
         until(lambda: standby.query("SELECT COUNT(*) FROM kept") == "5000", "replayed")
@@ -597,7 +597,7 @@ def test_a_standby_that_is_promoted_in_backup_mode_is_told(
     driver.prepare(Deadline.after(LONG_S))
     with (
         pytest.raises(CommandFailed, match="the standby was promoted during online backup"),
-        driver.held(Deadline.after(20)),
+        driver.quiesce(Deadline.after(20)),
     ):
         standby.query("SELECT pg_promote()")
     assert standby.query("SELECT pg_is_in_recovery()") == "f"
@@ -673,7 +673,7 @@ def test_who_listens_in_its_place_hears_nothing(tmp_path: Path) -> None:
     with listener("nobody", str(port)) as heard:
         options = {"host": "127.0.0.1", "port": str(port), "password_file": str(path)}
         section = Section("x", "postgresql", options=options)
-        driver = PostgreSQL(section, Note(str(tmp_path), section))
+        driver = PostgreSQL(section, UndoJournal(str(tmp_path), section))
         with pytest.raises(Unreachable, match="user nobody listens there"):
             driver.prepare(Deadline.after(20))
         assert heard() == []

@@ -24,7 +24,7 @@ from stillpoint_guest.errors import (
 )
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes import command
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.guest.cases.case import cycle
 from tests.guest.cases.scripted import peer
@@ -47,7 +47,7 @@ def driver(folder: Path, method: str, **options: str) -> Driver:
     section = Section(
         "script:hooks", "script", method=method, release_s=2, options=options, source="a file"
     )
-    return Script(section, Note(str(folder), section))
+    return Script(section, UndoJournal(str(folder), section))
 
 
 def test_a_folder_of_hooks_is_called_in_order_and_released_in_reverse(tmp_path: Path) -> None:
@@ -188,9 +188,9 @@ def test_what_a_dead_holder_left_is_thawed_by_its_note(tmp_path: Path) -> None:
     script(tmp_path / "hooks" / "20-second")
     dying = driver(tmp_path, "folder", path=str(tmp_path / "hooks"))
     dying.prepare(Deadline.after(5))
-    holding = dying.held(Deadline.after(5))
+    holding = dying.quiesce(Deadline.after(5))
     holding.__enter__()
-    noted = dying.note.read()
+    noted = dying.journal.read()
     assert noted
     driver(tmp_path, "folder", path=str(tmp_path / "hooks")).reconcile(noted, Deadline.after(5))
     assert calls(tmp_path)[2:] == ["20-second thaw", "10-first thaw"]
@@ -219,7 +219,7 @@ def test_a_unit_that_does_not_run_is_left_alone(
     peer.set(unit="inactive")
     monkeypatch.setitem(command.ENVIRONMENT, "PATH", path_with(peer.folder))
     section = Section("systemd:shop", "systemd", options={"unit": "shop.service"})
-    cycle(Systemd(section, Note(str(tmp_path), section)))
+    cycle(Systemd(section, UndoJournal(str(tmp_path), section)))
     assert peer.state["unit"] == "inactive"
 
 
@@ -231,7 +231,7 @@ def test_the_shell_of_mongodb_unlocks_by_itself_when_its_input_ends(
         holding = case.driver(tmp_path)
         assert isinstance(holding, MongoDB)
         holding.prepare(Deadline.after(10))
-        hold = holding.held(Deadline.after(10))
+        hold = holding.quiesce(Deadline.after(10))
         hold.__enter__()
         assert not case.runs(0)
         holding._disconnect(Deadline.after(10))
@@ -253,7 +253,7 @@ def test_a_client_that_a_script_leaves_holds_its_lock_until_the_thaw(tmp_path: P
     )
     free = ["flock", "--nonblock", str(lock), "true"]
     hooks.prepare(Deadline.after(10))
-    with hooks.held(Deadline.after(5)):
+    with hooks.quiesce(Deadline.after(5)):
         assert subprocess.run(free, check=False).returncode == 1
     hooks.commands.close()
     assert subprocess.run([*free[:1], "--timeout=5", *free[2:]], check=False).returncode == 0

@@ -138,7 +138,7 @@ FOLLOWS = {
         PROGRAMS + "test_an_answer_without_end_ends_the_session",
         "guest/test_answers.py::test_an_answer_that_is_none_is_an_error_of_ours_in_time",
         "guest/unit/test_room.py::Room::test_what_is_too_much_is_named_and_counted",
-        "guest/unit/test_looks.py::ALookAtAProcess::test_that_hangs_keeps_no_other_from_being_done",
+        "guest/unit/test_probes.py::ALookAtAProcess::test_that_hangs_keeps_no_other_from_being_done",
         UNDOING + "test_of_very_many_those_that_were_not_tried_come_first",
         LOST + "ClientsThatGoAway::test_a_question_without_end_is_not_kept",
     ),

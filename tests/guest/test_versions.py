@@ -10,7 +10,7 @@ from stillpoint_guest.driver import Driver, Report
 from stillpoint_guest.drivers.postgresql.driver import PostgreSQL
 from stillpoint_guest.drivers.redis.driver import Redis
 from stillpoint_guest.options.section import Section
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.cluster.processes import Processes
 from tests.guest import databases, maven
@@ -21,7 +21,7 @@ BACKUPS = ("wal_level=replica",)  # the default since 10
 def report_of(driver: Driver, server: databases.Server) -> Report:
     """Of a freeze in which it takes writes."""
     driver.prepare(Deadline.after(20))
-    with driver.held(Deadline.after(10)) as report:
+    with driver.quiesce(Deadline.after(10)) as report:
         assert server.can_write(10)
     assert server.can_write(10)
     return report
@@ -50,7 +50,7 @@ def test_postgresql_comes_to_rest_in_every_way(
     assert [each.options["host"] for each in found] == [str(postgresql.folder)]
     for method in ("checkpoint", "backup"):
         section = Section("db", "postgresql", method=method, options=dict(found[0].options))
-        report = report_of(PostgreSQL(section, Note(str(tmp_path), section)), postgresql)
+        report = report_of(PostgreSQL(section, UndoJournal(str(tmp_path), section)), postgresql)
         assert report.position["system_identifier"]
         assert "/" in report.position["lsn"]
     assert "START WAL LOCATION: " in report.position["backup_label"]
@@ -63,9 +63,9 @@ def test_valkey_is_found_by_its_name(processes: Processes, tmp_path: Path) -> No
     server.up()
     found = [each for each in Redis.discover() if each.options.get("socket") == str(server.socket)]
     section = Section(found[0].name, "redis", options=dict(found[0].options))
-    driver = Redis(section, Note(str(tmp_path), section))
+    driver = Redis(section, UndoJournal(str(tmp_path), section))
     driver.prepare(Deadline.after(10))
-    with driver.held(Deadline.after(5)) as report:
+    with driver.quiesce(Deadline.after(5)) as report:
         assert not server.can_write(0.5)
     assert server.can_write()
     server.stop()

@@ -138,7 +138,7 @@ def _fault_of_executable(process: Process) -> str:
 def _fault_of_path(process: Process, path: str) -> str:
     """What lets others than root change a folder; one that is gone cannot be changed any more."""
     try:
-        for one in trust.components(process.seen(path)):
+        for one in trust.components(process.visible_path(path)):
             fault = None if _is_way_in(process, one) else trust.fault_of(one, _is_root)
             if fault:
                 return fault.cause

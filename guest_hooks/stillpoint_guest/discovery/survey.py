@@ -22,8 +22,8 @@ from typing import (
 )
 
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.discovery import known_servers, looks, service
-from stillpoint_guest.discovery.looks import Look
+from stillpoint_guest.discovery import known_servers, probes, service
+from stillpoint_guest.discovery.probes import Probe
 from stillpoint_guest.discovery.service import Stranger, Units
 from stillpoint_guest.errors import DeadlinePassed
 from stillpoint_guest.options.found import Found
@@ -36,7 +36,7 @@ from stillpoint_guest.sockets.ways import Key, file_key
 from stillpoint_guest.worker import within
 
 _SCAN_S = 5.0  # for the names of all processes: 30,000 take one
-_NAME_BYTES = 150  # a note's file is called so
+_NAME_BYTES = 150  # an undo journal's section is called so
 _TEXT_BYTES = 200
 
 
@@ -71,7 +71,7 @@ def servers(
         return [Server(Found("processes", unsafe=f"they could not be looked at: {cause}"))]
     survey = _Survey(kinds, vouched)
     told = [server for process in found for server in survey.first_look(process)]
-    return _unique(sorted([*survey.looked(), *told], key=_rank))
+    return _unique(sorted([*survey.probe(), *told], key=_rank))
 
 
 class _Survey:
@@ -82,17 +82,17 @@ class _Survey:
         self._vouched = vouched
         self._names = Names()
         self._units = Units(self._names)
-        self._looks: List[Look] = []
+        self._probes: List[Probe] = []
         self._told: Dict[str, Server] = {}
 
     def first_look(self, process: Process) -> Sequence[Server]:
         """By what nobody can make it wait for: who it is. What more there is to see comes later."""
         return self._edge(process, lambda: self._first_look(process))
 
-    def looked(self) -> Sequence[Server]:
+    def probe(self) -> Sequence[Server]:
         """What more there was to see."""
-        found = looks.looked(self._looks)
-        return [server for one in found for server in self._edge(one.look.process, one.result)]
+        found = probes.run(self._probes)
+        return [server for one in found for server in self._edge(one.probe.process, one.result)]
 
     def _edge(self, process: Process, look: Callable[[], object]) -> Sequence[Server]:
         """What goes wrong is a warning about this process, unless it has ended."""
@@ -107,20 +107,20 @@ class _Survey:
             kinds = _kinds_of(process, self._kinds)
             name = kinds[0].KIND if kinds else printable(process.program, _NAME_BYTES)
             cause = Stranger(f"could not be looked at: {why}", can_be_vouched=False)
-            server = self._left_alone(f"{name}@{self._names.of(process.user)}", process, cause)
+            server = self._stranger(f"{name}@{self._names.of(process.user)}", process, cause)
         return [server] if isinstance(server, Server) else ()
 
     def _first_look(self, process: Process) -> Optional[Server]:
         kinds = _kinds_of(process, self._kinds)
         stranger = service.standing(process, self._units)
         if not kinds:
-            return self._known(process, stranger)
+            return self._without_driver(process, stranger)
         name = f"{kinds[0].KIND}@{self._names.of(process.user)}"
         is_vouched = stranger and stranger.can_be_vouched and process.user in self._vouched
         if stranger and not is_vouched:
-            return self._left_alone(name, process, stranger)
+            return self._stranger(name, process, stranger)
         action = lambda: self._second_look(name, process, kinds, stranger)  # noqa: E731
-        self._looks.append(Look(process, action, not stranger))
+        self._probes.append(Probe(process, action, not stranger))
         return None
 
     def _second_look(
@@ -133,8 +133,8 @@ class _Survey:
         """What it is, by the first kind that knows; its files are trusted before they are read."""
         fault = stranger or service.belongings(process)
         if fault and process.user not in self._vouched:
-            return self._left_alone(name, process, fault)
-        several = ((kind, kind.found(process)) for kind in kinds)
+            return self._stranger(name, process, fault)
+        several = ((kind, kind.detect(process)) for kind in kinds)
         kind, found = next(((kind, one) for kind, one in several if one), (kinds[0], None))
         if found is None:
             return None
@@ -144,26 +144,26 @@ class _Survey:
         found = found._replace(name=printable(found.name, _NAME_BYTES), process=process.number)
         return Server(found, kind, process.user, _keys_of(process), is_strange=bool(fault))
 
-    def _known(self, process: Process, stranger: Optional[Stranger]) -> Optional[Server]:
+    def _without_driver(self, process: Process, stranger: Optional[Stranger]) -> Optional[Server]:
         """One that has no driver, if it is one; Java's class is among its arguments."""
         program, executable = process.program, process.executable
 
-        def named(arguments: Sequence[str] = ()) -> Optional[Server]:
+        def recognize(arguments: Sequence[str] = ()) -> Optional[Server]:
             name = known_servers.name_of(program, executable, arguments)
             if not name:
                 return None
             if not stranger:
                 why = Stranger("has no driver here", can_be_vouched=False)
-                return self._left_alone(name, process, why)
+                return self._stranger(name, process, why)
             shared = stranger._replace(can_be_vouched=False)
-            return self._left_alone(f"{name}@{self._names.of(process.user)}", process, shared)
+            return self._stranger(f"{name}@{self._names.of(process.user)}", process, shared)
 
         if not known_servers.needs_arguments(program, executable):
-            return named()
-        self._looks.append(Look(process, lambda: named(process.arguments), not stranger))
+            return recognize()
+        self._probes.append(Probe(process, lambda: recognize(process.arguments), not stranger))
         return None
 
-    def _left_alone(self, name: str, process: Process, why: Stranger) -> Server:
+    def _stranger(self, name: str, process: Process, why: Stranger) -> Server:
         """By a name and a cause that the first of them tells for all."""
         if name not in self._told:
             self._told[name] = self._alone(name, process, why)
@@ -188,7 +188,7 @@ class _Survey:
 def _matches(kinds: Sequence[Type[Kind]], has_others: bool) -> Sequence[Process]:
     """Of a server the process that its sessions come from, and of two of a name the server."""
     programs = {program for kind in kinds for program in kind.PROGRAMS}
-    called = process_table.called(programs)
+    called = process_table.kernel_names(programs)
 
     def is_wanted(program: str, file: str) -> bool:
         if program in called or file in programs:

@@ -21,7 +21,7 @@ from stillpoint_guest.processes.process_table import Process
 from stillpoint_guest.sockets import peer
 from stillpoint_guest.sockets.bounded_socket import BoundedSocket
 from stillpoint_guest.sockets.ways import Way
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 _CLIENT_URLS = "--listen-client-urls"
 _CLIENT_URLS_VARIABLE = "ETCD_LISTEN_CLIENT_URLS"
@@ -60,9 +60,9 @@ class Etcd(Driver):
         "system_user": "account that it runs as; any account of the system",
     }
 
-    def __init__(self, section: Section, note: Note) -> None:
+    def __init__(self, section: Section, journal: UndoJournal) -> None:
         """Parse `OPTIONS`."""
-        super().__init__(section, note)
+        super().__init__(section, journal)
         self._url = section.text("url", f"http://127.0.0.1:{_DEFAULT_PORT}")
         self._parts = urlsplit(self._url)
         try:
@@ -78,7 +78,7 @@ class Etcd(Driver):
         self._status = _Status("", {})
 
     @classmethod
-    def found(cls, process: Process) -> Optional[Found]:
+    def detect(cls, process: Process) -> Optional[Found]:
         """By the port at which it says that it answers; its other modes keep no data."""
         if process.arguments[1:2] and process.arguments[1] in _NO_MEMBER:
             return None
@@ -117,10 +117,10 @@ class Etcd(Driver):
         hint = "see the options url, ca_file, certificate_file and key_file"
         with self.reaching(deadline, hint, attempt) as patience:
             peer.require_listener(*self._address, peer.users(self.section))
-            self._status = self._parsed(self._answer(attempt, patience), attempt)
+            self._status = self._parse(self._answer(attempt, patience), attempt)
 
     @contextlib.contextmanager
-    def held(self, deadline: Deadline) -> Iterator[Report]:
+    def quiesce(self, deadline: Deadline) -> Iterator[Report]:
         """Nothing is held."""
         del deadline
         kept = ("every write that was acknowledged",)
@@ -167,7 +167,7 @@ class Etcd(Driver):
             return connection.rest(attempt, deadline)
         return connection.exactly(length, attempt, deadline)
 
-    def _parsed(self, content: bytes, attempt: str) -> _Status:
+    def _parse(self, content: bytes, attempt: str) -> _Status:
         try:
             answer = json.loads(content.decode())
             header = answer["header"]

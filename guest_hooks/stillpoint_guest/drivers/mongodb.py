@@ -28,7 +28,7 @@ from stillpoint_guest.processes.open_files import open_files
 from stillpoint_guest.processes.process_table import Process
 from stillpoint_guest.sockets import peer
 from stillpoint_guest.sockets.ways import Way
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 DIALECT = Dialect(marker="marker {}", error_prefixes=("ERROR",))
 _DEFAULT_PORT = 27017
@@ -103,9 +103,9 @@ class MongoDB(Driver):
         "system_user": "account that it runs as; any account of the system",
     }
 
-    def __init__(self, section: Section, note: Note) -> None:
+    def __init__(self, section: Section, journal: UndoJournal) -> None:
         """Parse `OPTIONS`."""
-        super().__init__(section, note)
+        super().__init__(section, journal)
         default = f"mongodb://127.0.0.1:{_DEFAULT_PORT}/?directConnection=true"
         self._address = section.text("uri", default)
         self._uri = section.secret("password_file") or self._address.encode()
@@ -121,7 +121,7 @@ class MongoDB(Driver):
         self._hello = _Hello("", "", False, {})
 
     @classmethod
-    def found(cls, process: Process) -> Optional[Found]:
+    def detect(cls, process: Process) -> Optional[Found]:
         """By its port; mongos keeps no data."""
         addresses = process.addresses()
         if not addresses:
@@ -155,13 +155,13 @@ class MongoDB(Driver):
         """Connect; its client takes a second to start."""
         try:
             self._connect(deadline)
-            self._hello = self._asked_hello(deadline)
+            self._hello = self._ask_hello(deadline)
         except ApplicationError:
             self._disconnect(Deadline.after(0))
             raise
 
     @contextlib.contextmanager
-    def held(self, deadline: Deadline) -> Iterator[Report]:
+    def quiesce(self, deadline: Deadline) -> Iterator[Report]:
         """`fsyncLock`, unless the journal is to do."""
         if self._hello.is_arbiter:
             self._disconnect(deadline)
@@ -171,13 +171,13 @@ class MongoDB(Driver):
             self._disconnect(deadline)
             yield self._report("journal", "every write that was acknowledged with j: true")
             return
-        self.note.write({"locks": "1"})
+        self.journal.write({"locks": "1"})
         try:
             self._require_locked(self._ask("lock", deadline))
             yield self._report("fsyncLock", "every write that was acknowledged")
         finally:
             self._release(Deadline.after(self.section.release_s))
-            self.note.drop()
+            self.journal.drop()
 
     @property
     def _losses(self) -> Sequence[str]:
@@ -202,9 +202,9 @@ class MongoDB(Driver):
             cause = f"its answer makes no sense: {str(answer)[:200]}"
             raise Senseless(self.section.name, "lock", cause)
 
-    def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
+    def reconcile(self, undo: Mapping[str, str], deadline: Deadline) -> None:
         """Take back the one lock that was ours; the client may have done so when it ended."""
-        del noted
+        del undo
         try:
             self._connect(deadline)
             self._unlock(deadline)
@@ -258,7 +258,7 @@ class MongoDB(Driver):
             else:
                 peer.require_listener(host, port, users)
 
-    def _asked_hello(self, deadline: Deadline) -> _Hello:
+    def _ask_hello(self, deadline: Deadline) -> _Hello:
         """The first question that a server asks for an account before it answers."""
         with self.reaching(deadline, "see the option password_file", "hello") as patience:
             answer = self._ask("hello", patience)

@@ -13,7 +13,7 @@ from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Finding, Report
 from stillpoint_guest.errors import Refused
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes.command import Program
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 
 class _Way(NamedTuple):
@@ -75,9 +75,9 @@ class Systemd(Driver):
         "folders": "where its data lies, by commas, if its unit does not say it",
     }
 
-    def __init__(self, section: Section, note: Note) -> None:
+    def __init__(self, section: Section, journal: UndoJournal) -> None:
         """Parse `OPTIONS`."""
-        super().__init__(section, note)
+        super().__init__(section, journal)
         self._unit = section.text("unit")
         if not self._unit or self._unit.startswith("-"):
             raise section.error("unit", "the name of a unit or container")
@@ -104,22 +104,22 @@ class Systemd(Driver):
             raise Refused(self.section.name, " ".join(self._way.rest), f"it is {state}", hint)
         self._runs = state.startswith(self._way.running)
         if self._runs and self._way.level == APPLICATION:
-            self._folders += self._told_folders(deadline)
+            self._folders += self._data_folders(deadline)
 
     @contextlib.contextmanager
-    def held(self, deadline: Deadline) -> Iterator[Report]:
+    def quiesce(self, deadline: Deadline) -> Iterator[Report]:
         """It does not run."""
         if not self._runs:
             kept = ("everything: it did not run",)
             yield Report("none", guarantees=kept, folders=self._folders)
             return
-        self.note.write({"back": self._way.back[-1]})
+        self.journal.write({"back": self._way.back[-1]})
         try:
             self._run(self._way.rest, deadline)
             yield self._report(deadline)
         finally:
             self._run(self._way.back, Deadline.after(self.section.release_s))
-            self.note.drop()
+            self.journal.drop()
 
     def _report(self, deadline: Deadline) -> Report:
         method = " ".join(self._way.rest)
@@ -129,14 +129,14 @@ class Systemd(Driver):
         kept = (self._way.guarantee,)
         return Report(method, {}, kept, (), self._way.level, self._folders)
 
-    def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
+    def reconcile(self, undo: Mapping[str, str], deadline: Deadline) -> None:
         """Let it run again, unless it does; a frozen unit counts as running for systemd."""
-        del noted
+        del undo
         is_frozen = self.section.method == "freeze"
         if is_frozen or not self._state(deadline).startswith(self._way.running):
             self._run(self._way.back, deadline)
 
-    def _told_folders(self, deadline: Deadline) -> Tuple[str, ...]:
+    def _data_folders(self, deadline: Deadline) -> Tuple[str, ...]:
         """What its unit says of where its data is: systemd.exec(5)."""
         told = dict(line.split("=", 1) for line in self._run(_PLACES, deadline) if "=" in line)
         states = [f"/var/lib/{name}" for name in told.get("StateDirectory", "").split()]

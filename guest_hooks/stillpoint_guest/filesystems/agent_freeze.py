@@ -33,7 +33,11 @@ def findings(reach: Reach, process: int, is_blocking: bool) -> Iterator[Finding]
         process: one in its mount namespace, for its paths; 0: they are ours.
         is_blocking: whether a freeze that holds nothing is refused.
     """
-    found = [*_hanging(reach, process), *_unopened(reach.table.mounts, process), *_covered(reach)]
+    found = [
+        *_hanging(reach, process),
+        *_check_mounts(reach.table.mounts, process),
+        *_check_cover(reach),
+    ]
     if not reach.order:
         hint = "a copy is as after a power failure"
         yield Finding(is_good=False, text=NOTHING_FROZEN, hint=hint, is_blocking=is_blocking)
@@ -60,7 +64,7 @@ def _hanging(reach: Reach, process: int) -> Sequence[Finding]:
     ]
 
 
-def _unopened(mounts: Sequence[Mount], process: int) -> Sequence[Finding]:
+def _check_mounts(mounts: Sequence[Mount], process: int) -> Sequence[Finding]:
     """As the agent does: every mount, also a second one of a filesystem."""
     root = _root(process)
     found: List[Finding] = []
@@ -76,7 +80,7 @@ def _unopened(mounts: Sequence[Mount], process: int) -> Sequence[Finding]:
     return found
 
 
-def _covered(reach: Reach) -> Iterator[Finding]:
+def _check_cover(reach: Reach) -> Iterator[Finding]:
     """The agent freezes what covers it, or nothing, and says nothing of it."""
     frozen = {mount.device for mount in reach.order}
     covered = {

@@ -128,7 +128,7 @@ class Table:
             found = self.holding(folder)
         return found
 
-    def opened(self) -> Sequence[Mount]:
+    def freeze_order(self) -> Sequence[Mount]:
         """One mount of each filesystem that the guest agent tries to freeze, in its order.
 
         Not the mount that it means but the one that it gets, where a newer one covers that.
@@ -140,9 +140,9 @@ class Table:
                 order.setdefault(reached.device, reached)
         return list(order.values())
 
-    def frozen(self) -> Sequence[Mount]:
+    def with_writers(self) -> Sequence[Mount]:
         """Those of them on which nobody writes then."""
-        return [mount for mount in self.opened() if mount.holds_writers]
+        return [mount for mount in self.freeze_order() if mount.holds_writers]
 
     def below(self, folder: str) -> Sequence[Mount]:
         """The mounts that are seen in a folder, which is an absolute path without links."""
@@ -165,10 +165,10 @@ def table(process: int = 0) -> Table:
         OSError: it has ended.
     """
     with open(f"/proc/{process or 'self'}/mountinfo", "rb") as file:
-        return parsed(file.read(_MOST_BYTES))
+        return parse(file.read(_MOST_BYTES))
 
 
-def parsed(mountinfo: bytes) -> Table:
+def parse(mountinfo: bytes) -> Table:
     """A mountinfo; a line that makes no sense is a warning and not the end."""
     lines = [line for line in mountinfo.split(b"\n") if line]
     read = [_mount(line) for line in lines]
@@ -203,17 +203,17 @@ def _mount(line: bytes) -> Optional[Mount]:
     words = options.split(b",")
     return Mount(
         device=os.fsdecode(device),
-        path=_unescaped(path),
+        path=_unescape(path),
         kind=os.fsdecode(kind),
-        source=_unescaped(source),
+        source=_unescape(source),
         is_read_only=b"ro" in words,
         number=int(number),
         parent=int(parent),
-        options=tuple(map(_unescaped, words)),
+        options=tuple(map(_unescape, words)),
     )
 
 
-def _unescaped(text: bytes) -> str:
+def _unescape(text: bytes) -> str:
     return os.fsdecode(_ESCAPED.sub(lambda octal: bytes([int(octal.group(1), 8)]), text))
 
 

@@ -21,8 +21,8 @@ from stillpoint_guest.filesystems import mounts
 from stillpoint_guest.filesystems.mounts import Mount, Table
 from stillpoint_guest.filesystems.reach import Reach
 from stillpoint_guest.options.section import Section
-from stillpoint_guest.state.undo_journal import Note
-from stillpoint_guest.worker import Pending, begun
+from stillpoint_guest.state.undo_journal import UndoJournal
+from stillpoint_guest.worker import Pending, start
 
 _FIFREEZE = 0xC0045877  # linux/fs.h
 _FITHAW = 0xC0045878
@@ -43,7 +43,7 @@ def sync(mount: Mount) -> None:
     Raises:
         OSError: it could not be written.
     """
-    with _opened(mount.path) as descriptor:
+    with _open(mount.path) as descriptor:
         if _LIBC.syncfs(descriptor):
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number), mount.path)
@@ -57,7 +57,7 @@ def thaw(path: str) -> None:
         OSError: it stays frozen.
     """  # noqa: D205
     try:
-        with _opened(path) as descriptor:
+        with _open(path) as descriptor:
             for _ in range(_MOST_THAWS):
                 fcntl.ioctl(descriptor, _FITHAW, 0)
     except OSError as error:
@@ -74,7 +74,7 @@ class _Disk:
         self.is_frozen = False
         self.freezing = Pending(self._freeze)
         self.thawing = Pending(self._thaw)
-        self._settled = settled
+        self._settle = settled
         self._is_unwanted = threading.Event()
         threading.Thread(target=self._run, name=mount.path, daemon=True).start()
 
@@ -88,10 +88,10 @@ class _Disk:
             self._is_unwanted.wait()
             self.thawing.run()
         if not self.is_frozen:
-            self._settled(self.mount.path)
+            self._settle(self.mount.path)
 
     def _freeze(self) -> None:
-        self._descriptor = _frozen(self.mount.path)
+        self._descriptor = _freeze_path(self.mount.path)
         self.is_frozen = True
 
     def _thaw(self) -> None:
@@ -110,18 +110,18 @@ class Filesystems(Driver):
 
     KIND = "filesystems"
 
-    def __init__(self, section: Section, note: Note, paths: Sequence[str] = ()) -> None:
+    def __init__(self, section: Section, journal: UndoJournal, paths: Sequence[str] = ()) -> None:
         """Freeze those in which the paths are, or all."""
-        super().__init__(section, note)
+        super().__init__(section, journal)
         self._paths = paths
         self._disks: List[_Disk] = []
         self._noted: List[str] = []
         self._noting = threading.Lock()
         self._is_unwanted = threading.Event()
 
-    def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
+    def reconcile(self, undo: Mapping[str, str], deadline: Deadline) -> None:
         """See `Driver`."""
-        thaws = {path: _thawing(path) for path in noted["paths"].split("\0")}
+        thaws = {path: _thawing(path) for path in undo["paths"].split("\0")}
         errors = [one for path, each in thaws.items() for one in self._late(path, each, deadline)]
         if errors:
             raise errors[0]
@@ -133,20 +133,20 @@ class Filesystems(Driver):
             Refused: a path is on no filesystem that can be frozen, or there is none at all.
         """
         table = mounts.table()
-        order = [mount for mount in self._chosen(table) if mount.holds_writers]
+        order = [mount for mount in self._choose(table) if mount.holds_writers]
         if not order:
             cause = "no filesystem of this guest can be frozen"
             raise Refused(self.section.name, "freeze them", cause)
         return Reach(table, order)
 
     @contextmanager
-    def held(self, deadline: Deadline) -> Iterator[Report]:
+    def quiesce(self, deadline: Deadline) -> Iterator[Report]:
         """See `Driver`."""
-        chosen = self._chosen(mounts.table())
+        chosen = self._choose(mounts.table())
         self._noted = [mount.path for mount in chosen]
-        self.note.write({"paths": "\0".join(self._noted)})
+        self.journal.write({"paths": "\0".join(self._noted)})
         try:
-            skipped = [told for mount in chosen for told in self._frozen(mount, deadline)]
+            skipped = [told for mount in chosen for told in self._freeze(mount, deadline)]
         except BaseException:
             self._thaw()
             raise
@@ -162,11 +162,11 @@ class Filesystems(Driver):
         """See `Driver`."""
         self._is_unwanted.set()
 
-    def _frozen(self, mount: Mount, deadline: Deadline) -> Iterator[str]:
+    def _freeze(self, mount: Mount, deadline: Deadline) -> Iterator[str]:
         """Freeze one, or say why it is skipped."""
         attempt = f"freeze {mount.path}"
         deadline.require(self.section.name, attempt)
-        disk = _Disk(mount, self._settled)
+        disk = _Disk(mount, self._settle)
         self._disks.append(disk)
         while not disk.freezing.wait(_LOOK_S):
             if deadline.has_passed or self._is_unwanted.is_set():
@@ -187,7 +187,7 @@ class Filesystems(Driver):
         for disk in self._disks[::-1]:
             disk.begin_thaw()
         for path in set(self._noted) - {disk.mount.path for disk in self._disks}:
-            self._settled(path)
+            self._settle(path)
         return [
             error
             for disk in frozen
@@ -199,7 +199,7 @@ class Filesystems(Driver):
     ) -> Iterator[ApplicationError]:
         """What is wrong with a thaw, if anything is."""
         name, attempt = self.section.name, f"thaw {path}"
-        if not thawing.wait(deadline.left_s):
+        if not thawing.wait(deadline.remaining_s):
             cause = "its disk does not answer; it is thawed when it does"
             yield DeadlinePassed(name, attempt, cause)
             return
@@ -210,17 +210,17 @@ class Filesystems(Driver):
             cause = "somebody else had thawed it before" if is_lost else str(error.strerror)
             yield ApplicationError(name, attempt, cause)
 
-    def _settled(self, path: str) -> None:
+    def _settle(self, path: str) -> None:
         """Note those alone of which it is not known that they write again."""
         with self._noting, contextlib.suppress(ApplicationError):  # at worst it is thawed twice
             self._noted.remove(path)
             if self._noted:
-                self.note.write({"paths": "\0".join(self._noted)})
+                self.journal.write({"paths": "\0".join(self._noted)})
             else:
-                self.note.drop()
+                self.journal.drop()
 
-    def _chosen(self, table: Table) -> Sequence[Mount]:
-        order = [one for one in table.opened() if not one.is_read_only]
+    def _choose(self, table: Table) -> Sequence[Mount]:
+        order = [one for one in table.freeze_order() if not one.is_read_only]
         if not self._paths:
             return order
         devices = {self._device(path, table) for path in self._paths}
@@ -238,11 +238,11 @@ def _thawing(path: str) -> "Pending[None]":
     """A thaw in a thread of its own; one that hangs is not begun again beside itself."""
     pending = _THAWING.get(path)
     if pending is None or pending.wait(0):
-        pending = _THAWING[path] = begun("thaw", lambda: thaw(path))
+        pending = _THAWING[path] = start("thaw", lambda: thaw(path))
     return pending
 
 
-def _frozen(path: str) -> int:
+def _freeze_path(path: str) -> int:
     """A descriptor by which to thaw it, whatever covers its path then."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -254,7 +254,7 @@ def _frozen(path: str) -> int:
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[int]:
+def _open(path: str) -> Iterator[int]:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield descriptor

@@ -49,13 +49,13 @@ class Reach:
             yield f"{folder}: where it lies cannot be found out"
             return
         if not self._holds(place.mount, view.table):
-            yield _told(folder, place.mount)
+            yield _sentence(folder, place.mount)
         for mount in view.table.below(view.prefix + place.path):
             is_data = mount.kind not in _PSEUDO and os.path.basename(mount.path) not in _SCRATCH
             if is_data and not mount.is_read_only and not self._holds(mount, view.table):
-                yield _told(folder, mount)
+                yield _sentence(folder, mount)
 
-    def judged(self, report: Report, process: int, deadline: Deadline) -> Report:
+    def judge(self, report: Report, process: int, deadline: Deadline) -> Report:
         """A report that promises nothing of data which this freeze does not hold."""
         try:
             outside = within(
@@ -91,7 +91,7 @@ def of_agent(process: int = 0) -> Reach:
         table = mounts.table(process)
     except OSError:  # it has ended, or cannot be looked at
         table = mounts.table()
-    return Reach(table, table.frozen())
+    return Reach(table, table.with_writers())
 
 
 class _Place(NamedTuple):
@@ -152,6 +152,6 @@ def _view(process: int, own: Table) -> Optional[_View]:
         return None
 
 
-def _told(folder: str, mount: Mount) -> str:
+def _sentence(folder: str, mount: Mount) -> str:
     where = f"{mount.path} ({mount.kind}{', read-only' if mount.is_read_only else ''})"
     return f"{folder} is on {where}, which this freeze does not hold"

@@ -8,7 +8,7 @@ from typing import Callable, Dict, List, Optional, Tuple, TypeVar
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import Driver, Report
 from stillpoint_guest.errors import ApplicationError, DeadlinePassed, GuestError
-from stillpoint_guest.worker import Pending, Worker, begun
+from stillpoint_guest.worker import Pending, Worker, start
 
 GRACE_S = 0.3  # beyond the driver's own deadline, until it is abandoned
 RELEASE_S = 12.0  # for all together: KubeVirt gives a thaw 20
@@ -50,7 +50,7 @@ class Application:
 
     def begin_prepare(self, deadline: Deadline) -> "Pending[None]":
         """Let the driver prepare, beside the others."""
-        return self._worker.begin(lambda: self._timed("prepare", self.driver.prepare, deadline))
+        return self._worker.begin(lambda: self._time("prepare", self.driver.prepare, deadline))
 
     def finish_prepare(self, pending: "Pending[None]", deadline: Deadline) -> None:
         """Wait for it.
@@ -67,7 +67,7 @@ class Application:
             ApplicationError: it did not come to rest.
         """
         deadline.require(self.name, "bring it to rest")
-        entering = self._worker.begin(lambda: self._timed("lock", self._enter, deadline))
+        entering = self._worker.begin(lambda: self._time("lock", self._enter, deadline))
         self.report = self._result(entering, "bring it to rest", deadline, self._given_up)
 
     def begin_release(self, whole: Deadline) -> None:
@@ -83,12 +83,14 @@ class Application:
         own = Deadline.after(own_s)
         self._leave_by = own if own_s > RELEASE_S else min(own, whole)
         self._leaving = self._worker.begin(
-            lambda: self._timed("release", lambda _: self._stack.close(), self._leave_by)
+            lambda: self._time("release", lambda _: self._stack.close(), self._leave_by)
         )
 
     def is_released(self, patience: Deadline) -> bool:
         """Whether it runs, or never rested; known by then, or when its own time is over."""
-        return self._leaving is None or self._leaving.wait(min(patience, self._leave_by).left_s)
+        return self._leaving is None or self._leaving.wait(
+            min(patience, self._leave_by).remaining_s
+        )
 
     def finish_release(self) -> None:
         """Wait for it no longer than its time; what went wrong is added to `errors`."""
@@ -116,11 +118,9 @@ class Application:
         return self._ending is not None and not self._ending.wait(wait_s)
 
     def _enter(self, deadline: Deadline) -> Report:
-        return self._stack.enter_context(self.driver.held(deadline))
+        return self._stack.enter_context(self.driver.quiesce(deadline))
 
-    def _timed(
-        self, phase: str, action: Callable[[Deadline], Result], deadline: Deadline
-    ) -> Result:
+    def _time(self, phase: str, action: Callable[[Deadline], Result], deadline: Deadline) -> Result:
         begin = Deadline.after(0).at_s
         try:
             return action(deadline)
@@ -153,4 +153,4 @@ class Application:
         self._worker.begin(self._stack.close)
         self.driver.give_up()
         with contextlib.suppress(RuntimeError):  # no thread is left; they end when it is closed
-            begun("end its programs", lambda: self.driver.commands.end_all(deadline))
+            start("end its programs", lambda: self.driver.commands.end_all(deadline))

@@ -15,7 +15,7 @@ _EACH = 8  # two clients with three pipes each, and what their start takes
 _MOST_NAMES = 12
 
 
-def make() -> None:
+def raise_limit() -> None:
     """Raise the limit of descriptors as far as it is of use, and allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
@@ -23,7 +23,7 @@ def make() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def kept(drivers: Sequence[Driver]) -> Tuple[List[Driver], List[str]]:
+def select(drivers: Sequence[Driver]) -> Tuple[List[Driver], List[str]]:
     """Those that there is room for: all that are configured, and of what was found so many.
 
     Found ones take their turns by kind and by account, so that many of one displace no other's.

@@ -30,7 +30,7 @@ from stillpoint_guest.holder.plan import Plan
 from stillpoint_guest.log import ERROR, WARNING, Log
 from stillpoint_guest.state import freeze_record
 from stillpoint_guest.state.freeze_record import Records
-from stillpoint_guest.state.hold_marker import Hold
+from stillpoint_guest.state.hold_marker import HoldMarker
 from stillpoint_guest.worker import within
 
 PREPARE = "prepare"
@@ -51,7 +51,7 @@ class Cycle:
         self,
         plan: Plan,
         records: Records,
-        hold: Hold,
+        hold: HoldMarker,
         log: Log,
         busy: Optional[Mapping[Instance, str]] = None,
     ) -> None:
@@ -111,7 +111,7 @@ class Cycle:
         return [one for one in self._applications if one.is_hanging()]
 
     @property
-    def unreleased(self) -> Sequence[str]:
+    def releasing(self) -> Sequence[str]:
         """Which are still on their way back."""
         now = Deadline.after(0)
         return [one.name for one in self._applications if not one.is_released(now)]
@@ -181,7 +181,7 @@ class Cycle:
         for application in self._applications:
             hint = "required = no, or stillpoint-guest hook off"
             error = Unreachable(application.name, "bring it to rest", NOTHING_FROZEN, hint)
-            self._tried(application, partial(_fail, error))
+            self._try(application, partial(_fail, error))
         self._renew_record(freeze_record.RELEASED)
         self.release(NOTHING_FROZEN)
 
@@ -196,18 +196,18 @@ class Cycle:
         for one in self._applications:
             if one.report is not None:
                 process, patience = one.driver.section.process, deadline.or_after(_REACH_S)
-                one.report = reach.judged(one.report, process, patience)
+                one.report = reach.judge(one.report, process, patience)
 
     def _prepare(self, whole: Deadline) -> None:
         begun = []
         for application in self._applications:
-            self._tried(application, lambda: self._require_free(application))
+            self._try(application, lambda: self._require_free(application))
             if application.left_out:
                 continue
             deadline = whole.or_after(application.driver.section.prepare_s)
             begun.append((application, application.begin_prepare(deadline), deadline))
         for application, pending, deadline in begun:
-            self._tried(application, lambda: application.finish_prepare(pending, deadline))
+            self._try(application, lambda: application.finish_prepare(pending, deadline))
 
     def _require_free(self, application: Application) -> None:
         why = self._busy.get(application.instance)
@@ -221,7 +221,7 @@ class Cycle:
         """
         todo = [(one, capacity.owner(one.driver.section)) for one in self._applications]
         todo = [(one, owner) for one, owner in todo if not one.left_out]
-        share_s = whole.left_s / max(1, len({owner for _, owner in todo}))
+        share_s = whole.remaining_s / max(1, len({owner for _, owner in todo}))
         left_s: Dict[int, float] = {}
         for one, owner in todo:
             begin_s = time.monotonic()
@@ -232,7 +232,7 @@ class Cycle:
     def _lock(self, application: Application, whole: Deadline) -> None:
         self._require_wanted()
         deadline = whole.or_after(application.driver.lock_s)
-        self._tried(application, lambda: application.lock(deadline))
+        self._try(application, lambda: application.lock(deadline))
 
     def _release(self) -> None:
         """All side by side, but for an order that sections ask for, within one bound.
@@ -244,7 +244,7 @@ class Cycle:
         for number, group in enumerate(groups):
             for one in group:
                 one.begin_release(whole)
-            share = Deadline.after(whole.left_s / (len(groups) - number))
+            share = Deadline.after(whole.remaining_s / (len(groups) - number))
             for one in group:
                 one.is_released(share)
         for one in self._applications:
@@ -253,7 +253,7 @@ class Cycle:
             one.close()
         patience = Deadline.after(GRACE_S)
         for one in self._applications:
-            one.is_hanging(patience.left_s)
+            one.is_hanging(patience.remaining_s)
 
     def _groups(self) -> Sequence[Sequence[Application]]:
         """As they are released: the last first, those of the same order together."""
@@ -264,7 +264,7 @@ class Cycle:
         is_last = one.driver is self._plan.last
         return float("inf") if is_last else one.driver.section.order
 
-    def _tried(self, application: Application, step: Callable[[], object]) -> None:
+    def _try(self, application: Application, step: Callable[[], object]) -> None:
         try:
             step()
         except ApplicationError as error:
@@ -344,7 +344,7 @@ class Cycle:
         self.record = freeze_record.new(
             state=state,
             verdict=self._verdict(),
-            applications=[self._told(one) for one in self._applications],
+            applications=[self._record_of(one) for one in self._applications],
             warnings=self._warnings,
             ended_by=self._reason if state == freeze_record.RELEASED else "",
             refused=str(self.error or ""),
@@ -363,11 +363,11 @@ class Cycle:
             self._log.say(f"the disk does not take the record: {error}", WARNING)
 
     def _verdict(self) -> str:
-        levels = {self._told(one)["level"] for one in self._applications}
+        levels = {self._record_of(one)["level"] for one in self._applications}
         is_whole = levels == {APPLICATION} and not self._warnings
         return APPLICATION if is_whole else FILESYSTEM
 
-    def _told(self, one: Application) -> Dict[str, Any]:
+    def _record_of(self, one: Application) -> Dict[str, Any]:
         report = one.report or Report("", level=CRASH)
         error = one.left_out
         section = one.driver.section

@@ -22,7 +22,7 @@ from stillpoint_guest.holder import capacity, plan
 from stillpoint_guest.holder.application import Application, Instance
 from stillpoint_guest.holder.cycle import OVER, Cycle
 from stillpoint_guest.holder.plan import Kinds, Plan
-from stillpoint_guest.holder.recovery import Undoing
+from stillpoint_guest.holder.recovery import Recovery
 from stillpoint_guest.hook import qemu_agent
 from stillpoint_guest.hook.connection import Connection
 from stillpoint_guest.log import ERROR, WARNING, Log
@@ -32,8 +32,8 @@ from stillpoint_guest.printable import printable
 from stillpoint_guest.processes import command
 from stillpoint_guest.state import freeze_record
 from stillpoint_guest.state.freeze_record import Records
-from stillpoint_guest.state.hold_marker import Hold
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.hold_marker import HoldMarker
+from stillpoint_guest.state.undo_journal import UndoJournal
 from stillpoint_guest.worker import within
 
 _FIRST_SOCKET = 3  # of systemd's socket activation
@@ -62,18 +62,18 @@ class Holder:
         self._kinds = kinds
         self._log = log
         self._records = Records(places.state)
-        self._hold = Hold(places.hold)
+        self._hold = HoldMarker(places.hold)
         self._cycle: Optional[Cycle] = None
         self._beginning = threading.Lock()
         self._clients = threading.BoundedSemaphore(_MOST_CLIENTS)
         self._abandoned: Sequence[Application] = ()
-        self._undoing = Undoing(places, (*kinds, Filesystems), log)
+        self._recovery = Recovery(places, (*kinds, Filesystems), log)
         self._busy_at_s = time.monotonic()
 
     def start(self) -> None:
         """Undo what a holder before this one left behind, and find out whose disk this is."""
-        self._undoing.end_left_over()
-        self._undoing.undo(_UNDO_S)
+        self._recovery.end_left_over()
+        self._recovery.undo(_UNDO_S)
         hold = self._hold.read()
         if hold:
             self._log.say(f"what was held since {hold['since']} is lost: {hold['lost']}", ERROR)
@@ -83,7 +83,7 @@ class Holder:
             self._log.say(f"the record cannot be moved: {error}", WARNING)
             origin = self._records.origin()
         if origin:
-            self._log.say(freeze_record.told(origin), WARNING)
+            self._log.say(freeze_record.summary(origin), WARNING)
 
     def serve(
         self,
@@ -145,12 +145,12 @@ class Holder:
             question = connection.hear(_QUESTION_S, _MOST_QUESTION_BYTES)
             self._answer(connection, question, process)
         except GuestError as error:
-            self._tell(connection, error)
+            self._report_error(connection, error)
         except Exception as error:  # noqa: BLE001  the edge: one client must not end the others
             self._log.say(f"a client: {error!r}", WARNING)
-            self._tell(connection, GuestError("holder", "answer", f"fault: {error!r}"))
+            self._report_error(connection, GuestError("holder", "answer", f"fault: {error!r}"))
 
-    def _tell(self, connection: Connection, error: GuestError) -> None:
+    def _report_error(self, connection: Connection, error: GuestError) -> None:
         told = {"subject": error.subject, "attempt": error.attempt}
         told.update(error=error.cause, hint=error.hint)
         try:
@@ -209,7 +209,7 @@ class Holder:
         with self._beginning:
             self._require_idle()
             plan.make_folders(self._places)
-            self._undoing.undo(_UNDO_S, self._hanging)
+            self._recovery.undo(_UNDO_S, self._hanging)
             todo = within(Deadline.after(_PLAN_S), "plan", "make it", self._plan)
             if "filesystems" in question:
                 todo = self._with_filesystems(todo, json.loads(question["filesystems"]))
@@ -219,7 +219,7 @@ class Holder:
                 is_agents=qemu_agent.has_asked(asker),
             )
             self._hold.drop()
-            busy = dict.fromkeys(self._undoing.busy, _IS_UNDONE)
+            busy = dict.fromkeys(self._recovery.busy, _IS_UNDONE)
             busy.update(dict.fromkeys(self._hanging, _HANGS))
             if Filesystems.KIND in [kind for kind, _ in busy]:  # the agent would hang in it as well
                 raise FreezeRefused(Filesystems.KIND, "freeze", _HANGS)
@@ -252,7 +252,7 @@ class Holder:
     def _with_filesystems(self, todo: Plan, paths: Sequence[str]) -> Plan:
         asked = "run --filesystems"
         section = Section(Filesystems.KIND, Filesystems.KIND, lock_s=todo.freeze_s, source=asked)
-        last = Filesystems(section, Note(self._places.notes, section), paths)
+        last = Filesystems(section, UndoJournal(self._places.undo_journals, section), paths)
         return todo._replace(last=last)
 
     def _thaw(self, connection: Connection) -> None:
@@ -262,11 +262,11 @@ class Holder:
             cycle.release("thaw")
             connection.say(wait_s=str(_THAW_S + _MARGIN_S))
             if not cycle.is_released(_THAW_S):
-                names = ", ".join(cycle.unreleased) or "it"
+                names = ", ".join(cycle.releasing) or "it"
                 cause = f"not done after {_THAW_S:g} s: {names}; what hangs is being abandoned"
                 raise HoldLost("guest", "release everything", cause)
         else:
-            left = self._left()
+            left = self._undo_rest()
         hold = self._hold.read()  # not before: until it was released, it may just have begun
         causes = [f"{name}: what was noted for a hold is not undone" for name in left]
         if hold:
@@ -278,7 +278,7 @@ class Holder:
             raise HoldLost("guest", what, "; ".join(causes))
         connection.say(was_held="1" if hold else "")
 
-    def _left(self) -> Sequence[str]:
+    def _undo_rest(self) -> Sequence[str]:
         """What is not undone though this thaw has tried; nothing if a freeze begins just now."""
         if not self._beginning.acquire(blocking=False):
             return ()
@@ -288,10 +288,10 @@ class Holder:
             while self._hanging and not patience.has_passed:  # on a disk that has just been thawed
                 time.sleep(_LOOK_S)
             if cycle is None or cycle.phase == OVER:
-                self._undoing.undo(_UNDO_S, self._hanging)
+                self._recovery.undo(_UNDO_S, self._hanging)
         finally:
             self._beginning.release()
-        left = self._undoing.left(_UNDO_AT_THAW_S)
+        left = self._recovery.remaining(_UNDO_AT_THAW_S)
         return left if self._cycle is cycle else ()
 
     def status(self) -> Dict[str, Any]:
@@ -312,19 +312,19 @@ def run(places: Places, kinds: Kinds, idle_s: float, leave: threading.Event) -> 
         ConfigurationError: its place in /run cannot be used.
     """
     plan.make_folders(places)
-    lock = _locked(places)
+    lock = _lock(places)
     if lock is None:
         return 0  # another one was faster, and answers
-    capacity.make()
+    capacity.raise_limit()
     log = Log()
     holder = Holder(places, kinds, log)
     try:
         holder.start()
-        listener = _inherited() or _bound(places)
+        listener = _inherit_socket() or _listen(places)
         while not holder.serve(listener, idle_s, leave):
             listener.close()
             _require_place(places, lock)
-            listener = _bound(places)  # somebody has removed its socket
+            listener = _listen(places)  # somebody has removed its socket
         listener.close()
     finally:
         holder.leave()
@@ -347,13 +347,13 @@ def _require_place(places: Places, lock: IO[str]) -> None:
     raise GuestError("holder", "stay", f"its folder {places.run} was removed", hint)
 
 
-def _inherited() -> Optional[socket.socket]:
+def _inherit_socket() -> Optional[socket.socket]:
     if os.environ.get("LISTEN_PID") == str(os.getpid()):
         return socket.socket(fileno=_FIRST_SOCKET)
     return None
 
 
-def _bound(places: Places) -> socket.socket:
+def _listen(places: Places) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(places.socket)
@@ -363,7 +363,7 @@ def _bound(places: Places) -> socket.socket:
     return listener
 
 
-def _locked(places: Places) -> Optional[IO[str]]:
+def _lock(places: Places) -> Optional[IO[str]]:
     lock = open(places.lock, "w", encoding="ascii")  # noqa: SIM115  open as long as we live
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -18,7 +18,7 @@ from stillpoint_guest.worker import within
 _LOOK_S = 1.0  # a path that is configured may be on a share that is gone
 
 
-class _Written(NamedTuple):
+class _Entry(NamedTuple):
     """A section, and where it leads."""
 
     section: Section
@@ -49,27 +49,27 @@ class _Written(NamedTuple):
         return is_same and not leads_elsewhere
 
 
-class Matched(NamedTuple):
+class Matches(NamedTuple):
     """The sections, those that mean a server with its process, and the servers of no section."""
 
     sections: Sequence[Section]
     servers: Sequence[Server]
 
 
-def vouched(sections: Sequence[Section]) -> FrozenSet[int]:
+def trusted_users(sections: Sequence[Section]) -> FrozenSet[int]:
     """The users that sections name as an application's account."""
     names = (section.text("system_user") for section in sections)
     numbers = (accounts.number_of(name) for name in names if name)
     return frozenset(number for number in numbers if number is not None)
 
 
-def matched(drivers: Sequence[Driver], servers: Sequence[Server]) -> Matched:
+def match(drivers: Sequence[Driver], servers: Sequence[Server]) -> Matches:
     """Find out which section means which server.
 
     Raises:
         ConfigurationError: two sections mean the same one.
     """
-    written = [_Written(one.section, type(one), _keys(one)) for one in drivers]
+    written = [_Entry(one.section, type(one), _keys(one)) for one in drivers]
     meant: Dict[int, Server] = {}
     for number, one in enumerate(written):
         server = _first(one, servers)
@@ -82,13 +82,13 @@ def matched(drivers: Sequence[Driver], servers: Sequence[Server]) -> Matched:
         if number not in meant and one.kind.REACHED_BY and not one.says_where and len(alone) == 1:
             meant[number] = alone[0]
     sections = [
-        _told(one, meant[number]) if number in meant else one.section
+        _complete(one, meant[number]) if number in meant else one.section
         for number, one in enumerate(written)
     ]
-    return Matched(sections, [each for each in servers if each not in meant.values()])
+    return Matches(sections, [each for each in servers if each not in meant.values()])
 
 
-def _first(written: _Written, servers: Sequence[Server]) -> Optional[Server]:
+def _first(written: _Entry, servers: Sequence[Server]) -> Optional[Server]:
     possible = [each for each in servers if written.may_mean(each)]
     led_to = [each for each in possible if written.leads_to(each)]
     called = [each for each in possible if written.is_called_as(each)]
@@ -96,7 +96,7 @@ def _first(written: _Written, servers: Sequence[Server]) -> Optional[Server]:
 
 
 def _require_other(
-    section: Section, server: Server, written: Sequence[_Written], meant: Dict[int, Server]
+    section: Section, server: Server, written: Sequence[_Entry], meant: Dict[int, Server]
 ) -> None:
     for number, other in meant.items():
         if other is server:
@@ -104,7 +104,7 @@ def _require_other(
             raise ConfigurationError(f"{section.source} [{section.name}]", "read it", cause)
 
 
-def _told(written: _Written, server: Server) -> Section:
+def _complete(written: _Entry, server: Server) -> Section:
     """With the process, and with what the section does not say itself."""
     section, found = written.section, server.found
     options = dict(section.options)

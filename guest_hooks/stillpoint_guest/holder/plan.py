@@ -18,7 +18,7 @@ from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.kind import Kind
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.places import Places
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 from stillpoint_guest.worker import within
 
 _HOOKS_S = 1.0
@@ -56,17 +56,17 @@ def plan(places: Places, kinds: Kinds) -> Plan:
         ConfigurationError: the configuration cannot be used.
     """
     configuration = config.load(places, kinds)
-    drivers = [_made(section, places, kinds) for section in configuration.sections]
+    drivers = [_make_driver(section, places, kinds) for section in configuration.sections]
     _require_different(drivers)
     warnings: List[str] = []
     if configuration.has_discovery:
         servers = _servers(configuration, kinds)
-        sections, rest = matching.matched(drivers, servers)
-        drivers = [_made(section, places, kinds) for section in sections]
+        sections, rest = matching.match(drivers, servers)
+        drivers = [_make_driver(section, places, kinds) for section in sections]
         warnings = _add_found(
             drivers, _not_left_out(rest, configuration), configuration, places, kinds
         )
-    drivers, without_room = capacity.kept(drivers)
+    drivers, without_room = capacity.select(drivers)
     drivers.sort(key=lambda driver: driver.section.order)
     return Plan(
         drivers,
@@ -76,9 +76,9 @@ def plan(places: Places, kinds: Kinds) -> Plan:
     )
 
 
-def _made(section: Section, places: Places, kinds: Kinds) -> Driver:
+def _make_driver(section: Section, places: Places, kinds: Kinds) -> Driver:
     kind = next(kind for kind in kinds if section.kind == kind.KIND)
-    return kind(section, Note(places.notes, section))
+    return kind(section, UndoJournal(places.undo_journals, section))
 
 
 def _require_different(drivers: Sequence[Driver]) -> None:
@@ -92,7 +92,7 @@ def _require_different(drivers: Sequence[Driver]) -> None:
 
 
 def _servers(configuration: Configuration, kinds: Kinds) -> Sequence[Server]:
-    vouched = matching.vouched(configuration.sections)
+    vouched = matching.trusted_users(configuration.sections)
     return [*survey.servers(kinds, vouched, has_others=True), *_beside_processes(kinds)]
 
 
@@ -127,7 +127,7 @@ def _add_found(
         section = _section(server.kind, server.found, configuration)
         if section.name in names:
             section = section._replace(name=f"{section.name}@{section.process}")
-        driver = _made(section, places, kinds)
+        driver = _make_driver(section, places, kinds)
         if driver.instance not in taken:
             drivers.append(driver)
     return _warnings(alone)
@@ -184,7 +184,7 @@ def make_folders(places: Places) -> None:
     hint = f"mount a tmpfs on {os.path.dirname(places.run)}"
     mounts.require_memory(places.run, "make it", hint)
     try:
-        os.makedirs(places.notes, mode=0o700, exist_ok=True)
+        os.makedirs(places.undo_journals, mode=0o700, exist_ok=True)
     except OSError as error:
         cause = error.strerror or str(error)
         raise ConfigurationError(places.run, "make it", cause, hint) from error

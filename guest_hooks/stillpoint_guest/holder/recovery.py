@@ -1,4 +1,4 @@
-"""Undoing what was noted by a holder that was killed or a driver that was abandoned.
+"""Undoes what the journals of a killed holder or an abandoned driver have.
 
 Side by side, so that one that hangs keeps no other changed; and nobody waits for it longer than he
 wants: it goes on by itself, as long as its section gives it, and is tried again when it failed.
@@ -18,18 +18,18 @@ from stillpoint_guest.options.section import DISCOVERED
 from stillpoint_guest.places import Places
 from stillpoint_guest.processes.child_register import Register
 from stillpoint_guest.state import undo_journal
-from stillpoint_guest.state.undo_journal import Note
-from stillpoint_guest.worker import begun, within
+from stillpoint_guest.state.undo_journal import UndoJournal
+from stillpoint_guest.worker import start, within
 
 _MOST_AT_ONCE = 64  # the others the next time
 _MOST_NAMES = 12
 
 
-class Undoing:
-    """All notes in /run, and who is at them."""
+class Recovery:
+    """All undo journals in /run, and who is at them."""
 
     def __init__(self, places: Places, kinds: Sequence[Type[Driver]], log: Log) -> None:
-        self._folder = places.notes
+        self._folder = places.undo_journals
         self._kinds = kinds
         self._log = log
         self._running: Dict[str, _Undo] = {}
@@ -43,7 +43,7 @@ class Undoing:
             self._log.say(f"ended {count} programs of a holder that was killed", WARNING)
 
     def undo(self, wait_s: float, spared: Collection[Instance] = ()) -> None:
-        """Begin with all that is noted, and wait so long for all of it; what is not done goes on.
+        """Begin with all journals, and wait so long for all of them; what is not done goes on.
 
         Args:
             wait_s: for all together.
@@ -54,7 +54,7 @@ class Undoing:
             running = list(self._running.values())
         deadline = Deadline.after(wait_s)
         for one in running:
-            one.pending.wait(deadline.left_s)
+            one.pending.wait(deadline.remaining_s)
 
     @property
     def busy(self) -> Collection[Instance]:
@@ -63,8 +63,8 @@ class Undoing:
             running = list(self._running.values())
         return [one.instance for one in running if not one.pending.wait(0)]
 
-    def left(self, wait_s: float) -> Sequence[str]:
-        """What is noted and not undone, after a wait for what is being undone.
+    def remaining(self, wait_s: float) -> Sequence[str]:
+        """The applications that are not undone, after a wait for what is being undone.
 
         Only what root's configuration or command is about: what was merely found to run may belong
         to somebody who does not want it to be undone, and is told by the log alone.
@@ -79,7 +79,7 @@ class Undoing:
         with self._changing:
             running = [one for one in self._running.values() if one.is_wanted]
         for one in running:
-            one.pending.wait(deadline.left_s)
+            one.pending.wait(deadline.remaining_s)
         names = []
         for path in self._paths():
             with contextlib.suppress(OSError, ValueError):
@@ -101,14 +101,14 @@ class Undoing:
             if len(self._running) >= _MOST_AT_ONCE:
                 break
             self._tried.add(path)
-            with self._told(path):
+            with self._reporting(path):
                 one = _Undo(path, self._folder, self._kinds, self._log)
                 if one.instance not in spared:
                     one.begin()
                     self._running[path] = one
 
     @contextlib.contextmanager
-    def _told(self, path: str) -> Iterator[None]:
+    def _reporting(self, path: str) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # noqa: BLE001  the edge: the others are undone all the same
@@ -116,28 +116,28 @@ class Undoing:
 
 
 class _Undo:
-    """One note."""
+    """One journal."""
 
     def __init__(self, path: str, folder: str, kinds: Sequence[Type[Driver]], log: Log) -> None:
-        noted = undo_journal.read(path)
-        section = noted.section
+        entry = undo_journal.read(path)
+        section = entry.section
         self.path = path
         self.name = section.name
         self.is_wanted = section.source != DISCOVERED
         kind = next(kind for kind in kinds if section.kind == kind.KIND)
-        self._driver = kind(section, Note(folder, section))
+        self._driver = kind(section, UndoJournal(folder, section))
         self.instance = (section.kind, self._driver.instance)
-        self._noted = noted
+        self._entry = entry
         self._log = log
 
     def begin(self) -> None:
-        self.pending = begun(f"undo {self.name}", self._undo)
+        self.pending = start(f"undo {self.name}", self._undo)
 
     def _undo(self) -> None:
         deadline = Deadline.after(self._driver.section.release_s)
         patience = Deadline(deadline.at_s + GRACE_S)
         try:
-            if not self._noted.is_gone:
+            if not self._entry.is_gone:
                 within(patience, self.name, "undo", partial(self._reconcile, deadline))
             with contextlib.suppress(FileNotFoundError):  # what came too late has undone itself
                 os.unlink(self.path)
@@ -148,6 +148,6 @@ class _Undo:
 
     def _reconcile(self, deadline: Deadline) -> None:
         try:
-            self._driver.reconcile(self._noted.noted, deadline)
+            self._driver.reconcile(self._entry.undo, deadline)
         finally:
             self._driver.commands.close()

@@ -26,7 +26,7 @@ def freeze(places: Places, **question: str) -> Connection:
         HolderUnreachable: nothing was touched.
     """
     parent = posix.getppid()
-    connection = _connected(places)
+    connection = _connect_or_start(places)
     try:
         _freeze(connection, question, parent)
     except BaseException:  # whatever it was: a connection that ends releases everything
@@ -36,7 +36,7 @@ def freeze(places: Places, **question: str) -> Connection:
 
 
 def _freeze(connection: Connection, question: "dict[str, str]", parent: int) -> None:
-    answer = _asked(connection, verb="freeze", **question)
+    answer = _request(connection, verb="freeze", **question)
     if "error" in answer:
         raise FreezeRefused(*_error(answer))
     if posix.getppid() != parent:  # QEMU's agent was killed: nobody will freeze, nor ever thaw
@@ -55,9 +55,9 @@ def thaw(places: Places) -> bool:
         HolderUnreachable: nothing is known.
     """
     try:
-        answer = _thawed(places)
+        answer = _thaw(places)
     except HolderLeft:  # it was dying; what it left behind is undone by the next
-        answer = _thawed(places)
+        answer = _thaw(places)
     if "error" in answer:
         raise HoldLost(*_error(answer))
     return answer["was_held"] == "1"
@@ -67,9 +67,9 @@ def _error(answer: "dict[str, str]") -> "tuple[str, str, str, str]":
     return answer["subject"], answer["attempt"], answer["error"], answer["hint"]
 
 
-def _thawed(places: Places) -> "dict[str, str]":
-    with _connected(places) as connection:
-        return _asked(connection, verb="thaw")
+def _thaw(places: Places) -> "dict[str, str]":
+    with _connect_or_start(places) as connection:
+        return _request(connection, verb="thaw")
 
 
 def status(places: Places) -> dict:  # type: ignore[type-arg]
@@ -81,10 +81,10 @@ def status(places: Places) -> dict:  # type: ignore[type-arg]
     except OSError:
         return {}
     with connection:
-        return dict(json.loads(_asked(connection, verb="status")["status"]))
+        return dict(json.loads(_request(connection, verb="status")["status"]))
 
 
-def _asked(connection: Connection, **question: str) -> "dict[str, str]":
+def _request(connection: Connection, **question: str) -> "dict[str, str]":
     try:
         connection.say(**question)
         answer = connection.hear(_FIRST_ANSWER_S)
@@ -100,7 +100,7 @@ def _asked(connection: Connection, **question: str) -> "dict[str, str]":
     return answer
 
 
-def _connected(places: Places) -> Connection:
+def _connect_or_start(places: Places) -> Connection:
     try:
         return Connection(connect(places))
     except OSError as error:
@@ -108,4 +108,4 @@ def _connected(places: Places) -> Connection:
             raise HolderUnreachable(places.socket, "connect", str(error)) from error
     from stillpoint_guest.hook import holder_start  # noqa: PLC0415  only where our unit does not run
 
-    return Connection(holder_start.started(places))
+    return Connection(holder_start.start_holder(places))

@@ -37,13 +37,13 @@ ENTRY = (  # not the archive as the program: Python would import runpy for that,
 )
 
 
-def started(places: Places) -> _socket.socket:
+def start_holder(places: Places) -> _socket.socket:
     """Start a holder and connect to it.
 
     Raises:
         HolderUnreachable: it does not come up, and why.
     """
-    process = _start(places)
+    process = _spawn(places)
     deadline = Deadline.after(_START_S)
     while not deadline.has_passed:
         try:
@@ -66,7 +66,7 @@ def command_line(places: Places) -> "list[str]":
     return [sys.executable, OPTIONS, ENTRY, package_root(), *options, "holder"]
 
 
-def _start(places: Places) -> "subprocess.Popen[bytes]":
+def _spawn(places: Places) -> "subprocess.Popen[bytes]":
     command = command_line(places)
     if os.path.isdir(_SYSTEMD) and shutil.which("systemd-run"):
         unit = f"stillpoint-guest-holder-{os.urandom(4).hex()}"  # one that failed keeps its name

@@ -86,15 +86,15 @@ def findings(root: str = "/") -> Iterator[Finding]:
 
 def _commands(words: Sequence[str], settings: Mapping[str, str]) -> Iterator[Finding]:
     """Whether it may be told to freeze: blocked ones are nobody's, allowed ones the only ones."""
-    blocked = _listed(words, settings, _BLOCKED)
-    allowed = _listed(words, settings, _ALLOWED)
+    blocked = _option_values(words, settings, _BLOCKED)
+    allowed = _option_values(words, settings, _ALLOWED)
     missing = [one for one in _NEEDED if one in blocked or (allowed and one not in allowed)]
     if missing:
         text = f"the agent's configuration blocks {', '.join(missing)}"
         yield Finding(is_good=False, text=text, hint="allow them, then restart it")
 
 
-def _listed(
+def _option_values(
     words: Sequence[str], settings: Mapping[str, str], names: Sequence[str]
 ) -> Sequence[str]:
     """What a list of commands has, wherever it is said; all of its places count."""
@@ -174,7 +174,7 @@ def _hook_of(words: Sequence[str]) -> Optional[str]:
 def _settings(words: Sequence[str], root: str) -> Mapping[str, str]:
     """Its own file."""
     parser = configparser.ConfigParser(interpolation=None, strict=False)
-    path = next(iter(_listed(words, {}, ("-c", "--config"))), CONFIGURATION)
+    path = next(iter(_option_values(words, {}, ("-c", "--config"))), CONFIGURATION)
     try:
         parser.read(os.path.join(root, path.lstrip("/")), encoding="utf-8")
     except (configparser.Error, UnicodeDecodeError):

@@ -16,7 +16,7 @@ class Kind:
     REACHED_BY: Tuple[str, ...] = ()  # the OPTIONS that say where it is
 
     @classmethod
-    def found(cls, process: Process) -> Optional[Found]:
+    def detect(cls, process: Process) -> Optional[Found]:
         """What a process with one of the names in `PROGRAMS` is; None if it is no server.
 
         It is a service of this machine, and its executable and its folder are in order. What it

@@ -20,7 +20,7 @@ class Section(NamedTuple):
     kind: str  # the driver's KIND
     order: int = 50  # smaller ones are locked first and released last
     prepare_s: float = 10.0  # for `prepare`
-    lock_s: float = 3.0  # from `held` to its yield
+    lock_s: float = 3.0  # from `quiesce` to its yield
     release_s: float = 10.0  # from the end of the block until it runs again
     required: bool = True  # its failure fails the freeze; see `can_be_left_out`
     method: str = ""  # one of the driver's METHODS; "" leaves it to the driver

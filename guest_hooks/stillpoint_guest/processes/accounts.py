@@ -33,10 +33,10 @@ class Names:
     def of(self, user: int) -> str:
         """The account's name, or its number."""
         if user not in self._names:
-            self._names[user] = self._asked(user)
+            self._names[user] = self._look_up(user)
         return self._names[user]
 
-    def _asked(self, user: int) -> str:
+    def _look_up(self, user: int) -> str:
         try:
             deadline = Deadline.after(_NAME_S if self._answers else 0)
             return within(deadline, str(user), "look up its name", lambda: name_of(user))

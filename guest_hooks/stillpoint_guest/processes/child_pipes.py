@@ -82,7 +82,7 @@ class Pipes:
 
     def move(self, deadline: Deadline) -> None:
         """Move what can be moved, after a wait that is short and not longer than the deadline."""
-        self._move(min(deadline.left_s, _LOOK_S))
+        self._move(min(deadline.remaining_s, _LOOK_S))
 
     def move_what_is_there(self) -> None:
         """Take what the child has printed by now."""

@@ -28,7 +28,7 @@ class Register:
 
     def remove(self, pid: int) -> None:
         """Forget a child that has ended."""
-        for path, noted in self._noted():
+        for path, noted in self._entries():
             if noted.number == pid:
                 _unlink(path)
 
@@ -39,7 +39,7 @@ class Register:
             How many there were.
         """
         count = 0
-        for path, one in self._noted():  # one that has ended is not the one with its number now
+        for path, one in self._entries():  # one that has ended is not the one with its number now
             count += bool(family.end(one))
             _unlink(path)
         return count
@@ -47,7 +47,7 @@ class Register:
     def _path(self, one: Member) -> str:
         return os.path.join(self._folder, f"{one.number}-{one.started}{_SUFFIX}")
 
-    def _noted(self) -> Iterator[Tuple[str, Member]]:
+    def _entries(self) -> Iterator[Tuple[str, Member]]:
         names = os.listdir(self._folder) if self._folder and os.path.isdir(self._folder) else []
         for name in names:
             if name.endswith(_SUFFIX):

@@ -169,7 +169,7 @@ class Commands:
                 self._children.pop(one.pid, None)
 
     def _see_to_what_is_left(self, ended: Member, mark: str, leaves: str) -> None:
-        left = _CHILDREN.claimed(ended, mark, leaves)
+        left = _CHILDREN.claim(ended, mark, leaves)
         if leaves == NOTHING:
             for one in left:
                 _CHILDREN.end(one.member)
@@ -190,7 +190,7 @@ class Commands:
     def _start(self, program: Program) -> "_Child":
         try:
             with secret_file(program.secret, program.user) as secret:
-                child = _CHILDREN.started(program, secret)
+                child = _CHILDREN.start(program, secret)
         except (OSError, KeyError, subprocess.SubprocessError) as error:
             cause = getattr(error, "strerror", None) or str(error)
             raise CommandFailed(self.subject, _attempt(program), cause) from error
@@ -225,14 +225,14 @@ class _Children:
         self._dying: List[Member] = []
         self._ending = threading.Lock()
 
-    def started(self, program: Program, secret: Optional[IO[bytes]]) -> _Child:
+    def start(self, program: Program, secret: Optional[IO[bytes]]) -> _Child:
         with self._changing:  # it is a child before it is known, and there as long as nobody waits
             process = _popen(program, secret)
             member = family.member(process.pid)
             self._known[member.number] = member
             return _Child(process, member, time.monotonic())
 
-    def claimed(self, ended: Member, mark: str, leaves: str) -> List[Orphan]:
+    def claim(self, ended: Member, mark: str, leaves: str) -> List[Orphan]:
         """What a program that has ended by itself left, in whatever sessions.
 
         Once something was let go for good, what has neither the session nor the mark of the
@@ -314,7 +314,7 @@ class Session:
         self._pipes.move_what_is_there()
         for line in self._pipes.errors.take_lines():
             if line.startswith(self._dialect.error_prefixes):
-                raise CommandFailed(self._subject, _told(statement), _shortened(line))
+                raise CommandFailed(self._subject, _one_line(statement), _shorten(line))
         return lines
 
     def require_alive(self) -> None:
@@ -324,7 +324,7 @@ class Session:
             SessionLost: it has ended.
         """
         if self._process.poll() is not None:
-            raise self._lost("keep the session", self._said())
+            raise self._loss("keep the session", self._first_error())
 
     def close(self, deadline: Deadline) -> None:
         """End it: by the end of its input, or else by a signal. Never raises."""
@@ -352,27 +352,27 @@ class Session:
             if size_bytes > MOST_BYTES or self._pipes.output.is_full:
                 self._child.kill()
                 cause = f"its answer is longer than {MOST_BYTES} bytes"
-                raise CommandFailed(self._subject, _told(statement), cause)
+                raise CommandFailed(self._subject, _one_line(statement), cause)
             if self._pipes.output.is_at_end:
-                raise self._ended(statement, deadline)
-            deadline.require(self._subject, _told(statement))
+                raise self._end_error(statement, deadline)
+            deadline.require(self._subject, _one_line(statement))
             self._pipes.move(deadline)
 
-    def _ended(self, attempt: str, deadline: Deadline) -> ApplicationError:
+    def _end_error(self, attempt: str, deadline: Deadline) -> ApplicationError:
         """Why: by an error that the server told, or with its connection."""
         with contextlib.suppress(subprocess.TimeoutExpired):  # it has closed its output so far
-            self._process.wait(deadline.left_s)
-        said = self._said()
+            self._process.wait(deadline.remaining_s)
+        said = self._first_error()
         is_by_error = self._process.returncode == _ENDED_BY_ERROR
         if self._dialect.ends_with_error and is_by_error and said:
-            return CommandFailed(self._subject, _told(attempt), _shortened(said))
-        return self._lost(attempt, said)
+            return CommandFailed(self._subject, _one_line(attempt), _shorten(said))
+        return self._loss(attempt, said)
 
-    def _lost(self, attempt: str, said: str) -> SessionLost:
+    def _loss(self, attempt: str, said: str) -> SessionLost:
         cause = f"its client program has ended{_first([said])}"
-        return SessionLost(self._subject, _told(attempt), cause)
+        return SessionLost(self._subject, _one_line(attempt), cause)
 
-    def _said(self) -> str:
+    def _first_error(self) -> str:
         """The first line of its errors."""
         self._pipes.move_what_is_there()
         errors = self._pipes.errors.take_lines()
@@ -391,7 +391,7 @@ def _wait(process: "subprocess.Popen[bytes]", pipes: Pipes, deadline: Deadline) 
     while process.poll() is None and not deadline.has_passed:
         if pipes.output.is_at_end and pipes.errors.is_at_end:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(deadline.left_s)
+                process.wait(deadline.remaining_s)
         else:
             pipes.move(deadline)
 
@@ -416,10 +416,10 @@ def _popen(program: Program, secret: Optional[IO[bytes]]) -> "subprocess.Popen[b
 
 
 def _attempt(program: Program) -> str:
-    return f"run {_told(' '.join(program.arguments))}"
+    return f"run {_one_line(' '.join(program.arguments))}"
 
 
-def _told(statement: str) -> str:
+def _one_line(statement: str) -> str:
     """In one line, without what an error has no use for."""
     return printable(" ".join(statement.split()), _LONGEST_ATTEMPT_BYTES)
 
@@ -432,8 +432,8 @@ def _ending(status: int) -> str:
 
 def _first(lines: Sequence[str]) -> str:
     said = next((line.strip() for line in lines if line.strip()), "")
-    return f": {_shortened(said)}" if said else ""
+    return f": {_shorten(said)}" if said else ""
 
 
-def _shortened(line: str) -> str:
+def _shorten(line: str) -> str:
     return line if len(line) <= _LONGEST_CAUSE else line[: _LONGEST_CAUSE - 3] + "..."

@@ -110,7 +110,7 @@ class Process:
             fields = [line.rstrip("\n").split(":", 2) for line in file]
         return [path for _, kind, path in fields if kind in ("", "name=systemd")]
 
-    def seen(self, path: str) -> str:
+    def visible_path(self, path: str) -> str:
         """Where we see a path of its: the same one, unless another file is there for us."""
         if not self.has_own_files:
             return path
@@ -136,7 +136,7 @@ class Process:
         names, is_told = self._socket_names()
         folder = self.folder if any(not name.startswith(("/", "\0")) for name in names) else ""
         paths = [os.path.join(folder, name) for name in names if name and name[0] != "\0"]
-        seen = [self.seen(path) for path in paths]
+        seen = [self.visible_path(path) for path in paths]
         return sorted(path for path in seen if is_told or self._owns_socket(path))
 
     def listeners(self) -> Sequence[Listener]:
@@ -187,11 +187,11 @@ def processes(*programs: str) -> Iterator[Process]:
     By both names: Debian's redis-server is a link to redis-check-rdb, PostgreSQL's postmaster one
     to postgres.
     """
-    names = called(programs)
+    names = kernel_names(programs)
     return scan(lambda program, file: program in names or file in programs)
 
 
-def called(programs: Iterable[str]) -> Set[str]:
+def kernel_names(programs: Iterable[str]) -> Set[str]:
     """What the kernel calls processes of those programs, of ASCII: it cuts names."""
     return {each[:_NAME_BYTES] for each in programs}
 

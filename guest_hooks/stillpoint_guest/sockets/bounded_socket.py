@@ -46,7 +46,7 @@ class BoundedSocket:
             CommandFailed: it is not the one whose certificate we trust, or speaks no TLS.
             DeadlinePassed: it does not get there in time.
         """
-        self.socket.settimeout(max(_LEAST_S, deadline.left_s))
+        self.socket.settimeout(max(_LEAST_S, deadline.remaining_s))
         try:
             self.socket = context.wrap_socket(self.socket, server_hostname=host)
         except socket.timeout as error:
@@ -63,10 +63,10 @@ class BoundedSocket:
         """
         self._left_bytes = _MOST_BYTES
         try:
-            self.socket.settimeout(max(_LEAST_S, deadline.left_s))
+            self.socket.settimeout(max(_LEAST_S, deadline.remaining_s))
             self.socket.sendall(data)
         except OSError as error:
-            raise self._lost(error, attempt) from error
+            raise self._error(error, attempt) from error
 
     def line(self, attempt: str, deadline: Deadline) -> bytes:
         """What comes up to the next line end, without it.
@@ -85,7 +85,7 @@ class BoundedSocket:
                 return line
             begin = max(0, len(self._unread) - 1)
             if not self._receive(attempt, deadline):
-                raise self._lost(OSError("closed by the server"), attempt)
+                raise self._error(OSError("closed by the server"), attempt)
 
     def exactly(self, count: int, attempt: str, deadline: Deadline) -> bytes:
         """So many bytes; errors as in `line`."""
@@ -93,7 +93,7 @@ class BoundedSocket:
             raise self._senseless(f"it announces {count} bytes", attempt)
         while len(self._unread) < count:
             if not self._receive(attempt, deadline):
-                raise self._lost(OSError("closed by the server"), attempt)
+                raise self._error(OSError("closed by the server"), attempt)
         piece = bytes(self._unread[:count])
         del self._unread[:count]
         return piece
@@ -111,18 +111,18 @@ class BoundedSocket:
     def _receive(self, attempt: str, deadline: Deadline) -> bool:
         """Take one piece; whether there was one."""
         deadline.require(self._subject, attempt)
-        self.socket.settimeout(max(_LEAST_S, deadline.left_s))
+        self.socket.settimeout(max(_LEAST_S, deadline.remaining_s))
         try:
             piece = self.socket.recv(_PIECE_BYTES)
         except OSError as error:
-            raise self._lost(error, attempt) from error
+            raise self._error(error, attempt) from error
         self._unread += piece
         self._left_bytes -= len(piece)
         if self._left_bytes < 0:
             raise self._senseless(f"it is longer than {_MOST_BYTES} bytes", attempt)
         return bool(piece)
 
-    def _lost(self, error: OSError, attempt: str) -> "Union[DeadlinePassed, SessionLost]":
+    def _error(self, error: OSError, attempt: str) -> "Union[DeadlinePassed, SessionLost]":
         if isinstance(error, socket.timeout):
             cause = f"no answer from {self.where} in time"
             return DeadlinePassed(self._subject, attempt, cause)
@@ -132,7 +132,7 @@ class BoundedSocket:
         return Senseless(self._subject, attempt, f"its answer makes no sense: {why}")
 
 
-def connected(path: str, wait_s: float) -> socket.socket:
+def connect(path: str, wait_s: float) -> socket.socket:
     """A connection to a UNIX socket; with a time-out as others have, one that is busy is no error.
 
     Raises:
@@ -154,20 +154,20 @@ def connected(path: str, wait_s: float) -> socket.socket:
 def _to(address: Address, deadline: Deadline) -> socket.socket:
     """By the first of its addresses, of IPv4 or IPv6, at which somebody listens."""
     if isinstance(address, str):
-        return connected(address, max(_LEAST_S, deadline.left_s))
+        return connect(address, max(_LEAST_S, deadline.remaining_s))
     host, port = address
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     *others, last = [(family, one) for family, _, _, _, one in found]
     for family, one in others:
         with contextlib.suppress(OSError):
-            return _tried(family, one, deadline)
-    return _tried(*last, deadline)
+            return _connect_to(family, one, deadline)
+    return _connect_to(*last, deadline)
 
 
-def _tried(family: int, address: Any, deadline: Deadline) -> socket.socket:
+def _connect_to(family: int, address: Any, deadline: Deadline) -> socket.socket:
     connection = socket.socket(family)
     try:
-        connection.settimeout(max(_LEAST_S, deadline.left_s))
+        connection.settimeout(max(_LEAST_S, deadline.remaining_s))
         connection.connect(address)
     except OSError:
         connection.close()

@@ -18,7 +18,7 @@ from stillpoint_guest.errors import DeadlinePassed, Unreachable
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes import accounts
 from stillpoint_guest.processes.kernel_sockets import Listener, tcp_listeners
-from stillpoint_guest.sockets.bounded_socket import connected
+from stillpoint_guest.sockets.bounded_socket import connect
 from stillpoint_guest.worker import within
 
 _CONNECT_S = 1.0  # for one that is busy
@@ -95,7 +95,7 @@ def require_socket(path: str, process: int = 0, user: Optional[int] = None) -> N
     expected = user_of(process) if user is None and process else user
     require_path(path, None if expected is None else [expected])
     try:
-        connection = connected(path, _CONNECT_S)
+        connection = connect(path, _CONNECT_S)
     except BlockingIOError as error:
         raise Unreachable(path, "connect to it", "it accepts nothing in time") from error
     except OSError as error:

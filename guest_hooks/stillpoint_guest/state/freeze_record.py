@@ -40,9 +40,9 @@ def stamp(seconds: Optional[float] = None) -> str:
 
 def new(**facts: Any) -> Record:
     """A record of this boot and version; what others have said in it is printable and bounded."""
-    applications = [_bounded(one) for one in facts.pop("applications", ())]
+    applications = [_truncate(one) for one in facts.pop("applications", ())]
     head = {"format": FORMAT, "version": __version__, "boot_id": boot_id()}
-    return {**head, **_bounded(facts), "applications": applications}
+    return {**head, **_truncate(facts), "applications": applications}
 
 
 class Records:
@@ -109,15 +109,15 @@ class Records:
             os.close(descriptor)
 
 
-def _bounded(value: Any) -> Any:
+def _truncate(value: Any) -> Any:
     if isinstance(value, str):
         return printable(value, _MOST_BYTES)
     if isinstance(value, dict):
         kept = itertools.islice(value.items(), _MOST_KEYS)
-        return {_bounded(str(key)): _bounded(each) for key, each in kept}
+        return {_truncate(str(key)): _truncate(each) for key, each in kept}
     if isinstance(value, (list, tuple)):
         more = [f"and {len(value) - _MOST_TEXTS} more"] if len(value) > _MOST_TEXTS else []
-        return [_bounded(each) for each in value[:_MOST_TEXTS]] + more
+        return [_truncate(each) for each in value[:_MOST_TEXTS]] + more
     return value
 
 
@@ -126,7 +126,7 @@ def is_copied(record: Optional[Record]) -> bool:
     return bool(record and record["state"] == HELD and record["boot_id"] != boot_id())
 
 
-def told(record: Mapping[str, Any]) -> str:
+def summary(record: Mapping[str, Any]) -> str:
     """One line about a copy's origin."""
     names = ", ".join(
         f"{one['name']} ({one['level']}, {one['method']})" for one in record["applications"]

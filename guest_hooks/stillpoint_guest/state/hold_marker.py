@@ -14,7 +14,7 @@ from typing import Any, Dict, Optional, Sequence
 _MOST_BYTES = 1024 * 1024
 
 
-class Hold:
+class HoldMarker:
     """There from the last lock until a thaw has been told how the hold ended."""
 
     def __init__(self, path: str) -> None:
@@ -52,7 +52,7 @@ class Hold:
         """`since`, `applications` and, if it was lost, why; None if there is nothing to tell."""
         with self._changing:
             if self._known is None:
-                return self._left()
+                return self._read_file()
             known = dict(self._known)
             if not known["lost"] and not os.path.exists(self._path):
                 known["lost"] = f"its mark {self._path} was removed meanwhile"
@@ -65,7 +65,7 @@ class Hold:
             with contextlib.suppress(OSError):  # then the next holder distrusts it, which is safe
                 os.unlink(self._path)
 
-    def _left(self) -> Optional[Dict[str, Any]]:
+    def _read_file(self) -> Optional[Dict[str, Any]]:
         """What a holder before this one has left."""
         try:
             with open(self._path, "rb") as file:

@@ -1,7 +1,7 @@
-"""What must be undone should the holder die: one file in /run for each application.
+"""The undo journal: what is to be undone should the holder die, one file in /run per application.
 
-/run is memory, so that a note can be written and dropped while every disk is frozen, and a reboot,
-which undoes everything, drops it too.
+/run is memory, so that a journal can be written and dropped while every disk is frozen, and a
+reboot, which undoes everything, drops it too.
 """
 
 import contextlib
@@ -19,11 +19,11 @@ SUFFIX = ".note"
 _MOST_BYTES = 1024 * 1024
 
 
-class Noted(NamedTuple):
-    """A note as it is found."""
+class UndoEntry(NamedTuple):
+    """A journal as a later holder finds it."""
 
     section: Section
-    noted: Dict[str, str]
+    undo: Dict[str, str]
     started: int = 0  # when `section.process` was, as `family.Member`; 0 if it is not known
 
     @property
@@ -33,16 +33,16 @@ class Noted(NamedTuple):
         return bool(process.number and process.started and not family.lives(process))
 
 
-class Note:
-    """The note of one application."""
+class UndoJournal:
+    """The journal of one application."""
 
     def __init__(self, folder: str, section: Section) -> None:
         self.folder = folder
         self._section = section
         self._path = os.path.join(folder, _file(section))
 
-    def write(self, noted: Mapping[str, str]) -> None:
-        """Keep it, replacing what was noted before; after this returns a crash cannot lose it.
+    def write(self, undo: Mapping[str, str]) -> None:
+        """Keep it, replacing what was there before; after this returns a crash cannot lose it.
 
         Raises:
             ApplicationError: it could not be kept, so do not lock.
@@ -50,7 +50,7 @@ class Note:
         process = self._section.process
         content = {
             "section": self._section._asdict(),
-            "noted": dict(noted),
+            "noted": dict(undo),
             "started": family.member(process).started if process else 0,
         }
         try:
@@ -68,15 +68,15 @@ class Note:
             os.unlink(self._path)
 
     def read(self) -> Optional[Dict[str, str]]:
-        """What was noted; None if there is nothing to undo."""
+        """Its content; None if there is nothing to undo."""
         try:
-            return read(self._path).noted
+            return read(self._path).undo
         except FileNotFoundError:
             return None
 
 
-def read(path: str) -> Noted:
-    """What a note says, and of which application.
+def read(path: str) -> UndoEntry:
+    """The content of a journal, and of which application it is.
 
     Raises:
         OSError: it cannot be read.
@@ -85,10 +85,10 @@ def read(path: str) -> Noted:
     with open(path, "rb") as file:
         content = json.loads(file.read(_MOST_BYTES).decode())
     try:
-        noted = {str(key): str(value) for key, value in content["noted"].items()}
-        return Noted(Section(**content["section"]), noted, int(content.get("started", 0)))
+        undo = {str(key): str(value) for key, value in content["noted"].items()}
+        return UndoEntry(Section(**content["section"]), undo, int(content.get("started", 0)))
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"it is no note of this version: {error!r}") from error
+        raise ValueError(f"it is no journal of this version: {error!r}") from error
 
 
 def _file(section: Section) -> str:

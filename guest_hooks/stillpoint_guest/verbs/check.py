@@ -88,6 +88,6 @@ def _data(driver: Driver, folders: Sequence[str], reach: Reach) -> Iterator[Find
     """Whether what a freeze would promise is of data that it holds."""
     report = Report("", folders=tuple(folders))
     deadline = Deadline.after(_DRIVER_S)
-    for warning in reach.judged(report, driver.section.process, deadline).warnings:
+    for warning in reach.judge(report, driver.section.process, deadline).warnings:
         text = f"{driver.section.name}: {warning}"
         yield Finding(is_good=False, text=text, is_blocking=False)

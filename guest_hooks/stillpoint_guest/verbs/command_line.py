@@ -86,7 +86,7 @@ def _thaw(given: argparse.Namespace) -> int:
 def _status(given: argparse.Namespace) -> int:
     from stillpoint_guest.verbs import status  # noqa: PLC0415  imports the drivers, as do the next two
 
-    told = status.told(given.places, _kinds(given))
+    told = status.collect(given.places, _kinds(given))
     lost = bool(told["hold"] and told["hold"]["lost"])
     _answer(given, told, *status.lines(told))
     return NOT_SAFE if lost else GOOD

@@ -9,22 +9,22 @@ from stillpoint_guest.hook import client
 from stillpoint_guest.places import Places
 from stillpoint_guest.state import freeze_record
 from stillpoint_guest.state.freeze_record import Records
-from stillpoint_guest.state.hold_marker import Hold
+from stillpoint_guest.state.hold_marker import HoldMarker
 
 _NO_HOLDER = "no holder"
 
 
-def told(places: Places, kinds: Kinds) -> Dict[str, Any]:
+def collect(places: Places, kinds: Kinds) -> Dict[str, Any]:
     """All that is known, by the holder if there is one."""
     records = Records(places.state)
     known: Dict[str, Any] = {
         "phase": _NO_HOLDER,
-        "hold": Hold(places.hold).read(),
+        "hold": HoldMarker(places.hold).read(),
         "last": records.last(),
         "origin": records.origin(),
         **client.status(places),
     }
-    return {**known, **_planned(places, kinds)}
+    return {**known, **_plan(places, kinds)}
 
 
 def lines(status: Mapping[str, Any]) -> Iterator[str]:
@@ -38,7 +38,7 @@ def lines(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"idle      ({status['phase']})"
     yield from _last(status["last"])
     if status["origin"]:
-        yield f"origin    {freeze_record.told(status['origin'])}"
+        yield f"origin    {freeze_record.summary(status['origin'])}"
     for one in status["applications"]:
         yield f"rests     {one['name']} ({one['source']}; {one['method'] or 'default method'})"
     for warning in status["warnings"]:
@@ -60,7 +60,7 @@ def _last(last: Any) -> Iterator[str]:
             yield f"          {one['name']}: {text}"
 
 
-def _planned(places: Places, kinds: Kinds) -> Dict[str, Any]:
+def _plan(places: Places, kinds: Kinds) -> Dict[str, Any]:
     try:
         found = plan.plan(places, kinds)
     except ConfigurationError as error:

@@ -9,7 +9,7 @@ from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import Driver
 from stillpoint_guest.drivers import DRIVERS
 from stillpoint_guest.options.section import Section
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.guest.unit.example_driver import Shop
 
@@ -44,11 +44,11 @@ class Case:
             options={**self.options, **options},
         )
 
-    def note(self, folder: Path) -> Note:
-        return Note(str(folder), self.section())
+    def journal(self, folder: Path) -> UndoJournal:
+        return UndoJournal(str(folder), self.section())
 
     def driver(self, folder: Path, **options: str) -> Driver:
-        return KINDS[self.kind](self.section(**options), self.note(folder))
+        return KINDS[self.kind](self.section(**options), self.journal(folder))
 
     def runs(self, timeout_s: float = 10) -> bool:
         """Whether it takes a write within that time."""
@@ -80,7 +80,7 @@ class Case:
 def cycle(driver: Driver, prepare_s: float = 10, lock_s: float = 3) -> None:
     """Freeze and thaw at once."""
     driver.prepare(Deadline.after(prepare_s))
-    with driver.held(Deadline.after(lock_s)):
+    with driver.quiesce(Deadline.after(lock_s)):
         pass
 
 

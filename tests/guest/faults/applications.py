@@ -84,7 +84,7 @@ class SessionLock(Driver):
             file.write(self.session.ask("echo $$", deadline)[0])
 
     @contextmanager
-    def held(self, deadline: Deadline) -> Iterator[Report]:
+    def quiesce(self, deadline: Deadline) -> Iterator[Report]:
         Stage.reach("session", "lock")
         lock = "exec 9>%s; flock -n 9 || echo ERROR: busy >&2" % Stage.path("session-lock")
         self.session.ask(lock, deadline)
@@ -100,22 +100,22 @@ class LastingLock(Driver):
     def prepare(self, deadline: Deadline) -> None:
         Stage.reach("lasting", "prepare")
 
-    def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
+    def reconcile(self, undo: Mapping[str, str], deadline: Deadline) -> None:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(noted["lock"])
+            os.unlink(undo["lock"])
 
     @contextmanager
-    def held(self, deadline: Deadline) -> Iterator[Report]:
+    def quiesce(self, deadline: Deadline) -> Iterator[Report]:
         Stage.reach("lasting", "lock")
         lock = Stage.path("lasting-lock")
-        self.note.write({"lock": lock})
+        self.journal.write({"lock": lock})
         open(lock, "w").close()
         try:
             yield Report("file")
             Stage.reach("lasting", "release")
         finally:
             self.reconcile({"lock": lock}, deadline)
-            self.note.drop()
+            self.journal.drop()
 
 
 def is_session_locked() -> bool:

@@ -7,7 +7,7 @@ from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import Driver, Finding, Report
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes.command import Program
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 
 class Shop(Driver):
@@ -17,9 +17,9 @@ class Shop(Driver):
     METHODS = ("hold",)
     OPTIONS = {"port": "of its control socket; 7000"}
 
-    def __init__(self, section: Section, note: Note) -> None:
+    def __init__(self, section: Section, journal: UndoJournal) -> None:
         """Parse `OPTIONS`."""
-        super().__init__(section, note)
+        super().__init__(section, journal)
         self._port = str(section.integer("port", 7000))
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
@@ -27,20 +27,20 @@ class Shop(Driver):
         return [Finding(True, f"{self.section.name}: {self._call(self._port, 'show', deadline)}")]
 
     @contextmanager
-    def held(self, deadline: Deadline) -> Iterator[Report]:
+    def quiesce(self, deadline: Deadline) -> Iterator[Report]:
         """See `Driver`."""
-        noted = {"port": self._port}
-        self.note.write(noted)  # its lock outlives us: undone by the next holder
+        undo = {"port": self._port}
+        self.journal.write(undo)  # its lock outlives us: undone by the next holder
         try:
             order = self._call(self._port, "hold", deadline)
             yield Report("hold", {"order": order}, ("every accepted order is there",))
         finally:
-            self.reconcile(noted, Deadline.after(self.section.release_s))
-            self.note.drop()
+            self.reconcile(undo, Deadline.after(self.section.release_s))
+            self.journal.drop()
 
-    def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
+    def reconcile(self, undo: Mapping[str, str], deadline: Deadline) -> None:
         """See `Driver`."""
-        self._call(noted["port"], "resume", deadline)
+        self._call(undo["port"], "resume", deadline)
 
     def _call(self, port: str, verb: str, deadline: Deadline) -> str:
         answer = self.commands.run(Program(("shopctl", "-p", port, verb)), deadline)

@@ -32,11 +32,11 @@ class Scripted(Driver):
             raise Unreachable(self.section.name, "connect", "no password")
         self._do("prepare")
 
-    def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
-        self._do("undo " + noted["what"])
+    def reconcile(self, undo: Mapping[str, str], deadline: Deadline) -> None:
+        self._do("undo " + undo["what"])
 
     @contextmanager
-    def held(self, deadline: Deadline) -> Iterator[Report]:
+    def quiesce(self, deadline: Deadline) -> Iterator[Report]:
         self._do("lock")
         yield Report("scripted", {"step": "1"})
         self._do("release")

@@ -8,7 +8,7 @@ from stillpoint_guest.drivers.script.driver import Script
 from stillpoint_guest.errors import DeadlinePassed
 from stillpoint_guest.holder.application import Application
 from stillpoint_guest.options.section import Section
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.guest.unit.folders import FolderCase
 
@@ -22,7 +22,7 @@ class AScriptThatIsLate(FolderCase):
         thaw = self.write("thaw", TAKES_ITS_TIME.format(self.path("thawed")), 0o700)
         options = {"freeze": freeze, "thaw": thaw}
         section = Section("late", Script.KIND, method="pair", options=options)
-        note = Note(self.folder, section)
+        note = UndoJournal(self.folder, section)
         with Application(Script(section, note), threading.Event()) as application:
             pending = application.begin_prepare(Deadline.after(20))
             application.finish_prepare(pending, Deadline.after(20))

@@ -274,7 +274,7 @@ class Discovered(HolderCase):
         self.freeze()
         client.thaw(self.places())
         self.last()
-        told = status.lines(status.told(self.places(), [scripted.Scripted]))
+        told = status.lines(status.collect(self.places(), [scripted.Scripted]))
         self.assertIn("shop: connect: no password", "\n".join(told))
 
     def test_one_that_lets_us_in_and_refuses_ends_the_freeze(self) -> None:

@@ -6,7 +6,7 @@ from stillpoint_guest.drivers.mysql_family.mariadb import MariaDB
 from stillpoint_guest.drivers.postgresql.driver import PostgreSQL
 from stillpoint_guest.drivers.redis.driver import Redis
 from stillpoint_guest.options.section import Section
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.guest.unit.folders import FolderCase
 
@@ -25,7 +25,7 @@ class AServerIsTheSameByEveryNameOfItsSocket(FolderCase):
             Section("one", kind.KIND, options={option: self.path(folder + name)})
             for folder in ("run", "var/run")
         ]
-        return {kind(section, Note(self.folder, section)).instance for section in sections}
+        return {kind(section, UndoJournal(self.folder, section)).instance for section in sections}
 
     def test_postgresql(self) -> None:
         self.assertEqual(len(self.instances(PostgreSQL, "host", "")), 1)

@@ -14,7 +14,7 @@ from stillpoint_guest.holder import holder
 from stillpoint_guest.hook import client
 from stillpoint_guest.hook.connection import Connection, connect
 from stillpoint_guest.log import Log
-from stillpoint_guest.state.hold_marker import Hold
+from stillpoint_guest.state.hold_marker import HoldMarker
 
 from tests.guest.unit import scripted
 from tests.guest.unit.folders import FolderCase
@@ -81,7 +81,7 @@ class Marks(HolderCase):
     def test_one_that_cannot_be_read_ends_no_holder_and_vouches_for_nothing(self) -> None:
         for content in ("", "{", "[]", '{"since": 1}', "\0" * 100, "[" * 100):
             self.write("run/hold.json", content)
-            hold = Hold(self.path("run/hold.json")).read()
+            hold = HoldMarker(self.path("run/hold.json")).read()
             assert hold
             self.assertIn("cannot be read", hold["lost"])
         self.begin(section("db"))
@@ -93,7 +93,7 @@ class Marks(HolderCase):
     def test_one_of_a_holder_that_is_gone_is_lost_even_if_it_does_not_say_so(self) -> None:
         old = '{"since": "2026-11-24T18:21:51.123Z", "applications": ["db"], "lost": ""}'
         self.write("run/hold.json", old)
-        hold = Hold(self.path("run/hold.json")).read()
+        hold = HoldMarker(self.path("run/hold.json")).read()
         assert hold
         self.assertIn("the holder was killed", hold["lost"])
 
@@ -193,7 +193,7 @@ class FaultyListener:
 class AHolderWithoutDescriptors(FolderCase):
     def test_it_goes_on(self) -> None:
         places = self.places()
-        os.makedirs(places.notes)
+        os.makedirs(places.undo_journals)
         listener = socket.socket(socket.AF_UNIX)
         self.addCleanup(listener.close)
         listener.bind(places.socket)

@@ -17,7 +17,7 @@ from stillpoint_guest.options import config
 from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.sockets.ways import Way, keys_of
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.guest.unit.folders import FolderCase
 from tests.guest.unit.others import free_port, listening, listening_at
@@ -53,10 +53,10 @@ class MatchingCase(FolderCase):
         self.write("guest.conf", text)
         sections = config.load(self.places(), KINDS).sections
         kinds = {kind.KIND: kind for kind in KINDS}
-        return [kinds[one.kind](one, Note(self.folder, one)) for one in sections]
+        return [kinds[one.kind](one, UndoJournal(self.folder, one)) for one in sections]
 
     def sections(self, text: str, *servers: Server) -> Sequence[Section]:
-        found = matching.matched(self.drivers(text), servers)
+        found = matching.match(self.drivers(text), servers)
         self.rest = found.servers
         return found.sections
 
@@ -143,7 +143,7 @@ class AStrangersServerIsMeantOnlyIfItsAccountIsNamed(MatchingCase):
 
     def test_the_accounts_that_sections_name_are_looked_at(self) -> None:
         sections = [one.section for one in self.drivers("[redis]\nsystem_user = daemon\n")]
-        self.assertEqual(matching.vouched(sections), {DAEMON})
+        self.assertEqual(matching.trusted_users(sections), {DAEMON})
 
 
 class WhatBecomesOfWhatNoSectionMeans(MatchingCase):

@@ -26,24 +26,24 @@ def paths(found: "List[mounts.Mount]") -> "List[str]":
 
 class Mounts(FolderCase):
     def test_each_filesystem_is_opened_once_the_newest_mount_first(self) -> None:
-        found = paths(list(mounts.parsed(MOUNTINFO).opened()))
+        found = paths(list(mounts.parse(MOUNTINFO).freeze_order()))
         expected = ["/snap/core", "/boot/efi", "/boot", "/bind", "/data/with space"]
         self.assertEqual(found, expected)
 
     def test_what_cannot_be_frozen_or_written_to_holds_nobody(self) -> None:
-        found = paths(list(mounts.parsed(MOUNTINFO).frozen()))
+        found = paths(list(mounts.parse(MOUNTINFO).with_writers()))
         self.assertEqual(found, ["/bind", "/data/with space"])
 
     def test_a_network_filesystem_is_never_touched(self) -> None:
         """Hazard 13: `sync` would hang on a server that is gone."""
-        table = mounts.parsed(MOUNTINFO)
-        self.assertNotIn("/mnt/nfs", paths(list(table.frozen())))
+        table = mounts.parse(MOUNTINFO)
+        self.assertNotIn("/mnt/nfs", paths(list(table.with_writers())))
         holding = table.holding("/mnt/nfs/data")
         self.assertTrue(holding and not holding.is_in_kernel)
 
     def test_a_filesystem_whose_mounts_are_covered_is_not_frozen(self) -> None:
         covered = MOUNTINFO + b"40 31 0:60 / /data/with\\040space rw - tmpfs over rw\n"
-        self.assertEqual(paths(list(mounts.parsed(covered).frozen())), ["/bind"])
+        self.assertEqual(paths(list(mounts.parse(covered).with_writers())), ["/bind"])
 
     def test_an_odd_mount_is_read_as_the_kernel_wrote_it(self) -> None:
         for odd in (
@@ -54,7 +54,7 @@ class Mounts(FolderCase):
             b"50 22 0:70 / /odd\\134\\011\\012\\043 rw - tmpfs # rw",
             b"50 22 0:70 / /odd\\777\\0 rw - tmpfs x rw",
         ):
-            table = mounts.parsed(MOUNTINFO + odd + b"\n")
+            table = mounts.parse(MOUNTINFO + odd + b"\n")
             self.assertEqual(list(table.unread), [], odd)
             self.assertTrue(table.mounts[-1].path.startswith("/odd"), odd)
         self.assertEqual(table.mounts[-1].path, "/odd\\777\\0")
@@ -65,7 +65,7 @@ class Mounts(FolderCase):
             b"x 22 0:70 / /odd rw - tmpfs x rw",
             b"50 22 0:70 / odd rw - tmpfs x rw",
         ):
-            table = mounts.parsed(MOUNTINFO + odd + b"\n")
+            table = mounts.parse(MOUNTINFO + odd + b"\n")
             self.assertEqual(len(table.unread), 1)
             self.assertEqual(len(table.mounts), MOUNTINFO.count(b"\n"))
 
@@ -87,8 +87,8 @@ class Deadlocks(FolderCase):
     }
 
     def found(self, *order: str) -> "List[str]":
-        table = mounts.parsed(b"".join(self.LINES[name] for name in order))
-        return list(deadlocks(table, table.frozen(), self.path("sys")))
+        table = mounts.parse(b"".join(self.LINES[name] for name in order))
+        return list(deadlocks(table, table.with_writers(), self.path("sys")))
 
     def setUp(self) -> None:
         super().setUp()
@@ -126,7 +126,7 @@ class Deadlocks(FolderCase):
 
 class Holding(FolderCase):
     def table(self) -> Table:
-        return mounts.parsed(
+        return mounts.parse(
             b"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
             b"2 1 0:5 / /data rw - tmpfs data rw\n"
             b"3 2 8:2 / /data rw - xfs /dev/sdb rw\n"
@@ -153,6 +153,6 @@ class Holding(FolderCase):
         self.assertTrue(holding and holding.kind == "tmpfs")
 
     def test_in_a_chroot_it_may_be_none(self) -> None:
-        table = mounts.parsed(b"4 3 8:3 / /data/other rw - xfs /dev/sdc rw\n")
+        table = mounts.parse(b"4 3 8:3 / /data/other rw - xfs /dev/sdc rw\n")
         self.assertIsNone(table.holding("/data"))
         self.assertIsNotNone(table.holding("/data/other/x"))

@@ -34,7 +34,7 @@ class ACopyKnowsWhenItWasCut(FolderCase):
         records = self.records(boot_id="another boot")
         found = records.recognise()
         assert found is not None
-        told = freeze_record.told(found)
+        told = freeze_record.summary(found)
         self.assertIn("2026-11-24T18:21:51.123Z", told)
         self.assertIn("postgresql:15/main (application, CHECKPOINT)", told)
         self.assertIsNone(records.recognise())

@@ -15,8 +15,8 @@ from stillpoint_guest.hook.connection import Connection, connect
 from stillpoint_guest.log import Log
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.state.freeze_record import Records
-from stillpoint_guest.state.hold_marker import Hold
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.hold_marker import HoldMarker
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.guest.unit import scripted
 from tests.guest.unit.folders import FolderCase
@@ -125,10 +125,10 @@ class OfTheSameName(FolderCase):
     """Names are for people: what failed is one application, whatever another is called."""
 
     def held(self, sections: Sequence[Section]) -> Cycle:
-        drivers = [scripted.Scripted(one, Note(self.folder, one)) for one in sections]
+        drivers = [scripted.Scripted(one, UndoJournal(self.folder, one)) for one in sections]
         places = self.places()
         begun = Cycle(
-            Plan(drivers, 5, 60), Records(places.state), Hold(self.path("hold")), Log("/none")
+            Plan(drivers, 5, 60), Records(places.state), HoldMarker(self.path("hold")), Log("/none")
         )
         begun.begin()
         self.assertTrue(begun.is_settled(20))

@@ -16,7 +16,7 @@ from stillpoint_guest.hook import client
 from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import DISCOVERED, Section
 from stillpoint_guest.state import freeze_record
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 from stillpoint_guest.verbs import status
 
 from tests.guest.unit import scripted
@@ -28,7 +28,7 @@ NOFILE = resource.RLIMIT_NOFILE
 
 def driver(name: str, source: str = DISCOVERED, kind: str = "a", process: int = 0) -> Driver:
     made = Section(name, kind, source=source, process=process)
-    return Driver(made, Note("/nowhere", made))
+    return Driver(made, UndoJournal("/nowhere", made))
 
 
 def names(drivers: List[Driver]) -> List[str]:
@@ -38,11 +38,11 @@ def names(drivers: List[Driver]) -> List[str]:
 class Room(unittest.TestCase):
     def test_an_ordinary_guest_has_room_for_all(self) -> None:
         drivers = [driver("db%d" % number) for number in range(20)]
-        self.assertEqual(capacity.kept(drivers), (drivers, []))
+        self.assertEqual(capacity.select(drivers), (drivers, []))
 
     def test_what_is_too_much_is_named_and_counted(self) -> None:
         drivers = [driver("db%03d" % number) for number in range(100)]
-        kept, [warning] = capacity.kept(drivers)
+        kept, [warning] = capacity.select(drivers)
         self.assertEqual(kept, drivers[:64])
         self.assertIn("for 36 more, left alone: db064, db065, ", warning)
         self.assertIn("24 others", warning)
@@ -50,13 +50,13 @@ class Room(unittest.TestCase):
 
     def test_what_is_configured_is_never_left_out(self) -> None:
         configured = [driver("shop%d" % number, "guest.conf") for number in range(80)]
-        kept, [warning] = capacity.kept([driver("found"), *configured])
+        kept, [warning] = capacity.select([driver("found"), *configured])
         self.assertEqual(kept, configured)
         self.assertIn("left alone: found", warning)
 
     def test_many_of_one_kind_displace_none_of_another(self) -> None:
         drivers = [driver("a%d" % number) for number in range(200)] + [driver("b", kind="b")]
-        self.assertIn("b", names(capacity.kept(drivers)[0]))
+        self.assertIn("b", names(capacity.select(drivers)[0]))
 
     def test_many_of_one_account_displace_none_of_another(self) -> None:
         """Of the same kind: a service account that was taken over starts what it likes."""
@@ -64,7 +64,7 @@ class Room(unittest.TestCase):
         self.addCleanup(nobody.wait)
         self.addCleanup(nobody.kill)
         many = [driver("own%d" % number, process=nobody.pid) for number in range(200)]
-        kept, _ = capacity.kept([*many, driver("real", process=os.getpid())])
+        kept, _ = capacity.select([*many, driver("real", process=os.getpid())])
         self.assertIn("real", names(kept))
 
     def test_descriptors_are_counted(self) -> None:
@@ -72,7 +72,7 @@ class Room(unittest.TestCase):
         for soft, count in ((64, 2), (128, 10), (20, 1)):
             limit = mock.patch.object(resource, "getrlimit", return_value=(soft, soft))
             with limit:
-                self.assertEqual(len(capacity.kept(drivers)[0]), count)
+                self.assertEqual(len(capacity.select(drivers)[0]), count)
 
     def test_the_limit_is_raised_as_far_as_it_is_allowed(self) -> None:
         for before, after in (((256, 4096), 1024), ((256, 512), 512), ((256, -1), 1024)):
@@ -83,7 +83,7 @@ class Room(unittest.TestCase):
         with mock.patch.object(resource, "getrlimit", return_value=before):
             with_limit = mock.patch.object(resource, "setrlimit")
             with with_limit as limited:
-                capacity.make()
+                capacity.raise_limit()
         return list(limited.call_args_list)
 
 
@@ -103,7 +103,7 @@ class InAFreeze(HolderCase):
         last = self.last()
         self.assertEqual(last["verdict"], "filesystem")
         self.assertIn("no room in one freeze for 7 more", last["warnings"][0])
-        told = status.lines(status.told(self.places(), [scripted.Scripted]))
+        told = status.lines(status.collect(self.places(), [scripted.Scripted]))
         self.assertIn("no room in one freeze for 7 more", "\n".join(told))
 
 
@@ -138,7 +138,7 @@ class AHookFromBefore(FolderCase):
         hooks = self.path("hooks")
         self.write("hooks/dump.sh", "#!/bin/sh\n", 0o700)
         section = Section("script:" + hooks, "script", options={"path": hooks}, source=source)
-        return Script(section, Note(self.folder, section))
+        return Script(section, UndoJournal(self.folder, section))
 
     def test_it_has_what_is_left_and_check_says_so(self) -> None:
         found = self.script(DISCOVERED)

@@ -9,13 +9,13 @@ from unittest import mock
 
 from stillpoint_guest.errors import HoldLost
 from stillpoint_guest.holder import holder
-from stillpoint_guest.holder.recovery import Undoing
+from stillpoint_guest.holder.recovery import Recovery
 from stillpoint_guest.hook import client
 from stillpoint_guest.log import Log
 from stillpoint_guest.options import config
 from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import Section
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.guest.unit import scripted
 from tests.guest.unit.folders import FolderCase
@@ -27,20 +27,20 @@ KIND = scripted.Scripted.KIND
 class NotesCase(FolderCase):
     def setUp(self) -> None:
         super().setUp()
-        os.makedirs(self.places().notes)
+        os.makedirs(self.places().undo_journals)
         del scripted.DID[:]
 
-    def noted(self, name: str, process: int = 0, **options: str) -> Note:
+    def noted(self, name: str, process: int = 0, **options: str) -> UndoJournal:
         noted = Section(name, KIND, process=process, options=options, source="guest.conf")
-        note = Note(self.places().notes, noted)
+        note = UndoJournal(self.places().undo_journals, noted)
         note.write({"what": "it"})
         return note
 
     def left(self) -> List[str]:
-        return os.listdir(self.places().notes)
+        return os.listdir(self.places().undo_journals)
 
-    def undoing(self) -> Undoing:
-        return Undoing(self.places(), [scripted.Scripted], Log("/none"))
+    def undoing(self) -> Recovery:
+        return Recovery(self.places(), [scripted.Scripted], Log("/none"))
 
     def until_nothing_is_left(self) -> None:
         end_s = time.monotonic() + 20
@@ -71,7 +71,7 @@ class SideBySide(NotesCase):
             undoing.undo(5)
             self.assertEqual(scripted.DID.count("db undo it"), count)
         self.assertEqual(kept.read(), {"what": "it"})
-        self.assertEqual(undoing.left(5), ["db"])
+        self.assertEqual(undoing.remaining(5), ["db"])
 
     def test_of_very_many_those_that_were_not_tried_come_first(self) -> None:
         for number in range(150):
@@ -101,7 +101,7 @@ class Processes(NotesCase):
     def test_a_number_that_was_given_again_is_another_process(self) -> None:
         self.noted("db", process=os.getpid())
         [name] = self.left()
-        path = os.path.join(self.places().notes, name)
+        path = os.path.join(self.places().undo_journals, name)
         with open(path) as file:
             content = json.load(file)
         content["started"] += 1
@@ -130,7 +130,7 @@ class Files(NotesCase):
         undoing = self.undoing()
         undoing.undo(5)
         self.assertIsNone(good.read())
-        self.assertEqual(undoing.left(0), [])
+        self.assertEqual(undoing.remaining(0), [])
 
     def test_each_instance_has_one_whatever_it_is_called(self) -> None:
         names = ("a/b", "a\\b", "../../x", "x" * 5000, "\udcff\n", "")
@@ -143,10 +143,10 @@ class Files(NotesCase):
 
 
 class BesideAFreeze(HolderCase):
-    def noted(self, name: str, source: str, **options: str) -> Note:
-        os.makedirs(self.places().notes, exist_ok=True)
+    def noted(self, name: str, source: str, **options: str) -> UndoJournal:
+        os.makedirs(self.places().undo_journals, exist_ok=True)
         section = Section(name, KIND, options=options, source=source, release_s=4)
-        note = Note(self.places().notes, section)
+        note = UndoJournal(self.places().undo_journals, section)
         note.write({"what": "it"})
         return note
 
@@ -168,7 +168,7 @@ class BesideAFreeze(HolderCase):
         with mock.patch.object(holder, "_UNDO_S", 0.3):
             self.begin(section("shop"))
             self.assertIn("shop: freeze: what was noted", self.refusal())
-            self.until(lambda: not os.listdir(self.places().notes))
+            self.until(lambda: not os.listdir(self.places().undo_journals))
             self.freeze()
 
     def test_a_thaw_answers_by_what_is_noted(self) -> None:

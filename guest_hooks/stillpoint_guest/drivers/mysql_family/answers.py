@@ -121,7 +121,7 @@ def folders(lines: Sequence[str], process: int) -> Tuple[str, ...]:
     data = values.pop("datadir", "")
     if not data.startswith("/"):
         return ()
-    found = {os.path.normpath(data), *_linked(data)}
+    found = {os.path.normpath(data), *_links(data)}
     for name, value in values.items():
         named = (os.path.join(data, path) for path in _paths(name, value))
         found.update(os.path.normpath(path) for path in named)
@@ -140,7 +140,7 @@ def _paths(variable: str, value: str) -> Iterator[str]:
             yield os.path.dirname(path) if variable in _IS_FILE else path
 
 
-def _linked(data: str) -> Sequence[str]:
+def _links(data: str) -> Sequence[str]:
     """Databases that were moved elsewhere, with a link in their place."""
     found: List[str] = []
     try:

@@ -48,7 +48,7 @@ class Identity(NamedTuple):
     account: str  # of the server; "" leaves it to the option file
 
 
-class Client:
+class MySQLClient:
     """What a section says of the way to its server."""
 
     def __init__(self, section: Section, programs: Sequence[str], has_own_account: bool) -> None:
@@ -67,7 +67,7 @@ class Client:
         self._has_own_account = has_own_account
         self._password = section.secret("password_file")
         self._defaults = _option_file(section)
-        written = _written(self._defaults or b"")
+        written = _parse(self._defaults or b"")
         self.host = section.text("host", written.get("host", ""))
         default = section._replace(options={"port": written["port"]} if "port" in written else {})
         self.port = section.integer("port", default.integer("port", 3306))
@@ -155,7 +155,7 @@ def _option_file(section: Section) -> Optional[bytes]:
     return content
 
 
-def _written(content: bytes) -> Dict[str, str]:
+def _parse(content: bytes) -> Dict[str, str]:
     """Where an option file has the server, as far as this has to be known: socket, host, port."""
     found: Dict[str, str] = {}
     group = ""

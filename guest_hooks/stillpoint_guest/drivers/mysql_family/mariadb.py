@@ -40,9 +40,9 @@ class MariaDB(MySQLServer):
     HAS_OWN_ACCOUNT = True
 
     @classmethod
-    def found(cls, process: Process) -> Optional[Found]:
+    def detect(cls, process: Process) -> Optional[Found]:
         """By its socket."""
-        return super().found(process) if is_mariadb(process) else None
+        return super().detect(process) if is_mariadb(process) else None
 
     def lock_for(self, state: State) -> Lock:
         """`BACKUP STAGE`, where there is one."""

@@ -40,9 +40,9 @@ class MySQL(MySQLServer):
     CLIENTS = ("mysql", "mariadb")
 
     @classmethod
-    def found(cls, process: Process) -> Optional[Found]:
+    def detect(cls, process: Process) -> Optional[Found]:
         """By its socket."""
-        return None if is_mariadb(process) else super().found(process)
+        return None if is_mariadb(process) else super().detect(process)
 
     def lock_for(self, state: State) -> Lock:
         """The instance's, where that is enough."""

@@ -15,7 +15,7 @@ from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Finding, Report
 from stillpoint_guest.drivers.mysql_family import answers
 from stillpoint_guest.drivers.mysql_family.answers import DURABILITY, Engine, State
-from stillpoint_guest.drivers.mysql_family.client import Client, Identity
+from stillpoint_guest.drivers.mysql_family.client import Identity, MySQLClient
 from stillpoint_guest.errors import (
     ApplicationError,
     CommandFailed,
@@ -28,7 +28,7 @@ from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes.command import Dialect, Session
 from stillpoint_guest.processes.process_table import Process
 from stillpoint_guest.sockets.ways import Way
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 DIALECT = Dialect(marker="SELECT '{}';", error_prefixes=("ERROR",))
 _LONG_STATEMENT_S = 2
@@ -70,10 +70,10 @@ class MySQLServer(Driver):
         "long_statement_s": f"refuse behind a statement that runs as long; {_LONG_STATEMENT_S}",
     }
 
-    def __init__(self, section: Section, note: Note) -> None:
+    def __init__(self, section: Section, journal: UndoJournal) -> None:
         """Parse `OPTIONS`."""
-        super().__init__(section, note)
-        self._client = Client(section, self.CLIENTS, self.HAS_OWN_ACCOUNT)
+        super().__init__(section, journal)
+        self._client = MySQLClient(section, self.CLIENTS, self.HAS_OWN_ACCOUNT)
         self._identity = Identity("", "")
         self._long_statement_s = section.seconds("long_statement_s", _LONG_STATEMENT_S)
         self._session: Optional[Session] = None
@@ -84,7 +84,7 @@ class MySQLServer(Driver):
         self._folders: Tuple[str, ...] = ()
 
     @classmethod
-    def found(cls, process: Process) -> Optional[Found]:
+    def detect(cls, process: Process) -> Optional[Found]:
         """By its socket: no server has two that clients may use."""
         sockets = [path for path in process.sockets() if not path.endswith("mysqlx.sock")]
         if sockets:
@@ -141,7 +141,7 @@ class MySQLServer(Driver):
             raise
 
     @contextlib.contextmanager
-    def held(self, deadline: Deadline) -> Iterator[Report]:
+    def quiesce(self, deadline: Deadline) -> Iterator[Report]:
         """Locked, and every commit that still comes is on the disk before it is acknowledged."""
         if self.state is None:
             raise SessionLost(self.section.name, "lock", "it was not prepared")
@@ -154,11 +154,11 @@ class MySQLServer(Driver):
             finally:
                 self._disconnect(Deadline.after(self.section.release_s))
 
-    def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
+    def reconcile(self, undo: Mapping[str, str], deadline: Deadline) -> None:
         """Put the durability back, if it is still as we set it."""
         try:
             self._let_in(deadline)
-            self._put_back(int(noted[DURABILITY]), deadline)
+            self._put_back(int(undo[DURABILITY]), deadline)
         finally:
             self._disconnect(deadline)
 
@@ -177,14 +177,14 @@ class MySQLServer(Driver):
         if state.durability == 1:
             yield
             return
-        noted = {DURABILITY: str(state.durability)}
-        self.note.write(noted)
+        undo = {DURABILITY: str(state.durability)}
+        self.journal.write(undo)
         try:
             self.ask(f"SET GLOBAL {DURABILITY} = 1;", deadline)
             yield
         finally:
-            self.reconcile(noted, Deadline.after(self.section.release_s))
-            self.note.drop()
+            self.reconcile(undo, Deadline.after(self.section.release_s))
+            self.journal.drop()
 
     def _put_back(self, durability: int, deadline: Deadline) -> None:
         answer = self.ask(f"SELECT @@GLOBAL.{DURABILITY};", deadline)
@@ -194,7 +194,7 @@ class MySQLServer(Driver):
     def _take(self, lock: Lock, deadline: Deadline) -> None:
         self._refuse_long_statements(lock, deadline)
         patience = Deadline(deadline.at_s - _KILL_S)
-        wait_s = max(1, math.ceil(deadline.left_s))
+        wait_s = max(1, math.ceil(deadline.remaining_s))
         self.ask(f"SET SESSION lock_wait_timeout = {wait_s}, wait_timeout = 3600;", deadline)
         try:
             for statement in lock.statements:
@@ -245,7 +245,7 @@ class MySQLServer(Driver):
         with self.reaching(deadline, hint) as patience:
             state = self._let_in(patience)
         self._warnings, self._level = [], APPLICATION
-        self.engines = self._surveyed(deadline)
+        self.engines = self._survey_engines(deadline)
         for warning in self.losses(deadline):
             self._warnings.append(warning)
             self._level = CRASH
@@ -291,7 +291,7 @@ class MySQLServer(Driver):
         names = f"{found.tables} tables with ENGINE=MEMORY hold rows"
         return (f"{names} and come back empty, {found.first} among them",)
 
-    def _surveyed(self, deadline: Deadline) -> Optional[Sequence[Engine]]:
+    def _survey_engines(self, deadline: Deadline) -> Optional[Sequence[Engine]]:
         answer = self._survey(answers.OTHER_ENGINES, deadline)
         if answer is None:
             return None
@@ -301,7 +301,7 @@ class MySQLServer(Driver):
         """By a client of its own, to be given up: with very many tables this takes long."""
         program = self._client.program(self._identity, statement)
         try:
-            survey = deadline.or_after(min(_SURVEY_S, deadline.left_s / 2))
+            survey = deadline.or_after(min(_SURVEY_S, deadline.remaining_s / 2))
             return self.commands.run(program, survey).lines
         except DeadlinePassed:
             return None

@@ -61,7 +61,7 @@ _FOLDERS = (
 _SHOWN = 100
 
 
-class Client:
+class PostgreSQLClient:
     """How one server is reached, as a section says it."""
 
     def __init__(self, section: Section) -> None:
@@ -101,10 +101,12 @@ class Client:
         return psql
 
     def _environment(self, deadline: Deadline) -> Dict[str, str]:
-        limit = max(1, int(deadline.left_s * 1000))  # its own, for nobody kills what we abandon
+        limit = max(
+            1, int(deadline.remaining_s * 1000)
+        )  # its own, for nobody kills what we abandon
         environment = {
             **_ENVIRONMENT,
-            "PGCONNECT_TIMEOUT": str(max(2, int(deadline.left_s))),
+            "PGCONNECT_TIMEOUT": str(max(2, int(deadline.remaining_s))),
             "PGOPTIONS": f"{_OPTIONS} -c statement_timeout={limit}",
         }
         if self._password is not None:
@@ -123,14 +125,14 @@ class Client:
         if self._section.process and self._has_socket:
             account = accounts.name_of(peer.user_of(self._section.process))
             values[b"requirepeer"] = account.encode()
-        return b" ".join(key + b"='" + _quoted(value) + b"'" for key, value in values.items())
+        return b" ".join(key + b"='" + _quote(value) + b"'" for key, value in values.items())
 
     def _password_file(self, password: bytes) -> bytes:
         """For this server and role alone; libpq calls its own default folder `localhost`."""
         hosts = [self.host, "localhost"] if self._has_socket else [self.host]
         lines = ((os.fsencode(host), b"%d" % self.port) for host in hosts)
-        rest = b":*:" + b":".join(map(_escaped, (self._user.encode(), password))) + b"\n"
-        return b"".join(b":".join(map(_escaped, line)) + rest for line in lines)
+        rest = b":*:" + b":".join(map(_escape, (self._user.encode(), password))) + b"\n"
+        return b"".join(b":".join(map(_escape, line)) + rest for line in lines)
 
     def _require_server(self) -> None:
         section = self._section
@@ -233,11 +235,11 @@ def raw(name: str) -> str:
     return rf"encode(decode(replace({name}::text, '\', '\\'), 'escape'), 'hex')"
 
 
-def _quoted(value: bytes) -> bytes:
+def _quote(value: bytes) -> bytes:
     return re.sub(rb"(['\\])", rb"\\\1", value)
 
 
-def _escaped(field: bytes) -> bytes:
+def _escape(field: bytes) -> bytes:
     return re.sub(rb"([\\:*])", rb"\\\1", field)
 
 

@@ -20,7 +20,7 @@ from stillpoint_guest.drivers.postgresql.client import (
     LSN,
     NUMBER,
     TRUTH,
-    Client,
+    PostgreSQLClient,
     Psql,
     state_of,
 )
@@ -30,7 +30,7 @@ from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes.process_table import Process
 from stillpoint_guest.sockets.ways import Way
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 _ANSWER_S = 1.0  # kept of a deadline, for a cancelled statement and the session after it
 _LATE = "'^synchronous_commit=(off|false|no|0)$'"  # as whoever set it has written it
@@ -83,10 +83,10 @@ class PostgreSQL(Driver):
         "client": "the program; psql",
     }
 
-    def __init__(self, section: Section, note: Note) -> None:
+    def __init__(self, section: Section, journal: UndoJournal) -> None:
         """Parse `OPTIONS`."""
-        super().__init__(section, note)
-        self._client = Client(section)
+        super().__init__(section, journal)
+        self._client = PostgreSQLClient(section)
         self._session: Optional[Psql] = None
         self._answer_s = _ANSWER_S  # more where it takes long to be let in
         self._warnings: List[str] = []
@@ -94,9 +94,9 @@ class PostgreSQL(Driver):
         self._folders: Tuple[str, ...] = ()
 
     @classmethod
-    def found(cls, process: Process) -> Optional[Found]:
+    def detect(cls, process: Process) -> Optional[Found]:
         """A postmaster, by the file that it keeps in its data folder."""
-        return postmaster.found(cls.KIND, process)
+        return postmaster.detect(cls.KIND, process)
 
     @property
     def ways(self) -> Sequence[Way]:
@@ -131,7 +131,7 @@ class PostgreSQL(Driver):
         """Checkpoint; one that takes too long is cancelled, which only costs recovery time."""
         try:
             self._server = self._connect(deadline)
-            kept_s = min(self._answer_s, deadline.left_s / 2)
+            kept_s = min(self._answer_s, deadline.remaining_s / 2)
             self._look(self._server, Deadline(deadline.at_s - kept_s))
             self._checkpoint(deadline)
         except ApplicationError:
@@ -139,10 +139,10 @@ class PostgreSQL(Driver):
             raise
 
     @contextlib.contextmanager
-    def held(self, deadline: Deadline) -> Iterator[Report]:
+    def quiesce(self, deadline: Deadline) -> Iterator[Report]:
         """Only `method = backup` holds something: backup mode, as long as its session lives."""
         try:
-            self._limit(max(0.1, deadline.left_s), deadline)
+            self._limit(max(0.1, deadline.remaining_s), deadline)
             is_backup = self.section.method == "backup"
             report = self._backup(deadline) if is_backup else self._as_it_is(deadline)
             if not is_backup:
@@ -154,7 +154,7 @@ class PostgreSQL(Driver):
             self._disconnect(Deadline.after(self.section.release_s))
 
     def _checkpoint(self, deadline: Deadline) -> None:
-        limit_s = deadline.left_s - self._answer_s
+        limit_s = deadline.remaining_s - self._answer_s
         if limit_s <= 0:
             self._warnings.append("no time for a checkpoint: the copy's recovery takes longer")
             return
@@ -206,7 +206,7 @@ class PostgreSQL(Driver):
         """What `pg_backup_stop` is going to return, but before the disks are cut."""
         columns = (LSN, LSN, NUMBER, NUMBER)
         redo, checkpoint, timeline, segment_bytes = self._psql.row(
-            self._named(_CHECKPOINT), columns, deadline
+            self._with_names(_CHECKPOINT), columns, deadline
         )
         segment = _segment(redo, int(timeline), int(segment_bytes))
         origin = "standby" if self._server.is_standby else "primary"
@@ -228,11 +228,11 @@ class PostgreSQL(Driver):
         """Where it stands; a standby has no place of its own to insert at."""
         is_standby = self._server.is_standby
         place = "pg_last_wal_replay_lsn()" if is_standby else "pg_current_wal_insert_lsn()"
-        statement = self._named(_POSITION.format(place))
+        statement = self._with_names(_POSITION.format(place))
         lsn, timeline = self._psql.row(statement, (LSN, NUMBER), deadline)
         return {"lsn": lsn, "timeline": timeline, "system_identifier": self._server.system}
 
-    def _named(self, statement: str) -> str:
+    def _with_names(self, statement: str) -> str:
         names = _NAMES_BEFORE_10 if self._server.version < 100000 else ()
         for name, before in names:
             statement = statement.replace(name, before)

@@ -26,7 +26,7 @@ class _File(NamedTuple):
     address: str
 
 
-def found(kind: str, process: Process) -> Optional[Found]:
+def detect(kind: str, process: Process) -> Optional[Found]:
     """The server that a process is; None if it is none, as `postgres --version`.
 
     Raises:
@@ -65,7 +65,7 @@ def _socket_folder(process: Process, file: _File) -> str:
     """Of those that it listens in, the one that it tells, where clients look."""
     name = SOCKET.format(file.port)
     folders = [os.path.dirname(path) for path in process.sockets() if path.endswith("/" + name)]
-    told = process.seen(file.socket_folder) if file.socket_folder.startswith("/") else ""
+    told = process.visible_path(file.socket_folder) if file.socket_folder.startswith("/") else ""
     return told if told in folders else folders[0] if folders else ""
 
 

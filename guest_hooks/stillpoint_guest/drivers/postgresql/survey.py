@@ -10,7 +10,14 @@ import time
 from typing import Iterator, List, NamedTuple, Sequence, Tuple
 
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.drivers.postgresql.client import HEX, NUMBER, TRUTH, Client, Psql, raw
+from stillpoint_guest.drivers.postgresql.client import (
+    HEX,
+    NUMBER,
+    TRUTH,
+    PostgreSQLClient,
+    Psql,
+    raw,
+)
 from stillpoint_guest.errors import ApplicationError
 from stillpoint_guest.printable import printable
 from stillpoint_guest.processes.command import Commands
@@ -63,7 +70,7 @@ class Survey(NamedTuple):
 class Surveyor:
     """Looks at one server, with sessions of its own: an error ends them."""
 
-    def __init__(self, client: Client, commands: Commands, version: int) -> None:
+    def __init__(self, client: PostgreSQLClient, commands: Commands, version: int) -> None:
         """Look at nothing yet; `version` is the server's, 150018."""
         self._client = client
         self._commands = commands
@@ -77,18 +84,18 @@ class Surveyor:
         """
         begin_s = time.monotonic()
         try:
-            with self._connected(deadline) as psql:
+            with self._connect(deadline) as psql:
                 places = psql.rows(_PLACES, (HEX,), deadline)
                 found = [] if is_standby else psql.rows(self._databases, (TRUTH, HEX), deadline)
         except ApplicationError as error:
             cause = f"unlogged tables come back empty, and were not looked for: {error.cause}"
             return Survey([cause])
         one_s = max(_DATABASE_S, 2 * (time.monotonic() - begin_s))
-        losses, notes = self._unlogged(found, one_s, deadline.or_after(2 * one_s))
+        losses, notes = self._survey_unlogged(found, one_s, deadline.or_after(2 * one_s))
         data, *tablespaces = (os.fsdecode(bytes.fromhex(place)) for (place,) in places)
         return Survey(losses, notes, (data, *_log_of(data), *tablespaces))
 
-    def _unlogged(
+    def _survey_unlogged(
         self, found: Sequence[Tuple[str, ...]], one_s: float, deadline: Deadline
     ) -> Tuple[List[str], List[str]]:
         losses: List[str] = []
@@ -99,7 +106,9 @@ class Surveyor:
                 losses.append(f"unlogged tables of {left_out} more databases come back empty")
                 break
             patience = deadline.or_after(one_s)
-            for holds, sentence in self._unlogged_in(bytes.fromhex(name), may_connect, patience):
+            for holds, sentence in self._survey_database(
+                bytes.fromhex(name), may_connect, patience
+            ):
                 (losses if holds else notes).append(sentence)
         return losses, notes
 
@@ -108,15 +117,15 @@ class Surveyor:
         major, minor = divmod(self._version // 100, 100)
         return _DATABASES.format(major=major if major >= 10 else f"{major}[.]{minor}")
 
-    def _unlogged_in(
+    def _survey_database(
         self, database: bytes, may_connect: str, deadline: Deadline
     ) -> List[Tuple[bool, str]]:
-        shown = _shown(database)
+        shown = _printable(database)
         if may_connect != "t":
             why = "it lets nobody in"
             return [(True, f"unlogged tables of database {shown} come back empty: {why}")]
         try:
-            with self._connected(deadline, database) as psql:
+            with self._connect(deadline, database) as psql:
                 rows = psql.rows(self._tables, (NUMBER, TRUTH, TRUTH, HEX), deadline)
         except ApplicationError as error:
             why = error.cause
@@ -136,7 +145,7 @@ class Surveyor:
         return _UNLOGGED.format(holds=holds, kinds=kinds)
 
     @contextlib.contextmanager
-    def _connected(self, deadline: Deadline, database: bytes = b"") -> Iterator[Psql]:
+    def _connect(self, deadline: Deadline, database: bytes = b"") -> Iterator[Psql]:
         psql = self._client.psql(self._commands, deadline, database)
         try:
             psql.ask("SET lock_timeout = 200;", deadline)  # a sequence may be somebody's
@@ -154,11 +163,11 @@ def _log_of(data: str) -> Sequence[str]:
 
 
 def _sentence(database: str, is_sequence: str, name: str) -> str:
-    shown = f"{database}.{_shown(bytes.fromhex(name))}"
+    shown = f"{database}.{_printable(bytes.fromhex(name))}"
     if is_sequence == "t":
         return f"unlogged sequence {shown} starts anew"
     return f"unlogged table {shown} comes back empty"
 
 
-def _shown(name: bytes) -> str:
+def _printable(name: bytes) -> str:
     return printable(os.fsdecode(name), _NAME_BYTES)

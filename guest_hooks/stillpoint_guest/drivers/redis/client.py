@@ -17,7 +17,7 @@ _MOST_ELEMENTS = 1024  # of all lists of one answer
 _LONGEST_CAUSE = 200
 
 
-class Connection:
+class RespConnection:
     """One connection; a question waits for its answer."""
 
     def __init__(self, subject: str, address: Address, deadline: Deadline) -> None:

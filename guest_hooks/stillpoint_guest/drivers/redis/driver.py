@@ -20,8 +20,8 @@ from typing import Callable, Iterator, List, NamedTuple, Optional, Sequence, Tup
 from stillpoint_guest import trust
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Finding, Report
-from stillpoint_guest.drivers.redis.client import Connection
-from stillpoint_guest.drivers.redis.info import Info, parsed
+from stillpoint_guest.drivers.redis.client import RespConnection
+from stillpoint_guest.drivers.redis.info import Info, parse
 from stillpoint_guest.errors import (
     ApplicationError,
     CommandFailed,
@@ -34,7 +34,7 @@ from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes.process_table import Process
 from stillpoint_guest.sockets import peer
 from stillpoint_guest.sockets.ways import Way
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 _HOST = "127.0.0.1"
 _SENTINEL = "redis-sentinel"
@@ -48,7 +48,7 @@ _ROOM = "appendonly = yes, or a longer prepare_s"
 _ALL = "every write that was acknowledged"
 
 
-class _Keeping(NamedTuple):
+class _Persistence(NamedTuple):
     """How a server keeps what it has, as it is configured; where CONFIG is taken away, a guess."""
 
     saves: bool = True  # a snapshot that nobody wanted is the lesser evil
@@ -72,16 +72,16 @@ class Redis(Driver):
         "password_file": "file with the password in its first line, root's alone",
     }
 
-    def __init__(self, section: Section, note: Note) -> None:
+    def __init__(self, section: Section, journal: UndoJournal) -> None:
         """Parse `OPTIONS`."""
-        super().__init__(section, note)
+        super().__init__(section, journal)
         self._socket = section.text("socket")
         self._host = section.text("host", _HOST)
         self._port = section.integer("port", 6379)
         self._user = section.text("user")
         self._password = section.secret("password_file")
-        self._connection: Optional[Connection] = None
-        self._keeping = _Keeping()
+        self._connection: Optional[RespConnection] = None
+        self._keeping = _Persistence()
         self._method = ""
         self._level = APPLICATION
         self._saved = ""
@@ -89,7 +89,7 @@ class Redis(Driver):
         self._pauses = False  # whether writes wait in the hold
 
     @classmethod
-    def found(cls, process: Process) -> Optional[Found]:
+    def detect(cls, process: Process) -> Optional[Found]:
         """By the socket or the port on which it accepts connections; a Sentinel keeps no data."""
         if process.program == _SENTINEL or _is_sentinel(process.arguments):
             return None
@@ -128,7 +128,7 @@ class Redis(Driver):
         """Choose the method; `bgsave` is done here, beside the other applications."""
         try:
             info = self._connect(deadline)
-            self._choose(info, min(self.section.prepare_s, deadline.left_s))
+            self._choose(info, min(self.section.prepare_s, deadline.remaining_s))
             if self._method == "bgsave":
                 self._within_time(self._save, deadline)
         except ApplicationError:
@@ -136,7 +136,7 @@ class Redis(Driver):
             raise
 
     @contextlib.contextmanager
-    def held(self, deadline: Deadline) -> Iterator[Report]:
+    def quiesce(self, deadline: Deadline) -> Iterator[Report]:
         """Writes wait, unless there is nothing that they would be kept for."""
         try:
             if self._pauses:
@@ -217,7 +217,7 @@ class Redis(Driver):
     def _within_time(self, step: Callable[[Deadline], None], deadline: Deadline) -> None:
         """What was chosen by us and turns out too slow costs its level, not the freeze."""
         try:
-            step(Deadline(deadline.at_s - min(_WORDS_S, deadline.left_s / 2)))
+            step(Deadline(deadline.at_s - min(_WORDS_S, deadline.remaining_s / 2)))
         except DeadlinePassed as error:
             if self.section.method not in ("", "auto"):
                 raise
@@ -273,7 +273,7 @@ class Redis(Driver):
             time.sleep(_POLL_S)
 
     def _info(self, deadline: Deadline) -> Info:
-        return parsed(self.section.name, self._ask(deadline, "INFO"))
+        return parse(self.section.name, self._ask(deadline, "INFO"))
 
     def _connect(self, deadline: Deadline) -> Info:
         hint = "see the options socket, host, port, user and password_file"
@@ -281,22 +281,22 @@ class Redis(Driver):
             self._connection = self._new_connection(patience)
             info = self._info(patience)
         if not info.is_sentinel:
-            self._keeping = self._asked_keeping(deadline)
+            self._keeping = self._read_persistence(deadline)
         return info
 
-    def _asked_keeping(self, deadline: Deadline) -> _Keeping:
-        folder = self._configured("dir", deadline)
+    def _read_persistence(self, deadline: Deadline) -> _Persistence:
+        folder = self._config_get("dir", deadline)
         folders = [folder] if folder else working_folders(self.section.process)
-        own = self._configured("appenddirname", deadline)
+        own = self._config_get("appenddirname", deadline)
         if folder and own:
             folders.append(os.path.join(folder, own))
-        return _Keeping(
-            self._configured("save", deadline) != "",
-            self._configured("appendfsync", deadline) == "always",
+        return _Persistence(
+            self._config_get("save", deadline) != "",
+            self._config_get("appendfsync", deadline) == "always",
             tuple(folders),
         )
 
-    def _configured(self, key: str, deadline: Deadline) -> Optional[str]:
+    def _config_get(self, key: str, deadline: Deadline) -> Optional[str]:
         """None where it is not told."""
         try:
             answer = self._ask(deadline, "CONFIG", "GET", key)
@@ -306,11 +306,11 @@ class Redis(Driver):
             return answer[1]
         return None
 
-    def _new_connection(self, deadline: Deadline) -> Connection:
+    def _new_connection(self, deadline: Deadline) -> RespConnection:
         """To the one that it should be: only then is a password told."""
         self._require_peer(None)
         address = self._socket or (self._host, self._port)
-        connection = Connection(self.section.name, address, deadline)
+        connection = RespConnection(self.section.name, address, deadline)
         try:
             self._require_peer(connection)
             if self._password is not None:
@@ -321,7 +321,7 @@ class Redis(Driver):
             raise
         return connection
 
-    def _require_peer(self, connection: Optional[Connection]) -> None:
+    def _require_peer(self, connection: Optional[RespConnection]) -> None:
         """Before and after it was connected: nobody can take the place of a server in between."""
         users = peer.users(self.section)
         user = users[0] if users else None
@@ -348,7 +348,7 @@ class _Pause:
     """Writes wait inside the block; it has a connection and a thread of its own."""
 
     def __init__(
-        self, connect: Callable[[Deadline], Connection], subject: str, deadline: Deadline
+        self, connect: Callable[[Deadline], RespConnection], subject: str, deadline: Deadline
     ) -> None:
         self._subject = subject
         self._connection = connect(deadline)

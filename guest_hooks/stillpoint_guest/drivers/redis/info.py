@@ -46,13 +46,13 @@ class Info(NamedTuple):
         return runs_s + lasts_s
 
 
-def parsed(subject: str, answer: object) -> Info:
+def parse(subject: str, answer: object) -> Info:
     """An answer to `INFO`.
 
     Raises:
         Senseless: it is none.
     """
-    told = _Told(subject, answer)
+    told = _Reply(subject, answer)
     version = told.matching("redis_version", _VERSION)
     numbers = version.split(".")
     common = Info(
@@ -77,7 +77,7 @@ def parsed(subject: str, answer: object) -> Info:
     )
 
 
-class _Told:
+class _Reply:
     """The lines `key:value` of an answer; of two with one key the first counts."""
 
     def __init__(self, subject: str, answer: object) -> None:

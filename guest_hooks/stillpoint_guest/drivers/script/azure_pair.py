@@ -48,7 +48,7 @@ def read(path: str) -> Pair:
     if not isinstance(written, dict):
         raise ConfigurationError(path, "read it", "it is no JSON object")
     content = _Content(path, written)
-    if not content.typed("fsFreezeEnabled", bool, default=True):
+    if not content.value("fsFreezeEnabled", bool, default=True):
         cause = "fsFreezeEnabled is false, and QEMU's agent freezes the filesystems all the same"
         hint = "set it to true, or write a section with method = pair"
         raise ConfigurationError(path, "do as it says", cause, hint)
@@ -58,7 +58,7 @@ def read(path: str) -> Pair:
     return Pair(
         content.half("pre", limit_s),
         content.half("post", limit_s),
-        bool(content.typed("continueBackupOnFailure", bool, default=False)),
+        bool(content.value("continueBackupOnFailure", bool, default=False)),
     )
 
 
@@ -70,7 +70,7 @@ class _Content:
         self._written: Dict[str, Any] = {key.lower(): value for key, value in written.items()}
 
     def half(self, which: str, limit_s: float) -> Half:
-        place = self.typed(f"{which}ScriptLocation", str, default="")
+        place = self.value(f"{which}ScriptLocation", str, default="")
         if not str(place).startswith("/"):
             raise self.error(f"{which}ScriptLocation", "the whole path of a script")
         key = f"{which}ScriptParams"
@@ -81,12 +81,12 @@ class _Content:
         return Half((str(place), *filter(None, words)), int(tries), limit_s)
 
     def number(self, key: str, default: int, most: float) -> float:
-        value = float(self.typed(key, int, default))
+        value = float(self.value(key, int, default))
         if not 0 <= value <= most:
             raise self.error(key, f"a number from 0 to {most:g}")
         return value
 
-    def typed(self, key: str, kind: type, default: Any) -> Any:
+    def value(self, key: str, kind: type, default: Any) -> Any:
         value = self._written.get(key.lower(), default)
         if type(value) is not kind:  # a bool is an int, but not here
             raise self.error(key, _KINDS[kind])

@@ -32,7 +32,7 @@ from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import DISCOVERED, Section
 from stillpoint_guest.places import package_root
 from stillpoint_guest.processes.command import FOR_GOOD, FOR_THE_HOLD, Program
-from stillpoint_guest.state.undo_journal import Note
+from stillpoint_guest.state.undo_journal import UndoJournal
 
 _HOOK_FOLDERS = ("/etc/qemu/fsfreeze-hook.d", "/etc/qemu-ga/fsfreeze-hook.d")
 _VMWARE_FOLDER = "/etc/vmware-tools/backupScripts.d"
@@ -79,9 +79,9 @@ class Script(Driver):
         "folders": "where the data lies that they bring to rest, by commas",
     }
 
-    def __init__(self, section: Section, note: Note) -> None:
+    def __init__(self, section: Section, journal: UndoJournal) -> None:
         """Parse `OPTIONS`; which scripts there are is looked up at every freeze."""
-        super().__init__(section, note)
+        super().__init__(section, journal)
         self._calls: Sequence[Call] = ()
         self._folders = section.paths("folders")
         named = section.name.partition(":")[2]
@@ -97,7 +97,7 @@ class Script(Driver):
     def discover(cls) -> Sequence[Found]:
         """Hooks of the agent, which this program takes the place of; others are named only."""
         folders = {os.path.realpath(path): path for path in reversed(_HOOK_FOLDERS)}
-        found = [_found(path) for path in folders.values() if _has_scripts(path)]
+        found = [_detect(path) for path in folders.values() if _has_scripts(path)]
         others = (_VMWARE_FOLDER, *_VMWARE_PAIR[:1], azure_pair.FILE)
         for path in others:
             if _has_scripts(path) if path == _VMWARE_FOLDER else os.path.exists(path):
@@ -138,14 +138,14 @@ class Script(Driver):
             raise ApplicationError(error.subject, error.attempt, error.cause, error.hint) from error
 
     @contextlib.contextmanager
-    def held(self, deadline: Deadline) -> Iterator[Report]:
+    def quiesce(self, deadline: Deadline) -> Iterator[Report]:
         """Between the scripts' freeze and thaw."""
         begun: List[Call] = []
         ending = "failed"
         try:
             for call in self._calls:
                 begun.append(call)
-                self.note.write({"thaw": json.dumps([each.thaw for each in reversed(begun)])})
+                self.journal.write({"thaw": json.dumps([each.thaw for each in reversed(begun)])})
                 self._run(call.freeze, FOR_THE_HOLD, deadline)
             ending = "thaw"
             names = ", ".join(call.freeze.words[0] for call in begun)
@@ -154,11 +154,11 @@ class Script(Driver):
         finally:
             calls = [call.thaw if ending == "thaw" else call.failed for call in reversed(begun)]
             self._run_all(calls, Deadline.after(self.section.release_s))
-            self.note.drop()
+            self.journal.drop()
 
-    def reconcile(self, noted: Mapping[str, str], deadline: Deadline) -> None:
+    def reconcile(self, undo: Mapping[str, str], deadline: Deadline) -> None:
         """Call the other halves."""
-        steps = [Step(tuple(words), *rest) for words, *rest in json.loads(noted["thaw"])]
+        steps = [Step(tuple(words), *rest) for words, *rest in json.loads(undo["thaw"])]
         self._run_all(steps, deadline)
 
     @property
@@ -181,15 +181,15 @@ class Script(Driver):
         """Every one, also behind one that fails or hangs: each has its share of the time."""
         failures: List[ApplicationError] = []
         for number, step in enumerate(steps):
-            share_s = deadline.left_s / (len(steps) - number)
-            with _collected(failures):
+            share_s = deadline.remaining_s / (len(steps) - number)
+            with _collect(failures):
                 self._run(step, FOR_GOOD, Deadline.after(share_s))
         if failures:
             raise failures[0]
 
     def _run(self, step: Step, leaves: str, deadline: Deadline) -> None:
         """As often as it may be tried, but for the last time without its failure."""
-        time_s = min(step.limit_s, deadline.left_s)
+        time_s = min(step.limit_s, deadline.remaining_s)
         whole = deadline.or_after(time_s)
         try:
             for _ in range(step.tries - 1):
@@ -213,7 +213,7 @@ class Script(Driver):
     def _run_once(self, step: Step, leaves: str, deadline: Deadline) -> None:
         environment = {
             "STILLPOINT_APPLICATION": self.section.name,
-            "STILLPOINT_SECONDS": str(int(deadline.left_s)),
+            "STILLPOINT_SECONDS": str(int(deadline.remaining_s)),
         }
         program = Program(step.words, self.section.text("user"), environment, leaves=leaves)
         self.commands.run(program, deadline)
@@ -257,7 +257,7 @@ class Script(Driver):
 
 
 @contextlib.contextmanager
-def _collected(failures: List[ApplicationError]) -> Iterator[None]:
+def _collect(failures: List[ApplicationError]) -> Iterator[None]:
     try:
         yield
     except ApplicationError as error:
@@ -279,7 +279,7 @@ def _has_scripts(folder: str) -> bool:
     return os.path.isdir(folder) and bool(_executables(folder))
 
 
-def _found(folder: str) -> Found:
+def _detect(folder: str) -> Found:
     ours = [path for path in _executables(folder) if os.path.realpath(path) == _OURS]
     unsafe = f"{ours[0]} is this program: what runs it there runs the others too" if ours else ""
     return Found(f"script:{folder}", {"path": folder}, unsafe)

@@ -4,8 +4,8 @@ import time
 import unittest
 from typing import List
 
-from stillpoint_guest.discovery import looks
-from stillpoint_guest.discovery.looks import Look
+from stillpoint_guest.discovery import probes
+from stillpoint_guest.discovery.probes import Probe
 from stillpoint_guest.errors import DeadlinePassed
 from stillpoint_guest.processes.process_table import Process
 
@@ -26,9 +26,9 @@ class ALookAtAProcess(unittest.TestCase):
         self.free.wait(60)
         return "seen at last"
 
-    def results(self, *several: Look) -> List[object]:
+    def results(self, *several: Probe) -> List[object]:
         found: List[object] = []
-        for one in looks.looked(several):
+        for one in probes.run(several):
             try:
                 found.append(one.result())
             except DeadlinePassed as error:
@@ -37,15 +37,15 @@ class ALookAtAProcess(unittest.TestCase):
 
     def test_that_hangs_keeps_no_other_from_being_done(self) -> None:
         begin = time.monotonic()
-        hanging = Look(self.process(), self.hang, is_services=True)
-        found = self.results(hanging, Look(self.process(1), lambda: "seen", is_services=True))
+        hanging = Probe(self.process(), self.hang, is_services=True)
+        found = self.results(hanging, Probe(self.process(1), lambda: "seen", is_services=True))
         self.assertLess(time.monotonic() - begin, 10)
         self.assertEqual(len(found), 2)
         self.assertIn("seen", found)
         self.assertIn("it does not let itself be looked at in time", found)
 
     def test_that_hangs_costs_one_thread_however_often_it_is_tried(self) -> None:
-        hanging = Look(self.process(), self.hang, is_services=False)
+        hanging = Probe(self.process(), self.hang, is_services=False)
         for _ in range(3):
             self.results(hanging)
         self.assertEqual(self.begun, ["hang"])
@@ -56,14 +56,14 @@ class ALookAtAProcess(unittest.TestCase):
 
     def test_at_what_is_not_the_systems_is_not_waited_for_long(self) -> None:
         begin = time.monotonic()
-        strangers = [Look(self.process(7), self.hang, is_services=False) for _ in range(20)]
-        found = self.results(*strangers, Look(self.process(), lambda: "seen", is_services=True))
+        strangers = [Probe(self.process(7), self.hang, is_services=False) for _ in range(20)]
+        found = self.results(*strangers, Probe(self.process(), lambda: "seen", is_services=True))
         self.assertLess(time.monotonic() - begin, 1)
         self.assertIn("seen", found)
 
     def test_is_done_at_each_users_first_before_anybodys_second(self) -> None:
-        many = [Look(self.process(7), lambda: "one of many", is_services=True) for _ in range(500)]
-        found = self.results(*many, Look(self.process(8), lambda: "the other", is_services=True))
+        many = [Probe(self.process(7), lambda: "one of many", is_services=True) for _ in range(500)]
+        found = self.results(*many, Probe(self.process(8), lambda: "the other", is_services=True))
         self.assertIn("the other", found)
         self.assertEqual(len(found), 501)
         self.assertIn("there are too many to look at all of them", found)

@@ -1,6 +1,6 @@
-"""Looks at processes side by side, each in a thread of its own and for a limited time.
+"""Probes of processes side by side, each in a thread of its own and for a limited time.
 
-A look may wait for ever: for the lock of a process's memory, for a share that is gone. The thread
+A probe may wait for ever: for the lock of a process's memory, for a share that is gone. The thread
 that hangs is left behind, and no second one hangs at the same process while it does.
 """
 
@@ -12,7 +12,7 @@ from stillpoint_guest.errors import DeadlinePassed
 from stillpoint_guest.processes.process_table import Process
 from stillpoint_guest.worker import Pending
 
-_SERVICES_S = 2.0  # for all looks at services
+_SERVICES_S = 2.0  # for all probes of services
 _STRANGERS_S = 0.2  # longer than that nobody waits for what is not the system's
 _MOST = 64
 _HANGING: "Dict[int, Pending[object]]" = {}  # by process; of this whole process of ours
@@ -20,60 +20,60 @@ _LOCK = threading.Lock()
 Result = TypeVar("Result")
 
 
-class Look(NamedTuple):
-    """What is to be found out about a process."""
+class Probe(NamedTuple):
+    """A look at one process."""
 
     process: Process
     action: Callable[[], object]
     is_services: bool  # it is the system's own
 
 
-class Looked(NamedTuple):
-    """A look that has ended, in one way or the other."""
+class ProbeResult(NamedTuple):
+    """A probe that has ended, in one way or the other."""
 
-    look: Look
+    probe: Probe
     result: Callable[[], object]  # gives what its action returned, or raises what it raised
 
 
-def looked(looks: Sequence[Look]) -> Sequence[Looked]:
+def run(probes: Sequence[Probe]) -> Sequence[ProbeResult]:
     """Do all of them; `DeadlinePassed` is the result of one that hangs, or that is one too many."""
-    ordered = _fairly(looks)
-    begun = [(look, _begun(look)) for look in ordered[:_MOST]]
+    ordered = _fairly(probes)
+    begun = [(probe, _begin(probe)) for probe in ordered[:_MOST]]
     deadline = Deadline.after(_SERVICES_S)
-    found: List[Looked] = []
-    for look, pending in sorted(begun, key=lambda one: not one[0].is_services):
-        if not look.is_services:
+    found: List[ProbeResult] = []
+    for probe, pending in sorted(begun, key=lambda one: not one[0].is_services):
+        if not probe.is_services:
             deadline = deadline.or_after(_STRANGERS_S)
-        if pending.wait(deadline.left_s):
-            found.append(Looked(look, pending.result))
+        if pending.wait(deadline.remaining_s):
+            found.append(ProbeResult(probe, pending.result))
         else:
             with _LOCK:
-                _HANGING[look.process.number] = pending
-            found.append(Looked(look, _late("it does not let itself be looked at in time")))
+                _HANGING[probe.process.number] = pending
+            found.append(ProbeResult(probe, _late("it does not let itself be looked at in time")))
     too_many = _late("there are too many to look at all of them")
-    return [*found, *(Looked(look, too_many) for look in ordered[_MOST:])]
+    return [*found, *(ProbeResult(probe, too_many) for probe in ordered[_MOST:])]
 
 
-def _begun(look: Look) -> "Pending[object]":
+def _begin(probe: Probe) -> "Pending[object]":
     with _LOCK:
         for number in [each for each, one in _HANGING.items() if one.wait(0)]:
             del _HANGING[number]
-        hanging = _HANGING.get(look.process.number)
+        hanging = _HANGING.get(probe.process.number)
     if hanging:
         return hanging
-    pending = Pending(look.action)
-    threading.Thread(target=pending.run, name="look", daemon=True).start()
+    pending = Pending(probe.action)
+    threading.Thread(target=pending.run, name="probe", daemon=True).start()
     return pending
 
 
-def _fairly(looks: Sequence[Look]) -> Sequence[Look]:
+def _fairly(probes: Sequence[Probe]) -> Sequence[Probe]:
     """Services first, and of each user one before the second of any: nobody pushes others out."""
     count: Dict[int, int] = {}
     places: List[Tuple[bool, int]] = []
-    for look in looks:
-        count[look.process.user] = count.get(look.process.user, 0) + 1
-        places.append((not look.is_services, count[look.process.user]))
-    return [looks[number] for number in sorted(range(len(looks)), key=places.__getitem__)]
+    for probe in probes:
+        count[probe.process.user] = count.get(probe.process.user, 0) + 1
+        places.append((not probe.is_services, count[probe.process.user]))
+    return [probes[number] for number in sorted(range(len(probes)), key=places.__getitem__)]
 
 
 def _late(cause: str) -> Callable[[], object]:
