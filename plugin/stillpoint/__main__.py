@@ -32,14 +32,14 @@ def main() -> int:
     # grpc is the larger part of start-up; only a plugin that serves needs it.
     _import_grpc()
     from stillpoint import catalogue  # noqa: PLC0415
-    from stillpoint.cluster.memo import Memos  # noqa: PLC0415
+    from stillpoint.cluster.cache import CachedIndexes  # noqa: PLC0415
     from stillpoint.registration import warn_of_peer  # noqa: PLC0415
     from stillpoint.wire.server import Server  # noqa: PLC0415
     from stillpoint.wire.servicers import PluginLister  # noqa: PLC0415
 
     garbage.collect_less()
     lister = PluginLister(catalogue, launch_path(), functools.partial(warn_of_peer, sys.argv[1:]))
-    server = Server(catalogue, Memos(_connect), _archives, lister)
+    server = Server(catalogue, CachedIndexes(_connect), _archives, lister)
     try:
         address = server.start()
     except NoPlace as error:

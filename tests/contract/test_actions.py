@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stillpoint import catalogue
 from stillpoint.calls.action import Entry, ItemBlockEntry, Kind, RestoreEntry, every
-from stillpoint.cluster.memo import MemoIndex
+from stillpoint.cluster.cache import CachedIndex
 from stillpoint.model.errors import Forbidden, ReadFailed, StillpointError
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
@@ -52,7 +52,7 @@ def call(entry: Entry, item: Item, reader: DictionaryReader) -> Any:
         archive: list[Item] | None = [] if entry.name in NEED_ARCHIVE else None
         return entry.action.execute(item, restore_context({}, item, reader, archive=archive))
     log = ItemLog(logging.getLogger("test"), entry.name, "item")
-    context = BackupContext(Backup.parse({}), MemoIndex(reader), log)
+    context = BackupContext(Backup.parse({}), CachedIndex(reader), log)
     if isinstance(entry, ItemBlockEntry):
         return entry.action.related_items(item, context)
     return entry.action.execute(item, context)

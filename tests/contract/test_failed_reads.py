@@ -7,8 +7,8 @@ import pytest
 
 from stillpoint import catalogue
 from stillpoint.calls.action import BackupEntry, ItemBlockEntry, every
-from stillpoint.cluster.memo import MemoIndex
-from stillpoint.cluster.question import Answer, Question
+from stillpoint.cluster.api_request import ApiRequest, ApiResponse
+from stillpoint.cluster.cache import CachedIndex
 from stillpoint.model.errors import ReadFailed
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
@@ -18,21 +18,21 @@ from stillpoint.velero.request import Backup
 from tests.contract.running_machine import ASK_NOTHING, BACKUP, CLUSTER, ITEMS
 from tests.unit.dictionary_reader import DictionaryReader
 
-Failure = Callable[[Question], ReadFailed | None]
+Failure = Callable[[ApiRequest], ReadFailed | None]
 
 
 def answered(status: int, body: bytes = b"") -> Failure:
     """What the reader makes of an answer of the API server; None if it is no failure to it."""
 
-    def failure(question: Question) -> ReadFailed | None:
-        if status == 404 and (question.verb == "get" or question.resource.group):
+    def failure(request: ApiRequest) -> ReadFailed | None:
+        if status == 404 and (request.verb == "get" or request.resource.group):
             return None  # no such object, or a resource that this cluster does not serve
-        answer = Answer(status, "", body)
+        response = ApiResponse(status, "", body)
         try:
-            if question.verb == "get":
-                question.found(answer)
+            if request.verb == "get":
+                request.found(response)
             else:
-                question.listed(answer, lambda _: None)
+                request.listed(response, lambda _: None)
         except ReadFailed as error:
             return error
         raise AssertionError(f"HTTP {status} passed for an answer")
@@ -47,7 +47,7 @@ FAILURES: dict[str, Failure] = {
     "429": answered(429),
     "500": answered(500),
     "half an answer": answered(200, b'{"kind": "List", "metadata": {}, "items": [{"metadata": {'),
-    "no answer": lambda question: question.unanswered("no answer within 180 s"),
+    "no answer": lambda request: request.unanswered("no answer within 180 s"),
 }
 
 
@@ -61,16 +61,16 @@ class FailingReader(DictionaryReader):
         self.failed: ReadFailed | None = None
 
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
-        self._count(Question("get", resource, namespace, name, 0.0))
+        self._count(ApiRequest("get", resource, namespace, name, 0.0))
         return super().get(resource, namespace, name)
 
     def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
-        self._count(Question("list", resource, namespace, "", 0.0))
+        self._count(ApiRequest("list", resource, namespace, "", 0.0))
         return super().list(resource, namespace, labels)
 
-    def _count(self, question: Question) -> None:
+    def _count(self, request: ApiRequest) -> None:
         if len(self.questions) == self._at:
-            self.failed = self._fails(question)
+            self.failed = self._fails(request)
         if self.failed:
             raise self.failed
 
@@ -86,7 +86,7 @@ def call(entry: BackupEntry | ItemBlockEntry, reader: DictionaryReader) -> objec
     item = next((item for end, item in ITEMS.items() if entry.name.endswith(f"-{end}")), None)
     assert item, "ITEMS of running_machine.py has no item for it"
     log = ItemLog(logging.getLogger("test"), entry.name, "item")
-    context = BackupContext(Backup.parse(BACKUP), MemoIndex(reader), log)
+    context = BackupContext(Backup.parse(BACKUP), CachedIndex(reader), log)
     if isinstance(entry, ItemBlockEntry):
         return entry.action.related_items(item, context)
     return entry.action.execute(item, context)
@@ -100,12 +100,12 @@ def test_no_answer_is_made_of_a_read_that_failed(
     whole = DictionaryReader(CLUSTER)
     call(entry, whole)
     assert whole.questions, "an action without a question is not among these"
-    for place, question in enumerate(whole.questions):
+    for place, request in enumerate(whole.questions):
         reader = FailingReader(failure, place)
         error = error_of(entry, reader)
-        assert error is reader.failed, f"passed over: {question}"
+        assert error is reader.failed, f"passed over: {request}"
         if error:  # else this is an answer, such as an object that does not exist
-            assert error.subject.split()[0].split(".")[0] in question
+            assert error.subject.split()[0].split(".")[0] in request
             assert error.attempt in ("cannot get", "cannot list")
             assert error.cause
 
@@ -122,7 +122,7 @@ def test_a_machine_asks_of_all_that_this_test_means_to_break() -> None:
     entry = next(entry for entry in ASKING if entry.name == "stillpoint.dev/backup-virtual-machine")
     reader = DictionaryReader(CLUSTER)
     call(entry, reader)
-    assert {question.split()[1].split(".")[0] for question in reader.questions} == {
+    assert {request.split()[1].split(".")[0] for request in reader.questions} == {
         "virtualmachineinstances", "pods", "persistentvolumeclaims", "datavolumes", "configmaps",
         "persistentvolumes", "storageclasses", "volumesnapshotclasses",
         "virtualmachineinstancetypes", "virtualmachinepreferences",

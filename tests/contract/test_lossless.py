@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stillpoint import catalogue
 from stillpoint.calls import payload
 from stillpoint.calls.action import BackupEntry, RestoreEntry, every
-from stillpoint.cluster.memo import MemoIndex
+from stillpoint.cluster.cache import CachedIndex
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
 from stillpoint.velero.context import BackupContext
@@ -54,7 +54,7 @@ def sent(entry: BackupEntry | RestoreEntry, data: bytes) -> bytes:
         )
         return payload.encode_answer(outcome.item, item, data)
     log = ItemLog(logging.getLogger("test"), entry.name, "item")
-    context = BackupContext(Backup.parse(BACKUP), MemoIndex(reader), log)
+    context = BackupContext(Backup.parse(BACKUP), CachedIndex(reader), log)
     return payload.encode_answer(entry.action.execute(item, context).item, item, data)
 
 

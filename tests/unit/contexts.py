@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from stillpoint.cluster.cache import CachedIndex
 from stillpoint.cluster.extracted_backup import ExtractedBackups
-from stillpoint.cluster.memo import MemoIndex
 from stillpoint.model import item as it
 from stillpoint.model.clock import Clock
 from stillpoint.model.item import Item
@@ -52,7 +52,7 @@ def restore_context(
         restore=Restore.parse(restore),
         stored=item,
         archive=NO_ARCHIVE if archive is None else MemoryArchive([*archive, item]),
-        cluster=MemoIndex(reader),
+        cluster=CachedIndex(reader),
         log=ItemLog(logging.getLogger("test"), "restore", it.describe(item)),
         new_uuid=lambda: "new-uuid",
         writer=reader,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillpoint.actions import policies
-from stillpoint.cluster.memo import MemoIndex
+from stillpoint.cluster.cache import CachedIndex
 from stillpoint.model.errors import Refusal
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
@@ -197,5 +197,5 @@ def fate(spec: Item, cluster: list[Item]) -> Fate:
     """What becomes of the claim, the second object of the cluster."""
     backup = Backup.parse({"metadata": {"name": "b", "namespace": "velero"}, "spec": spec})
     log = ItemLog(logging.getLogger("test"), "test", "test")
-    context = BackupContext(backup, MemoIndex(DictionaryReader(cluster)), log)
+    context = BackupContext(backup, CachedIndex(DictionaryReader(cluster)), log)
     return policies.fates(context).of(cluster[1])

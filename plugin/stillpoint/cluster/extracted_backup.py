@@ -17,7 +17,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
-from stillpoint.cluster.memo import Memo
+from stillpoint.cluster.cache import Cache
 from stillpoint.model import item as it
 from stillpoint.model import json_text
 from stillpoint.model.archive import Archive
@@ -40,7 +40,7 @@ class ExtractedBackup:
 
     def __init__(self, folder: Path) -> None:
         self._resources = folder / "resources"
-        self._memo = Memo(_MOST_VALUES, float("inf"), time.monotonic)
+        self._cache = Cache(_MOST_VALUES, float("inf"), time.monotonic)
 
     def get(self, reference: Reference) -> Item | None:
         """See `Archive.get`."""
@@ -63,7 +63,7 @@ class ExtractedBackup:
 
     def once(self, key: Hashable, compute: Callable[[], Value]) -> Value:
         """See `Archive.once`."""
-        return cast("Value", self._memo.once(key, compute))
+        return cast("Value", self._cache.once(key, compute))
 
     def _file(self, reference: Reference) -> Path:
         place = ("namespaces", reference.namespace) if reference.namespace else ("cluster",)
@@ -104,7 +104,7 @@ class ExtractedBackups:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._memo = Memo(_MOST_RESTORES, float("inf"), time.monotonic)
+        self._cache = Cache(_MOST_RESTORES, float("inf"), time.monotonic)
 
     def of_restore(self, uid: str, stored: Item) -> Archive:
         """The archive of the restore with this uid.
@@ -113,16 +113,16 @@ class ExtractedBackups:
             stored: an item of it.
         """
 
-        def found() -> ExtractedBackup:
-            extracted: ExtractedBackup = self._memo.once(uid, lambda: self._find(stored))
+        def find() -> ExtractedBackup:
+            extracted: ExtractedBackup = self._cache.once(uid, lambda: self._find(stored))
             return extracted
 
-        return _Late(found)
+        return _Late(find)
 
     def _find(self, stored: Item) -> ExtractedBackup:
         folder = self._folder or Path(tempfile.gettempdir())
         candidates = folder.iterdir() if folder.is_dir() else ()
-        for candidate in sorted(candidates, key=_made_ns, reverse=True):
+        for candidate in sorted(candidates, key=_modification_time_ns, reverse=True):
             if any(_is_same(file, stored) for file in _files(candidate, stored)):
                 return ExtractedBackup(candidate)
         cause = f"no folder of {folder} holds {it.describe(stored)} as Velero extracts a backup"
@@ -132,7 +132,7 @@ class ExtractedBackups:
         )  # fmt: skip
 
 
-def _made_ns(candidate: Path) -> int:
+def _modification_time_ns(candidate: Path) -> int:
     """When the last thing was put into it; 0 if it is being removed just now."""
     try:
         return candidate.stat().st_mtime_ns

@@ -19,9 +19,9 @@ from kubernetes.client import ApiClient, Configuration
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3 import exceptions as http
 
-from stillpoint.cluster.discovery_question import PATHS, DiscoveryQuestion
+from stillpoint.cluster.api_request import CREDENTIALS_HINT, ApiRequest, ApiResponse, Expired
+from stillpoint.cluster.discovery_request import PATHS, DiscoveryRequest
 from stillpoint.cluster.packed import PackedItems
-from stillpoint.cluster.question import CREDENTIALS_HINT, Answer, Expired, Question
 from stillpoint.cluster.watch import FollowedItems, Watch
 from stillpoint.model.api_resources import Served
 from stillpoint.model.errors import Forbidden, ReadFailed
@@ -36,7 +36,7 @@ _DEFAULT_FILE = "~/.kube/config"
 
 _log = logging.getLogger("stillpoint")
 
-_Asked: TypeAlias = Question | DiscoveryQuestion
+_Request: TypeAlias = ApiRequest | DiscoveryRequest
 _BROKEN_CONNECTION = (
     http.ConnectTimeoutError,
     http.NewConnectionError,
@@ -66,8 +66,8 @@ class Limits:
     read_s: float = 30.0
     silence_s: float = 100.0
     watches: int = 16
-    answer_s: float = 60.0
-    question_s: float = 180.0
+    response_s: float = 60.0
+    request_s: float = 180.0
     tries: int = 3
     first_pause_s: float = 0.5
     longest_pause_s: float = 10.0
@@ -95,7 +95,7 @@ class KubernetesReader:
         self._clock = clock
         self._sleep = sleep
         self._credentials = threading.Lock()
-        self._is_refusal_told = False
+        self._is_refusal_reported = False
         self._watches = threading.BoundedSemaphore(self._limits.watches)
         self._user_agent = f"stillpoint/{_version()}"
 
@@ -120,7 +120,7 @@ class KubernetesReader:
         """URL of the API server."""
         return str(self._host)
 
-    def served(self) -> Sequence[Served] | None:
+    def discover(self) -> Sequence[Served] | None:
         """What the cluster serves, in its own order; None if its API server is older than 1.27.
 
         Raises:
@@ -128,8 +128,8 @@ class KubernetesReader:
         """
         found: list[Served] = []
         for path in PATHS:
-            question = DiscoveryQuestion(path, self._expiry())
-            part = question.served(self._answer(question, {}))
+            request = DiscoveryRequest(path, self._expiry())
+            part = request.parse(self._send(request, {}))
             if part is None:
                 return None
             found += part
@@ -137,18 +137,18 @@ class KubernetesReader:
 
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """See `Reader.get`."""
-        question = Question("get", resource, namespace, name, self._expiry())
-        answer = self._answer(question, {})
-        return None if answer.status == 404 else question.found(answer)
+        request = ApiRequest("get", resource, namespace, name, self._expiry())
+        response = self._send(request, {})
+        return None if response.status == 404 else request.read_object(response)
 
     def list(self, resource: Resource, namespace: str, labels: str = "") -> PackedItems:
         """See `Reader.list`."""
-        question = Question("list", resource, namespace, "", self._expiry())
+        request = ApiRequest("list", resource, namespace, "", self._expiry())
         selection = {"labelSelector": labels} if labels else {}
         try:
-            return self._pages(question, selection)
+            return self._pages(request, selection)
         except Expired:  # all pages show one moment; begin anew with a later one
-            return self._pages(question, selection)
+            return self._pages(request, selection)
 
     def follow(self, resource: Resource, namespace: str, longest_s: float) -> Lookup:
         """See `Reader.follow`. One watch, which ends by itself; with too many of them, none."""
@@ -156,8 +156,8 @@ class KubernetesReader:
         followed = FollowedItems(items)
         # Nothing changes in a namespace that has none; what comes anew is asked for by its name.
         if items and self._watches.acquire(blocking=False):
-            question = Question("watch", resource, namespace, "", self._clock() + longest_s)
-            watch = Watch(question, followed, self._lines)
+            request = ApiRequest("watch", resource, namespace, "", self._clock() + longest_s)
+            watch = Watch(request, followed, self._lines)
             threading.Thread(target=self._watch, args=(watch,), daemon=True).start()
         return followed.get
 
@@ -165,114 +165,116 @@ class KubernetesReader:
         try:
             watch.run(self._clock, self._sleep)
         except Forbidden as error:
-            level = logging.DEBUG if self._is_refusal_told else logging.WARNING
-            self._is_refusal_told = True
+            level = logging.DEBUG if self._is_refusal_reported else logging.WARNING
+            self._is_refusal_reported = True
             _log.log(level, "%s; until then a disk hot-plugged meanwhile may be missed", error)
         finally:
             self._watches.release()
 
     def _expiry(self) -> float:
-        return self._clock() + self._limits.question_s
+        return self._clock() + self._limits.request_s
 
-    def _pages(self, question: Question, selection: Mapping[str, str]) -> PackedItems:
+    def _pages(self, request: ApiRequest, selection: Mapping[str, str]) -> PackedItems:
         items = PackedItems()
         query = {**selection, "limit": str(self._limits.page)}
         while True:
-            answer = self._answer(question, query)
-            may_be_unserved = question.resource.group and "continue" not in query
-            if answer.status == 404 and may_be_unserved:
+            response = self._send(request, query)
+            may_be_unserved = request.resource.group and "continue" not in query
+            if response.status == 404 and may_be_unserved:
                 return items
-            token, items.version = question.listed(answer, items.append)
+            token, items.version = request.read_page(response, items.append)
             if not token:
                 return items
             query["continue"] = token
 
-    def _answer(self, question: _Asked, query: Mapping[str, str]) -> Answer:
+    def _send(self, request: _Request, query: Mapping[str, str]) -> ApiResponse:
         try:
-            return self._tried(question, query)
+            return self._retry(request, query)
         except http.HTTPError as error:
-            raise question.unanswered(_reason(error)) from error
+            raise request.unreachable(_reason(error)) from error
 
-    def _tried(self, question: _Asked, query: Mapping[str, str]) -> Answer:
+    def _retry(self, request: _Request, query: Mapping[str, str]) -> ApiResponse:
         pause_s = self._limits.first_pause_s
         for _ in range(self._limits.tries - 1):
             asked_s = None
             try:
-                answer = self._request(question, query)
-                if answer.status not in _PASSING:
-                    return answer
-                asked_s = answer.retry_after_s
+                response = self._request(request, query)
+                if response.status not in _PASSING:
+                    return response
+                asked_s = response.retry_after_s
             except _BROKEN_CONNECTION:
                 pass
             wanted_s = pause_s if asked_s is None else asked_s
             self._sleep(min(wanted_s, self._limits.longest_pause_s))
             pause_s *= 2
-        return self._request(question, query)
+        return self._request(request, query)
 
-    def _request(self, question: _Asked, query: Mapping[str, str]) -> Answer:
+    def _request(self, request: _Request, query: Mapping[str, str]) -> ApiResponse:
         now = self._clock()
-        expires = min(now + self._limits.answer_s, question.expires)
+        expires = min(now + self._limits.response_s, request.expires)
         longest_s = expires - now
         if longest_s <= 0:
-            raise question.unanswered(f"no answer within {self._limits.question_s:g} s")
+            raise request.unreachable(f"no answer within {self._limits.request_s:g} s")
         silence_s = min(self._limits.read_s, longest_s)
-        with self._opened(question, query, silence_s) as response:
-            return self._whole(response, question, expires)
+        with self._open(request, query, silence_s) as response:
+            return self._response(response, request, expires)
 
-    def _opened(
-        self, question: _Asked, query: Mapping[str, str], silence_s: float
+    def _open(
+        self, request: _Request, query: Mapping[str, str], silence_s: float
     ) -> BaseHTTPResponse:
         """The answer before its body; to be closed, for it may not have been read to its end."""
         return self._pool.request(
-            question.method,
-            self._host + question.path,
-            fields=None if question.body else query,
-            body=question.body or None,
-            headers=self._headers(question),
+            request.method,
+            self._host + request.path,
+            fields=None if request.body else query,
+            body=request.body or None,
+            headers=self._headers(request),
             timeout=Timeout(connect=min(self._limits.connect_s, silence_s), read=silence_s),
             retries=False,  # urllib3 would make three of its own
             redirect=False,
             preload_content=False,
         )
 
-    def _lines(self, question: Question, query: Mapping[str, str]) -> Iterator[bytes]:
+    def _lines(self, request: ApiRequest, query: Mapping[str, str]) -> Iterator[bytes]:
         """The lines of an answer that comes bit by bit, until the server ends it."""
-        silence_s = max(question.expires - self._clock(), 1.0)
-        with self._opened(question, query, min(silence_s, self._limits.silence_s)) as response:
+        silence_s = max(request.expires - self._clock(), 1.0)
+        with self._open(request, query, min(silence_s, self._limits.silence_s)) as response:
             if response.status != 200:
-                raise question.refused(self._whole(response, question, question.expires))
+                raise request.failure(self._response(response, request, request.expires))
             rest = b""
             while part := response.read1(_CHUNK_BYTES):
                 *lines, rest = (rest + part).split(b"\n")
                 yield from lines
 
-    def _whole(self, response: BaseHTTPResponse, question: _Asked, expires: float) -> Answer:
-        body = self._body(response, question, expires)
-        return Answer(response.status, response.headers.get("Retry-After", ""), body)
+    def _response(
+        self, response: BaseHTTPResponse, request: _Request, expires: float
+    ) -> ApiResponse:
+        body = self._body(response, request, expires)
+        return ApiResponse(response.status, response.headers.get("Retry-After", ""), body)
 
-    def _body(self, response: BaseHTTPResponse, question: _Asked, expires: float) -> bytes:
+    def _body(self, response: BaseHTTPResponse, request: _Request, expires: float) -> bytes:
         parts = []
         while part := response.read1(_CHUNK_BYTES):
             parts.append(part)
             if self._clock() > expires:
                 size = sum(map(len, parts))
-                raise question.unanswered(f"answer too slow: {size} bytes came before the deadline")
+                raise request.unreachable(f"answer too slow: {size} bytes came before the deadline")
         return b"".join(parts)
 
-    def _headers(self, question: _Asked) -> dict[str, str]:
-        headers = {"Accept": question.accept, "User-Agent": self._user_agent}
-        if question.body:
-            headers["Content-Type"] = question.content_type
+    def _headers(self, request: _Request) -> dict[str, str]:
+        headers = {"Accept": request.accept, "User-Agent": self._user_agent}
+        if request.body:
+            headers["Content-Type"] = request.content_type
         try:
             with self._credentials:  # may run a program that fetches new ones: once
                 setting = self._configuration.auth_settings().get("BearerToken")
         except Exception as error:  # noqa: BLE001 - of many libraries, see _client
             cause = f"no credentials: {_without_secrets(error)}"
-            raise question.unanswered(cause, CREDENTIALS_HINT) from None
+            raise request.unreachable(cause, CREDENTIALS_HINT) from None
         credentials = ((setting or {}).get("value") or "").strip()
         if not (credentials.isascii() and credentials.isprintable()):
             # http.client would refuse it too, and quote it
-            raise question.unanswered("no credentials: the token is not text", CREDENTIALS_HINT)
+            raise request.unreachable("no credentials: the token is not text", CREDENTIALS_HINT)
         return headers | ({"Authorization": credentials} if credentials else {})
 
 

@@ -2,8 +2,8 @@
 
 import orjson
 
+from stillpoint.cluster.api_request import ApiRequest
 from stillpoint.cluster.kubernetes_reader import KubernetesReader
-from stillpoint.cluster.question import Question
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
@@ -15,14 +15,14 @@ class KubernetesWriter(KubernetesReader):
     def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
         """See `Writer.patch`. One whose answer was lost is sent again: it says what shall be."""
         body = orjson.dumps(change)
-        question = Question("patch", resource, namespace, name, self._expiry(), body)
-        question.found(self._answer(question, {}))
+        request = ApiRequest("patch", resource, namespace, name, self._expiry(), body)
+        request.read_object(self._send(request, {}))
 
     def create(self, resource: Resource, item: Item) -> None:
         """See `Writer.create`. One whose answer was lost is sent again, and may be there then."""
         body = orjson.dumps(item)
         namespace, name = it.namespace(item), it.name(item)
-        question = Question("create", resource, namespace, name, self._expiry(), body)
-        answer = self._answer(question, {})
-        if answer.status != 409:
-            question.found(answer)
+        request = ApiRequest("create", resource, namespace, name, self._expiry(), body)
+        response = self._send(request, {})
+        if response.status != 409:
+            request.read_object(response)

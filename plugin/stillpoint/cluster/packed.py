@@ -41,11 +41,11 @@ class PackedItems(Sequence[Item]):
         Raises:
             ValueError: its metadata are no object, or its text is no UTF-8.
         """
-        self._packed.append(_packed(item))
+        self._packed.append(_pack(item))
 
     def replace(self, place: int, item: Fields) -> None:
         """Put another object in the place of one; raises as `append` does."""
-        self._packed[place] = _packed(item)
+        self._packed[place] = _pack(item)
 
     def __len__(self) -> int:
         return len(self._packed)
@@ -56,11 +56,11 @@ class PackedItems(Sequence[Item]):
     def __getitem__(self, index: slice) -> Sequence[Item]: ...
     def __getitem__(self, index: int | slice) -> Item | Sequence[Item]:
         if isinstance(index, slice):
-            return [_unpacked(packed) for packed in self._packed[index]]
-        return _unpacked(self._packed[index])
+            return [_unpack(packed) for packed in self._packed[index]]
+        return _unpack(self._packed[index])
 
 
-def _packed(item: Fields) -> bytes:
+def _pack(item: Fields) -> bytes:
     """To read each field instead, and to write it again, takes two to three times as long."""
     metadata = item.get("metadata")
     if isinstance(metadata, msgspec.Raw):
@@ -74,7 +74,7 @@ def _packed(item: Fields) -> bytes:
 
 
 @lru_cache(_UNPACKED)
-def _unpacked(packed: bytes) -> Item:
+def _unpack(packed: bytes) -> Item:
     try:
         item: Item = json_text.read(packed)
     except ValueError as error:

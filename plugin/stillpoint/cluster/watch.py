@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from urllib3 import exceptions as http
 
+from stillpoint.cluster.api_request import ApiRequest
 from stillpoint.cluster.packed import PackedItems
-from stillpoint.cluster.question import Question
 from stillpoint.model import item as it
 from stillpoint.model.errors import Forbidden, StillpointError
 from stillpoint.model.item import Item
@@ -19,7 +19,7 @@ _PAUSE_S = 1.0
 
 _log = logging.getLogger("stillpoint")
 
-Lines = Callable[[Question, Mapping[str, str]], Iterator[bytes]]
+Lines = Callable[[ApiRequest, Mapping[str, str]], Iterator[bytes]]
 """Opens the answer to a question."""
 
 
@@ -57,11 +57,11 @@ class Watch:
 
     A connection that ends too early is made anew, a few times, from where it ended. After that, or
     if the server refuses or has forgotten that state, what is known stays as it is: it is used for
-    a while only (`memo.OLDEST_S`), and the next list starts the next watch.
+    a while only (`cache.OLDEST_S`), and the next list starts the next watch.
     """
 
-    def __init__(self, question: Question, followed: FollowedItems, lines: Lines) -> None:
-        self._question = question
+    def __init__(self, request: ApiRequest, followed: FollowedItems, lines: Lines) -> None:
+        self._request = request
         self._followed = followed
         self._lines = lines
 
@@ -72,11 +72,11 @@ class Watch:
             Forbidden: the account may list but not watch.
         """
         for _ in range(_MOST_TRIES):
-            left_s = self._question.expires - clock()
+            left_s = self._request.expires - clock()
             if left_s < 1:
                 return
             try:
-                self._connected(left_s)
+                self._follow(left_s)
             except http.HTTPError as error:
                 _log.debug("a watch is made anew: %s", error)
             except Forbidden:
@@ -86,12 +86,12 @@ class Watch:
                 return
             sleep(_PAUSE_S)
 
-    def _connected(self, left_s: float) -> None:
+    def _follow(self, left_s: float) -> None:
         query = {
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": self._followed.version,
             "timeoutSeconds": str(int(left_s)),
         }
-        for line in self._lines(self._question, query):
-            self._followed.take(*self._question.event(line))
+        for line in self._lines(self._request, query):
+            self._followed.take(*self._request.event(line))

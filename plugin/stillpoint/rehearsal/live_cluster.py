@@ -95,7 +95,7 @@ def read(reader: "KubernetesReader", scope: Scope, progress: Progress) -> Known:
     Raises:
         ReadFailed: the cluster does not answer at all.
     """
-    served = reader.served()
+    served = reader.discover()
     discovery = Discovery(served) if served is not None else STATIC
     wanted = [
         one

@@ -25,7 +25,7 @@ import yaml
 
 from stillpoint import catalogue
 from stillpoint.calls.action import Entry, ItemBlockEntry, every
-from stillpoint.cluster.memo import MemoIndex
+from stillpoint.cluster.cache import CachedIndex
 from stillpoint.model import item as it
 from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
@@ -116,7 +116,7 @@ def answered(module: str, case: Item, reader: DictionaryReader) -> Any:
         )
         return action.execute(item, context)
     log = ItemLog(logging.getLogger("test"), module, it.describe(item))
-    of_backup = BackupContext(Backup.parse(case.get("backup", {})), MemoIndex(reader), log)
+    of_backup = BackupContext(Backup.parse(case.get("backup", {})), CachedIndex(reader), log)
     if module.startswith("item_block"):
         return action.related_items(item, of_backup)
     return action.execute(item, of_backup)

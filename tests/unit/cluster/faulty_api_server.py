@@ -25,8 +25,8 @@ TOKEN = "of-a-test"
 QUICK = Limits(
     connect_s=0.5,
     read_s=0.15,
-    answer_s=0.3,
-    question_s=5.0,
+    response_s=0.3,
+    request_s=5.0,
     first_pause_s=0.25,
     longest_pause_s=4.0,
 )

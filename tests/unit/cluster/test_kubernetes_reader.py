@@ -244,7 +244,7 @@ def test_a_list_whose_token_expires_twice_is_an_error() -> None:
 
 
 def test_a_list_that_never_ends_is_given_up() -> None:
-    limits = Limits(question_s=0.2)
+    limits = Limits(request_s=0.2)
     with (
         FaultyApiServer([page(DB, token="again")]) as server,
         pytest.raises(Unreachable, match=r"no answer within 0\.2 s|too slow|timed out"),
@@ -434,7 +434,7 @@ def test_no_try_starts_after_the_deadline_of_the_question() -> None:
 
     with FaultyApiServer([status(503, Retry_After="9")]) as server:
         client = ApiClient(Configuration(host=server.url))
-        limits = Limits(question_s=8)
+        limits = Limits(request_s=8)
         reader = KubernetesReader(client, limits, clock=lambda: now[0], sleep=sleep)
         with pytest.raises(Unreachable, match="no answer within 8 s"):
             get(reader)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from stillpoint.cluster.api_request import ApiRequest, ApiResponse, PageEnd
 from stillpoint.cluster.packed import Fields, PackedItems
-from stillpoint.cluster.question import Answer, PageEnd, Question
 from stillpoint.model import json_text
 from stillpoint.model.errors import Unreachable
 from stillpoint.resources.machines import pod
@@ -43,12 +43,12 @@ BROKEN = {
     "an object too deep to be read": b'{"metadata":{},"items":[%s]}'
     % (b'{"a":' * 100_000 + b"1" + b"}" * 100_000),
 }
-QUESTION = Question("list", pod.RESOURCE, "shop", "", 0.0)
+REQUEST = ApiRequest("list", pod.RESOURCE, "shop", "", 0.0)
 
 
 def read(body: bytes) -> tuple[PageEnd, list[Any]]:
     items = PackedItems()
-    end = QUESTION.listed(Answer(200, "", body), items.append)
+    end = REQUEST.listed(ApiResponse(200, "", body), items.append)
     return end, list(items)
 
 
@@ -103,14 +103,14 @@ def test_a_deep_object_comes_with_the_others() -> None:
 def test_no_field_of_an_object_is_read_before_somebody_asks_for_it() -> None:
     taken: list[Fields] = []
     body = b'{"metadata":{},"items":[{"kind":"Pod","apiVersion":"v1","spec":{"a":1}}]}'
-    QUESTION.listed(Answer(200, "", body), taken.append)
+    REQUEST.listed(ApiResponse(200, "", body), taken.append)
     assert taken == [{"kind": Raw(b'"Pod"'), "apiVersion": Raw(b'"v1"'), "spec": Raw(b'{"a":1}')}]
 
 
 def test_a_number_that_nobody_can_hold_is_an_error_for_who_asks_for_it() -> None:
     items = PackedItems()
     body = b'{"metadata":{},"items":[{"a":1e400},{"a":1e300}]}'
-    QUESTION.listed(Answer(200, "", body), items.append)
+    REQUEST.listed(ApiResponse(200, "", body), items.append)
     with pytest.raises(Unreachable, match="an object of a list: cannot read it") as caught:
         items[0]
     assert "infinity" in caught.value.cause

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stillpoint.cluster.question import Answer, Question
+from stillpoint.cluster.api_request import ApiRequest, ApiResponse
 from stillpoint.model.errors import Forbidden
 from stillpoint.model.reference import Resource
 
@@ -32,9 +32,9 @@ def test_the_rule_to_grant_is_one_that_the_plugin_is_installed_with(
 ) -> None:
     kind = Resource(group, "v1", resource, resource)
     for verb in verbs:
-        question = Question(verb, kind, "shop", "db", 0, BODY if verb in CHANGES else b"")
+        request = ApiRequest(verb, kind, "shop", "db", 0, BODY if verb in CHANGES else b"")
         with pytest.raises(Forbidden) as caught:
-            question.found(Answer(403, "", b""))
+            request.read_object(ApiResponse(403, "", b""))
         rule = yaml.safe_load("{" + caught.value.hint.partition("with the rule ")[2] + "}")
         assert (rule["apiGroups"], rule["resources"]) == ([group], [resource])
         assert verb in rule["verbs"]

@@ -28,7 +28,7 @@ from tests.unit.cluster.faulty_api_server import (
 )
 
 INSTANCES = Resource("kubevirt.io", "v1", "virtualmachineinstances", "VirtualMachineInstance")
-LONG = replace(QUICK, read_s=10.0, answer_s=10.0, silence_s=10.0)
+LONG = replace(QUICK, read_s=10.0, response_s=10.0, silence_s=10.0)
 LONGEST_S = 30.0
 RULE = 'resources: ["virtualmachineinstances"], verbs: ["watch"]'
 

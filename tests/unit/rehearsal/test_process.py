@@ -28,7 +28,7 @@ VM: Item = {
 }
 SERVER = """\
     import os, sys, time
-    from stillpoint.cluster.memo import Memos
+    from stillpoint.cluster.cache import CachedIndexes
     from stillpoint.model.outcome import BackupOutcome, Selector
     from stillpoint.wire import handshake
     from stillpoint.calls.action import BackupEntry
@@ -46,7 +46,7 @@ SERVER = """\
 
     output = handshake.take_standard_output()
     lister = PluginLister(Catalogue(), "/plugin", lambda: None)
-    server = Server(Catalogue(), Memos(None), None, lister)
+    server = Server(Catalogue(), CachedIndexes(None), None, lister)
     handshake.announce(output, server.start())
     {end}
 """

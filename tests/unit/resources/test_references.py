@@ -16,7 +16,7 @@ from stillpoint.actions.backup import virtual_machine as backup_action
 from stillpoint.actions.restore import other
 from stillpoint.actions.restore import virtual_machine as restore_action
 from stillpoint.actions.restore.selection import plan
-from stillpoint.cluster.memo import MemoIndex
+from stillpoint.cluster.cache import CachedIndex
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.item import Item
@@ -79,7 +79,7 @@ def machine(row: Row, value: str = NAME) -> Item:
 def backed_up(item: Item, cluster: Sequence[Item] = ()) -> Any:
     log = ItemLog(logging.getLogger("test"), "backup", it.describe(item))
     reader = DictionaryReader([item, *cluster])
-    return backup_action.execute(item, BackupContext(Backup.parse({}), MemoIndex(reader), log))
+    return backup_action.execute(item, BackupContext(Backup.parse({}), CachedIndex(reader), log))
 
 
 def restored(item: Item, archive: Sequence[Item], **conditions: str) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stillpoint.calls.action import RestoreEntry
-from stillpoint.cluster.memo import Memos
+from stillpoint.cluster.cache import CachedIndexes
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import Progress, RestoreOutcome, Selector
 from stillpoint.resources.disks import persistent_volume_claim as claims
@@ -51,7 +51,7 @@ class Archives:
 def test_an_operation_sees_what_its_restore_created_in_the_same_process() -> None:
     cluster = DictionaryReader([])
     entry = RestoreEntry("test", Counting())
-    servicer = RestoreItemAction(lambda: [entry], Memos(lambda: cluster), Archives)
+    servicer = RestoreItemAction(lambda: [entry], CachedIndexes(lambda: cluster), Archives)
     call: Any = None
     item, restore = b'{"kind":"A"}', b'{"metadata":{"uid":"u"}}'
     asked = pb2.RestoreItemActionExecuteRequest(

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from stillpoint.actions.restore import virtual_machine
-from stillpoint.cluster.question import Answer, Question
+from stillpoint.cluster.api_request import ApiRequest, ApiResponse
 from stillpoint.model.errors import Unreachable
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
@@ -33,8 +33,8 @@ class WithoutRight(DictionaryReader):
 
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
         if resource.plural == "secrets":
-            question = Question("get", resource, namespace, name, 0.0)
-            raise question.refused(Answer(self._status, "", b""))
+            question = ApiRequest("get", resource, namespace, name, 0.0)
+            raise question.refused(ApiResponse(self._status, "", b""))
         return super().get(resource, namespace, name)
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import orjson
 
-from stillpoint.cluster.question import CREDENTIALS_HINT, Answer
+from stillpoint.cluster.api_request import CREDENTIALS_HINT, ApiResponse
 from stillpoint.model import item as it
 from stillpoint.model.api_resources import Served
 from stillpoint.model.errors import Forbidden, MalformedItem, ReadFailed, Unreachable
@@ -22,7 +22,7 @@ _VERBS = {"list", "get", "create", "delete"}
 
 
 @dataclass(frozen=True, slots=True)
-class DiscoveryQuestion:
+class DiscoveryRequest:
     """One of the two."""
 
     path: str
@@ -35,23 +35,23 @@ class DiscoveryQuestion:
         f"application/json;g=apidiscovery.k8s.io;v=v2;as={_KIND},application/json"
     )
 
-    def unanswered(self, cause: str, hint: str = "") -> Unreachable:
+    def unreachable(self, cause: str, hint: str = "") -> Unreachable:
         """See `Question.unanswered`."""
         return Unreachable("the cluster", "cannot ask what it serves", cause, hint)
 
-    def served(self, answer: Answer) -> list[Served] | None:
+    def parse(self, response: ApiResponse) -> list[Served] | None:
         """Each resource in its preferred version; None if the server does not aggregate.
 
         Raises:
             ReadFailed: the answer is a failure, or no discovery document.
         """
-        if answer.status in (401, 403):
+        if response.status in (401, 403):
             what = "cannot ask what it serves"
-            raise Forbidden("the cluster", what, answer.told, CREDENTIALS_HINT)
-        if answer.status != 200:
-            raise self.unanswered(answer.told)
+            raise Forbidden("the cluster", what, response.message, CREDENTIALS_HINT)
+        if response.status != 200:
+            raise self.unreachable(response.message)
         try:
-            document = orjson.loads(answer.body)
+            document = orjson.loads(response.body)
             if document.get("kind") != _KIND:
                 return None
             return [one for group in it.sequence(document, "items") for one in _of_group(group)]
@@ -59,7 +59,7 @@ class DiscoveryQuestion:
             raise self._no_document(error) from error
 
     def _no_document(self, error: Exception) -> ReadFailed:
-        return self.unanswered(f"the answer is no discovery document: {error}")
+        return self.unreachable(f"the answer is no discovery document: {error}")
 
 
 def _of_group(group: Item) -> Iterator[Served]:

@@ -41,7 +41,7 @@ class Expired(Unreachable):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """What a server sent.
 
     Attributes:
@@ -59,7 +59,7 @@ class Answer:
         return float(self.retry_after) if is_seconds else None
 
     @property
-    def told(self) -> str:
+    def message(self) -> str:
         """The code, and the words of the API server if the body is a Status object of its."""
         try:
             status = orjson.loads(self.body)
@@ -83,7 +83,7 @@ class PageEnd(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ApiRequest:
     """A `get`, `patch` or `create`; a `list` or `watch` of one namespace (empty: of the cluster).
 
     Attributes:
@@ -126,32 +126,32 @@ class Question:
         parts = (*group, resource.version, *namespace, resource.plural, *name)
         return "".join(f"/{quote(part, safe='')}" for part in parts)
 
-    def found(self, answer: Answer) -> Item:
+    def read_object(self, response: ApiResponse) -> Item:
         """The object that was asked for.
 
         Raises:
             ReadFailed: the answer is a failure, or another object.
         """
-        item = self._parsed(answer)
+        item = self._parse(response)
         metadata = item.get("metadata")
         if not isinstance(metadata, dict) or metadata.get("name") != self.name:
-            raise self.unanswered("the answer is not the object that was asked for")
+            raise self.unreachable("the answer is not the object that was asked for")
         return item
 
-    def listed(self, answer: Answer, take: Callable[[Fields], None]) -> PageEnd:
+    def read_page(self, response: ApiResponse, take: Callable[[Fields], None]) -> PageEnd:
         """Hand over the objects of one page.
 
         Raises:
             ReadFailed: the answer is a failure, or no list; some objects may have been taken.
         """
-        if answer.status != 200:
-            raise self.refused(answer)
+        if response.status != 200:
+            raise self.failure(response)
         try:
-            page = _page(answer.body)
+            page = _page(response.body)
             for item in page.items or ():
-                take(self._typed(item))
+                take(self._with_kind(item))
         except (ValueError, TypeError) as error:
-            raise self.unanswered(f"the answer is no list in JSON: {error}") from error
+            raise self.unreachable(f"the answer is no list in JSON: {error}") from error
         return PageEnd(page.metadata.next, page.metadata.version)
 
     def event(self, line: bytes) -> tuple[str, Item]:
@@ -160,35 +160,35 @@ class Question:
         Raises:
             ReadFailed: the server ends the watch with an error, or this is no event.
         """
-        event = self._object(line)
+        event = self._decode(line)
         kind, item = event.get("type"), event.get("object")
         if not isinstance(kind, str) or not isinstance(item, dict):
-            raise self.unanswered("the answer is no event of a watch")
+            raise self.unreachable("the answer is no event of a watch")
         if kind == "ERROR":
             code = item.get("code")
             status = code if isinstance(code, int) else 0
-            raise self.refused(Answer(status, "", orjson.dumps(item)))
+            raise self.failure(ApiResponse(status, "", orjson.dumps(item)))
         return kind, item
 
-    def unanswered(self, cause: str, hint: str = "") -> Unreachable:
+    def unreachable(self, cause: str, hint: str = "") -> Unreachable:
         """The error for an answer that did not come, or cannot be trusted."""
         return Unreachable(self._subject, f"cannot {self.verb}", cause, hint)
 
-    def _parsed(self, answer: Answer) -> Item:
-        if answer.status not in (200, 201):
-            raise self.refused(answer)
-        return self._object(answer.body)
+    def _parse(self, response: ApiResponse) -> Item:
+        if response.status not in (200, 201):
+            raise self.failure(response)
+        return self._decode(response.body)
 
-    def _object(self, body: bytes) -> Item:
+    def _decode(self, body: bytes) -> Item:
         try:
             value = json_text.read(body)
         except ValueError as error:
-            raise self.unanswered(f"the answer is not JSON: {error}") from error
+            raise self.unreachable(f"the answer is not JSON: {error}") from error
         if not isinstance(value, dict):
-            raise self.unanswered("the answer is JSON, but not an object")
+            raise self.unreachable("the answer is JSON, but not an object")
         return value
 
-    def _typed(self, item: Fields) -> Fields:
+    def _with_kind(self, item: Fields) -> Fields:
         """Items of a list of built-in resources do not say what they are; `get` answers do."""
         if "kind" in item and "apiVersion" in item:
             return item
@@ -196,18 +196,18 @@ class Question:
         api_version = f"{group}/{version}" if group else version
         return {"kind": self.resource.kind, "apiVersion": api_version} | item
 
-    def refused(self, answer: Answer) -> ReadFailed:
+    def failure(self, response: ApiResponse) -> ReadFailed:
         """The error that an answer is which is no success."""
         subject, attempt = self._subject, f"cannot {self.verb}"
-        if answer.status == 401:
-            return Forbidden(subject, attempt, answer.told, CREDENTIALS_HINT)
-        if answer.status == 403:
+        if response.status == 401:
+            return Forbidden(subject, attempt, response.message, CREDENTIALS_HINT)
+        if response.status == 403:
             where = f"in namespace {self.namespace}" if self.namespace else "in the whole cluster"
             right = f"the account has no right to {self.verb} {self.resource} {where}"
-            return Forbidden(subject, attempt, f"{right} ({answer.told})", self._rule)
-        if answer.status == 410:
-            return Expired(subject, attempt, answer.told)
-        return Unreachable(subject, attempt, answer.told)
+            return Forbidden(subject, attempt, f"{right} ({response.message})", self._rule)
+        if response.status == 410:
+            return Expired(subject, attempt, response.message)
+        return Unreachable(subject, attempt, response.message)
 
     @property
     def _rule(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stillpoint.cluster.memo import OLDEST_S, Memo, MemoIndex, Memos
+from stillpoint.cluster.cache import OLDEST_S, Cache, CachedIndex, CachedIndexes
 from stillpoint.model import item as it
 from stillpoint.model.errors import Unreachable
 from stillpoint.model.item import Item
@@ -76,7 +76,7 @@ class Clock:
 
 
 def ask_at_once(
-    memo: Memo, key: str, compute: Callable[[], Any], threads: int = THREADS
+    cache: Cache, key: str, compute: Callable[[], Any], threads: int = THREADS
 ) -> Sequence[Any]:
     """Answers or errors of `once` in many threads; no `compute` ends before all have begun."""
     begun = threading.Semaphore(0)
@@ -89,7 +89,7 @@ def ask_at_once(
     def ask(_: int) -> Any:
         begun.release()
         try:
-            return memo.once(key, slow)
+            return cache.once(key, slow)
         except RuntimeError as error:
             return error
 
@@ -112,94 +112,94 @@ def test_32_threads_that_ask_at_once_make_one_computation() -> None:
         computed.append(object())
         return computed[-1]
 
-    answers = ask_at_once(Memo(10, 60, time.monotonic), "key", compute)
+    answers = ask_at_once(Cache(10, 60, time.monotonic), "key", compute)
     assert len(computed) == 1
     assert answers == computed * THREADS
 
 
 def test_different_keys_do_not_wait_for_each_other() -> None:
-    memo = Memo(10, 60, time.monotonic)
+    cache = Cache(10, 60, time.monotonic)
     other_is_done = threading.Event()
     with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(memo.once, "slow", lambda: other_is_done.wait(10))
-        assert memo.once("quick", lambda: "value") == "value"
+        slow = pool.submit(cache.once, "slow", lambda: other_is_done.wait(10))
+        assert cache.once("quick", lambda: "value") == "value"
         other_is_done.set()
         assert slow.result() is True
 
 
 def test_a_failure_reaches_every_thread_that_waits_and_is_not_kept() -> None:
-    memo = Memo(10, 60, time.monotonic)
+    cache = Cache(10, 60, time.monotonic)
     failures: list[RuntimeError] = []
 
     def fail() -> None:
         failures.append(RuntimeError("no answer"))
         raise failures[-1]
 
-    answers = ask_at_once(memo, "key", fail)
+    answers = ask_at_once(cache, "key", fail)
     assert len(failures) == 1
     assert answers == failures * THREADS
-    assert memo.once("key", lambda: "better") == "better"
+    assert cache.once("key", lambda: "better") == "better"
 
 
 def test_none_is_a_value_like_any_other() -> None:
-    memo = Memo(10, 60, time.monotonic)
-    assert memo.once("key", lambda: None) is None
-    assert memo.once("key", lambda: "not asked again") is None
+    cache = Cache(10, 60, time.monotonic)
+    assert cache.once("key", lambda: None) is None
+    assert cache.once("key", lambda: "not asked again") is None
 
 
 def test_a_value_is_kept_up_to_its_age_and_computed_anew_after_it() -> None:
     clock = Clock()
-    memo = Memo(10, 60, clock)
-    assert memo.once("key", lambda: "old") == "old"
+    cache = Cache(10, 60, clock)
+    assert cache.once("key", lambda: "old") == "old"
     clock.now += 60
-    assert memo.once("key", lambda: "new") == "old"
+    assert cache.once("key", lambda: "new") == "old"
     clock.now += 0.1
-    assert memo.once("key", lambda: "new") == "new"
+    assert cache.once("key", lambda: "new") == "new"
     clock.now += 59
-    assert memo.once("key", lambda: "newer") == "new"
+    assert cache.once("key", lambda: "newer") == "new"
 
 
 def test_a_failure_to_renew_does_not_bring_the_old_value_back() -> None:
     clock = Clock()
-    memo = Memo(10, 60, clock)
-    memo.once("key", lambda: "old")
+    cache = Cache(10, 60, clock)
+    cache.once("key", lambda: "old")
     clock.now += 61
     with pytest.raises(ZeroDivisionError):
-        memo.once("key", lambda: 1 / 0)
-    assert memo.once("key", lambda: "new") == "new"
+        cache.once("key", lambda: 1 / 0)
+    assert cache.once("key", lambda: "new") == "new"
 
 
 def test_a_failure_of_an_outdated_computation_leaves_the_newer_one_alone() -> None:
     clock = Clock()
-    memo = Memo(10, 60, clock)
+    cache = Cache(10, 60, clock)
 
     def overtaken() -> None:
         clock.now += 61
-        assert memo.once("key", lambda: "newer") == "newer"
+        assert cache.once("key", lambda: "newer") == "newer"
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        memo.once("key", overtaken)
-    assert memo.once("key", lambda: "not asked") == "newer"
+        cache.once("key", overtaken)
+    assert cache.once("key", lambda: "not asked") == "newer"
 
 
 def test_beyond_the_bound_the_value_that_was_used_longest_ago_is_forgotten() -> None:
-    memo = Memo(2, 60, time.monotonic)
+    cache = Cache(2, 60, time.monotonic)
     for key in ("a", "b", "a", "c"):
-        memo.once(key, f"first {key}".__str__)
-    assert memo.once("a", lambda: "second a") == "first a"
-    assert memo.once("c", lambda: "second c") == "first c"
-    assert memo.once("b", lambda: "second b") == "second b"
+        cache.once(key, f"first {key}".__str__)
+    assert cache.once("a", lambda: "second a") == "first a"
+    assert cache.once("c", lambda: "second c") == "first c"
+    assert cache.once("b", lambda: "second b") == "second b"
 
 
 def test_a_value_forgotten_while_it_is_computed_still_reaches_who_asked() -> None:
-    memo = Memo(1, 60, time.monotonic)
+    cache = Cache(1, 60, time.monotonic)
 
     def compute() -> str:
-        memo.once("other", lambda: None)
+        cache.once("other", lambda: None)
         return "value"
 
-    assert memo.once("key", compute) == "value"
+    assert cache.once("key", compute) == "value"
 
 
 # the index of a backup
@@ -207,7 +207,7 @@ def test_a_value_forgotten_while_it_is_computed_still_reaches_who_asked() -> Non
 
 def test_each_kind_of_a_namespace_is_listed_once_however_many_names_are_asked() -> None:
     reader = DictionaryReader(*(pod(f"p{number}") for number in range(100)))
-    index = MemoIndex(reader)
+    index = CachedIndex(reader)
     for number in range(100):
         found = index.get(PODS, "shop", f"p{number}")
         assert found is not None
@@ -217,7 +217,7 @@ def test_each_kind_of_a_namespace_is_listed_once_however_many_names_are_asked() 
 
 def test_one_object_is_read_once_without_its_neighbours() -> None:
     reader = DictionaryReader(pod("a"), pod("b"))
-    index = MemoIndex(reader)
+    index = CachedIndex(reader)
     for _ in range(2):
         assert it.name(index.single(PODS, "shop", "a") or {}) == "a"
         assert index.single(PODS, "shop", "c") is None
@@ -226,7 +226,7 @@ def test_one_object_is_read_once_without_its_neighbours() -> None:
 
 def test_each_kind_and_each_namespace_has_a_list_of_its_own() -> None:
     reader = DictionaryReader(pod("a"), pod("a", namespace="office"))
-    index = MemoIndex(reader)
+    index = CachedIndex(reader)
     for _ in range(2):
         for namespace in ("shop", "office"):
             assert it.namespace(index.get(PODS, namespace, "a") or {}) == namespace
@@ -237,7 +237,7 @@ def test_each_kind_and_each_namespace_has_a_list_of_its_own() -> None:
 
 def test_two_groupings_share_one_list() -> None:
     reader = DictionaryReader(pod("a", app="x"), pod("b", app="x"), pod("c", app="y"))
-    index = MemoIndex(reader)
+    index = CachedIndex(reader)
     groups = index.grouped(PODS, "shop", by_app)
     assert {app: [it.name(item) for item in group] for app, group in groups.items()} == {
         "x": ["a", "b"],
@@ -249,7 +249,7 @@ def test_two_groupings_share_one_list() -> None:
 
 def test_lists_of_different_labels_are_different_questions() -> None:
     reader = DictionaryReader(pod("a"))
-    index = MemoIndex(reader)
+    index = CachedIndex(reader)
     index.grouped(PODS, "shop", by_app, "app=x")
     index.grouped(PODS, "shop", by_app, "app=y")
     index.grouped(PODS, "shop", by_app, "app=x")
@@ -262,7 +262,7 @@ def test_lists_of_different_labels_are_different_questions() -> None:
 
 def test_a_name_created_after_the_list_is_found() -> None:
     reader = DictionaryReader(pod("old"))
-    index = MemoIndex(reader)
+    index = CachedIndex(reader)
     assert index.get(PODS, "shop", "old")
     reader.pods.append(pod("new"))
     for _ in range(3):
@@ -273,14 +273,14 @@ def test_a_name_created_after_the_list_is_found() -> None:
 
 def test_a_name_that_does_not_exist_is_asked_once() -> None:
     reader = DictionaryReader()
-    index = MemoIndex(reader)
+    index = CachedIndex(reader)
     assert [index.get(PODS, "shop", "gone") for _ in range(3)] == [None] * 3
     assert reader.asked["get", "pods", "shop", "gone"] == 1
 
 
 def test_32_threads_that_ask_for_different_names_make_one_list() -> None:
     reader = DictionaryReader(*(pod(f"p{number}") for number in range(THREADS)))
-    index = MemoIndex(reader)
+    index = CachedIndex(reader)
     with ThreadPoolExecutor(THREADS) as pool:
         found = list(pool.map(lambda n: index.get(PODS, "shop", f"p{n}"), range(THREADS)))
     assert [it.name(item or {}) for item in found] == [f"p{n}" for n in range(THREADS)]
@@ -289,7 +289,7 @@ def test_32_threads_that_ask_for_different_names_make_one_list() -> None:
 
 def test_an_unanswered_list_is_asked_again_at_the_next_question() -> None:
     reader = DictionaryReader(pod("a"))
-    index = MemoIndex(reader)
+    index = CachedIndex(reader)
     reader.failure = Unreachable("pods in namespace shop", "cannot list", "HTTP 503")
     with pytest.raises(Unreachable):
         index.get(PODS, "shop", "a")
@@ -301,7 +301,7 @@ def test_an_unanswered_list_is_asked_again_at_the_next_question() -> None:
 def test_what_was_read_is_read_anew_when_it_is_too_old() -> None:
     clock = Clock()
     reader = DictionaryReader(pod("a", app="before"))
-    index = MemoIndex(reader, clock)
+    index = CachedIndex(reader, clock)
     assert index.grouped(PODS, "shop", by_app).keys() == {"before"}
     reader.pods = [pod("a", app="after")]
     clock.now += OLDEST_S
@@ -312,7 +312,7 @@ def test_what_was_read_is_read_anew_when_it_is_too_old() -> None:
 
 def test_what_is_asked_for_as_it_is_now_is_asked_each_time_and_changes_no_other_answer() -> None:
     reader = DictionaryReader(pod("a"))
-    index = MemoIndex(reader)
+    index = CachedIndex(reader)
     assert index.get(PODS, "shop", "a")
     reader.pods.clear()
     assert index.current(PODS, "shop", "a") is None
@@ -332,20 +332,20 @@ def test_a_change_goes_through_the_connection_that_reads() -> None:
         connected.append(reader)
         return reader
 
-    memos = Memos(connect)
-    assert memos.for_request("one").get(PODS, "shop", "a")
-    memos.writer.patch(PODS, "shop", "a", {"spec": {}})
+    indexes = CachedIndexes(connect)
+    assert indexes.for_request("one").get(PODS, "shop", "a")
+    indexes.writer.patch(PODS, "shop", "a", {"spec": {}})
     assert reader.asked["patch", "pods", "shop", "a", "{'spec': {}}"] == 1
     assert connected == [reader]
 
 
 def test_two_backups_do_not_share_what_they_read() -> None:
     reader = DictionaryReader(pod("a"))
-    memos = Memos(lambda: reader)
+    indexes = CachedIndexes(lambda: reader)
     for backup in ("one", "two", "one"):
-        assert memos.for_request(backup).get(PODS, "shop", "a")
+        assert indexes.for_request(backup).get(PODS, "shop", "a")
     assert reader.asked["list", "pods", "shop", ""] == 2
-    assert memos.for_request("one") is memos.for_request("one")
+    assert indexes.for_request("one") is indexes.for_request("one")
 
 
 def test_the_cluster_is_connected_at_the_first_question_and_once() -> None:
@@ -356,8 +356,8 @@ def test_the_cluster_is_connected_at_the_first_question_and_once() -> None:
         connected.append(reader)
         return reader
 
-    memos = Memos(connect)
-    index = memos.for_request("one")
+    indexes = CachedIndexes(connect)
+    index = indexes.for_request("one")
     assert connected == []
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(lambda n: index.get(PODS, f"n{n}", "a"), range(THREADS)))
@@ -376,18 +376,18 @@ def test_a_failure_to_connect_is_not_kept() -> None:
             raise attempt
         return attempt
 
-    index = Memos(connect).for_request("one")
+    index = CachedIndexes(connect).for_request("one")
     with pytest.raises(Unreachable):
         index.get(PODS, "shop", "a")
     assert index.get(PODS, "shop", "a") == pod("a")
 
 
 def test_the_indexes_of_long_gone_backups_are_forgotten() -> None:
-    memos = Memos(DictionaryReader)
-    first = memos.for_request("0")
+    indexes = CachedIndexes(DictionaryReader)
+    first = indexes.for_request("0")
     for number in range(1, 20):
-        memos.for_request(str(number))
-    assert memos.for_request("0") is not first
+        indexes.for_request(str(number))
+    assert indexes.for_request("0") is not first
 
 
 def test_a_connection_that_is_expected_is_made_before_the_first_question() -> None:
@@ -397,8 +397,8 @@ def test_a_connection_that_is_expected_is_made_before_the_first_question() -> No
         connected.set()
         return DictionaryReader(pod("a"))
 
-    memos = Memos(connect)
-    memos.expect_questions()
+    indexes = CachedIndexes(connect)
+    indexes.expect_questions()
     assert connected.wait(10)
 
 
@@ -409,16 +409,16 @@ def test_an_expected_connection_that_fails_is_told_by_the_first_question() -> No
         tried.set()
         raise Unreachable("cluster", "cannot connect", "no network")
 
-    memos = Memos(connect)
-    memos.expect_questions()
+    indexes = CachedIndexes(connect)
+    indexes.expect_questions()
     assert tried.wait(10)
     with pytest.raises(Unreachable):
-        memos.for_request("one").get(PODS, "shop", "a")
+        indexes.for_request("one").get(PODS, "shop", "a")
 
 
 def test_a_name_that_came_after_the_list_is_not_among_the_listed() -> None:
     reader = DictionaryReader(pod("a"))
-    index = MemoIndex(reader)
+    index = CachedIndex(reader)
     assert index.listed(PODS, "shop", "a") == pod("a")
     reader.pods.append(pod("b"))
     assert index.listed(PODS, "shop", "b") is None
@@ -428,7 +428,7 @@ def test_a_name_that_came_after_the_list_is_not_among_the_listed() -> None:
 def test_what_is_asked_for_in_its_latest_state_follows_one_list_of_its_namespace() -> None:
     clock = Clock()
     reader = DictionaryReader(pod("a", app="before"), pod("b"))
-    index = MemoIndex(reader, clock)
+    index = CachedIndex(reader, clock)
     assert index.latest(PODS, "shop", "a") == pod("a", app="before")
     reader.pods[0] = pod("a", app="after")
     clock.now += OLDEST_S
@@ -443,7 +443,7 @@ def test_what_is_asked_for_in_its_latest_state_follows_one_list_of_its_namespace
 
 def test_what_a_followed_list_does_not_hold_is_asked_for_by_its_name() -> None:
     reader = DictionaryReader()
-    index = MemoIndex(reader)
+    index = CachedIndex(reader)
     for _ in range(2):
         assert index.latest(PODS, "shop", "a") is None
     assert reader.asked["get", "pods", "shop", "a"] == 1
@@ -452,7 +452,7 @@ def test_what_a_followed_list_does_not_hold_is_asked_for_by_its_name() -> None:
 def test_a_list_and_its_groupings_are_renewed_together() -> None:
     clock = Clock()
     reader = DictionaryReader(pod("a", app="before"))
-    index = MemoIndex(reader, clock)
+    index = CachedIndex(reader, clock)
     assert index.get(PODS, "shop", "a")
     clock.now += OLDEST_S
     assert index.grouped(PODS, "shop", by_app).keys() == {"before"}

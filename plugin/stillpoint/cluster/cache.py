@@ -25,16 +25,16 @@ OLDEST_S = 300.0
 """Age at which an answer is asked for again. Velero's own items are as old as the backup."""
 
 _MOST_REQUESTS = 8
-_MOST_ANSWERS = 2_000
+_MOST_ENTRIES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _Entry:
     future: Future[Any]
-    asked: float
+    since: float
 
 
-class Memo:
+class Cache:
     """Values by key, each computed once however many threads ask (single flight).
 
     Bounded: beyond `most` keys the least recently used is forgotten.
@@ -48,7 +48,7 @@ class Memo:
         self._oldest_s = oldest_s
         self._clock = clock
         self._lock = threading.Lock()
-        self._answers: OrderedDict[Hashable, _Answer] = OrderedDict()
+        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
 
     def once(self, key: Hashable, compute: Callable[[], Any]) -> Any:
         """The value for `key`, from `compute` if none is kept.
@@ -57,35 +57,35 @@ class Memo:
             Whatever `compute` raises, in every thread that waits for it.
         """
         with self._lock:
-            answer = self._answers.get(key)
-            ours = answer is None or answer.asked < self._clock() - self._oldest_s
-            if answer is None or ours:
+            entry = self._entries.get(key)
+            ours = entry is None or entry.since < self._clock() - self._oldest_s
+            if entry is None or ours:
                 self._forget_old()
-                answer = self._answers[key] = _Answer(Future(), self._clock())
-            self._answers.move_to_end(key)
-            while len(self._answers) > self._most:
-                self._answers.popitem(last=False)
+                entry = self._entries[key] = _Entry(Future(), self._clock())
+            self._entries.move_to_end(key)
+            while len(self._entries) > self._most:
+                self._entries.popitem(last=False)
         if ours:
-            self._fill(key, answer, compute)
-        return answer.future.result()
+            self._fill(key, entry, compute)
+        return entry.future.result()
 
     def _forget_old(self) -> None:
         """Also what nobody asks for again: Velero is through with one namespace, then the next."""
         oldest = self._clock() - self._oldest_s
-        for key in [key for key, answer in self._answers.items() if answer.asked < oldest]:
-            del self._answers[key]
+        for key in [key for key, entry in self._entries.items() if entry.since < oldest]:
+            del self._entries[key]
 
-    def _fill(self, key: Hashable, answer: _Answer, compute: Callable[[], Any]) -> None:
+    def _fill(self, key: Hashable, entry: _Entry, compute: Callable[[], Any]) -> None:
         try:
-            answer.future.set_result(compute())
+            entry.future.set_result(compute())
         except BaseException as error:  # noqa: BLE001 - it is raised by result(), to each waiter
             with self._lock:
-                if self._answers.get(key) is answer:
-                    del self._answers[key]
-            answer.future.set_exception(error)
+                if self._entries.get(key) is entry:
+                    del self._entries[key]
+            entry.future.set_exception(error)
 
 
-class MemoIndex:
+class CachedIndex:
     """An `Index` that asks each question of one backup once.
 
     `get` answers from a list of the whole namespace; only a name that is not in it costs a request
@@ -94,7 +94,7 @@ class MemoIndex:
 
     def __init__(self, reader: Reader, clock: Callable[[], float] = time.monotonic) -> None:
         self._reader = reader
-        self._memo = Memo(_MOST_ANSWERS, OLDEST_S, clock)
+        self._cache = Cache(_MOST_ENTRIES, OLDEST_S, clock)
 
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """See `Index.get`."""
@@ -103,11 +103,11 @@ class MemoIndex:
 
     def single(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """See `Index.single`."""
-        answer: Item | None = self._memo.once(
+        entry: Item | None = self._cache.once(
             ("get", resource, namespace, name),
             lambda: self._reader.get(resource, namespace, name),
         )
-        return answer
+        return entry
 
     def listed(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """See `Index.listed`."""
@@ -115,7 +115,7 @@ class MemoIndex:
 
     def latest(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """See `Index.latest`."""
-        lookup: Lookup = self._memo.once(
+        lookup: Lookup = self._cache.once(
             ("follow", resource, namespace),
             lambda: self._reader.follow(resource, namespace, OLDEST_S),
         )
@@ -133,15 +133,15 @@ class MemoIndex:
         labels: str = "",
     ) -> Mapping[str, Sequence[Item]]:
         """See `Index.grouped`."""
-        listed: _Listed = self._memo.once(
+        listed: _List = self._cache.once(
             ("list", resource, namespace, labels),
-            lambda: _Listed(self._reader.list(resource, namespace, labels)),
+            lambda: _List(self._reader.list(resource, namespace, labels)),
         )
-        return listed.grouped(by)
+        return listed.group(by)
 
 
-class Memos:
-    """One `MemoIndex` per backup or restore; the last few are kept.
+class CachedIndexes:
+    """One `CachedIndex` per backup or restore; the last few are kept.
 
     Args:
         connect: makes the client; called once, and late, because what it imports would be most
@@ -150,11 +150,11 @@ class Memos:
 
     def __init__(self, connect: Callable[[], Cluster]) -> None:
         self._reader = _LateCluster(connect)
-        self._memos = Memo(_MOST_REQUESTS, float("inf"), time.monotonic)
+        self._indexes = Cache(_MOST_REQUESTS, float("inf"), time.monotonic)
 
-    def for_request(self, uid: str) -> MemoIndex:
+    def for_request(self, uid: str) -> CachedIndex:
         """The index of the backup or restore with this uid."""
-        index: MemoIndex = self._memos.once(uid, lambda: MemoIndex(self._reader))
+        index: CachedIndex = self._indexes.once(uid, lambda: CachedIndex(self._reader))
         return index
 
     @property
@@ -168,39 +168,39 @@ class Memos:
 
     def _connect_early(self) -> None:
         with suppress(StillpointError):  # the first question meets the same fault, and tells it
-            self._reader.connected()
+            self._reader.connect()
 
 
 class _LateCluster:
     def __init__(self, connect: Callable[[], Cluster]) -> None:
-        self._memo = Memo(1, float("inf"), time.monotonic)
+        self._cache = Cache(1, float("inf"), time.monotonic)
         self._connect = connect
 
-    def connected(self) -> Cluster:
-        cluster: Cluster = self._memo.once("cluster", self._connect)
+    def connect(self) -> Cluster:
+        cluster: Cluster = self._cache.once("cluster", self._connect)
         return cluster
 
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
-        return self.connected().get(resource, namespace, name)
+        return self.connect().get(resource, namespace, name)
 
     def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
-        return self.connected().list(resource, namespace, labels)
+        return self.connect().list(resource, namespace, labels)
 
     def follow(self, resource: Resource, namespace: str, longest_s: float) -> Lookup:
-        return self.connected().follow(resource, namespace, longest_s)
+        return self.connect().follow(resource, namespace, longest_s)
 
     def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
-        self.connected().patch(resource, namespace, name, change)
+        self.connect().patch(resource, namespace, name, change)
 
     def create(self, resource: Resource, item: Item) -> None:
-        self.connected().create(resource, item)
+        self.connect().create(resource, item)
 
 
 def _names(item: Item) -> Iterable[str]:
     return (it.name(item),)
 
 
-class _Listed:
+class _List:
     """A list and all its groupings, which go when it goes."""
 
     def __init__(self, items: Sequence[Item]) -> None:
@@ -208,7 +208,7 @@ class _Listed:
         self._groups: dict[Callable[[Item], Iterable[str]], _Groups] = {}
         self._lock = threading.Lock()
 
-    def grouped(self, by: Callable[[Item], Iterable[str]]) -> Mapping[str, Sequence[Item]]:
+    def group(self, by: Callable[[Item], Iterable[str]]) -> Mapping[str, Sequence[Item]]:
         with self._lock:
             if by not in self._groups:
                 self._groups[by] = _Groups(self._items, by)
