@@ -30,9 +30,9 @@ def answered(status: int, body: bytes = b"") -> Failure:
         response = ApiResponse(status, "", body)
         try:
             if request.verb == "get":
-                request.found(response)
+                request.read_object(response)
             else:
-                request.listed(response, lambda _: None)
+                request.read_page(response, lambda _: None)
         except ReadFailed as error:
             return error
         raise AssertionError(f"HTTP {status} passed for an answer")
@@ -47,7 +47,7 @@ FAILURES: dict[str, Failure] = {
     "429": answered(429),
     "500": answered(500),
     "half an answer": answered(200, b'{"kind": "List", "metadata": {}, "items": [{"metadata": {'),
-    "no answer": lambda request: request.unanswered("no answer within 180 s"),
+    "no answer": lambda request: request.unreachable("no answer within 180 s"),
 }
 
 

@@ -52,10 +52,10 @@ def sent(entry: BackupEntry | RestoreEntry, data: bytes) -> bytes:
         outcome = entry.action.execute(
             item, restore_context({}, item, reader, archive=archive_for(entry))
         )
-        return payload.encode_answer(outcome.item, item, data)
+        return payload.encode_changed(outcome.item, item, data)
     log = ItemLog(logging.getLogger("test"), entry.name, "item")
     context = BackupContext(Backup.parse(BACKUP), CachedIndex(reader), log)
-    return payload.encode_answer(entry.action.execute(item, context).item, item, data)
+    return payload.encode_changed(entry.action.execute(item, context).item, item, data)
 
 
 def item_for(entry: BackupEntry | RestoreEntry) -> Item:

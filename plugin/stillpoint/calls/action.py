@@ -57,7 +57,7 @@ class ItemBlockAction(Protocol):
 
 
 @runtime_checkable
-class Operated(Protocol):
+class ActionWithOperations(Protocol):
     """An action whose work goes on after it has answered.
 
     The state of that work lives in its id or in the cluster: Velero asks a new process each time.

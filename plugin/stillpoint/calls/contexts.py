@@ -33,7 +33,7 @@ class Clusters(Protocol):
     def writer(self) -> Writer:
         """What changes the cluster, for those who may."""
 
-    def expect_questions(self) -> None:
+    def expect_requests(self) -> None:
         """A backup begins; its first item is a moment away."""
 
 
@@ -76,12 +76,12 @@ def of_restore(
         new_uuid=lambda: str(uuid.uuid4()),
         writer=clusters.writer,
         clock=_CLOCK,
-        started=_started(view),
+        started=_started_machines(view),
     )
 
 
 @functools.lru_cache(maxsize=8)
-def _started(_view: str) -> set[tuple[str, str]]:
+def _started_machines(_view: str) -> set[tuple[str, str]]:
     return set()
 
 

@@ -1,6 +1,6 @@
 """Errors of actions as Velero logs them."""
 
-from stillpoint.calls.text import bounded
+from stillpoint.calls.text import shorten
 from stillpoint.model.errors import MalformedRequest, StillpointError
 
 
@@ -13,9 +13,9 @@ def message(error: BaseException, action: str, subject: str) -> str:
     """
     if not isinstance(error, StillpointError):
         fault = f"{type(error).__name__}: {error}"
-        return bounded(f"{subject}: a fault inside stillpoint ({action}): {fault}")
+        return shorten(f"{subject}: a fault inside stillpoint ({action}): {fault}")
     is_of_call = isinstance(error, MalformedRequest)
     if is_of_call or error.subject == subject:
-        return bounded(str(error))
+        return shorten(str(error))
     # the error is about a part of the item, or a list that it was looked up in
-    return bounded(f"{subject}: {error}")
+    return shorten(f"{subject}: {error}")

@@ -30,7 +30,7 @@ def encode_item(item: Item) -> bytes:
     return json_text.written(item)
 
 
-def encode_answer(item: Item, came: Item, data: bytes) -> bytes:
+def encode_changed(item: Item, came: Item, data: bytes) -> bytes:
     """The item of an answer: as the bytes that came, if the action has changed nothing in it.
 
     Args:

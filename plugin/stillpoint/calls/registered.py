@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from stillpoint.calls.action import Entry, Operated
+from stillpoint.calls.action import ActionWithOperations, Entry
 from stillpoint.model.errors import MalformedRequest
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
@@ -43,14 +43,14 @@ class Registered(Generic[EntryType]):
             cause = f"there are {', '.join(sorted(self._by_name)) or 'none of this kind'}"
             raise MalformedRequest(f"action {name!r}", "cannot call it", cause) from None
 
-    def operated(self, name: str) -> Operated:
+    def with_operations(self, name: str) -> ActionWithOperations:
         """The action of this name, which has operations.
 
         Raises:
             MalformedRequest: there is none, or it starts no operations.
         """
         action = self[name].action
-        if isinstance(action, Operated):
+        if isinstance(action, ActionWithOperations):
             return action
         raise MalformedRequest(f"action {name!r}", "cannot ask its operations", "it starts none")
 

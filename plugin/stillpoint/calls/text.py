@@ -16,7 +16,7 @@ def sendable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def bounded(text: str) -> str:
+def shorten(text: str) -> str:
     """The text, or its beginning and end, in at most `MOST_BYTES` of a trailer."""
     text = sendable(text)
     if len(text) <= MOST_BYTES and _beginning(text, MOST_BYTES) == len(text):

@@ -162,7 +162,7 @@ class CachedIndexes:
         """What changes the cluster; what is kept of former answers is not corrected."""
         return self._reader
 
-    def expect_questions(self) -> None:
+    def expect_requests(self) -> None:
         """Connect aside: Velero collects its items meanwhile, so that the first does not wait."""
         threading.Thread(target=self._connect_early, daemon=True).start()
 

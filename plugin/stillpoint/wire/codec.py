@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from stillpoint.calls.text import bounded
+from stillpoint.calls.text import shorten
 from stillpoint.model.reference import Reference
 from stillpoint.wire.generated.velero import shared_pb2
 
@@ -41,11 +41,11 @@ def encode_progress(progress: "Progress") -> shared_pb2.OperationProgress:
     """Progress with both times set: Velero takes an unset one for 1970."""
     return shared_pb2.OperationProgress(
         completed=progress.completed,
-        err=bounded(progress.error),
+        err=shorten(progress.error),
         nCompleted=progress.done,
         nTotal=progress.total,
         operationUnits=progress.units,
-        description=bounded(progress.description),
+        description=shorten(progress.description),
         started=_timestamp(progress.started),
         updated=_timestamp(progress.updated),
     )

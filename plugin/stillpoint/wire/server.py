@@ -30,10 +30,10 @@ from stillpoint.wire.generated.velero import (
 )
 from stillpoint.wire.servicers import (
     CONTROL_POOL,
-    BackupItemAction,
-    ItemBlockAction,
+    BackupActions,
+    ItemBlockActions,
     PluginLister,
-    RestoreItemAction,
+    RestoreActions,
     on_control_pool,
 )
 
@@ -114,13 +114,13 @@ class Server:
     ) -> None:
         server = self._server
         backup_item_action_v2_pb2_grpc.add_BackupItemActionServicer_to_server(
-            BackupItemAction(catalogue.backup, clusters), server
+            BackupActions(catalogue.backup, clusters), server
         )
         restore_item_action_v2_pb2_grpc.add_RestoreItemActionServicer_to_server(
-            RestoreItemAction(catalogue.restore, clusters, archives), server
+            RestoreActions(catalogue.restore, clusters, archives), server
         )
         item_block_action_v1_pb2_grpc.add_ItemBlockActionServicer_to_server(
-            ItemBlockAction(catalogue.item_block, clusters), server
+            ItemBlockActions(catalogue.item_block, clusters), server
         )
         controller_pb2_grpc.add_GRPCControllerServicer_to_server(_Controller(self._end), server)
         stdio_pb2_grpc.add_GRPCStdioServicer_to_server(_Stdio(), server)

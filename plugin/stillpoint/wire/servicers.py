@@ -21,7 +21,7 @@ from stillpoint.calls.action import (
     Waiting,
     every,
 )
-from stillpoint.calls.payload import decode_item, encode_answer
+from stillpoint.calls.payload import decode_item, encode_changed
 from stillpoint.calls.registered import Registered
 from stillpoint.model import item as it
 from stillpoint.model.errors import MalformedRequest
@@ -72,11 +72,11 @@ def on_control_pool(method: Method) -> Method:
     return method
 
 
-def answers(method: Method) -> Method:
+def status_on_error(method: Method) -> Method:
     """End a call with a status that tells what was raised in it, SystemExit included."""
 
     @functools.wraps(method)
-    def guarded(servicer: Any, request: Any, call: grpc.ServicerContext) -> Any:
+    def guard(servicer: Any, request: Any, call: grpc.ServicerContext) -> Any:
         try:
             return method(servicer, request, call)
         except BaseException as error:  # noqa: BLE001 - the edge of the process
@@ -87,7 +87,7 @@ def answers(method: Method) -> Method:
             status = status_of(error, request.plugin, subject)
         return call.abort_with_status(status)
 
-    return guarded  # type: ignore[return-value]
+    return guard  # type: ignore[return-value]
 
 
 class PluginLister(plugin_lister_pb2_grpc.PluginListerServicer):
@@ -117,14 +117,14 @@ class PluginLister(plugin_lister_pb2_grpc.PluginListerServicer):
         return plugin_lister_pb2.ListPluginsResponse(plugins=identifiers)
 
 
-class BackupItemAction(backup_grpc.BackupItemActionServicer):
+class BackupActions(backup_grpc.BackupItemActionServicer):
     """Backup actions, version 2 of the service."""
 
     def __init__(self, load: Callable[[], Sequence[BackupEntry]], clusters: "Clusters") -> None:
         self._actions = Registered(load, clusters, _log)
 
     @on_control_pool
-    @answers
+    @status_on_error
     def AppliesTo(
         self, request: backup_pb2.BackupItemActionAppliesToRequest, call: grpc.ServicerContext
     ) -> backup_pb2.BackupItemActionAppliesToResponse:
@@ -133,7 +133,7 @@ class BackupItemAction(backup_grpc.BackupItemActionServicer):
             ResourceSelector=codec.encode_selector(selector)
         )
 
-    @answers
+    @status_on_error
     def Execute(
         self, request: backup_pb2.ExecuteRequest, call: grpc.ServicerContext
     ) -> backup_pb2.ExecuteResponse:
@@ -142,32 +142,32 @@ class BackupItemAction(backup_grpc.BackupItemActionServicer):
         context = self._actions.backup_context(request.plugin, request.backup, it.describe(item))
         outcome = action.execute(item, context)
         return backup_pb2.ExecuteResponse(
-            item=encode_answer(outcome.item, item, request.item),
+            item=encode_changed(outcome.item, item, request.item),
             additionalItems=map(codec.encode_reference, outcome.additional),
             operationID=outcome.operation,
             postOperationItems=map(codec.encode_reference, outcome.after_operation),
         )
 
-    @answers
+    @status_on_error
     def Progress(
         self, request: backup_pb2.BackupItemActionProgressRequest, call: grpc.ServicerContext
     ) -> backup_pb2.BackupItemActionProgressResponse:
-        action = self._actions.operated(request.plugin)
+        action = self._actions.with_operations(request.plugin)
         context = self._actions.backup_context(request.plugin, request.backup, _subject(request))
         progress = action.progress(request.operationID, context)
         return backup_pb2.BackupItemActionProgressResponse(progress=codec.encode_progress(progress))
 
-    @answers
+    @status_on_error
     def Cancel(
         self, request: backup_pb2.BackupItemActionCancelRequest, call: grpc.ServicerContext
     ) -> Empty:
-        action = self._actions.operated(request.plugin)
+        action = self._actions.with_operations(request.plugin)
         context = self._actions.backup_context(request.plugin, request.backup, _subject(request))
         action.cancel(request.operationID, context)
         return Empty()
 
 
-class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
+class RestoreActions(restore_grpc.RestoreItemActionServicer):
     """Restore actions, version 2 of the service."""
 
     def __init__(
@@ -180,7 +180,7 @@ class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
         self._archives = archives
 
     @on_control_pool
-    @answers
+    @status_on_error
     def AppliesTo(
         self, request: restore_pb2.RestoreItemActionAppliesToRequest, call: grpc.ServicerContext
     ) -> restore_pb2.RestoreItemActionAppliesToResponse:
@@ -189,7 +189,7 @@ class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
             ResourceSelector=codec.encode_selector(selector)
         )
 
-    @answers
+    @status_on_error
     def Execute(
         self, request: restore_pb2.RestoreItemActionExecuteRequest, call: grpc.ServicerContext
     ) -> restore_pb2.RestoreItemActionExecuteResponse:
@@ -201,32 +201,32 @@ class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
         )
         outcome = action.execute(item, context)
         return restore_pb2.RestoreItemActionExecuteResponse(
-            item=encode_answer(outcome.item, item, request.item),
+            item=encode_changed(outcome.item, item, request.item),
             additionalItems=map(codec.encode_reference, outcome.additional),
             skipRestore=outcome.skip,
             operationID=outcome.operation,
             waitForAdditionalItems=outcome.wait_for_additional,
         )
 
-    @answers
+    @status_on_error
     def Progress(
         self, request: restore_pb2.RestoreItemActionProgressRequest, call: grpc.ServicerContext
     ) -> restore_pb2.RestoreItemActionProgressResponse:
-        action = self._actions.operated(request.plugin)
+        action = self._actions.with_operations(request.plugin)
         progress = action.progress(request.operationID, self._context(request))
         return restore_pb2.RestoreItemActionProgressResponse(
             progress=codec.encode_progress(progress)
         )
 
-    @answers
+    @status_on_error
     def Cancel(
         self, request: restore_pb2.RestoreItemActionCancelRequest, call: grpc.ServicerContext
     ) -> Empty:
-        action = self._actions.operated(request.plugin)
+        action = self._actions.with_operations(request.plugin)
         action.cancel(request.operationID, self._context(request))
         return Empty()
 
-    @answers
+    @status_on_error
     def AreAdditionalItemsReady(
         self, request: restore_pb2.RestoreItemActionItemsReadyRequest, call: grpc.ServicerContext
     ) -> restore_pb2.RestoreItemActionItemsReadyResponse:
@@ -243,7 +243,7 @@ class RestoreItemAction(restore_grpc.RestoreItemActionServicer):
         )
 
 
-class ItemBlockAction(block_grpc.ItemBlockActionServicer):
+class ItemBlockActions(block_grpc.ItemBlockActionServicer):
     """Item-block actions."""
 
     def __init__(self, load: Callable[[], Sequence[ItemBlockEntry]], clusters: "Clusters") -> None:
@@ -251,17 +251,17 @@ class ItemBlockAction(block_grpc.ItemBlockActionServicer):
         self._clusters = clusters
 
     @on_control_pool
-    @answers
+    @status_on_error
     def AppliesTo(
         self, request: block_pb2.ItemBlockActionAppliesToRequest, call: grpc.ServicerContext
     ) -> block_pb2.ItemBlockActionAppliesToResponse:
         selector = self._actions[request.plugin].action.APPLIES_TO
-        self._clusters.expect_questions()
+        self._clusters.expect_requests()
         return block_pb2.ItemBlockActionAppliesToResponse(
             ResourceSelector=codec.encode_selector(selector)
         )
 
-    @answers
+    @status_on_error
     def GetRelatedItems(
         self, request: block_pb2.ItemBlockActionGetRelatedItemsRequest, call: grpc.ServicerContext
     ) -> block_pb2.ItemBlockActionGetRelatedItemsResponse:

@@ -41,7 +41,7 @@ class SocketFolder:
             raise OSError("its path is too long for a socket")
         os.mkdir(self._path, 0o700)  # noqa: PTH102 - pathlib is a fortieth of the start
         try:
-            self._descriptor = _entered(self._path)
+            self._descriptor = _enter(self._path)
         except OSError:
             self._remove()
             raise
@@ -82,7 +82,7 @@ def listen(bind: Callable[[str], object]) -> SocketFolder:
     try:
         for place in _places():
             try:
-                return _bound(place, bind)
+                return _bind(place, bind)
             except (OSError, RuntimeError) as error:  # gRPC's, for a file system without sockets
                 refused[place] = getattr(error, "strerror", "") or str(error)
     finally:
@@ -94,7 +94,7 @@ def listen(bind: Callable[[str], object]) -> SocketFolder:
     )  # fmt: skip
 
 
-def _bound(place: str, bind: Callable[[str], object]) -> SocketFolder:
+def _bind(place: str, bind: Callable[[str], object]) -> SocketFolder:
     folder = SocketFolder(place)
     try:
         bind(folder.address)
@@ -138,9 +138,9 @@ def _is_ours(path: str) -> bool:
     return state.st_uid in (0, os.geteuid()) and not is_shared
 
 
-def _entered(path: str) -> int:
+def _enter(path: str) -> int:
     """A descriptor of the new folder that holds its lock."""
-    descriptor = _opened(path)
+    descriptor = _open(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         state = os.stat(path)  # noqa: PTH116 - another plugin may have taken it for a leftover
@@ -155,7 +155,7 @@ def _entered(path: str) -> int:
 
 def _remove_if_dead(path: str) -> None:
     with contextlib.suppress(OSError):
-        descriptor = _opened(path)
+        descriptor = _open(path)
         try:
             if os.fstat(descriptor).st_uid == os.geteuid():
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -164,7 +164,7 @@ def _remove_if_dead(path: str) -> None:
             os.close(descriptor)
 
 
-def _opened(path: str) -> int:
+def _open(path: str) -> int:
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
 
 

@@ -63,16 +63,16 @@ def test_an_item_of_any_depth_that_velero_passes_comes_in_and_goes_out(depth: in
     item = payload.decode_item(data, "item")
     assert item["kind"] == "Thing"
     assert payload.encode_item(item) == data
-    assert payload.encode_answer({**item}, item, data) is data
-    changed = payload.encode_answer({**item, "kind": "Changed"}, item, data)
+    assert payload.encode_changed({**item}, item, data) is data
+    changed = payload.encode_changed({**item, "kind": "Changed"}, item, data)
     assert changed == data.replace(b"Thing", b"Changed")
 
 
 def test_an_item_that_is_not_changed_is_answered_as_it_came() -> None:
     data = b'{ "a" : 1.50, "b":18446744073709551616, "c":"\\u00e4" }'
     item = payload.decode_item(data, "item")
-    assert payload.encode_answer(item, item, data) is data
-    assert payload.encode_answer({**item, "a": 2}, item, data) != data
+    assert payload.encode_changed(item, item, data) is data
+    assert payload.encode_changed({**item, "a": 2}, item, data) != data
 
 
 @pytest.mark.parametrize(

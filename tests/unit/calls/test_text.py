@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from stillpoint.calls.text import MOST_BYTES, bounded
+from stillpoint.calls.text import MOST_BYTES, shorten
 
 PRINTABLE = "".join(map(chr, range(32, 127))).replace("%", "")
 """What gRPC sends as it is; it sends each byte of all else as three."""
@@ -20,7 +20,7 @@ def size(text: str) -> int:
 @pytest.mark.parametrize("count", [1, 600, 3_000, 1_000_000])
 def test_a_text_keeps_its_beginning_and_its_end(letter: str, count: int) -> None:
     text = f"VirtualMachine shop/db: {letter * count}; HINT: put it right"
-    sent = bounded(text)
+    sent = shorten(text)
     assert size(sent) <= MOST_BYTES
     assert sent.startswith("VirtualMachine shop/db: ")
     assert sent.endswith("; HINT: put it right")
@@ -29,9 +29,9 @@ def test_a_text_keeps_its_beginning_and_its_end(letter: str, count: int) -> None
 
 @given(some.text(some.characters(), max_size=20), some.integers(0, 400))
 def test_any_text_fits(text: str, times: int) -> None:
-    assert size(bounded(text * times)) <= MOST_BYTES
+    assert size(shorten(text * times)) <= MOST_BYTES
 
 
 def test_what_is_short_enough_stays_as_it_is() -> None:
-    assert bounded("x" * MOST_BYTES) == "x" * MOST_BYTES
-    assert bounded("ä" * 300) == "ä" * 300
+    assert shorten("x" * MOST_BYTES) == "x" * MOST_BYTES
+    assert shorten("ä" * 300) == "ä" * 300

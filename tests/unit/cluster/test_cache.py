@@ -398,7 +398,7 @@ def test_a_connection_that_is_expected_is_made_before_the_first_question() -> No
         return DictionaryReader(pod("a"))
 
     indexes = CachedIndexes(connect)
-    indexes.expect_questions()
+    indexes.expect_requests()
     assert connected.wait(10)
 
 
@@ -410,7 +410,7 @@ def test_an_expected_connection_that_fails_is_told_by_the_first_question() -> No
         raise Unreachable("cluster", "cannot connect", "no network")
 
     indexes = CachedIndexes(connect)
-    indexes.expect_questions()
+    indexes.expect_requests()
     assert tried.wait(10)
     with pytest.raises(Unreachable):
         indexes.for_request("one").get(PODS, "shop", "a")

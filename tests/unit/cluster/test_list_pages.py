@@ -48,7 +48,7 @@ REQUEST = ApiRequest("list", pod.RESOURCE, "shop", "", 0.0)
 
 def read(body: bytes) -> tuple[PageEnd, list[Any]]:
     items = PackedItems()
-    end = REQUEST.listed(ApiResponse(200, "", body), items.append)
+    end = REQUEST.read_page(ApiResponse(200, "", body), items.append)
     return end, list(items)
 
 
@@ -103,14 +103,14 @@ def test_a_deep_object_comes_with_the_others() -> None:
 def test_no_field_of_an_object_is_read_before_somebody_asks_for_it() -> None:
     taken: list[Fields] = []
     body = b'{"metadata":{},"items":[{"kind":"Pod","apiVersion":"v1","spec":{"a":1}}]}'
-    REQUEST.listed(ApiResponse(200, "", body), taken.append)
+    REQUEST.read_page(ApiResponse(200, "", body), taken.append)
     assert taken == [{"kind": Raw(b'"Pod"'), "apiVersion": Raw(b'"v1"'), "spec": Raw(b'{"a":1}')}]
 
 
 def test_a_number_that_nobody_can_hold_is_an_error_for_who_asks_for_it() -> None:
     items = PackedItems()
     body = b'{"metadata":{},"items":[{"a":1e400},{"a":1e300}]}'
-    REQUEST.listed(ApiResponse(200, "", body), items.append)
+    REQUEST.read_page(ApiResponse(200, "", body), items.append)
     with pytest.raises(Unreachable, match="an object of a list: cannot read it") as caught:
         items[0]
     assert "infinity" in caught.value.cause

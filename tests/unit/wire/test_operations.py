@@ -10,7 +10,7 @@ from stillpoint.model.outcome import Progress, RestoreOutcome, Selector
 from stillpoint.resources.disks import persistent_volume_claim as claims
 from stillpoint.velero.context import RestoreContext
 from stillpoint.wire.generated.velero import restore_item_action_v2_pb2 as pb2
-from stillpoint.wire.servicers import RestoreItemAction
+from stillpoint.wire.servicers import RestoreActions
 from tests.unit.contexts import NOW
 from tests.unit.dictionary_reader import DictionaryReader
 from tests.unit.memory_archive import MemoryArchive
@@ -51,7 +51,7 @@ class Archives:
 def test_an_operation_sees_what_its_restore_created_in_the_same_process() -> None:
     cluster = DictionaryReader([])
     entry = RestoreEntry("test", Counting())
-    servicer = RestoreItemAction(lambda: [entry], CachedIndexes(lambda: cluster), Archives)
+    servicer = RestoreActions(lambda: [entry], CachedIndexes(lambda: cluster), Archives)
     call: Any = None
     item, restore = b'{"kind":"A"}', b'{"metadata":{"uid":"u"}}'
     asked = pb2.RestoreItemActionExecuteRequest(

@@ -34,7 +34,7 @@ class WithoutRight(DictionaryReader):
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
         if resource.plural == "secrets":
             question = ApiRequest("get", resource, namespace, name, 0.0)
-            raise question.refused(ApiResponse(self._status, "", b""))
+            raise question.failure(ApiResponse(self._status, "", b""))
         return super().get(resource, namespace, name)
 
 
