@@ -28,7 +28,7 @@ def restored(
     """
     stored = {reference(item): item for item in archive}
     started = restore_request.started(asked, BACKUP)
-    rules = restore_request.RestoreRules.parse(started, Known.of_manifests(archive, "").discovery)
+    rules = restore_request.rules(started, Known.of_manifests(archive, "").discovery)
     with TemporaryDirectory() as folder, ApiServer(cluster) as server:
         extracted.write(stored, Path(folder) / "4711")
         kubeconfig = server.kubeconfig(Path(folder) / "kubeconfig")

@@ -220,6 +220,11 @@ def with_annotation(item: Item, annotation: str, value: str) -> Item:
     return with_value(item, value, "metadata", "annotations", annotation)
 
 
+def group_kind(item: Item) -> tuple[str, str]:
+    """The API group of an object, empty for core resources, and its kind."""
+    return str(item["apiVersion"]).rpartition("/")[0], item["kind"]
+
+
 def with_label(item: Item, label: str, value: str) -> Item:
     """A copy of `item` with this label."""
     return with_value(item, value, "metadata", "labels", label)

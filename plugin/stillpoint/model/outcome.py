@@ -6,9 +6,6 @@ from datetime import datetime
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
 
-SKIPPED = "velero.io/skip-from-backup"
-"""Annotation of an answered item: Velero v1.18 leaves the item out; an older one stores it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Selector:

@@ -51,7 +51,7 @@ class Known:
         objects = tuple(objects)
         discovery = Discovery(_served(objects))
         by_kind = {(one.group, one.kind): one for one in discovery.served}
-        complete = frozenset(by_kind[_group_kind(item)].name for item in objects)
+        complete = frozenset(by_kind[it.group_kind(item)].name for item in objects)
         return cls(objects, discovery, complete, origin)
 
     def tells(self, resource: Resource) -> bool:
@@ -65,14 +65,10 @@ def _served(objects: Iterable[Item]) -> Iterator[Served]:
     yield from (one for one in KNOWN if one.is_built_in)
     known = {(one.group, one.kind) for one in KNOWN}
     for item in objects:
-        group, kind = _group_kind(item)
+        group, kind = it.group_kind(item)
         if (group, kind) not in known:
             known.add((group, kind))
             version = str(item["apiVersion"]).rpartition("/")[2]
             is_namespaced = bool(it.namespace(item))
             custom.append(Served(group, version, guessed_plural(kind), kind, is_namespaced))
     yield from sorted(custom, key=lambda one: one.group)
-
-
-def _group_kind(item: Item) -> tuple[str, str]:
-    return str(item["apiVersion"]).rpartition("/")[0], item["kind"]

@@ -14,9 +14,8 @@ from stillpoint.model.api_resources import Served
 from stillpoint.model.errors import Forbidden, ReadFailed
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
-from stillpoint.rehearsal import backup_request
 from stillpoint.rehearsal.known import Known, Unread
-from stillpoint.velero import own_objects
+from stillpoint.velero import own_objects, preparation
 from stillpoint.velero.request import Backup
 from stillpoint.velero.selection.discovery import STATIC, Discovery
 
@@ -128,7 +127,7 @@ def with_policies(known: Known, asked: Item, reader: "KubernetesReader") -> Know
     namespace = it.namespace(asked)
     known = _with(known, own_objects.SERVER, namespace, [own_objects.SERVER_NAME], reader)
     servers = (one for one in known.objects if one["kind"] == own_objects.SERVER.kind)
-    request = Backup.parse(backup_request.under_server(asked, servers))
+    request = Backup.parse(preparation.under_server(asked, servers))
     return _with(known, kinds.CONFIG_MAP, namespace, request.policies, reader)
 
 

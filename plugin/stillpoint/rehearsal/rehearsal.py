@@ -19,7 +19,6 @@ from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.plugin_client import PluginClient
 from stillpoint.rehearsal.process import COMMAND, Deadlines, PluginProcess
 from stillpoint.rehearsal.restore import Restoration, RestoredItem
-from stillpoint.rehearsal.restore_request import RestoreRules
 from stillpoint.rehearsal.selection import NAMESPACE, Selection
 from stillpoint.rehearsal.verdict.case import Surroundings
 from stillpoint.velero import own_objects
@@ -86,7 +85,7 @@ def rehearse(
     )
     selection = Selection.of(known, backup_request)
     _check(selection, backup_request)
-    rules = RestoreRules.parse(restore_request, known.discovery)
+    rules = restore_requests.rules(restore_request, known.discovery)
     target = selection.cluster if wanted.restore else {}
     with (
         extracted.temporary_folder() as folder,

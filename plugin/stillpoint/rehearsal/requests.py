@@ -10,7 +10,7 @@ from stillpoint.model.names import listed
 from stillpoint.rehearsal import backup_request, live_cluster, manifests, restore_request
 from stillpoint.rehearsal.errors import NothingToRehearse
 from stillpoint.rehearsal.known import Known
-from stillpoint.velero import own_objects
+from stillpoint.velero import own_objects, preparation
 from stillpoint.velero.selection import glob
 from stillpoint.velero.selection.label_selector import LabelSelector
 
@@ -70,7 +70,7 @@ def of_cluster(
     reader = KubernetesReader.connect(None, *place)
     scope = live_cluster.Scope(_namespaces(chosen), is_whole)
     known = live_cluster.read(reader, scope, progress)
-    asked = backup_request.placed(backup(chosen, known))
+    asked = preparation.placed(backup(chosen, known))
     return live_cluster.with_policies(known, asked, reader)
 
 
@@ -122,7 +122,7 @@ def _selector(chosen: Chosen) -> LabelSelector | None:
 def _named(name: str, known: Known) -> Item:
     backups = [item for item in known.objects if _is(item, own_objects.BACKUP.kind)]
     schedules = [item for item in known.objects if _is(item, _SCHEDULE)]
-    for item in (*backups, *map(backup_request.of_schedule, schedules)):
+    for item in (*backups, *map(preparation.of_schedule, schedules)):
         if it.name(item) == name:
             return item
     names = listed(map(it.name, [*backups, *schedules])) or "none that could be read"
@@ -136,7 +136,7 @@ def _backup_of(file: Path) -> Item:
     is_backup = any(_is(item, own_objects.BACKUP.kind) for item in found)
     if is_backup or not any(_is(item, _SCHEDULE) for item in found):
         return _of_file(file, own_objects.BACKUP.kind)
-    return backup_request.of_schedule(_of_file(file, _SCHEDULE))
+    return preparation.of_schedule(_of_file(file, _SCHEDULE))
 
 
 def _of_file(file: Path, kind: str) -> Item:

@@ -16,8 +16,8 @@ from stillpoint.rehearsal import velero_actions
 from stillpoint.rehearsal.ahead import Ahead
 from stillpoint.rehearsal.errors import ActionFailed, LogLine
 from stillpoint.rehearsal.plugin_client import Action, Call, PluginClient, applicable
-from stillpoint.rehearsal.restore_request import RestoreRules
 from stillpoint.resources.disks import persistent_volume
+from stillpoint.velero.restore_rules import RestoreRules
 from stillpoint.velero.volumes import claim_data
 
 _FIRST = (

@@ -1,34 +1,12 @@
-"""The Restore object that a rehearsal is about, and what it selects of an archive.
-
-Source: pkg/restore/restore.go of Velero v1.18.
-"""
+"""The Restore object that a rehearsal is about, and the rules that it gives."""
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from stillpoint.model import item as it
-from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
-from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.errors import NothingToRehearse
+from stillpoint.velero.restore_rules import RestoreRules
 from stillpoint.velero.selection.discovery import Discovery
-from stillpoint.velero.selection.label_selector import LabelSelector
-from stillpoint.velero.selection.resource_filter import Names
-
-ALWAYS_LEFT_OUT = frozenset(
-    (
-        "nodes",
-        "events",
-        "events.events.k8s.io",
-        "backups.velero.io",
-        "restores.velero.io",
-        "resticrepositories.velero.io",
-        "csinodes.storage.k8s.io",
-        "volumeattachments.storage.k8s.io",
-        "backuprepositories.velero.io",
-    )
-)
 
 
 def plain() -> Item:
@@ -44,7 +22,7 @@ def plain() -> Item:
 def started(restore: Item, backup: Item) -> Item:
     """The Restore as actions see it, of this backup whatever its own `backupName` is.
 
-    It began long ago: what would be waited for in earnest is told at once.
+    startTimestamp lies in the past, so every wait times out at once and is reported.
     """
     spec = {**it.mapping(restore, "spec"), "backupName": it.name(backup)}
     metadata = {"uid": str(uuid.uuid4()), "namespace": "velero"} | it.mapping(restore, "metadata")
@@ -52,91 +30,15 @@ def started(restore: Item, backup: Item) -> Item:
     return {**restore, "metadata": metadata, "spec": spec, "status": status}
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreRules:
-    """What one Restore selects, and where to.
+def rules(restore: Item, discovery: Discovery) -> RestoreRules:
+    """The rules of a Restore object.
 
-    Attributes:
-        selectors: one of them has to match; empty if labels do not matter.
-        cluster_scoped: None means with all namespaces only.
-        mapping: other names of namespaces.
-        updates: whether an object that exists is patched rather than left as it is.
+    Raises:
+        MalformedItem: a field has the wrong type.
+        NothingToRehearse: a label selector is none.
     """
-
-    namespaces: Names
-    resources: Names
-    selectors: Sequence[LabelSelector]
-    cluster_scoped: bool | None
-    mapping: Mapping[str, str]
-    updates: bool
-
-    @classmethod
-    def parse(cls, restore: Item, discovery: Discovery) -> "RestoreRules":
-        """Read them from a Restore object.
-
-        Raises:
-            MalformedItem: a field has the wrong type.
-            NothingToRehearse: a label selector is none.
-        """
-
-        def lists(what: str) -> tuple[frozenset[str], frozenset[str]]:
-            included = it.texts(restore, "spec", f"included{what}")
-            return frozenset(included), frozenset(it.texts(restore, "spec", f"excluded{what}"))
-
-        included, excluded = lists("Resources")
-        spec = it.mapping(restore, "spec")
-        field = "includeClusterResources"
-        is_set = spec.get(field) is not None
-        return cls(
-            Names(*lists("Namespaces")),
-            Names(
-                frozenset(discovery.name(text).text for text in included),
-                frozenset(discovery.name(text).text for text in excluded) | ALWAYS_LEFT_OUT,
-            ),
-            _selectors(restore),
-            it.flag(restore, "spec", field) if is_set else None,
-            it.mapping(restore, "spec", "namespaceMapping"),
-            it.text(restore, "spec", "existingResourcePolicy") == "update",
-        )
-
-    def why_not(self, reference: Reference, item: Item) -> str:
-        """Why the restore does not select an item by itself; empty if it does."""
-        if why := self.why_refused(reference):
-            return why
-        if not reference.namespace and not self.cluster_scoped and not self.namespaces.are_all:
-            return "cluster-scoped, and the Restore names namespaces"
-        labels = it.labels(item)
-        if self.selectors and not any(each.matches(labels) for each in self.selectors):
-            return "its labels do not match the selector of the Restore"
-        return ""
-
-    def why_refused(self, reference: Reference) -> str:
-        """Why the restore does not take an item even if an action asks for it."""
-        if reference.group_resource in ALWAYS_LEFT_OUT:
-            return "Velero never restores this resource"
-        if not self.resources.select(reference.group_resource):
-            return "the Restore leaves its resource out"
-        if reference.namespace and not self.namespaces.select(reference.namespace):
-            return "the Restore leaves its namespace out"
-        if not reference.namespace and self.cluster_scoped is False:
-            return "the Restore leaves cluster-scoped objects out"
-        return ""
-
-    def target(self, reference: Reference) -> tuple[str, str]:
-        """Namespace and name under which it would be created, if no action renames it."""
-        if reference.group_resource == "namespaces":
-            return "", str(self.mapping.get(reference.name, reference.name))
-        namespace = self.mapping.get(reference.namespace, reference.namespace)
-        return str(namespace), reference.name
-
-
-def _selectors(restore: Item) -> Sequence[LabelSelector]:
-    written = [
-        *it.sequence(restore, "spec", "orLabelSelectors"),
-        *filter(None, [it.mapping(restore, "spec", "labelSelector")]),
-    ]
     try:
-        return [LabelSelector.of_object(each) for each in written]
-    except (ValueError, MalformedItem) as error:
+        return RestoreRules.parse(restore, discovery)
+    except ValueError as error:
         cause = f"no label selector: {error}"
         raise NothingToRehearse(it.describe(restore), "cannot read it", cause) from error

@@ -45,7 +45,7 @@ class Selection:
             backup: as Velero has it when it has started (`backup_request.started`).
         """
         by_kind = {(one.group, one.kind): one for one in reversed(known.discovery.served)}
-        placed = [_placed(item, by_kind[_group_kind(item)]) for item in known.objects]
+        placed = [_placed(item, by_kind[it.group_kind(item)]) for item in known.objects]
         order = {one.name: rank for rank, one in enumerate(_order(known.discovery.served))}
         placed.sort(key=lambda one: (order[one[1].name], one[0].namespace, one[0].name))
         cluster = {reference: item for reference, _, item in placed}
@@ -88,10 +88,6 @@ class Selection:
     def _resource(self, reference: Reference) -> Resource:
         served = self.served[reference]
         return Resource(served.group, served.version, served.plural, served.kind)
-
-
-def _group_kind(item: Item) -> tuple[str, str]:
-    return str(item["apiVersion"]).rpartition("/")[0], item["kind"]
 
 
 def _placed(item: Item, served: Served) -> tuple[Reference, Served, Item]:

@@ -1,7 +1,5 @@
 """Velero's own objects, as far as one backup has to know of the others (velero.io/v1)."""
 
-import hashlib
-
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
@@ -14,28 +12,9 @@ SERVER = Resource("apps", "v1", "deployments", "Deployment")
 SERVER_NAME = "velero"
 """The name that `velero install` and OADP give to the server's Deployment."""
 
-OF_RESTORE = "velero.io/restore-name"
-"""Label of every object that a restore has created, and of those that it has changed."""
-
 _POLICIES_OF_ALL_FLAG = "global-backup-volume-policies-configmap"
-_LONGEST_LABEL = 63
 _RUNNING = ("InProgress", "WaitingForPluginOperations", "Finalizing")
 """Phases in which items are read or disks are cut; a queued backup has yet to begin."""
-
-
-def label_value(name: str) -> str:
-    """A name as Velero writes it into a label; one that is too long ends in its checksum.
-
-    Source: GetValidName in pkg/label/label.go of Velero v1.18.
-    """
-    if len(name) <= _LONGEST_LABEL:
-        return name
-    return name[: _LONGEST_LABEL - 6] + hashlib.sha256(name.encode()).hexdigest()[:6]
-
-
-def is_of_restore(item: Item, restore: str) -> bool:
-    """Whether the restore of this name has created the object, or changed it."""
-    return it.labels(item).get(OF_RESTORE) == label_value(restore)
 
 
 def is_running(backup: Item) -> bool:

@@ -3,8 +3,9 @@
 from stillpoint.actions import uid_label
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.model.outcome import SKIPPED, BackupOutcome, Selector
+from stillpoint.model.outcome import BackupOutcome, Selector
 from stillpoint.resources.disks import data_volume, persistent_volume_claim
+from stillpoint.velero import marks
 from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(persistent_volume_claim.RESOURCE),))
@@ -18,7 +19,7 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
     it.identify(item)
     if persistent_volume_claim.is_memory_dump(item) and not context.backup.has_memory_dumps:
         context.log.info("left out: a memory dump, which the backup does not want")
-        return BackupOutcome(it.with_annotation(item, SKIPPED, "true"))
+        return BackupOutcome(it.with_annotation(item, marks.SKIPPED, "true"))
     labelled = uid_label.set_to(item, it.uid(item), persistent_volume_claim.ORIGINAL_UID)
     return BackupOutcome(_with_population(labelled, context))
 

@@ -20,8 +20,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stillpoint.model import item as it
+from stillpoint.model import kinds
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference, Resource
+from stillpoint.velero import marks
 from stillpoint.velero.selection import glob
 from stillpoint.velero.selection.discovery import STATIC, Discovery, Name
 from stillpoint.velero.selection.label_selector import LabelSelector
@@ -35,10 +37,6 @@ from stillpoint.velero.selection.resource_filter import (
 )
 from stillpoint.velero.volumes.policy import Policy
 
-EXCLUDED = "velero.io/exclude-from-backup"
-"""Label: Velero leaves out an object that has it with the value `true`."""
-
-_NAMESPACE = Resource("", "v1", NAMESPACES, "Namespace")
 _DELETED = ("metadata", "deletionTimestamp")
 _VERBS = ("included", "excluded")
 
@@ -156,8 +154,8 @@ class Filters:
         Example: `it is left out ` + `by its label velero.io/exclude-from-backup`.
         """
         name, namespace = str(resource), it.namespace(item)
-        if it.labels(item).get(EXCLUDED) == "true":
-            return f"by its label {EXCLUDED}"
+        if marks.is_excluded(item):
+            return f"by its label {marks.EXCLUDED}"
         if it.text(item, *_DELETED):
             return "because it is being deleted"
         if namespace and not self.selects_namespace(namespace):
@@ -204,7 +202,7 @@ class Filters:
         else:
             is_named = not self.namespaces.are_all and self.selects_namespace(it.name(namespace))
             is_wanted = is_named or self.selects_labels(it.labels(namespace))
-        return is_wanted and self.admits(_NAMESPACE, namespace)
+        return is_wanted and self.admits(kinds.NAMESPACE, namespace)
 
 
 def _lists(backup: Item, what: str) -> tuple[Sequence[str], Sequence[str]]:

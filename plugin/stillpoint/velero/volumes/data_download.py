@@ -4,8 +4,8 @@ Velero's own action makes one for a claim of the backup, by the claim's old name
 by a label. One for a claim that is renamed or left out is taken from under that label, and another
 is put there.
 
-Source: pkg/restore/actions/csi/pvc_action.go, pkg/restore/actions/dataupload_retrieve_action.go and
-pkg/label/label.go of Velero v1.18.
+Source: pkg/restore/actions/csi/pvc_action.go and pkg/restore/actions/dataupload_retrieve_action.go
+of Velero v1.18.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from stillpoint.model import item as it
 from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
+from stillpoint.velero import marks
 
 RESOURCE = Resource("velero.io", "v2alpha1", "datadownloads", "DataDownload")
 
@@ -25,23 +26,22 @@ OPERATION = "velero.io/async-operation-id"
 
 COMPLETED, CANCELED, FAILED = "Completed", "Canceled", "Failed"
 
-_LONGEST_LABEL = 63
 _COPIED = (
     "backupStorageLocation", "datamover", "snapshotID", "snapshotSize", "sourceNamespace", "nodeOS",
 )  # fmt: skip
-_RESTORE_NAME, _RESTORE_UID = "velero.io/restore-name", "velero.io/restore-uid"
+_RESTORE_UID = "velero.io/restore-uid"
 _CLAIM, _USAGE = "velero.io/pvc-namespace-name", "velero.io/resource-usage"
 
 
 def operation(restore_uid: str, stored_claim: Item) -> str:
     """Id of the operation that brings the bytes of a stored claim."""
-    return _label(f"dd-{restore_uid}.{it.uid(stored_claim)}")
+    return marks.label_value(f"dd-{restore_uid}.{it.uid(stored_claim)}")
 
 
 def result_selector(restore_uid: str, stored_claim: Item) -> str:
     """Label selector of the ConfigMap in which Velero keeps where the bytes of a claim are."""
-    claim = _label(f"{it.namespace(stored_claim)}.{it.name(stored_claim)}")
-    return f"{_CLAIM}={claim},{_RESTORE_UID}={_label(restore_uid)},{_USAGE}=DataUpload"
+    claim = marks.label_value(f"{it.namespace(stored_claim)}.{it.name(stored_claim)}")
+    return f"{_CLAIM}={claim},{_RESTORE_UID}={marks.label_value(restore_uid)},{_USAGE}=DataUpload"
 
 
 def result(config_map: Item, restore_uid: str) -> Item:
@@ -69,7 +69,7 @@ def ordered(restore: Item, backup: Item, found: Item, target: tuple[str, str]) -
     """
     spec = {key: found[key] for key in _COPIED if found.get(key)}
     timeout = it.text(backup, "spec", "csiSnapshotTimeout") or "10m0s"
-    labels = {_RESTORE_NAME: _label(it.name(restore)), _RESTORE_UID: it.uid(restore)}
+    labels = {marks.OF_RESTORE: marks.label_value(it.name(restore)), _RESTORE_UID: it.uid(restore)}
     owner = {"apiVersion": "velero.io/v1", "kind": "Restore", "controller": True}
     owner |= {"name": it.name(restore), "uid": it.uid(restore)}
     return {
@@ -87,7 +87,7 @@ def ordered(restore: Item, backup: Item, found: Item, target: tuple[str, str]) -
 def named(download: Item, operation_id: str, purpose: str) -> Item:
     """A copy under the label of an operation, with a name that is the same in each attempt."""
     digest = hashlib.sha256(f"{operation_id}/{purpose}".encode()).hexdigest()[:10]
-    restore = it.text(download, "metadata", "labels", _RESTORE_NAME)
+    restore = it.text(download, "metadata", "labels", marks.OF_RESTORE)
     kept = ("namespace", "labels", "ownerReferences")
     metadata = {key: download["metadata"][key] for key in kept if key in download["metadata"]}
     named_after = {**download, "metadata": {**metadata, "name": f"{restore}-{digest}"}}
@@ -132,17 +132,10 @@ def with_volume_to_come(claim: Item, namespace: str, name: str, mark: str) -> It
         namespace: where the claim is created, and `name` under which.
         mark: tells it from a claim of that name in another restore.
     """
-    selector = {
-        "matchLabels": {"velero.io/dynamic-pv-restore": _label(f"{namespace}.{name}.{mark}")}
-    }
+    value = marks.label_value(f"{namespace}.{name}.{mark}")
+    selector = {"matchLabels": {"velero.io/dynamic-pv-restore": value}}
     return it.with_value(it.without(claim, "spec", "volumeName"), selector, "spec", "selector")
 
 
 def _volume(namespace: str, name: str) -> Item:
     return {"pvc": name, "pv": "", "namespace": namespace}
-
-
-def _label(text: str) -> str:
-    if len(text) <= _LONGEST_LABEL:
-        return text
-    return text[: _LONGEST_LABEL - 6] + hashlib.sha256(text.encode()).hexdigest()[:6]

@@ -12,10 +12,9 @@ from stillpoint.model.reference import Resource
 RESOURCE = Resource("snapshot.storage.k8s.io", "v1", "volumesnapshotclasses", "VolumeSnapshotClass")
 
 LABEL = "velero.io/csi-volumesnapshot-class"
-"""Label by which Velero takes a class; its value does not matter."""
+"""Label by which Velero takes a class; its value does not matter. Claims name one so, too."""
 
-_ON_CLAIM = "velero.io/csi-volumesnapshot-class"
-_ON_BACKUP = "velero.io/csi-volumesnapshot-class_"
+_ON_BACKUP = f"{LABEL}_"
 _DEFAULT = "snapshot.storage.kubernetes.io/is-default-class"
 
 
@@ -42,7 +41,7 @@ def is_named(claim: Item, backup: Item, classes: Sequence[Item], driver: str) ->
 
 def _wanted(claim: Item, backup: Item, driver: str) -> Sequence[str]:
     wanted = (
-        it.annotations(claim).get(_ON_CLAIM, ""),
+        it.annotations(claim).get(LABEL, ""),
         it.annotations(backup).get(f"{_ON_BACKUP}{driver.lower()}", ""),
     )
     return [name.lower() for name in wanted if name]

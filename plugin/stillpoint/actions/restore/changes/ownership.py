@@ -18,7 +18,7 @@ from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 from stillpoint.resources.disks import persistent_volume_claim
 from stillpoint.resources.machines import virtual_machine
-from stillpoint.velero import own_objects
+from stillpoint.velero import marks
 from stillpoint.velero.context import RestoreContext
 
 
@@ -74,7 +74,7 @@ def give(resource: Resource, found: Item, owner: Item, context: RestoreContext) 
 
 def is_ownerless(item: Item, context: RestoreContext) -> bool:
     """Whether an object is this restore's work, and belongs to nobody."""
-    return not it.owners(item) and own_objects.is_of_restore(item, context.restore.name)
+    return not it.owners(item) and marks.is_of_restore(item, context.restore.name)
 
 
 def _ownerless(machine: Item, context: RestoreContext) -> Iterator[tuple[Resource, Item]]:
@@ -84,7 +84,7 @@ def _ownerless(machine: Item, context: RestoreContext) -> Iterator[tuple[Resourc
     if not any(virtual_machine.revisions(machine)):
         return
     namespace = it.namespace(machine)
-    restored = f"{own_objects.OF_RESTORE}={own_objects.label_value(context.restore.name)}"
+    restored = f"{marks.OF_RESTORE}={marks.label_value(context.restore.name)}"
     found = context.cluster.grouped(kinds.CONTROLLER_REVISION, namespace, _names, restored)
     for name in dict.fromkeys(virtual_machine.revisions(machine)):
         for revision in found.get(name, ()):

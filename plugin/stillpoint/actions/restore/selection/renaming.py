@@ -11,7 +11,7 @@ from stillpoint.model.names import LONGEST_MACHINE_NAME, LONGEST_NAME
 from stillpoint.model.reference import Reference
 from stillpoint.resources.disks import data_volume, persistent_volume_claim
 from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
-from stillpoint.velero import own_objects
+from stillpoint.velero import marks
 from stillpoint.velero.context import RestoreContext
 from stillpoint.velero.volumes import claim_data
 
@@ -138,7 +138,7 @@ class _Check:
             return False
         namespace = self.context.restore.namespace(target.namespace)
         there = self.context.cluster.listed(resource, namespace, target.name)
-        return there is not None and not own_objects.is_of_restore(there, self.context.restore.name)
+        return there is not None and not marks.is_of_restore(there, self.context.restore.name)
 
 
 _STATE_IS_BOUND = (

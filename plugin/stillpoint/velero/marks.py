@@ -1,0 +1,45 @@
+"""Labels and annotations that Velero reads or writes on objects of every kind.
+
+Those of one subject are in its module: pod_hooks, volumes/fates, volumes/claim_data and others.
+
+Source: pkg/apis/velero/v1/labels_annotations.go of Velero v1.18.
+"""
+
+import hashlib
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+
+EXCLUDED = "velero.io/exclude-from-backup"
+"""Label: Velero leaves out an object that has it with the value `true`."""
+
+SKIPPED = "velero.io/skip-from-backup"
+"""Annotation of an answered item: Velero v1.18 leaves the item out; an older one stores it."""
+
+MUST_INCLUDE = "backup.velero.io/must-include-additional-items"
+"""Annotation of an answered item: `true` brings its additional items past the filters."""
+
+OF_RESTORE = "velero.io/restore-name"
+"""Label of every object that a restore has created, and of those that it has changed."""
+
+_LONGEST_LABEL = 63
+
+
+def label_value(name: str) -> str:
+    """A name as Velero writes it into a label; one that is too long ends in its checksum.
+
+    Source: GetValidName in pkg/label/label.go of Velero v1.18.
+    """
+    if len(name) <= _LONGEST_LABEL:
+        return name
+    return name[: _LONGEST_LABEL - 6] + hashlib.sha256(name.encode()).hexdigest()[:6]
+
+
+def is_excluded(item: Item) -> bool:
+    """True if the object's own label keeps it out of every backup."""
+    return it.labels(item).get(EXCLUDED) == "true"
+
+
+def is_of_restore(item: Item, restore: str) -> bool:
+    """True if the restore of this name has created the object, or changed it."""
+    return it.labels(item).get(OF_RESTORE) == label_value(restore)

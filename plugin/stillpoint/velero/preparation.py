@@ -1,0 +1,113 @@
+"""The Backup as Velero makes it of a Schedule, checks it, and completes it when it starts.
+
+Sources: FromSchedule in pkg/builder/backup_builder.go and prepareBackupRequest in
+pkg/controller/backup_controller.go of Velero v1.18.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.errors import MalformedItem
+from stillpoint.model.item import Item
+from stillpoint.velero import marks, own_objects
+from stillpoint.velero.request import POLICIES_OF_ALL
+from stillpoint.velero.selection.label_selector import LabelSelector
+
+_OF_SCHEDULE = "velero.io/schedule-name"
+_OLD = ("includedResources", "excludedResources", "includeClusterResources")
+_NEW = tuple(
+    f"{verb}{scope}ScopedResources"
+    for verb in ("included", "excluded")
+    for scope in ("Cluster", "Namespace")
+)
+_SNAPSHOTS = "volumesnapshots.snapshot.storage.k8s.io"
+_CONTENTS = "volumesnapshotcontents.snapshot.storage.k8s.io"
+_LEFT_OUT_ANYWAY: dict[bool, dict[str, Sequence[str]]] = {
+    True: {"excludedResources": (_SNAPSHOTS, _CONTENTS)},
+    False: {
+        "excludedNamespaceScopedResources": (_SNAPSHOTS,),
+        "excludedClusterScopedResources": (_CONTENTS,),
+    },
+}
+"""By whether the filters are of the old style: Velero stores the snapshots of this backup alone."""
+
+
+def of_schedule(schedule: Item) -> Item:
+    """The Backup that Velero makes of a Schedule, under the name of that."""
+    spec = it.mapping(schedule, "spec", "template")
+    labels = it.mapping(spec, "metadata", "labels") or it.labels(schedule)
+    metadata = {
+        **it.mapping(schedule, "metadata"),
+        "labels": {**labels, _OF_SCHEDULE: it.name(schedule)},
+    }
+    return {"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": metadata, "spec": spec}
+
+
+def placed(backup: Item) -> Item:
+    """The Backup in Velero's namespace, if it does not say which that is."""
+    if it.namespace(backup):
+        return backup
+    return it.with_value(backup, "velero", "metadata", "namespace")
+
+
+def under_server(backup: Item, deployments: Iterable[Item]) -> Item:
+    """The Backup with the note of policies that the server, if it is one of these, has for all.
+
+    One that says already which they are is left as it is.
+    """
+    if POLICIES_OF_ALL in it.annotations(backup):
+        return backup
+    own = (it.namespace(backup), own_objects.SERVER_NAME)
+    servers = (one for one in deployments if (it.namespace(one), it.name(one)) == own)
+    name = next(filter(None, map(own_objects.policies_of_all, servers)), "")
+    return it.with_annotation(backup, POLICIES_OF_ALL, name) if name else backup
+
+
+def faults(backup: Item) -> list[str]:
+    """Why Velero would refuse the specification of a Backup; empty if it would not."""
+    spec = it.mapping(backup, "spec")
+    found = []
+    old = [field for field in _OLD if spec.get(field) not in (None, [])]
+    new = [field for field in _NEW if spec.get(field)]
+    if old and new:
+        found.append(f"{', '.join(old)} cannot stand beside {', '.join(new)}")
+    if spec.get("labelSelector") is not None and spec.get("orLabelSelectors") is not None:
+        found.append("labelSelector cannot stand beside orLabelSelectors")
+    selectors = [spec.get("labelSelector"), *(spec.get("orLabelSelectors") or ())]
+    for selector in filter(None, selectors):
+        try:
+            LabelSelector.of_object(selector)
+        except (ValueError, MalformedItem) as error:
+            found.append(f"no label selector: {error}")
+    return found
+
+
+def started(backup: Item, cluster: Iterable[Item], now: datetime) -> Item:
+    """The Backup as actions see it: with what Velero adds, and begun now.
+
+    Args:
+        backup: one without faults.
+        cluster: all objects, of which namespaces count that are labelled as excluded.
+
+    Raises:
+        MalformedItem: a field has the wrong type.
+    """
+    spec = it.mapping(backup, "spec")
+    is_old = any(spec.get(field) not in (None, []) for field in _OLD)
+    spec = {**spec, "includedNamespaces": it.texts(backup, "spec", "includedNamespaces") or ["*"]}
+    hidden = [
+        it.name(item)
+        for item in cluster
+        if item["kind"] == kinds.NAMESPACE.kind and marks.is_excluded(item)
+    ]
+    added: dict[str, Sequence[str]] = {**_LEFT_OUT_ANYWAY[is_old], "excludedNamespaces": hidden}
+    for field, names in added.items():
+        before = it.texts(backup, "spec", field)
+        if names:
+            spec[field] = [*before, *(name for name in names if name not in before)]
+    metadata = {"uid": str(uuid.uuid4())} | it.mapping(backup, "metadata")
+    begun = {"phase": "InProgress", "startTimestamp": now.isoformat(timespec="seconds")}
+    return {**backup, "metadata": metadata, "spec": spec, "status": begun}
