@@ -13,7 +13,7 @@ from stillpoint.cli.output import report
 from stillpoint.cli.output.terminal import WIDTH
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.rehearsal.verdict.verdict import Level
+from stillpoint.rehearsal.verdict.level import Level
 from tests.peers import build
 from tests.unit.rehearsal import examples
 

@@ -10,7 +10,7 @@ from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.rehearsal import backup_request
 from stillpoint.rehearsal.machines import Machine
-from stillpoint.rehearsal.verdict.verdict import Level
+from stillpoint.rehearsal.verdict.level import Level
 from tests.unit.rehearsal import examples
 
 SKIPS = "kubevirt.io/skip-backup-hooks"

@@ -10,7 +10,8 @@ from stillpoint.rehearsal import backup_request
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.restore import RestoredItem
-from stillpoint.rehearsal.verdict.verdict import Level, Verdict
+from stillpoint.rehearsal.verdict.level import Level
+from stillpoint.rehearsal.verdict.verdict import Verdict
 from tests.unit.rehearsal import examples
 
 ELSEWHERE = {"shop": "shop-new"}

@@ -15,8 +15,9 @@ from stillpoint.rehearsal import backup_request, restore_request
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.restore import Restoration
 from stillpoint.rehearsal.verdict.case import Case, Surroundings
+from stillpoint.rehearsal.verdict.level import Level
 from stillpoint.rehearsal.verdict.reasons import REASONS, Weight
-from stillpoint.rehearsal.verdict.verdict import Level, Verdict, judge
+from stillpoint.rehearsal.verdict.verdict import Verdict, judge
 from tests.unit.rehearsal import examples, world
 
 EXCLUDED = {"velero.io/exclude-from-backup": "true"}
@@ -285,16 +286,7 @@ def test_a_stopped_machine_has_no_freeze_to_speak_of(found: Rehearsal) -> None:
 
 
 LEVELS = {
-    "paused": Level.PAUSED,
-    "migrating": Level.CRASH,
-    "starting": Level.CRASH,
-    "hooks-off": Level.CRASH,
-    "hooks-absent": Level.CRASH,
-    "agent-not-connected": Level.CRASH,
-    "agent-lacks-commands": Level.CRASH,
-    "freeze-too-long": Level.MIXED,
-    "freeze-too-long-for-vss": Level.MIXED,
-    "state-unknown": Level.UNKNOWN,
+    **{one.code: one.level for one in REASONS if one.level and one.code in CASES},
     "second-backup": Level.FILESYSTEM,
     "disk-being-deleted": Level.STOPPED,
 }
@@ -303,6 +295,14 @@ LEVELS = {
 @pytest.mark.parametrize("code", LEVELS)
 def test_the_level_is_what_the_reason_leaves(found: Rehearsal, code: str) -> None:
     assert examples.machine(found, CASES[code][0], code).judged.level is LEVELS[code]
+
+
+@pytest.mark.parametrize("code", [code for code, level in LEVELS.items() if level is Level.CRASH])
+def test_nothing_is_said_of_a_freeze_that_is_not_to_be_expected(
+    found: Rehearsal, code: str
+) -> None:
+    findings = examples.machine(found, CASES[code][0], code).judged.findings
+    assert "guest-hooks-unknown" not in {one.code for one in findings}
 
 
 @pytest.mark.parametrize("code", CASES)

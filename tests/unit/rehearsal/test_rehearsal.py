@@ -11,7 +11,8 @@ from stillpoint.rehearsal.errors import NothingToRehearse
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.restore import RestoreResult
-from stillpoint.rehearsal.verdict.verdict import Level, Verdict
+from stillpoint.rehearsal.verdict.level import Level
+from stillpoint.rehearsal.verdict.verdict import Verdict
 from tests.unit.rehearsal import examples
 from tests.unit.rehearsal.examples import rehearsed
 

@@ -12,8 +12,9 @@ from stillpoint.cli.output.terminal import line, write_line, write_paragraph
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.restore import RestoredItem, RestoreResult
+from stillpoint.rehearsal.verdict.level import Level
 from stillpoint.rehearsal.verdict.reasons import REASONS, Weight
-from stillpoint.rehearsal.verdict.verdict import Finding, Level, Verdict
+from stillpoint.rehearsal.verdict.verdict import Finding, Verdict
 
 MOST_ROWS = 20
 """Of more machines, reasons are shown with their machines, not machines with their reasons."""

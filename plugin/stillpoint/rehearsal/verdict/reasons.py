@@ -5,11 +5,12 @@ change. `{about}` stands for what the fact is about, `{namespace}` and `{name}` 
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from stillpoint.rehearsal.verdict import contents, data, disks, guest, remedies
 from stillpoint.rehearsal.verdict.case import Case
+from stillpoint.rehearsal.verdict.level import Level
 
 
 class Weight(StrEnum):
@@ -29,16 +30,27 @@ Fact = Callable[[Case], Iterable[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class Statement:
+    """The part of a reason that docs/rehearse.md has in its table; `make docs` writes that.
+
+    Attributes:
+        level: the best that is to be expected where the reason holds; None if it does not matter.
+    """
+
+    code: str
+    weight: Weight
+    sentence: str
+    level: Level | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason(Statement):
     """One reason.
 
     Attributes:
         remedy: what to do; a function of the case where that depends on where the cause lies.
     """
 
-    code: str
-    weight: Weight
-    sentence: str
     remedy: str | Callable[[Case], str]
     fact: Fact
 
@@ -150,38 +162,39 @@ REASONS: tuple[Reason, ...] = (
     Reason("disk-outside-block", _D,
            "disks are cut outside of the freeze of the others: {about}",
            "back up the whole machine: select its namespace, or the machine by its label",
-           guest.outside_block),
+           guest.outside_block, level=Level.MIXED),
     Reason("migrating", _D,
            "a live migration goes on, KubeVirt refuses to freeze meanwhile",
-           "oc get vmim -n {namespace}; back up when it has ended", guest.migrating),
+           "oc get vmim -n {namespace}; back up when it has ended", guest.migrating,
+           level=Level.CRASH),
     Reason("starting", _D,
            "the guest is starting, nothing in it answers yet",
            "oc wait vmi -n {namespace} {name} --for=condition=AgentConnected --timeout=10m",
-           guest.starting),
+           guest.starting, level=Level.CRASH),
     Reason("paused", _D,
            "the guest is paused: what it holds in memory is not on its disks",
-           "virtctl unpause vm {name} -n {namespace}", guest.paused),
+           "virtctl unpause vm {name} -n {namespace}", guest.paused, level=Level.PAUSED),
     Reason("hooks-off", _D,
            "the freeze hooks are switched off (kubevirt.io/skip-backup-hooks), nothing freezes it",
-           remedies.of_hooks_off, guest.hooks_off),
+           remedies.of_hooks_off, guest.hooks_off, level=Level.CRASH),
     Reason("hooks-absent", _D,
            "its launcher pod has no freeze hook in this backup, nothing freezes it",
            "take pods into the backup; a launcher pod gets the hook when it starts: "
-           "virtctl migrate {name} -n {namespace}", guest.hooks_absent),
+           "virtctl migrate {name} -n {namespace}", guest.hooks_absent, level=Level.CRASH),
     Reason("agent-not-connected", _D,
            "the guest agent does not answer, nothing freezes it",
            "in the guest: dnf install -y qemu-guest-agent && "
-           "systemctl enable --now qemu-guest-agent", guest.agent_not_connected),
+           "systemctl enable --now qemu-guest-agent", guest.agent_not_connected, level=Level.CRASH),
     Reason("agent-lacks-commands", _D,
            "the guest agent lacks commands that KubeVirt needs, freezing may be one of them",
            "in the guest: allow guest-fsfreeze-* (BLOCK_RPCS in /etc/sysconfig/qemu-ga), then "
-           "systemctl restart qemu-guest-agent", guest.agent_lacks_commands),
+           "systemctl restart qemu-guest-agent", guest.agent_lacks_commands, level=Level.CRASH),
     Reason("freeze-too-long", _D,
            "cutting its disks takes {about} or more, the guest thaws by itself after 300 s",
-           remedies.of_long_freeze, guest.too_long),
+           remedies.of_long_freeze, guest.too_long, level=Level.MIXED),
     Reason("freeze-too-long-for-vss", _D,
            "cutting its disks takes {about} or more, Windows holds writers for 10 s only",
-           remedies.of_long_freeze, guest.too_long_for_vss),
+           remedies.of_long_freeze, guest.too_long_for_vss, level=Level.MIXED),
     Reason("disk-being-filled", _D,
            "CDI is filling these disks: nothing of them is saved, a restore fills them anew, and "
            "Velero fails on claims without a volume: {about}",
@@ -204,7 +217,7 @@ REASONS: tuple[Reason, ...] = (
     Reason("state-unknown", _U,
            "nothing says whether the guest runs",
            "rehearse the live cluster, or dump machines, instances and pods with their status",
-           guest.state_unknown),
+           guest.state_unknown, level=Level.UNKNOWN),
     Reason("disk-unknown", _U,
            "what decides about these disks is not known: {about}",
            "rehearse with rights to list it, or dump it too: "
@@ -246,3 +259,6 @@ REASONS: tuple[Reason, ...] = (
            remedies.of_snapshot_gate, contents.snapshot_gate_off),
 )
 # fmt: on
+
+UNREADABLE = Statement("unreadable", _B, "it cannot be read: {about}", level=Level.UNKNOWN)
+"""Of a machine that is not what the Kubernetes API makes, so that no fact can be found."""

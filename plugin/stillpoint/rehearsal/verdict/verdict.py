@@ -7,9 +7,13 @@ from enum import StrEnum
 from stillpoint.model.errors import MalformedItem
 from stillpoint.model.names import listed
 from stillpoint.model.reference import Reference
-from stillpoint.rehearsal.verdict import disks, guest
+from stillpoint.rehearsal.verdict import disks
 from stillpoint.rehearsal.verdict.case import Case, Disk
-from stillpoint.rehearsal.verdict.reasons import REASONS, Reason, Weight
+from stillpoint.rehearsal.verdict.level import Level
+from stillpoint.rehearsal.verdict.reasons import REASONS, UNREADABLE, Reason, Weight
+
+_DECIDING = (Level.UNKNOWN, Level.NONE, Level.STOPPED, Level.PAUSED, Level.CRASH, Level.MIXED)
+"""Of several levels that facts leave, the first is the one to expect."""
 
 
 class Verdict(StrEnum):
@@ -18,24 +22,6 @@ class Verdict(StrEnum):
     BLOCKED = "blocked"
     DEGRADED = "degraded"
     READY = "ready"
-
-
-class Level(StrEnum):
-    """How consistent the disks would be, best first; then what is no level."""
-
-    APPLICATION = "application"
-    """Applications were at rest: only evidence from inside the guest could show it."""
-    FILESYSTEM = "filesystem"
-    """File systems are frozen while all disks are cut."""
-    CRASH = "crash"
-    """As a power failure would leave them."""
-    STOPPED = "stopped"
-    PAUSED = "paused"
-    MIXED = "mixed"
-    """Not all disks are cut within the freeze."""
-    NONE = "none"
-    """No disk is cut."""
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +50,18 @@ class Judged:
 
 def judge(case: Case) -> Judged:
     """The verdict on one machine."""
-    found = [(reason, tuple(dict.fromkeys(reason.fact(case)))) for reason in REASONS]
-    findings = [_finding(reason, about, case) for reason, about in found if about]
+    facts = {reason: tuple(dict.fromkeys(reason.fact(case))) for reason in REASONS}
+    found = {reason: about for reason, about in facts.items() if about}
+    findings = [_finding(reason, about, case) for reason, about in found.items()]
     findings.sort(key=lambda finding: tuple(Weight).index(finding.weight))
-    return Judged(_verdict(findings), _level(case), tuple(findings))
+    return Judged(_verdict(findings), _level(case, found), tuple(findings))
 
 
 def unreadable(reference: Reference, error: MalformedItem) -> Judged:
     """The verdict on a machine that cannot be read."""
-    sentence = f"it cannot be read: {error.cause}"
+    sentence = UNREADABLE.sentence.format(about=error.cause)
     remedy = f"oc get {reference.resource} -n {reference.namespace} {reference.name} -o yaml"
-    finding = Finding("unreadable", Weight.BLOCKS, (error.cause,), sentence, remedy)
+    finding = Finding(UNREADABLE.code, UNREADABLE.weight, (error.cause,), sentence, remedy)
     return Judged(Verdict.BLOCKED, Level.UNKNOWN, (finding,))
 
 
@@ -85,20 +72,13 @@ def _verdict(findings: Iterable[Finding]) -> Verdict:
     return Verdict.DEGRADED if weights - {Weight.NOTE} else Verdict.READY
 
 
-def _level(case: Case) -> Level:  # noqa: PLR0911 - one for each
-    if guest.state_unknown(case):
-        return Level.UNKNOWN
+def _level(case: Case, found: Iterable[Reason]) -> Level:
+    levels = {reason.level for reason in found}
     if not disks.is_any_cut(case):
-        return Level.NONE
+        levels.add(Level.NONE)
     if case.instance is None:
-        return Level.STOPPED
-    if guest.paused(case):
-        return Level.PAUSED
-    if not guest.would_freeze(case):
-        return Level.CRASH
-    if any(guest.outside_block(case)) or guest.too_long(case) or guest.too_long_for_vss(case):
-        return Level.MIXED
-    return Level.FILESYSTEM
+        levels.add(Level.STOPPED)
+    return next((level for level in _DECIDING if level in levels), Level.FILESYSTEM)
 
 
 def _finding(reason: Reason, about: tuple[str, ...], case: Case) -> Finding:
