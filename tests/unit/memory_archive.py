@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from stillpoint.model import item as it
-from stillpoint.model.api_resources import KNOWN, guessed_plural
+from stillpoint.model.api_resources import KNOWN, guess_plural
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference, Resource
 
@@ -52,7 +52,7 @@ def reference(item: Item) -> Reference:
     """What Velero calls the object."""
     group = it.text(item, "apiVersion").rpartition("/")[0] or _group(item)
     kind = it.text(item, "kind")
-    plural = _PLURALS.get((group, kind)) or guessed_plural(kind)
+    plural = _PLURALS.get((group, kind)) or guess_plural(kind)
     return Reference(group, plural, it.namespace(item), it.name(item))
 
 

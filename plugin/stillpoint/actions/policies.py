@@ -48,7 +48,7 @@ def has_way_back(claim: Item, context: BackupContext) -> bool:
     Asked only of a claim that is copied: it takes a list of all pods of the namespace.
     """
     namespace, name = it.identify(claim)
-    pods = context.cluster.grouped(pod.RESOURCE, namespace, pod.claims).get(name, ())
+    pods = context.cluster.list_grouped(pod.RESOURCE, namespace, pod.claims).get(name, ())
     own = filters(context)
     restored = (one for one in pods if not pod.is_of_machine(one) and own.admits(pod.RESOURCE, one))
     return fates(context).are_brought_back(claim, restored)
@@ -61,5 +61,5 @@ def _policy(context: BackupContext) -> Policy:
 
 def _pods(claim: Item, context: BackupContext) -> Sequence[Item]:
     namespace, name = it.identify(claim)
-    pods = context.cluster.grouped(pod.RESOURCE, namespace, pod.claims, pod.OF_MACHINES)
+    pods = context.cluster.list_grouped(pod.RESOURCE, namespace, pod.claims, pod.OF_MACHINES)
     return pods.get(name, ())

@@ -36,6 +36,6 @@ def _is_selected(disk: Reference, context: BackupContext) -> bool:
     filters = policies.filters(context)
     for resource in (persistent_volume_claim.RESOURCE, data_volume.RESOURCE):
         if disk.is_of(resource):
-            found = context.cluster.listed(resource, disk.namespace, disk.name)
+            found = context.cluster.get_listed(resource, disk.namespace, disk.name)
             return bool(found and filters.selects(resource, found))
     return False

@@ -24,7 +24,9 @@ def latest_instance(cluster: Index, item: Item) -> Item | None:
 
 def launcher_pod(cluster: Index, instance: Item) -> Item | None:
     """The pod in which the guest of an instance runs now; None if it runs in none."""
-    pods = cluster.grouped(pod.RESOURCE, it.namespace(instance), pod.instances, pod.OF_MACHINES)
+    pods = cluster.list_grouped(
+        pod.RESOURCE, it.namespace(instance), pod.instances, pod.OF_MACHINES
+    )
     return pod.live(pods.get(it.name(instance), ()), instance)
 
 
@@ -34,7 +36,7 @@ def state_claims(cluster: Index, machine: Item, instance: Item | None = None) ->
     By label, by the name of older versions, and by what the status of an instance says.
     """
     namespace, name = it.identify(machine)
-    by_machine = cluster.grouped(
+    by_machine = cluster.list_grouped(
         persistent_volume_claim.RESOURCE, namespace, persistent_volume_claim.machines_with_state
     )
     found = {it.name(claim): claim for claim in by_machine.get(name, ())}

@@ -15,7 +15,7 @@ def decode_item(data: bytes, what: str) -> Item:
         MalformedRequest: these bytes are no JSON object.
     """
     try:
-        value = json_text.read(data)
+        value = json_text.decode(data)
     except ValueError as error:
         cause = f"{len(data)} bytes that are no JSON: {error}"
         raise MalformedRequest(f"{what} of Velero's call", "cannot read it", cause) from error
@@ -27,7 +27,7 @@ def decode_item(data: bytes, what: str) -> Item:
 
 def encode_item(item: Item) -> bytes:
     """The item as JSON."""
-    return json_text.written(item)
+    return json_text.encode(item)
 
 
 def encode_changed(item: Item, came: Item, data: bytes) -> bytes:

@@ -181,7 +181,7 @@ class ApiRequest:
 
     def _decode(self, body: bytes) -> Item:
         try:
-            value = json_text.read(body)
+            value = json_text.decode(body)
         except ValueError as error:
             raise self.unreachable(f"the answer is not JSON: {error}") from error
         if not isinstance(value, dict):
@@ -236,7 +236,7 @@ def _page(body: bytes) -> _Page:
     try:
         return msgspec.json.decode(body, type=_Page)
     except RecursionError:  # one deep object must not keep all others from being read
-        page = json_text.read(body)
+        page = json_text.decode(body)
     items = page.get("items") or ()
-    fields = [{key: msgspec.Raw(json_text.written(one[key])) for key in one} for one in items]
+    fields = [{key: msgspec.Raw(json_text.encode(one[key])) for key in one} for one in items]
     return _Page(msgspec.convert(page.get("metadata"), _ListMeta), fields)

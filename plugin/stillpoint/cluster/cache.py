@@ -98,7 +98,7 @@ class CachedIndex:
 
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """See `Index.get`."""
-        listed = self.listed(resource, namespace, name)
+        listed = self.get_listed(resource, namespace, name)
         return self.single(resource, namespace, name) if listed is None else listed
 
     def single(self, resource: Resource, namespace: str, name: str) -> Item | None:
@@ -109,9 +109,9 @@ class CachedIndex:
         )
         return entry
 
-    def listed(self, resource: Resource, namespace: str, name: str) -> Item | None:
-        """See `Index.listed`."""
-        return next(iter(self.grouped(resource, namespace, _names).get(name, ())), None)
+    def get_listed(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        """See `Index.get_listed`."""
+        return next(iter(self.list_grouped(resource, namespace, _names).get(name, ())), None)
 
     def latest(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """See `Index.latest`."""
@@ -125,14 +125,14 @@ class CachedIndex:
         """See `Index.current`."""
         return self._reader.get(resource, namespace, name)
 
-    def grouped(
+    def list_grouped(
         self,
         resource: Resource,
         namespace: str,
         by: Callable[[Item], Iterable[str]],
         labels: str = "",
     ) -> Mapping[str, Sequence[Item]]:
-        """See `Index.grouped`."""
+        """See `Index.list_grouped`."""
         listed: _List = self._cache.once(
             ("list", resource, namespace, labels),
             lambda: _List(self._reader.list(resource, namespace, labels)),

@@ -161,7 +161,7 @@ def _is_same(file: Path, stored: Item) -> bool:
 
 def _read(file: Path) -> Item:
     try:
-        item = json_text.read(file.read_bytes())
+        item = json_text.decode(file.read_bytes())
     except (OSError, ValueError) as error:
         raise _unreadable(file, str(error)) from error
     if not isinstance(item, dict) or not isinstance(item.get("metadata"), dict):

@@ -76,7 +76,7 @@ def _pack(item: Fields) -> bytes:
 @lru_cache(_UNPACKED)
 def _unpack(packed: bytes) -> Item:
     try:
-        item: Item = json_text.read(packed)
+        item: Item = json_text.decode(packed)
     except ValueError as error:
         cause = f"the answer is no JSON that can be held: {error}"
         raise Unreachable("an object of a list", "cannot read it", cause) from error

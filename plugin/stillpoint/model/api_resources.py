@@ -159,7 +159,7 @@ _CUSTOM = {
 _SINGULAR = {"network-attachment-definitions": "network-attachment-definition"}
 
 
-def _known() -> Iterator[Served]:
+def _parse_tables() -> Iterator[Served]:
     for (group, version), lines in (_BUILT_IN | _CUSTOM).items():
         for line in lines.strip().splitlines():
             words = line.split()
@@ -168,7 +168,7 @@ def _known() -> Iterator[Served]:
             yield Served(group, version, plural, kind, is_namespaced, tuple(short_names))
 
 
-def guessed_plural(kind: str) -> str:
+def guess_plural(kind: str) -> str:
     """The plural that an API most likely has for a kind which is not in `KNOWN`.
 
     Source: UnsafeGuessKindToResource of apimachinery v0.36.
@@ -181,4 +181,4 @@ def guessed_plural(kind: str) -> str:
     return f"{singular}s"
 
 
-KNOWN: tuple[Served, ...] = tuple(_known())
+KNOWN: tuple[Served, ...] = tuple(_parse_tables())

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stillpoint.model.item import Item
-from stillpoint.model.names import listed
-from stillpoint.model.switch import disobeyed, without_meaning
+from stillpoint.model.names import listing
+from stillpoint.model.switch import refusal, without_meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Choice:
             if word not in choices:
                 raise without_meaning(owner, key, word, choices)
         if len(defaults) > 1:
-            cause = f"{listed(defaults, ' and ')} are both meant for every machine"
-            raise disobeyed(owner, key, cause, "name the machine in front: NAME=WORD")
+            cause = f"{listing(defaults, ' and ')} are both meant for every machine"
+            raise refusal(owner, key, cause, "name the machine in front: NAME=WORD")
         return cls(defaults[0] if defaults else choices[0], exceptions)
 
 
@@ -68,9 +68,9 @@ def pairs(owner: Item, key: str, text: str) -> dict[str, str]:
         if not sign:
             continue
         if not name or not word or "=" in word:
-            raise disobeyed(owner, key, f"{entry!r} is no pair", "write it as NAME=VALUE")
+            raise refusal(owner, key, f"{entry!r} is no pair", "write it as NAME=VALUE")
         if found.setdefault(name, word) != word:
-            raise disobeyed(owner, key, f"{name} is given {found[name]} and {word}", "keep one")
+            raise refusal(owner, key, f"{name} is given {found[name]} and {word}", "keep one")
     return found
 
 

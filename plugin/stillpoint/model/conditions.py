@@ -15,7 +15,7 @@ from stillpoint.model import item as it
 from stillpoint.model.choice import Choice, by_name, pairs, words
 from stillpoint.model.item import Item
 from stillpoint.model.names import LONGEST_MACHINE_NAME, is_name
-from stillpoint.model.switch import disobeyed, is_on, nearest
+from stillpoint.model.switch import is_on, nearest, refusal
 
 PREFIX = "stillpoint.dev/"
 
@@ -112,7 +112,7 @@ class Conditions:
         Raises:
             Refusal: a label or annotation is unknown, or has a value that it cannot have.
         """
-        asked = _Asked(restore, it.labels(restore), it.annotations(restore))
+        asked = _Annotations(restore, it.labels(restore), it.annotations(restore))
         asked.check_keys()
         return cls(
             run_strategy=asked.run_strategy(),
@@ -137,7 +137,7 @@ class Conditions:
         return WAIT_DISKS if wait == NO_WAIT and self.start_wave_size else wait
 
     @property
-    def named(self) -> Iterator[tuple[str, str]]:
+    def machine_names(self) -> Iterator[tuple[str, str]]:
         """Every machine that a condition names, as it names it, after the annotation's key."""
         for key, choice in (
             (RUN_STRATEGY, self.run_strategy),
@@ -152,7 +152,7 @@ class Conditions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Annotations:
     restore: Item
     labels: Item
     annotations: Item
@@ -163,10 +163,10 @@ class _Asked:
                 known = [one.removeprefix(PREFIX) for one in KEYS]
                 meant = nearest(key.removeprefix(PREFIX), known)
                 hint = f"{meant}of {PREFIX} there are {', '.join(known)}"
-                raise disobeyed(self.restore, key, "there is no such condition", hint)
+                raise refusal(self.restore, key, "there is no such condition", hint)
         for key in self.labels:
             if key.startswith(PREFIX):
-                raise disobeyed(self.restore, key, "it is a label", "set it as an annotation")
+                raise refusal(self.restore, key, "it is a label", "set it as an annotation")
 
     def run_strategy(self) -> Choice:
         label = self._label(_PEER_RUN_STRATEGY, RUN_STRATEGY)
@@ -191,10 +191,10 @@ class _Asked:
         text = self._text(RENAME)
         prefixes, names = words(text), pairs(self.restore, RENAME, text)
         if len(prefixes) > 1:
-            raise disobeyed(self.restore, RENAME, f"there are {len(prefixes)} prefixes", "keep one")
+            raise refusal(self.restore, RENAME, f"there are {len(prefixes)} prefixes", "keep one")
         prefix = "".join(prefixes)
         if prefix and not is_name(f"{prefix}x"):
-            raise disobeyed(self.restore, RENAME, f"no name can begin with {prefix!r}")
+            raise refusal(self.restore, RENAME, f"no name can begin with {prefix!r}")
         self._check_new_names(names)
         return Renames(names, prefix)
 
@@ -203,19 +203,19 @@ class _Asked:
             if not is_name(new) or len(new) > LONGEST_MACHINE_NAME:
                 cause = f"{new!r} can be no name of a virtual machine"
                 hint = f"lower case, digits and '-', at most {LONGEST_MACHINE_NAME} characters"
-                raise disobeyed(self.restore, RENAME, cause, hint)
+                raise refusal(self.restore, RENAME, cause, hint)
             others = [other for other in names if names[other] == new and other != old]
             if others and _may_meet(old, others[0]):
                 cause = f"{' and '.join(sorted((old, others[0])))} would both become {new}"
-                raise disobeyed(self.restore, RENAME, cause)
+                raise refusal(self.restore, RENAME, cause)
 
     def only(self) -> tuple[str, ...]:
         text = self._text(ONLY)
         if wrong := pairs(self.restore, ONLY, text):
             cause = f"{next(iter(wrong))}={next(iter(wrong.values()))} is no name"
-            raise disobeyed(self.restore, ONLY, cause, "list the names of virtual machines")
+            raise refusal(self.restore, ONLY, cause, "list the names of virtual machines")
         if ONLY in self.annotations and not words(text):
-            raise disobeyed(self.restore, ONLY, "it names no virtual machine", "name one")
+            raise refusal(self.restore, ONLY, "it names no virtual machine", "name one")
         return tuple(words(text))
 
     def seconds(self, key: str, default: float) -> float:
@@ -225,7 +225,7 @@ class _Asked:
         span = duration.parse(text)
         if not span:
             cause = f"{text!r} is no duration"
-            raise disobeyed(self.restore, key, cause, "write 90s, 30m or 1h30m")
+            raise refusal(self.restore, key, cause, "write 90s, 30m or 1h30m")
         return span.total_seconds()
 
     def count(self, key: str) -> int:
@@ -233,7 +233,7 @@ class _Asked:
         if key not in self.annotations:
             return 0
         if not (text.isascii() and text.isdecimal() and 0 < int(text) < 1_000_000):
-            raise disobeyed(
+            raise refusal(
                 self.restore, key, f"{text!r} is no number of machines", "write 1 or more"
             )
         return int(text)
@@ -251,7 +251,7 @@ class _Asked:
             return None
         if annotation in self.annotations:
             cause = f"the label {label} asks for the same"
-            raise disobeyed(self.restore, annotation, cause, "keep one of the two")
+            raise refusal(self.restore, annotation, cause, "keep one of the two")
         return it.text(self.labels, label)
 
 

@@ -43,7 +43,7 @@ class MalformedItem(StillpointError):
     """A field holds a value of the wrong JSON type."""
 
     def __init__(self, subject: str, field: str, expected: str, found: Any) -> None:
-        cause = f"{field} is {shown(found)}, not {expected}"
+        cause = f"{field} is {excerpt(found)}, not {expected}"
         super().__init__(subject, "cannot read the object", cause)
 
 
@@ -75,7 +75,7 @@ class Unreachable(ReadFailed):
     """No answer before the deadline, a broken one, or a server that is failing (429, 5xx)."""
 
 
-def shown(value: Any) -> str:
+def excerpt(value: Any) -> str:
     """The value for people, in a line, whatever it holds: aliases of YAML make it endless."""
     text = _REPR.repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

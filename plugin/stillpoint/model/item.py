@@ -24,7 +24,7 @@ def mapping(item: Item, *path: str) -> Item:
     return _at(item, path, dict) or {}
 
 
-def required(item: Item, *path: str) -> Item:
+def require_mapping(item: Item, *path: str) -> Item:
     """The mapping at `path`, which must be there.
 
     Raises:
@@ -142,7 +142,7 @@ def reference_to(owner: Item) -> Item:
     }
 
 
-def created(item: Item) -> datetime | None:
+def creation_time(item: Item) -> datetime | None:
     """`metadata.creationTimestamp`, aware; None where the object does not say."""
     return time(item, "metadata", "creationTimestamp")
 
@@ -177,7 +177,7 @@ def identify(item: Item) -> tuple[str, str]:
     identity = namespace(item), name(item)
     if all(identity) and text(item, "kind"):
         return identity
-    required(item, "metadata")
+    require_mapping(item, "metadata")
     paths = (("kind",), ("metadata", "namespace"), ("metadata", "name"))
     missing = next(path for path in paths if not text(item, *path))
     raise MalformedItem(describe(item), ".".join(missing), "a name", "")
@@ -252,11 +252,11 @@ def _at(item: Item, path: Sequence[str], expected: type) -> Any:
         try:
             value = value.get(key)
         except AttributeError:  # of JSON's types a mapping alone has `get`
-            raise _malformed(item, _way_to_no_mapping(item, path), dict, value) from None
+            raise _error(item, _way_to_no_mapping(item, path), dict, value) from None
         if value is None:
             return None
     if not isinstance(value, expected):
-        raise _malformed(item, path, expected, value)
+        raise _error(item, path, expected, value)
     return value
 
 
@@ -269,5 +269,5 @@ def _no_time(item: Item, path: Sequence[str], found: str) -> MalformedItem:
     return MalformedItem(describe(item), ".".join(path), "a time as of RFC 3339", found)
 
 
-def _malformed(item: Item, path: Sequence[str], expected: type, found: Any) -> MalformedItem:
+def _error(item: Item, path: Sequence[str], expected: type, found: Any) -> MalformedItem:
     return MalformedItem(describe(item), ".".join(path), _JSON_NAMES[expected], found)

@@ -19,7 +19,7 @@ _WRITTEN_AT_ONCE = 200
 _STRING_OR_BRACKET = rb'"(?:[^"\\]|\\.)*+"|[][{}]'
 
 
-def read(data: bytes | str) -> Any:
+def decode(data: bytes | str) -> Any:
     """The value that the text says.
 
     Raises:
@@ -33,7 +33,7 @@ def read(data: bytes | str) -> Any:
     return _deep_value(data if isinstance(data, bytes) else data.encode())
 
 
-def written(value: Any) -> bytes:
+def encode(value: Any) -> bytes:
     """The value as JSON.
 
     Raises:
@@ -44,7 +44,7 @@ def written(value: Any) -> bytes:
     except TypeError as error:
         if "Recursion limit" not in str(error):
             raise
-    return orjson.dumps(_folded(value))
+    return orjson.dumps(_fold(value))
 
 
 def _deep_value(data: bytes) -> Any:
@@ -59,7 +59,7 @@ def _deep_value(data: bytes) -> Any:
     for container in _at_depth(_READ_AT_ONCE, value):
         for key, child in _children(container):
             start, stop = parts[child[0]]
-            container[key] = read(data[start:stop])
+            container[key] = decode(data[start:stop])
     return value
 
 
@@ -82,7 +82,7 @@ def _parts_below(limit: int, data: bytes) -> list[tuple[int, int]]:
     return parts
 
 
-def _folded(value: Any) -> Any:
+def _fold(value: Any) -> Any:
     """A copy in which what is below the depth is text already."""
     copy = [value]
     level: list[_Container] = [copy]
@@ -95,7 +95,7 @@ def _folded(value: Any) -> Any:
         level = following
     for container in level:
         for key, child in _children(container):
-            container[key] = orjson.Fragment(written(child))
+            container[key] = orjson.Fragment(encode(child))
     return copy[0]
 
 

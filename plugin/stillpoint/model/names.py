@@ -19,7 +19,7 @@ def is_name(text: str) -> bool:
     return len(text) <= LONGEST_NAME and bool(_NAME.fullmatch(text))
 
 
-def listed(names: Iterable[str], between: str = ", ") -> str:
+def listing(names: Iterable[str], between: str = ", ") -> str:
     """The first dozen of them, and how many more there are."""
     all_names = list(names)
     more = len(all_names) - _MOST_LISTED

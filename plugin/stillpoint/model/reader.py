@@ -49,7 +49,7 @@ class Index(Protocol):
     def single(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """As `get`, without a list of its namespace: for what one does not want to read all of."""
 
-    def listed(self, resource: Resource, namespace: str, name: str) -> Item | None:
+    def get_listed(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """As `get`, but None for what was created after the namespace was listed."""
 
     def latest(self, resource: Resource, namespace: str, name: str) -> Item | None:
@@ -58,7 +58,7 @@ class Index(Protocol):
     def current(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """As `Reader.get`, asked anew each time: for a fact that changes while one waits for it."""
 
-    def grouped(
+    def list_grouped(
         self,
         resource: Resource,
         namespace: str,

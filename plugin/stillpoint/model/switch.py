@@ -31,10 +31,10 @@ def without_meaning(owner: Item, key: str, word: str, choices: Sequence[str]) ->
     """The error for a word that is none of the choices."""
     cause = f"it has no meaning with the value {word!r}"
     hint = f"{nearest(word, choices)}set it to one of {', '.join(choices)}"
-    return disobeyed(owner, key, cause, hint)
+    return refusal(owner, key, cause, hint)
 
 
-def disobeyed(owner: Item, key: str, cause: str, hint: str = "") -> Refusal:
+def refusal(owner: Item, key: str, cause: str, hint: str = "") -> Refusal:
     """The error for a label or annotation that cannot be obeyed."""
     return Refusal(it.describe(owner), f"cannot obey its {key}", cause, hint)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import orjson
 
 from stillpoint.model import item as it
-from stillpoint.model.api_resources import KNOWN, Served, guessed_plural
+from stillpoint.model.api_resources import KNOWN, Served, guess_plural
 from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
 from stillpoint.velero.selection.label_selector import LabelSelector
@@ -111,7 +111,7 @@ class ApiObjects:
         group, version = _group_version(item)
         kind = _needed(item, "kind")
         known = self._by_kind.get((group, kind)) or Served(
-            group, version, guessed_plural(kind), kind, (group, kind) in with_namespace
+            group, version, guess_plural(kind), kind, (group, kind) in with_namespace
         )
         served = known._replace(version=version)
         self._by_kind.setdefault((group, kind), served)

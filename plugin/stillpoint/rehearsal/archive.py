@@ -50,7 +50,7 @@ def write(found: Rehearsal, file: Path) -> None:
 def _fill(found: Rehearsal, file: Path, stream: IO[bytes]) -> None:
     with tarfile.open(file, "w:gz", fileobj=stream) as tarball:
         for reference, item in found.backup.stored.items():
-            content = json_text.written(item)
+            content = json_text.encode(item)
             for path in paths(reference, found.selection.served[reference].version, item):
                 _add(tarball, path, content)
         _add(tarball, "metadata/version", FORMAT_VERSION)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.model.names import listed
+from stillpoint.model.names import listing
 from stillpoint.rehearsal.errors import NothingToRehearse
 from stillpoint.rehearsal.known import Known
 from stillpoint.velero import own_objects, preparation
@@ -35,6 +35,6 @@ def started(backup: Item, known: Known, now: datetime) -> Item:
     servers = (one for one in known.objects if one["kind"] == own_objects.SERVER.kind)
     backup = preparation.under_server(preparation.placed(backup), servers)
     if faults := preparation.faults(backup):
-        subject, cause = it.describe(backup), listed(faults, "; ")
+        subject, cause = it.describe(backup), listing(faults, "; ")
         raise NothingToRehearse(subject, "Velero would refuse it", cause)
     return preparation.started(backup, known.objects, now)

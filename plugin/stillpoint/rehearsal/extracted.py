@@ -41,4 +41,4 @@ def write(stored: Mapping[Reference, Item], folder: Path) -> None:
             scope = ("namespaces", reference.namespace) if reference.namespace else ("cluster",)
             places[key] = folder.joinpath("resources", reference.group_resource, *scope)
             places[key].mkdir(parents=True)
-        (places[key] / f"{reference.name}.json").write_bytes(json_text.written(item))
+        (places[key] / f"{reference.name}.json").write_bytes(json_text.encode(item))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from stillpoint.model import item as it
-from stillpoint.model.api_resources import KNOWN, Served, guessed_plural
+from stillpoint.model.api_resources import KNOWN, Served, guess_plural
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 from stillpoint.velero.selection.discovery import Discovery
@@ -70,5 +70,5 @@ def _served(objects: Iterable[Item]) -> Iterator[Served]:
             known.add((group, kind))
             version = str(item["apiVersion"]).rpartition("/")[2]
             is_namespaced = bool(it.namespace(item))
-            custom.append(Served(group, version, guessed_plural(kind), kind, is_namespaced))
+            custom.append(Served(group, version, guess_plural(kind), kind, is_namespaced))
     yield from sorted(custom, key=lambda one: one.group)

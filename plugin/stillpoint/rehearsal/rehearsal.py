@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.model.names import listed
+from stillpoint.model.names import listing
 from stillpoint.rehearsal import backup_request as backup_requests
 from stillpoint.rehearsal import blocks, extracted, machines, restore, snapshots
 from stillpoint.rehearsal import restore_request as restore_requests
@@ -130,6 +130,6 @@ def _check(selection: Selection, backup: Item) -> None:
     known |= {reference.name for reference in selection.cluster if reference.is_of(NAMESPACE)}
     for namespace in it.texts(backup, "spec", "includedNamespaces"):
         if namespace not in known and not glob.is_pattern(namespace):
-            hint = f"there are {listed(sorted(known)) or 'none'}"
+            hint = f"there are {listing(sorted(known)) or 'none'}"
             cause = "no object that was read is in it"
             raise NothingToRehearse(f"namespace {namespace}", "cannot select it", cause, hint)

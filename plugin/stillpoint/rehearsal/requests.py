@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.model.names import listed
+from stillpoint.model.names import listing
 from stillpoint.rehearsal import backup_request, live_cluster, manifests, restore_request
 from stillpoint.rehearsal.errors import NothingToRehearse
 from stillpoint.rehearsal.known import Known
@@ -48,7 +48,7 @@ def of_folder(folder: Path, progress: Progress) -> Known:
     plural = "" if files == 1 else "s"
     origin = f"{objects} objects from {files} file{plural} in {folder}"
     if found.passed_over:
-        origin += f"; passed over, no objects of the API: {listed(found.passed_over)}"
+        origin += f"; passed over, no objects of the API: {listing(found.passed_over)}"
     return Known.of_manifests(found.objects, origin)
 
 
@@ -125,7 +125,7 @@ def _named(name: str, known: Known) -> Item:
     for item in (*backups, *map(preparation.of_schedule, schedules)):
         if it.name(item) == name:
             return item
-    names = listed(map(it.name, [*backups, *schedules])) or "none that could be read"
+    names = listing(map(it.name, [*backups, *schedules])) or "none that could be read"
     cause = "there is neither a file nor a Backup or Schedule of that name"
     raise NothingToRehearse(f"backup {name}", "cannot rehearse it", cause, f"there are: {names}")
 

@@ -99,7 +99,9 @@ class Backup:
             if found is None:
                 joined = replace(joined, has_other_filters=joined.has_other_filters or is_own)
             else:
-                joined = Policy.parse(found) if is_own else joined.followed_by(Policy.parse(found))
+                joined = (
+                    Policy.parse(found) if is_own else joined.with_fallback(Policy.parse(found))
+                )
         return joined
 
 
@@ -141,13 +143,13 @@ class Restore:
         return cls(it.name(restore), it.uid(restore), Filters.parse(restore), restore)
 
     @property
-    def started(self) -> datetime | None:
+    def start_time(self) -> datetime | None:
         """When Velero began, or else when it was asked to; None if the restore tells neither.
 
         Raises:
             MalformedItem: what it tells is not a time.
         """
-        return it.time(self.asked, "status", "startTimestamp") or it.created(self.asked)
+        return it.time(self.asked, "status", "startTimestamp") or it.creation_time(self.asked)
 
     @property
     def operation_timeout(self) -> timedelta:

@@ -230,7 +230,7 @@ def test_each_kind_and_each_namespace_has_a_list_of_its_own() -> None:
     for _ in range(2):
         for namespace in ("shop", "office"):
             assert it.namespace(index.get(PODS, namespace, "a") or {}) == namespace
-            assert index.grouped(CLAIMS, namespace, by_app) == {}
+            assert index.list_grouped(CLAIMS, namespace, by_app) == {}
     assert set(reader.asked.values()) == {1}
     assert len(reader.asked) == 4
 
@@ -238,7 +238,7 @@ def test_each_kind_and_each_namespace_has_a_list_of_its_own() -> None:
 def test_two_groupings_share_one_list() -> None:
     reader = DictionaryReader(pod("a", app="x"), pod("b", app="x"), pod("c", app="y"))
     index = CachedIndex(reader)
-    groups = index.grouped(PODS, "shop", by_app)
+    groups = index.list_grouped(PODS, "shop", by_app)
     assert {app: [it.name(item) for item in group] for app, group in groups.items()} == {
         "x": ["a", "b"],
         "y": ["c"],
@@ -250,9 +250,9 @@ def test_two_groupings_share_one_list() -> None:
 def test_lists_of_different_labels_are_different_questions() -> None:
     reader = DictionaryReader(pod("a"))
     index = CachedIndex(reader)
-    index.grouped(PODS, "shop", by_app, "app=x")
-    index.grouped(PODS, "shop", by_app, "app=y")
-    index.grouped(PODS, "shop", by_app, "app=x")
+    index.list_grouped(PODS, "shop", by_app, "app=x")
+    index.list_grouped(PODS, "shop", by_app, "app=y")
+    index.list_grouped(PODS, "shop", by_app, "app=x")
     assert sorted(reader.asked) == [
         ("list", "pods", "shop", "app=x"),
         ("list", "pods", "shop", "app=y"),
@@ -302,12 +302,12 @@ def test_what_was_read_is_read_anew_when_it_is_too_old() -> None:
     clock = Clock()
     reader = DictionaryReader(pod("a", app="before"))
     index = CachedIndex(reader, clock)
-    assert index.grouped(PODS, "shop", by_app).keys() == {"before"}
+    assert index.list_grouped(PODS, "shop", by_app).keys() == {"before"}
     reader.pods = [pod("a", app="after")]
     clock.now += OLDEST_S
-    assert index.grouped(PODS, "shop", by_app).keys() == {"before"}
+    assert index.list_grouped(PODS, "shop", by_app).keys() == {"before"}
     clock.now += 1
-    assert index.grouped(PODS, "shop", by_app).keys() == {"after"}
+    assert index.list_grouped(PODS, "shop", by_app).keys() == {"after"}
 
 
 def test_what_is_asked_for_as_it_is_now_is_asked_each_time_and_changes_no_other_answer() -> None:
@@ -419,9 +419,9 @@ def test_an_expected_connection_that_fails_is_told_by_the_first_question() -> No
 def test_a_name_that_came_after_the_list_is_not_among_the_listed() -> None:
     reader = DictionaryReader(pod("a"))
     index = CachedIndex(reader)
-    assert index.listed(PODS, "shop", "a") == pod("a")
+    assert index.get_listed(PODS, "shop", "a") == pod("a")
     reader.pods.append(pod("b"))
-    assert index.listed(PODS, "shop", "b") is None
+    assert index.get_listed(PODS, "shop", "b") is None
     assert index.get(PODS, "shop", "b") == pod("b")
 
 
@@ -455,9 +455,9 @@ def test_a_list_and_its_groupings_are_renewed_together() -> None:
     index = CachedIndex(reader, clock)
     assert index.get(PODS, "shop", "a")
     clock.now += OLDEST_S
-    assert index.grouped(PODS, "shop", by_app).keys() == {"before"}
+    assert index.list_grouped(PODS, "shop", by_app).keys() == {"before"}
     reader.pods = [pod("a", app="after")]
     clock.now += 1
     assert index.get(PODS, "shop", "a") == pod("a", app="after")
-    assert index.grouped(PODS, "shop", by_app).keys() == {"after"}
+    assert index.list_grouped(PODS, "shop", by_app).keys() == {"after"}
     assert reader.asked == {("list", "pods", "shop", ""): 2}

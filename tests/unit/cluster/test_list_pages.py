@@ -97,7 +97,7 @@ def test_a_deep_object_comes_with_the_others() -> None:
     body = b'{"metadata":{"continue":"next"},"items":[{"b":1},{"spec":%s}]}' % deep
     end, [other, found] = read(body)
     assert (end.token, other["b"], other["kind"]) == ("next", 1, "Pod")
-    assert json_text.written(found["spec"]) == deep
+    assert json_text.encode(found["spec"]) == deep
 
 
 def test_no_field_of_an_object_is_read_before_somebody_asks_for_it() -> None:

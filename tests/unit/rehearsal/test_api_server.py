@@ -19,7 +19,7 @@ from kubernetes import client as kubernetes_client
 from kubernetes import config, dynamic
 
 from stillpoint.cluster.kubernetes_reader import KubernetesReader, Limits
-from stillpoint.model.api_resources import KNOWN, guessed_plural
+from stillpoint.model.api_resources import KNOWN, guess_plural
 from stillpoint.model.errors import MalformedItem, Unreachable
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
@@ -534,7 +534,7 @@ def test_an_open_connection_does_not_hold_up_the_end() -> None:
 def test_the_plural_of_an_unknown_kind_is_guessed_as_the_api_machinery_does(
     kind: str, plural: str
 ) -> None:
-    assert guessed_plural(kind) == plural
+    assert guess_plural(kind) == plural
 
 
 def test_cluster_scoped_resources_are_known_as_such() -> None:

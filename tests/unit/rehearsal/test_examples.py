@@ -27,7 +27,7 @@ def title(item: Item) -> str:
 @pytest.mark.parametrize("item", OBJECTS, ids=title)
 def test_every_object_has_what_an_api_server_gives(item: Item) -> None:
     assert it.uid(item)
-    assert it.created(item) is not None
+    assert it.creation_time(item) is not None
     assert it.text(item, "metadata", "resourceVersion").isdecimal()
 
 

@@ -36,7 +36,7 @@ class Counting:
         raise NotImplementedError
 
     def _count(self, context: RestoreContext) -> int:
-        return len(context.cluster.grouped(claims.RESOURCE, "shop", _one).get("", ()))
+        return len(context.cluster.list_grouped(claims.RESOURCE, "shop", _one).get("", ()))
 
 
 def _one(_item: Item) -> Sequence[str]:

@@ -9,7 +9,7 @@ from stillpoint.actions.backup.related import graph
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.item import Item
-from stillpoint.model.names import listed
+from stillpoint.model.names import listing
 from stillpoint.model.outcome import BackupOutcome, Selector
 from stillpoint.resources.machines import virtual_machine, virtual_machine_pool
 from stillpoint.velero.context import BackupContext
@@ -20,7 +20,7 @@ APPLIES_TO = Selector((str(virtual_machine_pool.RESOURCE),))
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
     """Bring what it needs to make machines and to know them, and tell of those not selected."""
     namespace, name = it.identify(item)
-    machines = context.cluster.grouped(
+    machines = context.cluster.list_grouped(
         virtual_machine.RESOURCE, namespace, virtual_machine_pool.of_machine
     )
     filters = policies.filters(context)
@@ -31,7 +31,7 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
             if not filters.selects(virtual_machine.RESOURCE, machine)
         ]
         if missing:
-            context.log.warning("the backup does not select its machines %s", listed(missing))
+            context.log.warning("the backup does not select its machines %s", listing(missing))
     revisions = map(virtual_machine_pool.revision, machines.get(name, ()))
     needed = (
         *virtual_machine_pool.references(item),

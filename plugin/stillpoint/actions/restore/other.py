@@ -8,7 +8,7 @@ from typing import Self
 from stillpoint.actions.restore.selection import machines, plan
 from stillpoint.model import item as it
 from stillpoint.model import kinds
-from stillpoint.model.api_resources import KNOWN, guessed_plural
+from stillpoint.model.api_resources import KNOWN, guess_plural
 from stillpoint.model.conditions import ONLY
 from stillpoint.model.errors import ArchiveUnreadable, Refusal
 from stillpoint.model.item import Item
@@ -49,7 +49,7 @@ class Other:
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     """Create the object, unless nobody wants it, or its controller makes another."""
-    it.required(item, "metadata")
+    it.require_mapping(item, "metadata")
     reference = _reference(context.stored)
     if why := by_products.why(_snapshot_of(reference, context)) or _why_made_anew(context):
         context.log.info(why)
@@ -125,5 +125,5 @@ def _claim(stored: Item, reference: Reference, context: RestoreContext) -> Refer
 def _reference(stored: Item) -> Reference:
     group = it.text(stored, "apiVersion").rpartition("/")[0]
     kind = it.text(stored, "kind")
-    plural = _PLURALS.get((group, kind)) or guessed_plural(kind)
+    plural = _PLURALS.get((group, kind)) or guess_plural(kind)
     return Reference(group, plural, it.namespace(stored), it.name(stored))

@@ -39,7 +39,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     item = _as_new(item)
     if reference in made.names:
         item = virtual_machine_instance.renamed(item, made.name(reference), made.parts)
-    specification = identity.applied(it.required(item, "spec"), item, context)
+    specification = identity.applied(it.require_mapping(item, "spec"), item, context)
     specification = guest.with_namespaces(specification, context.restore.namespace)
     item = it.with_value(item, specification, "spec")
     losses = lost_data.of_machine(context)

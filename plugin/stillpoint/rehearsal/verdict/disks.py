@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.model.names import listed
+from stillpoint.model.names import listing
 from stillpoint.rehearsal.verdict.case import Case, Disk, Role, once
 from stillpoint.resources.disks import (
     data_volume,
@@ -142,7 +142,7 @@ def several_snapshot_classes(case: Case) -> Iterator[str]:
         claim = case.claim(disk) or {}
         labelled = volume_snapshot_class.labelled(classes)
         if len(labelled) > 1 and not _is_named(case, claim, classes):
-            yield f"{disk.name} ({listed(map(it.name, labelled))})"
+            yield f"{disk.name} ({listing(map(it.name, labelled))})"
 
 
 def is_any_cut(case: Case) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from stillpoint.model import item as it
-from stillpoint.model.names import listed
+from stillpoint.model.names import listing
 from stillpoint.rehearsal.verdict import guest
 from stillpoint.rehearsal.verdict.case import Case
 from stillpoint.resources.machines import kubevirt, virtual_machine, virtual_machine_instance
@@ -52,7 +52,7 @@ def of_long_freeze(case: Case) -> str:
 
 def _shared(case: Case) -> Iterator[str]:
     for claim, machines in guest.sharing(case):
-        yield f"claim {claim.name} joins {len(machines)} machines: {listed(machines)}"
+        yield f"claim {claim.name} joins {len(machines)} machines: {listing(machines)}"
 
 
 def of_snapshot_gate(case: Case) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from stillpoint.model.errors import MalformedItem
-from stillpoint.model.names import listed
+from stillpoint.model.names import listing
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.verdict import disks
 from stillpoint.rehearsal.verdict.case import Case, Disk
@@ -85,7 +85,7 @@ def _finding(reason: Reason, about: tuple[str, ...], case: Case) -> Finding:
     names = tuple(filter(None, about))
     first = names[0].partition(" ")[0] if names else ""
     values = {
-        "about": listed(names),
+        "about": listing(names),
         "first": first,
         "claims": " ".join(map(_name, case.disks)),
         "namespace": case.reference.namespace,

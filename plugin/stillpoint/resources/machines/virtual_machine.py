@@ -36,7 +36,7 @@ def template(machine: Item) -> Item:
     Raises:
         MalformedItem: the machine has none.
     """
-    return it.required(machine, "spec", "template", "spec")
+    return it.require_mapping(machine, "spec", "template", "spec")
 
 
 def template_annotations(machine: Item) -> Item:

@@ -99,7 +99,7 @@ def skips_hooks(item: Item) -> bool | None:
 
 def volumes(instance: Item) -> Sequence[Item]:
     """Its volumes, all hot-plugged ones included."""
-    it.required(instance, "spec")
+    it.require_mapping(instance, "spec")
     return it.sequence(instance, "spec", "volumes")
 
 
@@ -140,7 +140,7 @@ def marks(instance: Item) -> Iterator[str]:
 
 def references(instance: Item) -> Iterator[Reference]:
     """Every object of its namespace that the instance's specification needs."""
-    specification = it.required(instance, "spec")
+    specification = it.require_mapping(instance, "spec")
     metadata = it.mapping(instance, "metadata")
     yield from references_of.named(specification, metadata, it.namespace(instance))
 

@@ -35,7 +35,7 @@ _TEMPLATE = ("spec", "virtualMachineTemplate", "spec")
 
 def references(pool: Item) -> Iterator[Reference]:
     """Every object of its namespace that the template of its machines needs."""
-    it.required(pool, *_TEMPLATE)
+    it.require_mapping(pool, *_TEMPLATE)
     yield from virtual_machine.references(_as_machine(pool))
 
 
@@ -66,7 +66,7 @@ def is_paused(pool: Item) -> bool:
 
 def with_template(pool: Item, changed: Callable[[Item], Item]) -> Item:
     """The pool with the template of its machines changed as one of them would be."""
-    it.required(pool, *_TEMPLATE)
+    it.require_mapping(pool, *_TEMPLATE)
     return it.with_value(pool, changed(_as_machine(pool))["spec"], *_TEMPLATE)
 
 

@@ -95,14 +95,14 @@ class Filters:
         resources = self.resources
         if policy.lists and isinstance(resources, ListsByScope):
             resources = ListsByScope(
-                self._joined(resources.namespaced, policy, "Namespace", is_namespaced=True),
-                self._joined(resources.cluster_scoped, policy, "Cluster", is_namespaced=False),
+                self._join(resources.namespaced, policy, "Namespace", is_namespaced=True),
+                self._join(resources.cluster_scoped, policy, "Cluster", is_namespaced=False),
                 resources.with_all_namespaces,
             )
         has_policy = bool(policy.lists or policy.has_other_filters)
         return replace(self, resources=resources, has_policy=has_policy)
 
-    def _joined(self, names: Names, policy: Policy, scope: str, *, is_namespaced: bool) -> Names:
+    def _join(self, names: Names, policy: Policy, scope: str, *, is_namespaced: bool) -> Names:
         for verb in ("excluded", "included"):  # in the order of Velero
             written = policy.lists.get(f"{verb}{scope}ScopedResources", ())
             for one in map(self.discovery.name, written):

@@ -35,7 +35,7 @@ def any_matches(patterns: frozenset[str], name: str) -> bool:
     Velero goes through them in the order of their bytes, and no further than to a broken one.
     """
     for pattern in sorted(patterns):
-        compiled = _compiled(pattern)
+        compiled = _compile(pattern)
         if compiled is None:
             return False
         if compiled.fullmatch(name):
@@ -44,7 +44,7 @@ def any_matches(patterns: frozenset[str], name: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str] | None:
+def _compile(pattern: str) -> re.Pattern[str] | None:
     """The pattern as a regular expression; None for a broken one."""
     if around := _TEXTS_AROUND_STARS.fullmatch(pattern):
         beginning, end = map(_literal, around.groups())

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from stillpoint.model import item as it
 from stillpoint.model import quantity
-from stillpoint.model.errors import MalformedItem, Refusal, shown
+from stillpoint.model.errors import MalformedItem, Refusal, excerpt
 from stillpoint.model.item import Item
 
 _FINE_FILTERS = ("clusterScopedFilterPolicy", "namespacedFilterPolicies")
@@ -74,7 +74,7 @@ class Policy:
             Refusal: they are not what Velero takes.
         """
         try:
-            return _parsed(_text(config_map))
+            return _parse(_text(config_map))
         except (ValueError, MalformedItem) as error:
             cause = getattr(error, "cause", None) or " ".join(str(error).split())
             raise Refusal(it.describe(config_map), "cannot read the policies", cause) from error
@@ -87,7 +87,7 @@ class Policy:
             ValueError, MalformedItem: they are not what Velero takes.
         """
         if document.get("version") != "v1":
-            raise ValueError(f"version is {shown(document.get('version'))}, not 'v1'")
+            raise ValueError(f"version is {excerpt(document.get('version'))}, not 'v1'")
         _check_known(document, _FIELDS, "field")
         policies = it.sequence(document, "volumePolicies")
         lists = it.mapping(document, "includeExcludePolicy")
@@ -97,7 +97,7 @@ class Policy:
             any(document.get(name) for name in _FINE_FILTERS),
         )
 
-    def followed_by(self, other: "Policy") -> "Policy":
+    def with_fallback(self, other: "Policy") -> "Policy":
         """These, and the volume policies of `other` for volumes of which they do not speak."""
         return replace(self, volumes=(*self.volumes, *other.volumes))
 
@@ -118,7 +118,7 @@ def _text(config_map: Item) -> str:
 
 
 @lru_cache(maxsize=8)  # asked for each machine of a backup
-def _parsed(text: str) -> Policy:
+def _parse(text: str) -> Policy:
     import yaml  # noqa: PLC0415 - 10 ms of every start, for the few backups that have policies
 
     try:

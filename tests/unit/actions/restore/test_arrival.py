@@ -462,7 +462,7 @@ def test_two_processes_that_saw_the_same_machine_make_the_same_change() -> None:
     world.create(machine())
     first, second = world.context(), world.context()
     for context in (first, second):
-        context.cluster.listed(virtual_machine.RESOURCE, "copy", "db")
+        context.cluster.get_listed(virtual_machine.RESOURCE, "copy", "db")
     for context in (first, second):
         action.progress(world.operations["db"], context)
     one, other = world.cluster.patches["copy/db"]

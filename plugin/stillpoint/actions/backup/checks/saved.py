@@ -11,7 +11,7 @@ from stillpoint.actions import policies
 from stillpoint.model import item as it
 from stillpoint.model.errors import Refusal
 from stillpoint.model.item import Item
-from stillpoint.model.names import listed
+from stillpoint.model.names import listing
 from stillpoint.resources.disks import data_volume, persistent_volume_claim, storage_class, volume
 from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 from stillpoint.velero.context import BackupContext
@@ -67,7 +67,7 @@ def _check(
         if name not in left_out and (why := _not_cut(it.namespace(item), name, claim, context))
     }
     if unsaved:
-        told = listed((f"{name} is {why}" for name, why in unsaved.items()), "; ")
+        told = listing((f"{name} is {why}" for name, why in unsaved.items()), "; ")
         context.log.warning("the data of disks is not saved: %s", told)
 
 
@@ -132,7 +132,7 @@ def _snapshot_classes(claim: Item, context: BackupContext) -> Sequence[Item] | N
     found = context.cluster.get(storage_class.RESOURCE, "", name) if name else None
     if found is None or it.texts(context.backup.asked, "spec", "volumeSnapshotLocations"):
         return None
-    by_driver = context.cluster.grouped(
+    by_driver = context.cluster.list_grouped(
         volume_snapshot_class.RESOURCE, "", volume_snapshot_class.drivers
     )
     return by_driver.get(storage_class.provisioner(found), ())

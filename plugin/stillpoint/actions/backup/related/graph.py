@@ -180,7 +180,7 @@ def _is_removed(reference: Reference, context: BackupContext) -> bool:
             return context.cluster.get(resource, namespace, name) is None
     if not reference.is_of(data_volume.RESOURCE):
         return False
-    if context.cluster.listed(data_volume.RESOURCE, namespace, name):
+    if context.cluster.get_listed(data_volume.RESOURCE, namespace, name):
         return False
     claim = context.cluster.get(persistent_volume_claim.RESOURCE, namespace, name)
     return claim is not None and not persistent_volume_claim.data_volume(claim)
@@ -193,7 +193,7 @@ def _is_held(reference: Reference, witness: Item, context: BackupContext) -> boo
         witness: the object itself, or one that did not exist before it.
     """
     started = context.backup.started
-    created = it.created(witness)
+    created = it.creation_time(witness)
     if started is None or created is None or created + _CLOCKS_DIFFER > started:
         return False
     return policies.filters(context).surely_selects(reference)

@@ -51,4 +51,4 @@ def of_renamed(claim: Item, context: RestoreContext) -> tuple[Item, tuple[Refere
 
 def _exists(resource: Resource, namespace: str, name: str, context: RestoreContext) -> bool:
     target = context.restore.namespace(namespace)
-    return context.cluster.listed(resource, target, name) is not None
+    return context.cluster.get_listed(resource, target, name) is not None

@@ -62,7 +62,7 @@ def progress(operation: str, context: RestoreContext) -> Progress:
         data_download.FAILED: data_download.message(found) or "DataDownload has failed",
     }
     return Progress(
-        started=it.time(found, "status", "startTimestamp") or it.created(found) or now,
+        started=it.time(found, "status", "startTimestamp") or it.creation_time(found) or now,
         updated=now,
         completed=phase in (data_download.COMPLETED, *failures),
         error=failures.get(phase, ""),
@@ -96,7 +96,7 @@ def _orders(context: RestoreContext) -> Iterable[Item]:
 def _labelled(operation: str, context: RestoreContext) -> Iterable[Item]:
     selector = f"{data_download.OPERATION}={operation}"
     namespace = it.namespace(context.restore.asked)
-    found = context.cluster.grouped(data_download.RESOURCE, namespace, _one, selector)
+    found = context.cluster.list_grouped(data_download.RESOURCE, namespace, _one, selector)
     return found.get("", ())
 
 
@@ -116,7 +116,7 @@ def _new_order(context: RestoreContext, target: tuple[str, str]) -> Item:
     restore = context.restore
     velero_namespace = it.namespace(restore.asked)
     selector = data_download.result_selector(restore.uid, context.stored)
-    results = context.cluster.grouped(kinds.CONFIG_MAP, velero_namespace, _one, selector)
+    results = context.cluster.list_grouped(kinds.CONFIG_MAP, velero_namespace, _one, selector)
     for config_map in results.get("", ()):
         found = data_download.result(config_map, restore.uid)
         name = it.text(restore.asked, "spec", "backupName")

@@ -120,5 +120,5 @@ class _Others:
     def _holders(self, mark: str) -> Iterator[Item]:
         for namespace in dict.fromkeys((self._self[0], self._origin[0])):
             for kind in (virtual_machine, virtual_machine_instance):
-                found = self._cluster.grouped(kind.RESOURCE, namespace, kind.marks)
+                found = self._cluster.list_grouped(kind.RESOURCE, namespace, kind.marks)
                 yield from found.get(mark, ())  # each is decoded as it is looked at

@@ -85,7 +85,7 @@ def _ownerless(machine: Item, context: RestoreContext) -> Iterator[tuple[Resourc
         return
     namespace = it.namespace(machine)
     restored = f"{marks.OF_RESTORE}={marks.label_value(context.restore.name)}"
-    found = context.cluster.grouped(kinds.CONTROLLER_REVISION, namespace, _names, restored)
+    found = context.cluster.list_grouped(kinds.CONTROLLER_REVISION, namespace, _names, restored)
     for name in dict.fromkeys(virtual_machine.revisions(machine)):
         for revision in found.get(name, ()):
             if is_ownerless(revision, context) and not _is_shared(revision, context):
@@ -95,7 +95,7 @@ def _ownerless(machine: Item, context: RestoreContext) -> Iterator[tuple[Resourc
 def _is_shared(revision: Item, context: RestoreContext) -> bool:
     """Whether several machines name it: then it must not go with one of them."""
     namespace, name = it.identify(revision)
-    by_revision = context.cluster.grouped(
+    by_revision = context.cluster.list_grouped(
         virtual_machine.RESOURCE, namespace, virtual_machine.revisions
     )
     return len(by_revision.get(name, ())) > 1

@@ -54,7 +54,7 @@ def storage_classes(context: RestoreContext) -> Mapping[str, str]:
     velero = it.namespace(context.restore.asked)
     if not velero:
         return {}
-    found = context.cluster.grouped(
+    found = context.cluster.list_grouped(
         kinds.CONFIG_MAP, velero, storage_class_mapping.names, storage_class_mapping.SELECTOR
     )
     mappings = found.get(storage_class_mapping.SELECTOR, ())

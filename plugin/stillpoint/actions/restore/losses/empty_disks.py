@@ -6,7 +6,7 @@ from stillpoint.actions.restore.losses.lost_data import Loss
 from stillpoint.model import item as it
 from stillpoint.model.errors import Refusal
 from stillpoint.model.item import Item
-from stillpoint.model.names import listed
+from stillpoint.model.names import listing
 from stillpoint.model.reference import Reference
 from stillpoint.resources.machines import pending_start, virtual_machine
 from stillpoint.velero import warning
@@ -36,7 +36,7 @@ def told_of_instance(losses: Sequence[Loss], context: RestoreContext) -> tuple[R
     """
     empty = [str(loss) for loss in losses if loss.is_empty]
     if empty:
-        cause = f"it would start without the data of its disks: {listed(empty)}"
+        cause = f"it would start without the data of its disks: {listing(empty)}"
         hint = "create the instance by hand when they are filled"
         raise Refusal(it.describe(context.stored), "cannot be restored", cause, hint)
     return _warned(f"{it.name(context.stored)} comes back without data: ", losses, context)
@@ -54,7 +54,7 @@ def _kept_from_starting(machine: Item, empty: Sequence[str], context: RestoreCon
     strategy = virtual_machine.run_strategy(machine)
     namespace = context.restore.namespace(it.namespace(context.stored))
     reason = (
-        f"its disks {listed(empty)} come back empty; it was to run as {strategy}; HINT: fill "
+        f"its disks {listing(empty)} come back empty; it was to run as {strategy}; HINT: fill "
         f"them, then virtctl start {it.name(machine)} -n {namespace}"
     )
     machine = virtual_machine.with_run_strategy(machine, virtual_machine.HALTED)

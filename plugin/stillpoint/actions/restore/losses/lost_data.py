@@ -240,7 +240,7 @@ def _before(namespace: str, context: RestoreContext) -> frozenset[str]:
     target = context.restore.namespace(namespace)
 
     def found() -> frozenset[str]:
-        named = context.cluster.grouped(persistent_volume_claim.RESOURCE, target, _name)
+        named = context.cluster.list_grouped(persistent_volume_claim.RESOURCE, target, _name)
         return frozenset(name for name in named if _stays(named[name][0], context))
 
     return context.archive.once(("claims of the target", target), found)
@@ -251,7 +251,7 @@ def _stays(claim: Item, context: RestoreContext) -> bool:
 
     One that is younger than the restore is of it, if of a plugin process that died.
     """
-    created, started = it.created(claim), context.restore.started
+    created, started = it.creation_time(claim), context.restore.start_time
     is_of_now = created is not None and started is not None and created > started
     return not is_of_now and not it.is_being_deleted(claim)
 

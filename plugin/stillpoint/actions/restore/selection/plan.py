@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from stillpoint.actions.restore.selection import machines, renaming
 from stillpoint.model.conditions import ONLY, Conditions
 from stillpoint.model.errors import ArchiveUnreadable, Refusal
-from stillpoint.model.names import listed
+from stillpoint.model.names import listing
 from stillpoint.model.reference import Reference
-from stillpoint.model.switch import disobeyed, nearest
+from stillpoint.model.switch import nearest, refusal
 from stillpoint.resources import cluster_needs
 from stillpoint.velero.context import RestoreContext
 
@@ -71,7 +71,7 @@ def of(context: RestoreContext, namespace: str) -> Plan:
         asked = context.restore.conditions
     except Refusal as refusal:
         return _of_malformed(refusal, context, namespace)
-    if not any(asked.named) and not asked.rename:
+    if not any(asked.machine_names) and not asked.rename:
         return _EVERYTHING
     try:
         return context.archive.once(("plan", namespace), lambda: _made(asked, context, namespace))
@@ -141,10 +141,10 @@ def _unknown_name(asked: Conditions, context: RestoreContext) -> Refusal | None:
     """The error for a condition that names a machine which the backup does not hold."""
     known = machines.names(context.archive)
     short = {name.partition("/")[2] for name in known}
-    for key, named in asked.named:
+    for key, named in asked.machine_names:
         if named not in known and named not in short:
             meant = nearest(named, [*short, *known])
-            there = f"there are {listed(known)}" if known else "there is none"
+            there = f"there are {listing(known)}" if known else "there is none"
             cause = f"the backup holds no virtual machine {named}"
-            return disobeyed(context.restore.asked, key, cause, f"{meant}{there}")
+            return refusal(context.restore.asked, key, cause, f"{meant}{there}")
     return None

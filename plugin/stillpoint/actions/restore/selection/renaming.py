@@ -137,7 +137,7 @@ class _Check:
         if resource is None:
             return False
         namespace = self.context.restore.namespace(target.namespace)
-        there = self.context.cluster.listed(resource, namespace, target.name)
+        there = self.context.cluster.get_listed(resource, namespace, target.name)
         return there is not None and not marks.is_of_restore(there, self.context.restore.name)
 
 

@@ -50,7 +50,7 @@ def begun(item: Item, context: RestoreContext) -> tuple[Item, str]:
     target = (context.restore.namespace(stored[0]), it.name(item))
     if wait == words.NO_WAIT:
         return item, owners(item, context)
-    existing = context.cluster.listed(virtual_machine.RESOURCE, *target)
+    existing = context.cluster.get_listed(virtual_machine.RESOURCE, *target)
     if existing and pending_start.is_held(existing):
         _adopt(existing, context)
     arrival = Arrival(wait, stored, target, context.clock.now(), waves.secret(context))
@@ -198,7 +198,7 @@ def _seen(machine: Item, stage: Stage, arrival: Arrival, context: RestoreContext
         return stage
     if arrival.wait == words.WAIT_DISKS:
         return replace(stage, is_over=True)
-    instance = context.cluster.listed(virtual_machine_instance.RESOURCE, *arrival.target)
+    instance = context.cluster.get_listed(virtual_machine_instance.RESOURCE, *arrival.target)
     phase = virtual_machine_instance.phase(instance or {})
     if virtual_machine.is_through(machine, phase):
         return _ended(stage, phase, arrival)

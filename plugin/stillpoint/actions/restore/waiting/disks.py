@@ -45,7 +45,7 @@ def _claims(machine: Item, cluster: Index) -> Sequence[str]:
 
 
 def _disk(namespace: str, name: str, cluster: Index) -> Disk:
-    claim = cluster.listed(persistent_volume_claim.RESOURCE, namespace, name)
+    claim = cluster.get_listed(persistent_volume_claim.RESOURCE, namespace, name)
     if claim is None:
         return Disk(name, "does not exist")
     if it.is_being_deleted(claim):
@@ -64,6 +64,6 @@ def _binds_at_first_use(claim: Item, cluster: Index) -> bool:
 
 
 def _filling(namespace: str, name: str, cluster: Index) -> Iterator[str]:
-    filler = cluster.listed(data_volume.RESOURCE, namespace, name)
+    filler = cluster.get_listed(data_volume.RESOURCE, namespace, name)
     if filler and not data_volume.is_populated(filler):
         yield f"is still being filled ({data_volume.trouble(filler)})"

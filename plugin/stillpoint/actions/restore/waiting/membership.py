@@ -18,7 +18,7 @@ from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
-from stillpoint.model.names import listed
+from stillpoint.model.names import listing
 from stillpoint.model.outcome import Progress
 from stillpoint.model.reference import Reference, Resource
 from stillpoint.resources.machines import pending_start, virtual_machine, virtual_machine_pool
@@ -101,7 +101,7 @@ def _alone(
     if pool is None or _goes_elsewhere(namespace, machine, made):
         context.log.info("comes back without its pool %s, as a machine of its own", name)
         return
-    if context.cluster.listed(virtual_machine.RESOURCE, target, machine):
+    if context.cluster.get_listed(virtual_machine.RESOURCE, target, machine):
         return  # Velero leaves it as it is
     text = f"{machine} comes back outside of its pool {name}, which is at work here"
     context.log.warning(text)
@@ -176,7 +176,7 @@ def _stage(arrival: Arrival, context: RestoreContext) -> _Stage:
 
 
 def _machines(pool: Item, context: RestoreContext) -> Iterable[Item]:
-    by_owner = context.cluster.grouped(
+    by_owner = context.cluster.list_grouped(
         virtual_machine.RESOURCE, it.namespace(pool), _uids_of_owners
     )
     return by_owner.get(it.uid(pool), ())
@@ -191,7 +191,7 @@ def _obstacle(pool: Item, found: Sequence[Item]) -> str:
     there = {it.name(machine) for machine in found}
     lacking = [name for name in virtual_machine_pool.takes_back(pool) if name not in there]
     if lacking:
-        return f"{listed(lacking)} did not come back, and it would make others on their disks"
+        return f"{listing(lacking)} did not come back, and it would make others on their disks"
     surplus = len(found) - virtual_machine_pool.replicas(pool)
     return f"it has {surplus} machines too many, and would delete as many" if surplus > 0 else ""
 
@@ -218,5 +218,5 @@ def _goes_elsewhere(namespace: str, machine: str, made: Plan) -> bool:
 
 
 def _why_paused(pool: str, lost: Sequence[str]) -> str:
-    names = listed(lost)
+    names = listing(lost)
     return f"{pool} stays paused, as it would make others in the place of {names}"

@@ -40,7 +40,7 @@ def await_deletion(resource: Resource, item: Item, context: RestoreContext) -> N
     """
     namespace = context.restore.namespace(it.namespace(context.stored))
     target = (resource, namespace, it.name(item))
-    existing = context.cluster.listed(*target)
+    existing = context.cluster.get_listed(*target)
     expiry = _start(context) + GRACE
     while existing and it.is_being_deleted(existing):
         cause = "one of that name is still being deleted"
@@ -56,7 +56,7 @@ def make_ready(item: Item, context: RestoreContext) -> None:
     """
     stored = it.identify(context.stored)
     target = (context.restore.namespace(stored[0]), it.name(item))
-    existing = context.cluster.listed(virtual_machine.RESOURCE, *target)
+    existing = context.cluster.get_listed(virtual_machine.RESOURCE, *target)
     if existing is None:
         return
     policy = context.restore.conditions.target_readiness_policy.of(*stored)
@@ -111,7 +111,7 @@ def _stop(machine: Item, context: RestoreContext) -> None:
 
 
 def _start(context: RestoreContext) -> datetime:
-    return context.restore.started or context.clock.now()
+    return context.restore.start_time or context.clock.now()
 
 
 def _sleep_until(

@@ -51,7 +51,7 @@ def is_next(machine: Item, context: RestoreContext, wave: Wave = ALONE) -> bool:
         return True
     uid, now = context.restore.uid, context.clock.now()
     label = f"{pending_start.RESTORE}={uid}"
-    ours = context.cluster.grouped(virtual_machine.RESOURCE, "", pending_start.restores, label)
+    ours = context.cluster.list_grouped(virtual_machine.RESOURCE, "", pending_start.restores, label)
     others = [each for each in ours.get(uid, ()) if _is_noted(each, wave, now)]
     starting = {it.identify(each) for each in others if not pending_start.is_held(each)}
     waiting = {it.identify(each): each for each in others if pending_start.is_waiting(each)}
