@@ -25,7 +25,7 @@ def noted(backup: Backup, selection: Selection, request: Item) -> Backup:
     """
     fates, classes = fates_of(selection, request, mounting(selection)), _snapshot_classes(selection)
     stored = {
-        reference: claim_data.noted(item, is_moved=moves_data(request))
+        reference: claim_data.with_snapshot_annotations(item, is_moved=moves_data(request))
         if reference.is_of(persistent_volume_claim.RESOURCE)
         and _is_cut(selection.cluster[reference], selection, fates)
         and _has_snapshot_class(selection.cluster[reference], selection, classes)

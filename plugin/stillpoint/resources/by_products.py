@@ -22,7 +22,7 @@ _SOURCE = re.compile(rf"volume-(import|clone|upload)-source-{_UUID}")
 _SOURCES = ("VolumeImportSource", "VolumeCloneSource", "VolumeUploadSource")
 _APP = "containerized-data-importer"
 _CDI = "cdi.kubevirt.io"
-_ORDERS = {one.kind for one in one_shot_resource.RESOURCES}
+_ONE_SHOT_KINDS = {one.kind for one in one_shot_resource.RESOURCES}
 
 
 def why(stored: Item) -> str:
@@ -76,9 +76,9 @@ def _is_of_transfer(stored: Item) -> bool:
     return stored.get("kind") == "ObjectTransfer"
 
 
-def _is_part_of_order(stored: Item) -> bool:
+def _is_of_one_shot(stored: Item) -> bool:
     """What KubeVirt makes for a snapshot, an export, a clone, a migration."""
-    return any(it.text(owner, "kind") in _ORDERS for owner in it.owners(stored))
+    return any(it.text(owner, "kind") in _ONE_SHOT_KINDS for owner in it.owners(stored))
 
 
 _RULES: tuple[tuple[Callable[[Item], bool], str], ...] = (
@@ -88,5 +88,5 @@ _RULES: tuple[tuple[Callable[[Item], bool], str], ...] = (
     (_is_state_of_migration, "not restored: it was made for a migration that went on"),
     (_is_of_transfer, "not restored: CDI makes it anew for a claim that it fills"),
     (_is_worker, "not restored: it was filling a claim, and is made anew where one is filled"),
-    (_is_part_of_order, "not restored: it was made for a snapshot, export, clone or migration"),
+    (_is_of_one_shot, "not restored: it was made for a snapshot, export, clone or migration"),
 )

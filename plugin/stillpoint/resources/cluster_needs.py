@@ -13,7 +13,7 @@ from stillpoint.resources import references
 from stillpoint.resources.disks import persistent_volume_claim, storage_class
 from stillpoint.resources.machines import instancetype
 
-NOTE = "stillpoint.dev/needs-from-cluster"
+MARK = "stillpoint.dev/needs-from-cluster"
 """Annotation of a stored machine: `resource.group/name`, or with a namespace in the middle, in one
 line with commas between. For instance `storageclasses.storage.k8s.io/fast,
 network-attachment-definitions.k8s.cni.cncf.io/lan/blue`, without the space.
@@ -38,21 +38,21 @@ def of_machine(machine: Item, claims: Iterable[Item]) -> tuple[Reference, ...]:
     return tuple(sorted(dict.fromkeys(found), key=lambda one: one.is_of(kinds.PRIORITY_CLASS)))
 
 
-def noted(machine: Item, needs: Iterable[Reference]) -> Item:
+def with_mark(machine: Item, needs: Iterable[Reference]) -> Item:
     """The machine with a note of these needs, or without one if there are none."""
-    written = ",".join(map(_written, needs))
+    written = ",".join(map(_entry, needs))
     if not written:
-        return it.without(machine, "metadata", "annotations", NOTE)
-    return it.with_annotation(machine, NOTE, written)
+        return it.without(machine, "metadata", "annotations", MARK)
+    return it.with_annotation(machine, MARK, written)
 
 
 def read(stored: Item) -> Iterator[Reference]:
     """The needs of which the stored machine has a note."""
-    for written in filter(None, it.text(stored, "metadata", "annotations", NOTE).split(",")):
+    for written in filter(None, it.text(stored, "metadata", "annotations", MARK).split(",")):
         resource, *namespace, name = written.split("/")
         plural, _dot, group = resource.partition(".")
         yield Reference(group, plural, "".join(namespace), name)
 
 
-def _written(need: Reference) -> str:
+def _entry(need: Reference) -> str:
     return "/".join(filter(None, (need.group_resource, need.namespace, need.name)))

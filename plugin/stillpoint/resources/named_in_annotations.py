@@ -43,7 +43,7 @@ def renamed(item: Item, names: Mapping[str, str], *path: str) -> Item:
         if key == _LAST_APPLIED:
             item = it.without(item, *way, key)
             continue
-        new = _only_own(value, names) if key == _DELETED_WITH else _changed(value, names.get)
+        new = _only_own(value, names) if key == _DELETED_WITH else _rewrite(value, names.get)
         if not new:
             item = it.without(item, *way, key)
         elif new != value:
@@ -57,11 +57,11 @@ def with_namespaces(item: Item, mapped: Callable[[str], str]) -> Item:
     if not isinstance(value, str):
         return item
 
-    def moved(text: str) -> str | None:
+    def map_name(text: str) -> str | None:
         namespace, slash, name = text.partition("/")
         return f"{mapped(namespace)}/{name}" if slash else None
 
-    new = _changed(value, moved)
+    new = _rewrite(value, map_name)
     return it.with_annotation(item, _OWNED_BY, new) if new != value else item
 
 
@@ -73,7 +73,7 @@ def has_claim_templates(machine: Item) -> bool:
 def with_storage_classes(machine: Item, mapping: Mapping[str, str]) -> Item:
     """A machine whose templates of claims, as Harvester notes them, are in other classes."""
     value = it.annotations(machine).get(_CLAIM_TEMPLATES)
-    templates = _parsed(value) if isinstance(value, str) else None
+    templates = _parse(value) if isinstance(value, str) else None
     if not isinstance(templates, list):
         return machine
     changed = [_in_class(one, mapping) for one in templates]
@@ -96,8 +96,8 @@ def _only_own(value: str, names: Mapping[str, str]) -> str:
     return ",".join(new for one in value.split(",") if (new := names.get(one.strip())))
 
 
-def _changed(value: str, new: Callable[[str], str | None]) -> str:
-    parsed = _parsed(value)
+def _rewrite(value: str, new: Callable[[str], str | None]) -> str:
+    parsed = _parse(value)
     if isinstance(parsed, list | dict):
         changed = _within(parsed, new, _DEEPEST)
         return value if changed == parsed else orjson.dumps(changed).decode()
@@ -125,7 +125,7 @@ def _name(text: str, new: Callable[[str], str | None]) -> str:
     return text
 
 
-def _parsed(value: str) -> Any:
+def _parse(value: str) -> Any:
     if not value.lstrip().startswith(("[", "{")):
         return None
     try:

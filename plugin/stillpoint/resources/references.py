@@ -98,13 +98,13 @@ _EACH = "[]"
 _Path = tuple[str, ...]
 
 
-def named(specification: Item, metadata: Item, namespace: str) -> Iterator[Reference]:
+def of_namespace(specification: Item, metadata: Item, namespace: str) -> Iterator[Reference]:
     """The objects of its namespace that a guest needs.
 
     Args:
         metadata: of the template or the instance.
     """
-    for row, name in _found(_NAMED, specification, metadata):
+    for row, name in _rows(_NAMED, specification, metadata):
         yield row.resource.named(namespace, name)
 
 
@@ -121,13 +121,13 @@ def renamed(specification: Item, names: Mapping[str, str]) -> Item:
         names: old to new.
     """
     for path in _RENAMED:
-        specification = _replaced(specification, path, names)
+        specification = _replace(specification, path, names)
     return specification
 
 
 def of_cluster(specification: Item, metadata: Item, namespace: str) -> Iterator[Reference]:
     """What a guest needs that no backup of its namespace brings."""
-    for row, name in _found(_TOLD, specification, metadata):
+    for row, name in _rows(_TOLD, specification, metadata):
         if row.resource == kinds.PRIORITY_CLASS:
             yield row.resource.named("", name)
             continue
@@ -180,7 +180,7 @@ class _Table(NamedTuple):
         return cls(lists, plain, annotations)
 
 
-def _found(table: _Table, specification: Item, metadata: Item) -> Iterator[tuple[Row, str]]:
+def _rows(table: _Table, specification: Item, metadata: Item) -> Iterator[tuple[Row, str]]:
     yield from _of_guest(table, specification)
     annotations = it.mapping(metadata, "annotations")
     for key in annotations:
@@ -229,7 +229,7 @@ def _names(item: Item, path: _Path) -> Iterable[str]:
     return (name,) if name else ()
 
 
-def _replaced(specification: Item, path: _Path, names: Mapping[str, str]) -> Item:
+def _replace(specification: Item, path: _Path, names: Mapping[str, str]) -> Item:
     field, _each, *rest = path
     entries = it.sequence(specification, field)
     changed = [

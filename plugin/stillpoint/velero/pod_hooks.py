@@ -40,7 +40,9 @@ def _of_backup(pod: Item, backup: Item) -> Iterator[str]:
 
 def _applies(hook: Item, pod: Item) -> bool:
     namespaces = _names(hook, "Namespaces")
-    resources = Names(*map(_resolved, (_listed(hook, "included"), _listed(hook, "excluded"))))
+    resources = Names(
+        *map(_group_resources, (_resources(hook, "included"), _resources(hook, "excluded")))
+    )
     selector = LabelSelector.of_object(it.mapping(hook, "labelSelector"))
     return (
         namespaces.select(it.namespace(pod))
@@ -54,9 +56,9 @@ def _names(hook: Item, what: str) -> Names:
     return Names(frozenset(included), frozenset(excluded))
 
 
-def _listed(hook: Item, verb: str) -> Sequence[str]:
+def _resources(hook: Item, verb: str) -> Sequence[str]:
     return it.texts(hook, f"{verb}Resources")
 
 
-def _resolved(names: Sequence[str]) -> frozenset[str]:
+def _group_resources(names: Sequence[str]) -> frozenset[str]:
     return frozenset(discovery.STATIC.name(name).text for name in names)

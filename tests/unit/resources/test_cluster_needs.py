@@ -9,7 +9,7 @@ MACHINE = {"kind": "VirtualMachine", "metadata": {"name": "db", "namespace": "sh
 
 def test_what_was_noted_is_read() -> None:
     needs = (storage_class.RESOURCE.named("", "fast.v2"), NETWORK_ATTACHMENT.named("lan", "blue"))
-    assert tuple(cluster_needs.read(cluster_needs.noted(MACHINE, needs))) == needs
+    assert tuple(cluster_needs.read(cluster_needs.with_mark(MACHINE, needs))) == needs
 
 
 def test_without_a_note_nothing_is_read() -> None:

@@ -42,4 +42,4 @@ def _with_notes(machine: Item, instance: Item | None, context: BackupContext) ->
     ]
     disks = surroundings.claims(context.cluster, it.namespace(machine), names)
     machine = virtual_machine.with_state_claims(machine, list(map(it.name, state)))
-    return cluster_needs.noted(machine, cluster_needs.of_machine(machine, (*disks, *state)))
+    return cluster_needs.with_mark(machine, cluster_needs.of_machine(machine, (*disks, *state)))

@@ -47,8 +47,8 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
 
 
 def _without_notes(item: Item) -> Item:
-    item = cluster_needs.noted(virtual_machine.with_state_claims(item, ()), ())
-    return pending_start.released(item)
+    item = cluster_needs.with_mark(virtual_machine.with_state_claims(item, ()), ())
+    return pending_start.without_marks(item)
 
 
 def _under_conditions(item: Item, context: RestoreContext) -> Item:

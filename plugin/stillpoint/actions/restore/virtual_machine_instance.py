@@ -58,4 +58,4 @@ def _as_new(item: Item) -> Item:
     item = finalizers.without_orphaned(item)
     for label in virtual_machine_instance.OF_THIS_RUN:
         item = it.without(item, "metadata", "labels", label)
-    return cluster_needs.noted(virtual_machine.with_state_claims(item, ()), ())
+    return cluster_needs.with_mark(virtual_machine.with_state_claims(item, ()), ())

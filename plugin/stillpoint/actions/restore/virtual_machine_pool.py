@@ -31,7 +31,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     if why := made.why_left_out(reference):
         context.log.info(why)
         return RestoreOutcome(item, skip=True)
-    item = virtual_machine_pool.released(item)
+    item = virtual_machine_pool.without_marks(item)
     item = virtual_machine_pool.with_template(item, lambda one: repair.of_template(one, context))
     item, operation, why = membership.begun(item, made, context)
     additional = unselected.of(membership.revisions(context), context)

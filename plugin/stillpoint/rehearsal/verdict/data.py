@@ -113,7 +113,7 @@ def _left_in_storage(case: Case) -> Iterator[tuple[Disk, Item | None]]:
     for disk, classes in disks.with_classes(case):
         if classes and disk.claim in case.around.backup.stored:
             claim = case.claim(disk) or {}
-            yield disk, volume_snapshot_class.chosen(claim, case.around.request, classes)
+            yield disk, volume_snapshot_class.choose(claim, case.around.request, classes)
 
 
 def _saved(case: Case) -> Iterator[tuple[Disk, Item]]:

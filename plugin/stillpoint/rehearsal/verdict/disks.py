@@ -85,7 +85,7 @@ def _begins_again(case: Case, filler: Item) -> bool:
     """Whether the DataVolume comes back, and CDI can fill its claim by itself."""
     stored = data_volume.RESOURCE.named(*it.identify(filler)) in case.around.backup.stored
     is_refused = case.around.restore.refuses(data_volume.RESOURCE)
-    return stored and not is_refused and data_volume.is_filled_anew(filler)
+    return stored and not is_refused and data_volume.is_imported_again(filler)
 
 
 @once
@@ -140,7 +140,7 @@ def several_snapshot_classes(case: Case) -> Iterator[str]:
     """Disks whose driver has several labelled classes: Velero takes the first it comes to."""
     for disk, classes in with_classes(case):
         claim = case.claim(disk) or {}
-        labelled = volume_snapshot_class.labelled(classes)
+        labelled = volume_snapshot_class.with_label(classes)
         if len(labelled) > 1 and not _is_named(case, claim, classes):
             yield f"{disk.name} ({listing(map(it.name, labelled))})"
 

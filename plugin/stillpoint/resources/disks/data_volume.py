@@ -42,7 +42,7 @@ def is_blank(data_volume: Item) -> bool:
     return "blank" in it.mapping(data_volume, "spec", "source")
 
 
-def is_filled_anew(data_volume: Item) -> bool:
+def is_imported_again(data_volume: Item) -> bool:
     """Whether CDI can fill the claim again by itself: not what somebody uploads."""
     source = it.mapping(data_volume, "spec", "source")
     return bool(it.mapping(data_volume, "spec", "sourceRef") or set(source) - {"upload"})

@@ -27,7 +27,7 @@ _NAMESPACED = (("instancetype", INSTANCETYPE), ("preference", PREFERENCE))
 _OF_CLUSTER = (("instancetype", CLUSTER_INSTANCETYPE), ("preference", CLUSTER_PREFERENCE))
 
 
-def namespaced(machine: Item) -> Iterator[Reference]:
+def local_references(machine: Item) -> Iterator[Reference]:
     """Those of the machine's own namespace that it names."""
     for field, resource in _NAMESPACED:
         if it.text(machine, "spec", field, "name") and _kind(machine, field) in _names(resource):

@@ -35,7 +35,7 @@ STARTS = "starts"
 _ANNOTATIONS = (START_AS, NOT_STARTED, STARTED, SEALED)
 
 
-def is_held(machine: Item) -> bool:
+def is_pending(machine: Item) -> bool:
     """Whether it waits; one that a person has started or given another strategy does not."""
     return (
         bool(start_as(machine)) and virtual_machine.run_strategy(machine) == virtual_machine.HALTED
@@ -44,7 +44,7 @@ def is_held(machine: Item) -> bool:
 
 def is_waiting(machine: Item) -> bool:
     """Whether it is held, and its restore is still going to start it."""
-    return is_held(machine) and NOT_STARTED not in it.annotations(machine)
+    return is_pending(machine) and NOT_STARTED not in it.annotations(machine)
 
 
 def start_as(machine: Item) -> str:
@@ -66,7 +66,7 @@ class Wave:
     seal: Seal
     started: AbstractSet[tuple[str, str]]
 
-    def note(self, state: str, identity: tuple[str, str], now: datetime) -> str:
+    def mark(self, state: str, identity: tuple[str, str], now: datetime) -> str:
         """Value of `SEALED`: a time, and the seal on it.
 
         Args:
@@ -85,7 +85,7 @@ class Wave:
         return timedelta(0) <= now - datetime.fromisoformat(time) < longest
 
 
-def held(machine: Item, restore: str) -> Item:
+def as_pending(machine: Item, restore: str) -> Item:
     """The machine as it is created: halted, with a note of its run strategy.
 
     Args:
@@ -97,9 +97,9 @@ def held(machine: Item, restore: str) -> Item:
     return virtual_machine.with_run_strategy(machine, virtual_machine.HALTED)
 
 
-def released(machine: Item) -> Item:
+def without_marks(machine: Item) -> Item:
     """A stored machine without the marks of a former restore, as it was to run."""
-    if is_held(machine):
+    if is_pending(machine):
         machine = virtual_machine.with_run_strategy(machine, start_as(machine))
     for annotation in _ANNOTATIONS:
         machine = it.without(machine, "metadata", "annotations", annotation)
@@ -110,14 +110,14 @@ def start(machine: Item, now: datetime, sealed: str | None) -> Item:
     """The change that starts it: a merge patch that fails if somebody else has changed it.
 
     Args:
-        sealed: `Wave.note`; None where there are no waves.
+        sealed: `Wave.mark`; None where there are no waves.
     """
     time = now.isoformat(timespec="seconds")
     marks = {START_AS: None, NOT_STARTED: None, STARTED: time, SEALED: sealed}
     return _change(machine, {"annotations": marks}) | {"spec": {"runStrategy": start_as(machine)}}
 
 
-def give_up(machine: Item, reason: str) -> Item:
+def abandon(machine: Item, reason: str) -> Item:
     """The change that notes why it is not started; its run strategy stays noted, too."""
     return _change(machine, {"annotations": {NOT_STARTED: reason}})
 

@@ -55,7 +55,7 @@ def with_preference(machine: Item, get: Callable[[Reference], Item | None]) -> I
     if revision := virtual_machine.preference_revision(machine):
         kept = get(kinds.CONTROLLER_REVISION.named(it.namespace(machine), revision))
         specification = _of_preference(it.mapping(kept or {}, "data"), specification)
-    for reference in (*instancetype.namespaced(machine), *instancetype.of_cluster(machine)):
+    for reference in (*instancetype.local_references(machine), *instancetype.of_cluster(machine)):
         specification = _of_preference(get(reference) or {}, specification)
     return specification
 

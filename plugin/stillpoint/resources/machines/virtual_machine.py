@@ -50,7 +50,7 @@ def volumes(machine: Item) -> Sequence[Item]:
     return it.sequence(machine, "spec", "template", "spec", "volumes")
 
 
-def filled_by(machine: Item, is_filled: Callable[[str], bool]) -> Iterator[Reference]:
+def pending_sources(machine: Item, is_filled: Callable[[str], bool]) -> Iterator[Reference]:
     """What its disks are filled by that are not filled yet.
 
     Args:
@@ -88,9 +88,9 @@ def references(machine: Item) -> Iterator[Reference]:
     namespace = it.namespace(machine)
     for revision in revisions(machine):
         yield kinds.CONTROLLER_REVISION.named(namespace, revision)
-    yield from instancetype.namespaced(machine)
+    yield from instancetype.local_references(machine)
     metadata = it.mapping(machine, "spec", "template", "metadata")
-    yield from references_of.named(template(machine), metadata, namespace)
+    yield from references_of.of_namespace(template(machine), metadata, namespace)
 
 
 def revisions(machine: Item) -> Iterator[str]:

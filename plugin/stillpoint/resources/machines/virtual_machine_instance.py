@@ -142,7 +142,7 @@ def references(instance: Item) -> Iterator[Reference]:
     """Every object of its namespace that the instance's specification needs."""
     specification = it.require_mapping(instance, "spec")
     metadata = it.mapping(instance, "metadata")
-    yield from references_of.named(specification, metadata, it.namespace(instance))
+    yield from references_of.of_namespace(specification, metadata, it.namespace(instance))
 
 
 def renamed(instance: Item, name: str, names: Mapping[str, str]) -> Item:

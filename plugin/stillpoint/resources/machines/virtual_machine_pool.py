@@ -45,7 +45,7 @@ def of_machine(machine: Item) -> Iterable[str]:
     return (name,) if name else ()
 
 
-def served(pool_or_machine: Item) -> Resource:
+def resource_of(pool_or_machine: Item) -> Resource:
     """The resource in the version that a stored pool has, or that its machine's owner has."""
     group = f"{RESOURCE.group}/"
     told = (it.text(one, "apiVersion") for one in (pool_or_machine, *it.owners(pool_or_machine)))
@@ -70,7 +70,7 @@ def with_template(pool: Item, changed: Callable[[Item], Item]) -> Item:
     return it.with_value(pool, changed(_as_machine(pool))["spec"], *_TEMPLATE)
 
 
-def held(pool: Item, machines: Iterable[str]) -> Item:
+def as_pending(pool: Item, machines: Iterable[str]) -> Item:
     """The pool as it is created: paused, with a note of the machines that it takes back."""
     if is_paused(pool):
         pool = it.with_annotation(pool, STAYS_PAUSED, "true")
@@ -78,7 +78,7 @@ def held(pool: Item, machines: Iterable[str]) -> Item:
     return it.with_value(pool, True, "spec", "paused")
 
 
-def released(pool: Item) -> Item:
+def without_marks(pool: Item) -> Item:
     """A stored pool without the marks of a former restore, at work if it was to be."""
     notes = it.annotations(pool)
     if TAKES_BACK in notes and STAYS_PAUSED not in notes:
@@ -88,7 +88,7 @@ def released(pool: Item) -> Item:
     return pool
 
 
-def is_held(pool: Item) -> bool:
+def is_pending(pool: Item) -> bool:
     """Whether a restore has paused it, and is to let it go."""
     return TAKES_BACK in it.annotations(pool)
 

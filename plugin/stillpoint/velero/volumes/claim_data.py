@@ -40,7 +40,7 @@ def is_there(stored: Item) -> bool:
     return bool(snapshot(stored)) or is_uploaded(stored)
 
 
-def noted(stored: Item, *, is_moved: bool) -> Item:
+def with_snapshot_annotations(stored: Item, *, is_moved: bool) -> Item:
     """A stored claim with the notes that Velero's own action makes of its snapshot, as in earnest.
 
     Source: pkg/backup/actions/csi/pvc_action.go of Velero v1.18.

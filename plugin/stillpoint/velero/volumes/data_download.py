@@ -60,7 +60,7 @@ def result(config_map: Item, restore_uid: str) -> Item:
     return found
 
 
-def ordered(restore: Item, backup: Item, found: Item, target: tuple[str, str]) -> Item:
+def new(restore: Item, backup: Item, found: Item, target: tuple[str, str]) -> Item:
     """A new order for a claim.
 
     Args:
@@ -84,7 +84,7 @@ def ordered(restore: Item, backup: Item, found: Item, target: tuple[str, str]) -
     }
 
 
-def named(download: Item, operation_id: str, purpose: str) -> Item:
+def for_operation(download: Item, operation_id: str, purpose: str) -> Item:
     """A copy under the label of an operation, with a name that is the same in each attempt."""
     digest = hashlib.sha256(f"{operation_id}/{purpose}".encode()).hexdigest()[:10]
     restore = it.text(download, "metadata", "labels", marks.OF_RESTORE)
@@ -94,17 +94,17 @@ def named(download: Item, operation_id: str, purpose: str) -> Item:
     return it.with_label(it.without(named_after, "status"), OPERATION, operation_id)
 
 
-def retargeted(download: Item, namespace: str, name: str) -> Item:
+def with_target(download: Item, namespace: str, name: str) -> Item:
     """A copy that brings the same bytes into another claim."""
     return it.with_value(download, _volume(namespace, name), "spec", "targetVolume")
 
 
-def ended(download: Item, message: str) -> Item:
+def without_work(download: Item, message: str) -> Item:
     """A copy that no data mover works on, for an operation that has nothing to bring."""
     return {**download, "status": {"phase": COMPLETED, "message": message}}
 
 
-def taken_off() -> Item:
+def cancellation() -> Item:
     """The merge patch that takes an order from its operation, and ends it."""
     return {"metadata": {"labels": {OPERATION: None}}, "spec": {"cancel": True}}
 
@@ -119,7 +119,7 @@ def message(download: Item) -> str:
     return it.text(download, "status", "message")
 
 
-def moved_bytes(download: Item) -> tuple[int, int]:
+def progress_bytes(download: Item) -> tuple[int, int]:
     """Bytes that are there, and all."""
     told: Any = it.mapping(download, "status", "progress")
     return int(told.get("bytesDone") or 0), int(told.get("totalBytes") or 0)

@@ -28,7 +28,7 @@ def drivers(snapshot_class: Item) -> Iterable[str]:
     return (it.text(snapshot_class, "driver"),)
 
 
-def labelled(classes: Sequence[Item]) -> Sequence[Item]:
+def with_label(classes: Sequence[Item]) -> Sequence[Item]:
     """Those with Velero's label."""
     return [one for one in classes if LABEL in it.labels(one)]
 
@@ -36,10 +36,10 @@ def labelled(classes: Sequence[Item]) -> Sequence[Item]:
 def is_named(claim: Item, backup: Item, classes: Sequence[Item], driver: str) -> bool:
     """Whether an annotation of the claim or of the backup names one of the driver's classes."""
     names = {it.name(one).lower() for one in classes}
-    return any(name in names for name in _wanted(claim, backup, driver))
+    return any(name in names for name in _preferences(claim, backup, driver))
 
 
-def _wanted(claim: Item, backup: Item, driver: str) -> Sequence[str]:
+def _preferences(claim: Item, backup: Item, driver: str) -> Sequence[str]:
     wanted = (
         it.annotations(claim).get(LABEL, ""),
         it.annotations(backup).get(f"{_ON_BACKUP}{driver.lower()}", ""),
@@ -47,16 +47,16 @@ def _wanted(claim: Item, backup: Item, driver: str) -> Sequence[str]:
     return [name.lower() for name in wanted if name]
 
 
-def chosen(claim: Item, backup: Item, classes: Sequence[Item]) -> Item | None:
+def choose(claim: Item, backup: Item, classes: Sequence[Item]) -> Item | None:
     """The class that Velero takes among those of one driver; None if it takes none."""
-    named = _wanted(claim, backup, it.text(classes[0], "driver")) if classes else ()
+    named = _preferences(claim, backup, it.text(classes[0], "driver")) if classes else ()
     for name in named:
         for one in classes:
             if it.name(one).lower() == name:
                 return one
     defaults = [one for one in classes if _DEFAULT in it.annotations(one)]
     alone = classes if len(classes) == 1 else ()
-    return next(iter((*labelled(classes), *defaults, *alone)), None)
+    return next(iter((*with_label(classes), *defaults, *alone)), None)
 
 
 def lives_with_volume(snapshot_class: Item) -> bool:
@@ -71,4 +71,4 @@ def lives_with_volume(snapshot_class: Item) -> bool:
 def is_sure(classes: Sequence[Item]) -> bool:
     """Whether Velero finds a class among these, all of one driver, without being told which."""
     defaults = [one for one in classes if _DEFAULT in it.annotations(one)]
-    return bool(labelled(classes) or defaults) or len(classes) == 1
+    return bool(with_label(classes) or defaults) or len(classes) == 1

@@ -120,7 +120,7 @@ def _not_snapshot(claim: Item, context: BackupContext) -> str:
     backup = context.backup.asked
     if not any(map(volume_snapshot_class.lives_with_volume, classes)) or fates.moves_data(backup):
         return ""
-    chosen = volume_snapshot_class.chosen(claim, backup, classes)
+    chosen = volume_snapshot_class.choose(claim, backup, classes)
     if chosen and volume_snapshot_class.lives_with_volume(chosen):
         return f"cut as a snapshot that goes with its volume ({it.name(chosen)}), and not moved"
     return ""

@@ -94,7 +94,7 @@ def _filling(machine: Item, context: BackupContext) -> Iterator[Reference]:
             return data_volume.is_populated(filler)
         return context.cluster.get(persistent_volume_claim.RESOURCE, namespace, name) is not None
 
-    yield from virtual_machine.filled_by(machine, is_filled)
+    yield from virtual_machine.pending_sources(machine, is_filled)
 
 
 def of_filling(filling: Item, context: BackupContext) -> tuple[Reference, ...]:

@@ -23,7 +23,9 @@ def call_off(context: RestoreContext, why: str) -> None:
     for order in _orders(context):
         context.log.info("its bytes are called off: %s", why)
         _take_off(order, context)
-        done = data_download.ended(data_download.named(order, _operation(context), ""), why)
+        done = data_download.without_work(
+            data_download.for_operation(order, _operation(context), ""), why
+        )
         context.writer.create(data_download.RESOURCE, done)
 
 
@@ -41,8 +43,8 @@ def order(claim: Item, name: str, context: RestoreContext) -> tuple[Item, str]:
     if not orders:
         orders = [_new_order(context, (namespace, name))]
         operation = ours
-    meant = data_download.retargeted(orders[0], namespace, name)
-    context.writer.create(data_download.RESOURCE, data_download.named(meant, ours, name))
+    meant = data_download.with_target(orders[0], namespace, name)
+    context.writer.create(data_download.RESOURCE, data_download.for_operation(meant, ours, name))
     context.log.info("its bytes are brought into %s", name)
     return data_download.with_volume_to_come(claim, namespace, name, ours[-5:]), operation
 
@@ -55,7 +57,7 @@ def progress(operation: str, context: RestoreContext) -> Progress:
     """
     found = _found(operation, context)
     phase = data_download.phase(found)
-    done, total = data_download.moved_bytes(found)
+    done, total = data_download.progress_bytes(found)
     now = context.clock.now()
     failures = {
         data_download.CANCELED: "DataDownload is canceled",
@@ -109,7 +111,7 @@ def _found(operation: str, context: RestoreContext) -> Item:
 
 def _take_off(order: Item, context: RestoreContext) -> None:
     namespace, name = it.identify(order)
-    context.writer.patch(data_download.RESOURCE, namespace, name, data_download.taken_off())
+    context.writer.patch(data_download.RESOURCE, namespace, name, data_download.cancellation())
 
 
 def _new_order(context: RestoreContext, target: tuple[str, str]) -> Item:
@@ -121,7 +123,7 @@ def _new_order(context: RestoreContext, target: tuple[str, str]) -> Item:
         found = data_download.result(config_map, restore.uid)
         name = it.text(restore.asked, "spec", "backupName")
         backup = context.cluster.get(own_objects.BACKUP, velero_namespace, name) or {}
-        return data_download.ordered(restore.asked, backup, found, target)
+        return data_download.new(restore.asked, backup, found, target)
     cause = f"no ConfigMap of Velero with the labels {selector} says where its bytes are"
     raise Refusal(it.describe(context.stored), "cannot be renamed", cause)
 

@@ -140,7 +140,7 @@ def _filling(stored: Item, archive: Archive) -> Iterator[Reference]:
         filler = archive.get(data_volume.RESOURCE.named(namespace, name))
         return filler is None or data_volume.is_populated(filler)
 
-    yield from virtual_machine.filled_by(stored, is_filled)
+    yield from virtual_machine.pending_sources(stored, is_filled)
 
 
 def mounted_claims(archive: Archive, namespace: str) -> set[str]:

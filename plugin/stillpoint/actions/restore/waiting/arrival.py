@@ -51,11 +51,11 @@ def begun(item: Item, context: RestoreContext) -> tuple[Item, str]:
     if wait == words.NO_WAIT:
         return item, owners(item, context)
     existing = context.cluster.get_listed(virtual_machine.RESOURCE, *target)
-    if existing and pending_start.is_held(existing):
+    if existing and pending_start.is_pending(existing):
         _adopt(existing, context)
     arrival = Arrival(wait, stored, target, context.clock.now(), waves.secret(context))
     if virtual_machine.starts_by_itself(item):
-        item = pending_start.held(item, context.restore.uid)
+        item = pending_start.as_pending(item, context.restore.uid)
         if note := _note(pending_start.WAITS, arrival, context):
             item = it.with_annotation(item, pending_start.SEALED, note)
     return item, str(arrival)
@@ -136,7 +136,7 @@ def _stage(arrival: Arrival, context: RestoreContext) -> Stage:
     if context.restore.conditions.wait_for(*arrival.stored) == words.NO_WAIT:
         cause = f"{stage.text}; the waiting was cancelled by {words.WAIT}: {words.NO_WAIT}"
         return replace(stage, is_over=True, failure=_left(machine, cause, context))
-    if pending_start.is_held(machine):
+    if pending_start.is_pending(machine):
         return _held(machine, found, stage, arrival, context)
     if any(disk.lacks and not disk.is_for_first_use for disk in found):
         return stage
@@ -185,7 +185,7 @@ def _note(state: str, arrival: Arrival, context: RestoreContext) -> str | None:
     if not arrival.secret:
         return None
     wave = waves.of(arrival.secret, context)
-    return wave.note(state, arrival.target, context.clock.now())
+    return wave.mark(state, arrival.target, context.clock.now())
 
 
 def _seen(machine: Item, stage: Stage, arrival: Arrival, context: RestoreContext) -> Stage:
@@ -244,7 +244,7 @@ def _expiry(arrival: Arrival, context: RestoreContext) -> datetime:
 
 def _left(machine: Item, cause: str, context: RestoreContext) -> str:
     """The cause, with what becomes of a machine that was not started."""
-    if not pending_start.is_held(machine):
+    if not pending_start.is_pending(machine):
         return cause
     cause += (
         f"; it stays halted, {pending_start.start_as(machine)} is noted in its annotation "
@@ -261,7 +261,7 @@ def _left(machine: Item, cause: str, context: RestoreContext) -> str:
 def _give_up(machine: Item, cause: str, context: RestoreContext) -> None:
     if pending_start.is_waiting(machine):
         context.log.warning("does not start it: %s", cause)
-        change = pending_start.give_up(machine, cause)
+        change = pending_start.abandon(machine, cause)
         context.writer.patch(virtual_machine.RESOURCE, *it.identify(machine), change)
 
 

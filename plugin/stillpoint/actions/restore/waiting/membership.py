@@ -42,9 +42,9 @@ def begun(item: Item, made: Plan, context: RestoreContext) -> tuple[Item, str, s
     kept = [name for name in found if name not in lost]
     if lost:
         item = it.with_value(item, True, "spec", "paused")
-    item = virtual_machine_pool.held(item, kept)
+    item = virtual_machine_pool.as_pending(item, kept)
     target = (context.restore.namespace(stored[0]), it.name(item))
-    version = virtual_machine_pool.served(context.stored).version
+    version = virtual_machine_pool.resource_of(context.stored).version
     operation = Arrival(f"pool_{version}", stored, target, context.clock.now())
     return item, str(operation), _why_paused(it.name(item), lost) if lost else ""
 
@@ -90,7 +90,9 @@ def _pool(name: str, context: RestoreContext) -> Item | None:
     A machine with an owner that is gone is deleted, with its disks: so no former answer will do.
     """
     namespace = context.restore.namespace(it.namespace(context.stored))
-    return context.cluster.current(virtual_machine_pool.served(context.stored), namespace, name)
+    return context.cluster.current(
+        virtual_machine_pool.resource_of(context.stored), namespace, name
+    )
 
 
 def _alone(
@@ -165,7 +167,7 @@ def _stage(arrival: Arrival, context: RestoreContext) -> _Stage:
     pool = context.cluster.current(resource, *arrival.target)
     if pool is None:
         return _failed("not there: it could not be created, or was deleted since")
-    if not virtual_machine_pool.is_held(pool):
+    if not virtual_machine_pool.is_pending(pool):
         return _Stage("at work")
     found = list(_machines(pool, context))
     if why := _obstacle(pool, found):

@@ -53,7 +53,7 @@ def is_next(machine: Item, context: RestoreContext, wave: Wave = ALONE) -> bool:
     label = f"{pending_start.RESTORE}={uid}"
     ours = context.cluster.list_grouped(virtual_machine.RESOURCE, "", pending_start.restores, label)
     others = [each for each in ours.get(uid, ()) if _is_noted(each, wave, now)]
-    starting = {it.identify(each) for each in others if not pending_start.is_held(each)}
+    starting = {it.identify(each) for each in others if not pending_start.is_pending(each)}
     waiting = {it.identify(each): each for each in others if pending_start.is_waiting(each)}
     room = size - len(starting | wave.started)
     for identity in sorted(waiting.keys() - wave.started):
@@ -66,7 +66,7 @@ def is_next(machine: Item, context: RestoreContext, wave: Wave = ALONE) -> bool:
 def _is_noted(machine: Item, wave: Wave, now: datetime) -> bool:
     """Whether the machine waits, or is being started, by this restore's own word."""
     with suppress(StillpointError):
-        if pending_start.is_held(machine):
+        if pending_start.is_pending(machine):
             return wave.is_recent(machine, WAITS, now, LONGEST_TURN)
         is_recent = wave.is_recent(machine, STARTS, now, LONGEST_START)
         return is_recent and not virtual_machine.is_running(machine)
