@@ -24,7 +24,7 @@ def set_to(item: Item, uid: str, original: str) -> Item:
     return it.with_label(item, UID, uid)
 
 
-def given_back(item: Item, original: str) -> Item:
+def restore_label(item: Item, original: str) -> Item:
     """`item` as the user knows it: with their own label of that name, or without one."""
     if UID not in it.labels(item):
         return item

@@ -28,10 +28,10 @@ def of(namespace: str, text: str) -> Reference:
 
 def listing(namespace: str, begin: str, entries: Sequence[str]) -> Reference:
     """The same for a list: as many entries as there is room for, and how many more there are."""
-    return of(namespace, begin + _shortened(entries, _LONGEST_BYTES - len(begin.encode())))
+    return of(namespace, begin + _shorten(entries, _LONGEST_BYTES - len(begin.encode())))
 
 
-def _shortened(entries: Sequence[str], longest: int) -> str:
+def _shorten(entries: Sequence[str], longest: int) -> str:
     for count in range(len(entries), 0, -1):
         rest = len(entries) - count
         text = ", ".join(entries[:count]) + (f" and {rest} more, see its log" if rest else "")

@@ -51,7 +51,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     """Create the object, unless nobody wants it, or its controller makes another."""
     it.require_mapping(item, "metadata")
     reference = _reference(context.stored)
-    if why := by_products.why(_snapshot_of(reference, context)) or _why_made_anew(context):
+    if why := by_products.why(_snapshot_of(reference, context)) or _why_recreated(context):
         context.log.info(why)
         return RestoreOutcome(item, skip=True)
     if not reference.namespace:
@@ -74,7 +74,7 @@ def _snapshot_of(reference: Reference, context: RestoreContext) -> Item:
     return snapshot or context.stored
 
 
-def _why_made_anew(context: RestoreContext) -> str:
+def _why_recreated(context: RestoreContext) -> str:
     """The reason for what KubeVirt makes for an instance that its machine makes anew."""
     name = it.owner(context.stored, virtual_machine_instance.RESOURCE.kind)
     if not name:

@@ -46,16 +46,16 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     item = finalizers.without_orphaned(item)
     item = persistent_volume_claim.without_mark(item) if loss else item
     item = named_in_annotations.with_namespaces(item, context.restore.namespace)
-    item = uid_label.given_back(item, persistent_volume_claim.ORIGINAL_UID)
+    item = uid_label.restore_label(item, persistent_volume_claim.ORIGINAL_UID)
     if reference not in made.names:
         target.await_deletion(persistent_volume_claim.RESOURCE, item, context)
-        return RestoreOutcome(claim_source.repaired(item, context), _told(item, context))
+        return RestoreOutcome(claim_source.repair(item, context), _warn(item, context))
     item, additional = claim_source.of_renamed(item, context)
     item = persistent_volume_claim.renamed(item, made.name(reference), made.machines)
     target.await_deletion(persistent_volume_claim.RESOURCE, item, context)
     if not claim_data.is_uploaded(context.stored) or not context.restore.has_volumes:
         return RestoreOutcome(item, additional)
-    item, operation = download.order(item, made.name(reference), context)
+    item, operation = download.bring(item, made.name(reference), context)
     return RestoreOutcome(item, additional, operation=operation)
 
 
@@ -81,7 +81,7 @@ def _loss(claim: Reference, item: Item, context: RestoreContext) -> Loss | None:
     return lost_data.of(claim, context) if is_of_cdi else None
 
 
-def _told(item: Item, context: RestoreContext) -> tuple[Reference, ...]:
+def _warn(item: Item, context: RestoreContext) -> tuple[Reference, ...]:
     """A warning of a claim that would wait for ever for the snapshot it is to be filled from."""
     is_refused = context.restore.refuses(volume_snapshot.RESOURCE)
     if not is_refused or not claim_data.snapshot(context.stored):

@@ -38,11 +38,11 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     item = repair.of_machine(_without_notes(item), context)
     if reference in made.names:
         item = virtual_machine.renamed(item, made.name(reference), made.parts)
-    item, told = membership.joined(item, made, context)
-    item, losses_told = empty_disks.told(_under_conditions(item, context), losses, context)
+    item, told = membership.join(item, made, context)
+    item, losses_told = empty_disks.report(_under_conditions(item, context), losses, context)
     target.make_ready(item, context)
-    item, operation = arrival.begun(item, context)
-    warnings = (*told, *losses_told, *first_use.told(item, context))
+    item, operation = arrival.begin(item, context)
+    warnings = (*told, *losses_told, *first_use.report(item, context))
     return RestoreOutcome(item, (*additional, *warnings), operation=operation)
 
 
@@ -57,5 +57,5 @@ def _under_conditions(item: Item, context: RestoreContext) -> Item:
         context.log.info("run strategy %s, as the restore asks", strategy)
         item = virtual_machine.with_run_strategy(item, strategy)
     item = identity.in_effect(item, context)
-    specification = identity.applied(virtual_machine.template(item), item, context)
+    specification = identity.apply(virtual_machine.template(item), item, context)
     return virtual_machine.with_template(item, specification)

@@ -39,11 +39,11 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     item = _as_new(item)
     if reference in made.names:
         item = virtual_machine_instance.renamed(item, made.name(reference), made.parts)
-    specification = identity.applied(it.require_mapping(item, "spec"), item, context)
+    specification = identity.apply(it.require_mapping(item, "spec"), item, context)
     specification = guest.with_namespaces(specification, context.restore.namespace)
     item = it.with_value(item, specification, "spec")
     losses = lost_data.of_machine(context)
-    told = empty_disks.told_of_instance(losses, context)
+    told = empty_disks.report_instance(losses, context)
     made_anew = [loss.claim for loss in losses if loss.is_made_by_cdi]
     additional = missing.additional(context.stored, context, made_anew)
     return RestoreOutcome(item, (*additional, *told), operation=arrival.owners(item, context))

@@ -33,7 +33,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
         return RestoreOutcome(item, skip=True)
     item = virtual_machine_pool.without_marks(item)
     item = virtual_machine_pool.with_template(item, lambda one: repair.of_template(one, context))
-    item, operation, why = membership.begun(item, made, context)
+    item, operation, why = membership.begin(item, made, context)
     additional = unselected.of(membership.revisions(context), context)
     if why:
         context.log.warning(why)

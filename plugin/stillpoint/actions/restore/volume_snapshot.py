@@ -21,4 +21,4 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     if why := made.why_left_out(reference) or by_products.why(context.stored):
         context.log.info(why)
         return RestoreOutcome(item, skip=True)
-    return RestoreOutcome(uid_label.given_back(item, volume_snapshot.ORIGINAL_UID))
+    return RestoreOutcome(uid_label.restore_label(item, volume_snapshot.ORIGINAL_UID))

@@ -56,7 +56,7 @@ def _check(
     item: Item, needed: Sequence[str], disks: Collection[str], context: BackupContext
 ) -> None:
     claims = {name: _claim(it.namespace(item), name, context) for name in disks}
-    left_out = dict(_left_out(claims, context))
+    left_out = dict(_exclusions(claims, context))
     for name in () if context.backup.is_of_metadata else needed:
         if name in left_out:
             cause = f"its disk {name} is {left_out[name]}"
@@ -64,7 +64,8 @@ def _check(
     unsaved = left_out | {
         name: why
         for name, claim in claims.items()
-        if name not in left_out and (why := _not_cut(it.namespace(item), name, claim, context))
+        if name not in left_out
+        and (why := _why_not_saved(it.namespace(item), name, claim, context))
     }
     if unsaved:
         told = listing((f"{name} is {why}" for name, why in unsaved.items()), "; ")
@@ -75,7 +76,7 @@ def _claim(namespace: str, name: str, context: BackupContext) -> Item | None:
     return context.cluster.get(persistent_volume_claim.RESOURCE, namespace, name)
 
 
-def _left_out(
+def _exclusions(
     claims: Mapping[str, Item | None], context: BackupContext
 ) -> Iterator[tuple[str, str]]:
     filters = policies.filters(context)
@@ -84,7 +85,7 @@ def _left_out(
             yield name, f"left out {reason}"
 
 
-def _not_cut(namespace: str, name: str, claim: Item | None, context: BackupContext) -> str:
+def _why_not_saved(namespace: str, name: str, claim: Item | None, context: BackupContext) -> str:
     """Why nobody would save the data of a claim that the backup holds; empty if somebody does."""
     if claim is None:  # CDI makes it when it has something to fill it with
         is_coming = context.cluster.get(data_volume.RESOURCE, namespace, name)

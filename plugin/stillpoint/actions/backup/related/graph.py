@@ -66,11 +66,11 @@ def of_instance(instance: Item, context: BackupContext) -> tuple[Reference, ...]
         *virtual_machine_instance.references(instance),
         *(persistent_volume_claim.RESOURCE.named(namespace, it.name(claim)) for claim in state),
     ]
-    found = (*_launcher(instance, context), *_plugged_since(instance, context))
+    found = (*_launcher(instance, context), *_new_disks(instance, context))
     return tuple(dict.fromkeys((*found, *_to_fetch(needed, instance, context))))
 
 
-def _plugged_since(instance: Item, context: BackupContext) -> Iterator[Reference]:
+def _new_disks(instance: Item, context: BackupContext) -> Iterator[Reference]:
     """Disks that the instance has been given since Velero read it, for the freeze that goes on.
 
     Their block may have been made before. Also those that Velero holds: it has not cut them yet, or

@@ -22,7 +22,7 @@ _SOURCES = (
 )
 
 
-def repaired(claim: Item, context: RestoreContext) -> Item:
+def repair(claim: Item, context: RestoreContext) -> Item:
     """The claim without an order to fill it that would spoil the restored bytes, or never end."""
     group, kind, namespace, name = claim_data.source(claim)
     if not name or name == claim_data.restored_snapshot(context.restore.uid, context.stored):
@@ -46,7 +46,7 @@ def of_renamed(claim: Item, context: RestoreContext) -> tuple[Item, tuple[Refere
         name = claim_data.restored_snapshot(context.restore.uid, context.stored)
         needed = volume_snapshot.RESOURCE.named(it.namespace(context.stored), snapshot)
         return claim_data.from_snapshot(claim, name), (needed,)
-    return repaired(claim, context), ()
+    return repair(claim, context), ()
 
 
 def _exists(resource: Resource, namespace: str, name: str, context: RestoreContext) -> bool:

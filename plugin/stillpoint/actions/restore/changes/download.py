@@ -20,7 +20,7 @@ from stillpoint.velero.volumes import claim_data, data_download
 
 def call_off(context: RestoreContext, why: str) -> None:
     """End what Velero has ordered for the claim, as if it were done: nothing was to be brought."""
-    for order in _orders(context):
+    for order in _downloads(context):
         context.log.info("its bytes are called off: %s", why)
         _take_off(order, context)
         done = data_download.without_work(
@@ -29,7 +29,7 @@ def call_off(context: RestoreContext, why: str) -> None:
         context.writer.create(data_download.RESOURCE, done)
 
 
-def order(claim: Item, name: str, context: RestoreContext) -> tuple[Item, str]:
+def bring(claim: Item, name: str, context: RestoreContext) -> tuple[Item, str]:
     """The renamed claim as it is to be created, and an operation of ours if Velero has none.
 
     Raises:
@@ -37,11 +37,11 @@ def order(claim: Item, name: str, context: RestoreContext) -> tuple[Item, str]:
     """
     namespace = context.restore.namespace(it.namespace(context.stored))
     ours, operation = _operation(context), ""
-    orders = list(_orders(context))
+    orders = list(_downloads(context))
     for one in orders:
         _take_off(one, context)
     if not orders:
-        orders = [_new_order(context, (namespace, name))]
+        orders = [_new_download(context, (namespace, name))]
         operation = ours
     meant = data_download.with_target(orders[0], namespace, name)
     context.writer.create(data_download.RESOURCE, data_download.for_operation(meant, ours, name))
@@ -55,7 +55,7 @@ def progress(operation: str, context: RestoreContext) -> Progress:
     Raises:
         Refusal: the order is gone.
     """
-    found = _found(operation, context)
+    found = _find(operation, context)
     phase = data_download.phase(found)
     done, total = data_download.progress_bytes(found)
     now = context.clock.now()
@@ -77,7 +77,7 @@ def progress(operation: str, context: RestoreContext) -> Progress:
 
 def cancel(operation: str, context: RestoreContext) -> None:
     """Ask the data mover to end."""
-    name = it.name(_found(operation, context))
+    name = it.name(_find(operation, context))
     velero_namespace = it.namespace(context.restore.asked)
     change = {"spec": {"cancel": True}}
     context.log.info("no longer brought: cancelled")
@@ -88,22 +88,22 @@ def _operation(context: RestoreContext) -> str:
     return data_download.operation(context.restore.uid, context.stored)
 
 
-def _orders(context: RestoreContext) -> Iterable[Item]:
+def _downloads(context: RestoreContext) -> Iterable[Item]:
     """Those of Velero for the claim; asked when its action has been called, so never too early."""
     if not claim_data.is_uploaded(context.stored) or not context.restore.has_volumes:
         return ()
-    return _labelled(_operation(context), context)
+    return _of_operation(_operation(context), context)
 
 
-def _labelled(operation: str, context: RestoreContext) -> Iterable[Item]:
+def _of_operation(operation: str, context: RestoreContext) -> Iterable[Item]:
     selector = f"{data_download.OPERATION}={operation}"
     namespace = it.namespace(context.restore.asked)
     found = context.cluster.list_grouped(data_download.RESOURCE, namespace, _one, selector)
     return found.get("", ())
 
 
-def _found(operation: str, context: RestoreContext) -> Item:
-    for found in _labelled(operation, context):
+def _find(operation: str, context: RestoreContext) -> Item:
+    for found in _of_operation(operation, context):
         return found
     subject = f"DataDownload of operation {operation}"
     raise Refusal(subject, "cannot tell how far it is", "there is none any more")
@@ -114,7 +114,7 @@ def _take_off(order: Item, context: RestoreContext) -> None:
     context.writer.patch(data_download.RESOURCE, namespace, name, data_download.cancellation())
 
 
-def _new_order(context: RestoreContext, target: tuple[str, str]) -> Item:
+def _new_download(context: RestoreContext, target: tuple[str, str]) -> Item:
     restore = context.restore
     velero_namespace = it.namespace(restore.asked)
     selector = data_download.result_selector(restore.uid, context.stored)

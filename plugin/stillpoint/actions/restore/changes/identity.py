@@ -37,7 +37,7 @@ def in_effect(machine: Item, context: RestoreContext) -> Item:
     return virtual_machine.with_legacy_uuid(machine, it.name(stored))
 
 
-def applied(specification: Item, machine: Item, context: RestoreContext) -> Item:
+def apply(specification: Item, machine: Item, context: RestoreContext) -> Item:
     """The specification of a guest, with an identity as the restore asks for it.
 
     Args:

@@ -13,7 +13,7 @@ from stillpoint.velero import warning
 from stillpoint.velero.context import RestoreContext
 
 
-def told(
+def report(
     machine: Item, losses: Sequence[Loss], context: RestoreContext
 ) -> tuple[Item, tuple[Reference, ...]]:
     """The machine, halted if one of its disks would be empty, and a warning of all it loses."""
@@ -23,12 +23,12 @@ def told(
     is_kept = bool(empty) and virtual_machine.starts_by_itself(machine)
     begin = f"{it.name(machine)} comes back without data: "
     if is_kept:
-        machine = _kept_from_starting(machine, empty, context)
+        machine = _halt(machine, empty, context)
         begin = f"{it.name(machine)} comes back without data and is not started: "
-    return machine, _warned(begin, losses, context)
+    return machine, _warn(begin, losses, context)
 
 
-def told_of_instance(losses: Sequence[Loss], context: RestoreContext) -> tuple[Reference, ...]:
+def report_instance(losses: Sequence[Loss], context: RestoreContext) -> tuple[Reference, ...]:
     """A warning of what a lone instance loses, which starts when it is created.
 
     Raises:
@@ -39,10 +39,10 @@ def told_of_instance(losses: Sequence[Loss], context: RestoreContext) -> tuple[R
         cause = f"it would start without the data of its disks: {listing(empty)}"
         hint = "create the instance by hand when they are filled"
         raise Refusal(it.describe(context.stored), "cannot be restored", cause, hint)
-    return _warned(f"{it.name(context.stored)} comes back without data: ", losses, context)
+    return _warn(f"{it.name(context.stored)} comes back without data: ", losses, context)
 
 
-def _warned(begin: str, losses: Sequence[Loss], context: RestoreContext) -> tuple[Reference, ...]:
+def _warn(begin: str, losses: Sequence[Loss], context: RestoreContext) -> tuple[Reference, ...]:
     if not losses:
         return ()
     causes = list(map(str, losses))
@@ -50,7 +50,7 @@ def _warned(begin: str, losses: Sequence[Loss], context: RestoreContext) -> tupl
     return (warning.listing(it.namespace(context.stored), begin, causes),)
 
 
-def _kept_from_starting(machine: Item, empty: Sequence[str], context: RestoreContext) -> Item:
+def _halt(machine: Item, empty: Sequence[str], context: RestoreContext) -> Item:
     strategy = virtual_machine.run_strategy(machine)
     namespace = context.restore.namespace(it.namespace(context.stored))
     reason = (

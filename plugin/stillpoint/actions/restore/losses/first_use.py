@@ -27,7 +27,7 @@ _HINT = (
 )
 
 
-def told(machine: Item, context: RestoreContext) -> tuple[Reference, ...]:
+def report(machine: Item, context: RestoreContext) -> tuple[Reference, ...]:
     """A warning of the disks of a machine, as it is created, that wait for its start."""
     is_started = virtual_machine.starts_by_itself(machine) or pending_start.start_as(machine)
     if is_started or not context.restore.has_volumes:

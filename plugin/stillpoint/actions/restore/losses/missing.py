@@ -44,13 +44,13 @@ def additional(
         lacking += [one for one in _of_cluster(stored, held, archive) if not archive.holds(one)]
     except ArchiveUnreadable as error:
         context.log.debug("not said what is missing: %s", error)
-        return machines.noted_needs(stored)
+        return machines.own_needs(stored)
     named = unselected.of(held, context)
     found = [(state, one) for one in lacking if (state := _state(one, context))]
     told = []
     for state in dict.fromkeys(state for state, _ in found):
         begin = f"{it.name(stored)} needs what {state} here: "
-        names = [_named(one, context) for kept, one in found if kept == state]
+        names = [_describe(one, context) for kept, one in found if kept == state]
         context.log.warning("%s%s", begin, ", ".join(names))
         told.append(warning.listing(it.namespace(stored), begin, names))
     return (*named, *told)
@@ -82,7 +82,7 @@ def _state(one: Reference, context: RestoreContext) -> str:
         return _UNSEEN
 
 
-def _named(one: Reference, context: RestoreContext) -> str:
+def _describe(one: Reference, context: RestoreContext) -> str:
     namespace = context.restore.namespace(one.namespace) if one.namespace else ""
     home = context.restore.namespace(it.namespace(context.stored))
     where = f" in {namespace}" if namespace and namespace != home else ""

@@ -19,7 +19,7 @@ from stillpoint.resources.machines import (
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class StoredMachine:
     """A virtual machine, or an instance that stands alone.
 
     Attributes:
@@ -41,9 +41,9 @@ class Machine:
         return self.reference.name
 
 
-def of_namespace(archive: Archive, namespace: str) -> Sequence[Machine]:
+def of_namespace(archive: Archive, namespace: str) -> Sequence[StoredMachine]:
     """All of one namespace, in the order of their names; read once for a restore."""
-    return archive.once(("machines", namespace), lambda: tuple(_found(archive, namespace)))
+    return archive.once(("machines", namespace), lambda: tuple(_read(archive, namespace)))
 
 
 def namespaces(archive: Archive) -> Sequence[str]:
@@ -63,11 +63,11 @@ def names(archive: Archive) -> Sequence[str]:
 
 def needs(stored: Item, archive: Archive) -> tuple[Reference, ...]:
     """Every object of its namespace that a stored machine or instance needs, each once."""
-    found = (*noted_needs(stored), *state_claims(stored, archive), *_filling(stored, archive))
+    found = (*own_needs(stored), *state_claims(stored, archive), *_filling(stored, archive))
     return tuple(dict.fromkeys(found))
 
 
-def noted_needs(stored: Item) -> tuple[Reference, ...]:
+def own_needs(stored: Item) -> tuple[Reference, ...]:
     """Those of them that the object itself tells."""
     is_machine = stored.get("kind") == virtual_machine.RESOURCE.kind
     of = virtual_machine if is_machine else virtual_machine_instance
@@ -81,10 +81,10 @@ def state_claims(stored: Item, archive: Archive) -> Iterator[Reference]:
     Backups of the peer have no such note; there they are known by KubeVirt's label.
     """
     noted = tuple(virtual_machine.state_claims(stored))
-    yield from noted or _labelled(archive, it.namespace(stored)).get(it.name(stored), ())
+    yield from noted or _state_claims(archive, it.namespace(stored)).get(it.name(stored), ())
 
 
-def _labelled(archive: Archive, namespace: str) -> Mapping[str, Sequence[Reference]]:
+def _state_claims(archive: Archive, namespace: str) -> Mapping[str, Sequence[Reference]]:
     """The claims with state, by the machine that KubeVirt's label names; read once."""
 
     def found() -> Mapping[str, Sequence[Reference]]:
@@ -149,7 +149,7 @@ def mounted_claims(archive: Archive, namespace: str) -> set[str]:
     return {name for one in pods if not pod.is_of_machine(one) for name in pod.claims(one)}
 
 
-def _found(archive: Archive, namespace: str) -> Iterator[Machine]:
+def _read(archive: Archive, namespace: str) -> Iterator[StoredMachine]:
     stored = [*archive.list(virtual_machine.RESOURCE, namespace)]
     taken = {it.name(machine) for machine in stored}
     stored += [
@@ -161,7 +161,7 @@ def _found(archive: Archive, namespace: str) -> Iterator[Machine]:
         yield _machine(machine, archive)
 
 
-def _machine(stored: Item, archive: Archive) -> Machine:
+def _machine(stored: Item, archive: Archive) -> StoredMachine:
     specification = persistent_state.template(stored)
     is_machine = stored.get("kind") == virtual_machine.RESOURCE.kind
     resource = virtual_machine.RESOURCE if is_machine else virtual_machine_instance.RESOURCE
@@ -174,7 +174,7 @@ def _machine(stored: Item, archive: Archive) -> Machine:
         if one.is_of(kinds.CONTROLLER_REVISION) or (is_data(one) and one.name in data)
     )
     has_state = has_persistent_state(stored, archive)
-    return Machine(resource.named(*it.identify(stored)), needed, own, has_state)
+    return StoredMachine(resource.named(*it.identify(stored)), needed, own, has_state)
 
 
 def is_machine(reference: Reference) -> bool:

@@ -74,7 +74,7 @@ def of(context: RestoreContext, namespace: str) -> Plan:
     if not any(asked.machine_names) and not asked.rename:
         return _EVERYTHING
     try:
-        return context.archive.once(("plan", namespace), lambda: _made(asked, context, namespace))
+        return context.archive.once(("plan", namespace), lambda: _make(asked, context, namespace))
     except ArchiveUnreadable as error:
         if asked.rename or asked.only:
             raise
@@ -96,7 +96,7 @@ def _of_malformed(refusal: Refusal, context: RestoreContext, namespace: str) -> 
         return _EVERYTHING
 
 
-def _made(asked: Conditions, context: RestoreContext, namespace: str) -> Plan:
+def _make(asked: Conditions, context: RestoreContext, namespace: str) -> Plan:
     found = machines.of_namespace(context.archive, namespace)
     if refusal := _unknown_name(asked, context):
         if asked.only and not machines.names(context.archive):
@@ -109,15 +109,15 @@ def _made(asked: Conditions, context: RestoreContext, namespace: str) -> Plan:
         plan = _refusing(context, namespace, refused)
         return Plan(names, None, refused, plan.withheld)
     kept = [machine for machine in chosen if machine.name not in refused]
-    return Plan(names, frozenset(_wanted(kept, context)), refused)
+    return Plan(names, frozenset(_selection(kept, context)), refused)
 
 
-def _is_chosen(asked: Conditions, machine: machines.Machine) -> bool:
+def _is_chosen(asked: Conditions, machine: machines.StoredMachine) -> bool:
     full = f"{machine.reference.namespace}/{machine.name}"
     return not asked.only or machine.name in asked.only or full in asked.only
 
 
-def _wanted(kept: list[machines.Machine], context: RestoreContext) -> Iterator[Reference]:
+def _selection(kept: list[machines.StoredMachine], context: RestoreContext) -> Iterator[Reference]:
     for machine in kept:
         yield machine.reference
         yield from machine.needs

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from stillpoint.actions.restore.selection import machines
-from stillpoint.actions.restore.selection.machines import Machine
+from stillpoint.actions.restore.selection.machines import StoredMachine
 from stillpoint.model.conditions import Renames
 from stillpoint.model.errors import Refusal
 from stillpoint.model.names import LONGEST_MACHINE_NAME, LONGEST_NAME
@@ -26,7 +26,7 @@ _CHOOSE = "choose another name"
 
 
 def of(
-    asked: Renames, chosen: Sequence[Machine], context: RestoreContext, *, is_all: bool
+    asked: Renames, chosen: Sequence[StoredMachine], context: RestoreContext, *, is_all: bool
 ) -> tuple[Mapping[Reference, str], Mapping[str, Refusal]]:
     """New names by the reference in the backup, and refusals by the name of the machine.
 
@@ -62,19 +62,19 @@ class _Check:
         taken: new names that have been given to machines before.
     """
 
-    chosen: Sequence[Machine]
+    chosen: Sequence[StoredMachine]
     renamed: Mapping[str, str]
     taken: Mapping[Reference, str]
     context: RestoreContext
     is_all: bool
 
-    def names(self, machine: Machine) -> Mapping[Reference, str]:
+    def names(self, machine: StoredMachine) -> Mapping[Reference, str]:
         """New names of a machine and its own; a disk that two machines share keeps its first."""
         new = self.renamed[machine.name]
         own = {one: self.taken.get(one, _after(machine.name, new, one.name)) for one in machine.own}
         return {machine.reference: new} | own
 
-    def faults(self, machine: Machine) -> Iterator[tuple[str, str]]:
+    def faults(self, machine: StoredMachine) -> Iterator[tuple[str, str]]:
         """Cause and remedy of all that makes renaming unsafe, the plainest first."""
         names = self.names(machine)
         if machine.has_persistent_state:
@@ -85,12 +85,12 @@ class _Check:
         yield from self._of_data(machine)
         yield from self._of_targets(names)
 
-    def _of_other_machines(self, machine: Machine) -> Iterator[tuple[str, str]]:
+    def _of_other_machines(self, machine: StoredMachine) -> Iterator[tuple[str, str]]:
         for other, name in self.renamed.items():
             if name == self.renamed[machine.name] and other != machine.name:
                 yield f"{other} of the backup comes back under that name, too", _CHOOSE
 
-    def _of_shared_claims(self, machine: Machine) -> Iterator[tuple[str, str]]:
+    def _of_shared_claims(self, machine: StoredMachine) -> Iterator[tuple[str, str]]:
         data = {one for one in machine.own if machines.is_data(one)}
         for other in self.chosen:
             shared = data.intersection(other.own)
@@ -102,7 +102,7 @@ class _Check:
             if one.name in mounted:
                 yield f"{one} is also mounted by a pod", "restore the machine alone"
 
-    def _of_data(self, machine: Machine) -> Iterator[tuple[str, str]]:
+    def _of_data(self, machine: StoredMachine) -> Iterator[tuple[str, str]]:
         for one in machine.own:
             is_claim = one.is_of(persistent_volume_claim.RESOURCE)
             stored = self.context.archive.get(one) if is_claim else None

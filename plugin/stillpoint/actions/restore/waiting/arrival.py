@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from stillpoint.actions.restore.changes import ownership
 from stillpoint.actions.restore.waiting import disks, waves
-from stillpoint.actions.restore.waiting.disks import Disk
+from stillpoint.actions.restore.waiting.disks import DiskState
 from stillpoint.actions.restore.waiting.operation import OWNERS, Arrival
 from stillpoint.model import conditions as words
 from stillpoint.model import item as it
@@ -43,7 +43,7 @@ class Stage:
 _Look = Callable[[Arrival, RestoreContext], Stage]
 
 
-def begun(item: Item, context: RestoreContext) -> tuple[Item, str]:
+def begin(item: Item, context: RestoreContext) -> tuple[Item, str]:
     """The machine as it is to be created, and the operation that waits for it; empty if none."""
     stored = it.identify(context.stored)
     wait = context.restore.conditions.wait_for(*stored)
@@ -56,7 +56,7 @@ def begun(item: Item, context: RestoreContext) -> tuple[Item, str]:
     arrival = Arrival(wait, stored, target, context.clock.now(), waves.secret(context))
     if virtual_machine.starts_by_itself(item):
         item = pending_start.as_pending(item, context.restore.uid)
-        if note := _note(pending_start.WAITS, arrival, context):
+        if note := _sealed_mark(pending_start.WAITS, arrival, context):
             item = it.with_annotation(item, pending_start.SEALED, note)
     return item, str(arrival)
 
@@ -111,7 +111,7 @@ def cancel(operation: str, context: RestoreContext) -> None:
     arrival = Arrival.parse(operation)
     context.log.info("no longer waited for: cancelled")
     if machine := context.cluster.get(virtual_machine.RESOURCE, *arrival.target):
-        _give_up(machine, "the restore's waiting was cancelled", context)
+        _mark_not_started(machine, "the restore's waiting was cancelled", context)
 
 
 def _stage_of_instance(arrival: Arrival, context: RestoreContext) -> Stage:
@@ -119,7 +119,7 @@ def _stage_of_instance(arrival: Arrival, context: RestoreContext) -> Stage:
     instance = context.cluster.get(resource, *arrival.target)
     if instance is None:
         return Stage("not there", is_over=True)
-    return _owned(ownership.give_back(instance, context, resource))
+    return _ownership_stage(ownership.give_back(instance, context, resource))
 
 
 def _stage(arrival: Arrival, context: RestoreContext) -> Stage:
@@ -130,20 +130,20 @@ def _stage(arrival: Arrival, context: RestoreContext) -> Stage:
         return Stage("not there", is_over=True, failure=failure)
     troubles = ownership.give_back(machine, context)
     if arrival.wait == OWNERS:
-        return _owned(troubles)
+        return _ownership_stage(troubles)
     found = disks.of_machine(machine, context.cluster)
     stage = _of_disks(found)
     if context.restore.conditions.wait_for(*arrival.stored) == words.NO_WAIT:
         cause = f"{stage.text}; the waiting was cancelled by {words.WAIT}: {words.NO_WAIT}"
-        return replace(stage, is_over=True, failure=_left(machine, cause, context))
+        return replace(stage, is_over=True, failure=_abandon(machine, cause, context))
     if pending_start.is_pending(machine):
-        return _held(machine, found, stage, arrival, context)
+        return _start_in_turn(machine, found, stage, arrival, context)
     if any(disk.lacks and not disk.is_for_first_use for disk in found):
         return stage
-    return _seen(machine, stage, arrival, context)
+    return _stage_of_started(machine, stage, arrival, context)
 
 
-def _owned(troubles: Sequence[StillpointError]) -> Stage:
+def _ownership_stage(troubles: Sequence[StillpointError]) -> Stage:
     """A right that lacks will not be there at the next tick either, and the machine is well."""
     if not troubles:
         return Stage("owns its state and its revisions", is_over=True)
@@ -151,7 +151,7 @@ def _owned(troubles: Sequence[StillpointError]) -> Stage:
     return Stage(f"does not own all of its state and revisions: {troubles[0]}", is_over=is_over)
 
 
-def _of_disks(found: Sequence[Disk]) -> Stage:
+def _of_disks(found: Sequence[DiskState]) -> Stage:
     lacking = [disk for disk in found if disk.lacks]
     done = len(found) - len(lacking)
     text = f"{done} of {len(found)} disks bound"
@@ -160,11 +160,15 @@ def _of_disks(found: Sequence[Disk]) -> Stage:
     return Stage(text, done, len(found))
 
 
-def _held(
-    machine: Item, found: Sequence[Disk], stage: Stage, arrival: Arrival, context: RestoreContext
+def _start_in_turn(
+    machine: Item,
+    found: Sequence[DiskState],
+    stage: Stage,
+    arrival: Arrival,
+    context: RestoreContext,
 ) -> Stage:
     if not pending_start.is_waiting(machine):
-        return replace(stage, is_over=True, failure=_left(machine, stage.text, context))
+        return replace(stage, is_over=True, failure=_abandon(machine, stage.text, context))
     if not disks.may_start(found):
         return stage
     if not waves.is_next(machine, context, waves.of(arrival.secret, context)):
@@ -172,7 +176,7 @@ def _held(
         return replace(stage, text=f"{stage.text}; waits for its turn, {size} start at a time")
     strategy = pending_start.start_as(machine)
     context.log.info("starts it, run strategy %s: %s", strategy, stage.text)
-    note = _note(pending_start.STARTS, arrival, context)
+    note = _sealed_mark(pending_start.STARTS, arrival, context)
     change = pending_start.start(machine, context.clock.now(), note)
     context.writer.patch(virtual_machine.RESOURCE, *arrival.target, change)
     context.started.add(arrival.target)
@@ -180,7 +184,7 @@ def _held(
     return replace(stage, text=f"{stage.text}; started as {strategy}", is_over=is_over)
 
 
-def _note(state: str, arrival: Arrival, context: RestoreContext) -> str | None:
+def _sealed_mark(state: str, arrival: Arrival, context: RestoreContext) -> str | None:
     """What others of its wave are made to wait by; None without waves."""
     if not arrival.secret:
         return None
@@ -188,7 +192,9 @@ def _note(state: str, arrival: Arrival, context: RestoreContext) -> str | None:
     return wave.mark(state, arrival.target, context.clock.now())
 
 
-def _seen(machine: Item, stage: Stage, arrival: Arrival, context: RestoreContext) -> Stage:
+def _stage_of_started(
+    machine: Item, stage: Stage, arrival: Arrival, context: RestoreContext
+) -> Stage:
     """A machine that nobody holds: started by us, by a person, or not to be started at all."""
     if not virtual_machine.starts_by_itself(machine):
         strategy = virtual_machine.run_strategy(machine)
@@ -201,7 +207,7 @@ def _seen(machine: Item, stage: Stage, arrival: Arrival, context: RestoreContext
     instance = context.cluster.get_listed(virtual_machine_instance.RESOURCE, *arrival.target)
     phase = virtual_machine_instance.phase(instance or {})
     if virtual_machine.is_through(machine, phase):
-        return _ended(stage, phase, arrival)
+        return _stage_of_ended(stage, phase, arrival)
     if phase != "Running":
         trouble = virtual_machine.trouble(machine) or "not looked at by KubeVirt yet"
         return replace(stage, text=f"{stage.text}; started, does not run yet: {trouble}")
@@ -216,7 +222,7 @@ def _running(instance: Item, stage: Stage, arrival: Arrival) -> Stage:
     return replace(stage, text=f"{stage.text}; runs, {agent}", is_over=is_connected)
 
 
-def _ended(stage: Stage, phase: str, arrival: Arrival) -> Stage:
+def _stage_of_ended(stage: Stage, phase: str, arrival: Arrival) -> Stage:
     text = f"{stage.text}; its guest has ended: {phase}"
     is_good = phase == "Succeeded" and arrival.wait == words.WAIT_RUNNING
     return replace(stage, text=text, is_over=True, failure="" if is_good else text)
@@ -230,7 +236,7 @@ def _limited_stage(arrival: Arrival, context: RestoreContext) -> Stage:
     lasted_s = (context.clock.now() - arrival.started).total_seconds()
     cause = f"{stage.text}; gave up after {lasted_s:.0f} s"
     machine = context.cluster.get(virtual_machine.RESOURCE, *arrival.target)
-    failure = _left(machine, cause, context) if machine else cause
+    failure = _abandon(machine, cause, context) if machine else cause
     return replace(stage, is_over=True, failure=failure)
 
 
@@ -242,7 +248,7 @@ def _expiry(arrival: Arrival, context: RestoreContext) -> datetime:
     return arrival.started + timedelta(seconds=longest_s)
 
 
-def _left(machine: Item, cause: str, context: RestoreContext) -> str:
+def _abandon(machine: Item, cause: str, context: RestoreContext) -> str:
     """The cause, with what becomes of a machine that was not started."""
     if not pending_start.is_pending(machine):
         return cause
@@ -252,13 +258,13 @@ def _left(machine: Item, cause: str, context: RestoreContext) -> str:
         "then start it or restore it again"
     )
     try:
-        _give_up(machine, cause, context)
+        _mark_not_started(machine, cause, context)
     except StillpointError as error:  # the reason goes before what became of its note
         cause += f" (not noted on the machine: {error})"
     return cause
 
 
-def _give_up(machine: Item, cause: str, context: RestoreContext) -> None:
+def _mark_not_started(machine: Item, cause: str, context: RestoreContext) -> None:
     if pending_start.is_waiting(machine):
         context.log.warning("does not start it: %s", cause)
         change = pending_start.abandon(machine, cause)

@@ -12,7 +12,7 @@ from stillpoint.resources.machines import virtual_machine
 
 
 @dataclass(frozen=True, slots=True)
-class Disk:
+class DiskState:
     """One claim of a machine.
 
     Attributes:
@@ -27,13 +27,13 @@ class Disk:
     is_for_first_use: bool = False
 
 
-def of_machine(machine: Item, cluster: Index) -> Sequence[Disk]:
+def of_machine(machine: Item, cluster: Index) -> Sequence[DiskState]:
     """The disks that its guest writes to, those with its vTPM and EFI state included."""
     namespace = it.namespace(machine)
     return [_disk(namespace, claim, cluster) for claim in _claims(machine, cluster)]
 
 
-def may_start(found: Sequence[Disk]) -> bool:
+def may_start(found: Sequence[DiskState]) -> bool:
     """Whether a machine with these disks can be started."""
     return all(not disk.lacks or disk.is_for_first_use for disk in found)
 
@@ -44,17 +44,17 @@ def _claims(machine: Item, cluster: Index) -> Sequence[str]:
     return list(dict.fromkeys(filter(None, (*named, *state))))
 
 
-def _disk(namespace: str, name: str, cluster: Index) -> Disk:
+def _disk(namespace: str, name: str, cluster: Index) -> DiskState:
     claim = cluster.get_listed(persistent_volume_claim.RESOURCE, namespace, name)
     if claim is None:
-        return Disk(name, "does not exist")
+        return DiskState(name, "does not exist")
     if it.is_being_deleted(claim):
-        return Disk(name, "is being deleted")
+        return DiskState(name, "is being deleted")
     phase = persistent_volume_claim.phase(claim)
     if phase != "Bound":
         waits = phase == "Pending" and _binds_at_first_use(claim, cluster)
-        return Disk(name, f"is {phase}", is_for_first_use=waits)
-    return Disk(name, "; ".join(_filling(namespace, name, cluster)))
+        return DiskState(name, f"is {phase}", is_for_first_use=waits)
+    return DiskState(name, "; ".join(_filling(namespace, name, cluster)))
 
 
 def _binds_at_first_use(claim: Item, cluster: Index) -> bool:

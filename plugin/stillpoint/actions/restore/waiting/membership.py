@@ -28,7 +28,7 @@ from stillpoint.velero.context import RestoreContext
 _HINT = "HINT: put that right, then take spec.paused off the pool"
 
 
-def begun(item: Item, made: Plan, context: RestoreContext) -> tuple[Item, str, str]:
+def begin(item: Item, made: Plan, context: RestoreContext) -> tuple[Item, str, str]:
     """The pool as it is to be created, the operation that lets it go, and why it cannot be let go.
 
     Raises:
@@ -68,7 +68,7 @@ def revisions(context: RestoreContext) -> Iterator[Reference]:
             yield kinds.CONTROLLER_REVISION.named(namespace, revision)
 
 
-def joined(item: Item, made: Plan, context: RestoreContext) -> tuple[Item, tuple[Reference, ...]]:
+def join(item: Item, made: Plan, context: RestoreContext) -> tuple[Item, tuple[Reference, ...]]:
     """A machine as a member of the pool that takes it back, and a warning if none does.
 
     Without a pool nobody would take the pool's finalizer off, and it would never go away.
@@ -129,11 +129,11 @@ def progress(operation: str, context: RestoreContext) -> Progress:
     try:
         stage = _stage(arrival, context)
     except StillpointError as error:
-        stage = _Stage(f"cannot tell yet: {error}", is_over=False)
+        stage = _PoolStage(f"cannot tell yet: {error}", is_over=False)
     failure = stage.failure
     now = context.clock.now()
     if not stage.is_over and now >= arrival.started + _longest(context):
-        stage, failure = _Stage(stage.text), f"{stage.text}; gave up, it stays paused"
+        stage, failure = _PoolStage(stage.text), f"{stage.text}; gave up, it stays paused"
     name = "/".join(arrival.target)
     return Progress(
         started=arrival.started,
@@ -151,7 +151,7 @@ def cancel(operation: str, context: RestoreContext) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Stage:
+class _PoolStage:
     text: str
     is_over: bool = True
     failure: str = ""
@@ -162,18 +162,18 @@ def _longest(context: RestoreContext) -> timedelta:
     return context.restore.operation_timeout - timedelta(seconds=30)
 
 
-def _stage(arrival: Arrival, context: RestoreContext) -> _Stage:
+def _stage(arrival: Arrival, context: RestoreContext) -> _PoolStage:
     resource = virtual_machine_pool.RESOURCE._replace(version=arrival.wait.partition("_")[2])
     pool = context.cluster.current(resource, *arrival.target)
     if pool is None:
-        return _failed("not there: it could not be created, or was deleted since")
+        return _failure("not there: it could not be created, or was deleted since")
     if not virtual_machine_pool.is_pending(pool):
-        return _Stage("at work")
+        return _PoolStage("at work")
     found = list(_machines(pool, context))
     if why := _obstacle(pool, found):
-        return _failed(f"stays paused: {why}; {_HINT}")
+        return _failure(f"stays paused: {why}; {_HINT}")
     if waiting := [it.name(machine) for machine in found if pending_start.is_waiting(machine)]:
-        return _Stage(f"waits for {len(waiting)} machines to be started", is_over=False)
+        return _PoolStage(f"waits for {len(waiting)} machines to be started", is_over=False)
     return _let_go(resource, pool, found, context)
 
 
@@ -200,18 +200,18 @@ def _obstacle(pool: Item, found: Sequence[Item]) -> str:
 
 def _let_go(
     resource: Resource, pool: Item, found: Sequence[Item], context: RestoreContext
-) -> _Stage:
+) -> _PoolStage:
     for name in dict.fromkeys(filter(None, map(virtual_machine_pool.revision, found))):
         revision = context.cluster.single(kinds.CONTROLLER_REVISION, it.namespace(pool), name)
         if revision and ownership.is_ownerless(revision, context):
             ownership.give(kinds.CONTROLLER_REVISION, revision, pool, context)
     context.log.info("goes to work: its %d machines are back", len(found))
     context.writer.patch(resource, *it.identify(pool), virtual_machine_pool.release(pool))
-    return _Stage(f"has its {len(found)} machines back")
+    return _PoolStage(f"has its {len(found)} machines back")
 
 
-def _failed(text: str) -> _Stage:
-    return _Stage(text, failure=text)
+def _failure(text: str) -> _PoolStage:
+    return _PoolStage(text, failure=text)
 
 
 def _goes_elsewhere(namespace: str, machine: str, made: Plan) -> bool:

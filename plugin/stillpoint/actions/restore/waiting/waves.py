@@ -52,7 +52,7 @@ def is_next(machine: Item, context: RestoreContext, wave: Wave = ALONE) -> bool:
     uid, now = context.restore.uid, context.clock.now()
     label = f"{pending_start.RESTORE}={uid}"
     ours = context.cluster.list_grouped(virtual_machine.RESOURCE, "", pending_start.restores, label)
-    others = [each for each in ours.get(uid, ()) if _is_noted(each, wave, now)]
+    others = [each for each in ours.get(uid, ()) if _is_marked(each, wave, now)]
     starting = {it.identify(each) for each in others if not pending_start.is_pending(each)}
     waiting = {it.identify(each): each for each in others if pending_start.is_waiting(each)}
     room = size - len(starting | wave.started)
@@ -63,7 +63,7 @@ def is_next(machine: Item, context: RestoreContext, wave: Wave = ALONE) -> bool:
     return room > 0
 
 
-def _is_noted(machine: Item, wave: Wave, now: datetime) -> bool:
+def _is_marked(machine: Item, wave: Wave, now: datetime) -> bool:
     """Whether the machine waits, or is being started, by this restore's own word."""
     with suppress(StillpointError):
         if pending_start.is_pending(machine):
