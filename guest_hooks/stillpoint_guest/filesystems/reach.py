@@ -17,6 +17,8 @@ from stillpoint_guest.worker import within
 
 NOTHING_FROZEN = "no filesystem of this guest can be frozen, so nothing is held"
 _MOST_LINKS = 40  # as the kernel
+_MOST_FOLDERS = 256  # of one application, as its server names them: 50 ms
+_PATH = 4096  # PATH_MAX
 # Folders in a data folder that have nothing that a start needs: often memory, by advice.
 _SCRATCH = frozenset(("pg_stat_tmp", "pgsql_tmp", "tmp", "#innodb_temp", "lost+found"))
 _PSEUDO = frozenset(("autofs", "binfmt_misc", "cgroup", "cgroup2", "devpts", "proc", "sysfs"))
@@ -36,14 +38,7 @@ class Reach:
         self.order = order
         self._devices = {mount.device for mount in order}
 
-    def outside(self, folder: str, process: int = 0) -> Iterator[str]:
-        """What of a folder this freeze does not hold, one sentence each.
-
-        Args:
-            folder: an absolute path, as the process sees it.
-            process: whose it is; 0: its paths are ours.
-        """
-        view = _view(process, self.table)
+    def _outside(self, folder: str, view: "Optional[_View]") -> Iterator[str]:
         place = view.place(folder) if view else None
         if view is None or place is None or place.mount is None:
             yield f"{folder}: where it lies cannot be found out"
@@ -56,22 +51,29 @@ class Reach:
                 yield _sentence(folder, mount)
 
     def judge(self, report: Report, process: int, deadline: Deadline) -> Report:
-        """A report that promises nothing of data which this freeze does not hold."""
+        """A report that promises nothing of data which this freeze does not hold.
+
+        Args:
+            report: with absolute paths of folders, as the process sees them.
+            process: whose they are; 0: its paths are ours.
+            deadline: when what could not be found out counts as not held.
+        """
         try:
             outside = within(
                 deadline, "data", "find it", lambda: self._all_outside(report, process)
             )
         except DeadlinePassed:
-            outside = [
-                f"{', '.join(report.folders)}: where they lie could not be found out in time"
-            ]
+            outside = ["where its folders lie could not be found out in time"]
         if not outside:
             return report
         warnings = (*report.warnings, *outside)
         return report._replace(guarantees=(), warnings=warnings, level=CRASH)
 
     def _all_outside(self, report: Report, process: int) -> Sequence[str]:
-        return [told for folder in report.folders for told in self.outside(folder, process)]
+        if len(report.folders) > _MOST_FOLDERS or any(len(one) > _PATH for one in report.folders):
+            return [f"where its {len(report.folders)} folders lie is too much to find out"]
+        view = _view(process, self.table)
+        return [said for folder in report.folders for said in self._outside(folder, view)]
 
     def mount_of(self, path: str) -> Optional[Mount]:
         """The mount in which one of our paths is, links followed."""

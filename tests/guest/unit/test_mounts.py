@@ -1,8 +1,11 @@
 from typing import List
 
+from stillpoint_guest.deadline import Deadline
+from stillpoint_guest.driver import APPLICATION, CRASH, Report
 from stillpoint_guest.filesystems import mounts
 from stillpoint_guest.filesystems.backing import deadlocks
 from stillpoint_guest.filesystems.mounts import Table
+from stillpoint_guest.filesystems.reach import Reach
 
 from tests.guest.unit.folders import FolderCase
 
@@ -122,6 +125,28 @@ class Deadlocks(FolderCase):
     def test_a_file_on_a_share_or_in_memory_is_no_danger(self) -> None:
         self.assertEqual(self.found("root", "share", "inner", "bind"), [])
         self.assertEqual(self.found("root", "outer", "inner", "bind", "cover"), [])
+
+
+class Judging(FolderCase):
+    """What a server says of its folders is somebody else's word."""
+
+    def judge(self, *folders: str) -> Report:
+        report = Report("paused", guarantees=("every write",), folders=folders)
+        table = mounts.parse(MOUNTINFO)
+        held = Reach(table, list(table.with_writers()))
+        return held.judge(report, 0, Deadline.after(20))
+
+    def test_a_folder_on_a_share_lowers_the_level(self) -> None:
+        self.assertEqual(self.judge("/data/with space/db").level, APPLICATION)
+        judged = self.judge("/data/with space/db", "/mnt/nfs/wal")
+        self.assertEqual((judged.level, judged.guarantees), (CRASH, ()))
+        self.assertIn("/mnt/nfs/wal is on /mnt/nfs (nfs4)", judged.warnings[0])
+
+    def test_more_than_any_server_has_is_not_looked_at(self) -> None:
+        for folders in (["/data/with space/%d" % one for one in range(257)], ["/a/.." * 1000]):
+            judged = self.judge(*folders)
+            self.assertEqual(judged.level, CRASH)
+            self.assertIn("is too much to find out", judged.warnings[0])
 
 
 class Holding(FolderCase):
