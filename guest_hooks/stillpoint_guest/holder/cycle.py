@@ -10,8 +10,9 @@ import itertools
 import threading
 import time
 from functools import partial
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Callable, Dict, List, Mapping, Optional, Sequence
 
+from stillpoint_guest import __version__
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import APPLICATION, CRASH, Report
 from stillpoint_guest.errors import (
@@ -29,7 +30,7 @@ from stillpoint_guest.holder.application import GRACE_S, RELEASE_S, Application,
 from stillpoint_guest.holder.plan import Plan
 from stillpoint_guest.log import ERROR, WARNING, Log
 from stillpoint_guest.state import freeze_record
-from stillpoint_guest.state.freeze_record import Records
+from stillpoint_guest.state.freeze_record import ApplicationRecord, FreezeRecord, Records
 from stillpoint_guest.state.hold_marker import HoldMarker
 from stillpoint_guest.worker import within
 
@@ -81,7 +82,7 @@ class Cycle:
         self._begin_s = time.monotonic()
         self.phase = PREPARE
         self.error: Optional[GuestError] = None
-        self.record: Dict[str, Any] = {}
+        self.record: Optional[FreezeRecord] = None
 
     def begin(self) -> None:
         """Set out."""
@@ -295,8 +296,7 @@ class Cycle:
         now = time.time()
         self._times["held_at"] = freeze_record.stamp(now)
         self._times["held_until_at_most"] = freeze_record.stamp(now + self._plan.watchdog_s)
-        self._renew_record(freeze_record.HELD)
-        self._write_record()
+        self._write_record(self._renew_record(freeze_record.HELD))
 
     def _reach_held(self) -> None:
         try:
@@ -334,57 +334,41 @@ class Cycle:
             self._log.say(f"refused: {self.error}", ERROR)
         for error in self.release_errors:
             self._log.say(str(error), ERROR)
-        is_on_disk = bool(self.record)
-        self._renew_record(freeze_record.RELEASED)
+        is_on_disk = self.record is not None
+        record = self._renew_record(freeze_record.RELEASED)
         if is_on_disk:
-            self._write_record()
+            self._write_record(record)
         self._log.say(f"over: {self._reason or 'refused'}")
 
-    def _renew_record(self, state: str) -> None:
-        self.record = freeze_record.new(
+    def _renew_record(self, state: str) -> FreezeRecord:
+        whole = FreezeRecord(
             state=state,
             verdict=self._verdict(),
-            applications=[self._record_of(one) for one in self._applications],
-            warnings=self._warnings,
+            boot_id=freeze_record.boot_id(),
+            version=__version__,
+            applications=tuple(map(_record_of, self._applications)),
+            warnings=tuple(self._warnings),
             ended_by=self._reason if state == freeze_record.RELEASED else "",
             refused=str(self.error or ""),
             freeze_s=round(time.monotonic() - self._begin_s, 4),
             **self._times,
         )
+        self.record = freeze_record.bounded(whole)
+        return self.record
 
-    def _write_record(self) -> None:
+    def _write_record(self, record: FreezeRecord) -> None:
         attempt = "write the record"
-        content = self.record
         deadline = Deadline.after(_RECORD_S)
         stop = None if self._released.is_set() else self._given_up
         try:
-            within(deadline, "record", attempt, lambda: self._records.write(content), stop)
+            within(deadline, "record", attempt, lambda: self._records.write(record), stop)
         except (OSError, DeadlinePassed) as error:
             self._log.say(f"the disk does not take the record: {error}", WARNING)
 
     def _verdict(self) -> str:
-        levels = {self._record_of(one)["level"] for one in self._applications}
+        levels = {_record_of(one).level for one in self._applications}
         is_whole = levels == {APPLICATION} and not self._warnings
         return APPLICATION if is_whole else FILESYSTEM
-
-    def _record_of(self, one: Application) -> Dict[str, Any]:
-        report = one.report or Report("", level=CRASH)
-        error = one.left_out
-        section = one.driver.section
-        return {
-            "name": one.name,
-            "type": section.kind,
-            "required": section.required,
-            "source": section.source,
-            "method": report.method,
-            "position": report.position,
-            "guarantees": list(report.guarantees),
-            "warnings": list(report.warnings),
-            "level": CRASH if error else report.level,
-            "error": str(error or ""),
-            "release_errors": [str(one) for one in one.errors],
-            "timings_s": dict(one.timings_s),
-        }
 
     def _summary(self) -> str:
         return ", ".join(self._resting) or "no application"
@@ -396,3 +380,23 @@ class Cycle:
 
 def _fail(error: GuestError) -> None:
     raise error
+
+
+def _record_of(one: Application) -> ApplicationRecord:
+    report = one.report or Report("", level=CRASH)
+    error = one.left_out
+    section = one.driver.section
+    return ApplicationRecord(
+        name=one.name,
+        type=section.kind,
+        required=section.required,
+        source=section.source,
+        level=CRASH if error else report.level,
+        method=report.method,
+        position=report.position,
+        guarantees=report.guarantees,
+        warnings=report.warnings,
+        error=str(error or ""),
+        release_errors=tuple(str(each) for each in one.errors),
+        timings_s=dict(one.timings_s),
+    )

@@ -7,13 +7,12 @@ cycle, one per application drives it; so that whoever hangs, the others go on.
 
 import contextlib
 import fcntl
-import json
 import os
 import socket
 import struct
 import threading
 import time
-from typing import IO, Any, Collection, Dict, Optional, Sequence
+from typing import IO, Collection, Optional, Sequence
 
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.errors import FreezeRefused, GuestError, HoldLost
@@ -23,15 +22,24 @@ from stillpoint_guest.holder.application import Application, Instance
 from stillpoint_guest.holder.cycle import OVER, Cycle
 from stillpoint_guest.holder.plan import Kinds, Plan
 from stillpoint_guest.holder.recovery import Recovery
-from stillpoint_guest.hook import qemu_agent
+from stillpoint_guest.hook import messages, qemu_agent
 from stillpoint_guest.hook.connection import Connection
+from stillpoint_guest.hook.holder_status import HolderStatus
+from stillpoint_guest.hook.messages import (
+    Failure,
+    FreezeRequest,
+    Held,
+    Request,
+    Thawed,
+    ThawRequest,
+    Wait,
+)
 from stillpoint_guest.log import ERROR, WARNING, Log
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.places import Places
-from stillpoint_guest.printable import printable
 from stillpoint_guest.processes import command
 from stillpoint_guest.state import freeze_record
-from stillpoint_guest.state.freeze_record import Records
+from stillpoint_guest.state.freeze_record import FreezeRecord, Records
 from stillpoint_guest.state.hold_marker import HoldMarker
 from stillpoint_guest.state.undo_journal import UndoJournal
 from stillpoint_guest.worker import within
@@ -42,7 +50,6 @@ _ACCEPT_S = 0.5
 _MOST_CLIENTS = 32  # at a time; one that says nothing is sent away after:
 _QUESTION_S = 5.0
 _MOST_QUESTION_BYTES = 1024 * 1024  # of run's, with all paths of a large guest
-_MOST_BYTES = 4096  # of each part of an error
 _KEPT_S = 2.0  # for a client to say that it got its answer
 _MARGIN_S = 3.0  # beyond the longest that a phase should take
 _THAW_S = 15.0  # KubeVirt gives up after 20
@@ -76,14 +83,19 @@ class Holder:
         self._recovery.undo(_UNDO_S)
         hold = self._hold.read()
         if hold:
-            self._log.say(f"what was held since {hold['since']} is lost: {hold['lost']}", ERROR)
+            self._log.say(f"what was held since {hold.since} is lost: {hold.lost}", ERROR)
         try:
-            origin = within(Deadline.after(_RECORD_S), "record", "read", self._records.recognise)
+            origin = within(Deadline.after(_RECORD_S), "record", "read", self._recognise)
         except (OSError, GuestError) as error:
             self._log.say(f"the record cannot be moved: {error}", WARNING)
             origin = self._records.origin()
         if origin:
             self._log.say(freeze_record.summary(origin), WARNING)
+
+    def _recognise(self) -> Optional[FreezeRecord]:
+        for fault in self._records.faults():
+            self._log.say(str(fault), WARNING)
+        return self._records.recognise()
 
     def serve(
         self,
@@ -142,8 +154,9 @@ class Holder:
     def _hear(self, peer: socket.socket, connection: Connection) -> None:
         try:
             process = _require_root(peer)
-            question = connection.hear(_QUESTION_S, _MOST_QUESTION_BYTES)
-            self._answer(connection, question, process)
+            line = connection.hear(_QUESTION_S, _MOST_QUESTION_BYTES)
+            if line:
+                self._answer(connection, messages.parse(line), process)
         except GuestError as error:
             self._report_error(connection, error)
         except Exception as error:  # noqa: BLE001  the edge: one client must not end the others
@@ -151,33 +164,29 @@ class Holder:
             self._report_error(connection, GuestError("holder", "answer", f"fault: {error!r}"))
 
     def _report_error(self, connection: Connection, error: GuestError) -> None:
-        told = {"subject": error.subject, "attempt": error.attempt}
-        told.update(error=error.cause, hint=error.hint)
+        failure = Failure(error.subject, error.attempt, error.cause, error.hint)
         try:
-            connection.say(**{key: printable(text, _MOST_BYTES) for key, text in told.items()})
+            connection.say(**failure.fields())
         except OSError:
             self._log.say(f"its client did not wait to hear: {error}", WARNING)
 
-    def _answer(self, connection: Connection, question: Dict[str, str], asker: int) -> None:
-        verb = question.get("verb")
-        if verb == "freeze":
-            self._freeze(connection, question, asker)
-        elif verb == "thaw":
+    def _answer(self, connection: Connection, request: Request, asker: int) -> None:
+        if isinstance(request, FreezeRequest):
+            self._freeze(connection, request, asker)
+        elif isinstance(request, ThawRequest):
             self._thaw(connection)
-        elif verb == "status":
-            connection.say(status=json.dumps(self.status()))
-        elif question:
-            raise GuestError("holder", f"answer {question!r}", "not a question of this version")
+        else:
+            connection.say(**self.status().fields())
 
-    def _freeze(self, connection: Connection, question: Dict[str, str], asker: int) -> None:
+    def _freeze(self, connection: Connection, request: FreezeRequest, asker: int) -> None:
         try:
-            cycle, todo = self._begin(question, asker)
+            cycle, todo = self._begin(request, asker)
         except GuestError as error:
             self._log.say(f"refused: {error}", ERROR)
             raise
         try:
             self._lead(connection, cycle, todo.freeze_s + _MARGIN_S)
-            while question.get("is_leashed") and not cycle.is_released(_LOOK_S):
+            while request.is_leashed and not cycle.is_released(_LOOK_S):
                 if connection.is_gone():
                     self._lose(cycle, "the command around which it was held is gone")
         except Exception as error:
@@ -186,14 +195,14 @@ class Holder:
 
     def _lead(self, connection: Connection, cycle: Cycle, wait_s: float) -> None:
         """Up to the moment at which the client has its answer."""
-        connection.say(wait_s=str(wait_s))
+        connection.say(**Wait(wait_s).fields())
         while not cycle.is_settled(_LOOK_S):
             if connection.is_gone():
                 cycle.release("whoever asked for the freeze went away")
         if cycle.error:
             raise cycle.error
         try:
-            connection.say(is_held="1")
+            connection.say(**Held().fields())
             has_it = connection.hear(_KEPT_S)
         except (OSError, ValueError):
             has_it = {}
@@ -205,17 +214,17 @@ class Holder:
         self._hold.lose(why)
         cycle.release(why)
 
-    def _begin(self, question: Dict[str, str], asker: int) -> "tuple[Cycle, Plan]":
+    def _begin(self, request: FreezeRequest, asker: int) -> "tuple[Cycle, Plan]":
         with self._beginning:
             self._require_idle()
             plan.make_folders(self._places)
             self._recovery.undo(_UNDO_S, self._hanging)
             todo = within(Deadline.after(_PLAN_S), "plan", "make it", self._plan)
-            if "filesystems" in question:
-                todo = self._with_filesystems(todo, json.loads(question["filesystems"]))
+            if request.filesystems is not None:
+                todo = self._with_filesystems(todo, request.filesystems)
             todo = todo._replace(
                 asker=asker,
-                is_cut_frozen="is_leashed" not in question,
+                is_cut_frozen=not request.is_leashed,
                 is_agents=qemu_agent.has_asked(asker),
             )
             self._hold.drop()
@@ -260,7 +269,7 @@ class Holder:
         left: Sequence[str] = ()
         if cycle is not None and cycle.phase != OVER:
             cycle.release("thaw")
-            connection.say(wait_s=str(_THAW_S + _MARGIN_S))
+            connection.say(**Wait(_THAW_S + _MARGIN_S).fields())
             if not cycle.is_released(_THAW_S):
                 names = ", ".join(cycle.releasing) or "it"
                 cause = f"not done after {_THAW_S:g} s: {names}; what hangs is being abandoned"
@@ -271,12 +280,12 @@ class Holder:
         causes = [f"{name}: what was noted for a hold is not undone" for name in left]
         if hold:
             self._hold.drop()
-            causes += filter(None, [hold["lost"]])
+            causes += filter(None, [hold.lost])
             causes += map(str, cycle.release_errors if cycle is not None else ())
         if causes:
-            what = f"thaw what was held since {hold['since']}" if hold else "release everything"
+            what = f"thaw what was held since {hold.since}" if hold else "release everything"
             raise HoldLost("guest", what, "; ".join(causes))
-        connection.say(was_held="1" if hold else "")
+        connection.say(**Thawed(hold is not None).fields())
 
     def _undo_rest(self) -> Sequence[str]:
         """What is not undone though this thaw has tried; nothing if a freeze begins just now."""
@@ -294,15 +303,15 @@ class Holder:
         left = self._recovery.remaining(_UNDO_AT_THAW_S)
         return left if self._cycle is cycle else ()
 
-    def status(self) -> Dict[str, Any]:
-        """What is held, the last cycle and the origin of this disk; see docs/guest/record.md."""
+    def status(self) -> HolderStatus:
+        """The hold, the last cycle and the origin of this disk; see docs/guest/record.md."""
         cycle = self._cycle
-        return {
-            "phase": cycle.phase if cycle is not None and cycle.phase != OVER else "idle",
-            "hold": self._hold.read(),
-            "last": cycle.record if cycle is not None and cycle.record else self._records.last(),
-            "origin": self._records.origin(),
-        }
+        return HolderStatus(
+            phase=cycle.phase if cycle is not None and cycle.phase != OVER else "idle",
+            hold=self._hold.read(),
+            last=cycle.record if cycle is not None and cycle.record else self._records.last(),
+            origin=self._records.origin(),
+        )
 
 
 def run(places: Places, kinds: Kinds, idle_s: float, leave: threading.Event) -> int:

@@ -36,9 +36,9 @@ def freeze(places: Places, **question: str) -> Connection:
 
 
 def _freeze(connection: Connection, question: "dict[str, str]", parent: int) -> None:
-    answer = _request(connection, verb="freeze", **question)
+    answer = request(connection, verb="freeze", **question)
     if "error" in answer:
-        raise FreezeRefused(*_error(answer))
+        raise FreezeRefused(*error_of(answer))
     if posix.getppid() != parent:  # QEMU's agent was killed: nobody will freeze, nor ever thaw
         raise FreezeRefused("guest", "freeze", "whoever asked for it has ended")
     connection.say(kept="1")
@@ -59,32 +59,26 @@ def thaw(places: Places) -> bool:
     except HolderLeft:  # it was dying; what it left behind is undone by the next
         answer = _thaw(places)
     if "error" in answer:
-        raise HoldLost(*_error(answer))
+        raise HoldLost(*error_of(answer))
     return answer["was_held"] == "1"
 
 
-def _error(answer: "dict[str, str]") -> "tuple[str, str, str, str]":
+def error_of(answer: "dict[str, str]") -> "tuple[str, str, str, str]":
+    """The arguments of the error that a reply is."""
     return answer["subject"], answer["attempt"], answer["error"], answer["hint"]
 
 
 def _thaw(places: Places) -> "dict[str, str]":
     with _connect_or_start(places) as connection:
-        return _request(connection, verb="thaw")
+        return request(connection, verb="thaw")
 
 
-def status(places: Places) -> dict:  # type: ignore[type-arg]
-    """What the holder knows; {} if there is none. None is started."""
-    import json  # noqa: PLC0415  the hook does without it
+def request(connection: Connection, **question: str) -> "dict[str, str]":
+    """Send a request and wait for its reply.
 
-    try:
-        connection = Connection(connect(places))
-    except OSError:
-        return {}
-    with connection:
-        return dict(json.loads(_request(connection, verb="status")["status"]))
-
-
-def _request(connection: Connection, **question: str) -> "dict[str, str]":
+    Raises:
+        HolderUnreachable: none came.
+    """
     try:
         connection.say(**question)
         answer = connection.hear(_FIRST_ANSWER_S)

@@ -1,17 +1,18 @@
-"""The record of a freeze: written to the disk that is about to be cut, so that the copy has it.
+"""The freeze record: written to the disk of which a snapshot is about to be taken; the copy has it.
 
 `docs/guest/record.md` documents it as JSON. Its `state` tells a copy from its original: a disk that
-was cut in a hold says `held`, and the boot of that hold is not the one that reads it.
+was taken in a hold says `held`, and the boot of that hold is not the one that reads it.
 """
 
 import itertools
 import json
 import os
 import time
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from stillpoint_guest import __version__
+from stillpoint_guest.errors import GuestError
 from stillpoint_guest.printable import printable
+from stillpoint_guest.state.json_fields import Fields, plain
 
 FORMAT = 1
 HELD = "held"
@@ -22,11 +23,46 @@ _MOST_BYTES = 500  # of a text in a record
 _MOST_KEYS = 50
 _MOST_TEXTS = 20  # in a list; many tables or scripts are told by their number
 _MOST_READ_BYTES = 16 * 1024 * 1024
-Record = Dict[str, Any]
+_TIMES = ("began_at", "held_at", "held_until_at_most", "released_at")
+
+
+class ApplicationRecord(NamedTuple):
+    """One application in a freeze record; the names are the keys of its JSON."""
+
+    name: str
+    type: str
+    required: bool
+    source: str
+    level: str
+    method: str = ""
+    position: Mapping[str, str] = {}
+    guarantees: Tuple[str, ...] = ()
+    warnings: Tuple[str, ...] = ()
+    error: str = ""
+    release_errors: Tuple[str, ...] = ()
+    timings_s: Mapping[str, float] = {}
+
+
+class FreezeRecord(NamedTuple):
+    """The record of one freeze; the names are the keys of its JSON, empty times have none."""
+
+    state: str
+    verdict: str
+    boot_id: str
+    version: str  # of the agent that wrote it
+    applications: Tuple[ApplicationRecord, ...] = ()
+    warnings: Tuple[str, ...] = ()
+    ended_by: str = ""
+    refused: str = ""
+    freeze_s: float = 0.0
+    began_at: str = ""
+    held_at: str = ""
+    held_until_at_most: str = ""
+    released_at: str = ""
 
 
 def boot_id() -> str:
-    """What is different in every boot of every machine."""
+    """A text that is different in every boot of every machine."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
         return file.readline().strip()
 
@@ -38,20 +74,68 @@ def stamp(seconds: Optional[float] = None) -> str:
     return f"{whole}.{int(now % 1 * 1000):03}Z"
 
 
-def new(**facts: Any) -> Record:
-    """A record of this boot and version; what others have said in it is printable and bounded."""
-    applications = [_truncate(one) for one in facts.pop("applications", ())]
-    head = {"format": FORMAT, "version": __version__, "boot_id": boot_id()}
-    return {**head, **_truncate(facts), "applications": applications}
+def bounded(record: FreezeRecord) -> FreezeRecord:
+    """The record, of which all that others have said is printable and bounded."""
+    applications = tuple(ApplicationRecord(*map(_bounded, one)) for one in record.applications)
+    whole = FreezeRecord(*map(_bounded, record._replace(applications=())))
+    return whole._replace(applications=applications)
+
+
+def to_json(record: FreezeRecord) -> Dict[str, Any]:
+    """The record as the object that docs/guest/record.md shows."""
+    content = {"format": FORMAT, **plain(record)}
+    return {key: value for key, value in content.items() if value or key not in _TIMES}
+
+
+def from_json(content: Any) -> FreezeRecord:
+    """A record of this version or of one before; keys of later ones are ignored.
+
+    Raises:
+        ValueError: it is none, and why.
+    """
+    fields = Fields(content)
+    number = fields.optional("format")
+    if number != FORMAT:
+        raise ValueError(f"format {number!r} is not {FORMAT}, the one that this version reads")
+    return FreezeRecord(
+        state=fields.text("state"),
+        verdict=fields.text("verdict"),
+        boot_id=fields.text("boot_id"),
+        version=fields.text("version", ""),
+        applications=tuple(_application(one) for one in fields.several("applications")),
+        warnings=fields.texts("warnings", ()),
+        ended_by=fields.text("ended_by", ""),
+        refused=fields.text("refused", ""),
+        freeze_s=fields.number("freeze_s", 0.0),
+        **{key: fields.text(key, "") for key in _TIMES},
+    )
+
+
+def _application(content: Any) -> ApplicationRecord:
+    fields = Fields(content)
+    return ApplicationRecord(
+        name=fields.text("name"),
+        type=fields.text("type", ""),
+        required=fields.truth("required", default=True),
+        source=fields.text("source", ""),
+        level=fields.text("level"),
+        method=fields.text("method", ""),
+        position=fields.pairs("position"),
+        guarantees=fields.texts("guarantees", ()),
+        warnings=fields.texts("warnings", ()),
+        error=fields.text("error", ""),
+        release_errors=fields.texts("release_errors", ()),
+        timings_s=fields.numbers("timings_s"),
+    )
 
 
 class Records:
-    """The record of the last freeze, and of the freeze in which this disk was cut."""
+    """The record of the last freeze, and of the freeze in which this disk was taken."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
 
-    def write(self, record: Mapping[str, Any]) -> None:
+    def write(self, record: FreezeRecord) -> None:
         """Replace the record; when this returns it is on the disk.
 
         Raises:
@@ -60,23 +144,27 @@ class Records:
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         path = os.path.join(self._folder, _RECORD)
         with open(path + ".new", "w", encoding="utf-8") as file:
-            json.dump(record, file, indent=1, sort_keys=True)
+            json.dump(to_json(record), file, indent=1, sort_keys=True)
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
         os.rename(path + ".new", path)
         self._sync_folder()
 
-    def last(self) -> Optional[Record]:
-        """The record of the last freeze on this disk; None if there was none."""
-        return self._read(_RECORD)
+    def last(self) -> Optional[FreezeRecord]:
+        """The record of the last freeze on this disk; None if there is none that can be read."""
+        return self._readable(_RECORD)
 
-    def origin(self) -> Optional[Record]:
-        """The record of the freeze in which this disk was cut; None for an original."""
+    def origin(self) -> Optional[FreezeRecord]:
+        """The record of the freeze in which this disk was taken; None for an original."""
         record = self.last()
-        return record if is_copied(record) else self._read(_ORIGIN)
+        return record if is_copied(record) else self._readable(_ORIGIN)
 
-    def recognise(self) -> Optional[Record]:
+    def faults(self) -> Sequence[GuestError]:
+        """An error for each record that is there and cannot be read, or is none."""
+        return [one for one in map(self._fault, (_RECORD, _ORIGIN)) if one]
+
+    def recognise(self) -> Optional[FreezeRecord]:
         """Find out, once, that this disk is a copy; the record is kept as its origin.
 
         Returns:
@@ -93,13 +181,29 @@ class Records:
         self._sync_folder()
         return record
 
-    def _read(self, name: str) -> Optional[Record]:
+    def _fault(self, name: str) -> Optional[GuestError]:
         try:
-            with open(os.path.join(self._folder, name), "rb") as file:
-                record = json.loads(file.read(_MOST_READ_BYTES).decode())
-        except (OSError, ValueError):
+            self._read(name)
+        except GuestError as error:
+            return error
+        return None
+
+    def _readable(self, name: str) -> Optional[FreezeRecord]:
+        try:
+            return self._read(name)
+        except GuestError:
+            return None  # `faults` has it
+
+    def _read(self, name: str) -> Optional[FreezeRecord]:
+        path = os.path.join(self._folder, name)
+        try:
+            with open(path, "rb") as file:
+                return from_json(json.loads(file.read(_MOST_READ_BYTES).decode()))
+        except FileNotFoundError:
             return None
-        return record if isinstance(record, dict) and record.get("format") == FORMAT else None
+        except (OSError, ValueError, RecursionError) as error:
+            cause = f"no freeze record: {error}"
+            raise GuestError(path, "read it", cause, "the next freeze writes a new one") from error
 
     def _sync_folder(self) -> None:
         descriptor = os.open(self._folder, os.O_RDONLY)
@@ -109,30 +213,28 @@ class Records:
             os.close(descriptor)
 
 
-def _truncate(value: Any) -> Any:
+def _bounded(value: Any) -> Any:
     if isinstance(value, str):
         return printable(value, _MOST_BYTES)
     if isinstance(value, dict):
         kept = itertools.islice(value.items(), _MOST_KEYS)
-        return {_truncate(str(key)): _truncate(each) for key, each in kept}
-    if isinstance(value, (list, tuple)):
-        more = [f"and {len(value) - _MOST_TEXTS} more"] if len(value) > _MOST_TEXTS else []
-        return [_truncate(each) for each in value[:_MOST_TEXTS]] + more
+        return {_bounded(str(key)): _bounded(each) for key, each in kept}
+    if isinstance(value, tuple):
+        more = (f"and {len(value) - _MOST_TEXTS} more",) if len(value) > _MOST_TEXTS else ()
+        return (*map(_bounded, value[:_MOST_TEXTS]), *more)
     return value
 
 
-def is_copied(record: Optional[Record]) -> bool:
-    """Whether the disk with this record was cut while held (or its guest was reset then)."""
-    return bool(record and record["state"] == HELD and record["boot_id"] != boot_id())
+def is_copied(record: Optional[FreezeRecord]) -> bool:
+    """True if the disk with this record was taken while held (or its guest was reset then)."""
+    return bool(record and record.state == HELD and record.boot_id != boot_id())
 
 
-def summary(record: Mapping[str, Any]) -> str:
+def summary(record: FreezeRecord) -> str:
     """One line about a copy's origin."""
-    names = ", ".join(
-        f"{one['name']} ({one['level']}, {one['method']})" for one in record["applications"]
-    )
+    names = ", ".join(f"{one.name} ({one.level}, {one.method})" for one in record.applications)
     return (
-        f"this disk was cut (or its guest reset) between {record['held_at']} and "
-        f"{record['held_until_at_most']}, at rest: {names or 'no application'}; "
-        f"consistency: {record['verdict']}"
+        f"this disk was cut (or its guest reset) between {record.held_at} and "
+        f"{record.held_until_at_most}, at rest: {names or 'no application'}; "
+        f"consistency: {record.verdict}"
     )

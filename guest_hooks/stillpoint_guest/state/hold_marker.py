@@ -1,4 +1,4 @@
-"""The mark that something is held, so that its loss is known whoever died.
+"""The hold marker: something is held, and its loss is known whoever died.
 
 It is in memory for this holder, whatever becomes of its folder, and in /run for the one that comes
 after a holder that was killed. A mark that is gone or cannot be read is a hold that was lost, and
@@ -9,9 +9,29 @@ import contextlib
 import json
 import os
 import threading
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, NamedTuple, Optional, Sequence, Tuple
+
+from stillpoint_guest.state.json_fields import Fields, plain
 
 _MOST_BYTES = 1024 * 1024
+
+
+class Hold(NamedTuple):
+    """A hold as its marker has it; the names are the keys of its JSON."""
+
+    since: str
+    applications: Tuple[str, ...] = ()
+    lost: str = ""  # why; empty while it lasts
+
+
+def from_json(content: Any) -> Hold:
+    """A hold.
+
+    Raises:
+        ValueError: it is none.
+    """
+    fields = Fields(content)
+    return Hold(fields.text("since"), fields.texts("applications"), fields.text("lost"))
 
 
 class HoldMarker:
@@ -19,7 +39,7 @@ class HoldMarker:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._known: Optional[Dict[str, Any]] = None
+        self._known: Optional[Hold] = None
         self._changing = threading.Lock()
 
     def write(self, since: str, names: Sequence[str]) -> None:
@@ -29,7 +49,7 @@ class HoldMarker:
             OSError: it cannot be noted, so it must not be held.
         """
         with self._changing:
-            known = {"since": since, "applications": list(names), "lost": ""}
+            known = Hold(since, tuple(names))
             self._replace(known)
             self._known = known
 
@@ -40,23 +60,22 @@ class HoldMarker:
         """
         with self._changing:
             if self._known:
-                self._known["lost"] = self._known["lost"] or why
+                self._known = self._known._replace(lost=self._known.lost or why)
 
     def save(self) -> None:
         """Say in /run why it was lost, for a later holder; without it that one says another."""
         with self._changing, contextlib.suppress(OSError):
-            if self._known and self._known["lost"]:
+            if self._known and self._known.lost:
                 self._replace(self._known)
 
-    def read(self) -> Optional[Dict[str, Any]]:
-        """`since`, `applications` and, if it was lost, why; None if there is nothing to tell."""
+    def read(self) -> Optional[Hold]:
+        """The hold, lost ones too; None if there is none that a thaw has not reported."""
         with self._changing:
             if self._known is None:
                 return self._read_file()
-            known = dict(self._known)
-            if not known["lost"] and not os.path.exists(self._path):
-                known["lost"] = f"its mark {self._path} was removed meanwhile"
-        return known
+            if not self._known.lost and not os.path.exists(self._path):
+                return self._known._replace(lost=f"its mark {self._path} was removed meanwhile")
+            return self._known
 
     def drop(self) -> None:
         """Whoever must know has been told."""
@@ -65,22 +84,20 @@ class HoldMarker:
             with contextlib.suppress(OSError):  # then the next holder distrusts it, which is safe
                 os.unlink(self._path)
 
-    def _read_file(self) -> Optional[Dict[str, Any]]:
-        """What a holder before this one has left."""
+    def _read_file(self) -> Optional[Hold]:
+        """The hold of a holder before this one, which is lost in any case."""
         try:
             with open(self._path, "rb") as file:
-                content = json.loads(file.read(_MOST_BYTES).decode())
-            names = [str(name) for name in content["applications"]]
-            hold = {"since": str(content["since"]), "applications": names}
-            lost = str(content["lost"])
+                hold = from_json(json.loads(file.read(_MOST_BYTES).decode()))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            hold = {"since": "an unknown time", "applications": []}
+        except (OSError, ValueError, RecursionError) as error:
             lost = f"its mark {self._path} cannot be read: {error!r}"
-        return {**hold, "lost": lost or "the holder was killed, and with it all sessions"}
+            return Hold("an unknown time", lost=lost)
+        lost = hold.lost or "the holder was killed, and with it all sessions"
+        return hold._replace(lost=lost)
 
-    def _replace(self, content: Dict[str, Any]) -> None:
+    def _replace(self, hold: Hold) -> None:
         with open(self._path + ".new", "w", encoding="utf-8") as file:
-            json.dump(content, file)
+            json.dump(plain(hold), file)
         os.rename(self._path + ".new", self._path)

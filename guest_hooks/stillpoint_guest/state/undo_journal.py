@@ -8,12 +8,13 @@ import contextlib
 import hashlib
 import json
 import os
-from typing import Dict, Mapping, NamedTuple, Optional
+from typing import Any, Dict, Mapping, NamedTuple, Optional
 
 from stillpoint_guest.errors import ApplicationError
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes import family
 from stillpoint_guest.processes.family import Member
+from stillpoint_guest.state.json_fields import Fields, plain
 
 SUFFIX = ".note"
 _MOST_BYTES = 1024 * 1024
@@ -48,11 +49,8 @@ class UndoJournal:
             ApplicationError: it could not be kept, so do not lock.
         """
         process = self._section.process
-        content = {
-            "section": self._section._asdict(),
-            "noted": dict(undo),
-            "started": family.member(process).started if process else 0,
-        }
+        started = family.member(process).started if process else 0
+        content = to_json(UndoEntry(self._section, dict(undo), started))
         try:
             with open(self._path + ".new", "w", encoding="utf-8") as file:
                 json.dump(content, file)
@@ -83,12 +81,45 @@ def read(path: str) -> UndoEntry:
         ValueError: it is none.
     """
     with open(path, "rb") as file:
-        content = json.loads(file.read(_MOST_BYTES).decode())
+        text = file.read(_MOST_BYTES).decode()
     try:
-        undo = {str(key): str(value) for key, value in content["noted"].items()}
-        return UndoEntry(Section(**content["section"]), undo, int(content.get("started", 0)))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"it is no journal of this version: {error!r}") from error
+        return from_json(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it is no journal of this version: {error}") from error
+
+
+def from_json(content: Any) -> UndoEntry:
+    """The content of a journal; keys of later versions are ignored.
+
+    Raises:
+        ValueError: it is none, and why.
+    """
+    fields = Fields(content)
+    section = _section(fields.optional("section"))
+    return UndoEntry(section, fields.pairs("noted"), int(fields.number("started", 0)))
+
+
+def to_json(entry: UndoEntry) -> Dict[str, Any]:
+    """The object that `from_json` reads."""
+    section, undo, started = entry
+    return {"section": plain(section), "noted": undo, "started": started}
+
+
+def _section(content: Any) -> Section:
+    fields = Fields(content)
+    return Section(
+        name=fields.text("name"),
+        kind=fields.text("kind"),
+        order=int(fields.number("order")),
+        prepare_s=fields.number("prepare_s"),
+        lock_s=fields.number("lock_s"),
+        release_s=fields.number("release_s"),
+        required=fields.truth("required"),
+        method=fields.text("method"),
+        options=fields.pairs("options"),
+        source=fields.text("source"),
+        process=int(fields.number("process", 0)),  # 0.1 has none
+    )
 
 
 def _file(section: Section) -> str:

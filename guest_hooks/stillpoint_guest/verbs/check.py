@@ -10,7 +10,7 @@ from stillpoint_guest.filesystems import agent_freeze, mounts
 from stillpoint_guest.filesystems.reach import Reach, of_agent
 from stillpoint_guest.holder import plan
 from stillpoint_guest.holder.plan import Kinds, Plan
-from stillpoint_guest.hook import client, qemu_agent
+from stillpoint_guest.hook import holder_status, qemu_agent
 from stillpoint_guest.places import Places
 from stillpoint_guest.worker import within
 
@@ -49,7 +49,7 @@ def lines(found: Sequence[Finding]) -> Iterator[str]:
 
 
 def _places(places: Places) -> Iterator[Finding]:
-    if client.status(places):
+    if holder_status.ask(places):
         yield Finding(is_good=True, text="the holder answers")
     run = os.path.dirname(places.run)
     mount = mounts.table().holding(os.path.realpath(run))

@@ -13,6 +13,7 @@ from stillpoint_guest import __version__
 from stillpoint_guest.driver import Driver
 from stillpoint_guest.errors import GuestError
 from stillpoint_guest.hook import client
+from stillpoint_guest.hook.messages import FreezeRequest
 from stillpoint_guest.places import Places, package_root
 from stillpoint_guest.printable import printable
 from stillpoint_guest.state import freeze_record
@@ -87,9 +88,9 @@ def _status(given: argparse.Namespace) -> int:
     from stillpoint_guest.verbs import status  # noqa: PLC0415  imports the drivers, as do the next two
 
     told = status.collect(given.places, _kinds(given))
-    lost = bool(told["hold"] and told["hold"]["lost"])
-    _answer(given, told, *status.lines(told))
-    return NOT_SAFE if lost else GOOD
+    _answer(given, status.to_json(told), *status.lines(told))
+    hold = told.holder.hold
+    return NOT_SAFE if hold and hold.lost else GOOD
 
 
 def _check(given: argparse.Namespace) -> int:
@@ -102,10 +103,11 @@ def _check(given: argparse.Namespace) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
-    question = {"is_leashed": "1"}
+    paths = None
     if given.filesystems is not None:
-        question["filesystems"] = json.dumps(list(filter(None, given.filesystems.split(","))))
-    with client.freeze(given.places, **question):
+        paths = tuple(filter(None, given.filesystems.split(",")))
+    request = FreezeRequest(is_leashed=True, filesystems=paths)
+    with client.freeze(given.places, **request.options()):
         try:
             status = subprocess.call(given.command)
         except OSError as error:

@@ -1,76 +1,88 @@
-"""What `stillpoint-guest status` tells, as JSON (docs/guest/record.md) and as lines."""
+"""`stillpoint-guest status`, as JSON (docs/guest/record.md) and as lines."""
 
-from typing import Any, Dict, Iterator, Mapping, Sequence
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
 from stillpoint_guest.errors import ConfigurationError
 from stillpoint_guest.holder import plan
 from stillpoint_guest.holder.plan import Kinds
-from stillpoint_guest.hook import client
+from stillpoint_guest.hook import holder_status
+from stillpoint_guest.hook.holder_status import HolderStatus
+from stillpoint_guest.options.section import Section
 from stillpoint_guest.places import Places
 from stillpoint_guest.state import freeze_record
-from stillpoint_guest.state.freeze_record import Records
+from stillpoint_guest.state.freeze_record import FreezeRecord, Records
 from stillpoint_guest.state.hold_marker import HoldMarker
 
 _NO_HOLDER = "no holder"
+_SHOWN = ("name", "kind", "order", "required", "method", "source")
 
 
-def collect(places: Places, kinds: Kinds) -> Dict[str, Any]:
-    """All that is known, by the holder if there is one."""
+class Status(NamedTuple):
+    """All that is known, by the holder if there is one, and what a freeze would do."""
+
+    holder: HolderStatus
+    applications: Sequence[Section]
+    warnings: Sequence[str]
+
+
+def collect(places: Places, kinds: Kinds) -> Status:
+    """Ask the holder, read what is on the disk, and make a plan."""
     records = Records(places.state)
-    known: Dict[str, Any] = {
-        "phase": _NO_HOLDER,
-        "hold": HoldMarker(places.hold).read(),
-        "last": records.last(),
-        "origin": records.origin(),
-        **client.status(places),
+    known = holder_status.ask(places) or HolderStatus(
+        _NO_HOLDER, HoldMarker(places.hold).read(), records.last(), records.origin()
+    )
+    faults = [str(fault) for fault in records.faults()]
+    applications, warnings = _plan(places, kinds)
+    return Status(known, applications, [*faults, *warnings])
+
+
+def to_json(status: Status) -> Dict[str, Any]:
+    """The status as the object that docs/guest/record.md shows."""
+    return {
+        **holder_status.to_json(status.holder),
+        "applications": [
+            {key: getattr(section, key) for key in _SHOWN} for section in status.applications
+        ],
+        "warnings": list(status.warnings),
     }
-    return {**known, **_plan(places, kinds)}
 
 
-def lines(status: Mapping[str, Any]) -> Iterator[str]:
+def lines(status: Status) -> Iterator[str]:
     """The same for people."""
-    hold = status["hold"]
-    if hold and hold["lost"]:
-        yield f"LOST      what was held since {hold['since']}: {hold['lost']}"
+    hold = status.holder.hold
+    if hold and hold.lost:
+        yield f"LOST      what was held since {hold.since}: {hold.lost}"
     elif hold:
-        yield f"held      since {hold['since']}: {', '.join(hold['applications'])}"
+        yield f"held      since {hold.since}: {', '.join(hold.applications)}"
     else:
-        yield f"idle      ({status['phase']})"
-    yield from _last(status["last"])
-    if status["origin"]:
-        yield f"origin    {freeze_record.summary(status['origin'])}"
-    for one in status["applications"]:
-        yield f"rests     {one['name']} ({one['source']}; {one['method'] or 'default method'})"
-    for warning in status["warnings"]:
+        yield f"idle      ({status.holder.phase})"
+    yield from _last(status.holder.last)
+    if status.holder.origin:
+        yield f"origin    {freeze_record.summary(status.holder.origin)}"
+    for one in status.applications:
+        yield f"rests     {one.name} ({one.source}; {one.method or 'default method'})"
+    for warning in status.warnings:
         yield f"WARNING   {warning}"
-    if not status["applications"]:
+    if not status.applications:
         yield "rests     no application: none is configured, and none was found"
 
 
-def _last(last: Any) -> Iterator[str]:
-    if not last:
+def _last(last: Optional[FreezeRecord]) -> Iterator[str]:
+    if last is None:
         yield "last      no freeze yet"
         return
-    how = last["refused"] or f"{last['verdict']}, ended by {last['ended_by'] or 'nothing yet'}"
-    yield f"last      {last['began_at']}: {how}"
-    for one in last["applications"]:
-        position = ", ".join(f"{key} {value}" for key, value in one["position"].items())
-        yield f"          {one['name']}: {one['error'] or one['method']} {position}".rstrip()
-        for text in (*one["warnings"], *one["release_errors"]):
-            yield f"          {one['name']}: {text}"
+    how = last.refused or f"{last.verdict}, ended by {last.ended_by or 'nothing yet'}"
+    yield f"last      {last.began_at}: {how}"
+    for one in last.applications:
+        position = ", ".join(f"{key} {value}" for key, value in one.position.items())
+        yield f"          {one.name}: {one.error or one.method} {position}".rstrip()
+        for text in (*one.warnings, *one.release_errors):
+            yield f"          {one.name}: {text}"
 
 
-def _plan(places: Places, kinds: Kinds) -> Dict[str, Any]:
+def _plan(places: Places, kinds: Kinds) -> Tuple[Sequence[Section], Sequence[str]]:
     try:
         found = plan.plan(places, kinds)
     except ConfigurationError as error:
-        return {"applications": [], "warnings": [str(error)]}
-    return {
-        "applications": _sections([driver.section for driver in found.drivers]),
-        "warnings": list(found.warnings),
-    }
-
-
-def _sections(sections: Sequence[Any]) -> Sequence[Dict[str, Any]]:
-    kept = ("name", "kind", "order", "required", "method", "source")
-    return [{key: getattr(section, key) for key in kept} for section in sections]
+        return [], [str(error)]
+    return [driver.section for driver in found.drivers], found.warnings

@@ -3,16 +3,17 @@
 import os
 import threading
 import time
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Sequence
 from unittest import mock
 
 from stillpoint_guest.errors import FreezeRefused, GuestError, HoldLost
 from stillpoint_guest.holder import holder
-from stillpoint_guest.hook import client
+from stillpoint_guest.hook import client, holder_status
 from stillpoint_guest.hook.connection import Connection, connect
+from stillpoint_guest.hook.holder_status import HolderStatus
 from stillpoint_guest.log import Log
 from stillpoint_guest.options.found import Found
-from stillpoint_guest.state.freeze_record import Records
+from stillpoint_guest.state.freeze_record import FreezeRecord, Records
 from stillpoint_guest.verbs import check, status
 
 from tests.guest.unit import scripted
@@ -40,7 +41,7 @@ class HolderCase(FolderCase):
         self.thread.start()
         self.addCleanup(self.thread.join)
         self.addCleanup(leave.set)
-        self.until(lambda: client.status(self.places()) != {})
+        self.until(lambda: holder_status.ask(self.places()))
 
     def until(self, is_so: Any) -> None:
         end_s = time.monotonic() + 20
@@ -56,9 +57,22 @@ class HolderCase(FolderCase):
             self.freeze()
         return str(caught.exception)
 
-    def last(self) -> Dict[str, Any]:
-        self.until(lambda: (Records(self.path("state")).last() or {}).get("state") == "released")
-        return dict(Records(self.path("state")).last() or {})
+    def last(self) -> FreezeRecord:
+        records = Records(self.path("state"))
+        self.until(lambda: getattr(records.last(), "state", "") == "released")
+        last = records.last()
+        assert last
+        return last
+
+    def status(self) -> HolderStatus:
+        status = holder_status.ask(self.places())
+        assert status
+        return status
+
+    def held(self) -> Sequence[str]:
+        hold = self.status().hold
+        assert hold
+        return hold.applications
 
 
 def section(name: str, *lines: str) -> str:
@@ -76,13 +90,14 @@ class OneCycle(HolderCase):
     def test_the_record_is_on_the_disk_before_the_freeze(self) -> None:
         self.begin(section("db"))
         self.freeze()
-        record = Records(self.path("state")).last() or {}
-        self.assertEqual((record["state"], record["verdict"]), ("held", "application"))
-        told = record["applications"][0]
-        self.assertEqual((told["name"], told["method"]), ("db", "scripted"))
-        self.assertEqual(told["position"], {"step": "1"})
+        record = Records(self.path("state")).last()
+        assert record
+        self.assertEqual((record.state, record.verdict), ("held", "application"))
+        told = record.applications[0]
+        self.assertEqual((told.name, told.method), ("db", "scripted"))
+        self.assertEqual(told.position, {"step": "1"})
         client.thaw(self.places())
-        self.assertEqual(self.last()["ended_by"], "thaw")
+        self.assertEqual(self.last().ended_by, "thaw")
 
     def test_a_second_freeze_is_refused_and_changes_nothing(self) -> None:
         """Hazard 6."""
@@ -109,8 +124,8 @@ class OneCycle(HolderCase):
         self.freeze()
         client.thaw(self.places())
         last = self.last()
-        self.assertEqual(last["verdict"], "filesystem")
-        told = {one["name"]: (one["level"], one["error"]) for one in last["applications"]}
+        self.assertEqual(last.verdict, "filesystem")
+        told = {one.name: (one.level, one.error) for one in last.applications}
         self.assertEqual(told["one"], ("application", ""))
         self.assertEqual(told["two"], ("crash", "two: lock: scripted"))
 
@@ -122,11 +137,11 @@ class OneCycle(HolderCase):
             self.freeze()
             client.thaw(self.places())
             last = self.last()
-            self.assertEqual(last["verdict"], "filesystem")
-            told = {one["name"]: one for one in last["applications"]}
-            self.assertEqual(told["one"]["level"], "application")
-            self.assertEqual(told["db"]["error"], "db: %s: scripted" % step)
-            self.assertEqual((told["db"]["level"], told["db"]["required"]), ("crash", False))
+            self.assertEqual(last.verdict, "filesystem")
+            told = {one.name: one for one in last.applications}
+            self.assertEqual(told["one"].level, "application")
+            self.assertEqual(told["db"].error, "db: %s: scripted" % step)
+            self.assertEqual((told["db"].level, told["db"].required), ("crash", False))
 
     def test_hooks_that_were_only_found_are_roots_and_end_a_freeze(self) -> None:
         scripted.RUNNING[:] = [Found("hooks", {"fails": "lock"})]
@@ -140,7 +155,7 @@ class OneCycle(HolderCase):
         self.begin(section("last", "order = 60"), agent="freeze_s = 4\n")
         self.freeze()
         client.thaw(self.places())
-        told = {one["name"]: one["error"] for one in self.last()["applications"]}
+        told = {one.name: one.error for one in self.last().applications}
         self.assertEqual(told.pop("last"), "")
         self.assertEqual(told.pop("db0"), "db0: bring it to rest: not done in time")
         late = {"%s: bring it to rest: the time for it is over" % name for name in told}
@@ -184,7 +199,7 @@ class OneCycle(HolderCase):
         connection.say(verb="freeze")
         connection.hear(20)
         connection.__exit__()
-        self.until(lambda: client.status(self.places())["phase"] == "idle")
+        self.until(lambda: self.status().phase == "idle")
         self.assertFalse(client.thaw(self.places()))
         self.assertNotIn("db lock", scripted.DID)
 
@@ -196,8 +211,8 @@ class OneCycle(HolderCase):
         connection.hear(20)
         self.assertEqual(connection.hear(20), {"is_held": "1"})
         connection.__exit__()
-        self.until(lambda: client.status(self.places())["phase"] == "idle")
-        self.until(lambda: client.status(self.places())["hold"] is None)
+        self.until(lambda: self.status().phase == "idle")
+        self.until(lambda: self.status().hold is None)
         self.assertFalse(client.thaw(self.places()))
 
     def test_a_leash_that_is_let_go_releases_and_the_hold_is_lost(self) -> None:
@@ -260,11 +275,11 @@ class Discovered(HolderCase):
     def test_one_that_does_not_let_us_in_is_recorded_and_lowers_the_verdict(self) -> None:
         self.run_found("connect")
         self.freeze()
-        self.assertEqual(client.status(self.places())["hold"]["applications"], ["one"])
+        self.assertEqual(self.held(), ("one",))
         client.thaw(self.places())
         last = self.last()
-        self.assertEqual(last["verdict"], "filesystem")
-        told = {one["name"]: (one["level"], one["error"]) for one in last["applications"]}
+        self.assertEqual(last.verdict, "filesystem")
+        told = {one.name: (one.level, one.error) for one in last.applications}
         self.assertEqual(told["one"], ("application", ""))
         self.assertEqual(told["shop"], ("crash", "shop: connect: no password"))
 

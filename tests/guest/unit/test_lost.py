@@ -11,7 +11,7 @@ from unittest import mock
 
 from stillpoint_guest.errors import GuestError, HoldLost
 from stillpoint_guest.holder import holder
-from stillpoint_guest.hook import client
+from stillpoint_guest.hook import client, holder_status
 from stillpoint_guest.hook.connection import Connection, connect
 from stillpoint_guest.log import Log
 from stillpoint_guest.state.hold_marker import HoldMarker
@@ -83,7 +83,7 @@ class Marks(HolderCase):
             self.write("run/hold.json", content)
             hold = HoldMarker(self.path("run/hold.json")).read()
             assert hold
-            self.assertIn("cannot be read", hold["lost"])
+            self.assertIn("cannot be read", hold.lost)
         self.begin(section("db"))
         with self.assertRaises(HoldLost):
             client.thaw(self.places())
@@ -95,7 +95,7 @@ class Marks(HolderCase):
         self.write("run/hold.json", old)
         hold = HoldMarker(self.path("run/hold.json")).read()
         assert hold
-        self.assertIn("the holder was killed", hold["lost"])
+        self.assertIn("the holder was killed", hold.lost)
 
     def test_a_refused_freeze_leaves_none(self) -> None:
         self.begin(section("db", "fails = lock"))
@@ -149,7 +149,7 @@ class ClientsThatGoAway(HolderCase):
             self.until(lambda: "db prepare" in scripted.DID)
             time.sleep(0.5)
             peer.close()
-        self.until(lambda: client.status(self.places())["phase"] == "idle")
+        self.until(lambda: self.status().phase == "idle")
         self.assertNotIn("db lock", scripted.DID)
 
     def test_many_that_say_nothing_keep_no_thaw_out(self) -> None:
@@ -205,4 +205,5 @@ class AHolderWithoutDescriptors(FolderCase):
         thread.start()
         self.addCleanup(thread.join)
         self.addCleanup(leave.set)
-        self.assertEqual(client.status(places)["phase"], "idle")
+        status = holder_status.ask(places)
+        self.assertEqual(status and status.phase, "idle")

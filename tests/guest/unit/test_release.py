@@ -117,7 +117,7 @@ class SideBySide(HolderCase):
             self.until(lambda: "db prepare" in scripted.DID)
             begin_s = time.monotonic()
             connection.__exit__()
-            self.until(lambda: client.status(self.places())["phase"] == "idle")
+            self.until(lambda: self.status().phase == "idle")
             self.assertLess(time.monotonic() - begin_s, 2)
 
 
@@ -139,7 +139,8 @@ class OfTheSameName(FolderCase):
         bad = good._replace(options={"fails": "connect"})
         for sections in ((good, bad), (bad, good)):
             held = self.held(sections)
-            told = [one["level"] for one in held.record["applications"] if not one["error"]]
+            assert held.record
+            told = [one.level for one in held.record.applications if not one.error]
             self.assertEqual(told, ["application"])
             held.release("thaw")
             self.assertTrue(held.is_over(20))

@@ -5,7 +5,7 @@ import os
 import resource
 import subprocess
 import unittest
-from typing import List, Tuple
+from typing import Any, List, Tuple
 from unittest import mock
 
 from stillpoint_guest.deadline import Deadline
@@ -16,6 +16,7 @@ from stillpoint_guest.hook import client
 from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import DISCOVERED, Section
 from stillpoint_guest.state import freeze_record
+from stillpoint_guest.state.freeze_record import ApplicationRecord, FreezeRecord
 from stillpoint_guest.state.undo_journal import UndoJournal
 from stillpoint_guest.verbs import status
 
@@ -98,11 +99,11 @@ class InAFreeze(HolderCase):
         scripted.RUNNING[:] = [Found("db%03d" % number) for number in range(70)]
         self.begin(section("shop"))
         self.freeze()
-        self.assertEqual(len(client.status(self.places())["hold"]["applications"]), 64)
+        self.assertEqual(len(self.held()), 64)
         client.thaw(self.places())
         last = self.last()
-        self.assertEqual(last["verdict"], "filesystem")
-        self.assertIn("no room in one freeze for 7 more", last["warnings"][0])
+        self.assertEqual(last.verdict, "filesystem")
+        self.assertIn("no room in one freeze for 7 more", last.warnings[0])
         told = status.lines(status.collect(self.places(), [scripted.Scripted]))
         self.assertIn("no room in one freeze for 7 more", "\n".join(told))
 
@@ -110,25 +111,32 @@ class InAFreeze(HolderCase):
 class Records(unittest.TestCase):
     def test_what_others_say_in_it_is_printable_and_bounded(self) -> None:
         hostile = "\x1b[2J\udcff" + "x" * 1000000
-        one = {
-            "name": hostile,
-            "position": {hostile + str(number): hostile for number in range(1000)},
-            "warnings": [hostile] * 100000,
-            "timings_s": {"lock": 0.5},
-            "required": True,
-        }
-        made = freeze_record.new(applications=[one] * 70, warnings=[hostile] * 1000, freeze_s=1.5)
-        self.assertEqual(len(made["applications"]), 70)
-        self.assertEqual(made["warnings"][-1], "and 980 more")
-        told = made["applications"][0]
-        self.assertEqual((told["timings_s"], told["required"]), ({"lock": 0.5}, True))
-        self.assertTrue(told["name"].isprintable())
-        self.assertLess(len(json.dumps(made)), 10000000)
+        one = ApplicationRecord(
+            name=hostile,
+            type="db",
+            required=True,
+            source=hostile,
+            level="crash",
+            position={hostile + str(number): hostile for number in range(1000)},
+            warnings=(hostile,) * 100000,
+            timings_s={"lock": 0.5},
+        )
+        made = freeze_record.bounded(record(applications=(one,) * 70, warnings=(hostile,) * 1000))
+        self.assertEqual(len(made.applications), 70)
+        self.assertEqual(made.warnings[-1], "and 980 more")
+        told = made.applications[0]
+        self.assertEqual((told.timings_s, told.required), ({"lock": 0.5}, True))
+        self.assertTrue(told.name.isprintable())
+        self.assertLess(len(json.dumps(freeze_record.to_json(made))), 10000000)
 
     def test_ordinary_ones_are_as_they_were(self) -> None:
-        facts = {"verdict": "application", "warnings": ["a", "b"], "applications": [{"n": "ä"}]}
-        made = freeze_record.new(**facts)
-        self.assertEqual({key: made[key] for key in facts}, facts)
+        one = ApplicationRecord("\u00e4", "db", True, "guest.conf", "application")
+        made = record(applications=(one,), warnings=("a", "b"), freeze_s=1.5)
+        self.assertEqual(freeze_record.bounded(made), made)
+
+
+def record(**facts: Any) -> FreezeRecord:
+    return FreezeRecord("held", "application", "a boot", "0.1.0")._replace(**facts)
 
 
 class AHookFromBefore(FolderCase):

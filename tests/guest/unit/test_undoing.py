@@ -122,7 +122,9 @@ class Files(NotesCase):
 
     def test_what_is_no_note_keeps_no_other_from_being_undone(self) -> None:
         unknown = json.dumps({"section": Section("x", "gone")._asdict(), "noted": {}})
-        contents = ["", "{", "[]", "{}", '{"noted": 1}', unknown, "x" * 2000000]
+        no_name = json.dumps({"section": {**Section("x", KIND)._asdict(), "name": 1}, "noted": {}})
+        contents = ["", "{", "[]", "{}", '{"noted": 1}', unknown, no_name]
+        contents += ["x" * 2000000, "[" * 100000]
         for number, content in enumerate(contents):
             self.write("run/notes/%d.note" % number, content)
         os.mkdir(self.path("run/notes/folder.note"))
@@ -158,9 +160,9 @@ class BesideAFreeze(HolderCase):
             begin_s = time.monotonic()
             self.freeze()
         self.assertLess(time.monotonic() - begin_s, 2)
-        self.assertEqual(client.status(self.places())["hold"]["applications"], ["one"])
+        self.assertEqual(self.held(), ("one",))
         client.thaw(self.places())
-        told = {one["name"]: one["error"] for one in self.last()["applications"]}
+        told = {one.name: one.error for one in self.last().applications}
         self.assertIn("still being undone", told["shop"])
 
     def test_one_that_is_configured_is_not_held_before_it_is_undone(self) -> None:
@@ -197,9 +199,9 @@ class AbandonedDrivers(HolderCase):
             with self.assertRaises(HoldLost):
                 client.thaw(self.places())
             self.freeze()
-        self.assertEqual(client.status(self.places())["hold"]["applications"], ["one"])
+        self.assertEqual(self.held(), ("one",))
         self.assertTrue(client.thaw(self.places()))
-        self.until(lambda: client.status(self.places())["last"]["state"] == "released")
-        told = {one["name"]: one for one in self.last()["applications"]}
-        self.assertIn("its driver still hangs", told["shop"]["error"])
-        self.assertEqual(told["one"]["level"], "application")
+        self.until(lambda: self.last().state == "released")
+        told = {one.name: one for one in self.last().applications}
+        self.assertIn("its driver still hangs", told["shop"].error)
+        self.assertEqual(told["one"].level, "application")

@@ -1,0 +1,72 @@
+"""The status of the holder: its reply to `status`, and the request for it."""
+
+import json
+from typing import Any, Dict, NamedTuple, Optional
+
+from stillpoint_guest.errors import GuestError, HolderUnreachable
+from stillpoint_guest.hook import client
+from stillpoint_guest.hook.connection import Connection, connect
+from stillpoint_guest.places import Places
+from stillpoint_guest.state import freeze_record, hold_marker
+from stillpoint_guest.state.freeze_record import FreezeRecord
+from stillpoint_guest.state.hold_marker import Hold
+from stillpoint_guest.state.json_fields import Fields, plain
+
+
+class HolderStatus(NamedTuple):
+    """All that a holder knows; the names are the keys of its JSON."""
+
+    phase: str
+    hold: Optional[Hold] = None
+    last: Optional[FreezeRecord] = None  # of the last freeze
+    origin: Optional[FreezeRecord] = None  # of the freeze in which this disk was taken
+
+    def fields(self) -> Dict[str, str]:
+        """The line of the reply."""
+        return {"status": json.dumps(to_json(self))}
+
+
+def to_json(status: HolderStatus) -> Dict[str, Any]:
+    """The status as the object that docs/guest/record.md shows."""
+    records = {"last": status.last, "origin": status.origin}
+    shown = {key: one and freeze_record.to_json(one) for key, one in records.items()}
+    return {"phase": status.phase, "hold": plain(status.hold), **shown}
+
+
+def from_json(content: Any) -> HolderStatus:
+    """The status that a holder of this version, or of one near it, has sent.
+
+    Raises:
+        ValueError: it is none, and why.
+    """
+    fields = Fields(content)
+    hold, last, origin = map(fields.optional, ("hold", "last", "origin"))
+    return HolderStatus(
+        fields.text("phase"),
+        hold and hold_marker.from_json(hold),
+        last and freeze_record.from_json(last),
+        origin and freeze_record.from_json(origin),
+    )
+
+
+def ask(places: Places) -> Optional[HolderStatus]:
+    """Ask the holder; None if there is none. None is started.
+
+    Raises:
+        HolderUnreachable: it does not reply, or says what is no status.
+    """
+    try:
+        connection = Connection(connect(places))
+    except OSError:
+        return None
+    with connection:
+        return _parse(client.request(connection, verb="status"))
+
+
+def _parse(reply: Dict[str, str]) -> HolderStatus:
+    if "error" in reply:
+        raise GuestError(*client.error_of(reply))
+    try:
+        return from_json(json.loads(reply["status"]))
+    except (KeyError, ValueError, RecursionError) as error:
+        raise HolderUnreachable("holder", "ask it for its status", str(error)) from error
