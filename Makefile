@@ -13,7 +13,7 @@ PROGRAMS_E2E := genisoimage:genisoimage qemu-system-x86_64:qemu-system-x86 rpm:r
     $(PROGRAMS_PACKAGES)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv system peers image guest-packages demo test coverage exhaustive e2e faults lint site proto bench lock changelog
+.PHONY: help venv system peers image guest-packages demo test coverage exhaustive e2e faults lint docs site proto bench lock changelog
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,11 @@ lint: venv ## ruff, mypy --strict, the layers, links of the docs
 	$(BIN)/mypy packaging/*.py
 	$(BIN)/lint-imports
 	$(BIN)/vermin --quiet --no-tips --target=3.6- --violations guest_hooks
+	$(BIN)/python packaging/docs_tables.py --check
 	$(BIN)/mkdocs build --strict
+
+docs: venv ## the tables of docs that are made from the code
+	$(BIN)/python packaging/docs_tables.py
 
 site: venv ## build/site: the docs as a site
 	$(BIN)/mkdocs build --strict

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from stillpoint import catalogue
 from stillpoint.calls.action import Entry, ItemBlockEntry, Kind, RestoreEntry, every
 from stillpoint.cluster.cache import CachedIndex
+from stillpoint.model.api_resources import KNOWN
 from stillpoint.model.errors import Forbidden, ReadFailed, StillpointError
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
@@ -100,6 +101,7 @@ def test_names_the_resources_that_it_is_for(entry: Entry) -> None:
     assert entry.action.APPLIES_TO.resources
     is_for_others = bool(entry.action.APPLIES_TO.excluded)
     assert ("*" in entry.action.APPLIES_TO.resources) is is_for_others
+    assert set(entry.action.APPLIES_TO.resources) <= {"*", *(served.name for served in KNOWN)}
 
 
 @EVERY_ACTION

@@ -2,6 +2,7 @@
 
 An action is a module with these names. One whose outcome names an operation defines `progress` and
 `cancel` as well, and a restore action that waits for additional items `are_additional_items_ready`.
+Every one says what it `DOES` in a cell of docs/actions.md, which `make docs` writes.
 """
 
 from collections.abc import Sequence

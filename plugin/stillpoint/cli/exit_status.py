@@ -8,6 +8,11 @@ class ExitStatus(IntEnum):
 
     GOOD = 0
     NOT_SAFE = 1
-    USAGE = 2
+    WRONG_USAGE = 2
     CANNOT_TELL = 3
     INTERRUPTED = 130
+
+    @property
+    def meaning(self) -> str:
+        """The meaning in words: `not safe`."""
+        return self.name.lower().replace("_", " ")

@@ -2,10 +2,11 @@
 
 import argparse
 
+from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.verbs import VERBS
 
-_EPILOG = """\
-exit status: 0 good, 1 not safe, 2 wrong usage, 3 cannot tell
+_EPILOG = f"""\
+exit status: {", ".join(f"{one:d} {one.meaning}" for one in ExitStatus)}
 
 to begin with: stillpoint rehearse --from examples
   stillpoint rehearse --help has more examples

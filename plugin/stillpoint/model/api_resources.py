@@ -129,6 +129,10 @@ _CUSTOM = {
     ("export.kubevirt.io", "v1beta1"): """
         virtualmachineexports VirtualMachineExport vmexport vmexports
     """,
+    ("backup.kubevirt.io", "v1alpha1"): """
+        virtualmachinebackups        VirtualMachineBackup        vmbackup vmbackups
+        virtualmachinebackuptrackers VirtualMachineBackupTracker vmbackuptracker vmbackuptrackers
+    """,
     ("pool.kubevirt.io", "v1beta1"): """
         virtualmachinepools   VirtualMachinePool   vmpool vmpools
     """,

@@ -13,7 +13,6 @@ import yaml
 from stillpoint import cli
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.rehearsal.verdict.reasons import REASONS
 from tests.unit.rehearsal import examples, test_reasons, world
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -103,11 +102,6 @@ def test_hostile_names_control_no_terminal(
         output = capsys.readouterr().out
         assert r"shop/db\x1b[2J[red]\n[link=x]" in output
         assert "\x1b" not in output
-
-
-def test_the_page_about_rehearsals_has_every_reason() -> None:
-    text = (DOCS / "rehearse.md").read_text()
-    assert [one.code for one in REASONS if f"`{one.code}`" not in text] == []
 
 
 def test_the_archive_has_the_layout_of_velero(

@@ -9,6 +9,7 @@ from stillpoint.resources.disks import data_volume, persistent_volume_claim
 from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(data_volume.RESOURCE),))
+DOES = "a populated one is marked so that CDI does not fill its disk again"
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:

@@ -7,6 +7,7 @@ from stillpoint.resources import one_shot_resource
 from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector(tuple(map(str, one_shot_resource.RESOURCES)))
+DOES = "marked as carried out"
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:

@@ -9,6 +9,7 @@ from stillpoint.velero import marks
 from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(persistent_volume_claim.RESOURCE),))
+DOES = "labelled with its uid, marked as populated or as being populated"
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:

@@ -12,6 +12,11 @@ from stillpoint.resources.machines import virtual_machine
 from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(virtual_machine.RESOURCE),))
+DOES = (
+    "pins the revisions of instancetype and preference, and the firmware UUID in effect; brings "
+    "instance, DataVolumes, claims, vTPM and EFI state, Secrets, ConfigMaps, ServiceAccounts, "
+    "namespaced instancetypes; names what else the cluster must have"
+)
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:

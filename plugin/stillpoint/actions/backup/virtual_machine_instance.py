@@ -10,6 +10,9 @@ from stillpoint.resources.machines import virtual_machine, virtual_machine_insta
 from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(virtual_machine_instance.RESOURCE),))
+DOES = (
+    "marked if an owner will recreate it; brings its launcher pod and what its volumes are made of"
+)
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:

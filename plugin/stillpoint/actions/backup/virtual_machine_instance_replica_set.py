@@ -8,6 +8,7 @@ from stillpoint.resources.machines import virtual_machine_instance_replica_set
 from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(virtual_machine_instance_replica_set.RESOURCE),))
+DOES = "brings what its template needs"
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:

@@ -15,6 +15,7 @@ from stillpoint.resources.machines import virtual_machine, virtual_machine_pool
 from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(virtual_machine_pool.RESOURCE),))
+DOES = "brings what its template needs and its revisions"
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:

@@ -8,6 +8,7 @@ from stillpoint.resources.disks import persistent_volume_claim, volume_snapshot
 from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(volume_snapshot.RESOURCE),))
+DOES = "labelled with the uid of its claim"
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:

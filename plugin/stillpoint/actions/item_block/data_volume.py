@@ -12,6 +12,7 @@ from stillpoint.resources.disks import data_volume, persistent_volume_claim
 from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(data_volume.RESOURCE),))
+DOES = "its claim"
 
 
 def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:

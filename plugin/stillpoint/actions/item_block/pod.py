@@ -13,6 +13,7 @@ from stillpoint.resources.machines import pod, virtual_machine_instance
 from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(pod.RESOURCE),), pod.OF_MACHINES)
+DOES = "the instance of a launcher pod; the launcher pod of one that attaches a hot-plugged disk"
 
 
 def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:

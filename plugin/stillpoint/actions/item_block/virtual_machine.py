@@ -10,6 +10,7 @@ from stillpoint.resources.machines import virtual_machine, virtual_machine_insta
 from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(virtual_machine.RESOURCE),))
+DOES = "its instance, disks and state"
 
 
 def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:

@@ -10,6 +10,10 @@ from stillpoint.resources.machines import pod, virtual_machine, virtual_machine_
 from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(virtual_machine_instance.RESOURCE),))
+DOES = (
+    "its launcher pod, without which nothing freezes; where the backup is to hold the whole "
+    "guest, its machine, all disks and state"
+)
 
 
 def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:

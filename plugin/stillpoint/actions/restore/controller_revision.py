@@ -13,6 +13,7 @@ from stillpoint.resources.machines import virtual_machine, virtual_machine_pool
 from stillpoint.velero.context import RestoreContext
 
 APPLIES_TO = Selector((str(kinds.CONTROLLER_REVISION),))
+DOES = "under the name that its machine or pool asks for; left out if nobody would ask for it"
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:

@@ -10,6 +10,7 @@ from stillpoint.resources.disks import data_volume, persistent_volume_claim
 from stillpoint.velero.context import RestoreContext
 
 APPLIES_TO = Selector((str(data_volume.RESOURCE),))
+DOES = "after its claim; marked only where the data of its disk comes back"
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:

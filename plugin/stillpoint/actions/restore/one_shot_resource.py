@@ -11,6 +11,7 @@ from stillpoint.resources import one_shot_resource
 from stillpoint.velero.context import RestoreContext
 
 APPLIES_TO = Selector(tuple(map(str, one_shot_resource.RESOURCES)))
+DOES = "left out: KubeVirt would carry them out again ([replay](restore/replay.md))"
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:

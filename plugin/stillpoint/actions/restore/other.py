@@ -28,6 +28,12 @@ from stillpoint.velero.volumes import claim_data
 
 _PLURALS = {(one.group, one.kind): one.plural for one in KNOWN}
 
+DOES = (
+    "as it was; left out: what a controller made for one task (importer pods, scratch claims, "
+    "volume sources, budgets), and what no machine needs where [only](restore/only.md) machines "
+    "are wanted"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Other:

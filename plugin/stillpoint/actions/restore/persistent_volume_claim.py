@@ -18,9 +18,13 @@ from stillpoint.velero import warning
 from stillpoint.velero.context import RestoreContext
 from stillpoint.velero.volumes import claim_data
 
-__all__ = ["APPLIES_TO", "cancel", "execute", "progress"]
+__all__ = ["APPLIES_TO", "DOES", "cancel", "execute", "progress"]
 
 APPLIES_TO = Selector((str(persistent_volume_claim.RESOURCE),))
+DOES = (
+    "label taken off; one that was being populated is left out, so is one without its data that "
+    "CDI fills again; vTPM and EFI state is its machine's again"
+)
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:

@@ -6,6 +6,7 @@ from stillpoint.resources.machines import pod
 from stillpoint.velero.context import RestoreContext
 
 APPLIES_TO = Selector((str(pod.RESOURCE),), pod.OF_MACHINES)
+DOES = "left out: KubeVirt recreates them"
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:

@@ -13,9 +13,10 @@ from stillpoint.resources import cluster_needs
 from stillpoint.resources.machines import pending_start, virtual_machine
 from stillpoint.velero.context import RestoreContext
 
-__all__ = ["APPLIES_TO", "cancel", "execute", "progress"]
+__all__ = ["APPLIES_TO", "DOES", "cancel", "execute", "progress"]
 
 APPLIES_TO = Selector((str(virtual_machine.RESOURCE),))
+DOES = "as it was, after what it is made of"
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:

@@ -12,9 +12,10 @@ from stillpoint.resources import cluster_needs, finalizers
 from stillpoint.resources.machines import guest, virtual_machine, virtual_machine_instance
 from stillpoint.velero.context import RestoreContext
 
-__all__ = ["APPLIES_TO", "cancel", "execute", "progress"]
+__all__ = ["APPLIES_TO", "DOES", "cancel", "execute", "progress"]
 
 APPLIES_TO = Selector((str(virtual_machine_instance.RESOURCE),))
+DOES = "owned: left out; standing alone: without the labels of its last run"
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:

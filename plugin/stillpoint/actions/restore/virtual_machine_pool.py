@@ -11,9 +11,10 @@ from stillpoint.resources.machines import virtual_machine_pool
 from stillpoint.velero import warning
 from stillpoint.velero.context import RestoreContext
 
-__all__ = ["APPLIES_TO", "cancel", "execute", "progress"]
+__all__ = ["APPLIES_TO", "DOES", "cancel", "execute", "progress"]
 
 APPLIES_TO = Selector((str(virtual_machine_pool.RESOURCE),))
+DOES = "paused until its machines are its own again ([owners](restore/owners.md))"
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:

@@ -10,6 +10,7 @@ from stillpoint.resources.disks import persistent_volume_claim, volume_snapshot
 from stillpoint.velero.context import RestoreContext
 
 APPLIES_TO = Selector((str(volume_snapshot.RESOURCE),))
+DOES = "label taken off"
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:

@@ -1,0 +1,113 @@
+"""Writes the tables of docs that are made from the code (`make docs`), or checks them (`--check`).
+
+A page has a table between two lines:
+
+    <!-- made by make docs: reasons -->
+    <!-- end -->
+
+What it says stands at the code that it is about; see `TABLES` for where.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from stillpoint import catalogue
+from stillpoint.calls.action import Entry, ItemBlockEntry, Kind, every
+from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.cli.verbs import VERBS
+from stillpoint.model.api_resources import KNOWN
+from stillpoint.model.outcome import Selector
+from stillpoint.rehearsal.verdict.reasons import REASONS, UNREADABLE
+
+DOCS = Path(__file__).parents[1] / "docs"
+TABLE = re.compile(
+    r"^<!-- made by make docs: (\S+) -->$.*?^<!-- end -->$", re.MULTILINE | re.DOTALL
+)
+
+Row = Iterable[str]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing, fail if need be")
+    parser.add_argument("docs", nargs="?", type=Path, default=DOCS)
+    given = parser.parse_args()
+    pages = {page: page.read_text() for page in sorted(given.docs.rglob("*.md"))}
+    placed = {name for text in pages.values() for name in TABLE.findall(text)}
+    if placed != TABLES.keys():
+        sys.stderr.write(f"on a page or in TABLES, not in both: {placed ^ TABLES.keys()}\n")
+        return 1
+    made = {page: TABLE.sub(lambda found: table(found[1]), text) for page, text in pages.items()}
+    stale = [page for page, text in pages.items() if made[page] != text]
+    for page in stale:
+        if given.check:
+            sys.stderr.write(f"{page}: a table is not what the code says; HINT: make docs\n")
+        else:
+            page.write_text(made[page])
+    return int(given.check and bool(stale))
+
+
+def table(name: str) -> str:
+    """One table between its lines."""
+    heading, *rows = map(list, TABLES[name]())
+    lines = [heading, ["---"] * len(heading), *rows]
+    body = "\n".join(f"|{'|'.join(f' {cell} ' if cell else ' ' for cell in row)}|" for row in lines)
+    return f"<!-- made by make docs: {name} -->\n\n{body}\n\n<!-- end -->"
+
+
+def reasons() -> Iterator[Row]:
+    yield "code", "weight", "level", "what it says"
+    for one in (*REASONS, UNREADABLE):
+        sentence = one.sentence.replace(": {about}", "").replace("{about}", "…")
+        yield f"`{one.code}`", one.weight, f"`{one.level}`" if one.level else "", sentence
+
+
+def actions() -> Iterator[Row]:
+    yield "object", "backup", "item block", "restore"
+    cells: dict[Selector, dict[Kind, str]] = {}
+    for entry in every(catalogue):
+        cells.setdefault(entry.action.APPLIES_TO, {})[entry.kind] = does(entry)
+    for selector, by_kind in cells.items():
+        said = (by_kind.get(kind, "") for kind in (Kind.BACKUP, Kind.ITEM_BLOCK, Kind.RESTORE))
+        yield objects(selector), *said
+
+
+def does(entry: Entry) -> str:
+    """`DOES` of the action's module: an action without it has no row, and fails here."""
+    if isinstance(entry, ItemBlockEntry):
+        return str(sys.modules[entry.action.related_items.__module__].DOES)
+    return str(sys.modules[entry.action.execute.__module__].DOES)
+
+
+def objects(selector: Selector) -> str:
+    """The kinds that an action is called for; where not for each of them, which."""
+    kinds = {served.name: served.kind for served in KNOWN}
+    names = ", ".join(kinds.get(name, "all others") for name in selector.resources)
+    return f"{names} with `{selector.labels}`" if selector.labels else names
+
+
+def verbs() -> Iterator[Row]:
+    yield "verb", "what for"
+    for one in VERBS:
+        yield f"`{one.NAME}`", one.HELP
+
+
+def exit_statuses() -> Iterator[Row]:
+    yield "exit status", "meaning"
+    for one in ExitStatus:
+        yield f"{one:d}", one.meaning
+
+
+TABLES: dict[str, Callable[[], Iterable[Row]]] = {
+    "reasons": reasons,  # rehearsal/verdict/reasons.py
+    "actions": actions,  # `DOES` of each module that catalogue.py names
+    "verbs": verbs,  # `HELP` of each module of cli/verbs
+    "exit-statuses": exit_statuses,  # cli/exit_status.py
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
