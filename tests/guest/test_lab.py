@@ -1,7 +1,7 @@
 """A freeze of real filesystems by QEMU's real agent, and what could go wrong with it.
 
-The numbers are those of the hazards that the agent of this project was built against. All disks are
-loop devices in a mount namespace; `lab/keeper.py` says how this machine is kept safe.
+The numbers in names of tests are those of docs/hazards.md. All disks are loop devices in a mount
+namespace; `lab/keeper.py` says how this machine is kept safe.
 """
 
 import json
