@@ -131,8 +131,7 @@ def snapshot_class_not_chosen(case: Case) -> Iterator[str]:
     """Disks whose driver has several classes, none of them marked: Velero takes none."""
     for disk, classes in with_classes(case):
         claim = case.claim(disk) or {}
-        is_named = _is_named(case, claim, classes)
-        if classes and not is_named and not volume_snapshot_class.is_sure(classes):
+        if classes and not volume_snapshot_class.choose(claim, case.around.request, classes):
             yield disk.name
 
 

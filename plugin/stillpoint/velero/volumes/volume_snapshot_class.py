@@ -66,9 +66,3 @@ def lives_with_volume(snapshot_class: Item) -> bool:
     """
     kind = it.text(snapshot_class, "parameters", "type")
     return (it.text(snapshot_class, "driver"), kind) == ("driver.longhorn.io", "snap")
-
-
-def is_sure(classes: Sequence[Item]) -> bool:
-    """Whether Velero finds a class among these, all of one driver, without being told which."""
-    defaults = [one for one in classes if _DEFAULT in it.annotations(one)]
-    return bool(with_label(classes) or defaults) or len(classes) == 1

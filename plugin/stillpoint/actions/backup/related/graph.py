@@ -1,38 +1,20 @@
-"""The objects that a virtual machine or an instance is made of, in the order of rules 5.1 and 5.2.
-
-Velero fetches each additional item that it does not hold. So what it has by the backup's own
-selection, and what the cluster no longer has, is left out of the answer.
-"""
+"""The objects that make up a machine or an instance, in the order of rules 5.1 and 5.2."""
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
 
-from stillpoint.actions import policies, reach, surroundings
+from stillpoint.actions import reach, surroundings
+from stillpoint.actions.backup.related import unheld
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
 from stillpoint.resources import references
 from stillpoint.resources.disks import data_volume, persistent_volume_claim, volume
 from stillpoint.resources.machines import (
-    instancetype,
     pod,
     virtual_machine,
     virtual_machine_instance,
 )
 from stillpoint.velero.context import BackupContext
-
-_CLOCKS_DIFFER = timedelta(seconds=30)
-"""Creation is dated by the API server, the start of a backup by Velero."""
-
-_LISTED = {
-    str(resource): resource
-    for resource in (
-        data_volume.RESOURCE,
-        persistent_volume_claim.RESOURCE,
-        instancetype.INSTANCETYPE,
-        instancetype.PREFERENCE,
-    )
-}
 
 
 def of_machine(machine: Item, context: BackupContext) -> tuple[Reference, ...]:
@@ -50,7 +32,7 @@ def of_machine(machine: Item, context: BackupContext) -> tuple[Reference, ...]:
         *(persistent_volume_claim.RESOURCE.named(namespace, it.name(claim)) for claim in state),
         *(virtual_machine_instance.RESOURCE.named(namespace, each) for each in instances),
     ]
-    return _to_fetch(needed, machine, context)
+    return unheld.of(needed, machine, context)
 
 
 def of_instance(instance: Item, context: BackupContext) -> tuple[Reference, ...]:
@@ -67,7 +49,7 @@ def of_instance(instance: Item, context: BackupContext) -> tuple[Reference, ...]
         *(persistent_volume_claim.RESOURCE.named(namespace, it.name(claim)) for claim in state),
     ]
     found = (*_launcher(instance, context), *_new_disks(instance, context))
-    return tuple(dict.fromkeys((*found, *_to_fetch(needed, instance, context))))
+    return tuple(dict.fromkeys((*found, *unheld.of(needed, instance, context))))
 
 
 def _new_disks(instance: Item, context: BackupContext) -> Iterator[Reference]:
@@ -80,7 +62,7 @@ def _new_disks(instance: Item, context: BackupContext) -> Iterator[Reference]:
     latest = surroundings.latest_instance(context.cluster, instance) or instance
     before = set(volume.disks(virtual_machine_instance.volumes(instance), namespace))
     for disk in volume.disks(virtual_machine_instance.volumes(latest), namespace):
-        if disk not in before and not _is_removed(disk, context):
+        if disk not in before and not unheld.is_removed(disk, context):
             yield disk
 
 
@@ -99,13 +81,13 @@ def _filling(machine: Item, context: BackupContext) -> Iterator[Reference]:
 
 def of_filling(filling: Item, context: BackupContext) -> tuple[Reference, ...]:
     """What a DataVolume is being filled by, unless the backup would hold it otherwise."""
-    return _to_fetch(references.of_source(filling, it.namespace(filling)), filling, context)
+    return unheld.of(references.of_source(filling, it.namespace(filling)), filling, context)
 
 
 def of_data_volume(filled: Item, context: BackupContext) -> tuple[Reference, ...]:
     """The claim of a DataVolume, unless the backup would hold it otherwise."""
     claim = persistent_volume_claim.RESOURCE.named(*it.identify(filled))
-    return _to_fetch([claim], filled, context)
+    return unheld.of([claim], filled, context)
 
 
 def of_template(
@@ -115,13 +97,8 @@ def of_template(
 
     A disk that is made anew for each machine does not exist by the template's name.
     """
-    existing = (
-        reference
-        for reference in needed
-        if (resource := _LISTED.get(reference.group_resource)) is None
-        or context.cluster.get(resource, reference.namespace, reference.name)
-    )
-    return _to_fetch(existing, owner, context)
+    existing = (one for one in needed if unheld.may_exist(one, context))
+    return unheld.of(existing, owner, context)
 
 
 def _launcher(instance: Item, context: BackupContext) -> tuple[Reference, ...]:
@@ -129,71 +106,4 @@ def _launcher(instance: Item, context: BackupContext) -> tuple[Reference, ...]:
     if launcher is None:
         return ()
     reference = pod.RESOURCE.named(*it.identify(launcher))
-    return () if _is_held(reference, launcher, context) else (reference,)
-
-
-def _to_fetch(
-    needed: Iterable[Reference], owner: Item, context: BackupContext
-) -> tuple[Reference, ...]:
-    """Those of `needed`, each once, that Velero would not have by itself."""
-    return tuple(dict.fromkeys(_unheld(needed, owner, context)))
-
-
-def _unheld(
-    needed: Iterable[Reference], owner: Item, context: BackupContext
-) -> Iterator[Reference]:
-    for reference in needed:
-        if _is_removed(reference, context):
-            continue
-        witness = owner  # what is not listed is as old as what refers to it
-        if resource := _LISTED.get(reference.group_resource):
-            found = context.cluster.get(resource, reference.namespace, reference.name)
-            if found is None:
-                yield reference  # Velero will say that it is missing
-                continue
-            witness = found
-            if _is_being_filled(found, context):
-                continue
-        if not _is_held(reference, witness, context):
-            yield reference
-
-
-def _is_being_filled(found: Item, context: BackupContext) -> bool:
-    """Whether this is a claim without a volume, which CDI makes and fills again after a restore.
-
-    Velero fails on it, and then on whoever has asked for it.
-    """
-    if it.text(found, "status", "phase") != "Pending":
-        return False
-    filler = context.cluster.get(data_volume.RESOURCE, *it.identify(found))
-    return filler is not None and not data_volume.is_populated(filler)
-
-
-def _is_removed(reference: Reference, context: BackupContext) -> bool:
-    """Whether it has gone after it had served its purpose.
-
-    CDI removes DataVolumes whose claim is filled; of an instancetype a machine has its revision.
-    """
-    namespace, name = reference.namespace, reference.name
-    for resource in (instancetype.INSTANCETYPE, instancetype.PREFERENCE):
-        if reference.is_of(resource):
-            return context.cluster.get(resource, namespace, name) is None
-    if not reference.is_of(data_volume.RESOURCE):
-        return False
-    if context.cluster.get_listed(data_volume.RESOURCE, namespace, name):
-        return False
-    claim = context.cluster.get(persistent_volume_claim.RESOURCE, namespace, name)
-    return claim is not None and not persistent_volume_claim.data_volume(claim)
-
-
-def _is_held(reference: Reference, witness: Item, context: BackupContext) -> bool:
-    """Whether Velero has the object by the backup's own selection.
-
-    Args:
-        witness: the object itself, or one that did not exist before it.
-    """
-    started = context.backup.started
-    created = it.creation_time(witness)
-    if started is None or created is None or created + _CLOCKS_DIFFER > started:
-        return False
-    return policies.filters(context).surely_selects(reference)
+    return () if unheld.is_held(reference, launcher, context) else (reference,)
