@@ -51,7 +51,7 @@ WHO = {
     "service account that was taken over": (
         IMPOSTORS + "test_an_account_of_the_system_that_was_taken_over_costs_its_own_time_alone",
         IMPOSTORS + "test_a_service_that_lets_us_in_and_refuses_ends_no_freeze",
-        CYCLE + "test_an_account_has_one_share_of_the_time_for_all_that_was_found_of_it",
+        CYCLE + "test_what_was_found_of_an_account_leaves_time_for_all_others",
         IMPOSTORS + "test_a_service_that_writes_nonsense_is_one_warning",
         MYSQL + "test_a_client_reads_and_runs_nothing_for_its_server",
         "guest/test_answers.py::test_an_answer_that_is_none_is_an_error_of_ours_in_time",

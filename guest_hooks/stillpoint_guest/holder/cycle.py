@@ -216,19 +216,17 @@ class Cycle:
             raise Unreachable(application.name, "freeze", why, "see the system's log")
 
     def _lock_all(self, whole: Deadline) -> None:
-        """One after the other; what was only found of an account has a share of the time, together.
+        """One after the other; what was only found of an account leaves time for all others.
 
-        So an account that was taken over leaves others theirs, however many servers it runs.
+        So an account that was taken over keeps nobody else from rest, however many servers it runs.
         """
-        todo = [(one, capacity.owner(one.driver.section)) for one in self._applications]
-        todo = [(one, owner) for one, owner in todo if not one.left_out]
-        share_s = whole.remaining_s / max(1, len({owner for _, owner in todo}))
-        left_s: Dict[int, float] = {}
-        for one, owner in todo:
-            begin_s = time.monotonic()
-            mine_s = left_s.get(owner, share_s)
-            self._lock(one, whole if owner < 0 else whole.or_after(mine_s))
-            left_s[owner] = mine_s - (time.monotonic() - begin_s)
+        todo = [one for one in self._applications if not one.left_out]
+        owners = [capacity.owner(one.driver.section) for one in todo]
+        reserve_s = whole.remaining_s / 2 / max(1, len(set(owners)))  # of each
+        for number, one in enumerate(todo):
+            others = {*owners[number:]} - {owners[number]}
+            kept_s = reserve_s * len(others) if owners[number] >= 0 else 0.0
+            self._lock(one, Deadline(whole.at_s - kept_s))
 
     def _lock(self, application: Application, whole: Deadline) -> None:
         self._require_wanted()

@@ -148,7 +148,7 @@ class OneCycle(HolderCase):
         self.begin(section("one"))
         self.assertEqual(self.refusal(), "hooks: lock: scripted")
 
-    def test_an_account_has_one_share_of_the_time_for_all_that_was_found_of_it(self) -> None:
+    def test_what_was_found_of_an_account_leaves_time_for_all_others(self) -> None:
         hangs = {"hangs": "lock", "hang_s": "9"}
         found = [Found("db%d" % one, hangs, process=os.getpid()) for one in range(8)]
         scripted.RUNNING[:] = found
