@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks import plugins
 from stillpoint.model.item import Item
-from stillpoint.rehearsal.api_server import ApiServer
+from tests.api_server.server import ApiServer
 from tests.peers.build import binary
 
 ROUNDS = 3_000

@@ -20,7 +20,7 @@ import yaml
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.rehearsal import manifests
-from stillpoint.rehearsal.api_server import ApiServer
+from tests.api_server.server import ApiServer
 
 MACHINES = 1_000
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -17,7 +17,7 @@ import orjson
 
 from benchmarks import plugins
 from stillpoint.model.item import Item
-from stillpoint.rehearsal.api_server import ApiServer
+from tests.api_server.server import ApiServer
 from tests.cluster import manifests, running_manifests
 from tests.cluster.manifests import Machine
 from tests.peers.build import binary

@@ -1,17 +1,17 @@
-"""A restore of given objects through the real plugin process, without a cluster."""
+"""A restore of given objects through our actions, without a cluster."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from stillpoint import catalogue
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.rehearsal import extracted, restore_request
-from stillpoint.rehearsal.api_server import ApiServer
+from stillpoint.rehearsal import restore_request
+from stillpoint.rehearsal.action_log import ActionLog
 from stillpoint.rehearsal.known import Known
-from stillpoint.rehearsal.plugin_client import PluginClient
-from stillpoint.rehearsal.process import PluginProcess
+from stillpoint.rehearsal.plugin_calls import RestoreCalls
+from stillpoint.rehearsal.rehearsed_cluster import RehearsedCluster
 from stillpoint.rehearsal.restore import RestoredItem, restore
+from stillpoint.rehearsal.stored_backup import StoredBackup
 from tests.unit.memory_archive import reference
 
 BACKUP: Item = {"kind": "Backup", "metadata": {"name": "b", "namespace": "velero"}}
@@ -29,11 +29,10 @@ def restored(
     stored = {reference(item): item for item in archive}
     started = restore_request.started(asked, BACKUP)
     rules = restore_request.rules(started, Known.of_manifests(archive, "").discovery)
-    with TemporaryDirectory() as folder, ApiServer(cluster) as server:
-        extracted.write(stored, Path(folder) / "4711")
-        kubeconfig = server.kubeconfig(Path(folder) / "kubeconfig")
-        with PluginProcess({"KUBECONFIG": str(kubeconfig), "TMPDIR": folder}) as process:
-            done = restore(stored, PluginClient(process, BACKUP, started), rules)
+    existing = RehearsedCluster({reference(item): item for item in cluster})
+    logger = ActionLog().logger
+    calls = RestoreCalls(catalogue, started, existing, StoredBackup(stored), logger)
+    done = restore(stored, calls, rules)
     return {
         f"{stored[one.reference]['kind']} {it.name(stored[one.reference])}": one for one in done
     }

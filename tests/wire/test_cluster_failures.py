@@ -8,8 +8,9 @@ import yaml
 
 from stillpoint.model.item import Item
 from stillpoint.rehearsal.errors import ActionFailed
-from stillpoint.rehearsal.plugin_client import Action, PluginClient
-from stillpoint.rehearsal.process import PluginProcess
+from stillpoint.rehearsal.plugin_calls import Action
+from tests.plugin_process.client import PluginClient
+from tests.plugin_process.process import PluginProcess
 from tests.unit.cluster.faulty_api_server import FaultyApiServer, Reply, half_of, sends, status
 
 MACHINE: Item = {
@@ -60,14 +61,14 @@ def test_a_failing_api_server_is_one_clear_error_and_the_process_lives_on(
     ):
         client = PluginClient(process, {}, {})
         with pytest.raises(ActionFailed) as raised:
-            client.back_up(backup_of_machine(client), MACHINE).answer()
+            client.back_up(backup_of_machine(client), MACHINE)
         error = str(raised.value)
         assert "VirtualMachine shop/db: " in error
         assert "persistentvolumeclaims in namespace shop: cannot list: " in error
         assert cause in error
         assert "secret-of-the-test" not in error + str(process.log)
 
-        answer = client.back_up(backup_of_machine(client), MACHINE).answer()
+        answer = client.back_up(backup_of_machine(client), MACHINE)
         assert answer.item == MACHINE, "the failure was not kept"
 
 
@@ -77,12 +78,12 @@ def test_an_api_server_that_is_not_there_is_one_clear_error(tmp_path: Path) -> N
     with PluginProcess(kubeconfig(tmp_path, url)) as process:
         client = PluginClient(process, {}, {})
         with pytest.raises(ActionFailed, match=r"cannot list: .*refused"):
-            client.back_up(backup_of_machine(client), MACHINE).answer()
+            client.back_up(backup_of_machine(client), MACHINE)
 
 
 def test_no_cluster_at_all_is_one_clear_error_with_its_remedy(tmp_path: Path) -> None:
     with PluginProcess({"KUBECONFIG": str(tmp_path / "none")}) as process:
         client = PluginClient(process, {}, {})
         with pytest.raises(ActionFailed, match=r"cannot connect to a cluster: .*HINT: ") as raised:
-            client.back_up(backup_of_machine(client), MACHINE).answer()
+            client.back_up(backup_of_machine(client), MACHINE)
         assert "VirtualMachine shop/db: " in str(raised.value)

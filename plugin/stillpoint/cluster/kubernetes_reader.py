@@ -19,7 +19,7 @@ from kubernetes.client import ApiClient, Configuration
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3 import exceptions as http
 
-from stillpoint.cluster.api_request import CREDENTIALS_HINT, ApiRequest, ApiResponse, Expired
+from stillpoint.cluster.api_request import CREDENTIALS_HINT, PAGE, ApiRequest, ApiResponse, Expired
 from stillpoint.cluster.discovery_request import PATHS, DiscoveryRequest
 from stillpoint.cluster.packed import PackedItems
 from stillpoint.cluster.watch import FollowedItems, Watch
@@ -59,7 +59,7 @@ class Limits:
         tries: requests for one page while the server fails in a way that passes.
         first_pause_s: before the second try; doubled before each further one.
         longest_pause_s: the most that is waited if the server names a `Retry-After`.
-        page: objects of a list that one answer holds: of pods, some 20 MB.
+        page: objects of a list that one answer holds.
     """
 
     connect_s: float = 5.0
@@ -71,7 +71,7 @@ class Limits:
     tries: int = 3
     first_pause_s: float = 0.5
     longest_pause_s: float = 10.0
-    page: int = 2_000
+    page: int = PAGE
 
 
 class KubernetesReader:

@@ -4,7 +4,7 @@ Source: pkg/backup/item_backupper.go of Velero v1.18. Volumes are not cut, hooks
 nothing is written: what the backup would hold is the result.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,10 +13,9 @@ from stillpoint.model.item import Item
 from stillpoint.model.outcome import BackupOutcome
 from stillpoint.model.reference import Reference, Resource
 from stillpoint.rehearsal import velero_actions
-from stillpoint.rehearsal.ahead import Ahead
 from stillpoint.rehearsal.blocks import Block
 from stillpoint.rehearsal.errors import ActionFailed
-from stillpoint.rehearsal.plugin_client import Action, Call, PluginClient, applicable
+from stillpoint.rehearsal.plugin_calls import BackupCalls, applicable
 from stillpoint.rehearsal.selection import Selection
 from stillpoint.resources.machines import pod
 from stillpoint.velero import pod_hooks
@@ -71,49 +70,29 @@ class Backup:
 
 
 def back_up(
-    selection: Selection, blocks: Sequence[Block], plugin: PluginClient, request: Item
+    selection: Selection, blocks: Sequence[Block], plugin: BackupCalls, request: Item
 ) -> Backup:
     """Take every block through the backup actions.
 
     Args:
         request: the Backup that is rehearsed.
-
-    Raises:
-        PluginFailed: the plugin process did not answer.
     """
-
-    def call(action: Action, reference: Reference) -> Call[BackupOutcome]:
-        return plugin.back_up(action, selection.cluster[reference])
-
-    with Ahead(_first_calls(selection, blocks, plugin), call) as answers:
-        backupper = _Backupper(selection, plugin, answers)
-        hooks: dict[Reference, Sequence[str]] = {}
-        for number, block in enumerate(blocks):
-            hooks |= {
-                one: commands
-                for one in block.items
-                if one.is_of(pod.RESOURCE) and one not in backupper.items  # once is enough
-                if (commands := pod_hooks.commands(selection.cluster[one], request))
-            }
-            for reference in block.items:
-                backupper.back_up(reference, number, must_include=False)
-        for definition in _definitions(selection, blocks, backupper.items):
-            backupper.back_up(definition, len(blocks), must_include=False)
+    backupper = _Backupper(selection, plugin)
+    hooks: dict[Reference, Sequence[str]] = {}
+    for number, block in enumerate(blocks):
+        hooks |= {
+            one: commands
+            for one in block.items
+            if one.is_of(pod.RESOURCE) and one not in backupper.items  # once is enough
+            if (commands := pod_hooks.commands(selection.cluster[one], request))
+        }
+        for reference in block.items:
+            backupper.back_up(reference, number, must_include=False)
+    for definition in _definitions(selection, blocks, backupper.items):
+        backupper.back_up(definition, len(blocks), must_include=False)
     items = backupper.items
     stored = {one: item.stored for one, item in items.items() if item.stored is not None}
     return Backup(tuple(blocks), items, hooks, stored)
-
-
-def _first_calls(
-    selection: Selection, blocks: Iterable[Block], plugin: PluginClient
-) -> Iterator[tuple[Action, Reference]]:
-    """What Velero calls each item's first action with is the item as the cluster has it."""
-    for block in blocks:
-        for reference in block.items:
-            item = selection.cluster[reference]
-            if _SKIP not in it.annotations(item):
-                for action in applicable(plugin.backup_actions, reference, item)[:1]:
-                    yield action, reference
 
 
 def _definitions(
@@ -130,12 +109,9 @@ def _definitions(
 
 
 class _Backupper:
-    def __init__(
-        self, selection: Selection, plugin: PluginClient, first: Ahead[BackupOutcome]
-    ) -> None:
+    def __init__(self, selection: Selection, plugin: BackupCalls) -> None:
         self._selection = selection
         self._plugin = plugin
-        self._first = first
         self.items: dict[Reference, BackedUpItem] = {}
 
     def back_up(self, reference: Reference, block: int, *, must_include: bool) -> str:
@@ -160,11 +136,7 @@ class _Backupper:
                 break
             called.append(action.name)
             try:
-                outcome = (
-                    self._first.answer(action, reference)
-                    if item is given
-                    else self._plugin.back_up(action, item).answer()
-                )
+                outcome = self._plugin.back_up(action, item)
             except ActionFailed as failure:
                 error = failure.cause
                 break

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal import velero_actions
-from stillpoint.rehearsal.ahead import Ahead
 from stillpoint.rehearsal.errors import ActionFailed
-from stillpoint.rehearsal.plugin_client import Action, Call, PluginClient, applicable
+from stillpoint.rehearsal.plugin_calls import BackupCalls, applicable
 from stillpoint.rehearsal.selection import Selection
 
 
@@ -27,35 +26,17 @@ class Block:
     errors: tuple[str, ...] = ()
 
 
-def build(selection: Selection, plugin: PluginClient) -> Sequence[Block]:
-    """The blocks of a backup, in the order of collection.
-
-    Raises:
-        PluginFailed: the plugin process did not answer.
-    """
-    collected = selection.collected()
-
-    def call(action: Action, reference: Reference) -> Call[Sequence[Reference]]:
-        return plugin.related_items(action, selection.cluster[reference])
-
-    calls = (
-        (action, reference)
-        for reference in collected
-        for action in applicable(plugin.block_actions, reference, selection.cluster[reference])
-    )
-    with Ahead(calls, call) as answers:
-        builder = _Builder(selection, plugin.block_actions, answers)
-        blocks = [builder.block_of(reference) for reference in collected]
+def build(selection: Selection, plugin: BackupCalls) -> Sequence[Block]:
+    """The blocks of a backup, in the order of collection."""
+    builder = _Builder(selection, plugin)
+    blocks = [builder.block_of(reference) for reference in selection.collected()]
     return [block for block in blocks if block.items]
 
 
 class _Builder:
-    def __init__(
-        self, selection: Selection, actions: Sequence[Action], answers: Ahead[Sequence[Reference]]
-    ) -> None:
+    def __init__(self, selection: Selection, plugin: BackupCalls) -> None:
         self._selection = selection
-        self._actions = actions
-        self._answers = answers
+        self._plugin = plugin
         self._pods = velero_actions.pods_by_claim(selection)
         self._seen: set[Reference] = set()  # in a block, excluded, or not there
         self._errors: list[str] = []
@@ -85,8 +66,8 @@ class _Builder:
     def _related(self, reference: Reference) -> Iterator[Reference]:
         item = self._selection.cluster[reference]
         yield from velero_actions.related_items(reference, item, self._pods)
-        for action in applicable(self._actions, reference, item):
+        for action in applicable(self._plugin.block_actions, reference, item):
             try:
-                yield from self._answers.answer(action, reference)
+                yield from self._plugin.related_items(action, item)
             except ActionFailed as error:
                 self._errors.append(error.cause)

@@ -1,25 +1,28 @@
 """One rehearsal from beginning to end: select, build blocks, back up, restore, tell."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
+from stillpoint import catalogue as own
+from stillpoint.calls.action import Catalogue
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.names import listing
+from stillpoint.model.reference import Reference
 from stillpoint.rehearsal import backup_request as backup_requests
-from stillpoint.rehearsal import blocks, extracted, machines, restore, snapshots
+from stillpoint.rehearsal import blocks, machines, restore, snapshots
 from stillpoint.rehearsal import restore_request as restore_requests
-from stillpoint.rehearsal.api_server import ApiServer
+from stillpoint.rehearsal.action_log import ActionLog, LogLine
 from stillpoint.rehearsal.backup import Backup, back_up
-from stillpoint.rehearsal.errors import LogLine, NothingToRehearse
+from stillpoint.rehearsal.errors import NothingToRehearse
 from stillpoint.rehearsal.known import Known
 from stillpoint.rehearsal.machines import Machine
-from stillpoint.rehearsal.plugin_client import PluginClient
-from stillpoint.rehearsal.process import COMMAND, Deadlines, PluginProcess
+from stillpoint.rehearsal.plugin_calls import BackupCalls, RestoreCalls
+from stillpoint.rehearsal.rehearsed_cluster import RehearsedCluster
 from stillpoint.rehearsal.restore import Restoration, RestoredItem
 from stillpoint.rehearsal.selection import NAMESPACE, Selection
+from stillpoint.rehearsal.stored_backup import StoredBackup
 from stillpoint.rehearsal.verdict.case import Surroundings
 from stillpoint.velero import own_objects
 from stillpoint.velero.selection import glob
@@ -32,9 +35,8 @@ class Rehearsal:
     Attributes:
         restored: in the order in which Velero would create the items.
         is_into_cluster: whether the restore goes into the cluster that was read.
-        requests: how many the plugin sent to the API server.
-        started_s: how long the plugin process took to its first answer.
-        log: all that the plugin process said.
+        requests: how many the plugin would send to the API server.
+        log: what its actions logged.
     """
 
     known: Known
@@ -43,7 +45,6 @@ class Rehearsal:
     restored: tuple[RestoredItem, ...]
     machines: tuple[Machine, ...]
     requests: int
-    started_s: float
     log: tuple[LogLine, ...]
     is_into_cluster: bool = False
 
@@ -63,20 +64,14 @@ class Wanted:
     restore: Item | None = None
 
 
-def rehearse(
-    known: Known,
-    wanted: Wanted,
-    command: Sequence[str] = COMMAND,
-    deadlines: Deadlines | None = None,
-) -> Rehearsal:
+def rehearse(known: Known, wanted: Wanted, catalogue: Catalogue = own) -> Rehearsal:
     """Back up and restore, as far as that goes without writing anything.
 
     Args:
-        command: starts the plugin.
+        catalogue: the actions.
 
     Raises:
         NothingToRehearse: a namespace is not known, or Velero would refuse the specification.
-        PluginFailed: the plugin process did not start or did not answer.
         MalformedItem: a field that decides the result has the wrong type.
     """
     backup_request = backup_requests.started(wanted.backup, known, wanted.now)
@@ -87,23 +82,19 @@ def rehearse(
     _check(selection, backup_request)
     rules = restore_requests.rules(restore_request, known.discovery)
     target = selection.cluster if wanted.restore else {}
-    with (
-        extracted.temporary_folder() as folder,
-        ApiServer(_served(selection, backup_request)) as server,
-    ):
-        kubeconfig = server.kubeconfig(Path(folder) / "kubeconfig")
-        environment = {"KUBECONFIG": str(kubeconfig), "TMPDIR": folder}
-        with PluginProcess(environment, command, deadlines) as process:
-            client = PluginClient(process, backup_request, restore_request)
-            backup = back_up(selection, blocks.build(selection, client), client, backup_request)
-            backup = snapshots.noted(backup, selection, backup_request)
-            extracted.write(backup.stored, Path(folder) / "backup")
-            if not wanted.restore:
-                server.clear()  # the restore has a view of its own, and looks into its target
-            restored = restore.restore(backup.stored, client, rules, target)
-        requests = sum(request.verb in ("get", "list") for request in server.requests)
-    log = tuple(process.log)
-    restored = tuple(restore.with_reasons(restored, backup.stored, log))
+    log = ActionLog()
+
+    source = RehearsedCluster(_served(selection, backup_request))
+    calls = BackupCalls(catalogue, backup_request, source, log.logger)
+    backup = back_up(selection, blocks.build(selection, calls), calls, backup_request)
+    backup = snapshots.noted(backup, selection, backup_request)
+
+    restored_to = source if wanted.restore else RehearsedCluster({})
+    archives = StoredBackup(backup.stored)
+    restore_calls = RestoreCalls(catalogue, restore_request, restored_to, archives, log.logger)
+    restored = restore.restore(backup.stored, restore_calls, rules, target)
+    restored = tuple(restore.with_reasons(restored, backup.stored, log.lines))
+
     restoration = Restoration(restored, restore_request, target)
     around = Surroundings.of(known, selection, backup_request, backup, restoration)
     return Rehearsal(
@@ -112,17 +103,16 @@ def rehearse(
         backup,
         restored,
         machines.of(around),
-        requests,
-        process.started_s,
-        log,
+        sum(cluster.requests for cluster in {source, restored_to}),
+        tuple(log.lines),
         wanted.restore is not None,
     )
 
 
-def _served(selection: Selection, backup: Item) -> Iterable[Item]:
+def _served(selection: Selection, backup: Item) -> Mapping[Reference, Item]:
     """What the plugin can read: the cluster, and the Backup, which a restore looks at."""
     reference = own_objects.BACKUP.named(*it.identify(backup))
-    return {**selection.cluster, reference: backup}.values()
+    return {**selection.cluster, reference: backup}
 
 
 def _check(selection: Selection, backup: Item) -> None:

@@ -4,18 +4,17 @@ Source: pkg/restore/restore.go and pkg/cmd/server/config of Velero v1.18. Nothin
 would be is the result.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.model.outcome import RestoreOutcome
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal import velero_actions
-from stillpoint.rehearsal.ahead import Ahead
-from stillpoint.rehearsal.errors import ActionFailed, LogLine
-from stillpoint.rehearsal.plugin_client import Action, Call, PluginClient, applicable
+from stillpoint.rehearsal.action_log import LogLine
+from stillpoint.rehearsal.errors import ActionFailed
+from stillpoint.rehearsal.plugin_calls import RestoreCalls, applicable
 from stillpoint.resources.disks import persistent_volume
 from stillpoint.velero.restore_rules import RestoreRules
 from stillpoint.velero.volumes import claim_data
@@ -113,7 +112,7 @@ class Restoration:
 
 def restore(
     stored: Mapping[Reference, Item],
-    plugin: PluginClient,
+    plugin: RestoreCalls,
     rules: RestoreRules,
     target: Container[Reference] = (),
 ) -> Sequence[RestoredItem]:
@@ -121,22 +120,11 @@ def restore(
 
     Args:
         target: what the cluster has already into which the restore goes.
-
-    Raises:
-        PluginFailed: the plugin process did not answer.
     """
     order = sorted(stored, key=_rank)
-    why_not = {reference: rules.why_not(reference, stored[reference]) for reference in order}
-
-    def call(action: Action, reference: Reference) -> Call[RestoreOutcome]:
-        item = stored[reference]
-        return plugin.restore(action, _without_origin(item), item)
-
-    selected = (reference for reference in order if not why_not[reference])
-    with Ahead(_first_calls(selected, stored, plugin), call) as answers:
-        restorer = _Restorer(stored, plugin, answers, rules, target)
-        for reference in order:
-            restorer.restore(reference, why_not[reference])
+    restorer = _Restorer(stored, plugin, rules, target)
+    for reference in order:
+        restorer.restore(reference, rules.why_not(reference, stored[reference]))
     return restorer.done
 
 
@@ -147,7 +135,7 @@ def with_reasons(
 
     Velero's protocol has no field for a reason, so an action says it in its log.
     """
-    said = {(line.fields.get("action"), line.fields.get("item")): line.message for line in log}
+    said = {(line.action, line.item): line.message for line in log}
     return [
         replace(one, why=said.get((one.skipped_by, it.describe(stored[one.reference])), one.why))
         if one.skipped_by
@@ -156,29 +144,16 @@ def with_reasons(
     ]
 
 
-def _first_calls(
-    selected: Iterable[Reference], stored: Mapping[Reference, Item], plugin: PluginClient
-) -> Iterator[tuple[Action, Reference]]:
-    """What Velero calls each item's first action with is the item as the backup has it."""
-    for reference in selected:
-        item = stored[reference]
-        if not _why_velero_skips(reference, stored):
-            for action in applicable(plugin.restore_actions, reference, item)[:1]:
-                yield action, reference
-
-
 class _Restorer:
     def __init__(
         self,
         stored: Mapping[Reference, Item],
-        plugin: PluginClient,
-        first: Ahead[RestoreOutcome],
+        plugin: RestoreCalls,
         rules: RestoreRules,
         target: Container[Reference],
     ) -> None:
         self._stored = stored
         self._plugin = plugin
-        self._first = first
         self._rules = rules
         self._target = target
         self._places: dict[Reference, int] = {}  # in `done`
@@ -207,11 +182,7 @@ class _Restorer:
         missing: list[Reference] = []
         for action in applicable(self._plugin.restore_actions, reference, plain):
             try:
-                outcome = (
-                    self._first.answer(action, reference)
-                    if item is plain
-                    else self._plugin.restore(action, item, stored).answer()
-                )
+                outcome = self._plugin.restore(action, item, stored)
             except ActionFailed as error:
                 return RestoredItem(reference, RestoreResult.FAILED, why=error.cause)
             if outcome.skip:

@@ -14,7 +14,7 @@ from stillpoint.cluster.kubernetes_reader import KubernetesReader
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.rehearsal import live_cluster
-from stillpoint.rehearsal.api_server import ApiServer
+from tests.api_server.server import ApiServer
 from tests.unit.rehearsal import examples
 
 BACKUP = {

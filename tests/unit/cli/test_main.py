@@ -93,6 +93,17 @@ def test_version_names_what_it_runs_on(capsys: pytest.CaptureFixture[str]) -> No
     assert "tested with KubeVirt 1.9" in output
 
 
+def test_a_rehearsal_does_without_grpc_and_without_a_process() -> None:
+    code = (
+        "import sys, subprocess; from stillpoint import cli; subprocess.Popen = None\n"
+        f"status = cli.main(['rehearse', '--from', {str(examples.FOLDER)!r}])\n"
+        "print(*{'grpc', 'google.protobuf', 'kubernetes', 'stillpoint.wire'} & sys.modules.keys(),"
+        " file=sys.stderr); sys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == ""
+
+
 LATER = ("grpc", "kubernetes", "rich", "shtab", "stillpoint.rehearsal")
 """What takes more time to import than a quick verb takes altogether."""
 

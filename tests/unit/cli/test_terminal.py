@@ -8,7 +8,6 @@ from rich.text import Text
 
 from stillpoint.cli.output import terminal
 from stillpoint.model.errors import StillpointError
-from stillpoint.rehearsal.errors import LogLine, PluginFailed
 from tests.unit.cli.screen import Screen
 
 
@@ -40,18 +39,6 @@ def test_text_is_as_wide_as_a_terminal_within_limits(
     monkeypatch.setenv("COLUMNS", columns)
     assert terminal.console(Screen()).width == width
     assert terminal.console(io.StringIO()).width == 100, "a pipe has no width"
-
-
-def test_a_plugin_that_fails_is_shown_with_its_last_words() -> None:
-    log = [LogLine("error", "the disk is full"), LogLine("", "bye")]
-    output = io.StringIO()
-    error = PluginFailed("cannot start it", "exit status 1", log)
-    terminal.write_error(terminal.console(output), error)
-    assert output.getvalue() == (
-        "stillpoint: plugin process: cannot start it: exit status 1\n"
-        "  | error the disk is full\n"
-        "  |       bye\n"
-    )
 
 
 def paragraph(text: str, *arguments: int | str) -> str:

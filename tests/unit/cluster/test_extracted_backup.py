@@ -11,8 +11,8 @@ from stillpoint.model import kinds
 from stillpoint.model.errors import ArchiveUnreadable
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
-from stillpoint.rehearsal import extracted
 from stillpoint.resources.disks import persistent_volume_claim
+from tests.plugin_process import extracted
 
 CLAIM = persistent_volume_claim.RESOURCE.named("shop", "db-root")
 NAMESPACE = kinds.NAMESPACE.named("", "shop")

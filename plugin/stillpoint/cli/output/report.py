@@ -73,9 +73,8 @@ def _write_heading(found: Rehearsal, output: Console) -> None:
     write_paragraph(
         output,
         f"{number(len(found.backup.stored), 'item')} in "
-        f"{number(len(found.backup.blocks), 'block')}, through the real plugin process "
-        f"(ready in {found.started_s * 1000:.0f} ms; it asked "
-        f"{number(found.requests, 'question')} of the cluster).",
+        f"{number(len(found.backup.blocks), 'block')}, through the plugin's own actions, "
+        f"which would send {number(found.requests, 'request')} to the cluster.",
     )
     counts = Counter(machine.judged.verdict for machine in found.machines)
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])

@@ -98,12 +98,9 @@ def _without_end(laid_out: list[Segment]) -> Iterator[Segment]:
 
 
 def write_error(output: Console, error: StillpointError) -> None:
-    """Write an error, what the plugin said before it, and the remedy."""
+    """Write an error and its remedy."""
     what = f"{error.subject}: {error.attempt}: {error.cause}"
     write_line(output, ("stillpoint:", "red"), " ", what)
-    for said in getattr(error, "log", ()):
-        if said.message:
-            write_line(output, f"  | {said.level:<5} {said.message}")
     if error.hint:
         write_line(output, ("HINT:", "bold"), " ", error.hint)
 

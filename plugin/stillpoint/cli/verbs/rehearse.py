@@ -1,7 +1,6 @@
 """`stillpoint rehearse`: a backup and a restore in which nothing is written."""
 
 import argparse
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,9 +103,6 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """See `Verb`."""
-    # Pollers before event engine: 35 us of CPU less per call here and 100 us in the plugin, which
-    # inherits it (grpcio 1.85; read at its import).
-    os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_client,-event_engine_listener")
     from stillpoint.cli.output import document, explanation, report, terminal  # noqa: PLC0415
     from stillpoint.rehearsal import archive  # noqa: PLC0415
 

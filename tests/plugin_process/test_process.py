@@ -14,11 +14,11 @@ import pytest
 from stillpoint import catalogue
 from stillpoint.calls.action import every
 from stillpoint.model.item import Item
-from stillpoint.rehearsal.errors import ActionFailed, PluginFailed
-from stillpoint.rehearsal.plugin_client import PluginClient
-from stillpoint.rehearsal.process import Deadlines, PluginProcess
+from stillpoint.rehearsal.errors import ActionFailed
 from stillpoint.wire.generated.velero import restore_item_action_v2_pb2 as restore_pb2
 from stillpoint.wire.generated.velero import restore_item_action_v2_pb2_grpc as restore_grpc
+from tests.plugin_process.client import PluginClient
+from tests.plugin_process.process import Deadlines, PluginFailed, PluginProcess
 
 SOON = Deadlines(start_s=3.0, call_s=1.0, end_s=1.0)
 VM: Item = {
@@ -148,7 +148,7 @@ def test_one_that_dies_in_a_call(tmp_path: Path) -> None:
     with server(tmp_path, dies) as process:
         client = PluginClient(process, {}, {})
         with pytest.raises(PluginFailed) as caught:
-            client.back_up(client.backup_actions[0], VM).answer()
+            client.back_up(client.backup_actions[0], VM)
     message = str(caught.value)
     assert message.startswith("plugin process: cannot call test.dev/action: UNAVAILABLE")
     assert message.endswith("it has ended: exit status 7")
@@ -161,7 +161,7 @@ def test_one_that_hangs_in_a_call(tmp_path: Path) -> None:
         with pytest.raises(
             PluginFailed, match=r"cannot call test\.dev/action: no answer within 1 s"
         ):
-            client.back_up(client.backup_actions[0], VM).answer()
+            client.back_up(client.backup_actions[0], VM)
 
 
 def test_one_that_does_not_end_when_told(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_an_error_of_an_action_is_a_finding_and_no_failure(tmp_path: Path) -> No
     with server(tmp_path, "raise ValueError('x')") as process:
         client = PluginClient(process, {}, {})
         with pytest.raises(ActionFailed, match=r"VirtualMachine shop/db: a fault .*ValueError: x"):
-            client.back_up(client.backup_actions[0], VM).answer()
+            client.back_up(client.backup_actions[0], VM)
         assert client.backup_actions[0].name == "test.dev/action"
 
 

@@ -1,8 +1,8 @@
 """A stand-in for the Kubernetes API server: it serves given objects to this machine, read-only.
 
-A rehearsal from manifests runs the real plugin process, which reads its cluster over HTTP as
-always. What this server does not understand it refuses: an answer to half of a question would look
-like a truth. It keeps a token because other users of the machine reach the loopback device too.
+The plugin's process, or a rehearsal of a live cluster, reads it over HTTP as always. What this
+server does not understand it refuses: an answer to half of a question would look like a truth. It
+keeps a token because other users of the machine reach the loopback device too.
 
 Source: "Kubernetes API Concepts" of the Kubernetes reference documentation.
 """
@@ -27,9 +27,9 @@ import yaml
 
 from stillpoint.model.api_resources import Served
 from stillpoint.model.item import Item
-from stillpoint.rehearsal import api_discovery
-from stillpoint.rehearsal.api_objects import ApiObjects
 from stillpoint.velero.selection.label_selector import LabelSelector
+from tests.api_server import discovery
+from tests.api_server.objects import ApiObjects
 
 _REASONS = {400: "BadRequest", 401: "Unauthorized", 404: "NotFound", 405: "MethodNotAllowed"}
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
@@ -115,9 +115,9 @@ class ApiServer:
         parts = path.strip("/").split("/")
         question = _Question.parse(parts)
         self.requests.append(Request(question.verb if question else "discover", path, query))
-        is_aggregated = api_discovery.AGGREGATED in accept
-        discovery = api_discovery.aggregated if is_aggregated else api_discovery.answer
-        document = discovery(parts, self._objects.served)
+        is_aggregated = discovery.AGGREGATED in accept
+        discover = discovery.aggregated if is_aggregated else discovery.answer
+        document = discover(parts, self._objects.served)
         if document is not None:
             return 200, orjson.dumps(document)
         served = question and self._objects.resource(*question.resource)
@@ -136,7 +136,7 @@ class ApiServer:
         self, served: Served, question: "_Question", query: Mapping[str, str]
     ) -> tuple[int, bytes]:
         if query.get("watch") in ("1", "true") or query.get("fieldSelector"):
-            return _failure(400, "neither watch nor fieldSelector is served in a rehearsal")
+            return _failure(400, "neither watch nor fieldSelector is served here")
         try:
             selector = LabelSelector.parse(query.get("labelSelector", ""))
             span = _natural(query, "continue"), _natural(query, "limit") or sys.maxsize
@@ -237,7 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _refuse(self) -> None:
         self.server.api.requests.append(Request(self.command, self.path, {}))
         self.close_connection = True  # with a body that nobody reads
-        self._send(*_failure(405, f"a rehearsal is read-only: {self.command} is not served"))
+        self._send(*_failure(405, f"this server is read-only: {self.command} is not served"))
 
     # the base class calls them by these names
     do_DELETE = do_HEAD = do_OPTIONS = do_PATCH = do_POST = do_PUT = _refuse  # noqa: N815
@@ -253,7 +253,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is given
-        """Say nothing: standard error is the log of the rehearsal."""
+        """Say nothing: tests look at standard error."""
 
 
 def _natural(query: Mapping[str, str], key: str) -> int:

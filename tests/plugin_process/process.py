@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar
 
@@ -21,13 +21,12 @@ import grpc
 import orjson
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from stillpoint.rehearsal.errors import LogLine, PluginFailed
+from stillpoint.model.errors import StillpointError
 from stillpoint.wire import handshake
 from stillpoint.wire.generated.goplugin import controller_pb2, controller_pb2_grpc
 
-_IS_PAYLOAD = getattr(sys, "frozen", False)
-COMMAND = (sys.executable,) if _IS_PAYLOAD else (sys.executable, "-P", "-m", "stillpoint")
-"""This distribution's own plugin; `-P` keeps a folder named `plugin` of the user out of it."""
+COMMAND = (sys.executable, "-P", "-m", "stillpoint")
+"""The plugin of this source tree."""
 
 Answer = TypeVar("Answer")
 
@@ -39,6 +38,28 @@ _CHANNEL = [
     ("grpc.enable_http_proxy", 0),
     ("grpc.max_metadata_size", 1 << 20),  # an error comes in the trailers
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of the plugin's log.
+
+    Attributes:
+        level: `debug`, `info`, `warn` or `error`; empty for a line that is none of its log.
+        fields: what else the line says, for instance `action` and `item`.
+    """
+
+    level: str
+    message: str
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+class PluginFailed(StillpointError):
+    """The process as a whole; `log` holds the last lines that it wrote."""
+
+    def __init__(self, attempt: str, cause: str, log: Sequence[LogLine]) -> None:
+        super().__init__("plugin process", attempt, cause)
+        self.log = tuple(log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +129,14 @@ class PluginProcess:
         self._end()
 
     def call(self, attempt: str, method: Callable[..., Answer], request: Any) -> Answer:
-        """The answer to one call, within the deadline; see `answer`."""
-        return self.answer(attempt, lambda: method(request, timeout=self.deadlines.call_s))
-
-    def answer(self, attempt: str, ask: Callable[[], Answer]) -> Answer:
-        """What `ask` gives, which waits for the answer to a call.
+        """The answer to one call, within the deadline.
 
         Raises:
             PluginFailed: the process is gone, or there is no answer in time.
             grpc.RpcError: the answer is an error of the action that was called.
         """
         try:
-            return ask()
+            return method(request, timeout=self.deadlines.call_s)
         except grpc.RpcError as error:
             if _is_answered(error):
                 raise

@@ -23,8 +23,8 @@ from stillpoint.model.api_resources import KNOWN, guess_plural
 from stillpoint.model.errors import MalformedItem, Unreachable
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
-from stillpoint.rehearsal.api_server import ApiServer
 from stillpoint.velero.selection.label_selector import LabelSelector
+from tests.api_server.server import ApiServer
 
 VIRTUAL_MACHINES = Resource("kubevirt.io", "v1", "virtualmachines", "VirtualMachine")
 PODS = Resource("", "v1", "pods", "Pod")

@@ -1,0 +1,81 @@
+"""The cluster of a rehearsal, as actions read it: from the objects that were read before."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from stillpoint.cluster.api_request import PAGE
+from stillpoint.model import item as it
+from stillpoint.model.errors import ReadFailed
+from stillpoint.model.item import Item
+from stillpoint.model.reader import Lookup
+from stillpoint.model.reference import Reference, Resource
+from stillpoint.velero.selection.label_selector import LabelSelector
+
+_CAUSE = "a rehearsal changes nothing"
+
+
+class RehearsedCluster:
+    """Reads given objects; see `Reader`. Each change is refused.
+
+    An object is served in each version of its resource, as if versions differed in name only. A
+    kind that the rehearsal may not read has no objects here: Velero's account may read it, so that
+    an error would be none of the backup's. The verdict says what is not known.
+
+    Attributes:
+        requests: how many a Kubernetes API server would have got: one per `get`, page of a list
+            and watch.
+
+    Args:
+        objects: each under its reference, cluster-scoped ones without a namespace.
+    """
+
+    def __init__(self, objects: Mapping[Reference, Item]) -> None:
+        self.requests = 0
+        self._objects = objects
+        self._lists: defaultdict[tuple[str, str, str], list[Item]] = defaultdict(list)
+        for reference in sorted(objects):
+            group, resource, namespace, _ = reference
+            for scope in {namespace, ""}:
+                self._lists[group, resource, scope].append(objects[reference])
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        """See `Reader.get`."""
+        self.requests += 1
+        found = self._objects.get(resource.named(namespace, name))
+        return None if found is None else _served(found, resource)
+
+    def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
+        """See `Reader.list`; in the order of namespaces and names."""
+        selector = LabelSelector.parse(labels)
+        listed = self._lists.get((resource.group, resource.plural, namespace), ())
+        found = [_served(one, resource) for one in listed if selector.matches(it.labels(one))]
+        self.requests += max(1, -(-len(found) // PAGE))
+        return found
+
+    def follow(self, resource: Resource, namespace: str, longest_s: float) -> Lookup:
+        """See `Reader.follow`: nothing changes."""
+        del longest_s
+        found = {it.name(one): one for one in self.list(resource, namespace)}
+        self.requests += bool(found)  # the watch
+        return found.get
+
+    def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
+        """Refuses; see `Writer.patch`."""
+        del change
+        raise ReadFailed(str(resource.named(namespace, name)), "cannot patch", _CAUSE)
+
+    def create(self, resource: Resource, item: Item) -> None:
+        """Refuses; see `Writer.create`."""
+        raise ReadFailed(str(resource.named(*_identity(item))), "cannot create", _CAUSE)
+
+
+def _identity(item: Item) -> tuple[str, str]:
+    return it.namespace(item), it.name(item)
+
+
+def _served(item: Item, resource: Resource) -> Item:
+    group, version = resource.group, resource.version
+    api_version = f"{group}/{version}" if group else version
+    if item.get("apiVersion") == api_version and item.get("kind") == resource.kind:
+        return item
+    return {**item, "apiVersion": api_version, "kind": resource.kind}

@@ -1,0 +1,81 @@
+"""A backup and a restore of given objects, once in this process and once through the plugin's."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference
+from stillpoint.rehearsal import backup_request, blocks, restore_request, snapshots
+from stillpoint.rehearsal.action_log import LogLine
+from stillpoint.rehearsal.backup import Backup, back_up
+from stillpoint.rehearsal.known import Known
+from stillpoint.rehearsal.rehearsal import Wanted, rehearse
+from stillpoint.rehearsal.restore import RestoredItem, restore, with_reasons
+from stillpoint.rehearsal.selection import Selection
+from tests.api_server.server import ApiServer
+from tests.plugin_process import extracted
+from tests.plugin_process.client import PluginClient
+from tests.plugin_process.process import PluginProcess
+
+NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the actions decided, and how many requests that took."""
+
+    backup: Backup
+    restored: Sequence[RestoredItem]
+    requests: int
+
+
+def in_this_process(objects: Sequence[Item], asked: Item | None) -> Outcome:
+    """As `stillpoint rehearse` does.
+
+    Args:
+        asked: the Restore, into the cluster that has the objects; None for an empty one.
+    """
+    chosen = backup_request.of_flags((), None)
+    found = rehearse(Known.of_manifests(objects, "a test"), Wanted(chosen, NOW, asked))
+    return Outcome(found.backup, found.restored, found.requests)
+
+
+def over_the_wire(objects: Sequence[Item], asked: Item | None, folder: Path) -> Outcome:
+    """By the same steps, with calls that go to the plugin's process.
+
+    Args:
+        folder: empty; for the kubeconfig, and for the backup as Velero extracts it.
+    """
+    known = Known.of_manifests(objects, "a test")
+    request = backup_request.started(backup_request.of_flags((), None), known, NOW)
+    restored_as = restore_request.started(asked or restore_request.plain(), request)
+    selection = Selection.of(known, request)
+    rules = restore_request.rules(restored_as, known.discovery)
+    served = [*selection.cluster.values(), {"apiVersion": "velero.io/v1", **request}]
+    with _process(served, folder) as (server, process):
+        client = PluginClient(process, request, restored_as)
+        backup = back_up(selection, blocks.build(selection, client), client, request)
+        backup = snapshots.noted(backup, selection, request)
+        extracted.write(backup.stored, folder / "backup")
+        if not asked:
+            server.clear()
+        target: Mapping[Reference, Item] = selection.cluster if asked else {}
+        items = restore(backup.stored, client, rules, target)
+    lines = [
+        LogLine(line.fields.get("action", ""), line.fields.get("item", ""), line.message)
+        for line in process.log
+    ]
+    requests = sum(one.verb in ("get", "list") for one in server.requests)
+    return Outcome(backup, with_reasons(items, backup.stored, lines), requests)
+
+
+@contextmanager
+def _process(served: Sequence[Item], folder: Path) -> Iterator[tuple[ApiServer, PluginProcess]]:
+    with ApiServer(served) as server:
+        kubeconfig = server.kubeconfig(folder / "kubeconfig")
+        environment = {"KUBECONFIG": str(kubeconfig), "TMPDIR": str(folder)}
+        with PluginProcess(environment) as process:
+            yield server, process
