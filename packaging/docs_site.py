@@ -1,4 +1,4 @@
-"""What mkdocs calls for each page of docs (`hooks` in mkdocs.yml)."""
+"""Hooks of mkdocs for the pages of docs (`hooks` in mkdocs.yml)."""
 
 import re
 from typing import Any

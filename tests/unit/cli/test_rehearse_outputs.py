@@ -13,6 +13,10 @@ import yaml
 from stillpoint import cli
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
+from stillpoint.rehearsal.restore import RestoreResult
+from stillpoint.rehearsal.verdict.level import Level
+from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.rehearsal.verdict.verdict import Verdict
 from tests.unit.rehearsal import examples, test_reasons, world
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -47,6 +51,14 @@ def test_json_of_every_reason_is_as_its_schema_says(
     fastjsonschema.compile(SCHEMA)(document)
     codes = {reason["code"] for one in document["machines"] for reason in one["reasons"]}
     assert codes >= test_reasons.CASES.keys()
+
+
+def test_the_schema_has_the_words_of_the_code() -> None:
+    machine, item = (SCHEMA["definitions"][one]["properties"] for one in ("machine", "restored"))
+    assert machine["verdict"]["enum"] == list(Verdict)
+    assert machine["level"]["enum"] == list(Level)
+    assert machine["reasons"]["items"]["properties"]["weight"]["enum"] == list(Weight)
+    assert item["result"]["enum"] == list(RestoreResult)
 
 
 def test_json_that_is_not_so_is_refused() -> None:

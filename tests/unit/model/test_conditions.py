@@ -1,7 +1,10 @@
 """Conditions of a restore: each annotation, and what is refused."""
 
+from pathlib import Path
+
 import pytest
 
+from stillpoint.model import conditions
 from stillpoint.model.choice import Choice
 from stillpoint.model.conditions import Conditions
 from stillpoint.model.errors import Refusal
@@ -137,3 +140,12 @@ def test_a_condition_and_a_label_of_the_peer_for_the_same_are_refused() -> None:
 
 def test_annotations_of_others_are_theirs() -> None:
     Conditions.parse(restore({"example.com/rename": "x", "stillpointxdev/only": "y"}))
+
+
+def test_no_condition_is_forgotten() -> None:
+    names = {one for one in vars(conditions).values() if isinstance(one, str)}
+    mine = {one for one in names if one.startswith(conditions.PREFIX)} - {conditions.PREFIX}
+    assert mine == set(conditions.KEYS)
+    page = (Path(__file__).parents[3] / "docs" / "restore" / "index.md").read_text()
+    for key in conditions.KEYS:
+        assert f"{key}`" in page or f"`{key.removeprefix(conditions.PREFIX)}`" in page

@@ -14,7 +14,7 @@ EXAMPLES = ""
 PLUGIN_PROTOCOL = 2
 VELERO = "1.18 (tests: 1.18.3; its plugin client also 1.14.0); least: 1.15"
 KUBEVIRT = "1.9 and CDI 1.66 (objects as they write them)"
-"""What the tests of this version ran with; both are changed together with tests/peers."""
+"""The versions that the tests ran with; both are changed together with tests/peers."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
