@@ -38,12 +38,12 @@ def fates(context: BackupContext) -> Fates:
 
 
 def is_mounted(claim: Item, context: BackupContext) -> bool:
-    """Whether a pod of a virtual machine that runs mounts the claim."""
+    """True if a pod of a virtual machine that runs mounts the claim."""
     return not all(map(pod.is_over, _pods(claim, context)))
 
 
 def has_way_back(claim: Item, context: BackupContext) -> bool:
-    """Whether a pod that the backup holds brings the files of a copied claim back.
+    """True if a pod that the backup holds brings the files of a copied claim back.
 
     Asked only of a claim that is copied: it takes a list of all pods of the namespace.
     """

@@ -66,7 +66,7 @@ def with_namespaces(item: Item, mapped: Callable[[str], str]) -> Item:
 
 
 def has_claim_templates(machine: Item) -> bool:
-    """Whether Harvester has noted templates of claims on it."""
+    """True if Harvester has noted templates of claims on it."""
     return _CLAIM_TEMPLATES in it.annotations(machine)
 
 

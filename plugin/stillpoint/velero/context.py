@@ -1,4 +1,4 @@
-"""What an action is given besides its item."""
+"""The context of an action: all that it is given besides its item."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from stillpoint.velero.request import Backup, Restore
 
 @dataclass(frozen=True, slots=True)
 class BackupContext:
-    """For backup and item-block actions."""
+    """The context of backup and item-block actions."""
 
     backup: Backup
     cluster: Index
@@ -23,17 +23,16 @@ class BackupContext:
 
 @dataclass(frozen=True, slots=True)
 class RestoreContext:
-    """For restore actions.
+    """The context of restore actions.
 
     Attributes:
-        stored: the item as the backup holds it; what the action changes has passed through
+        stored: the item as the backup has it; the one that the action changes has passed through
             Velero and other plugins.
         new_uuid: gives a random UUID; actions draw no randomness of their own.
-        archive: the backup that is restored; raises `ArchiveUnreadable` only when it is asked.
-        writer: changes objects that exist; none of its changes shows in answers that `cluster`
-            has given.
+        archive: the backup that is restored; raises `ArchiveUnreadable` only when it is read.
+        writer: changes objects that exist; no response that `cluster` has cached shows that.
         started: namespace and name of each machine that this process has started for the restore:
-            a list that was read before does not show it.
+            a list that was read before does not show that.
     """
 
     restore: Restore

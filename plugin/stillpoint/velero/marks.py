@@ -1,6 +1,6 @@
 """Labels and annotations that Velero reads or writes on objects of every kind.
 
-Those of one subject are in its module: pod_hooks, volumes/fates, volumes/claim_data and others.
+Labels of one subject are in its module: pod_hooks, volumes/fates, volumes/claim_data and others.
 
 Source: pkg/apis/velero/v1/labels_annotations.go of Velero v1.18.
 """
@@ -14,13 +14,13 @@ EXCLUDED = "velero.io/exclude-from-backup"
 """Label: Velero leaves out an object that has it with the value `true`."""
 
 SKIPPED = "velero.io/skip-from-backup"
-"""Annotation of an answered item: Velero v1.18 leaves the item out; an older one stores it."""
+"""Annotation of an action's item: Velero v1.18 leaves the item out; an older one stores it."""
 
 MUST_INCLUDE = "backup.velero.io/must-include-additional-items"
-"""Annotation of an answered item: `true` brings its additional items past the filters."""
+"""Annotation of an action's item: `true` brings its additional items past the filters."""
 
 OF_RESTORE = "velero.io/restore-name"
-"""Label of every object that a restore has created, and of those that it has changed."""
+"""Label of every object that a restore has created or changed."""
 
 _LONGEST_LABEL = 63
 

@@ -1,4 +1,4 @@
-"""Velero's own objects, as far as one backup has to know of the others (velero.io/v1)."""
+"""Velero's own objects (velero.io/v1): other backups, and the server with its flags."""
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
@@ -14,11 +14,11 @@ SERVER_NAME = "velero"
 
 _POLICIES_OF_ALL_FLAG = "global-backup-volume-policies-configmap"
 _RUNNING = ("InProgress", "WaitingForPluginOperations", "Finalizing")
-"""Phases in which items are read or disks are cut; a queued backup has yet to begin."""
+"""Phases in which items are read or snapshots taken; a queued backup has yet to begin."""
 
 
 def is_running(backup: Item) -> bool:
-    """Whether the backup may freeze guests now."""
+    """True if the backup may freeze guests now."""
     return it.text(backup, "status", "phase") in _RUNNING
 
 

@@ -1,6 +1,6 @@
-"""Commands that Velero runs in a pod before it backs it up, and which of them freeze a guest.
+"""Commands that Velero runs in a pod before its backup, and which of them freeze a guest.
 
-A pod with an annotation has its own command alone; one without has all those of the Backup whose
+A pod with an annotation has its own command alone, any other pod all commands of the Backup whose
 selectors it fits. Source: internal/hook/item_hook_handler.go of Velero v1.18.
 """
 
@@ -14,11 +14,11 @@ from stillpoint.velero.selection.label_selector import LabelSelector
 from stillpoint.velero.selection.resource_filter import Names
 
 _OWN = ("pre.hook.backup.velero.io/command", "hook.backup.velero.io/command")
-"""Annotations with a command: Velero's own, and as its first versions named it."""
+"""Annotations with a command: today's name, and that of Velero's first versions."""
 
 
 def commands(pod: Item, backup: Item) -> Sequence[str]:
-    """The commands that Velero runs in the pod first, each as it is written; may be none."""
+    """The commands that Velero runs in the pod first, each as written; may be none."""
     for annotation in _OWN:
         if command := str(it.annotations(pod).get(annotation, "")):
             return (command,)
@@ -26,7 +26,7 @@ def commands(pod: Item, backup: Item) -> Sequence[str]:
 
 
 def freezes(pod: Item, backup: Item) -> bool:
-    """Whether one of them is KubeVirt's freeze, or another that has it in its name."""
+    """True if one of the pod's commands is KubeVirt's freeze, or has `freez` in its words."""
     return any("freez" in command for command in commands(pod, backup))
 
 

@@ -32,7 +32,7 @@ _LEFT_OUT_ANYWAY: dict[bool, dict[str, Sequence[str]]] = {
         "excludedClusterScopedResources": (_CONTENTS,),
     },
 }
-"""By whether the filters are of the old style: Velero stores the snapshots of this backup alone."""
+"""By the style of filters, True for the old one: of snapshots, Velero stores its own alone."""
 
 
 def of_schedule(schedule: Item) -> Item:
@@ -47,16 +47,19 @@ def of_schedule(schedule: Item) -> Item:
 
 
 def placed(backup: Item) -> Item:
-    """The Backup in Velero's namespace, if it does not say which that is."""
+    """The Backup, in the namespace `velero` if it names none."""
     if it.namespace(backup):
         return backup
     return it.with_value(backup, "velero", "metadata", "namespace")
 
 
 def under_server(backup: Item, deployments: Iterable[Item]) -> Item:
-    """The Backup with the note of policies that the server, if it is one of these, has for all.
+    """The Backup, annotated with the policies that its server has for all backups.
 
-    One that says already which they are is left as it is.
+    A Backup that has the annotation stays as it is.
+
+    Args:
+        deployments: the server's may be among them.
     """
     if POLICIES_OF_ALL in it.annotations(backup):
         return backup
@@ -67,7 +70,7 @@ def under_server(backup: Item, deployments: Iterable[Item]) -> Item:
 
 
 def faults(backup: Item) -> list[str]:
-    """Why Velero would refuse the specification of a Backup; empty if it would not."""
+    """The faults for which Velero would refuse the specification of a Backup."""
     spec = it.mapping(backup, "spec")
     found = []
     old = [field for field in _OLD if spec.get(field) not in (None, [])]
@@ -86,11 +89,11 @@ def faults(backup: Item) -> list[str]:
 
 
 def started(backup: Item, cluster: Iterable[Item], now: datetime) -> Item:
-    """The Backup as actions see it: with what Velero adds, and begun now.
+    """The Backup as actions see it: completed by Velero, and begun now.
 
     Args:
         backup: one without faults.
-        cluster: all objects, of which namespaces count that are labelled as excluded.
+        cluster: all objects; namespaces among them may be labelled as excluded.
 
     Raises:
         MalformedItem: a field has the wrong type.

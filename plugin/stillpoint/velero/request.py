@@ -33,12 +33,12 @@ class Backup:
 
     Attributes:
         uid: tells two backups of one name apart.
-        started: when Velero began; it lists what it will back up after that moment. None if the
-            backup does not say.
-        policies: names of the ConfigMaps with its resource policies, beside it in its namespace;
-            those of the first weigh more.
-        is_of_metadata: whether it has the peer's label by which disks may be missing; as there,
-            whatever the label's value is.
+        started: when Velero began; it lists objects after that moment. None if the Backup does
+            not say.
+        policies: names of the ConfigMaps with its resource policies, in its namespace; those of
+            the first come first.
+        is_of_metadata: whether it has the label of kubevirt-velero-plugin by which disks may be
+            missing; as there, whatever the label's value is.
         asked: the Backup object.
     """
 
@@ -52,7 +52,7 @@ class Backup:
 
     @classmethod
     def parse(cls, backup: Item) -> "Backup":
-        """Parse a Backup object. An empty one selects everything and tells nothing.
+        """Parse a Backup object. An empty one selects everything, and has no name.
 
         Raises:
             MalformedItem: a field has the wrong type.
@@ -69,7 +69,7 @@ class Backup:
 
     @property
     def has_memory_dumps(self) -> bool:
-        """Whether to store dumps of guests' memory: large, full of secrets, and wanted by default.
+        """True if dumps of guests' memory are stored: large, full of secrets, wanted by default.
 
         Raises:
             Refusal: the annotation is neither yes nor no.
@@ -78,11 +78,11 @@ class Backup:
 
     @property
     def namespace(self) -> str:
-        """That of Velero."""
+        """The namespace of Velero."""
         return it.namespace(self.asked)
 
     def policy(self, config_map: Callable[[str], Item | None]) -> Policy:
-        """Its policies, joined as Velero joins them; empty without any.
+        """The backup's policies, joined as Velero joins them; empty without any.
 
         The backup's own come first, and of those for all backups only volume policies count
         (velero-io/velero#9928). A ConfigMap that is not there may have said anything of objects.
@@ -121,11 +121,11 @@ def _policies(backup: Item) -> Iterator[str]:
 class Restore:
     """A running restore.
 
-    Two are equal only if they are one: what is made of it is kept by it.
+    Two are equal only if they are one, so that results can be cached by it.
 
     Attributes:
-        filters: read as those of a Backup, whose fields and meaning they have.
-        asked: the Restore object, of which `conditions` are read where they are obeyed.
+        filters: parsed like those of a Backup, whose fields and meaning they have.
+        asked: the Restore object; its `conditions` are parsed when they are needed.
     """
 
     name: str
@@ -144,31 +144,31 @@ class Restore:
 
     @property
     def start_time(self) -> datetime | None:
-        """When Velero began, or else when it was asked to; None if the restore tells neither.
+        """The time at which Velero began, or else was asked to; None if the Restore has neither.
 
         Raises:
-            MalformedItem: what it tells is not a time.
+            MalformedItem: it is not a time.
         """
         return it.time(self.asked, "status", "startTimestamp") or it.creation_time(self.asked)
 
     @property
     def operation_timeout(self) -> timedelta:
-        """How long Velero asks about an operation; Velero itself writes it into the restore."""
+        """The time for which Velero polls an operation, which it writes into the Restore."""
         told = it.text(self.asked, "spec", "itemOperationTimeout")
         return duration.parse(told) or _OPERATION_TIMEOUT
 
     @property
     def is_updating(self) -> bool:
-        """Whether Velero changes objects that exist; else it leaves them as they are."""
+        """True if Velero changes objects that exist, instead of leaving them as they are."""
         return it.text(self.asked, "spec", "existingResourcePolicy") == "update"
 
     @property
     def has_volumes(self) -> bool:
-        """Whether Velero brings the data of claims back."""
+        """True if Velero brings the data of claims back."""
         return it.mapping(self.asked, "spec").get("restorePVs") is not False
 
     def refuses(self, resource: Resource) -> bool:
-        """Whether Velero restores no object of this namespaced resource, even if an action asks."""
+        """True if Velero restores no object of this namespaced resource, even if an action asks."""
         return not self.filters.resources.collects(str(resource), is_namespaced=True)
 
     def namespace(self, stored: str) -> str:
@@ -177,10 +177,10 @@ class Restore:
 
     @property
     def conditions(self) -> Conditions:
-        """How virtual machines are to come back.
+        """The conditions under which virtual machines come back.
 
-        A label without meaning fails these, and no claim: other workloads would go on without
-        their data, with new and empty claims.
+        A label without meaning fails machines and no claim: other workloads would go on without
+        their data, on new and empty claims.
 
         Raises:
             Refusal: the restore asks for what cannot be.
@@ -188,6 +188,6 @@ class Restore:
         return _conditions(self)
 
 
-@functools.lru_cache(maxsize=8)  # asked for ten times per item; a refusal is found anew each time
+@functools.lru_cache(maxsize=8)  # needed ten times per item; a refusal is not cached
 def _conditions(restore: Restore) -> Conditions:
     return Conditions.parse(restore.asked)

@@ -31,10 +31,10 @@ ALWAYS_LEFT_OUT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RestoreRules:
-    """What one Restore selects, and where to.
+    """The rules by which one Restore selects objects, and where it puts them.
 
     Attributes:
-        selectors: one of them has to match; empty if labels do not matter.
+        selectors: one of these has to match; empty if labels do not matter.
         cluster_scoped: None means with all namespaces only.
         mapping: other names of namespaces.
         updates: whether an object that exists is patched rather than left as it is.
@@ -49,7 +49,7 @@ class RestoreRules:
 
     @classmethod
     def parse(cls, restore: Item, discovery: Discovery) -> "RestoreRules":
-        """Read them from a Restore object.
+        """Parse the rules of a Restore object.
 
         Raises:
             MalformedItem: a field has the wrong type.
@@ -77,7 +77,7 @@ class RestoreRules:
         )
 
     def why_not(self, reference: Reference, item: Item) -> str:
-        """Why the restore does not select an item by itself; empty if it does."""
+        """The reason why the Restore does not select an item by itself; empty if it does."""
         if why := self.why_refused(reference):
             return why
         if not reference.namespace and not self.cluster_scoped and not self.namespaces.are_all:
@@ -88,7 +88,7 @@ class RestoreRules:
         return ""
 
     def why_refused(self, reference: Reference) -> str:
-        """Why the restore does not take an item even if an action asks for it."""
+        """The reason why Velero does not take an item even for an action; empty if it does."""
         if reference.group_resource in ALWAYS_LEFT_OUT:
             return "Velero never restores this resource"
         if not self.resources.select(reference.group_resource):
@@ -100,7 +100,7 @@ class RestoreRules:
         return ""
 
     def target(self, reference: Reference) -> tuple[str, str]:
-        """Namespace and name under which it would be created, if no action renames it."""
+        """Namespace and name under which an item is created, unless an action renames it."""
         if reference.group_resource == "namespaces":
             return "", str(self.mapping.get(reference.name, reference.name))
         namespace = self.mapping.get(reference.namespace, reference.namespace)

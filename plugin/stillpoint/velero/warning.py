@@ -1,7 +1,7 @@
-"""Warnings of a restore, which its user sees in `velero restore describe`.
+"""Warnings of a restore, which a user sees in `velero restore describe`.
 
 Velero has no field for a warning of an action. It does warn about an additional item that the
-backup lacks, with the item's path: so a warning is the name of an item that no backup holds.
+backup lacks, with the item's path: so a warning is the name of an item that no backup has.
 
 Source: restoreItem in pkg/restore/restore.go of Velero v1.18.
 """
@@ -27,7 +27,7 @@ def of(namespace: str, text: str) -> Reference:
 
 
 def listing(namespace: str, begin: str, entries: Sequence[str]) -> Reference:
-    """The same for a list: as many entries as there is room for, and how many more there are."""
+    """A warning with a list: as many entries as have room, and how many more there are."""
     return of(namespace, begin + _shorten(entries, _LONGEST_BYTES - len(begin.encode())))
 
 

@@ -107,7 +107,7 @@ def _of_cluster(item: Item, reference: Reference, context: RestoreContext) -> Re
 
 
 def _is_wanted(stored: Item, reference: Reference, context: RestoreContext) -> Iterator[bool]:
-    """Whether a machine that is wanted needs the object; in several ways one may."""
+    """True if a machine that is wanted needs the object; in several ways one may."""
     claim = _claim(stored, reference, context)
     if claim and claim.name:
         yield not plan.of(context, claim.namespace).why_left_out(claim)

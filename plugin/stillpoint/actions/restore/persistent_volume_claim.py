@@ -64,7 +64,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
 
 
 def _is_being_filled(item: Item, context: RestoreContext) -> bool:
-    """Whether CDI was at it: by our mark, or by its DataVolume where the backup has no marks."""
+    """True if CDI was at it: by our mark, or by its DataVolume where the backup has no marks."""
     if persistent_volume_claim.is_in_progress(item):
         return True
     filler = persistent_volume_claim.data_volume(context.stored)

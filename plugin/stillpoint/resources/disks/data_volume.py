@@ -23,27 +23,27 @@ _STORAGE_CLASSES = (("spec", "pvc", "storageClassName"), ("spec", "storage", "st
 
 
 def is_populated(data_volume: Item) -> bool:
-    """Whether the claim holds its bytes: by CDI, or by a restore that CDI is still to look at."""
+    """True if the claim holds its bytes: by CDI, or by a restore that CDI is still to look at."""
     return it.text(data_volume, "status", "phase") == "Succeeded" or is_prepopulated(data_volume)
 
 
 def is_being_filled(data_volume: Item) -> bool:
-    """Whether CDI says that it is at it; of one without a status nobody knows."""
+    """True if CDI says that it is at it; of one without a status nobody knows."""
     return bool(it.text(data_volume, "status", "phase")) and not is_populated(data_volume)
 
 
 def is_prepopulated(data_volume: Item) -> bool:
-    """Whether CDI is to take the claim as it is."""
+    """True if CDI is to take the claim as it is."""
     return PREPOPULATED in it.annotations(data_volume)
 
 
 def is_blank(data_volume: Item) -> bool:
-    """Whether CDI fills the claim with nothing: all that was ever on it came from a guest."""
+    """True if CDI fills the claim with nothing: all that was ever on it came from a guest."""
     return "blank" in it.mapping(data_volume, "spec", "source")
 
 
 def is_imported_again(data_volume: Item) -> bool:
-    """Whether CDI can fill the claim again by itself: not what somebody uploads."""
+    """True if CDI can fill the claim again by itself: not what somebody uploads."""
     source = it.mapping(data_volume, "spec", "source")
     return bool(it.mapping(data_volume, "spec", "sourceRef") or set(source) - {"upload"})
 

@@ -13,5 +13,5 @@ def csi_driver(volume: Item) -> str:
 
 
 def is_deleted_with_claim(volume: Item) -> bool:
-    """Whether the storage frees the volume when its claim goes."""
+    """True if the storage frees the volume when its claim goes."""
     return it.text(volume, "spec", "persistentVolumeReclaimPolicy") == "Delete"

@@ -26,12 +26,12 @@ _MEMORY_DUMP = "kubevirt.io/memory-dump"
 
 
 def is_bound(claim: Item) -> bool:
-    """Whether a volume belongs to the claim."""
+    """True if a volume belongs to the claim."""
     return it.text(claim, "status", "phase") == "Bound" and bool(volume(claim))
 
 
 def has_status(claim: Item) -> bool:
-    """Whether anybody has said of the claim how it is: a manifest of a repository has no status."""
+    """True if anybody has said of the claim how it is: a manifest of a repository has no status."""
     return bool(it.text(claim, "status", "phase"))
 
 
@@ -46,7 +46,7 @@ def data_volume(claim: Item) -> str:
 
 
 def is_block(claim: Item) -> bool:
-    """Whether it is a bare device, without a filesystem of its own."""
+    """True if it is a bare device, without a filesystem of its own."""
     return it.text(claim, "spec", "volumeMode") == "Block"
 
 
@@ -61,12 +61,12 @@ def phase(claim: Item) -> str:
 
 
 def is_memory_dump(claim: Item) -> bool:
-    """Whether KubeVirt has written the memory of a guest to it."""
+    """True if KubeVirt has written the memory of a guest to it."""
     return _MEMORY_DUMP in it.annotations(claim)
 
 
 def is_in_progress(claim: Item) -> bool:
-    """Whether the claim was being filled when it was backed up.
+    """True if the claim was being filled when it was backed up.
 
     One that had been filled before, by a restore, is marked as both in archives of the peer.
     """

@@ -23,7 +23,7 @@ def disk_claim(volume: Item) -> str:
 
 
 def is_memory_dump(volume: Item) -> bool:
-    """Whether it holds what the guest's memory was, for whoever looks into a crash."""
+    """True if it holds what the guest's memory was, for whoever looks into a crash."""
     return "memoryDump" in volume
 
 

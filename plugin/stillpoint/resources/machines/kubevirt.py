@@ -19,7 +19,7 @@ _DEVELOPER = ("spec", "configuration", "developerConfiguration")
 
 
 def has_feature_gate(installation: Item, gate: str) -> bool:
-    """Whether a feature gate is on; one of beta is since KubeVirt 1.9, unless it is turned off.
+    """True if a feature gate is on; one of beta is since KubeVirt 1.9, unless it is turned off.
 
     Of an installation that does not tell its version, what it does not say is taken for on.
     Source: pkg/virt-config/featuregate of KubeVirt v1.8 and v1.9.
@@ -52,7 +52,7 @@ def command_for_feature_gate(installation: Item, gate: str) -> str:
 
 
 def are_hooks_skipped(installation: Item) -> bool:
-    """Whether launcher pods get no freeze hooks, unless their instance says otherwise."""
+    """True if launcher pods get no freeze hooks, unless their instance says otherwise."""
     return virtual_machine_instance.skips_hooks(installation) is True
 
 

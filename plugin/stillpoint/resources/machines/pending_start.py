@@ -36,14 +36,14 @@ _ANNOTATIONS = (START_AS, NOT_STARTED, STARTED, SEALED)
 
 
 def is_pending(machine: Item) -> bool:
-    """Whether it waits; one that a person has started or given another strategy does not."""
+    """True if it waits; one that a person has started or given another strategy does not."""
     return (
         bool(start_as(machine)) and virtual_machine.run_strategy(machine) == virtual_machine.HALTED
     )
 
 
 def is_waiting(machine: Item) -> bool:
-    """Whether it is held, and its restore is still going to start it."""
+    """True if it is held, and its restore is still going to start it."""
     return is_pending(machine) and NOT_STARTED not in it.annotations(machine)
 
 
@@ -77,7 +77,7 @@ class Wave:
         return f"{time} {self.seal.on(self.restore, state, *identity, time)}"
 
     def is_recent(self, machine: Item, state: str, now: datetime, longest: timedelta) -> bool:
-        """Whether this restore has noted the state on this machine, not longer ago than that."""
+        """True if this restore has noted the state on this machine, not longer ago than that."""
         noted = it.text(machine, "metadata", "annotations", SEALED)
         time, _, mark = noted.partition(" ")
         if not self.seal.is_on(mark, self.restore, state, *it.identify(machine), time):

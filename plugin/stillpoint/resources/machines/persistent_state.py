@@ -18,7 +18,7 @@ _BOOTLOADER = ("domain", "firmware", "bootloader")
 
 
 def is_kept(machine: Item, specifications: Iterable[Item], has_claims: bool) -> bool:
-    """Whether the guest's vTPM or EFI variables are kept.
+    """True if the guest's vTPM or EFI variables are kept.
 
     Args:
         machine: a machine, or an instance that stands alone, with its status.
@@ -30,13 +30,13 @@ def is_kept(machine: Item, specifications: Iterable[Item], has_claims: bool) -> 
 
 
 def has_tpm(specification: Item) -> bool:
-    """Whether the guest has a vTPM with a memory."""
+    """True if the guest has a vTPM with a memory."""
     tpm = it.mapping(specification, *_TPM)
     return it.flag(tpm, "persistent") and tpm.get("enabled") is not False
 
 
 def is_of_efi_alone(specifications: Iterable[Item]) -> bool:
-    """Whether they tell of EFI variables and of no vTPM: these go by the machine's name."""
+    """True if they tell of EFI variables and of no vTPM: these go by the machine's name."""
     told = tuple(specifications)
     return any(map(_has_efi, told)) and not any(map(has_tpm, told))
 
@@ -81,6 +81,6 @@ def _has_efi(specification: Item) -> bool:
 
 
 def _tracks_changed_blocks(machine: Item) -> bool:
-    """Whether the claim may be there for a map of changed blocks alone, which fits any name."""
+    """True if the claim may be there for a map of changed blocks alone, which fits any name."""
     state = it.text(machine, "status", "changedBlockTracking", "state")
     return bool(state) and state != "Disabled"

@@ -19,17 +19,17 @@ _OVER = ("Succeeded", "Failed")
 
 
 def is_launcher(pod: Item) -> bool:
-    """Whether a guest runs, ran or will run in the pod."""
+    """True if a guest runs, ran or will run in the pod."""
     return it.labels(pod).get("kubevirt.io") == "virt-launcher"
 
 
 def is_of_machine(pod: Item) -> bool:
-    """Whether it is one of those that `OF_MACHINES` selects."""
+    """True if it is one of those that `OF_MACHINES` selects."""
     return it.labels(pod).get("kubevirt.io") in ("virt-launcher", "hotplug-disk")
 
 
 def is_over(pod: Item) -> bool:
-    """Whether nothing runs in the pod any more."""
+    """True if nothing runs in the pod any more."""
     return it.text(pod, "status", "phase") in _OVER
 
 

@@ -24,6 +24,6 @@ class Seal:
         return hmac.new(self.secret.encode(), text, hashlib.sha256).hexdigest()[:_LENGTH]
 
     def is_on(self, mark: str, *words: str) -> bool:
-        """Whether somebody who knows the secret has sealed these words."""
+        """True if somebody who knows the secret has sealed these words."""
         found = mark.encode(errors="replace")
         return bool(self.secret) and hmac.compare_digest(found, self.on(*words).encode())

@@ -69,12 +69,12 @@ def data_volume_templates(machine: Item) -> Iterator[str]:
 
 
 def has_instance(machine: Item) -> bool:
-    """Whether KubeVirt says that an instance exists."""
+    """True if KubeVirt says that an instance exists."""
     return it.flag(machine, "status", "created")
 
 
 def has_status(machine: Item) -> bool:
-    """Whether KubeVirt has said anything of the machine: a manifest of a repository has none."""
+    """True if KubeVirt has said anything of the machine: a manifest of a repository has none."""
     return bool(it.mapping(machine, "status"))
 
 
@@ -168,18 +168,18 @@ def run_strategy(machine: Item) -> str:
 
 
 def starts_by_itself(machine: Item) -> bool:
-    """Whether KubeVirt starts it without another word when it is created."""
+    """True if KubeVirt starts it without another word when it is created."""
     return run_strategy(machine) in ("Always", "RerunOnFailure", "Once")
 
 
 def is_through(machine: Item, phase: str) -> bool:
-    """Whether KubeVirt does not start it again when its instance has come to this phase."""
+    """True if KubeVirt does not start it again when its instance has come to this phase."""
     through = {"Once": ("Succeeded", "Failed"), "RerunOnFailure": ("Succeeded",)}
     return phase in through.get(run_strategy(machine), ())
 
 
 def is_running(machine: Item) -> bool:
-    """Whether KubeVirt says that its guest runs."""
+    """True if KubeVirt says that its guest runs."""
     return it.text(machine, "status", "printableStatus") == "Running"
 
 
@@ -253,7 +253,7 @@ def with_namespaces(machine: Item, mapped: Callable[[str], str]) -> Item:
 
 
 def names_storage_classes(machine: Item) -> bool:
-    """Whether anything in it may be in a storage class by name."""
+    """True if anything in it may be in a storage class by name."""
     templates = it.sequence(machine, "spec", "dataVolumeTemplates")
     return bool(templates) or named_in_annotations.has_claim_templates(machine)
 

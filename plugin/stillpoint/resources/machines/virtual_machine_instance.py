@@ -28,7 +28,7 @@ OF_THIS_RUN = (
 
 
 def is_owned(instance: Item) -> bool:
-    """Whether a virtual machine, a replica set or a pool makes this instance."""
+    """True if a virtual machine, a replica set or a pool makes this instance."""
     return bool(it.sequence(instance, "metadata", "ownerReferences"))
 
 
@@ -43,27 +43,27 @@ def phase(instance: Item) -> str:
 
 
 def is_live(instance: Item) -> bool:
-    """Whether its guest runs, or a pod on its node is about to start it."""
+    """True if its guest runs, or a pod on its node is about to start it."""
     return it.text(instance, "status", "phase") in ("Scheduled", "Running", "Unknown")
 
 
 def is_under_way(instance: Item) -> bool:
-    """Whether its guest has not ended: it runs, or will."""
+    """True if its guest has not ended: it runs, or will."""
     return phase(instance) not in ("Succeeded", "Failed")
 
 
 def is_paused(instance: Item) -> bool:
-    """Whether its guest is paused, and so writes nothing."""
+    """True if its guest is paused, and so writes nothing."""
     return _is_true(instance, "Paused")
 
 
 def is_agent_connected(instance: Item) -> bool:
-    """Whether QEMU's agent in the guest answers, by which it would be frozen."""
+    """True if QEMU's agent in the guest answers, by which it would be frozen."""
     return _is_true(instance, "AgentConnected")
 
 
 def has_agent_all_commands(instance: Item) -> bool:
-    """Whether KubeVirt finds no command missing in the agent, as far as its list of them goes.
+    """True if KubeVirt finds no command missing in the agent, as far as its list of them goes.
 
     Source: KubeVirt v1.9, pkg/virt-handler/vm.go; the condition's reason is a free text.
     """
@@ -71,23 +71,23 @@ def has_agent_all_commands(instance: Item) -> bool:
 
 
 def is_starting(instance: Item) -> bool:
-    """Whether its guest is on its way, and may not have an agent yet."""
+    """True if its guest is on its way, and may not have an agent yet."""
     return it.text(instance, "status", "phase") in ("Pending", "Scheduling", "Scheduled")
 
 
 def is_migrating(instance: Item) -> bool:
-    """Whether a live migration goes on: virt-launcher refuses to freeze meanwhile."""
+    """True if a live migration goes on: virt-launcher refuses to freeze meanwhile."""
     state = it.mapping(instance, "status", "migrationState")
     return bool(state) and not it.flag(state, "completed") and not it.flag(state, "failed")
 
 
 def is_frozen(instance: Item) -> bool:
-    """Whether its file systems are frozen at this moment: a backup or a snapshot is going on."""
+    """True if its file systems are frozen at this moment: a backup or a snapshot is going on."""
     return it.text(instance, "status", "fsFreezeStatus") == "frozen"
 
 
 def is_windows(instance: Item) -> bool:
-    """Whether the agent says that the guest is Windows, which freezes by VSS."""
+    """True if the agent says that the guest is Windows, which freezes by VSS."""
     return it.text(instance, "status", "guestOSInfo", "id") == "mswindows"
 
 

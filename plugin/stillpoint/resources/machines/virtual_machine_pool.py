@@ -60,7 +60,7 @@ def replicas(pool: Item) -> int:
 
 
 def is_paused(pool: Item) -> bool:
-    """Whether it neither makes nor deletes machines."""
+    """True if it neither makes nor deletes machines."""
     return it.flag(pool, "spec", "paused")
 
 
@@ -89,7 +89,7 @@ def without_marks(pool: Item) -> Item:
 
 
 def is_pending(pool: Item) -> bool:
-    """Whether a restore has paused it, and is to let it go."""
+    """True if a restore has paused it, and is to let it go."""
     return TAKES_BACK in it.annotations(pool)
 
 

@@ -1,4 +1,4 @@
-"""What a name of a resource stands for, as Velero asks its discovery of the cluster.
+"""Names of resources, resolved as Velero does by its discovery of the cluster.
 
 Sources: pkg/discovery/helper.go of Velero v1.18, and of the Kubernetes libraries that it calls
 client-go/restmapper/discovery.go and apimachinery/pkg/api/meta/restmapper.go.
@@ -20,8 +20,8 @@ class Name:
         text: in full where the name is known, `persistentvolumeclaims` for `pvc`; else as it was
             written, which may also be a pattern.
         is_namespaced: None if the name is unknown.
-        is_sure: it stands for the same resource in every cluster. What has a group written out
-            does, and what Kubernetes brings itself; `vm` may be somebody else's short name.
+        is_sure: it stands for the same resource in every cluster, as a name with its group does,
+            and one of Kubernetes itself; `vm` may be somebody else's short name.
     """
 
     text: str
@@ -33,8 +33,8 @@ class Discovery:
     """The resources that are known of a cluster.
 
     Args:
-        served: in the order in which the API server lists groups, which decides where two have
-            the same name: its own before custom ones, those in the order of the alphabet.
+        served: in the order in which the API server lists groups, which decides between two of
+            one name: its own before custom ones, those in the order of the alphabet.
     """
 
     def __init__(self, served: Iterable[Served]) -> None:
@@ -60,7 +60,7 @@ class Discovery:
         return next(found, None)
 
     def name(self, text: str) -> Name:
-        """What an entry of a filter means."""
+        """The meaning of an entry of a filter."""
         if glob.is_pattern(text):  # no resource has such a name
             return Name(text, is_namespaced=None, is_sure=not set(text) & set("{!"))
         served = self.resolve(text)
@@ -77,4 +77,4 @@ def _in_order(one: Served) -> tuple[bool, str]:
 
 
 STATIC = Discovery(sorted(KNOWN, key=_in_order))
-"""What is known without asking a cluster; others have more."""
+"""The resources known without a cluster; a cluster may have more."""

@@ -1,15 +1,15 @@
-"""What a Backup selects, evaluated as Velero does.
+"""The filters of a Backup, evaluated as Velero does.
 
-Velero asks twice. When it collects, it lists the selected resources in the selected namespaces by
-the label selectors: `Filters.selects`. When an action names an object, it takes it unless it is
+Velero filters twice. When it collects, it lists the selected resources in the selected namespaces
+by the label selectors: `Filters.selects`. An object that an action names it takes unless that is
 filtered out, whatever its labels are: `Filters.admits`. Velero fetches each object that an action
-names; `Filters.surely_selects` says for which ones that would be in vain.
+names; `Filters.surely_selects` tells which of those it has anyway.
 
 The filters are those of a running backup: when it starts, Velero adds the namespaces that are
 labelled as excluded to the excluded ones, and snapshots and their contents to the excluded
 resources.
 
-A Restore has the same fields; of it only `Filters.surely_selects` is asked, with the archive in the
+A Restore has the same fields; only `Filters.surely_selects` is used of it, with the archive in the
 place of the cluster.
 
 Sources: pkg/util/collections, pkg/util/wildcard, pkg/backup/item_collector.go and
@@ -48,8 +48,8 @@ class Filters:
     Attributes:
         resources: with the names that `discovery` knows written in full.
         named: the included and excluded lists that hold for namespaced resources.
-        selectors: one of them has to match; None if labels do not matter. Empty if nothing can
-            match: Velero fails to list by what is no selector, and by one without requirements.
+        selectors: one of these has to match; None if labels do not matter. Empty if nothing can
+            match: Velero cannot list by an invalid selector, nor by one without requirements.
         has_policy: a ConfigMap may filter as well, see `under`.
     """
 
@@ -90,7 +90,7 @@ class Filters:
     def under(self, policy: Policy) -> "Filters":
         """The filters together with those of the policies that `spec.resourcePolicy` names.
 
-        What the Backup itself includes or excludes weighs more than what a policy does.
+        The Backup's own lists come before those of a policy.
         """
         resources = self.resources
         if policy.lists and isinstance(resources, ListsByScope):
@@ -112,11 +112,11 @@ class Filters:
         return names
 
     def selects_namespace(self, namespace: str) -> bool:
-        """Whether Velero takes objects of this namespace."""
+        """True if Velero takes objects of this namespace."""
         return self.namespaces.select(namespace)
 
     def selects_resource(self, resource: Resource) -> bool:
-        """Whether Velero collects this resource; one that is not known counts as namespaced.
+        """True if Velero collects this resource; an unknown one counts as namespaced.
 
         Not followed: lists of namespaces that happen to name each one of the cluster, or none,
         are to Velero like no lists, and bring cluster-scoped resources along.
@@ -126,11 +126,11 @@ class Filters:
         return self.resources.collects(str(resource), is_namespaced=is_namespaced)
 
     def selects_labels(self, labels: Mapping[str, str]) -> bool:
-        """Whether the label selectors allow an object with these labels."""
+        """True if the label selectors allow an object with these labels."""
         return self.selectors is None or any(each.matches(labels) for each in self.selectors)
 
     def selects(self, resource: Resource, item: Item) -> bool:
-        """Whether the backup holds this object by its own selection.
+        """True if the Backup itself selects this object.
 
         Velero also takes the Namespace of whatever else it collects, which is not known here.
         """
@@ -145,11 +145,11 @@ class Filters:
         )
 
     def admits(self, resource: Resource, item: Item) -> bool:
-        """Whether Velero takes this object when an action names it."""
+        """True if Velero takes this object when an action names it."""
         return not self.bars(resource, item)
 
     def bars(self, resource: Resource, item: Item) -> str:
-        """Why Velero does not take this object when an action names it; empty if it does.
+        """The reason why Velero does not take this object for an action; empty if it does.
 
         Example: `it is left out ` + `by its label velero.io/exclude-from-backup`.
         """
@@ -168,11 +168,10 @@ class Filters:
         return "" if is_taken else "by the filters of the backup"
 
     def surely_selects(self, reference: Reference) -> bool:
-        """Whether Velero has this namespaced object by the backup's own selection.
+        """True if the Backup itself selects this namespaced object, in whatever cluster.
 
-        Only where no cluster could make it otherwise: a wrong no costs a request, a wrong yes an
-        object. Whether the object itself is excluded or being deleted does not matter: Velero
-        would not take it when asked, either.
+        A wrong no costs a request, a wrong yes an object. Whether the object itself is excluded or
+        being deleted does not matter: Velero would not take it for an action, either.
         """
         included, excluded = self.named
         sure = frozenset(each.text for each in included if each.is_sure)
@@ -189,7 +188,10 @@ class Filters:
         )
 
     def _is_listed(self, namespace: str) -> bool:
-        """Velero asks whether `*` itself is excluded, by `?` for instance; if so it lists none."""
+        """True if Velero lists the namespace.
+
+        Of all namespaces it lists none if `*` itself is excluded, by `?` for instance.
+        """
         is_every = not self.namespaces.included or ALL in self.namespaces.included
         return self.selects_namespace(namespace) and not (is_every and self.namespaces.exclude(ALL))
 
@@ -217,7 +219,7 @@ def _cluster_scoped(backup: Item) -> bool | None:
 
 
 def _texts(names: Iterable[Name], *, is_namespaced: bool | None = None) -> frozenset[str]:
-    """Without names that are known to be of the other scope: Velero passes over them."""
+    """The texts of names, without those known to be of the other scope: Velero drops them."""
     scopes = (None, is_namespaced) if is_namespaced is not None else (None, True, False)
     return frozenset(each.text for each in names if each.text and each.is_namespaced in scopes)
 

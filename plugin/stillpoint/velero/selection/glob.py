@@ -1,8 +1,8 @@
 """Patterns of names as Velero matches them: `shop-*`, `team?`, `[a-f]*`, `{pods,services}`.
 
-Velero matches with github.com/gobwas/glob. What that library does is followed, also where it
-surprises: `a-*-b` matches `a-b`, since beginning and end may overlap. Not followed is where it
-gets lost: in some braces, and in two `[!...]` side by side. Velero refuses both for namespaces.
+Velero matches with github.com/gobwas/glob. That library is followed, also where it surprises:
+`a-*-b` matches `a-b`, since beginning and end may overlap. It is not followed into its faults, in
+some braces and in two `[!...]` side by side. Velero refuses both for namespaces.
 """
 
 import re
@@ -24,15 +24,15 @@ _TEXTS_AROUND_STARS = re.compile(rf"{_TEXT} \*+ {_TEXT}", re.VERBOSE | re.DOTALL
 
 
 def is_pattern(text: str) -> bool:
-    """Whether it may match something else than itself."""
+    """True if the text may match more than itself."""
     return bool(set(text) & set("*?[{\\"))
 
 
-@lru_cache(maxsize=4096)  # one backup asks the same of each of its objects
+@lru_cache(maxsize=4096)  # the same for each object of a backup
 def any_matches(patterns: frozenset[str], name: str) -> bool:
-    """Whether one of the patterns matches the whole name.
+    """True if one of the patterns matches the whole name.
 
-    Velero goes through them in the order of their bytes, and no further than to a broken one.
+    Velero tries patterns in the order of their bytes, and ends at a broken one.
     """
     for pattern in sorted(patterns):
         compiled = _compile(pattern)
@@ -62,7 +62,7 @@ def _compile(pattern: str) -> re.Pattern[str] | None:
 
 
 def _part(token: re.Match[str], depth: int) -> str:  # noqa: PLR0911 - one for each sort
-    """A token in the language of `re`; a comma or closing brace means one in braces only."""
+    """A token in the language of `re`; commas and closing braces are special in braces only."""
     if token["stars"]:
         return ".*"
     if token["one"]:

@@ -45,7 +45,7 @@ class _Exists:
 
 @dataclass(frozen=True, slots=True)
 class _OneOf:
-    """The negative form holds for objects without the label, too."""
+    """A label that has one of the values, or none of them, or is not there at all."""
 
     key: str
     values: frozenset[str]
@@ -77,7 +77,7 @@ class _Ordered:
 
 @dataclass(frozen=True, slots=True)
 class LabelSelector:
-    """All requirements of a selector; without any it matches everything."""
+    """The requirements of a selector; without any it matches everything."""
 
     requirements: tuple[_Exists | _OneOf | _Ordered, ...] = ()
 
@@ -86,7 +86,7 @@ class LabelSelector:
         """Parse a selector.
 
         Raises:
-            ValueError: it is not one.
+            ValueError: the text is no selector.
         """
         requirements = []
         position = 0
@@ -106,7 +106,7 @@ class LabelSelector:
 
         Raises:
             MalformedItem: a field has the wrong type.
-            ValueError: it is not a selector.
+            ValueError: the object is no selector.
         """
         labels = it.mapping(selector, "matchLabels")
         equal = [_one_of(key, [it.text(labels, key)], wanted=True) for key in labels]
@@ -117,12 +117,12 @@ class LabelSelector:
         """The selector in the form that objects of the API hold.
 
         Raises:
-            ValueError: it compares numbers, which that form cannot say.
+            ValueError: the selector compares numbers, which that form cannot say.
         """
         return {"matchExpressions": [one.as_object() for one in self.requirements]}
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether an object with these labels is selected."""
+        """True if an object with these labels is selected."""
         return all(requirement.matches(labels) for requirement in self.requirements)
 
 

@@ -24,38 +24,38 @@ class Names:
     excluded: frozenset[str]
 
     def select(self, name: str) -> bool:
-        """Whether the name is included and not excluded."""
+        """True if the name is included and not excluded."""
         if self.exclude(name):
             return False
         return not self.included or ALL in self.included or self.include(name)
 
     def include(self, name: str) -> bool:
-        """Whether an entry of the included ones matches."""
+        """True if an entry of the included ones matches."""
         return glob.any_matches(self.included, name)
 
     def exclude(self, name: str) -> bool:
-        """Whether an entry of the excluded ones matches."""
+        """True if an entry of the excluded ones matches."""
         return glob.any_matches(self.excluded, name)
 
     @property
     def are_all(self) -> bool:
-        """Whether nothing is left out, by what the lists say themselves."""
+        """True if the lists, as written, leave nothing out."""
         return not self.excluded and self.included <= {ALL}
 
 
 class ResourceFilter(Protocol):
-    """One of the two styles in which a Backup filters resources."""
+    """The filter of resources, in either style."""
 
     def collects(self, resource: str, *, is_namespaced: bool) -> bool:
-        """Whether Velero lists the resource."""
+        """True if Velero lists the resource."""
 
     def expels(self, resource: str) -> bool:
-        """Whether Velero refuses objects of a cluster-scoped resource that an action names."""
+        """True if Velero refuses objects of a cluster-scoped resource that an action names."""
 
 
 @dataclass(frozen=True, slots=True)
 class OneList:
-    """`includedResources`, `excludedResources` and `includeClusterResources`: the old style.
+    """The old style: `includedResources`, `excludedResources` and `includeClusterResources`.
 
     Attributes:
         cluster_scoped: whether to take such resources; None means with all namespaces only.
@@ -83,7 +83,7 @@ class OneList:
 
 @dataclass(frozen=True, slots=True)
 class ListsByScope:
-    """Lists for namespaced and for cluster-scoped resources: the new style, and the default."""
+    """The lists of namespaced and of cluster-scoped resources: the new style, and the default."""
 
     namespaced: Names
     cluster_scoped: Names

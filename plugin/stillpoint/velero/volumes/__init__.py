@@ -1,1 +1,1 @@
-"""Data of volumes: policies, its fate, snapshot classes, and the way back to a claim."""
+"""The data of volumes: policies, fates, snapshot classes, and the way back to a claim."""

@@ -1,7 +1,7 @@
-"""How Velero brings the data of a claim back: from a snapshot in the storage, or by a data mover.
+"""The way of a claim's data through Velero: by a snapshot in the storage, or a data mover.
 
 Source: pkg/restore/actions/csi/pvc_action.go and pkg/apis/velero/v1/labels_annotations.go of
-Velero v1.18. Its action runs before those of plugins and goes by the claim's old name.
+Velero v1.18, whose action runs before those of plugins and goes by the claim's old name.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ _OF_POPULATORS = (
     "cdi.kubevirt.io/storage.usePopulator",
     "cdi.kubevirt.io/storage.populator.pvcPrime",
 )
-"""CDI's marks on a claim that it fills by way of another (pkg/controller/common/util.go)."""
+"""CDI's annotations of a claim that it fills by way of another (pkg/controller/common/util.go)."""
 
 
 def snapshot(stored: Item) -> str:
@@ -31,17 +31,17 @@ def snapshot(stored: Item) -> str:
 
 
 def is_uploaded(stored: Item) -> bool:
-    """Whether a data mover has put the data of a stored claim into the object store."""
+    """True if a data mover has put the data of a stored claim into the object store."""
     return _UPLOAD in it.annotations(stored)
 
 
 def is_there(stored: Item) -> bool:
-    """Whether the backup has the data of a stored claim in a way that a new claim can take."""
+    """True if the backup has the data of a stored claim, to fill a new one with."""
     return bool(snapshot(stored)) or is_uploaded(stored)
 
 
 def with_snapshot_annotations(stored: Item, *, is_moved: bool) -> Item:
-    """A stored claim with the notes that Velero's own action makes of its snapshot, as in earnest.
+    """A stored claim with the annotations that Velero's own action sets for its snapshot.
 
     Source: pkg/backup/actions/csi/pvc_action.go of Velero v1.18.
     """
@@ -50,7 +50,7 @@ def with_snapshot_annotations(stored: Item, *, is_moved: bool) -> Item:
 
 
 def claim_of_volume(volume: Item) -> Reference:
-    """The claim that a PersistentVolume is bound to; without a name if it is to none."""
+    """The claim that a PersistentVolume is bound to; without a name if there is none."""
     claim = it.mapping(volume, "spec", "claimRef")
     return kinds.CLAIM.named(it.text(claim, "namespace"), it.text(claim, "name"))
 
@@ -77,16 +77,16 @@ def from_snapshot(claim: Item, name: str) -> Item:
 
 
 def waits_for_left_out(claim: Item, restore_uid: str, stored: Item) -> bool:
-    """Whether Velero fills the claim from a snapshot that it brings only if nothing filters it.
+    """True if Velero fills the claim from a snapshot that filters may leave out.
 
-    Since v1.18.3 it brings it in any case, and marks the claim so.
+    Since v1.18.3 it restores the snapshot in any case, and marks the claim so.
     """
     is_from_snapshot = source(claim)[3] == restored_snapshot(restore_uid, stored)
     return is_from_snapshot and it.annotations(claim).get(_MUST_INCLUDE) != "true"
 
 
 def without_source(claim: Item) -> Item:
-    """The claim without an order to fill it, and without CDI's notes about that."""
+    """The claim without a source, and without CDI's annotations about one."""
     for field in ("dataSource", "dataSourceRef"):
         claim = it.without(claim, "spec", field)
     for annotation in _OF_POPULATORS:
@@ -95,7 +95,7 @@ def without_source(claim: Item) -> Item:
 
 
 def source(claim: Item) -> tuple[str, str, str, str]:
-    """Group, kind, namespace and name of what the claim is to be filled from."""
+    """Group, kind, namespace and name of the claim's source."""
     asked = it.mapping(claim, "spec", "dataSourceRef") or it.mapping(claim, "spec", "dataSource")
     group, kind, namespace, name = (
         it.text(asked, field) for field in ("apiGroup", "kind", "namespace", "name")

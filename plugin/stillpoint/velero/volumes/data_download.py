@@ -1,8 +1,8 @@
-"""DataDownload: an order to a data mover to bring the bytes of a claim (velero.io/v2alpha1).
+"""DataDownload (velero.io/v2alpha1), by which a data mover brings the bytes of a claim.
 
-Velero's own action makes one for a claim of the backup, by the claim's old name, and asks about it
-by a label. One for a claim that is renamed or left out is taken from under that label, and another
-is put there.
+Velero's own action makes one for a claim of the backup, by the claim's old name, and finds it by a
+label when it polls. If the claim is renamed or left out, that label is taken off, and put on
+another DataDownload.
 
 Source: pkg/restore/actions/csi/pvc_action.go and pkg/restore/actions/dataupload_retrieve_action.go
 of Velero v1.18.
@@ -45,10 +45,10 @@ def result_selector(restore_uid: str, stored_claim: Item) -> str:
 
 
 def result(config_map: Item, restore_uid: str) -> Item:
-    """Where the bytes are, from that ConfigMap.
+    """The place of the bytes, from the ConfigMap that `result_selector` selects.
 
     Raises:
-        MalformedItem: it does not tell.
+        MalformedItem: the ConfigMap has none.
     """
     text = it.text(config_map, "data", restore_uid)
     try:
@@ -61,10 +61,10 @@ def result(config_map: Item, restore_uid: str) -> Item:
 
 
 def new(restore: Item, backup: Item, found: Item, target: tuple[str, str]) -> Item:
-    """A new order for a claim.
+    """A new DataDownload for a claim.
 
     Args:
-        found: what `result` has read.
+        found: from `result`.
         target: namespace and name of the claim.
     """
     spec = {key: found[key] for key in _COPIED if found.get(key)}
@@ -100,12 +100,12 @@ def with_target(download: Item, namespace: str, name: str) -> Item:
 
 
 def without_work(download: Item, message: str) -> Item:
-    """A copy that no data mover works on, for an operation that has nothing to bring."""
+    """A copy that has ended, for an operation without bytes to bring."""
     return {**download, "status": {"phase": COMPLETED, "message": message}}
 
 
 def cancellation() -> Item:
-    """The merge patch that takes an order from its operation, and ends it."""
+    """The merge patch that takes a DataDownload from its operation, and cancels it."""
     return {"metadata": {"labels": {OPERATION: None}}, "spec": {"cancel": True}}
 
 
@@ -115,21 +115,22 @@ def phase(download: Item) -> str:
 
 
 def message(download: Item) -> str:
-    """What the data mover says of a failure."""
+    """The data mover's message about a failure."""
     return it.text(download, "status", "message")
 
 
 def progress_bytes(download: Item) -> tuple[int, int]:
-    """Bytes that are there, and all."""
+    """The bytes that are there, and all bytes."""
     told: Any = it.mapping(download, "status", "progress")
     return int(told.get("bytesDone") or 0), int(told.get("totalBytes") or 0)
 
 
 def with_volume_to_come(claim: Item, namespace: str, name: str, mark: str) -> Item:
-    """A claim that no storage provisions: a data mover gives it the volume that it has filled.
+    """A claim that no storage provisions: the data mover binds it to a volume with the bytes.
 
     Args:
-        namespace: where the claim is created, and `name` under which.
+        namespace: the claim's when it is created.
+        name: the claim's when it is created.
         mark: tells it from a claim of that name in another restore.
     """
     value = marks.label_value(f"{namespace}.{name}.{mark}")

@@ -15,30 +15,30 @@ _OPTED_OUT = "backup.velero.io/backup-volumes-excludes"
 
 
 def cuts_disks(backup: Item) -> bool:
-    """Whether the backup takes the data of volumes at all."""
+    """True if the backup takes snapshots of volumes at all."""
     return it.mapping(backup, "spec").get("snapshotVolumes") is not False
 
 
 def moves_data(backup: Item) -> bool:
-    """Whether a data mover takes the data of snapshots into the object store."""
+    """True if a data mover takes the data of snapshots into the object store."""
     return it.mapping(backup, "spec").get("snapshotMoveData") is True
 
 
 def has_native_snapshots(backup: Item) -> bool:
-    """Whether a backup that has ended has snapshots of Velero's volume snapshotters, not of CSI."""
+    """True if an ended backup has snapshots of Velero's volume snapshotters, not of CSI."""
     return bool(it.mapping(backup, "status").get("volumeSnapshotsAttempted"))
 
 
 def copies_files(backup: Item) -> bool:
-    """Whether volumes of pods are copied file by file unless told otherwise."""
+    """True if volumes of pods are copied file by file unless an annotation says otherwise."""
     fields = ("defaultVolumesToFsBackup", "defaultVolumesToRestic")
     return any(it.mapping(backup, "spec").get(field) is True for field in fields)
 
 
 def copies_volume(backup: Item, pod: Item, claim: str) -> bool:
-    """Whether Velero copies a claim file by file because a pod that runs mounts it.
+    """True if Velero copies a claim file by file because a pod that runs mounts it.
 
-    Source: pkg/util/podvolume of Velero v1.18; volume policies come before all this.
+    Volume policies come before this. Source: pkg/util/podvolume of Velero v1.18.
     """
     names = [
         it.text(volume, "name")
@@ -51,21 +51,21 @@ def copies_volume(backup: Item, pod: Item, claim: str) -> bool:
 
 
 def brings_back(backup: Item, claim: str, pod: Item, *, is_by_policy: bool) -> bool:
-    """Whether files of a claim that this pod mounts are copied, and put back with the pod.
+    """True if Velero copies the files of a claim through this pod, which mounts it.
 
-    Velero puts them back through the pod that they were copied through, if that is restored.
+    Velero puts files back through the pod that they were copied through, if that is restored.
 
     Args:
-        is_by_policy: a policy has decided that they are copied, through whatever pod.
+        is_by_policy: a policy has decided that the files are copied, through whatever pod.
     """
     is_running = it.text(pod, "status", "phase") == "Running"
     return is_running and (is_by_policy or copies_volume(backup, pod, claim))
 
 
 def group_snapshot_label(backup: Item) -> str:
-    """Label whose value joins claims into one group snapshot.
+    """The label whose value joins claims into one group snapshot.
 
-    Velero's own default is the same for every server, unless a flag of it says otherwise.
+    Its default is that of Velero; a server's flag may name another.
     """
     key = it.text(backup, "spec", "volumeGroupSnapshotLabelKey")
     return key or "velero.io/volume-group"
@@ -81,7 +81,7 @@ class Fates:
         backup: the Backup object.
         policy: all its policies.
         volume: gives the PersistentVolume of a name; called only where a policy may look at it.
-        pods: gives those that mount a claim, also those in which nothing runs any more.
+        pods: gives the pods that mount a claim, ended ones too.
     """
 
     backup: Item
@@ -90,7 +90,7 @@ class Fates:
     pods: Callable[[Item], Iterable[Item]]
 
     def of(self, claim: Item) -> Fate:
-        """The fate of the data of a claim that is in the backup."""
+        """The fate of the data of a claim in the backup."""
         if decided := self.by_policy(claim):
             return decided
         if any(copies_volume(self.backup, pod, it.name(claim)) for pod in self.pods(claim)):
@@ -110,7 +110,7 @@ class Fates:
         return self.policy.fate(claim, (self.volume(name) if name else None) or {})
 
     def are_brought_back(self, claim: Item, pods: Iterable[Item]) -> bool:
-        """True if the copied files of a claim come back with one of these pods, all restored."""
+        """True if the copied files of a claim come back with one of these restored pods."""
         is_by_policy = self.by_policy(claim) is not None
         return any(
             brings_back(self.backup, it.name(claim), pod, is_by_policy=is_by_policy) for pod in pods

@@ -1,10 +1,10 @@
-"""The resource policies of a Backup: what is to become of the data of which volume.
+"""The resource policies of a Backup, which decide the fate of volumes' data.
 
 They are YAML in a ConfigMap beside the Backup, named by `spec.resourcePolicy`. The first policy
 whose conditions all hold decides about a volume.
 
-Not evaluated are `namespacedFilterPolicies` and `clusterScopedFilterPolicy` (they filter objects by
-name and label), nor policies that an administrator gave the Velero server for all backups.
+Not evaluated are `namespacedFilterPolicies` and `clusterScopedFilterPolicy`, which filter objects
+by name and label.
 
 Source: internal/resourcepolicies of Velero v1.18.
 """
@@ -26,28 +26,28 @@ _FIELDS = ("version", "volumePolicies", "includeExcludePolicy", *_FINE_FILTERS)
 
 
 class Fate(StrEnum):
-    """What Velero does with the data of a volume."""
+    """The fate of a volume's data."""
 
     SKIP = "skip"
     FILE_SYSTEM = "fs-backup"
     SNAPSHOT = "snapshot"
     CUSTOM = "custom"
-    """Another plugin takes care of it."""
+    """Another plugin takes the data."""
 
 
 Condition: TypeAlias = Callable[[Item, Item], bool]
-"""Whether a claim and its PersistentVolume, which may be empty, are meant."""
+"""A condition of a policy, on a claim and its PersistentVolume, which may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class VolumePolicy:
-    """What is done with the volumes that meet every condition."""
+    """The fate of the volumes that meet every condition."""
 
     conditions: tuple[Condition, ...]
     fate: Fate
 
     def matches(self, claim: Item, volume: Item) -> bool:
-        """Whether it decides about this volume."""
+        """True if the policy decides about this volume."""
         return all(condition(claim, volume) for condition in self.conditions)
 
 
@@ -68,10 +68,10 @@ class Policy:
 
     @classmethod
     def parse(cls, config_map: Item) -> "Policy":
-        """Read the policies; Velero refuses the backup where this refuses them.
+        """Parse the policies; Velero refuses the backup where this refuses them.
 
         Raises:
-            Refusal: they are not what Velero takes.
+            Refusal: the policies are invalid.
         """
         try:
             return _parse(_text(config_map))
@@ -84,7 +84,7 @@ class Policy:
         """The policies as Velero writes them down.
 
         Raises:
-            ValueError, MalformedItem: they are not what Velero takes.
+            ValueError, MalformedItem: the policies are invalid.
         """
         if document.get("version") != "v1":
             raise ValueError(f"version is {excerpt(document.get('version'))}, not 'v1'")
@@ -98,11 +98,11 @@ class Policy:
         )
 
     def with_fallback(self, other: "Policy") -> "Policy":
-        """These, and the volume policies of `other` for volumes of which they do not speak."""
+        """These policies, and for volumes that meet none of them the volume policies of `other`."""
         return replace(self, volumes=(*self.volumes, *other.volumes))
 
     def fate(self, claim: Item, volume: Item) -> Fate | None:
-        """What the policies decide about a volume; None if they do not speak of it.
+        """The fate that the policies decide for a volume; None if it meets none of them.
 
         Args:
             volume: the PersistentVolume of the claim; empty if it is not bound to one.
@@ -117,7 +117,7 @@ def _text(config_map: Item) -> str:
     return it.text(data, *data)
 
 
-@lru_cache(maxsize=8)  # asked for each machine of a backup
+@lru_cache(maxsize=8)  # once for each machine of a backup
 def _parse(text: str) -> Policy:
     import yaml  # noqa: PLC0415 - 10 ms of every start, for the few backups that have policies
 
@@ -261,14 +261,14 @@ _VOLUME_TYPE_NAMES = {"storageos": "storageOS"}
 
 
 def _volume_type(volume: Item) -> str:
-    """The field of a PersistentVolume that says where its bytes are."""
+    """The kind of a PersistentVolume: the field that says where the bytes are."""
     specification = it.mapping(volume, "spec")
     found = next((name for name in _VOLUME_TYPES if specification.get(name) is not None), "")
     return _VOLUME_TYPE_NAMES.get(found, found)
 
 
 def _scalar(value: Any) -> str:
-    """As a string, which YAML lets a person write without quotes."""
+    """The value as a string, which YAML lets a person write without quotes."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -1,4 +1,4 @@
-"""VolumeSnapshotClass (snapshot.storage.k8s.io/v1), and which one Velero takes for a driver.
+"""VolumeSnapshotClass (snapshot.storage.k8s.io/v1), and the one that Velero takes for a driver.
 
 Source: pkg/util/csi/volume_snapshot.go of Velero v1.18.
 """
@@ -12,7 +12,7 @@ from stillpoint.model.reference import Resource
 RESOURCE = Resource("snapshot.storage.k8s.io", "v1", "volumesnapshotclasses", "VolumeSnapshotClass")
 
 LABEL = "velero.io/csi-volumesnapshot-class"
-"""Label by which Velero takes a class; its value does not matter. Claims name one so, too."""
+"""Label by which Velero takes a class, whatever its value; annotation of a claim with its name."""
 
 _ON_BACKUP = f"{LABEL}_"
 _DEFAULT = "snapshot.storage.kubernetes.io/is-default-class"
@@ -24,17 +24,17 @@ def of_driver(classes: Sequence[Item], driver: str) -> Sequence[Item]:
 
 
 def drivers(snapshot_class: Item) -> Iterable[str]:
-    """The one driver whose volumes it is for."""
+    """The driver of a class, as the only key for `Index.list_grouped`."""
     return (it.text(snapshot_class, "driver"),)
 
 
 def with_label(classes: Sequence[Item]) -> Sequence[Item]:
-    """Those with Velero's label."""
+    """The classes with Velero's label."""
     return [one for one in classes if LABEL in it.labels(one)]
 
 
 def is_named(claim: Item, backup: Item, classes: Sequence[Item], driver: str) -> bool:
-    """Whether an annotation of the claim or of the backup names one of the driver's classes."""
+    """True if an annotation of the claim or of the backup names one of the driver's classes."""
     names = {it.name(one).lower() for one in classes}
     return any(name in names for name in _preferences(claim, backup, driver))
 
@@ -48,7 +48,7 @@ def _preferences(claim: Item, backup: Item, driver: str) -> Sequence[str]:
 
 
 def choose(claim: Item, backup: Item, classes: Sequence[Item]) -> Item | None:
-    """The class that Velero takes among those of one driver; None if it takes none."""
+    """The class that Velero takes among those of one driver; None if Velero takes none."""
     named = _preferences(claim, backup, it.text(classes[0], "driver")) if classes else ()
     for name in named:
         for one in classes:
@@ -60,7 +60,7 @@ def choose(claim: Item, backup: Item, classes: Sequence[Item]) -> Item | None:
 
 
 def lives_with_volume(snapshot_class: Item) -> bool:
-    """Whether its snapshots are part of the volume, and gone with it.
+    """True if snapshots of the class are part of the volume, and deleted with it.
 
     Source: csiSnapshotTypeLonghornSnapshot in csi/controller_server.go of Longhorn v1.9.
     """

@@ -58,7 +58,7 @@ def _unheld(
 
 
 def _is_being_filled(found: Item, context: BackupContext) -> bool:
-    """Whether this is a claim without a volume, which CDI makes and fills again after a restore.
+    """True if this is a claim without a volume, which CDI makes and fills again after a restore.
 
     Velero fails on it, and then on whoever has asked for it.
     """

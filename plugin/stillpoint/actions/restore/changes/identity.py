@@ -104,7 +104,7 @@ class _Others:
         self._self = (context.restore.namespace(it.namespace(machine)), it.name(machine))
 
     def have(self, mark: str) -> bool:
-        """Whether one of them has this address, UUID or serial number."""
+        """True if one of them has this address, UUID or serial number."""
         if not mark or self._self == self._origin:
             return False
         return any(

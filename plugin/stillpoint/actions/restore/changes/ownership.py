@@ -23,7 +23,7 @@ from stillpoint.velero.context import RestoreContext
 
 
 def is_lost(item: Item, context: RestoreContext) -> bool:
-    """Whether the machine comes back with something that has to be given to it."""
+    """True if the machine comes back with something that has to be given to it."""
     if any(virtual_machine.revisions(item)):
         return True
     try:
@@ -73,7 +73,7 @@ def give(resource: Resource, found: Item, owner: Item, context: RestoreContext) 
 
 
 def is_ownerless(item: Item, context: RestoreContext) -> bool:
-    """Whether an object is this restore's work, and belongs to nobody."""
+    """True if an object is this restore's work, and belongs to nobody."""
     return not it.owners(item) and marks.is_of_restore(item, context.restore.name)
 
 
@@ -93,7 +93,7 @@ def _ownerless(machine: Item, context: RestoreContext) -> Iterator[tuple[Resourc
 
 
 def _is_shared(revision: Item, context: RestoreContext) -> bool:
-    """Whether several machines name it: then it must not go with one of them."""
+    """True if several machines name it: then it must not go with one of them."""
     namespace, name = it.identify(revision)
     by_revision = context.cluster.list_grouped(
         virtual_machine.RESOURCE, namespace, virtual_machine.revisions

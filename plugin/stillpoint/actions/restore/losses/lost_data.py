@@ -61,12 +61,12 @@ class Loss:
 
     @property
     def is_made_by_cdi(self) -> bool:
-        """Whether CDI makes the claim, if nobody else has."""
+        """True if CDI makes the claim, if nobody else has."""
         return self.remains in (Remains.FILLED_ANEW, Remains.BLANK)
 
     @property
     def is_empty(self) -> bool:
-        """Whether a guest would start on nothing where its data was."""
+        """True if a guest would start on nothing where its data was."""
         return self.remains in (Remains.BLANK, Remains.EMPTY)
 
     def __str__(self) -> str:
@@ -96,7 +96,7 @@ def of_machine(context: RestoreContext) -> Sequence[Loss]:
 
 
 def has_filler(claim: Reference, context: RestoreContext) -> bool:
-    """Whether CDI is to have a claim of this name."""
+    """True if CDI is to have a claim of this name."""
     try:
         return _filler(claim, context) is not None
     except ArchiveUnreadable:
@@ -157,7 +157,7 @@ def _cause_without_snapshot(stored: Item, context: RestoreContext) -> str:
 
 
 def _may_bring(one: Item, claim: str, backup: Item, context: RestoreContext) -> bool:
-    """Whether Velero may have copied the files through this pod, and restores it with them."""
+    """True if Velero may have copied the files through this pod, and restores it with them."""
     if pod.is_of_machine(one) or context.restore.refuses(pod.RESOURCE):
         return False
     may_be_by_policy = not backup or bool(Backup.parse(backup).policies)
@@ -226,7 +226,7 @@ def _backup(context: RestoreContext) -> Item:
 
 
 def is_there_already(claim: Reference, context: RestoreContext) -> bool:
-    """Whether the target had a claim of that name before this restore made any."""
+    """True if the target had a claim of that name before this restore made any."""
     return plan.of(context, claim.namespace).name(claim) in _before(claim.namespace, context)
 
 
@@ -247,7 +247,7 @@ def _before(namespace: str, context: RestoreContext) -> frozenset[str]:
 
 
 def _stays(claim: Item, context: RestoreContext) -> bool:
-    """Whether a claim was there before, and will be: it is not on its way out.
+    """True if a claim was there before, and will be: it is not on its way out.
 
     One that is younger than the restore is of it, if of a plugin process that died.
     """

@@ -65,7 +65,7 @@ def _of_cluster(stored: Item, held: Iterable[Reference], archive: Archive) -> Se
 
 
 def _is_removed(one: Reference, held: Sequence[Reference]) -> bool:
-    """Whether this is a DataVolume that CDI has removed after it had filled its claim."""
+    """True if this is a DataVolume that CDI has removed after it had filled its claim."""
     claim = persistent_volume_claim.RESOURCE.named(one.namespace, one.name)
     return one.is_of(data_volume.RESOURCE) and claim in held
 

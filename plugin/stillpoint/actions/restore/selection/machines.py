@@ -99,13 +99,13 @@ def _state_claims(archive: Archive, namespace: str) -> Mapping[str, Sequence[Ref
 
 
 def has_persistent_state(stored: Item, archive: Archive) -> bool:
-    """Whether a stored machine keeps vTPM or EFI state, whatever of the backup says so."""
+    """True if a stored machine keeps vTPM or EFI state, whatever of the backup says so."""
     has_claims = any(state_claims(stored, archive))
     return persistent_state.is_kept(stored, _specifications(stored, archive), has_claims)
 
 
 def is_bound_to_uuid(stored: Item, archive: Archive) -> bool:
-    """Whether it keeps state that libvirt finds by the firmware UUID: that of a vTPM.
+    """True if it keeps state that libvirt finds by the firmware UUID: that of a vTPM.
 
     State of which nothing more is known than its claim may be that.
     """
@@ -178,12 +178,12 @@ def _machine(stored: Item, archive: Archive) -> StoredMachine:
 
 
 def is_machine(reference: Reference) -> bool:
-    """Whether this is a machine, or an instance."""
+    """True if this is a machine, or an instance."""
     return reference.is_of(virtual_machine.RESOURCE) or reference.is_of(
         virtual_machine_instance.RESOURCE
     )
 
 
 def is_data(reference: Reference) -> bool:
-    """Whether this is a claim, or a DataVolume that fills one of the same name."""
+    """True if this is a claim, or a DataVolume that fills one of the same name."""
     return reference.resource in ("persistentvolumeclaims", "datavolumes")

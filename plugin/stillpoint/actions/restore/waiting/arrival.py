@@ -80,7 +80,7 @@ def progress(operation: str, context: RestoreContext) -> Progress:
 
 
 def progress_of_instance(operation: str, context: RestoreContext) -> Progress:
-    """Whether an instance that stands alone owns its state again; errors as of `progress`."""
+    """True if an instance that stands alone owns its state again; errors as of `progress`."""
     return _progress(operation, context, _stage_of_instance)
 
 

@@ -34,7 +34,7 @@ def of_machine(machine: Item, cluster: Index) -> Sequence[DiskState]:
 
 
 def may_start(found: Sequence[DiskState]) -> bool:
-    """Whether a machine with these disks can be started."""
+    """True if a machine with these disks can be started."""
     return all(not disk.lacks or disk.is_for_first_use for disk in found)
 
 

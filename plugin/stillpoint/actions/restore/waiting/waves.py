@@ -45,7 +45,7 @@ def secret(context: RestoreContext) -> str:
 
 
 def is_next(machine: Item, context: RestoreContext, wave: Wave = ALONE) -> bool:
-    """Whether the machine is among the first of its wave that wait, as many as have room."""
+    """True if the machine is among the first of its wave that wait, as many as have room."""
     size = context.restore.conditions.start_wave_size
     if not size:
         return True
@@ -64,7 +64,7 @@ def is_next(machine: Item, context: RestoreContext, wave: Wave = ALONE) -> bool:
 
 
 def _is_marked(machine: Item, wave: Wave, now: datetime) -> bool:
-    """Whether the machine waits, or is being started, by this restore's own word."""
+    """True if the machine waits, or is being started, by this restore's own word."""
     with suppress(StillpointError):
         if pending_start.is_pending(machine):
             return wave.is_recent(machine, WAITS, now, LONGEST_TURN)
