@@ -84,8 +84,10 @@ def does(entry: Entry) -> str:
 
 def objects(selector: Selector) -> str:
     """The kinds that an action is called for; where not for each of them, which."""
-    kinds = {served.name: served.kind for served in KNOWN}
-    names = ", ".join(kinds.get(name, "all others") for name in selector.resources)
+    kinds = {"*": "all others"} | {served.name: served.kind for served in KNOWN}
+    if unknown := [name for name in selector.resources if name not in kinds]:
+        sys.exit(f"{', '.join(unknown)}: no such resource; HINT: see model/api_resources.py")
+    names = ", ".join(kinds[name] for name in selector.resources)
     return f"{names} with `{selector.labels}`" if selector.labels else names
 
 
