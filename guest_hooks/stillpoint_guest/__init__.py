@@ -1,4 +1,4 @@
-"""Brings the applications of a Linux guest to rest while its disks are cut.
+"""Quiesces the applications of a Linux guest while snapshots of its disks are taken.
 
 Runs inside guests of all ages: the standard library only, Python 3.6 and newer.
 """

@@ -23,7 +23,7 @@ class Deadline(NamedTuple):
 
     @property
     def has_passed(self) -> bool:
-        """Whether no time is left."""
+        """True if no time is left."""
         return self.remaining_s == 0
 
     def or_after(self, seconds: float) -> "Deadline":

@@ -1,4 +1,4 @@
-"""What the holder asks of an application, and what an application answers.
+"""The contract between the holder and the driver of an application.
 
 One driver object is one instance of an application, one cycle of freeze and thaw long: it is made
 when a freeze begins and dropped after the thaw. All its methods are called in one thread, other
@@ -25,7 +25,7 @@ _ENDING_S = 0.5  # kept of a deadline, to end the client of one that does not an
 
 
 class Report(NamedTuple):
-    """How an application came to rest; written into the record that travels with the disks."""
+    """How an application was quiesced; written into the record that travels with the disks."""
 
     method: str  # what was done, in the application's words: "BACKUP STAGE BLOCK_COMMIT"
     position: Dict[str, str] = {}  # where it stood: {"lsn": "0/3000060", "timeline": "1"}
@@ -77,7 +77,7 @@ class Driver(Kind):
 
     @property
     def instance(self) -> str:
-        """What makes it this instance and no other, such as its socket.
+        """A text that no other instance has, such as its socket.
 
         Of two sections with the same instance one is an error; what was discovered gives way to
         what is configured.
@@ -115,7 +115,7 @@ class Driver(Kind):
             raise Unreachable(self.section.name, attempt, cause, error.hint or hint) from error
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
-        """Whether a freeze would work, without hurting anybody.
+        """Probe if a freeze would work, without hurting anybody.
 
         Raises:
             GuestError: it would not.
@@ -138,7 +138,7 @@ class Driver(Kind):
         """
 
     def give_up(self) -> None:
-        """End a way to rest that takes long: nobody waits for it any more.
+        """Stop quiescing, which takes long: nobody waits for it any more.
 
         Called from another thread; what has programs alone need not do anything, they are ended.
         """
@@ -153,8 +153,8 @@ class Driver(Kind):
         given to `reconcile` at the next start.
 
         Raises:
-            ApplicationError: before the yield, it did not come to rest, and runs as before; after
-                it, it runs again and was not at rest the whole time.
+            ApplicationError: before the yield, it is not quiesced, and runs as before; after it,
+                it runs again and was not at rest the whole time.
         """
         del deadline
         yield Report(method="none", level=CRASH)

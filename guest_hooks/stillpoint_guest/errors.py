@@ -3,7 +3,7 @@
     GuestError                    subject, attempt, cause, remedy
     ├── ConfigurationError        a file, section, option or value that cannot be used as it is
     │   └── UntrustedFile         somebody besides root could have written it
-    ├── ApplicationError          an application cannot be brought to rest, or not kept there
+    ├── ApplicationError          an application cannot be quiesced, or not kept so
     │   ├── Refused               going on would hurt the application, or promise too much
     │   ├── Unreachable           it runs, and does not let us in as things are
     │   │   └── Senseless         what it answers is no answer: not the server that it should be
@@ -11,7 +11,7 @@
     │   ├── CommandFailed         a program of the application says no, or cannot be started
     │   └── SessionLost           the program that held the lock has ended
     ├── FreezeRefused             the whole freeze is off; everything runs as before
-    ├── HoldLost                  a thaw that cannot vouch for what was cut before it
+    ├── HoldLost                  thawed, but snapshots taken before it may be inconsistent
     └── HolderUnreachable         no holder answers, and none can be started
         └── HolderLeft            one did, and ended
 
@@ -39,7 +39,7 @@ class GuestError(Exception):
 
 
 class ConfigurationError(GuestError):
-    """What the administrator wrote cannot be used."""
+    """The administrator's own words cannot be used."""
 
 
 class UntrustedFile(ConfigurationError):
@@ -47,7 +47,7 @@ class UntrustedFile(ConfigurationError):
 
 
 class ApplicationError(GuestError):
-    """What a driver raises."""
+    """An application cannot be quiesced, or not kept so; drivers raise it."""
 
 
 class Refused(ApplicationError):

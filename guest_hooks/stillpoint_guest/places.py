@@ -18,7 +18,7 @@ class Places:
         Args:
             configuration: a file.
             run: in memory, where it can be written while every disk is frozen.
-            state: on the disk that is cut, so that it travels with the copy.
+            state: on a disk of which snapshots are taken, so that it travels with the copy.
         """
         self.configuration = configuration
         self.run = run
@@ -31,17 +31,17 @@ class Places:
 
     @property
     def lock(self) -> str:
-        """Locked by the one holder."""
+        """The file that the one holder locks."""
         return f"{self.run}/holder.lock"
 
     @property
     def hold(self) -> str:
-        """There while something is held, and after that until a thaw has been told of its loss."""
+        """The hold marker."""
         return f"{self.run}/hold.json"
 
     @property
     def undo_journals(self) -> str:
-        """What is to be undone should the holder die."""
+        """The folder of the undo journals."""
         return f"{self.run}/notes"
 
     @property

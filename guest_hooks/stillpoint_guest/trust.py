@@ -25,12 +25,12 @@ class Component(NamedTuple):
 
     @property
     def is_link(self) -> bool:
-        """Whether it leads elsewhere; what it leads to is a component as well."""
+        """True if it leads elsewhere; its target is a component as well."""
         return stat.S_ISLNK(self.status.st_mode)
 
     @property
     def is_shared_folder(self) -> bool:
-        """Whether everybody may put something there, but nobody take away what is another's."""
+        """True if everybody may put something there, but nobody take away what is another's."""
         mode = self.status.st_mode
         return stat.S_ISDIR(mode) and bool(mode & stat.S_ISVTX)
 
@@ -100,7 +100,7 @@ def fault_of(
     is_trusted: Callable[[int], bool],
     is_trusted_group: Callable[[int, int], bool] = lambda _group, _user: False,
 ) -> Optional[Fault]:
-    """What lets others than the trusted change a component, or what is in it; None if nothing.
+    """The reason why others than the trusted can change a component, or its content; None if none.
 
     Args:
         component: one of a path.

@@ -32,11 +32,11 @@ class Pending(Generic[Result]):
         self._is_done.set()
 
     def wait(self, seconds: float) -> bool:
-        """Whether it is done within that time."""
+        """True if it is done within that time."""
         return self._is_done.wait(seconds)
 
     def result(self) -> Result:
-        """What the action returned; once it is done.
+        """The action's result; once it is done.
 
         Raises:
             BaseException: what it raised.

@@ -103,12 +103,12 @@ _ORACLE = "ora_pmon_"  # its processes are called by what they do, and whose
 
 
 def may_be(program: str, file: str) -> bool:
-    """Whether a process with that name, or that executable, could be one of them."""
+    """True if a process with that name, or that executable, could be a known server."""
     return program in _BY_PROGRAM or file in _BY_PROGRAM or program.startswith(_ORACLE)
 
 
 def needs_arguments(program: str, executable: str) -> bool:
-    """Whether its name and its executable's path alone do not tell."""
+    """True if name and path of the executable alone do not decide."""
     return any(
         one.verbs or one.not_verbs or one.arguments or one.classes
         for name in (program, os.path.basename(executable))
@@ -141,7 +141,7 @@ def _is(known: Known, name: str, arguments: Sequence[str]) -> bool:
 
 
 def _has(arguments: Sequence[str], row: Sequence[str]) -> bool:
-    """Whether arguments in a row are these; one that ends in = : or / is the beginning of one."""
+    """True if arguments in a row are these; one that ends in = : or / is the beginning of one."""
     places = range(1, len(arguments) - len(row) + 1)
     return any(
         all(_matches(arguments[at + number], word) for number, word in enumerate(row))
@@ -154,7 +154,7 @@ def _matches(argument: str, word: str) -> bool:
 
 
 def _main_class(arguments: Sequence[str]) -> str:
-    """What Java starts: a class, `module/class`, or the name of an archive; "" if that is not told.
+    """The class, `module/class` or archive that Java starts; "" if the arguments do not name it.
 
     As java(1): options first, of which some have their value in the next argument.
     """

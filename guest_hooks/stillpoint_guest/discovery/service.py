@@ -1,4 +1,4 @@
-"""Whether a process is one of this machine's services, which is whom discovery trusts.
+"""Tells this machine's services, which discovery trusts, from other processes.
 
 Its name and its arguments are what it says of itself, and count for nothing here. What counts is
 what only root can have given it: its account, its unit, its executable. Whatever else looks like a
@@ -41,7 +41,7 @@ class Units:
         self._asking = threading.Lock()
 
     def runs_as(self, unit: str, user: int) -> bool:
-        """Whether root has said that this unit's programs run as that user."""
+        """True if root has said that this unit's programs run as that user."""
         with self._asking:
             if unit not in self._users and len(self._users) < _MOST_UNITS:
                 self._users[unit] = _user_of_unit(unit)
@@ -111,7 +111,7 @@ def unit_of(groups: Sequence[str]) -> Optional[str]:
 
 
 def _user_of_unit(unit: str) -> str:
-    """What systemd says, as a name or a number; "" if it says nothing or is not to be asked."""
+    """The answer of systemd, a name or a number; "" if it has none or is not to be asked."""
     words = ("systemctl", "show", "--property=User", "--", unit)
     commands = Commands(unit)
     try:
@@ -136,7 +136,7 @@ def _fault_of_executable(process: Process) -> str:
 
 
 def _fault_of_path(process: Process, path: str) -> str:
-    """What lets others than root change a folder; one that is gone cannot be changed any more."""
+    """The reason why others than root can change a folder; a missing folder cannot be changed."""
     try:
         for one in trust.components(process.visible_path(path)):
             fault = None if _is_way_in(process, one) else trust.fault_of(one, _is_root)
@@ -148,7 +148,7 @@ def _fault_of_path(process: Process, path: str) -> str:
 
 
 def _is_way_in(process: Process, component: trust.Component) -> bool:
-    """Whether it is /proc/PID or its link: the process's by nature."""
+    """True if a component is /proc/PID or its link: the process's by nature."""
     return component.path in (f"/proc/{process.number}", f"/proc/{process.number}/root")
 
 

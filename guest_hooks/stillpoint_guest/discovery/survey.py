@@ -41,10 +41,10 @@ _TEXT_BYTES = 200
 
 
 class Server(NamedTuple):
-    """What looks like a server; one to be brought to rest unless `found` is `unsafe`."""
+    """A process that looks like a server; to be quiesced unless `found` is `unsafe`."""
 
     found: Found
-    kind: Optional[Type[Kind]] = None  # None: none brings it to rest
+    kind: Optional[Type[Kind]] = None  # None: none quiesces it
     user: int = 0
     keys: FrozenSet[Key] = frozenset()
     is_strange: bool = False  # left alone, by a name that it shares with others of its account
@@ -70,8 +70,8 @@ def servers(
         cause = printable(str(error), _TEXT_BYTES)
         return [Server(Found("processes", unsafe=f"they could not be looked at: {cause}"))]
     survey = _Survey(kinds, vouched)
-    told = [server for process in found for server in survey.first_look(process)]
-    return _unique(sorted([*survey.probe(), *told], key=_rank))
+    seen = [server for process in found for server in survey.first_look(process)]
+    return _unique(sorted([*survey.probe(), *seen], key=_rank))
 
 
 class _Survey:
@@ -90,12 +90,12 @@ class _Survey:
         return self._edge(process, lambda: self._first_look(process))
 
     def probe(self) -> Sequence[Server]:
-        """What more there was to see."""
+        """Run the probes; the servers that they found."""
         found = probes.run(self._probes)
         return [server for one in found for server in self._edge(one.probe.process, one.result)]
 
     def _edge(self, process: Process, look: Callable[[], object]) -> Sequence[Server]:
-        """What goes wrong is a warning about this process, unless it has ended."""
+        """Turn an error into a warning about this process, unless it has ended."""
         try:
             server = look()
         except Exception as error:  # noqa: BLE001  the edge: it ends the look at this one alone
@@ -130,7 +130,7 @@ class _Survey:
         kinds: Sequence[Type[Kind]],
         stranger: Optional[Stranger],
     ) -> Optional[Server]:
-        """What it is, by the first kind that knows; its files are trusted before they are read."""
+        """The server, by the first kind that knows; its files are checked before they are read."""
         fault = stranger or service.belongings(process)
         if fault and process.user not in self._vouched:
             return self._stranger(name, process, fault)
@@ -208,7 +208,7 @@ def _matches(kinds: Sequence[Type[Kind]], has_others: bool) -> Sequence[Process]
 
 
 def _is_child(process: Process, servers: Mapping[int, Process]) -> bool:
-    """Whether it is a session, or what saves for a server, and not a server itself."""
+    """True if a process is a session, or saves for a server, and is no server itself."""
     parent = servers.get(process.parent)
     if parent is None:
         return False
@@ -218,7 +218,7 @@ def _is_child(process: Process, servers: Mapping[int, Process]) -> bool:
 
 
 def _kinds_of(process: Process, kinds: Sequence[Type[Kind]]) -> Sequence[Type[Kind]]:
-    """Those whose program it may be, the one that is mostly called so first."""
+    """The kinds whose program a process may be, the one that is mostly called so first."""
     ranked = []
     for number, kind in enumerate(kinds):
         places = [
@@ -240,13 +240,13 @@ def _keys_of(process: Process) -> FrozenSet[Key]:
 
 
 def _rank(server: Server) -> Tuple[bool, bool]:
-    """What is this machine's first, so that strangers push out no warning about it."""
+    """Sort key: this machine's own first, so that strangers push out no warning about it."""
     is_systems = server.user == 0 or accounts.is_system_account(server.user)
     return server.is_strange, not is_systems
 
 
 def _unique(found: Sequence[Server]) -> Sequence[Server]:
-    """The second of a name is told from the first by its number; strangers share a name."""
+    """The second of a name has its number in its name; strangers share a name."""
     names: Set[str] = set()
     unique = []
     for server in found:

@@ -105,7 +105,7 @@ class Etcd(Driver):
         return self._url
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
-        """Whether it answers."""
+        """Probe if the server answers."""
         self.prepare(deadline)
         text = f"{self.section.name}: version {self._status.version} answers"
         good = Finding(True, text, folders=_folders(self.section.process))

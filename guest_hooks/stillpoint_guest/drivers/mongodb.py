@@ -1,10 +1,10 @@
 """MongoDB: from its documentation only, no server was at hand; tested against a scripted peer.
 
-With its journal a member starts from a cut of its disk as after a power failure, so an atomic cut
-needs no lock. `fsyncLock` writes everything out and stops writes, which is what one needs whose
-data and journal are cut at different moments. The lock is counted and outlives its connection:
-it is noted before it is taken, and the client is made to undo it when its input ends, which
-happens by itself when this process dies.
+With its journal a member starts from a snapshot as after a power failure, so an atomic one needs no
+lock. `fsyncLock` writes everything out and stops writes, for whom snapshots of data and journal are
+of different moments. The lock is counted and outlives its connection: the undo journal has it
+before it is taken, and the client is made to undo it when its input ends, which happens by itself
+when this process dies.
 
 The client is a large program, so it runs as the account of the server, which has its data anyway,
 or as nobody's number: it lets in whoever has its password, or everybody.
@@ -142,7 +142,7 @@ class MongoDB(Driver):
         return self._address
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
-        """Whether it answers."""
+        """Probe if the server answers."""
         try:
             self.prepare(deadline)
         finally:
@@ -181,7 +181,7 @@ class MongoDB(Driver):
 
     @property
     def _losses(self) -> Sequence[str]:
-        """What a copy is not going to have, although it was acknowledged."""
+        """The acknowledged data that a copy is not going to have, one sentence each."""
         found: List[str] = []
         if self._hello.engine in _IN_MEMORY:
             found.append(f"its storage engine {self._hello.engine} keeps nothing on a disk")

@@ -1,4 +1,4 @@
-"""A unit of systemd, or a container, that has no other way to come to rest.
+"""A unit of systemd, or a container, that cannot be quiesced otherwise.
 
 Stopped, all that it had is on its disk. Frozen (`systemctl freeze`, systemd 246 and newer) or
 paused, it stands still wherever it was, and a copy of it starts as after a power failure.
@@ -91,7 +91,7 @@ class Systemd(Driver):
         return self._unit
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
-        """Whether it runs."""
+        """Probe if the unit runs."""
         self.prepare(deadline)
         runs = "runs" if self._runs else "does not run, so nothing is to be done"
         return [Finding(True, f"{self.section.name}: {runs}", folders=self._folders)]
@@ -137,10 +137,12 @@ class Systemd(Driver):
             self._run(self._way.back, deadline)
 
     def _data_folders(self, deadline: Deadline) -> Tuple[str, ...]:
-        """What its unit says of where its data is: systemd.exec(5)."""
-        told = dict(line.split("=", 1) for line in self._run(_PLACES, deadline) if "=" in line)
-        states = [f"/var/lib/{name}" for name in told.get("StateDirectory", "").split()]
-        working = told.get("WorkingDirectory", "").lstrip("!-")
+        """The data folders that its unit names: systemd.exec(5)."""
+        properties = dict(
+            line.split("=", 1) for line in self._run(_PLACES, deadline) if "=" in line
+        )
+        states = [f"/var/lib/{name}" for name in properties.get("StateDirectory", "").split()]
+        working = properties.get("WorkingDirectory", "").lstrip("!-")
         return (*states, *([working] if working.startswith("/") and working != "/" else []))
 
     def _state(self, deadline: Deadline) -> str:

@@ -1,4 +1,4 @@
-"""What the guest agent's freeze of the filesystems would do, as far as it can be tried unharmed.
+"""Finds out, without harm, what the guest agent's freeze of the filesystems would do.
 
 Followed: QEMU's guest agent, qga/commands-linux.c: one mount that it cannot open ends its freeze,
 and one that is no file or folder may keep it waiting. The mounts are opened by the paths of its
@@ -26,7 +26,7 @@ _GOOD = "the filesystems can be frozen in the agent's order"
 
 
 def findings(reach: Reach, process: int, is_blocking: bool) -> Iterator[Finding]:
-    """What stands between the agent and a freeze.
+    """Find what stands between the agent and a freeze.
 
     Args:
         reach: what it would hold.

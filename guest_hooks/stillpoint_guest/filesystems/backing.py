@@ -90,14 +90,14 @@ def _device_of(file: str, loop: str, table: Table) -> str:
     A device is not asked about a file on a share: it would ask the share, which may be gone.
     """  # noqa: D205
     named = table.holding(file)
-    told = _backing_file(loop) if named is None or named.is_in_kernel else ""
-    if told and not told.startswith("0:"):
-        return told
+    device = _backing_device(loop) if named is None or named.is_in_kernel else ""
+    if device and not device.startswith("0:"):
+        return device
     holding = table.upper(named) if named else None
     return holding.device if holding else ""
 
 
-def _backing_file(loop: str) -> str:
+def _backing_device(loop: str) -> str:
     answer = bytearray(_LOOP_INFO64_BYTES)
     try:
         descriptor = os.open(os.path.join("/dev", loop), os.O_RDONLY | os.O_CLOEXEC)

@@ -62,19 +62,19 @@ class Mount(NamedTuple):
 
     @property
     def is_opened(self) -> bool:
-        """Whether the guest agent opens it, to freeze what is there."""
+        """True if the guest agent opens it, to freeze what is there."""
         return not self.device.startswith("0:") or (
             self.kind == _BTRFS and _is_block_device(self.source)
         )
 
     @property
     def holds_writers(self) -> bool:
-        """Whether who writes there waits from freeze to thaw."""
+        """True if who writes there waits from freeze to thaw."""
         return self.is_opened and self.kind in _CAN_FREEZE and not self.is_read_only
 
     @property
     def is_in_kernel(self) -> bool:
-        """Whether it answers without anybody's help, so that it can be touched."""
+        """True if the kernel answers for it without help, so that it can be touched."""
         has_block_device = not self.device.startswith("0:") and self.kind != _IN_USER_SPACE
         return has_block_device or self.kind in _IN_KERNEL
 
@@ -141,7 +141,7 @@ class Table:
         return list(order.values())
 
     def with_writers(self) -> Sequence[Mount]:
-        """Those of them on which nobody writes then."""
+        """The mounts of `freeze_order` whose writers wait from freeze to thaw."""
         return [mount for mount in self.freeze_order() if mount.holds_writers]
 
     def below(self, folder: str) -> Sequence[Mount]:
@@ -159,7 +159,7 @@ class Table:
 
 
 def table(process: int = 0) -> Table:
-    """What a process sees; 0 for this one.
+    """The mounts that a process sees; 0 for this one.
 
     Raises:
         OSError: it has ended.

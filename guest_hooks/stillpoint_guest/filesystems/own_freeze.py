@@ -106,7 +106,7 @@ class _Disk:
 
 
 class Filesystems(Driver):
-    """The filesystems as the last application to come to rest: locked last, released first."""
+    """The filesystems as the last application to be quiesced: locked last, released first."""
 
     KIND = "filesystems"
 
@@ -127,7 +127,7 @@ class Filesystems(Driver):
             raise errors[0]
 
     def reach(self) -> Reach:
-        """What this freeze will hold.
+        """The filesystems that this freeze will hold.
 
         Raises:
             Refused: a path is on no filesystem that can be frozen, or there is none at all.
@@ -146,7 +146,7 @@ class Filesystems(Driver):
         self._noted = [mount.path for mount in chosen]
         self.journal.write({"paths": "\0".join(self._noted)})
         try:
-            skipped = [told for mount in chosen for told in self._freeze(mount, deadline)]
+            skipped = [sentence for mount in chosen for sentence in self._freeze(mount, deadline)]
         except BaseException:
             self._thaw()
             raise
@@ -197,7 +197,7 @@ class Filesystems(Driver):
     def _late(
         self, path: str, thawing: "Pending[None]", deadline: Deadline
     ) -> Iterator[ApplicationError]:
-        """What is wrong with a thaw, if anything is."""
+        """The error of a thaw, if it has one."""
         name, attempt = self.section.name, f"thaw {path}"
         if not thawing.wait(deadline.remaining_s):
             cause = "its disk does not answer; it is thawed when it does"

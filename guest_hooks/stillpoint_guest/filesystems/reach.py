@@ -1,4 +1,4 @@
-"""What one freeze holds: on which filesystems nobody writes from freeze to thaw.
+"""The reach of a freeze: the filesystems on which nobody writes from freeze to thaw.
 
 A copy has an application's data of one moment only if each of its folders is on such a filesystem.
 What the guest agent passes over (memory, networks, FUSE, ZFS, FAT) is written on, or not copied at
@@ -88,7 +88,7 @@ class Reach:
 
 
 def of_agent(process: int = 0) -> Reach:
-    """What the guest agent's freeze holds; `process` is one in its mount namespace, 0 this one."""
+    """The reach of the guest agent's freeze; `process` is in its mount namespace, 0 is this one."""
     try:
         table = mounts.table(process)
     except OSError:  # it has ended, or cannot be looked at

@@ -33,7 +33,7 @@ class Application:
         self.driver = driver
         self.name = driver.section.name
         self.report: Optional[Report] = None  # from the moment at which it is at rest
-        self.left_out: Optional[GuestError] = None  # why it is not to come to rest
+        self.left_out: Optional[GuestError] = None  # why it is not to be quiesced
         self.errors: List[GuestError] = []  # on its way back
         self.timings_s: Dict[str, float] = {}
         self._given_up = given_up
@@ -45,7 +45,7 @@ class Application:
 
     @property
     def instance(self) -> Instance:
-        """What it is, whatever it is called."""
+        """The instance, whatever its section is called."""
         return self.driver.section.kind, self.driver.instance
 
     def begin_prepare(self, deadline: Deadline) -> "Pending[None]":
@@ -61,10 +61,10 @@ class Application:
         self._result(pending, "prepare", deadline, self._given_up)
 
     def lock(self, deadline: Deadline) -> None:
-        """Bring it to rest; it stays so until it is released.
+        """Quiesce it; it stays so until it is released.
 
         Raises:
-            ApplicationError: it did not come to rest.
+            ApplicationError: it was not quiesced.
         """
         deadline.require(self.name, "bring it to rest")
         entering = self._worker.begin(lambda: self._time("lock", self._enter, deadline))
@@ -87,7 +87,7 @@ class Application:
         )
 
     def is_released(self, patience: Deadline) -> bool:
-        """Whether it runs, or never rested; known by then, or when its own time is over."""
+        """True if it runs, or never rested; known by then, or when its own time is over."""
         return self._leaving is None or self._leaving.wait(
             min(patience, self._leave_by).remaining_s
         )
@@ -114,7 +114,7 @@ class Application:
         self.is_hanging(GRACE_S)
 
     def is_hanging(self, wait_s: float = 0) -> bool:
-        """Whether its driver, abandoned, is still at something after that time; once closed."""
+        """True if its driver, abandoned, is still at something after that time; once closed."""
         return self._ending is not None and not self._ending.wait(wait_s)
 
     def _enter(self, deadline: Deadline) -> Report:

@@ -24,7 +24,7 @@ def raise_limit() -> None:
 
 
 def select(drivers: Sequence[Driver]) -> Tuple[List[Driver], List[str]]:
-    """Those that there is room for: all that are configured, and of what was found so many.
+    """Select the drivers that there is room for: all configured ones, and so many that were found.
 
     Found ones take their turns by kind and by account, so that many of one displace no other's.
 

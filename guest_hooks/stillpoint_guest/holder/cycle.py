@@ -1,6 +1,6 @@
 """One freeze and its thaw: idle, prepare, lock, held, release, over.
 
-One thread brings the applications to rest and waits. Whatever ends the wait or the way there (a
+One thread quiesces the applications and waits. Whatever ends the wait or the way there (a
 thaw, a refusal, a deadline, the watchdog, a client that went away), it then releases what is at
 rest: side by side, for nobody has to wait for somebody else's application; the filesystems first,
 and in the order that sections ask for. Only after that comes what can fail: marks, records, lines.
@@ -59,7 +59,7 @@ class Cycle:
         """Take it on.
 
         Args:
-            plan: what is to come to rest.
+            plan: what is to be quiesced.
             records: where the record of it goes.
             hold: the mark that it is held.
             log: for lines.
@@ -89,15 +89,15 @@ class Cycle:
         self._thread.start()
 
     def is_settled(self, wait_s: float) -> bool:
-        """Whether it is held, or has failed (then `error` is set), within that time."""
+        """True if it is held, or has failed (then `error` is set), within that time."""
         return self._settled.wait(wait_s)
 
     def is_released(self, wait_s: float) -> bool:
-        """Whether every application runs again, within that time."""
+        """True if every application runs again, within that time."""
         return self._released.wait(wait_s)
 
     def is_over(self, wait_s: float) -> bool:
-        """Whether nothing of it is left to do, within that time."""
+        """True if nothing of it is left to do, within that time."""
         self._thread.join(wait_s)
         return not self._thread.is_alive()
 
@@ -108,7 +108,7 @@ class Cycle:
 
     @property
     def hanging(self) -> Sequence[Application]:
-        """Those whose drivers were abandoned and are still at something; once it is over."""
+        """The applications whose abandoned drivers are still at something; once it is over."""
         return [one for one in self._applications if one.is_hanging()]
 
     @property
@@ -119,12 +119,12 @@ class Cycle:
 
     @property
     def release_errors(self) -> Sequence[GuestError]:
-        """What went wrong on the way back, or was lost before."""
+        """The errors of the way back, and of what was lost before."""
         return [error for one in self._applications for error in one.errors]
 
     def _run(self) -> None:
         try:
-            if self._come_to_rest():
+            if self._quiesce():
                 self._reach_held()
                 self._wait()
         except GuestError as error:
@@ -142,8 +142,8 @@ class Cycle:
             self._released.set()
         self._end()
 
-    def _come_to_rest(self) -> bool:
-        """Whether anything is held then."""
+    def _quiesce(self) -> bool:
+        """Quiesce the applications; true if anything is held then."""
         deadline = Deadline.after(self._plan.freeze_s)
         self._times["began_at"] = freeze_record.stamp()
         attempt = "see what would be frozen"
@@ -151,13 +151,13 @@ class Cycle:
         self._warnings += reach.table.unread
         for driver in self._plan.drivers:
             self._applications.append(Application(driver, self._given_up))
-        if not reach.order and self._plan.is_cut_frozen and self._plan.is_agents:
+        if not reach.order and self._plan.has_frozen_window and self._plan.is_agents:
             self._leave_all_out()
             return False
-        self._rest(reach, deadline)
+        self._quiesce_all(reach, deadline)
         return True
 
-    def _rest(self, reach: Reach, deadline: Deadline) -> None:
+    def _quiesce_all(self, reach: Reach, deadline: Deadline) -> None:
         self._prepare(deadline)
         self._sync(reach, deadline)
         self.phase = LOCK
@@ -189,7 +189,7 @@ class Cycle:
     def _judge_data(self, reach: Reach, deadline: Deadline) -> None:
         """Promise nothing of data that this freeze does not hold."""
         if not reach.order:
-            if self._plan.is_cut_frozen:  # who asks himself knows what he freezes
+            if self._plan.has_frozen_window:  # who asks himself knows what he freezes
                 self._log.say(_UP_TO_THE_ASKER, WARNING)
             else:
                 self._warnings.append(_UP_TO_THE_ASKER)
@@ -275,7 +275,7 @@ class Cycle:
             self._log.say(f"left out, so not at rest: {error}", WARNING)
 
     def _sync(self, reach: Reach, deadline: Deadline) -> None:
-        """What is dirty goes to the disks now, while everything runs; the freeze is short then."""
+        """Write dirty pages to the disks while everything runs, so that the freeze is short."""
         for mount in reach.order:
             self._require_wanted()
             self._sync_one(mount, deadline)
@@ -316,7 +316,7 @@ class Cycle:
 
     def _judge_hold(self) -> None:
         if not self._settled.is_set():
-            self._hold.drop()  # nobody was told that it was held
+            self._hold.drop()  # no client knows that it was held
         elif self.error is not None:
             self._hold.lose(str(self.error))
 

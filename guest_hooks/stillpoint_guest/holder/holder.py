@@ -208,7 +208,7 @@ class Holder:
             has_it = {}
         if not has_it:
             cycle.release("whoever asked for the freeze did not take the answer")
-            self._hold.drop()  # nobody was told that it was held
+            self._hold.drop()  # no client knows that it was held
 
     def _lose(self, cycle: Cycle, why: str) -> None:
         self._hold.lose(why)
@@ -224,7 +224,7 @@ class Holder:
                 todo = self._with_filesystems(todo, request.filesystems)
             todo = todo._replace(
                 asker=asker,
-                is_cut_frozen=not request.is_leashed,
+                has_frozen_window=not request.is_leashed,
                 is_agents=qemu_agent.has_asked(asker),
             )
             self._hold.drop()
@@ -253,7 +253,7 @@ class Holder:
 
     @property
     def _hanging(self) -> Collection[Instance]:
-        """What would break a new hold by its late release."""
+        """The instances that would break a new hold by their late release."""
         last = self._cycle.hanging if self._cycle is not None else ()
         self._abandoned = [one for one in {*self._abandoned, *last} if one.is_hanging()]
         return [one.instance for one in self._abandoned]
@@ -288,7 +288,7 @@ class Holder:
         connection.say(**Thawed(hold is not None).fields())
 
     def _undo_rest(self) -> Sequence[str]:
-        """What is not undone though this thaw has tried; nothing if a freeze begins just now."""
+        """Undo what is left; names of what is not undone, none if a freeze begins just now."""
         if not self._beginning.acquire(blocking=False):
             return ()
         cycle = self._cycle

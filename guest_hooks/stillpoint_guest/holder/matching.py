@@ -30,14 +30,14 @@ class _Entry(NamedTuple):
         return any(key in self.section.options for key in self.kind.REACHED_BY)
 
     def may_mean(self, server: Server) -> bool:
-        """Whether it vouches for one that is not trusted, by its account."""
+        """True if it vouches for a server that is not trusted, by its account."""
         if not server.is_strange:
             return server.kind is not None
         account = self.section.text("system_user")
         return server.kind is not None and accounts.number_of(account) == server.user
 
     def is_like(self, server: Server) -> bool:
-        """Whether its driver is for that program: MariaDB is called mysqld too."""
+        """True if its driver is for that program: MariaDB is called mysqld too."""
         return server.kind is not None and bool({*server.kind.PROGRAMS} & {*self.kind.PROGRAMS})
 
     def leads_to(self, server: Server) -> bool:

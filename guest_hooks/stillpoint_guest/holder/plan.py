@@ -27,26 +27,26 @@ Kinds = Sequence[Type[Driver]]
 
 
 class Plan(NamedTuple):
-    """What one cycle is to do."""
+    """The plan of one cycle."""
 
     drivers: Sequence[Driver]  # in the order of their locks
     freeze_s: float
     watchdog_s: float
     last: Optional[Filesystems] = None  # at rest after the record was written: the disks themselves
-    is_cut_frozen: bool = True  # no: a command is run around, and no filesystem is frozen
-    warnings: Sequence[str] = ()  # what runs here and cannot be brought to rest
+    has_frozen_window: bool = True  # no: a command is run around, and no filesystem is frozen
+    warnings: Sequence[str] = ()  # what runs here and cannot be quiesced
     asker: int = 0  # a process that sees the mounts which the guest agent freezes
     is_agents: bool = True  # no: somebody else asks, who knows what he does with a hold
 
     def reach(self) -> Reach:
-        """What the coming freeze holds.
+        """The reach of the coming freeze.
 
         Raises:
             Refused: it was told to freeze what cannot be frozen.
         """
         if self.last:
             return self.last.reach()
-        return reach.of_agent(self.asker) if self.is_cut_frozen else Reach(mounts.table(), ())
+        return reach.of_agent(self.asker) if self.has_frozen_window else Reach(mounts.table(), ())
 
 
 def plan(places: Places, kinds: Kinds) -> Plan:
@@ -116,7 +116,7 @@ def _add_found(
     places: Places,
     kinds: Kinds,
 ) -> List[str]:
-    """Add drivers for what is to be brought to rest; the rest is told, as warnings."""
+    """Add drivers for what is to be quiesced; warnings name the rest."""
     taken = {driver.instance for driver in drivers}
     names = {driver.section.name for driver in drivers}
     alone: List[Server] = []
@@ -148,7 +148,7 @@ def _warnings(alone: Sequence[Server]) -> List[str]:
 
 
 def _beside_processes(kinds: Kinds) -> Sequence[Server]:
-    """What is found without a process: hooks."""
+    """Find what has no process: hooks."""
     found: List[Server] = []
     for kind in kinds:
         if kind.PROGRAMS:

@@ -67,7 +67,7 @@ class Recovery:
         """The applications that are not undone, after a wait for what is being undone.
 
         Only what root's configuration or command is about: what was merely found to run may belong
-        to somebody who does not want it to be undone, and is told by the log alone.
+        to somebody who does not want it to be undone, and is reported in the log alone.
 
         Args:
             wait_s: for all together.

@@ -1,1 +1,1 @@
-"""What QEMU's guest agent runs, its line to the holder, and the agent's own configuration."""
+"""The hook that QEMU's guest agent runs, its line to the holder, and that agent's configuration."""

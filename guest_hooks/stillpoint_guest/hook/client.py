@@ -16,10 +16,10 @@ _FIRST_ANSWER_S = 15.0
 
 
 def freeze(places: Places, **question: str) -> Connection:
-    """Have everything brought to rest; the question may say more, see `connection`.
+    """Have everything quiesced; the request may say more, see `messages`.
 
     Returns:
-        The connection: if the question said `is_leashed`, closing it releases everything.
+        The connection: if the request said `is_leashed`, closing it releases everything.
 
     Raises:
         FreezeRefused: everything runs as before.

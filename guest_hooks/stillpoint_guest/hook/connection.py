@@ -68,7 +68,7 @@ class Connection:
         return dict(_pair(field) for field in line.decode(*_TEXT).split("\t"))
 
     def is_gone(self) -> bool:
-        """Whether the other end has closed, without waiting; what it sends meanwhile is kept."""
+        """True if the other end has closed, without waiting; what it sends meanwhile is kept."""
         self._socket.settimeout(0)
         try:
             data = self._socket.recv(65536)

@@ -1,4 +1,4 @@
-"""Whether QEMU's guest agent of this guest runs our hook.
+"""Finds out if QEMU's guest agent of this guest runs our hook.
 
 Debian's unit has no -F, so its configuration file must name the hook; Red Hat's unit takes it from
 /etc/sysconfig. A running agent tells by its command line.
@@ -43,7 +43,7 @@ def process() -> int:
 
 
 def has_asked(process: int) -> bool:
-    """Whether the agent runs above a process, as it does above its hook; so if it cannot be seen.
+    """True if the agent runs above a process, as it does above its hook, or that cannot be seen.
 
     With nothing to freeze it answers that all is well and never thaws; others do as they say.
     """
@@ -64,7 +64,7 @@ def has_asked(process: int) -> bool:
 
 
 def findings(root: str = "/") -> Iterator[Finding]:
-    """What stands between the agent and our hook."""
+    """Find what stands between the agent and our hook."""
     running = _running(root)
     if running is None:
         yield Finding(
@@ -85,7 +85,7 @@ def findings(root: str = "/") -> Iterator[Finding]:
 
 
 def _commands(words: Sequence[str], settings: Mapping[str, str]) -> Iterator[Finding]:
-    """Whether it may be told to freeze: blocked ones are nobody's, allowed ones the only ones."""
+    """Find if the agent may freeze: blocked commands are nobody's, allowed ones the only ones."""
     blocked = _option_values(words, settings, _BLOCKED)
     allowed = _option_values(words, settings, _ALLOWED)
     missing = [one for one in _NEEDED if one in blocked or (allowed and one not in allowed)]
@@ -97,7 +97,7 @@ def _commands(words: Sequence[str], settings: Mapping[str, str]) -> Iterator[Fin
 def _option_values(
     words: Sequence[str], settings: Mapping[str, str], names: Sequence[str]
 ) -> Sequence[str]:
-    """What a list of commands has, wherever it is said; all of its places count."""
+    """The commands of a list, wherever it is written; all of its places count."""
     texts = [settings.get(name.lstrip("-"), "") for name in names]
     for number, word in enumerate(words):
         following = words[number + 1] if number + 1 < len(words) else ""
@@ -112,7 +112,7 @@ def _option_values(
 
 
 def _rights(folder: str) -> Iterator[Finding]:
-    """Whether it could freeze, as far as it is to be seen from outside."""
+    """Find out if the agent could freeze, as far as it is to be seen from outside."""
     found = re.search(r"^CapEff:\s*([0-9a-f]+)$", _text(f"{folder}/status"), re.MULTILINE)
     if found and not int(found.group(1), 16) & _CAN_FREEZE:
         text = "the agent runs without CAP_SYS_ADMIN, so that it can freeze nothing"
@@ -214,7 +214,7 @@ def _selinux(root: str, hook: str) -> Iterator[Finding]:
 
 
 def _has_label(hook: str) -> bool:
-    """Whether the policy of our package knows this program."""
+    """True if the policy of our package knows this program."""
     try:
         return _LABEL in os.getxattr(hook, "security.selinux")
     except OSError:

@@ -58,13 +58,13 @@ PROFILES = {
 
 
 class Configuration(NamedTuple):
-    """What was read, with every default filled in."""
+    """The configuration, with every default filled in."""
 
     sections: Tuple[Section, ...] = ()
     disabled: Tuple[str, ...] = ()  # names of instances that are to be left alone
     profile: Profile = PROFILES["normal"]
     watchdog_s: float = 300.0
-    covered: Tuple[str, ...] = ()  # names of instances that some section brings to rest
+    covered: Tuple[str, ...] = ()  # names of instances that some section quiesces
     has_discovery: bool = True
     files: Tuple[str, ...] = ()
 

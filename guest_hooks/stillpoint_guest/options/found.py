@@ -1,4 +1,4 @@
-"""What discovery finds: an instance of an application that runs on this guest."""
+"""An instance of an application that discovery has found."""
 
 from typing import Dict, NamedTuple
 
@@ -8,5 +8,5 @@ class Found(NamedTuple):
 
     name: str  # the same at every start, as a section would be named: "postgresql:15/main"
     options: Dict[str, str] = {}  # what a section for it would have to say
-    unsafe: str = ""  # why it cannot be brought to rest without being told more; "" if it can
+    unsafe: str = ""  # why it cannot be quiesced without more configuration; "" if it can
     process: int = 0  # its number

@@ -17,7 +17,7 @@ class Kind:
 
     @classmethod
     def detect(cls, process: Process) -> Optional[Found]:
-        """What a process with one of the names in `PROGRAMS` is; None if it is no server.
+        """The instance that a process named as in `PROGRAMS` is; None if it is no server.
 
         It is a service of this machine, and its executable and its folder are in order. What it
         says of itself may be wrong nevertheless. It may end at any moment (OSError), and whatever

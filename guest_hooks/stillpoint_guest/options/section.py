@@ -10,7 +10,7 @@ _TRUTH = {"yes": True, "true": True, "on": True, "no": False, "false": False, "o
 
 
 class Section(NamedTuple):
-    """What every application has, and the options of its driver as they were written.
+    """One application's settings, and the options of its driver as they were written.
 
     The keys of `options` are among the driver's `OPTIONS`; their values are parsed by the driver,
     with the methods below.
@@ -29,7 +29,7 @@ class Section(NamedTuple):
     process: int = 0  # that was found; 0: not known, it is only configured
 
     def can_be_left_out(self, error: GuestError) -> bool:
-        """Whether a freeze goes on without it, for that reason.
+        """True if a freeze goes on without it, for that reason.
 
         A process that was only found is never required (`plan` says so): its account may be
         anybody's by now, who could end every freeze. Hooks that were only found are root's own:

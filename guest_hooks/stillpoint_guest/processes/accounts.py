@@ -15,7 +15,7 @@ _UID_MIN = re.compile(r"^[ \t]*UID_MIN[ \t]+(\d+)[ \t]*$", re.MULTILINE)
 
 
 def is_system_account(user: int, definitions: str = "/etc/login.defs") -> bool:
-    """Whether a program of that user runs for the guest: not root, not a person, not nobody."""
+    """True if a program of that user runs for the guest: not root, not a person, not nobody."""
     return 0 < user < _least_person(definitions) and user != NOBODY
 
 
@@ -62,7 +62,7 @@ def number_of(name: str) -> Optional[int]:
 
 
 def is_own_group(group: int, user: int) -> bool:
-    """Whether that group is the account's own, so that who is in it was put there by root."""
+    """True if that group is the account's own, so that who is in it was put there by root."""
     try:
         return group == pwd.getpwuid(user).pw_gid and group != NOBODY
     except KeyError:

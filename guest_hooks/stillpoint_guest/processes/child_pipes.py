@@ -15,7 +15,7 @@ _LOOK_S = 0.05  # a background child may keep the pipes open when the program it
 
 
 class Stream:
-    """What came out of one pipe."""
+    """The output of one pipe."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
@@ -34,7 +34,7 @@ class Stream:
 
     @property
     def is_full(self) -> bool:
-        """Whether what comes now is dropped."""
+        """True if what comes now is dropped."""
         return len(self._received) >= MOST_BYTES
 
     def take_lines(self) -> List[str]:

@@ -55,7 +55,7 @@ class Program(NamedTuple):
 
 
 class Output(NamedTuple):
-    """What a program printed (of megabytes, the beginning), and how it ended."""
+    """The output of a program (of megabytes, the beginning), and how it ended."""
 
     status: int  # of the process; negative: by that signal
     lines: Sequence[str]  # of stdout
@@ -216,7 +216,7 @@ class _Child(NamedTuple):
 
 
 class _Children:
-    """Those of this process, of which another thread's programs are not what a program has left."""
+    """The children of this process: another thread's programs are not what a program has left."""
 
     def __init__(self) -> None:
         self._changing = threading.Lock()
@@ -233,7 +233,7 @@ class _Children:
             return _Child(process, member, time.monotonic())
 
     def claim(self, ended: Member, mark: str, leaves: str) -> List[Orphan]:
-        """What a program that has ended by itself left, in whatever sessions.
+        """Claim what a program that has ended by itself left, in whatever sessions.
 
         Once something was let go for good, what has neither the session nor the mark of the
         program can be that one's, and goes on.
@@ -255,7 +255,7 @@ class _Children:
         return left
 
     def of_sessions(self, left: Sequence[Orphan]) -> List[Orphan]:
-        """What is in the sessions of what was left."""
+        """The processes in the sessions of what was left."""
         if not left:
             return []
         sessions = {one.session for one in left}

@@ -40,7 +40,7 @@ class Member(NamedTuple):
 
 
 class Orphan(NamedTuple):
-    """What a program of ours left."""
+    """A process that a program of ours left."""
 
     member: Member
     session: int  # that of the program, unless it made one for itself
@@ -129,7 +129,7 @@ def member(number: int) -> Member:
 
 
 def lives(one: Member) -> bool:
-    """Whether it still runs."""
+    """True if a process still runs."""
     fields = _fields(one.number)
     return fields.started == one.started and fields.state not in _ENDED
 
@@ -186,7 +186,7 @@ def orphans(since: Member) -> List[Orphan]:
 
 
 def is_marked(one: Member, mark: str) -> bool:
-    """Whether its environment began with a variable of that name and value: NAME=value."""
+    """True if its environment began with a variable of that name and value: NAME=value."""
     try:
         with open(f"/proc/{one.number}/environ", "rb") as file:
             return mark.encode() in file.read(_ENVIRONMENT_BYTES).split(b"\0")
@@ -195,7 +195,7 @@ def is_marked(one: Member, mark: str) -> bool:
 
 
 def is_gone(one: Member) -> bool:
-    """Whether nothing of it is left, having taken leave of it if it was a child of ours."""
+    """True if nothing of it is left; reaps it if it was a child of ours."""
     if _fields(one.number).started == one.started:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(one.number, os.WNOHANG)

@@ -39,7 +39,7 @@ class Listener(NamedTuple):
 
 
 def tcp_listeners(folder: str = "/proc/self/net") -> Iterator[Listener]:
-    """Those of a network namespace, ours or that of a process (`/proc/PID/net`)."""
+    """The TCP listeners of a network namespace, ours or that of a process (`/proc/PID/net`)."""
     for name in ("tcp", "tcp6"):
         try:
             file = open(f"{folder}/{name}", encoding="ascii")  # noqa: SIM115  may be absent

@@ -1,4 +1,4 @@
-"""What runs on this guest, read from /proc: nothing is connected to or changed.
+"""The processes of this guest, read from /proc: nothing is connected to or changed.
 
 Names, arguments and paths are bytes that anybody chose; as text they are what `os.fsdecode` makes
 of them. Of all processes only what cannot wait is read: the name, the executable's path. What is
@@ -45,9 +45,9 @@ class Process:
         self.number = number
         self.program = program
         self.executable = executable
-        told = _read(f"/proc/{number}/status", _STATUS_BYTES)
-        parent, users, inside = (each.search(told) for each in (_PARENT, _USERS, _NUMBER_INSIDE))
-        if not parent or not users or _ENDED.search(told):
+        status = _read(f"/proc/{number}/status", _STATUS_BYTES)
+        parent, users, inside = (each.search(status) for each in (_PARENT, _USERS, _NUMBER_INSIDE))
+        if not parent or not users or _ENDED.search(status):
             raise ProcessLookupError(f"process {number} has ended")
         self.parent = int(parent.group(1))
         self.users = tuple(map(int, users.groups()))  # real, effective, saved, for files
@@ -86,7 +86,7 @@ class Process:
 
     @property
     def is_in_container(self) -> bool:
-        """Whether its numbers or users are not ours.
+        """True if its numbers or users are not ours.
 
         Not by its mounts or its network: a unit of systemd may have its own (PrivateTmp,
         PrivateNetwork).
@@ -95,12 +95,12 @@ class Process:
 
     @property
     def has_own_network(self) -> bool:
-        """Whether its ports are not ours."""
+        """True if its ports are not ours."""
         return not self._shares("net")
 
     @property
     def has_own_files(self) -> bool:
-        """Whether a path of its may lead elsewhere than one of ours."""
+        """True if one of its paths may lead elsewhere than ours."""
         return not self._shares("mnt") or os.readlink(f"/proc/{self.number}/root") != "/"
 
     @property
@@ -122,7 +122,7 @@ class Process:
         return path if is_same else inside
 
     def own(self, path: str) -> str:
-        """What a path that `seen` has given is for the process itself."""
+        """The process's own path of one that `visible_path` has given."""
         inside = f"/proc/{self.number}/root/"
         return path[len(inside) - 1 :] if path.startswith(inside) else path
 
@@ -165,7 +165,7 @@ class Process:
         return list(kernel_sockets.unix_listeners_by_text(folder, inodes).values()), False
 
     def _owns_socket(self, path: str) -> bool:
-        """Whether its user, or root, has put a socket there; who listens, `peer` asks."""
+        """True if its user, or root, has put a socket there; who listens, `peer` asks."""
         try:
             status = os.lstat(path)
         except OSError:
@@ -182,7 +182,7 @@ class Process:
 
 
 def processes(*programs: str) -> Iterator[Process]:
-    """Those that are called so, or whose executable is, in the order of their numbers.
+    """The processes that are called so, or whose executable is, in the order of their numbers.
 
     By both names: Debian's redis-server is a link to redis-check-rdb, PostgreSQL's postmaster one
     to postgres.
@@ -192,12 +192,12 @@ def processes(*programs: str) -> Iterator[Process]:
 
 
 def kernel_names(programs: Iterable[str]) -> Set[str]:
-    """What the kernel calls processes of those programs, of ASCII: it cuts names."""
+    """The kernel's names for processes of these programs, of ASCII: it cuts names."""
     return {each[:_NAME_BYTES] for each in programs}
 
 
 def is_called(name: str, program: str) -> bool:
-    """Whether the kernel calls a process of that program so."""
+    """True if the kernel calls a process of that program so."""
     return name == program[:_NAME_BYTES]
 
 

@@ -69,7 +69,7 @@ class BoundedSocket:
             raise self._error(error, attempt) from error
 
     def line(self, attempt: str, deadline: Deadline) -> bytes:
-        """What comes up to the next line end, without it.
+        """The bytes up to the next line end, without it.
 
         Raises:
             DeadlinePassed: the line is not there in time, however much of it is.

@@ -83,7 +83,7 @@ def require_socket(path: str, process: int = 0, user: Optional[int] = None) -> N
     others are.
 
     Args:
-        path: absolute, as the client is going to be told.
+        path: absolute, as the client is going to have it.
         process: that has to be the one that listens (or root does, for it); 0: any one.
         user: whose it has to be; None: the process's, and without one any system account's. What is
             root's is good always.
@@ -123,8 +123,8 @@ def require_peer(
 
 def peer_of(connection: socket.socket) -> Peer:
     """Who listens at the other end; it may have ended, and others may listen with it."""
-    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    process, user, _ = _CREDENTIALS.unpack(told)
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    process, user, _ = _CREDENTIALS.unpack(credentials)
     return Peer(process, user)
 
 
@@ -134,7 +134,7 @@ def require_listener(host: str, port: int, users: Users = None) -> None:
     An address of another machine is not looked at: only TLS can say who answers there.
 
     Args:
-        host: an address or a name, as the client is going to be told.
+        host: an address or a name, as the client is going to have it.
         port: its port.
         users: one of whom, or root, has to listen at each address that the name has and at which
             somebody listens; None: any system account.
@@ -204,7 +204,7 @@ def _addresses(host: str, port: int) -> Sequence[bytes]:
 
 
 def _is_here(address: bytes) -> bool:
-    """Whether it is one of this machine: only to those can a socket be bound."""
+    """True if an address is this machine's: only to those can a socket be bound."""
     family = socket.AF_INET if len(address) == _IPV4_BYTES else socket.AF_INET6
     with contextlib.closing(socket.socket(family, socket.SOCK_DGRAM)) as probe:
         try:

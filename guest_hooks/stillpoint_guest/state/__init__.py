@@ -1,1 +1,1 @@
-"""What outlives a process: freeze record on the disk, hold marker and undo journal in /run."""
+"""State that outlives a process: the freeze record on the disk, the rest in /run."""

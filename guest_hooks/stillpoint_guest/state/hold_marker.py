@@ -35,7 +35,7 @@ def from_json(content: Any) -> Hold:
 
 
 class HoldMarker:
-    """There from the last lock until a thaw has been told how the hold ended."""
+    """The marker, from the last lock until a thaw has reported how the hold ended."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -78,7 +78,7 @@ class HoldMarker:
             return self._known
 
     def drop(self) -> None:
-        """Whoever must know has been told."""
+        """Remove the marker: the end of the hold has been reported."""
         with self._changing:
             self._known = None
             with contextlib.suppress(OSError):  # then the next holder distrusts it, which is safe

@@ -29,7 +29,7 @@ class UndoEntry(NamedTuple):
 
     @property
     def is_gone(self) -> bool:
-        """Whether the process that it is about has ended, and what was changed in it with it."""
+        """True if the process that it is about has ended, and with it what was changed."""
         process = Member(self.section.process, self.started)
         return bool(process.number and process.started and not family.lives(process))
 

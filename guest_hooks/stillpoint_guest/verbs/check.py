@@ -85,7 +85,7 @@ def _driver(driver: Driver, reach: Reach) -> Iterator[Finding]:
 
 
 def _data(driver: Driver, folders: Sequence[str], reach: Reach) -> Iterator[Finding]:
-    """Whether what a freeze would promise is of data that it holds."""
+    """Find out if a freeze holds the data of which it would promise something."""
     report = Report("", folders=tuple(folders))
     deadline = Deadline.after(_DRIVER_S)
     for warning in reach.judge(report, driver.section.process, deadline).warnings:

@@ -35,7 +35,7 @@ def run(arguments: Sequence[str], kinds: Optional[Sequence[Type[Driver]]] = None
 def _parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(
         "stillpoint-guest",
-        description="Brings the applications of this guest to rest while its disks are cut.",
+        description="Quiesces the applications of a guest while snapshots of its disks are taken.",
         epilog=_EPILOG,
     )
     default = Places()
@@ -87,9 +87,9 @@ def _thaw(given: argparse.Namespace) -> int:
 def _status(given: argparse.Namespace) -> int:
     from stillpoint_guest.verbs import status  # noqa: PLC0415  imports the drivers, as do the next two
 
-    told = status.collect(given.places, _kinds(given))
-    _answer(given, status.to_json(told), *status.lines(told))
-    hold = told.holder.hold
+    known = status.collect(given.places, _kinds(given))
+    _answer(given, status.to_json(known), *status.lines(known))
+    hold = known.holder.hold
     return NOT_SAFE if hold and hold.lost else GOOD
 
 

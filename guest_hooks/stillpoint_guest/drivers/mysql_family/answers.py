@@ -1,4 +1,4 @@
-"""What MariaDB and MySQL answer, parsed into what it must be: whoever answers may not be one."""
+"""Responses of MariaDB and MySQL, parsed strictly: whoever answers may be neither."""
 
 import os
 import re

@@ -49,7 +49,7 @@ class Identity(NamedTuple):
 
 
 class MySQLClient:
-    """What a section says of the way to its server."""
+    """The way to a server, as its section has it."""
 
     def __init__(self, section: Section, programs: Sequence[str], has_own_account: bool) -> None:
         """Parse it.

@@ -1,4 +1,4 @@
-"""What MariaDB and MySQL have in common; their drivers choose the lock.
+"""The common driver of MariaDB and MySQL; their own drivers choose the lock.
 
 A lock lives as long as the session that took it. The durability of commits is a setting of the
 server and does not: it is noted in /run before it is changed, and put back by the next holder if
@@ -40,7 +40,7 @@ _LONGEST_POSITION = 4000
 
 
 class Lock(NamedTuple):
-    """How a server is brought to rest."""
+    """How a server is quiesced."""
 
     method: str  # as in METHODS
     statements: Sequence[str]  # that lock, in this order
@@ -118,7 +118,7 @@ class MySQLServer(Driver):
         raise NotImplementedError
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
-        """Whether it answers, what would be done, and what stands in the way now."""
+        """Probe if the server answers; find what would be done, and what stands in the way now."""
         try:
             state = self._connect(deadline)
             lock = self.lock_for(state)
@@ -277,7 +277,7 @@ class MySQLServer(Driver):
             self._session = None
 
     def losses(self, deadline: Deadline) -> Sequence[str]:
-        """What a copy is not going to have, although it was acknowledged."""
+        """The acknowledged data that a copy is not going to have, one sentence each."""
         if self.engines is None:
             return ("too many tables to see whether some with ENGINE=MEMORY come back empty",)
         if not any(one.name == "MEMORY" for one in self.engines):

@@ -154,7 +154,7 @@ class PostgreSQLClient:
             raise Unreachable(section.name, "run a client for it", cause)
 
     def _is_its_user(self, users: peer.Users) -> bool:
-        """Whether a client would run as the server does; never as root for what was only found."""
+        """Decide if a client runs as the server does; never as root for what was only found."""
         try:
             number = family.user_number(self.system_user)
         except KeyError:

@@ -1,6 +1,6 @@
 """PostgreSQL 9.6 and newer.
 
-All its files are on disks that freeze together, so a cut is what a power failure leaves, and
+All its files are on disks that freeze together: a snapshot is what a power failure leaves, and
 PostgreSQL promises to come back from that with every commit. A checkpoint right before makes that
 recovery short and the freeze too, which has less to write. Nothing is locked: a commit just waits
 for the disk.
@@ -114,7 +114,7 @@ class PostgreSQL(Driver):
         return os.path.join(place, f".s.PGSQL.{self._client.port}")
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
-        """Whether it answers, and what a copy would not have."""
+        """Probe if the server answers; find what a copy would not have."""
         try:
             server = self._connect(deadline)
             self._look(server, deadline)
@@ -203,7 +203,7 @@ class PostgreSQL(Driver):
         )
 
     def _label(self, start: str, deadline: Deadline) -> str:
-        """What `pg_backup_stop` is going to return, but before the disks are cut."""
+        """The label that `pg_backup_stop` is going to return, before disks are taken."""
         columns = (LSN, LSN, NUMBER, NUMBER)
         redo, checkpoint, timeline, segment_bytes = self._psql.row(
             self._with_names(_CHECKPOINT), columns, deadline

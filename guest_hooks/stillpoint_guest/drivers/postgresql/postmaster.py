@@ -17,7 +17,7 @@ _DEBIAN_FOLDER = re.compile(r"/postgresql/(\d[\d.]*)/([^/]+)$")
 
 
 class _File(NamedTuple):
-    """What a postmaster writes of itself (src/include/utils/pidfile.h)."""
+    """The file that a postmaster writes of itself (src/include/utils/pidfile.h)."""
 
     number: int  # of its process; negative without a postmaster (single-user mode)
     folder: str
@@ -62,11 +62,11 @@ def _unsafe(process: Process, account: str, host: str) -> str:
 
 
 def _socket_folder(process: Process, file: _File) -> str:
-    """Of those that it listens in, the one that it tells, where clients look."""
+    """The folder of its socket that its file names, where clients look; else any of them."""
     name = SOCKET.format(file.port)
     folders = [os.path.dirname(path) for path in process.sockets() if path.endswith("/" + name)]
-    told = process.visible_path(file.socket_folder) if file.socket_folder.startswith("/") else ""
-    return told if told in folders else folders[0] if folders else ""
+    own = process.visible_path(file.socket_folder) if file.socket_folder.startswith("/") else ""
+    return own if own in folders else folders[0] if folders else ""
 
 
 def _read(path: str, user: int) -> _File:

@@ -1,4 +1,4 @@
-"""What a copy of a PostgreSQL server would not have, and where its files are.
+"""Finds what a copy of a PostgreSQL server would not have, and where its files are.
 
 Unlogged tables are emptied by a recovery. They are looked for by their files first, all databases
 at once: only those that have some are connected to, for the names of those that hold rows.
@@ -60,7 +60,7 @@ _SEQUENCES_SINCE = 150000  # can be unlogged
 
 
 class Survey(NamedTuple):
-    """What was found."""
+    """The result of a survey."""
 
     losses: Sequence[str] = ()  # a sentence each, of what somebody has and a copy would not
     notes: Sequence[str] = ()  # what has nothing to lose now

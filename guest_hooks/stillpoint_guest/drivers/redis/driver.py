@@ -113,7 +113,7 @@ class Redis(Driver):
         return trust.real_path(self._socket) if self._socket else f"{self._host}:{self._port}"
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
-        """Whether it answers, and what would be done."""
+        """Probe if the server answers; find what would be done."""
         try:
             self._choose(self._connect(deadline), self.section.prepare_s)
         finally:
@@ -215,7 +215,7 @@ class Redis(Driver):
             raise Refused(self.section.name, f"begin method {self._method}", cause, hint)
 
     def _within_time(self, step: Callable[[Deadline], None], deadline: Deadline) -> None:
-        """What was chosen by us and turns out too slow costs its level, not the freeze."""
+        """Let a method that we chose and that is too slow cost the level, not the freeze."""
         try:
             step(Deadline(deadline.at_s - min(_WORDS_S, deadline.remaining_s / 2)))
         except DeadlinePassed as error:
@@ -392,7 +392,7 @@ class _Pause:
         self._asked_at = asked_at
 
     def _lateness(self) -> str:
-        """What to say if the pause that was asked for last is over; "" if it is not."""
+        """The cause if the pause that was asked for last is over; "" if it is not."""
         passed_s = max(now - then for now, then in zip(_clocks(), self._asked_at))
         late_s = passed_s - _PAUSE_S
         return f"asked for again {late_s:.1f} s too late" if late_s > 0 else ""
@@ -404,7 +404,7 @@ def _clocks() -> Tuple[float, float]:
 
 
 def _can_pause(info: Info) -> bool:
-    """Whether writes can be made to wait: those of a replica come from elsewhere."""
+    """True if writes can be made to wait: those of a replica come from elsewhere."""
     return info.version >= _PAUSES_WRITES and not info.is_replica
 
 

@@ -1,4 +1,4 @@
-"""What Redis and Valkey say of themselves (`INFO`), parsed into what it must be."""
+"""`INFO` of Redis and Valkey, parsed strictly."""
 
 import re
 from typing import Dict, NamedTuple, Optional, Pattern, Tuple
@@ -34,11 +34,11 @@ class Info(NamedTuple):
 
     @property
     def snapshot_s(self) -> float:
-        """How long the next snapshot is going to take, as far as can be told before it begins."""
+        """How long the next snapshot is going to take, as far as can be reply before it begins."""
         guess_s = self.memory_bytes / _SAVED_BYTES_PER_S
         if self.last_save_s is None:
             lasts_s = guess_s
-        elif self.last_save_s <= 1:  # told by whole seconds that began: 1 may be a moment
+        elif self.last_save_s <= 1:  # reply by whole seconds that began: 1 may be a moment
             lasts_s = min(float(self.last_save_s), guess_s)
         else:
             lasts_s = float(self.last_save_s)
@@ -52,28 +52,28 @@ def parse(subject: str, answer: object) -> Info:
     Raises:
         Senseless: it is none.
     """
-    told = _Reply(subject, answer)
-    version = told.matching("redis_version", _VERSION)
+    reply = _Reply(subject, answer)
+    version = reply.matching("redis_version", _VERSION)
     numbers = version.split(".")
     common = Info(
         (int(numbers[0]), int(re.split(r"[^0-9]", numbers[1])[0])),
         version,
-        told.matching("run_id", _RUN_ID),
+        reply.matching("run_id", _RUN_ID),
     )
-    if told.matching("redis_mode", _WORD) == "sentinel":
+    if reply.matching("redis_mode", _WORD) == "sentinel":
         return common._replace(is_sentinel=True)
-    last_save_s = int(told.matching("rdb_last_bgsave_time_sec", _NUMBER))
+    last_save_s = int(reply.matching("rdb_last_bgsave_time_sec", _NUMBER))
     return common._replace(
-        is_replica=told.matching("role", _WORD) != "master",
-        replication_offset=told.matching("master_repl_offset", _COUNT),
-        has_append_only_file=told.truth("aof_enabled"),
-        can_write_append_only_file=told.matching("aof_last_write_status", _WORD) == "ok",
-        unwritten_bytes=int(told.matching("aof_buffer_length", _COUNT, "0")),
-        is_saving=told.truth("rdb_bgsave_in_progress"),
-        could_save=told.matching("rdb_last_bgsave_status", _WORD) == "ok",
+        is_replica=reply.matching("role", _WORD) != "master",
+        replication_offset=reply.matching("master_repl_offset", _COUNT),
+        has_append_only_file=reply.truth("aof_enabled"),
+        can_write_append_only_file=reply.matching("aof_last_write_status", _WORD) == "ok",
+        unwritten_bytes=int(reply.matching("aof_buffer_length", _COUNT, "0")),
+        is_saving=reply.truth("rdb_bgsave_in_progress"),
+        could_save=reply.matching("rdb_last_bgsave_status", _WORD) == "ok",
         last_save_s=last_save_s if last_save_s >= 0 else None,
-        current_save_s=max(0, int(told.matching("rdb_current_bgsave_time_sec", _NUMBER))),
-        memory_bytes=int(told.matching("used_memory", _COUNT)),
+        current_save_s=max(0, int(reply.matching("rdb_current_bgsave_time_sec", _NUMBER))),
+        memory_bytes=int(reply.matching("used_memory", _COUNT)),
     )
 
 

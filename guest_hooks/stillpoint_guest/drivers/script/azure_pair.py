@@ -26,7 +26,7 @@ class Half(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """What the file says."""
+    """The content of the file."""
 
     before: Half
     after: Half
@@ -63,7 +63,7 @@ def read(path: str) -> Pair:
 
 
 class _Content:
-    """What was written, by keys whose case does not matter."""
+    """A JSON object, by keys whose case does not matter."""
 
     def __init__(self, path: str, written: Mapping[str, Any]) -> None:
         self._path = path

@@ -107,7 +107,7 @@ class Script(Driver):
 
     @property
     def instance(self) -> str:
-        """What is called, by whatever name."""
+        """The scripts themselves, by whatever name they are called."""
         return os.path.realpath(self._path) if self._path else self.section.text("freeze")
 
     @property
