@@ -15,14 +15,15 @@ from stillpoint.model import json_text
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.errors import NotWritten
-from stillpoint.rehearsal.rehearsal import Rehearsal
+from stillpoint.rehearsal.backup import Backup
+from stillpoint.rehearsal.selection import Selection
 
 FORMAT_VERSION = b"1.1.0\n"
 _MODE = 0o755
 _ATTEMPT = "cannot write the archive"
 
 
-def write(found: Rehearsal, file: Path) -> None:
+def write(backup: Backup, selection: Selection, file: Path) -> None:
     """Write the archive; it holds secrets, so that only its owner may read it.
 
     A file of that name is replaced when the new one is whole. What a link leads to is nobody's
@@ -38,7 +39,7 @@ def write(found: Rehearsal, file: Path) -> None:
         descriptor, temporary = tempfile.mkstemp(prefix=".stillpoint-", dir=file.parent)
         try:
             with os.fdopen(descriptor, "wb") as stream:
-                _fill(found, file, stream)
+                _fill(backup, selection, file, stream)
             Path(temporary).replace(file)
         except BaseException:
             Path(temporary).unlink()
@@ -47,11 +48,11 @@ def write(found: Rehearsal, file: Path) -> None:
         raise NotWritten(str(file), _ATTEMPT, str(error)) from error
 
 
-def _fill(found: Rehearsal, file: Path, stream: IO[bytes]) -> None:
+def _fill(backup: Backup, selection: Selection, file: Path, stream: IO[bytes]) -> None:
     with tarfile.open(file, "w:gz", fileobj=stream) as tarball:
-        for reference, item in found.backup.stored.items():
+        for reference, item in backup.stored.items():
             content = json_text.encode(item)
-            for path in paths(reference, found.selection.served[reference].version, item):
+            for path in paths(reference, selection.served[reference].version, item):
                 _add(tarball, path, content)
         _add(tarball, "metadata/version", FORMAT_VERSION)
 

@@ -109,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
     garbage.collect_less()
     found = _rehearsed(arguments)
     if arguments.archive:
-        archive.write(found, arguments.archive)
+        archive.write(found.backup, found.selection, arguments.archive)
     output = terminal.console(sys.stdout)
     if arguments.explain:
         explanation.write(found, arguments.explain, output)
