@@ -19,7 +19,7 @@ import yaml
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.rehearsal import manifests
+from stillpoint.rehearsal.sources import manifests
 from tests.api_server.server import ApiServer
 
 MACHINES = 1_000

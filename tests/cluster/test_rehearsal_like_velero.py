@@ -15,9 +15,10 @@ import pytest
 
 from stillpoint.cluster.kubernetes_reader import KubernetesReader
 from stillpoint.model.reference import Reference
-from stillpoint.rehearsal import archive, live_cluster
-from stillpoint.rehearsal.known import Known
 from stillpoint.rehearsal.rehearsal import Rehearsal, Wanted, rehearse
+from stillpoint.rehearsal.sources import live_cluster
+from stillpoint.rehearsal.sources.known import Known
+from stillpoint.rehearsal.velero_steps import archive
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster, velero_object
 from tests.cluster.manifests import Disk, Machine

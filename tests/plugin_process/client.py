@@ -11,7 +11,7 @@ from stillpoint.model.item import Item
 from stillpoint.model.outcome import BackupOutcome, RestoreOutcome
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.errors import ActionFailed
-from stillpoint.rehearsal.plugin_calls import Action, BackupCalls, RestoreCalls
+from stillpoint.rehearsal.plugin.calls import Action, BackupCalls, RestoreCalls
 from stillpoint.velero.selection.label_selector import LabelSelector
 from stillpoint.wire import codec
 from stillpoint.wire.generated.velero import (

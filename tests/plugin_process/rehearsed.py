@@ -8,13 +8,13 @@ from pathlib import Path
 
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
-from stillpoint.rehearsal import backup_request, blocks, restore_request, snapshots
-from stillpoint.rehearsal.action_log import LogLine
-from stillpoint.rehearsal.backup import Backup, back_up
-from stillpoint.rehearsal.known import Known
+from stillpoint.rehearsal.plugin.action_log import LogLine
 from stillpoint.rehearsal.rehearsal import Wanted, rehearse
-from stillpoint.rehearsal.restore import RestoredItem, restore, with_reasons
-from stillpoint.rehearsal.selection import Selection
+from stillpoint.rehearsal.sources.known import Known
+from stillpoint.rehearsal.velero_steps import backup_request, blocks, restore_request, snapshots
+from stillpoint.rehearsal.velero_steps.backup import Backup, back_up
+from stillpoint.rehearsal.velero_steps.restore import RestoredItem, restore, with_reasons
+from stillpoint.rehearsal.velero_steps.selection import Selection
 from tests.api_server.server import ApiServer
 from tests.plugin_process import extracted
 from tests.plugin_process.client import PluginClient

@@ -11,8 +11,8 @@ import yaml
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.rehearsal import restore_request
-from stillpoint.rehearsal.restore import RestoredItem
+from stillpoint.rehearsal.velero_steps import restore_request
+from stillpoint.rehearsal.velero_steps.restore import RestoredItem
 from tests.plugin_process.rehearsed import in_this_process, over_the_wire
 from tests.unit.rehearsal import examples, test_reasons, world
 

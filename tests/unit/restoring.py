@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from stillpoint import catalogue
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.rehearsal import restore_request
-from stillpoint.rehearsal.action_log import ActionLog
-from stillpoint.rehearsal.known import Known
-from stillpoint.rehearsal.plugin_calls import RestoreCalls
-from stillpoint.rehearsal.rehearsed_cluster import RehearsedCluster
-from stillpoint.rehearsal.restore import RestoredItem, restore
-from stillpoint.rehearsal.stored_backup import StoredBackup
+from stillpoint.rehearsal.plugin.action_log import ActionLog
+from stillpoint.rehearsal.plugin.calls import RestoreCalls
+from stillpoint.rehearsal.plugin.rehearsed_cluster import RehearsedCluster
+from stillpoint.rehearsal.plugin.stored_backup import StoredBackup
+from stillpoint.rehearsal.sources.known import Known
+from stillpoint.rehearsal.velero_steps import restore_request
+from stillpoint.rehearsal.velero_steps.restore import RestoredItem, restore
 from tests.unit.memory_archive import reference
 
 BACKUP: Item = {"kind": "Backup", "metadata": {"name": "b", "namespace": "velero"}}

@@ -8,7 +8,7 @@ import yaml
 
 from stillpoint.model.item import Item
 from stillpoint.rehearsal.errors import ActionFailed
-from stillpoint.rehearsal.plugin_calls import Action
+from stillpoint.rehearsal.plugin.calls import Action
 from tests.plugin_process.client import PluginClient
 from tests.plugin_process.process import PluginProcess
 from tests.unit.cluster.faulty_api_server import FaultyApiServer, Reply, half_of, sends, status

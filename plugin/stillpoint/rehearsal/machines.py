@@ -7,7 +7,7 @@ from stillpoint.model import item as it
 from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
-from stillpoint.rehearsal.restore import RestoredItem
+from stillpoint.rehearsal.velero_steps.restore import RestoredItem
 from stillpoint.rehearsal.verdict import verdict
 from stillpoint.rehearsal.verdict.case import Case, Disk, Role, Surroundings
 from stillpoint.rehearsal.verdict.verdict import Judged

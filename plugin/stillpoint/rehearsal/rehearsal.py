@@ -10,19 +10,20 @@ from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.names import listing
 from stillpoint.model.reference import Reference
-from stillpoint.rehearsal import backup_request as backup_requests
-from stillpoint.rehearsal import blocks, machines, restore, snapshots
-from stillpoint.rehearsal import restore_request as restore_requests
-from stillpoint.rehearsal.action_log import ActionLog, LogLine
-from stillpoint.rehearsal.backup import Backup, back_up
+from stillpoint.rehearsal import machines
 from stillpoint.rehearsal.errors import NothingToRehearse
-from stillpoint.rehearsal.known import Known
 from stillpoint.rehearsal.machines import Machine
-from stillpoint.rehearsal.plugin_calls import BackupCalls, RestoreCalls
-from stillpoint.rehearsal.rehearsed_cluster import RehearsedCluster
-from stillpoint.rehearsal.restore import Restoration, RestoredItem
-from stillpoint.rehearsal.selection import NAMESPACE, Selection
-from stillpoint.rehearsal.stored_backup import StoredBackup
+from stillpoint.rehearsal.plugin.action_log import ActionLog, LogLine
+from stillpoint.rehearsal.plugin.calls import BackupCalls, RestoreCalls
+from stillpoint.rehearsal.plugin.rehearsed_cluster import RehearsedCluster
+from stillpoint.rehearsal.plugin.stored_backup import StoredBackup
+from stillpoint.rehearsal.sources.known import Known
+from stillpoint.rehearsal.velero_steps import backup_request as backup_requests
+from stillpoint.rehearsal.velero_steps import blocks, restore, snapshots
+from stillpoint.rehearsal.velero_steps import restore_request as restore_requests
+from stillpoint.rehearsal.velero_steps.backup import Backup, back_up
+from stillpoint.rehearsal.velero_steps.restore import Restoration, RestoredItem
+from stillpoint.rehearsal.velero_steps.selection import NAMESPACE, Selection
 from stillpoint.rehearsal.verdict.case import Surroundings
 from stillpoint.velero import own_objects
 from stillpoint.velero.selection import glob

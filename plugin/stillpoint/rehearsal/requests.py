@@ -7,9 +7,10 @@ from pathlib import Path
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.names import listing
-from stillpoint.rehearsal import backup_request, live_cluster, manifests, restore_request
 from stillpoint.rehearsal.errors import NothingToRehearse
-from stillpoint.rehearsal.known import Known
+from stillpoint.rehearsal.sources import live_cluster, manifests
+from stillpoint.rehearsal.sources.known import Known
+from stillpoint.rehearsal.velero_steps import backup_request, restore_request
 from stillpoint.velero import own_objects, preparation
 from stillpoint.velero.selection import glob
 from stillpoint.velero.selection.label_selector import LabelSelector

@@ -13,7 +13,7 @@ from stillpoint import cli
 from stillpoint.cluster.kubernetes_reader import KubernetesReader
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.rehearsal import live_cluster
+from stillpoint.rehearsal.sources import live_cluster
 from tests.api_server.server import ApiServer
 from tests.unit.rehearsal import examples
 

@@ -13,7 +13,7 @@ import yaml
 from stillpoint import cli
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.rehearsal.restore import RestoreResult
+from stillpoint.rehearsal.velero_steps.restore import RestoreResult
 from stillpoint.rehearsal.verdict.level import Level
 from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.rehearsal.verdict.verdict import Verdict

@@ -20,7 +20,7 @@ import yaml
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.rehearsal.restore import RestoredItem, RestoreResult
+from stillpoint.rehearsal.velero_steps.restore import RestoredItem, RestoreResult
 from tests.unit.dictionary_reader import merged
 from tests.unit.restoring import restored
 

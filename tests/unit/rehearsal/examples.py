@@ -7,10 +7,11 @@ from pathlib import Path
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.rehearsal import backup_request, manifests
-from stillpoint.rehearsal.known import Known
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal, Wanted, rehearse
+from stillpoint.rehearsal.sources import manifests
+from stillpoint.rehearsal.sources.known import Known
+from stillpoint.rehearsal.velero_steps import backup_request
 
 FOLDER = Path(__file__).parents[3] / "examples"
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -6,10 +6,10 @@ import pytest
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.rehearsal import backup_request
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal
-from stillpoint.rehearsal.restore import RestoredItem
+from stillpoint.rehearsal.velero_steps import backup_request
+from stillpoint.rehearsal.velero_steps.restore import RestoredItem
 from stillpoint.rehearsal.verdict.level import Level
 from stillpoint.rehearsal.verdict.verdict import Verdict
 from tests.unit.rehearsal import examples

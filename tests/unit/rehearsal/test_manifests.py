@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillpoint.model import item as it
-from stillpoint.rehearsal import manifests, requests
+from stillpoint.rehearsal import requests
 from stillpoint.rehearsal.errors import UnreadableManifests
-from stillpoint.rehearsal.yaml_documents import documents
+from stillpoint.rehearsal.sources import manifests
+from stillpoint.rehearsal.sources.yaml_documents import documents
 
 VM = """\
     apiVersion: kubevirt.io/v1

@@ -8,7 +8,7 @@ import yaml
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.rehearsal.restore import RestoredItem, RestoreResult
+from stillpoint.rehearsal.velero_steps.restore import RestoredItem, RestoreResult
 from tests.unit.restoring import restored
 
 ARCHIVE = Path(__file__).parent / "archives" / "peer.yaml"

@@ -11,13 +11,13 @@ from stillpoint.model.errors import ReadFailed
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import BackupOutcome, RestoreOutcome, Selector
 from stillpoint.model.reference import Reference, Resource
-from stillpoint.rehearsal import backup_request
-from stillpoint.rehearsal.backup import BackupResult
-from stillpoint.rehearsal.known import Known
+from stillpoint.rehearsal.plugin.rehearsed_cluster import RehearsedCluster
+from stillpoint.rehearsal.plugin.stored_backup import StoredBackup
 from stillpoint.rehearsal.rehearsal import Rehearsal, Wanted, rehearse
-from stillpoint.rehearsal.rehearsed_cluster import RehearsedCluster
-from stillpoint.rehearsal.restore import RestoreResult
-from stillpoint.rehearsal.stored_backup import StoredBackup
+from stillpoint.rehearsal.sources.known import Known
+from stillpoint.rehearsal.velero_steps import backup_request
+from stillpoint.rehearsal.velero_steps.backup import BackupResult
+from stillpoint.rehearsal.velero_steps.restore import RestoreResult
 from stillpoint.velero.context import BackupContext, RestoreContext
 from tests.unit.rehearsal import examples
 

@@ -9,8 +9,8 @@ import yaml
 from stillpoint.model.item import Item
 from stillpoint.rehearsal import requests
 from stillpoint.rehearsal.errors import NothingToRehearse
-from stillpoint.rehearsal.known import Known
 from stillpoint.rehearsal.requests import Chosen
+from stillpoint.rehearsal.sources.known import Known
 
 TEMPLATE = {"includedNamespaces": ["plant"], "snapshotVolumes": False}
 

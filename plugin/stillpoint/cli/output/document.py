@@ -11,7 +11,7 @@ import orjson
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal
-from stillpoint.rehearsal.restore import RestoredItem
+from stillpoint.rehearsal.velero_steps.restore import RestoredItem
 from stillpoint.rehearsal.verdict.verdict import Finding
 
 SCHEMA_VERSION = "1.0"

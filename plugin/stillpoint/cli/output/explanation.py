@@ -12,7 +12,7 @@ from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.errors import NothingToRehearse
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal
-from stillpoint.rehearsal.restore import RestoredItem
+from stillpoint.rehearsal.velero_steps.restore import RestoredItem
 from stillpoint.rehearsal.verdict.verdict import Finding
 
 

@@ -104,7 +104,7 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """See `Verb`."""
     from stillpoint.cli.output import document, explanation, report, terminal  # noqa: PLC0415
-    from stillpoint.rehearsal import archive  # noqa: PLC0415
+    from stillpoint.rehearsal.velero_steps import archive  # noqa: PLC0415
 
     garbage.collect_less()
     found = _rehearsed(arguments)

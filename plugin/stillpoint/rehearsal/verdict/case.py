@@ -9,12 +9,12 @@ from typing import TypeVar
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference, Resource
-from stillpoint.rehearsal import snapshots, velero_actions
-from stillpoint.rehearsal.backup import Backup
-from stillpoint.rehearsal.blocks import Block
-from stillpoint.rehearsal.known import Known
-from stillpoint.rehearsal.restore import Restoration, RestoredItem
-from stillpoint.rehearsal.selection import Selection
+from stillpoint.rehearsal.sources.known import Known
+from stillpoint.rehearsal.velero_steps import snapshots, velero_actions
+from stillpoint.rehearsal.velero_steps.backup import Backup
+from stillpoint.rehearsal.velero_steps.blocks import Block
+from stillpoint.rehearsal.velero_steps.restore import Restoration, RestoredItem
+from stillpoint.rehearsal.velero_steps.selection import Selection
 from stillpoint.resources.disks import persistent_volume_claim, volume
 from stillpoint.resources.machines import pod, virtual_machine, virtual_machine_instance
 from stillpoint.velero import own_objects

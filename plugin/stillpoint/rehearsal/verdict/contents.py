@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from stillpoint.model import item as it
 from stillpoint.model.reference import Reference
-from stillpoint.rehearsal.restore import RestoreResult
+from stillpoint.rehearsal.velero_steps.restore import RestoreResult
 from stillpoint.rehearsal.verdict.case import Case, Role, once
 from stillpoint.resources import cluster_needs
 from stillpoint.resources.disks import data_volume, persistent_volume_claim

@@ -7,7 +7,7 @@ import pytest
 from stillpoint.actions.restore import persistent_volume_claim, virtual_machine
 from stillpoint.model.errors import Refusal
 from stillpoint.model.item import Item
-from stillpoint.rehearsal import restore_request
+from stillpoint.rehearsal.velero_steps import restore_request
 from tests.unit.contexts import NOW, Hands, restore_context
 from tests.unit.dictionary_reader import DictionaryReader, merged
 

@@ -15,8 +15,8 @@ from stillpoint.model import json_text
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.errors import NotWritten
-from stillpoint.rehearsal.backup import Backup
-from stillpoint.rehearsal.selection import Selection
+from stillpoint.rehearsal.velero_steps.backup import Backup
+from stillpoint.rehearsal.velero_steps.selection import Selection
 
 FORMAT_VERSION = b"1.1.0\n"
 _MODE = 0o755

@@ -7,7 +7,7 @@ from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.names import listing
 from stillpoint.rehearsal.errors import NothingToRehearse
-from stillpoint.rehearsal.known import Known
+from stillpoint.rehearsal.sources.known import Known
 from stillpoint.velero import own_objects, preparation
 from stillpoint.velero.selection.label_selector import LabelSelector
 

@@ -14,7 +14,7 @@ from stillpoint.model.api_resources import KNOWN
 from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
 from stillpoint.rehearsal.errors import UnreadableManifests
-from stillpoint.rehearsal.yaml_documents import Document, documents
+from stillpoint.rehearsal.sources.yaml_documents import Document, documents
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _OF_TOOLS = ("kustomization.yaml", "kustomization.yml")  # not objects of the API

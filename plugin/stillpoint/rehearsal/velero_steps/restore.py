@@ -11,10 +11,10 @@ from enum import StrEnum
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
-from stillpoint.rehearsal import velero_actions
-from stillpoint.rehearsal.action_log import LogLine
 from stillpoint.rehearsal.errors import ActionFailed
-from stillpoint.rehearsal.plugin_calls import RestoreCalls, applicable
+from stillpoint.rehearsal.plugin.action_log import LogLine
+from stillpoint.rehearsal.plugin.calls import RestoreCalls, applicable
+from stillpoint.rehearsal.velero_steps import velero_actions
 from stillpoint.resources.disks import persistent_volume
 from stillpoint.velero.restore_rules import RestoreRules
 from stillpoint.velero.volumes import claim_data

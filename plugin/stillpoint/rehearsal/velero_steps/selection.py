@@ -11,7 +11,7 @@ from stillpoint.model import kinds
 from stillpoint.model.api_resources import Served
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference, Resource
-from stillpoint.rehearsal.known import Known
+from stillpoint.rehearsal.sources.known import Known
 from stillpoint.velero.request import Backup
 from stillpoint.velero.selection.filters import Filters
 from stillpoint.velero.volumes.policy import Policy

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from stillpoint.model.reference import Reference
-from stillpoint.rehearsal import velero_actions
 from stillpoint.rehearsal.errors import ActionFailed
-from stillpoint.rehearsal.plugin_calls import BackupCalls, applicable
-from stillpoint.rehearsal.selection import Selection
+from stillpoint.rehearsal.plugin.calls import BackupCalls, applicable
+from stillpoint.rehearsal.velero_steps import velero_actions
+from stillpoint.rehearsal.velero_steps.selection import Selection
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from stillpoint.model.api_resources import Served
 from stillpoint.model.errors import Forbidden, ReadFailed
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
-from stillpoint.rehearsal.known import Known, Unread
+from stillpoint.rehearsal.sources.known import Known, Unread
 from stillpoint.velero import own_objects, preparation
 from stillpoint.velero.request import Backup
 from stillpoint.velero.selection.discovery import STATIC, Discovery

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
-from stillpoint.rehearsal.selection import Selection
+from stillpoint.rehearsal.velero_steps.selection import Selection
 from stillpoint.resources.disks import persistent_volume_claim
 
 PODS = ("", "pods")

@@ -12,11 +12,11 @@ from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import BackupOutcome
 from stillpoint.model.reference import Reference, Resource
-from stillpoint.rehearsal import velero_actions
-from stillpoint.rehearsal.blocks import Block
 from stillpoint.rehearsal.errors import ActionFailed
-from stillpoint.rehearsal.plugin_calls import BackupCalls, applicable
-from stillpoint.rehearsal.selection import Selection
+from stillpoint.rehearsal.plugin.calls import BackupCalls, applicable
+from stillpoint.rehearsal.velero_steps import velero_actions
+from stillpoint.rehearsal.velero_steps.blocks import Block
+from stillpoint.rehearsal.velero_steps.selection import Selection
 from stillpoint.resources.machines import pod
 from stillpoint.velero import pod_hooks
 

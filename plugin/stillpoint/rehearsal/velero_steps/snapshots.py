@@ -9,8 +9,8 @@ from dataclasses import replace
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
-from stillpoint.rehearsal.backup import Backup
-from stillpoint.rehearsal.selection import Selection
+from stillpoint.rehearsal.velero_steps.backup import Backup
+from stillpoint.rehearsal.velero_steps.selection import Selection
 from stillpoint.resources.disks import persistent_volume, persistent_volume_claim, storage_class
 from stillpoint.resources.machines import pod
 from stillpoint.velero.volumes import claim_data, volume_snapshot_class

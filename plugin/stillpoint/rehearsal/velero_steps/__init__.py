@@ -1,0 +1,1 @@
+"""What Velero does for a backup and a restore, done without writing anything."""
