@@ -151,7 +151,7 @@ FOLLOWS = {
         SIDE_BY_SIDE + "test_one_that_hangs_delays_the_next_in_order_by_its_share",
         "guest/test_side_by_side.py::test_a_server_that_stands_still_keeps_no_other_locked",
     ),
-    "A hold that was lost is told": (
+    "A lost hold is reported": (
         LOST + "ARunThatTakesNothing::test_the_watchdogs_release_is_told",
         LOST + "ARunThatTakesNothing::test_nothing_is_held_that_cannot_be_noted",
         LOST + "Marks::test_one_that_was_removed_is_a_hold_that_was_lost",

@@ -35,7 +35,7 @@ class Done(StrEnum):
     BROUGHT = "brought"
     RENAMED = "renamed"
     FILLING = "filling"
-    TOLD = "told"
+    REPORTED = "reported"
 
 
 class Row(NamedTuple):
@@ -69,14 +69,14 @@ GUEST = (
     Row(kinds.RESOURCE_CLAIM_TEMPLATE, "resourceClaims[].resourceClaimTemplateName"),
     Row(kinds.SECRET, "domain.firmware.kernelBoot.container.imagePullSecret"),
     Row(kinds.SERVICE_ACCOUNT, "serviceAccountName"),
-    Row(kinds.NETWORK_ATTACHMENT, "networks[].multus.networkName", Done.TOLD),
-    Row(kinds.PRIORITY_CLASS, "priorityClassName", Done.TOLD),
+    Row(kinds.NETWORK_ATTACHMENT, "networks[].multus.networkName", Done.REPORTED),
+    Row(kinds.PRIORITY_CLASS, "priorityClassName", Done.REPORTED),
 )
 
 ANNOTATIONS = (
     Row(kinds.CONFIG_MAP, "hooks.kubevirt.io/hookSidecars: [].configMap.name"),
     Row(kinds.CLAIM, "hooks.kubevirt.io/hookSidecars: [].pvc.name"),
-    Row(kinds.NETWORK_ATTACHMENT, "v1.multus-cni.io/default-network", Done.TOLD),
+    Row(kinds.NETWORK_ATTACHMENT, "v1.multus-cni.io/default-network", Done.REPORTED),
 )
 
 SOURCES = (
@@ -127,7 +127,7 @@ def renamed(specification: Item, names: Mapping[str, str]) -> Item:
 
 def of_cluster(specification: Item, metadata: Item, namespace: str) -> Iterator[Reference]:
     """What a guest needs that no backup of its namespace brings."""
-    for row, name in _rows(_TOLD, specification, metadata):
+    for row, name in _rows(_REPORTED, specification, metadata):
         if row.resource == kinds.PRIORITY_CLASS:
             yield row.resource.named("", name)
             continue
@@ -257,6 +257,6 @@ def _of_sources() -> Mapping[str, Sequence[tuple[Row, _Path]]]:
 
 _NAMED = _Table.of(Done.BROUGHT, Done.RENAMED)
 _OWN = _Table.of(Done.RENAMED)
-_TOLD = _Table.of(Done.TOLD)
+_REPORTED = _Table.of(Done.REPORTED)
 _SOURCES = _of_sources()
 _RENAMED = {_parts(row.where): None for row in GUEST if row.done is Done.RENAMED}

@@ -103,7 +103,7 @@ def stored(row: Row) -> Item:
 BROUGHT = [row for row in OF_GUEST if row.done in (Done.BROUGHT, Done.RENAMED)]
 LEFT = [row for row in OF_GUEST if row.done is Done.BROUGHT]
 RENAMED = [row for row in OF_GUEST if row.done is Done.RENAMED]
-TOLD = [row for row in OF_GUEST if row.done is Done.TOLD]
+REPORTED = [row for row in OF_GUEST if row.done is Done.REPORTED]
 
 
 @of(*BROUGHT)
@@ -145,20 +145,20 @@ def test_what_others_may_use_keeps_its_name_beside_a_copy(row: Row) -> None:
     assert changed == machine(row)
 
 
-@of(*TOLD)
+@of(*REPORTED)
 def test_what_the_cluster_must_have_is_noted_at_backup(row: Row) -> None:
     note = it.annotations(backed_up(machine(row)).item)["stillpoint.dev/needs-from-cluster"]
     place = "" if row.resource == kinds.PRIORITY_CLASS else "shop/"
     assert note == f"{row.resource}/{place}{NAME}"
 
 
-@of(*TOLD)
+@of(*REPORTED)
 def test_it_is_told_at_a_restore_from_a_backup_without_our_note(row: Row) -> None:
     told = " ".join(map(str, restored(machine(row), []).additional))
     assert f"db needs what is missing here: {row.resource.kind} {NAME}" in told
 
 
-@of(*[row for row in TOLD if row.resource == kinds.NETWORK_ATTACHMENT])
+@of(*[row for row in REPORTED if row.resource == kinds.NETWORK_ATTACHMENT])
 def test_a_namespace_in_front_of_a_network_is_its_own_and_follows_the_mapping(row: Row) -> None:
     item = machine(row, "lan/blue")
     note = it.annotations(backed_up(item).item)["stillpoint.dev/needs-from-cluster"]
@@ -174,7 +174,7 @@ def test_an_instance_that_stands_alone_has_the_same(row: Row) -> None:
     metadata = {"name": "solo", "namespace": "shop"}
     instance: Item = {"kind": "VirtualMachineInstance", "metadata": metadata, "spec": spec}
     found = list(virtual_machine_instance.references(instance))
-    assert (target(row) in found) is (row.done is not Done.TOLD)
+    assert (target(row) in found) is (row.done is not Done.REPORTED)
 
 
 @of(*SOURCES)
