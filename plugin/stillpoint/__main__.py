@@ -1,4 +1,4 @@
-"""What Velero executes."""
+"""The program that Velero executes."""
 
 import functools
 import logging
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Serve the catalogue to the Velero process that started this one; to a person, explain.
+    """Serves the catalogue to the Velero process that started this one; to a person, explains.
 
     Returns:
         The exit status.
@@ -51,14 +51,14 @@ def main() -> int:
 
 
 def launch_path() -> str:
-    """The file that Velero is to run again for each action: it uses this path, not its own."""
+    """The file that Velero is to run again for each action."""
     return os.path.abspath(sys.argv[0])  # noqa: PTH100 - pathlib is a fortieth of the start
 
 
 def _import_grpc() -> None:
-    """Without ssl, a fifteenth of the start: asyncio imports it, which grpc imports to no use here.
+    """Imports grpc without ssl, a fifteenth of the start: grpc does not need it here.
 
-    asyncio takes its absence for an answer; the cluster's reader imports it later.
+    asyncio, which grpc imports, does without; the cluster's reader imports ssl later.
     """
     sys.modules["ssl"] = None  # type: ignore[assignment] # the import system's word for absent
     import grpc  # noqa: F401, PLC0415

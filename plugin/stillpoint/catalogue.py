@@ -1,7 +1,7 @@
 """The product: every action under its name, kind by kind.
 
-A kind is imported when Velero first calls it, so that a backup never loads what restores are made
-of, and no start waits for either.
+A kind is imported at Velero's first call, so that a backup never loads the restore's code, and no
+start waits for either.
 
 Pods have no backup action: their item block brings all that belongs to them, and each action costs
 a call per object, a millisecond of every backup.
@@ -13,7 +13,7 @@ from stillpoint.calls.action import BackupEntry, ItemBlockEntry, RestoreEntry
 
 
 def backup() -> Sequence[BackupEntry]:
-    """For items before they go into the archive."""
+    """Actions for items before they go into the archive."""
     from stillpoint.actions.backup import (  # noqa: PLC0415
         data_volume,
         one_shot_resource,
@@ -41,7 +41,7 @@ def backup() -> Sequence[BackupEntry]:
 
 
 def item_block() -> Sequence[ItemBlockEntry]:
-    """For items that share a freeze."""
+    """Actions for items that share a freeze."""
     from stillpoint.actions.item_block import (  # noqa: PLC0415
         data_volume,
         pod,
@@ -60,7 +60,7 @@ def item_block() -> Sequence[ItemBlockEntry]:
 
 
 def restore() -> Sequence[RestoreEntry]:
-    """For items of the archive before they are created."""
+    """Actions for items of the archive before they are created."""
     from stillpoint.actions.restore import (  # noqa: PLC0415
         controller_revision,
         data_volume,

@@ -1,4 +1,4 @@
-"""What else Velero has registered, as far as it matters here."""
+"""Other plugins that Velero has registered."""
 
 import logging
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ _log = logging.getLogger("stillpoint")
 
 
 def warn_of_peer(arguments: Sequence[str]) -> None:
-    """Log it if the plugin that this one takes the place of is registered too.
+    """Warns if the plugin that this plugin replaces is registered too.
 
-    Velero calls every plugin that applies to an object, and finds nothing wrong with two.
+    Velero calls every plugin that applies to an object, and accepts two.
 
     Args:
-        arguments: the flags of the Velero server, which it passes on.
+        arguments: the flags of the Velero server.
     """
     from pathlib import Path  # noqa: PLC0415 - no handshake waits for it
 

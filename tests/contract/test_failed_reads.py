@@ -47,7 +47,7 @@ FAILURES: dict[str, Failure] = {
     "429": answered(429),
     "500": answered(500),
     "half an answer": answered(200, b'{"kind": "List", "metadata": {}, "items": [{"metadata": {'),
-    "no answer": lambda request: request.unreachable("no answer within 180 s"),
+    "no answer": lambda request: request.unreachable("no response within 180 s"),
 }
 
 

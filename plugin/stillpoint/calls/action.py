@@ -1,8 +1,9 @@
-"""What the wire calls: the shape of an action, and its entry in the catalogue.
+"""The shape of an action, and its entry in the catalogue.
 
-An action is a module with these names. One whose outcome names an operation defines `progress` and
-`cancel` as well, and a restore action that waits for additional items `are_additional_items_ready`.
-Every one says what it `DOES` in a cell of docs/actions.md, which `make docs` writes.
+An action is a module with these names. An action whose outcome names an operation defines
+`progress` and `cancel` as well, and a restore action that waits for additional items
+`are_additional_items_ready`. Every one says what it `DOES` in a cell of docs/actions.md, which
+`make docs` writes.
 """
 
 from collections.abc import Sequence
@@ -59,9 +60,10 @@ class ItemBlockAction(Protocol):
 
 @runtime_checkable
 class ActionWithOperations(Protocol):
-    """An action whose work goes on after it has answered.
+    """An action whose work goes on after its outcome was returned.
 
-    The state of that work lives in its id or in the cluster: Velero asks a new process each time.
+    The state of that work lives in the operation's id or in the cluster: Velero polls in a new
+    process each time.
     """
 
     def progress(self, operation: str, context: "BackupContext | RestoreContext") -> "Progress": ...

@@ -1,7 +1,7 @@
-"""What an action is called with: the request of Velero, parsed, and the view of its cluster.
+"""Contexts of actions: the request of Velero, parsed, and the view of its cluster.
 
-Imported at the first call: half of what there is to import here is needed for it, and Velero waits
-for the handshake.
+Imported at the first call: the handshake, for which Velero waits, does without half of these
+imports.
 """
 
 import functools
@@ -24,28 +24,28 @@ _CLOCK = Clock(now=lambda: datetime.now(UTC), sleep=time.sleep)
 
 
 class Clusters(Protocol):
-    """Where contexts get their view of the cluster from."""
+    """Gives contexts their view of the cluster."""
 
     def for_request(self, uid: str) -> Index:
         """The view that all calls of one backup or restore share."""
 
     @property
     def writer(self) -> Writer:
-        """What changes the cluster, for those who may."""
+        """Changes the cluster, for actions that may."""
 
     def expect_requests(self) -> None:
-        """A backup begins; its first item is a moment away."""
+        """Prepares for requests: a backup begins, its first item is a moment away."""
 
 
 class Archives(Protocol):
-    """Where contexts get their view of the backup that is restored from."""
+    """Gives contexts their view of the backup that is restored."""
 
     def of_restore(self, uid: str, stored: Item) -> Archive:
-        """The backup that the restore with this uid restores, known by an item of it."""
+        """The backup that the restore with this uid restores, recognized by one of its items."""
 
 
 def of_backup(backup: bytes, clusters: Clusters, log: ItemLog) -> BackupContext:
-    """For backup and item-block actions.
+    """The context of backup and item-block actions.
 
     Args:
         backup: the Backup, as JSON.
@@ -57,11 +57,11 @@ def of_backup(backup: bytes, clusters: Clusters, log: ItemLog) -> BackupContext:
 def of_restore(
     restore: bytes, clusters: Clusters, log: ItemLog, stored: Item, archives: Archives
 ) -> RestoreContext:
-    """For restore actions.
+    """The context of restore actions.
 
     Args:
         restore: the Restore, as JSON.
-        stored: the item as the backup holds it, {} if the call is about an operation.
+        stored: the item as stored in the backup, {} if the call is about an operation.
     """
     parsed = _restore(restore)
     # At the end of a restore Velero asks about its operations in the process that has created

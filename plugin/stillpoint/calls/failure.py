@@ -5,7 +5,7 @@ from stillpoint.model.errors import MalformedRequest, StillpointError
 
 
 def message(error: BaseException, action: str, subject: str) -> str:
-    """The text that tells Velero of `error`.
+    """The text of `error` for Velero.
 
     Args:
         action: name of the action that was called.

@@ -31,10 +31,10 @@ def encode_item(item: Item) -> bytes:
 
 
 def encode_changed(item: Item, came: Item, data: bytes) -> bytes:
-    """The item of an answer: as the bytes that came, if the action has changed nothing in it.
+    """The item of an outcome: the received bytes, if the action has changed nothing.
 
     Args:
         came: the item before the action.
-        data: the bytes that it was read from.
+        data: the bytes of `came`.
     """
     return data if item is came or item == came else encode_item(item)

@@ -44,10 +44,10 @@ class Registered(Generic[EntryType]):
             raise MalformedRequest(f"action {name!r}", "cannot call it", cause) from None
 
     def with_operations(self, name: str) -> ActionWithOperations:
-        """The action of this name, which has operations.
+        """The action of this name, if the action starts operations.
 
         Raises:
-            MalformedRequest: there is none, or it starts no operations.
+            MalformedRequest: there is no such action, or none of its work goes on as an operation.
         """
         action = self[name].action
         if isinstance(action, ActionWithOperations):
@@ -55,7 +55,7 @@ class Registered(Generic[EntryType]):
         raise MalformedRequest(f"action {name!r}", "cannot ask its operations", "it starts none")
 
     def backup_context(self, name: str, backup: bytes, subject: str) -> "BackupContext":
-        """What a backup or item-block action is called with; see `contexts.of_backup`."""
+        """The context of a backup or item-block action; see `contexts.of_backup`."""
         from stillpoint.calls import contexts  # noqa: PLC0415 - the model: no handshake waits for it
 
         return contexts.of_backup(backup, self._clusters, ItemLog(self._logger, name, subject))
@@ -63,7 +63,7 @@ class Registered(Generic[EntryType]):
     def restore_context(
         self, name: str, restore: bytes, subject: str, stored: Item, archives: "Archives"
     ) -> "RestoreContext":
-        """What a restore action is called with; see `contexts.of_restore`."""
+        """The context of a restore action; see `contexts.of_restore`."""
         from stillpoint.calls import contexts  # noqa: PLC0415
 
         log = ItemLog(self._logger, name, subject)

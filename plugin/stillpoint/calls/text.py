@@ -27,7 +27,7 @@ def shorten(text: str) -> str:
 
 
 def _beginning(letters: Iterable[str], most_bytes: int) -> int:
-    """How many of the first letters have room."""
+    """Number of the first letters that have room."""
     taken = count = 0
     for letter in letters:
         taken += 1 if " " <= letter <= "~" and letter != "%" else 3 * len(letter.encode())

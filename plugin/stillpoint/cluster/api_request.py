@@ -1,4 +1,4 @@
-"""One question or change and its HTTP answers: paths, bodies and errors, without I/O."""
+"""API requests and what their HTTP responses mean: paths, bodies and errors, without I/O."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class _ListMeta(msgspec.Struct, rename={"next": "continue", "version": "resource
 
 
 class _Page(msgspec.Struct):
-    """A page of a list, of whose objects each field stays the JSON that it came as.
+    """A page of a list; each field of its objects stays the JSON text that was received.
 
     Read as a whole, 2,000 pods of 6 KB took 157 MB besides their 13 MB of JSON.
     """
@@ -40,12 +40,12 @@ class _Page(msgspec.Struct):
 
 
 class Expired(Unreachable):
-    """HTTP 410: the token for the next page is of a state that the server has forgotten."""
+    """HTTP 410: the token for the next page is of a state that the server has dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """What a server sent.
+    """A server's HTTP response.
 
     Attributes:
         retry_after: the header of that name; empty if there was none.
@@ -63,7 +63,7 @@ class ApiResponse:
 
     @property
     def message(self) -> str:
-        """The code, and the words of the API server if the body is a Status object of its."""
+        """The code, and the message of the API server if the body is a Status object."""
         try:
             status = orjson.loads(self.body)
         except orjson.JSONDecodeError:
@@ -74,7 +74,7 @@ class ApiResponse:
 
 
 class PageEnd(NamedTuple):
-    """What a page of a list says besides its objects.
+    """The fields of a list page besides its objects.
 
     Attributes:
         token: for the next page; empty on the last.
@@ -91,9 +91,9 @@ class ApiRequest:
 
     Attributes:
         verb: as RBAC spells it, `get`, `list`, `watch`, `patch` or `create`.
-        name: empty for a list or a watch.
-        expires: reading of the reader's clock at which nobody waits any longer.
-        body: what is sent; empty for a read.
+        name: empty for list and watch.
+        expires: deadline, a reading of the reader's clock.
+        body: content to send; empty for a read.
     """
 
     verb: str
@@ -105,18 +105,18 @@ class ApiRequest:
 
     @property
     def accept(self) -> str:
-        """The form of the answer: of a Secret nobody here wants more than to know that it is."""
+        """Media type of the response; for a Secret, metadata alone: nobody here reads its data."""
         is_secret = (self.resource.group, self.resource.plural) == ("", "secrets")
         return _METADATA if is_secret and self.verb == "get" else "application/json"
 
     @property
     def method(self) -> str:
-        """Of HTTP."""
+        """HTTP method."""
         return {"patch": "PATCH", "create": "POST"}.get(self.verb, "GET")
 
     @property
     def content_type(self) -> str:
-        """Of the body."""
+        """Media type of the body."""
         return "application/merge-patch+json" if self.verb == "patch" else "application/json"
 
     @property
@@ -130,22 +130,22 @@ class ApiRequest:
         return "".join(f"/{quote(part, safe='')}" for part in parts)
 
     def read_object(self, response: ApiResponse) -> Item:
-        """The object that was asked for.
+        """The requested object, from its response.
 
         Raises:
-            ReadFailed: the answer is a failure, or another object.
+            ReadFailed: the response is a failure, or another object.
         """
         item = self._parse(response)
         metadata = item.get("metadata")
         if not isinstance(metadata, dict) or metadata.get("name") != self.name:
-            raise self.unreachable("the answer is not the object that was asked for")
+            raise self.unreachable("the response is not the requested object")
         return item
 
     def read_page(self, response: ApiResponse, take: Callable[[Fields], None]) -> PageEnd:
-        """Hand over the objects of one page.
+        """Hands the objects of one page to `take`.
 
         Raises:
-            ReadFailed: the answer is a failure, or no list; some objects may have been taken.
+            ReadFailed: the response is a failure, or no list; `take` may have been called before.
         """
         if response.status != 200:
             raise self.failure(response)
@@ -154,19 +154,19 @@ class ApiRequest:
             for item in page.items or ():
                 take(self._with_kind(item))
         except (ValueError, TypeError) as error:
-            raise self.unreachable(f"the answer is no list in JSON: {error}") from error
+            raise self.unreachable(f"the response is no list in JSON: {error}") from error
         return PageEnd(page.metadata.next, page.metadata.version)
 
     def event(self, line: bytes) -> tuple[str, Item]:
-        """One line of a watch: `ADDED`, `MODIFIED`, `DELETED` or `BOOKMARK`, and the object.
+        """A line of a watch: `ADDED`, `MODIFIED`, `DELETED` or `BOOKMARK`, and the object.
 
         Raises:
-            ReadFailed: the server ends the watch with an error, or this is no event.
+            ReadFailed: the server ends the watch with an error, or the line is no event.
         """
         event = self._decode(line)
         kind, item = event.get("type"), event.get("object")
         if not isinstance(kind, str) or not isinstance(item, dict):
-            raise self.unreachable("the answer is no event of a watch")
+            raise self.unreachable("the response is no event of a watch")
         if kind == "ERROR":
             code = item.get("code")
             status = code if isinstance(code, int) else 0
@@ -174,7 +174,7 @@ class ApiRequest:
         return kind, item
 
     def unreachable(self, cause: str, hint: str = "") -> Unreachable:
-        """The error for an answer that did not come, or cannot be trusted."""
+        """The error for a response that did not arrive, or cannot be trusted."""
         return Unreachable(self._subject, f"cannot {self.verb}", cause, hint)
 
     def _parse(self, response: ApiResponse) -> Item:
@@ -186,13 +186,13 @@ class ApiRequest:
         try:
             value = json_text.decode(body)
         except ValueError as error:
-            raise self.unreachable(f"the answer is not JSON: {error}") from error
+            raise self.unreachable(f"the response is not JSON: {error}") from error
         if not isinstance(value, dict):
-            raise self.unreachable("the answer is JSON, but not an object")
+            raise self.unreachable("the response is JSON, but not an object")
         return value
 
     def _with_kind(self, item: Fields) -> Fields:
-        """Items of a list of built-in resources do not say what they are; `get` answers do."""
+        """Adds kind and apiVersion, which built-in resources leave out of the items of a list."""
         if "kind" in item and "apiVersion" in item:
             return item
         group, version = self.resource.group, self.resource.version
@@ -200,7 +200,7 @@ class ApiRequest:
         return {"kind": self.resource.kind, "apiVersion": api_version} | item
 
     def failure(self, response: ApiResponse) -> ReadFailed:
-        """The error that an answer is which is no success."""
+        """The error for a response that is no success."""
         subject, attempt = self._subject, f"cannot {self.verb}"
         if response.status == 401:
             return Forbidden(subject, attempt, response.message, CREDENTIALS_HINT)
@@ -214,9 +214,9 @@ class ApiRequest:
 
     @property
     def _rule(self) -> str:
-        """What lacks, and no more: who may list and is refused a `get` lacks `get` alone.
+        """The RBAC rule that is missing, and no more: an account that may list lacks `get` alone.
 
-        What is listed is also asked for by name, once a list does not have it, so that both are
+        A listed resource is also requested by name, once a list lacks the name, so both verbs are
         granted at once. Secrets are never listed at a restore.
         """
         verbs = ("get", "list") if self.verb == "list" else (self.verb,)

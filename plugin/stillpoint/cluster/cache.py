@@ -1,8 +1,8 @@
-"""Answers of the cluster, kept for the length of a backup.
+"""Caches API responses for the length of a backup.
 
 Velero calls actions once per item and, with several item-block workers, in parallel. Without a
-memory each call would ask the cluster anew; with this one, requests grow with namespaces and
-kinds. A failure is never kept: the next call tries again.
+cache each call would send its own requests; with the cache, requests grow with namespaces and
+kinds. A failure is never cached: the next call tries again.
 """
 
 import threading
@@ -22,7 +22,7 @@ from stillpoint.model.reference import Resource
 from stillpoint.model.writer import Cluster, Writer
 
 OLDEST_S = 300.0
-"""Age at which an answer is asked for again. Velero's own items are as old as the backup."""
+"""Age at which an entry is requested again. Velero's own items are as old as the backup."""
 
 _MOST_REQUESTS = 8
 _MOST_ENTRIES = 2_000
@@ -51,7 +51,7 @@ class Cache:
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
 
     def once(self, key: Hashable, compute: Callable[[], Any]) -> Any:
-        """The value for `key`, from `compute` if none is kept.
+        """The cached value for `key`, else what `compute` returns.
 
         Raises:
             Whatever `compute` raises, in every thread that waits for it.
@@ -70,7 +70,7 @@ class Cache:
         return entry.future.result()
 
     def _forget_old(self) -> None:
-        """Also what nobody asks for again: Velero is through with one namespace, then the next."""
+        """Drops expired entries: Velero is through with a namespace and does not come back."""
         oldest = self._clock() - self._oldest_s
         for key in [key for key, entry in self._entries.items() if entry.since < oldest]:
             del self._entries[key]
@@ -86,10 +86,10 @@ class Cache:
 
 
 class CachedIndex:
-    """An `Index` that asks each question of one backup once.
+    """An `Index` that sends each request of a backup once.
 
-    `get` answers from a list of the whole namespace; only a name that is not in it costs a request
-    of its own, so that what was created after the list is found all the same.
+    `get` answers from a list of the whole namespace; a name missing from that list costs a request
+    of its own, so that objects created after the list are found all the same.
     """
 
     def __init__(self, reader: Reader, clock: Callable[[], float] = time.monotonic) -> None:
@@ -141,11 +141,11 @@ class CachedIndex:
 
 
 class CachedIndexes:
-    """One `CachedIndex` per backup or restore; the last few are kept.
+    """Keeps a `CachedIndex` for each of the last few backups and restores.
 
     Args:
-        connect: makes the client; called once, and late, because what it imports would be most
-            of the plugin's start-up time. A failure is not kept.
+        connect: makes the client; called once, and late, because its imports would be most of the
+            plugin's start-up time. A failure is not cached.
     """
 
     def __init__(self, connect: Callable[[], Cluster]) -> None:
@@ -159,15 +159,15 @@ class CachedIndexes:
 
     @property
     def writer(self) -> Writer:
-        """What changes the cluster; what is kept of former answers is not corrected."""
+        """Changes the cluster; cached responses are not corrected."""
         return self._reader
 
     def expect_requests(self) -> None:
-        """Connect aside: Velero collects its items meanwhile, so that the first does not wait."""
+        """Connects in a thread while Velero collects items, so that the first does not wait."""
         threading.Thread(target=self._connect_early, daemon=True).start()
 
     def _connect_early(self) -> None:
-        with suppress(StillpointError):  # the first question meets the same fault, and tells it
+        with suppress(StillpointError):  # the first request meets the same fault, and reports it
             self._reader.connect()
 
 
@@ -201,7 +201,7 @@ def _names(item: Item) -> Iterable[str]:
 
 
 class _List:
-    """A list and all its groupings, which go when it goes."""
+    """A list and all its groupings."""
 
     def __init__(self, items: Sequence[Item]) -> None:
         self._items = items

@@ -1,4 +1,4 @@
-"""What a cluster serves, asked in two requests instead of one per group.
+"""Discovery of the API in two requests instead of one per group.
 
 Source: "Aggregated discovery" in the API concepts of Kubernetes; on by default since v1.27.
 """
@@ -23,7 +23,7 @@ _VERBS = {"list", "get", "create", "delete"}
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryRequest:
-    """One of the two."""
+    """A GET of `/api` or `/apis`."""
 
     path: str
     expires: float
@@ -37,16 +37,16 @@ class DiscoveryRequest:
 
     def unreachable(self, cause: str, hint: str = "") -> Unreachable:
         """See `Question.unanswered`."""
-        return Unreachable("the cluster", "cannot ask what it serves", cause, hint)
+        return Unreachable("the cluster", "cannot discover its resources", cause, hint)
 
     def parse(self, response: ApiResponse) -> list[Served] | None:
         """Each resource in its preferred version; None if the server does not aggregate.
 
         Raises:
-            ReadFailed: the answer is a failure, or no discovery document.
+            ReadFailed: the response is a failure, or no discovery document.
         """
         if response.status in (401, 403):
-            what = "cannot ask what it serves"
+            what = "cannot discover its resources"
             raise Forbidden("the cluster", what, response.message, CREDENTIALS_HINT)
         if response.status != 200:
             raise self.unreachable(response.message)
@@ -59,7 +59,7 @@ class DiscoveryRequest:
             raise self._no_document(error) from error
 
     def _no_document(self, error: Exception) -> ReadFailed:
-        return self.unreachable(f"the answer is no discovery document: {error}")
+        return self.unreachable(f"the response is no discovery document: {error}")
 
 
 def _of_group(group: Item) -> Iterator[Served]:

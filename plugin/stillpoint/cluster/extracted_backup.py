@@ -1,11 +1,11 @@
-"""The backup that Velero restores, in the folder into which it has extracted it.
+"""Reads the backup that Velero restores from the folder into which Velero has extracted it.
 
 Velero runs the plugin in its own container, and extracts the whole archive into a folder of the
-temporary directory before it calls the first action. The layout in it is that of the archive, which
-Velero documents ("Output file format"); where the folder is it does not say, so the right one is
-known by the item in hand: it holds the same object. Of several it is the newest: Velero restores
-one backup at a time, and when an archive turns out to be cut short it leaves the part that it has
-extracted where it is.
+temporary directory before it calls the first action. The layout is that of the archive, which
+Velero documents ("Output file format"). Velero does not say where the folder is, so the right
+folder is recognized by the item in hand: the same object is stored there. Of several the newest is
+taken: Velero restores a single backup at a time, and leaves what was extracted of a truncated
+archive where it is.
 
 Source: pkg/archive/extractor.go and pkg/restore/restore.go of Velero v1.18.
 """
@@ -32,10 +32,10 @@ _MOST_RESTORES = 8
 
 
 class ExtractedBackup:
-    """See `Archive`.
+    """An `Archive` in a folder.
 
     Args:
-        folder: the one that holds `resources/`.
+        folder: the parent of `resources/`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -74,7 +74,7 @@ class ExtractedBackup:
 
 
 class _Late:
-    """An archive that is looked for when it is first asked, as most restores never ask."""
+    """An archive that is searched for at the first read, as most restores never read."""
 
     def __init__(self, find: Callable[[], ExtractedBackup]) -> None:
         self._find = find
@@ -96,7 +96,7 @@ class _Late:
 
 
 class ExtractedBackups:
-    """One `ExtractedBackup` per restore; the last few are kept.
+    """Keeps an `ExtractedBackup` for each of the last few restores.
 
     Args:
         folder: where Velero makes its temporary folders.
@@ -110,7 +110,7 @@ class ExtractedBackups:
         """The archive of the restore with this uid.
 
         Args:
-            stored: an item of it.
+            stored: an item of that archive.
         """
 
         def find() -> ExtractedBackup:
@@ -133,7 +133,7 @@ class ExtractedBackups:
 
 
 def _modification_time_ns(candidate: Path) -> int:
-    """When the last thing was put into it; 0 if it is being removed just now."""
+    """Time of the folder's last change; 0 if the folder is being removed just now."""
     try:
         return candidate.stat().st_mtime_ns
     except OSError:

@@ -1,8 +1,8 @@
-"""The `Reader` of a live cluster.
+"""Reads the objects of a live cluster (`Reader`).
 
 Configuration, authentication and transport are those of the `kubernetes` package. Requests and
-bodies are ours: its models drop fields that they do not know, and its request functions bound the
-silence between two bytes but not the whole answer.
+bodies are this module's: the package's models drop unknown fields, and its request functions bound
+the silence between two bytes but not the whole response.
 """
 
 import importlib.metadata
@@ -47,19 +47,19 @@ _BROKEN_CONNECTION = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a question may take.
+    """Time limits and retries of requests.
 
     Attributes:
         connect_s: until a connection stands.
-        read_s: between two bytes of an answer.
+        read_s: between two bytes of a response.
         silence_s: between two bytes of a watch; an API server sends bookmarks, about one a minute.
-        watches: at the same time; a namespace beyond them is not followed.
-        answer_s: from one request to the last byte of its answer.
-        question_s: all pages and all tries of one `get` or `list`.
-        tries: requests for one page while the server fails in a way that passes.
+        watches: at the same time; further namespaces are not followed.
+        response_s: from a request to the last byte of its response.
+        request_s: all pages and all tries of a `get` or `list`.
+        tries: requests for a page while the server fails in a way that passes.
         first_pause_s: before the second try; doubled before each further one.
-        longest_pause_s: the most that is waited if the server names a `Retry-After`.
-        page: objects of a list that one answer holds.
+        longest_pause_s: limit of a wait for the server's `Retry-After`.
+        page: objects per response of a list.
     """
 
     connect_s: float = 5.0
@@ -101,10 +101,10 @@ class KubernetesReader:
 
     @classmethod
     def connect(cls, limits: Limits | None = None, file: str = "", context: str = "") -> Self:
-        """A reader of the cluster that Velero itself would choose; makes no request.
+        """A reader of the cluster that Velero itself would choose; sends no request.
 
-        That is the one of `KUBECONFIG`; without it the one this pod runs in, by its service
-        account; outside of a cluster the one of `~/.kube/config`.
+        That is the cluster of `KUBECONFIG`, else the cluster of this pod, by its service account,
+        else the cluster of `~/.kube/config`.
 
         Args:
             file: a kubeconfig that goes before all of these.
@@ -121,10 +121,10 @@ class KubernetesReader:
         return str(self._host)
 
     def discover(self) -> Sequence[Served] | None:
-        """What the cluster serves, in its own order; None if its API server is older than 1.27.
+        """Resources of the cluster, in discovery's order; None for API servers older than 1.27.
 
         Raises:
-            ReadFailed: the question was not answered.
+            ReadFailed: the request failed.
         """
         found: list[Served] = []
         for path in PATHS:
@@ -147,14 +147,14 @@ class KubernetesReader:
         selection = {"labelSelector": labels} if labels else {}
         try:
             return self._pages(request, selection)
-        except Expired:  # all pages show one moment; begin anew with a later one
+        except Expired:  # all pages show the same moment; start again with a later moment
             return self._pages(request, selection)
 
     def follow(self, resource: Resource, namespace: str, longest_s: float) -> Lookup:
-        """See `Reader.follow`. One watch, which ends by itself; with too many of them, none."""
+        """See `Reader.follow`. Opens a watch, which ends by itself; with too many of them, none."""
         items = self.list(resource, namespace)
         followed = FollowedItems(items)
-        # Nothing changes in a namespace that has none; what comes anew is asked for by its name.
+        # Nothing changes in a namespace that has none; a new object is requested by its name.
         if items and self._watches.acquire(blocking=False):
             request = ApiRequest("watch", resource, namespace, "", self._clock() + longest_s)
             watch = Watch(request, followed, self._lines)
@@ -214,7 +214,7 @@ class KubernetesReader:
         expires = min(now + self._limits.response_s, request.expires)
         longest_s = expires - now
         if longest_s <= 0:
-            raise request.unreachable(f"no answer within {self._limits.request_s:g} s")
+            raise request.unreachable(f"no response within {self._limits.request_s:g} s")
         silence_s = min(self._limits.read_s, longest_s)
         with self._open(request, query, silence_s) as response:
             return self._response(response, request, expires)
@@ -222,7 +222,7 @@ class KubernetesReader:
     def _open(
         self, request: _Request, query: Mapping[str, str], silence_s: float
     ) -> BaseHTTPResponse:
-        """The answer before its body; to be closed, for it may not have been read to its end."""
+        """The response before its body; to be closed, as the body may be left unread."""
         return self._pool.request(
             request.method,
             self._host + request.path,
@@ -236,7 +236,7 @@ class KubernetesReader:
         )
 
     def _lines(self, request: ApiRequest, query: Mapping[str, str]) -> Iterator[bytes]:
-        """The lines of an answer that comes bit by bit, until the server ends it."""
+        """Lines of a streamed response, until the server ends the stream."""
         silence_s = max(request.expires - self._clock(), 1.0)
         with self._open(request, query, min(silence_s, self._limits.silence_s)) as response:
             if response.status != 200:
@@ -258,7 +258,9 @@ class KubernetesReader:
             parts.append(part)
             if self._clock() > expires:
                 size = sum(map(len, parts))
-                raise request.unreachable(f"answer too slow: {size} bytes came before the deadline")
+                raise request.unreachable(
+                    f"response too slow: {size} bytes came before the deadline"
+                )
         return b"".join(parts)
 
     def _headers(self, request: _Request) -> dict[str, str]:
@@ -300,9 +302,9 @@ def _client(file: str, context: str) -> ApiClient:
 
 
 def _without_secrets(error: Exception) -> str:
-    """What the kubernetes package says, up to where it quotes a user entry with its token.
+    """The kubernetes package's error, up to where a user entry with its token is quoted.
 
-    Raise the result `from None`, because the quotation stays in the cause: kubernetes 37 names
+    Raise the result `from None`, because the cause still has the quotation: kubernetes 37 names
     each node of a kubeconfig by its whole content (`KubeConfigMerger._merge`).
     """
     text = " ".join(str(error).partition("/{")[0].split()).rstrip(".")

@@ -13,13 +13,13 @@ class KubernetesWriter(KubernetesReader):
     """Reads, patches and creates over HTTP, from as many threads as want to."""
 
     def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
-        """See `Writer.patch`. One whose answer was lost is sent again: it says what shall be."""
+        """See `Writer.patch`. Sent again if the response was lost: a merge patch is idempotent."""
         body = orjson.dumps(change)
         request = ApiRequest("patch", resource, namespace, name, self._expiry(), body)
         request.read_object(self._send(request, {}))
 
     def create(self, resource: Resource, item: Item) -> None:
-        """See `Writer.create`. One whose answer was lost is sent again, and may be there then."""
+        """See `Writer.create`. Sent again if the response was lost; the object may exist then."""
         body = orjson.dumps(item)
         namespace, name = it.namespace(item), it.name(item)
         request = ApiRequest("create", resource, namespace, name, self._expiry(), body)

@@ -24,11 +24,12 @@ class PackedItems(Sequence[Item]):
     """A list of objects in a quarter of the memory that their dictionaries take.
 
     40,000 objects of 1.5 KB, the pods, instances and disks of 10,000 machines, are 68 MB instead of
-    265; to unpack one takes 10 us. What comes out is shared: nobody changes it. One with a number
-    or a depth that no Python object can have is `Unreachable` for who asks for it, for nobody else.
+    265; to unpack an object takes 10 us. Unpacked objects are shared, so never change them. An
+    object with a number or a depth that Python cannot have raises `Unreachable` when read; the
+    others do not.
 
     Attributes:
-        version: `resourceVersion` of the cluster when it was read; empty if that is not known.
+        version: `resourceVersion` of the cluster at the time of the list; empty if not known.
     """
 
     def __init__(self) -> None:
@@ -36,15 +37,15 @@ class PackedItems(Sequence[Item]):
         self.version = ""
 
     def append(self, item: Fields) -> None:
-        """Add an object, without the bookkeeping of field managers: a third of it.
+        """Adds an object, without `managedFields`, a third of its size.
 
         Raises:
-            ValueError: its metadata are no object, or its text is no UTF-8.
+            ValueError: the metadata are no object, or the text is no UTF-8.
         """
         self._packed.append(_pack(item))
 
     def replace(self, place: int, item: Fields) -> None:
-        """Put another object in the place of one; raises as `append` does."""
+        """Puts an object in the place of another; raises as `append` does."""
         self._packed[place] = _pack(item)
 
     def __len__(self) -> int:
@@ -61,7 +62,7 @@ class PackedItems(Sequence[Item]):
 
 
 def _pack(item: Fields) -> bytes:
-    """To read each field instead, and to write it again, takes two to three times as long."""
+    """Packs top-level fields as they are: decoding each field takes two to three times as long."""
     metadata = item.get("metadata")
     if isinstance(metadata, msgspec.Raw):
         metadata = _METADATA.decode(metadata)
@@ -78,6 +79,6 @@ def _unpack(packed: bytes) -> Item:
     try:
         item: Item = json_text.decode(packed)
     except ValueError as error:
-        cause = f"the answer is no JSON that can be held: {error}"
+        cause = f"the response is no JSON that can be decoded: {error}"
         raise Unreachable("an object of a list", "cannot read it", cause) from error
     return item

@@ -1,4 +1,4 @@
-"""A list and what changes in it afterwards, as one watch tells.
+"""Keeps a list up to date by a watch.
 
 Source: "Efficient detection of changes" in the API concepts of Kubernetes.
 """
@@ -20,13 +20,13 @@ _PAUSE_S = 1.0
 _log = logging.getLogger("stillpoint")
 
 Lines = Callable[[ApiRequest, Mapping[str, str]], Iterator[bytes]]
-"""Opens the answer to a question."""
+"""Opens the response to a request."""
 
 
 class FollowedItems:
-    """The objects of a list by name, each in its last known state.
+    """Objects of a list by name, each in its last known state.
 
-    One thread changes it while others ask.
+    A single thread writes while others read.
     """
 
     def __init__(self, items: PackedItems) -> None:
@@ -40,7 +40,7 @@ class FollowedItems:
         return None if place is None else self._items[place]
 
     def take(self, kind: str, item: Item) -> None:
-        """Take over one event of a watch."""
+        """Applies an event of a watch."""
         place = self._places.get(it.name(item))
         if kind == "DELETED":
             self._places.pop(it.name(item), None)
@@ -53,11 +53,11 @@ class FollowedItems:
 
 
 class Watch:
-    """Tells `followed` what changes, until its question expires.
+    """Applies changes to `followed`, until the request expires.
 
-    A connection that ends too early is made anew, a few times, from where it ended. After that, or
-    if the server refuses or has forgotten that state, what is known stays as it is: it is used for
-    a while only (`cache.OLDEST_S`), and the next list starts the next watch.
+    A connection that ends too early is opened again, a few times, from where the last ended. After
+    that, or if the server refuses or has dropped that state, the list stays as it is: entries live
+    for `cache.OLDEST_S` only, and the next list starts the next watch.
     """
 
     def __init__(self, request: ApiRequest, followed: FollowedItems, lines: Lines) -> None:
@@ -78,7 +78,7 @@ class Watch:
             try:
                 self._follow(left_s)
             except http.HTTPError as error:
-                _log.debug("a watch is made anew: %s", error)
+                _log.debug("a watch is opened again: %s", error)
             except Forbidden:
                 raise
             except StillpointError as error:

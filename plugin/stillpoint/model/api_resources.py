@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Served(NamedTuple):
-    """One resource in one version, as discovery tells of it."""
+    """A resource in one version, as discovery describes it."""
 
     group: str
     version: str
@@ -20,12 +20,12 @@ class Served(NamedTuple):
 
     @property
     def name(self) -> str:
-        """`virtualmachines.kubevirt.io`, as Velero calls it in full."""
+        """Velero's full name of the resource: `virtualmachines.kubevirt.io`."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
     def singular(self) -> str:
-        """What discovery calls one of them; the kind in lower case, with rare exceptions."""
+        """Discovery's singular name; the kind in lower case, with rare exceptions."""
         return _SINGULAR.get(self.plural, self.kind.lower())
 
     @property

@@ -1,6 +1,6 @@
-"""What restore actions may ask of the backup that is being restored.
+"""Reads of restore actions from the backup that is restored.
 
-Velero shows an action one item at a time, claims before the machines that use them. What becomes of
+Velero shows an action one item at a time, claims before the machines that use them. The outcome for
 a claim can depend on its machine: so actions may look into the backup themselves.
 """
 
@@ -14,16 +14,16 @@ Value = TypeVar("Value")
 
 
 class Archive(Protocol):
-    """The objects of one backup, as they were stored.
+    """Objects of one backup, as they were stored.
 
-    Every method raises `ArchiveUnreadable` where the archive is not to be had, or is cut short.
+    Every method raises `ArchiveUnreadable` where the archive is unavailable or incomplete.
     """
 
     def get(self, reference: Reference) -> Item | None:
-        """One object, or None if the backup does not hold it."""
+        """The object, or None if the backup has not stored it."""
 
     def holds(self, reference: Reference) -> bool:
-        """Whether the backup holds an object."""
+        """True if the backup has stored the object."""
 
     def list(self, resource: Resource, namespace: str) -> Sequence[Item]:
         """All objects of one resource in one namespace."""
@@ -32,4 +32,4 @@ class Archive(Protocol):
         """The namespaces that objects of this resource are in."""
 
     def once(self, key: Hashable, compute: Callable[[], Value]) -> Value:
-        """What `compute` makes of the archive, made once for the whole restore."""
+        """The value that `compute` makes of the archive, computed once for the whole restore."""

@@ -1,7 +1,7 @@
-"""Words that a user sets in an annotation: one for all virtual machines, others for some of them.
+"""Values that a user sets in an annotation: for all virtual machines, and for some by name.
 
 Example: `Halted, db=Always, shop/web=keep`. A name holds in every namespace, `NAMESPACE/NAME` in
-one of them, where it goes before the other.
+    that namespace, where it takes precedence.
 """
 
 import re
@@ -26,15 +26,15 @@ class Choice:
     exceptions: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, namespace: str, name: str) -> str:
-        """The word for one machine, by its names in the backup."""
+        """The word for a machine, by its names in the backup."""
         return by_name(self.exceptions, namespace, name) or self.default
 
     @classmethod
     def parse(cls, owner: Item, key: str, text: str, choices: Sequence[str]) -> "Choice":
-        """Read `WORD`, `NAME=WORD` and both together; the first of `choices` is the default.
+        """Reads `WORD`, `NAME=WORD` and both together; the first of `choices` is the default.
 
         Raises:
-            Refusal: a word is none of the choices, or one machine has two of them.
+            Refusal: a word is not among the choices, or a machine has two of them.
         """
         defaults, exceptions = words(text), pairs(owner, key, text)
         for word in (*defaults, *exceptions.values()):
@@ -47,7 +47,7 @@ class Choice:
 
 
 def by_name(by: Mapping[str, str], namespace: str, name: str) -> str:
-    """What a user gave one machine, if anything."""
+    """The user's entry for a machine; None without an entry."""
     return by.get(f"{namespace}/{name}", "") or by.get(name, "")
 
 
@@ -57,7 +57,7 @@ def words(text: str) -> list[str]:
 
 
 def pairs(owner: Item, key: str, text: str) -> dict[str, str]:
-    """The entries that are pairs, name to word.
+    """The entries of the form `NAME=WORD`, name to word.
 
     Raises:
         Refusal: a pair lacks one of its sides, or two pairs are of one name.

@@ -1,4 +1,4 @@
-"""The clock of an action: it reads no other, so that a test can hand it any time."""
+"""The clock of actions, which read no other, so that a test can set any time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

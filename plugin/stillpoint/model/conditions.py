@@ -1,9 +1,9 @@
-"""What a user asks of a restore by annotations on it, and by the peer's labels, parsed once.
+"""Conditions of a restore: annotations on the Restore, and the peer's labels, parsed once.
 
 The labels are those of kubevirt-velero-plugin. There, the presence of a switch decides and the run
 strategy is used as it is; here both are read, so that `"false"` means no and a misspelt strategy
-does not end up in a virtual machine. Whatever of `stillpoint.dev/` is not known is refused: a
-condition that is passed over in silence is worse than none.
+does not end up in a virtual machine. An unknown key of `stillpoint.dev/` is refused: a condition
+that is ignored in silence is worse than none.
 """
 
 import math
@@ -68,7 +68,7 @@ class Renames:
     prefix: str = ""
 
     def of(self, namespace: str, name: str) -> str:
-        """The name that a machine comes back under; its own if it is not renamed."""
+        """The restored name of a machine; its own if no rename applies."""
         return by_name(self.names, namespace, name) or f"{self.prefix}{name}"
 
     def __bool__(self) -> bool:
@@ -77,20 +77,21 @@ class Renames:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """How virtual machines are to come back. Names are those in the backup.
+    """Conditions for virtual machines. Names are those in the backup.
 
     Attributes:
         run_strategy: `keep`, or one of `RUN_STRATEGIES`.
         mac_addresses: `keep`, `clear`, or `auto`: clear what would clash with a copy's original.
         firmware_uuid: `keep`, `new`, or `auto`: new where it would clash with the original.
-        is_serial_kept: whether `firmware_uuid` is not of the serial number: the peer's label.
+        is_serial_kept: true if `firmware_uuid` does not apply to the serial number: the peer's
+            label.
         rename: false if nothing is renamed.
         only: machines, `NAME` or `NAMESPACE/NAME`; empty means all of the backup.
-        wait: one of `WAITS`, what the restore's item operation waits for.
+        wait: one of `WAITS`, the state that the restore's item operation waits for.
         wait_timeout_s: after which that wait fails, if Velero's own time-out does not end it.
         start_wave_size: how many machines are started at once; 0 means all.
         target_readiness_policy: one of `READINESS_POLICIES`, for a machine that exists and runs.
-        is_replayed: create objects that are orders to KubeVirt, to be carried out again.
+        is_replayed: create one-shot resources, so that KubeVirt carries them out again.
     """
 
     run_strategy: Choice
@@ -107,10 +108,10 @@ class Conditions:
 
     @classmethod
     def parse(cls, restore: Item) -> "Conditions":
-        """Read the conditions from a Restore object.
+        """Reads the conditions from a Restore object.
 
         Raises:
-            Refusal: a label or annotation is unknown, or has a value that it cannot have.
+            Refusal: a label or annotation is unknown, or its value is invalid.
         """
         asked = _Annotations(restore, it.labels(restore), it.annotations(restore))
         asked.check_keys()
@@ -129,16 +130,16 @@ class Conditions:
         )
 
     def wait_for(self, namespace: str, name: str) -> str:
-        """What to wait for with one machine, by its names in the backup: one of `WAITS`.
+        """The state to wait for, by a machine's names in the backup: one of `WAITS`.
 
-        Machines start in waves by somebody who waits for them.
+        Waves need a wait: whoever waits for a machine starts it.
         """
         wait = self.wait.of(namespace, name)
         return WAIT_DISKS if wait == NO_WAIT and self.start_wave_size else wait
 
     @property
     def machine_names(self) -> Iterator[tuple[str, str]]:
-        """Every machine that a condition names, as it names it, after the annotation's key."""
+        """Every machine name in a condition, as written, after the annotation's key."""
         for key, choice in (
             (RUN_STRATEGY, self.run_strategy),
             (MAC_ADDRESSES, self.mac_addresses),
@@ -246,7 +247,7 @@ class _Annotations:
         return is_on(self.restore, self.labels, label)
 
     def _label(self, label: str, annotation: str) -> str | None:
-        """The value of the peer's label; None if it is not set."""
+        """The value of the peer's label; None if the label is not set."""
         if label not in self.labels:
             return None
         if annotation in self.annotations:
@@ -256,6 +257,6 @@ class _Annotations:
 
 
 def _may_meet(one: str, other: str) -> bool:
-    """Whether two names, each with or without a namespace, may be of one namespace."""
+    """True if two names, each with or without a namespace, may be of one namespace."""
     namespaces = [name.rpartition("/")[0] for name in (one, other)]
     return "" in namespaces or namespaces[0] == namespaces[1]

@@ -10,7 +10,7 @@ _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 
 
 def parse(text: str) -> timedelta | None:
-    """The span, or None if the text is not one; negative ones are none.
+    """The span; None if the text is no duration, or a negative one.
 
     Source: Go, time.ParseDuration.
     """

@@ -3,14 +3,14 @@
     StillpointError            object, attempt, cause, remedy
     ├── MalformedItem          an object from outside is not what the Kubernetes API makes
     ├── MalformedRequest       Velero's call itself cannot be read
-    ├── ArchiveUnreadable      the backup that is restored is not to be had, or not whole
+    ├── ArchiveUnreadable      the backup archive is unavailable or incomplete
     ├── NoPlace                the plugin finds no folder for its socket
     ├── Refusal                going on would lose data, or promise what cannot be kept
-    └── ReadFailed             the cluster did not answer a question, or did not do as told
-        ├── Forbidden          it answered: not for this account
-        └── Unreachable        it did not answer in time, or not as an API server does
+    └── ReadFailed             a request to the cluster failed
+        ├── Forbidden          this account lacks a right
+        └── Unreachable        no response in time, or none that an API server gives
 
-An object that does not exist is an answer, not an error (`Reader.get` gives None).
+A missing object is a result, not an error (`Reader.get` gives None).
 """
 
 from reprlib import Repr
@@ -21,13 +21,13 @@ _REPR.maxstring = _REPR.maxlong = _REPR.maxother = 80
 
 
 class StillpointError(Exception):
-    """`subject: attempt: cause; HINT: remedy`, of which the remedy may be missing.
+    """An error `subject: attempt: cause; HINT: remedy`; the remedy may be missing.
 
     Args:
-        subject: the object as people call it, for instance `VirtualMachine shop/db`.
-        attempt: what was tried with it.
+        subject: the object's name for people, for instance `VirtualMachine shop/db`.
+        attempt: the failed attempt.
         cause: why that is impossible.
-        hint: what the reader of the message can do.
+        hint: the reader's remedy.
     """
 
     def __init__(self, subject: str, attempt: str, cause: str, hint: str = "") -> None:
@@ -56,7 +56,7 @@ class ArchiveUnreadable(StillpointError):
 
 
 class NoPlace(StillpointError):
-    """The plugin cannot be talked to, and so it does not start."""
+    """The plugin finds no folder for its socket, and so does not start."""
 
 
 class Refusal(StillpointError):
@@ -72,10 +72,10 @@ class Forbidden(ReadFailed):
 
 
 class Unreachable(ReadFailed):
-    """No answer before the deadline, a broken one, or a server that is failing (429, 5xx)."""
+    """No response before the deadline, a broken one, or a failing server (429, 5xx)."""
 
 
 def excerpt(value: Any) -> str:
-    """The value for people, in a line, whatever it holds: aliases of YAML make it endless."""
+    """The value in one line for people, however large: aliases of YAML make values endless."""
     text = _REPR.repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

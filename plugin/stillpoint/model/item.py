@@ -1,8 +1,8 @@
-"""An item: the unstructured JSON object that Velero hands over, and how to read one safely.
+"""An item: the unstructured JSON object that Velero hands over, and safe reads of its fields.
 
 Items are read by path and never mapped to types: a field that no rule names must come out as it
-went in. A getter answers "absent" for a missing field and raises `MalformedItem` for one whose
-value has the wrong type, so that a broken object becomes one clear error and never a guess.
+went in. A getter returns an empty value for a missing field and raises `MalformedItem` for a value
+of the wrong type, so that a broken object becomes a clear error and never a guess.
 """
 
 from collections.abc import Container, Sequence
@@ -16,19 +16,19 @@ Item: TypeAlias = dict[str, Any]
 
 
 def mapping(item: Item, *path: str) -> Item:
-    """The mapping at `path`; an empty one where the field is missing or null.
+    """The mapping at `path`; empty where the field is missing or null.
 
     Raises:
-        MalformedItem: something else than a mapping is at `path`, or on the way to it.
+        MalformedItem: something else than a mapping is at `path`, or on the way there.
     """
     return _at(item, path, dict) or {}
 
 
 def require_mapping(item: Item, *path: str) -> Item:
-    """The mapping at `path`, which must be there.
+    """The mapping at `path`, which must exist.
 
     Raises:
-        MalformedItem: it is missing, null or something else than a mapping.
+        MalformedItem: the field is missing, null or something else than a mapping.
     """
     found = _at(item, path, dict)
     if found is None:
@@ -38,7 +38,7 @@ def require_mapping(item: Item, *path: str) -> Item:
 
 
 def sequence(item: Item, *path: str) -> Sequence[Item]:
-    """The list of mappings at `path`; an empty one where the field is missing or null.
+    """The list of mappings at `path`; empty where the field is missing or null.
 
     Raises:
         MalformedItem: something else than a list of mappings is at `path`.
@@ -51,7 +51,7 @@ def sequence(item: Item, *path: str) -> Sequence[Item]:
 
 
 def text(item: Item, *path: str) -> str:
-    """The string at `path`; an empty one where the field is missing or null.
+    """The string at `path`; empty where the field is missing or null.
 
     Raises:
         MalformedItem: something else than a string is at `path`.
@@ -60,7 +60,7 @@ def text(item: Item, *path: str) -> str:
 
 
 def texts(item: Item, *path: str) -> Sequence[str]:
-    """The list of strings at `path`; an empty one where the field is missing or null.
+    """The list of strings at `path`; empty where the field is missing or null.
 
     Raises:
         MalformedItem: something else than a list of strings is at `path`.
@@ -128,7 +128,7 @@ def controller(item: Item) -> str:
 
 
 def reference_to(owner: Item) -> Item:
-    """An owner reference to an object of the cluster, as its controller makes one.
+    """An owner reference to an object of the cluster, as its controller writes it.
 
     Without `blockOwnerDeletion`, which takes a right to the owner's finalizers where the API server
     asks for that (`OwnerReferencesPermissionEnforcement`).
@@ -148,7 +148,7 @@ def creation_time(item: Item) -> datetime | None:
 
 
 def is_being_deleted(item: Item) -> bool:
-    """Whether it was deleted and waits for its finalizers."""
+    """True if the object was deleted and waits for its finalizers."""
     return bool(text(item, "metadata", "deletionTimestamp"))
 
 
@@ -231,7 +231,7 @@ def with_label(item: Item, label: str, value: str) -> Item:
 
 
 def describe(item: Item) -> str:
-    """What a person calls this object, for errors and logs: `VirtualMachine shop/db`.
+    """The object's name for errors and logs: `VirtualMachine shop/db`.
 
     Reads leniently: an error about a broken object must not fail on that same object.
     """

@@ -1,8 +1,8 @@
-"""JSON at any depth that Go reads.
+"""JSON of any depth that Go reads.
 
-orjson reads 1,024 levels and writes 254; Kubernetes and Velero pass 10,000. What is deeper is cut
-to pieces that it can do, and put together again: for the objects of others, which nobody here looks
-into, but which have to come out as they went in.
+orjson reads 1,024 levels and writes 254; Kubernetes and Velero pass 10,000. Deeper values are split
+into pieces that orjson can do, and joined again: for objects of other products, which nobody here
+looks into, but which have to come out as they went in.
 """
 
 import re
@@ -20,10 +20,10 @@ _STRING_OR_BRACKET = rb'"(?:[^"\\]|\\.)*+"|[][{}]'
 
 
 def decode(data: bytes | str) -> Any:
-    """The value that the text says.
+    """The value of a JSON text.
 
     Raises:
-        ValueError: it is no JSON, or deeper than Go reads it.
+        ValueError: the text is no JSON, or deeper than Go reads.
     """
     try:
         return orjson.loads(data)
@@ -37,7 +37,7 @@ def encode(value: Any) -> bytes:
     """The value as JSON.
 
     Raises:
-        TypeError: it has what JSON cannot say.
+        TypeError: the value has a part that JSON cannot express.
     """
     try:
         return orjson.dumps(value)
@@ -48,7 +48,7 @@ def encode(value: Any) -> bytes:
 
 
 def _deep_value(data: bytes) -> Any:
-    """Each part below the depth is a list with its number first, then what is read of it."""
+    """Decodes a deep text: each part below the depth is first a list with its number."""
     parts = _parts_below(_READ_AT_ONCE, data)
     pieces: list[bytes] = []
     end = 0
@@ -64,7 +64,7 @@ def _deep_value(data: bytes) -> Any:
 
 
 def _parts_below(limit: int, data: bytes) -> list[tuple[int, int]]:
-    """Where the objects and lists are that have exactly `limit` others around them."""
+    """Positions of the objects and lists that have exactly `limit` others around them."""
     parts: list[tuple[int, int]] = []
     depth = start = 0
     for token in re.finditer(_STRING_OR_BRACKET, data):
@@ -83,7 +83,7 @@ def _parts_below(limit: int, data: bytes) -> list[tuple[int, int]]:
 
 
 def _fold(value: Any) -> Any:
-    """A copy in which what is below the depth is text already."""
+    """A copy in which every part below the depth is text already."""
     copy = [value]
     level: list[_Container] = [copy]
     for _ in range(_WRITTEN_AT_ONCE):
@@ -108,6 +108,6 @@ def _at_depth(depth: int, value: Any) -> Iterable[_Container]:
 
 
 def _children(container: _Container) -> list[tuple[Any, _Container]]:
-    """The objects and lists that are right in it, with the key or place of each."""
+    """Objects and lists directly inside the container, with the key or place of each."""
     pairs = container.items() if isinstance(container, dict) else enumerate(container)
     return [(key, child) for key, child in pairs if isinstance(child, dict | list)]

@@ -15,12 +15,12 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
 def is_name(text: str) -> bool:
-    """Whether an object can have this name."""
+    """True if an object can have this name."""
     return len(text) <= LONGEST_NAME and bool(_NAME.fullmatch(text))
 
 
 def listing(names: Iterable[str], between: str = ", ") -> str:
-    """The first dozen of them, and how many more there are."""
+    """The first dozen names, and the number of the others."""
     all_names = list(names)
     more = len(all_names) - _MOST_LISTED
     return between.join(all_names[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")

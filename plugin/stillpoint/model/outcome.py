@@ -1,4 +1,4 @@
-"""What an action answers."""
+"""Outcomes of actions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,12 +9,12 @@ from stillpoint.model.reference import Reference
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """Which items an action is called for; empty means all.
+    """Selects the items that an action is called for; empty means all.
 
     Attributes:
         resources: `plural.group`, for instance `virtualmachines.kubevirt.io`.
         labels: a label selector in the syntax of the Kubernetes API.
-        excluded: resources that it is not called for.
+        excluded: resources that the action is not called for.
     """
 
     resources: tuple[str, ...]
@@ -24,14 +24,14 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class BackupOutcome:
-    """Answer of a backup action.
+    """The outcome of a backup action.
 
     Attributes:
         item: the item to store.
-        additional: items that Velero is to back up too; each one costs it a GET, so name none
-            that it has anyway.
+        additional: items that Velero is to back up too; each costs Velero a GET, so name none that
+            is selected anyway.
         operation: id of work that goes on; Velero asks `progress` about it.
-        after_operation: items to store anew when that work has ended.
+        after_operation: items to store again when that work has ended.
     """
 
     item: Item
@@ -42,7 +42,7 @@ class BackupOutcome:
 
 @dataclass(frozen=True, slots=True)
 class RestoreOutcome:
-    """Answer of a restore action.
+    """The outcome of a restore action.
 
     Attributes:
         item: the item to create.

@@ -17,7 +17,7 @@ def parse(text: str) -> Decimal:
     """The number that a quantity stands for.
 
     Raises:
-        ValueError: it is not a quantity.
+        ValueError: the text is no quantity.
     """
     match = _QUANTITY.fullmatch(text)
     if match is None:

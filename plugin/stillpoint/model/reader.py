@@ -1,4 +1,4 @@
-"""What actions may ask the cluster: reads, and nothing else."""
+"""Reads of the cluster, for actions and everybody else."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
@@ -14,10 +14,10 @@ class Reader(Protocol):
     """Reads objects of the Kubernetes API. Answers are shared: nobody changes them."""
 
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
-        """One object, or None if it does not exist.
+        """The object, or None if there is no such object.
 
         Raises:
-            ReadFailed: the question was not answered.
+            ReadFailed: the request failed.
         """
 
     def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
@@ -26,14 +26,13 @@ class Reader(Protocol):
         A resource that the cluster does not serve has no objects.
 
         Raises:
-            ReadFailed: the question was not answered, or not to its end.
+            ReadFailed: a request failed, of any page.
         """
 
     def follow(self, resource: Resource, namespace: str, longest_s: float) -> Lookup:
-        """All objects of one resource in one namespace by name, each as it is when it is asked for.
+        """Objects of a resource in a namespace by name, each as of the moment of the lookup.
 
-        They stay as they were listed from when the cluster does not let us follow its changes, or
-        no longer, and after `longest_s`.
+        Without a watch, after its end, and after `longest_s`, they stay as they were listed.
 
         Raises:
             ReadFailed: as `list` does.
@@ -41,22 +40,22 @@ class Reader(Protocol):
 
 
 class Index(Protocol):
-    """A `Reader` for many questions about one namespace: each list is read once."""
+    """A `Reader` for many reads of a namespace: each list is requested once."""
 
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
-        """One object, or None if it does not exist; `Reader.get` says the rest."""
+        """As `Reader.get`, from the list of the namespace if the object is there."""
 
     def single(self, resource: Resource, namespace: str, name: str) -> Item | None:
-        """As `get`, without a list of its namespace: for what one does not want to read all of."""
+        """As `get`, without a list of its namespace: for a namespace of which little is needed."""
 
     def get_listed(self, resource: Resource, namespace: str, name: str) -> Item | None:
-        """As `get`, but None for what was created after the namespace was listed."""
+        """As `get`, but None for an object that was created after the namespace was listed."""
 
     def latest(self, resource: Resource, namespace: str, name: str) -> Item | None:
-        """As `get`, but also what changed since its namespace was listed: see `Reader.follow`."""
+        """As `get`, with changes since the namespace was listed: see `Reader.follow`."""
 
     def current(self, resource: Resource, namespace: str, name: str) -> Item | None:
-        """As `Reader.get`, asked anew each time: for a fact that changes while one waits for it."""
+        """As `Reader.get`, requested again each time: for a state that changes during a wait."""
 
     def list_grouped(
         self,
@@ -65,8 +64,8 @@ class Index(Protocol):
         by: Callable[[Item], Iterable[str]],
         labels: str = "",
     ) -> Mapping[str, Sequence[Item]]:
-        """The answer of `Reader.list`, grouped by each of the keys that `by` gives an object.
+        """The objects of `Reader.list`, by each of the keys that `by` gives an object.
 
         Example: `index.grouped(PODS, "shop", launcher_pod.instance_uids)["6f1c"]`.
-        `by` is part of the question: pass a function of a module, not a lambda.
+        `by` is part of the cache's key: pass a function of a module, not a lambda.
         """

@@ -1,14 +1,14 @@
 """References between objects, as Velero's protocol and the Kubernetes API write them.
 
 Tuples, which are made and compared several times faster than other classes: a rehearsal of 1,000
-machines looks one up a million times.
+machines does a million lookups.
 """
 
 from typing import NamedTuple
 
 
 class Resource(NamedTuple):
-    """One resource of the Kubernetes API.
+    """A resource of the Kubernetes API.
 
     Example: `Resource("kubevirt.io", "v1", "virtualmachines", "VirtualMachine")`.
     The group of core resources is empty.
@@ -20,16 +20,16 @@ class Resource(NamedTuple):
     kind: str
 
     def __str__(self) -> str:
-        """`virtualmachines.kubevirt.io`, as Velero's selectors want it."""
+        """The name in Velero's selectors: `virtualmachines.kubevirt.io`."""
         return _group_resource(self.group, self.plural)
 
     def named(self, namespace: str, name: str) -> "Reference":
-        """A reference to one object of this resource."""
+        """A reference to the object of this namespace and name."""
         return Reference(self.group, self.plural, namespace, name)
 
 
 class Reference(NamedTuple):
-    """One object by name, in the form of Velero's `ResourceIdentifier`; no API version."""
+    """An object by name, in the form of Velero's `ResourceIdentifier`; no API version."""
 
     group: str
     resource: str
@@ -42,11 +42,11 @@ class Reference(NamedTuple):
         return _group_resource(self.group, self.resource)
 
     def renamed(self, name: str) -> "Reference":
-        """The object of another name beside this one."""
+        """A reference to the object of another name in the same namespace."""
         return self._replace(name=name)
 
     def is_of(self, resource: Resource) -> bool:
-        """Whether the object is of this resource, in whatever version."""
+        """True if the object is of this resource, in whatever version."""
         return (self.group, self.resource) == (resource.group, resource.plural)
 
     def __str__(self) -> str:

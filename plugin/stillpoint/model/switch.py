@@ -1,4 +1,4 @@
-"""What a user sets by a label or annotation: switches, and errors about what has no meaning."""
+"""Switches that a user sets by a label or annotation, and the errors for invalid values."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -9,15 +9,15 @@ from stillpoint.model.item import Item
 
 
 def is_on(owner: Item, asked: Item, key: str, *, default: bool = False) -> bool:
-    """Whether a switch is on.
+    """True if a switch is on.
 
     Args:
-        owner: the object that has it, for the error.
-        asked: its labels, or its annotations.
-        default: what holds where it is not set at all.
+        owner: the object with the switch, for the error.
+        asked: the owner's labels, or annotations.
+        default: the value without a label or annotation.
 
     Raises:
-        Refusal: it has a value that is neither yes nor no.
+        Refusal: the value is neither yes nor no.
     """
     value = it.text(asked, key)
     if value.lower() in ("true", ""):  # the peer's documentation sets it without a value, too
@@ -40,7 +40,7 @@ def refusal(owner: Item, key: str, cause: str, hint: str = "") -> Refusal:
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
-    """`did you mean ...? `, where one of the choices is like the word; else empty."""
+    """`did you mean ...? ` with the most similar choice; empty if none is similar."""
     lowered = {choice.lower(): choice for choice in choices}
     close = difflib.get_close_matches(word.lower(), lowered, n=1)
     return f"did you mean {lowered[close[0]]}? " if close else ""

@@ -1,4 +1,4 @@
-"""What restore actions may change on the cluster: single objects, which they patch or create."""
+"""Changes of restore actions to the cluster: patches and creations of single objects."""
 
 from typing import Protocol
 
@@ -8,20 +8,20 @@ from stillpoint.model.reference import Resource
 
 
 class Writer(Protocol):
-    """Changes objects of the Kubernetes API. Whoever calls it logs what is changed, and why."""
+    """Changes objects of the Kubernetes API. The caller logs each change, and why."""
 
     def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
-        """A JSON merge patch (RFC 7386): None takes a field away.
+        """Applies a JSON merge patch (RFC 7386): None removes a field.
 
-        Give the `metadata.resourceVersion` that the change was made from: then an object that
-        somebody else has changed meanwhile is left as it is, and the patch fails.
+        With the `metadata.resourceVersion` that the change was computed from, the patch fails if
+        somebody else has changed the object meanwhile.
 
         Raises:
-            ReadFailed: the answer was not that it is done; it may be done all the same.
+            ReadFailed: success was not reported; the change may be made all the same.
         """
 
     def create(self, resource: Resource, item: Item) -> None:
-        """A new object, of the name and in the namespace that it says; no harm if it exists.
+        """Creates the object under its own name and namespace; no error if it exists.
 
         Raises:
             ReadFailed: as `patch`.
@@ -29,4 +29,4 @@ class Writer(Protocol):
 
 
 class Cluster(Reader, Writer, Protocol):
-    """Both, over one connection."""
+    """Reads and writes, over one connection."""

@@ -38,7 +38,7 @@ def encode_selector(selector: "Selector") -> shared_pb2.ResourceSelector:
 
 
 def encode_progress(progress: "Progress") -> shared_pb2.OperationProgress:
-    """Progress with both times set: Velero takes an unset one for 1970."""
+    """Progress with both times set: Velero reads an unset time as 1970."""
     return shared_pb2.OperationProgress(
         completed=progress.completed,
         err=shorten(progress.error),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def value(arguments: Sequence[str], flag: str) -> str:
-    """What is given for `flag`, as `--flag value` or `--flag=value`; empty if it is not given."""
+    """The value of `flag`, from `--flag value` or `--flag=value`; empty if it is not given."""
     for position, argument in enumerate(arguments):
         name, equals, given = argument.partition("=")
         if name == flag:

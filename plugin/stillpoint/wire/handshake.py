@@ -1,6 +1,6 @@
 """The first line of a plugin process.
 
-go-plugin reads exactly one line from its child's standard output and treats anything before it as
+go-plugin reads exactly one line from its child's standard output and treats anything before as
 fatal (hashicorp/go-plugin v1.7.0, client.go:837). So the descriptor is kept for that line alone,
 and whatever else prints to standard output ends up on standard error.
 """
@@ -23,7 +23,7 @@ stillpoint is a plugin: Velero starts it and speaks to it. There is nothing to r
 
 
 def is_started_by_velero(environment: Mapping[str, str]) -> bool:
-    """Whether the parent is a Velero server; otherwise a person is to be told what this is."""
+    """True if the parent is a Velero server, and not a person."""
     name, value = COOKIE
     return environment.get(name) == value
 

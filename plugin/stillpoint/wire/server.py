@@ -54,9 +54,9 @@ class Server:
     """Serves a catalogue to one Velero process.
 
     Args:
-        catalogue: the actions; a kind is asked for at the first call of it.
+        catalogue: the actions; a kind is loaded at its first call.
         clusters: gives each backup and restore its view of the cluster.
-        archives: give each restore its view of the backup; asked for at the first one.
+        archives: give each restore its view of the backup; loaded at the first restore.
         lister: tells Velero of the actions.
     """
 
@@ -75,13 +75,13 @@ class Server:
         plugin_lister_pb2_grpc.add_PluginListerServicer_to_server(lister, self._server)
 
     def start(self) -> str:
-        """Listen.
+        """Listens on a socket.
 
         Returns:
             The address for the handshake: the path of a socket.
 
         Raises:
-            NoPlace: there is no folder for it.
+            NoPlace: there is no folder for the socket.
         """
         self._folder = socket_folder.listen(
             lambda path: self._server.add_insecure_port(f"unix:{path}")
@@ -93,7 +93,7 @@ class Server:
         return self._folder.address
 
     def wait(self, parent: int) -> None:
-        """Serve until Shutdown, SIGTERM or the parent's end. Workers may still hang in a call.
+        """Serves until Shutdown, SIGTERM or the parent's end. Workers may still hang in a call.
 
         Args:
             parent: id of the process that started this one, read when it began.
@@ -157,7 +157,7 @@ class _Controller(controller_pb2_grpc.GRPCControllerServicer):
 
 
 class _Stdio(stdio_pb2_grpc.GRPCStdioServicer):
-    """Ends the stream at once: nothing is printed but logs, and those go to standard error.
+    """Ends the stream at once: nothing is printed but logs, which go to standard error.
 
     A stream that stays open holds a worker for ever; go-plugin takes the end for an answer
     (v1.7.0, grpc_stdio.go:120).

@@ -1,7 +1,7 @@
 """Velero's services over the actions of a catalogue.
 
-An error of an action ends its call and nothing else: every method answers, whatever is raised in
-it, because Velero's calls carry no deadline and it would wait for ever.
+An error of an action ends its call and nothing else: every method returns a response, whatever is
+raised, because Velero's calls carry no deadline and Velero would wait for ever.
 """
 
 import functools
@@ -73,7 +73,7 @@ def on_control_pool(method: Method) -> Method:
 
 
 def status_on_error(method: Method) -> Method:
-    """End a call with a status that tells what was raised in it, SystemExit included."""
+    """Ends a call with a status for whatever was raised, SystemExit included."""
 
     @functools.wraps(method)
     def guard(servicer: Any, request: Any, call: grpc.ServicerContext) -> Any:
@@ -91,7 +91,7 @@ def status_on_error(method: Method) -> Method:
 
 
 class PluginLister(plugin_lister_pb2_grpc.PluginListerServicer):
-    """Tells Velero what there is.
+    """Lists the actions for Velero.
 
     Args:
         command: the file that Velero runs for these actions later; the real launch path.
@@ -275,7 +275,7 @@ class ItemBlockActions(block_grpc.ItemBlockActionServicer):
 
 
 def _subject(request: Any) -> str:
-    """What a call is about, for its error."""
+    """Names the object or operation of a call, for its error."""
     if operation := getattr(request, "operationID", ""):
         return f"operation {operation}"
     try:

@@ -4,10 +4,10 @@ Velero's own plugins, in Go, are reachable by their user and by root, and so is 
 kernel that asks who connects: connect(2) wants the right to search the folder and to write the
 socket, of the process that connects. gRPC cannot ask a second time: it has no peer credentials,
 its credentials of local sockets look at none, and its Python package takes no connection that was
-accepted elsewhere (1.85). To pass on every byte ourselves would cost more than the call.
+accepted elsewhere (1.85). A proxy for every byte would cost more than the call.
 
-A folder is locked as long as its process lives, so that the next one knows what is left of a
-process that was killed.
+A folder is locked as long as its process lives, so that the next process recognizes what a killed
+process has left.
 """
 
 import contextlib
@@ -25,13 +25,13 @@ _PLACES = ("/tmp", "/dev/shm", "/var/tmp", "/run")  # noqa: S108 - each is looke
 
 
 class SocketFolder:
-    """A folder of mode 0700 with one socket in it.
+    """A folder of mode 0700 with one socket inside.
 
     Args:
-        place: the folder in which it is made.
+        place: the parent folder.
 
     Raises:
-        OSError: it cannot be made there, or others could enter it.
+        OSError: the folder cannot be made there, or others could enter.
     """
 
     def __init__(self, place: str) -> None:
@@ -52,7 +52,7 @@ class SocketFolder:
         return f"{self._path}/{_SOCKET}"
 
     def close(self) -> None:
-        """Remove the folder and what is in it."""
+        """Removes the folder with its content."""
         self._remove()
         os.close(self._descriptor)
 
@@ -113,14 +113,14 @@ def _places() -> Iterator[str]:
 
 
 def _is_usable(place: str) -> bool:
-    """Whether it can stand in the handshake's line, and in gRPC's address as it is."""
+    """True if the path fits into the handshake's line and into gRPC's address as it is."""
     return place.startswith("/") and all(
         letter.isascii() and (letter.isalnum() or letter in "/._-+") for letter in place
     )
 
 
 def _is_safe(place: str) -> bool:
-    """Whether nobody but this user and root can rename what is in it, or on the way to it."""
+    """True if nobody but this user and root can rename any part of the path."""
     path = os.path.realpath(place)
     while _is_ours(path):
         if path == "/":
@@ -139,7 +139,7 @@ def _is_ours(path: str) -> bool:
 
 
 def _enter(path: str) -> int:
-    """A descriptor of the new folder that holds its lock."""
+    """A descriptor of the new folder, locked."""
     descriptor = _open(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

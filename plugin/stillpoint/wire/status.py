@@ -21,7 +21,7 @@ _MOST_STACK_BYTES = 1_500  # trailers are no place for more: see stillpoint.call
 
 
 def status_of(error: BaseException, action: str, subject: str) -> grpc.Status:
-    """The status that tells Velero of `error`.
+    """The gRPC status for `error`.
 
     Args:
         action: name of the action that was called.

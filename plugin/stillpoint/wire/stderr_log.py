@@ -1,7 +1,7 @@
-"""Log lines as Velero's side of go-plugin wants them: one JSON object a line on standard error.
+"""Log lines in the format of Velero's side of go-plugin: one JSON object a line on stderr.
 
-What is not such a line comes out at debug level there. A line of more than 64 KB is cut to pieces
-(hashicorp/go-plugin v1.7.0, client.go:1167), and one whose `@message` or `@level` is no string
+Any other line is logged at debug level there. A line of more than 64 KB is split
+(hashicorp/go-plugin v1.7.0, client.go:1167), and a line whose `@message` or `@level` is no string
 crashes Velero (log_entry.go:49), so both are excluded here.
 """
 
@@ -37,7 +37,7 @@ _RESERVED = {"time", "timestamp", "level", "msg", "@message", "@level", "@timest
 
 
 class HclogFormatter(logging.Formatter):
-    """Writes a record as go-plugin parses it; `extra={"fields": {...}}` become fields."""
+    """Formats records as go-plugin parses them; `extra={"fields": {...}}` become fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         message = record.getMessage()
@@ -59,10 +59,10 @@ class HclogFormatter(logging.Formatter):
 
 
 def set_up(arguments: Sequence[str]) -> None:
-    """Send all logging to standard error, at the level that Velero's own flags name.
+    """Sends all logging to standard error, at the level of Velero's own flags.
 
     Args:
-        arguments: Velero passes on what it was started with; all but `--log-level` is ignored.
+        arguments: the flags of the Velero server; all but `--log-level` are ignored.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(HclogFormatter())

@@ -142,7 +142,7 @@ def test_what_no_python_object_can_hold_is_a_kind_that_could_not_be_read(
         assert cli.main([*command, "-n", "shop", "-o", "json"]) == 3
     [unread] = json.loads(capsys.readouterr().out)["unread"]
     assert unread["resource"] == "secrets"
-    assert "the answer is no JSON that can be held" in unread["cause"]
+    assert "the response is no JSON that can be decoded" in unread["cause"]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_a_cluster_that_does_not_answer_is_an_error(
         (tmp_path / "kubeconfig").write_text(yaml.safe_dump(content))
         assert cli.main(command) == 3
     errors = capsys.readouterr().err
-    assert "the cluster: cannot ask what it serves: HTTP 401" in errors
+    assert "the cluster: cannot discover its resources: HTTP 401" in errors
     assert server.token not in errors
 
 

@@ -247,7 +247,7 @@ def test_a_list_that_never_ends_is_given_up() -> None:
     limits = Limits(request_s=0.2)
     with (
         FaultyApiServer([page(DB, token="again")]) as server,
-        pytest.raises(Unreachable, match=r"no answer within 0\.2 s|too slow|timed out"),
+        pytest.raises(Unreachable, match=r"no response within 0\.2 s|too slow|timed out"),
     ):
         list_(server.reader(limits))
 
@@ -416,7 +416,7 @@ def test_a_silent_server_is_given_up_after_the_read_deadline(read: Read) -> None
 def test_a_dripping_server_is_given_up_at_the_deadline_of_the_answer(read: Read) -> None:
     with FaultyApiServer([drips(DB, every_s=0.05)]) as server:
         started = time.monotonic()
-        with pytest.raises(Unreachable, match=r"answer too slow: \d+ bytes came"):
+        with pytest.raises(Unreachable, match=r"response too slow: \d+ bytes came"):
             read(server.reader())
         assert 0.25 < time.monotonic() - started < 1
 
@@ -436,7 +436,7 @@ def test_no_try_starts_after_the_deadline_of_the_question() -> None:
         client = ApiClient(Configuration(host=server.url))
         limits = Limits(request_s=8)
         reader = KubernetesReader(client, limits, clock=lambda: now[0], sleep=sleep)
-        with pytest.raises(Unreachable, match="no answer within 8 s"):
+        with pytest.raises(Unreachable, match="no response within 8 s"):
             get(reader)
     assert len(server.heard) == 1
 
@@ -466,7 +466,7 @@ def test_no_try_starts_after_the_deadline_of_the_question() -> None:
 def test_a_body_that_is_not_what_was_asked_for_is_an_error(body: bytes, read: Read) -> None:
     with FaultyApiServer([answers(200, body)]) as server, pytest.raises(Unreachable) as caught:
         read(server.reader())
-    assert str(caught.value).startswith(SUBJECTS[read] + "the answer is")
+    assert str(caught.value).startswith(SUBJECTS[read] + "the response is")
     assert len(server.heard) == 1
 
 

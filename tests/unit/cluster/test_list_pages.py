@@ -88,7 +88,7 @@ def test_an_integer_that_no_64_bits_hold_is_as_everywhere_else() -> None:
 
 @pytest.mark.parametrize("body", BROKEN.values(), ids=list(BROKEN))
 def test_what_is_no_page_is_an_error(body: bytes) -> None:
-    with pytest.raises(Unreachable, match="the answer is no"):
+    with pytest.raises(Unreachable, match="the response is no"):
         read(body)
 
 
