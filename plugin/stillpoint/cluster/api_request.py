@@ -10,7 +10,7 @@ import orjson
 
 from stillpoint.cluster.packed import Fields
 from stillpoint.model import json_text
-from stillpoint.model.errors import Forbidden, ReadFailed, Unreachable
+from stillpoint.model.errors import Forbidden, NoResponse, ReadFailed, Unreachable
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 
@@ -174,8 +174,12 @@ class ApiRequest:
         return kind, item
 
     def unreachable(self, cause: str, hint: str = "") -> Unreachable:
-        """The error for a response that did not arrive, or cannot be trusted."""
+        """The error for a response that is late, incomplete or cannot be trusted."""
         return Unreachable(self._subject, f"cannot {self.verb}", cause, hint)
+
+    def no_response(self, cause: str, hint: str = "") -> NoResponse:
+        """The error for a server that sent nothing."""
+        return NoResponse(self._subject, f"cannot {self.verb}", cause, hint)
 
     def _parse(self, response: ApiResponse) -> Item:
         if response.status not in (200, 201):

@@ -12,7 +12,7 @@ import orjson
 from stillpoint.cluster.api_request import CREDENTIALS_HINT, ApiResponse
 from stillpoint.model import item as it
 from stillpoint.model.api_resources import Served
-from stillpoint.model.errors import Forbidden, MalformedItem, ReadFailed, Unreachable
+from stillpoint.model.errors import Forbidden, MalformedItem, NoResponse, ReadFailed, Unreachable
 from stillpoint.model.item import Item
 
 PATHS = ("/api", "/apis")
@@ -38,6 +38,10 @@ class DiscoveryRequest:
     def unreachable(self, cause: str, hint: str = "") -> Unreachable:
         """See `Question.unanswered`."""
         return Unreachable("the cluster", "cannot discover its resources", cause, hint)
+
+    def no_response(self, cause: str, hint: str = "") -> NoResponse:
+        """See `ApiRequest.no_response`."""
+        return NoResponse("the cluster", "cannot discover its resources", cause, hint)
 
     def parse(self, response: ApiResponse) -> list[Served] | None:
         """Each resource in its preferred version; None if the server does not aggregate.

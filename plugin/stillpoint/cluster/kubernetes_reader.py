@@ -191,7 +191,7 @@ class KubernetesReader:
         try:
             return self._retry(request, query)
         except http.HTTPError as error:
-            raise request.unreachable(_reason(error)) from error
+            raise request.no_response(_reason(error)) from error
 
     def _retry(self, request: _Request, query: Mapping[str, str]) -> ApiResponse:
         pause_s = self._limits.first_pause_s
@@ -272,11 +272,11 @@ class KubernetesReader:
                 setting = self._configuration.auth_settings().get("BearerToken")
         except Exception as error:  # noqa: BLE001 - of many libraries, see _client
             cause = f"no credentials: {_without_secrets(error)}"
-            raise request.unreachable(cause, CREDENTIALS_HINT) from None
+            raise request.no_response(cause, CREDENTIALS_HINT) from None
         credentials = ((setting or {}).get("value") or "").strip()
         if not (credentials.isascii() and credentials.isprintable()):
             # http.client would refuse it too, and quote it
-            raise request.unreachable("no credentials: the token is not text", CREDENTIALS_HINT)
+            raise request.no_response("no credentials: the token is not text", CREDENTIALS_HINT)
         return headers | ({"Authorization": credentials} if credentials else {})
 
 

@@ -9,6 +9,7 @@
     └── ReadFailed             a request to the cluster failed
         ├── Forbidden          this account lacks a right
         └── Unreachable        no response in time, or none that an API server gives
+            └── NoResponse     the API server sent nothing, or was never reached
 
 A missing object is a result, not an error (`Reader.get` gives None).
 """
@@ -73,6 +74,10 @@ class Forbidden(ReadFailed):
 
 class Unreachable(ReadFailed):
     """No response before the deadline, a broken one, or a failing server (429, 5xx)."""
+
+
+class NoResponse(Unreachable):
+    """No byte of a response: no connection, or no credentials to open one with."""
 
 
 def excerpt(value: Any) -> str:

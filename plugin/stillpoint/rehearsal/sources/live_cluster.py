@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.api_resources import Served
-from stillpoint.model.errors import Forbidden, ReadFailed
+from stillpoint.model.errors import NoResponse, ReadFailed
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 from stillpoint.rehearsal.sources.known import Known, Unread
@@ -168,17 +168,10 @@ def _answer(reader: "KubernetesReader", part: _Part) -> Sequence[Item] | ReadFai
     resource = Resource(one.group, one.version, one.plural, one.kind)
     try:
         return [*reader.list(resource, part.namespace)]
-    except Forbidden as error:
-        return error
+    except NoResponse:
+        raise
     except ReadFailed as error:
-        if _is_gone(error):
-            raise
         return error
-
-
-def _is_gone(error: ReadFailed) -> bool:
-    """Whether no answer came at all, rather than a bad one."""
-    return "HTTP" not in error.cause and "answer" not in error.cause
 
 
 def _not_served(discovery: Discovery, *, is_told: bool) -> Iterator[Unread]:
