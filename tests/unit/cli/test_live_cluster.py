@@ -9,11 +9,14 @@ import pytest
 import yaml
 
 from benchmarks.rehearse import many
-from stillpoint import cli
+from stillpoint import catalogue, cli
+from stillpoint.calls.action import Kind, every
 from stillpoint.cluster.kubernetes_reader import KubernetesReader
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.rehearsal.sources import live_cluster
+from stillpoint.resources import one_shot_resource
+from stillpoint.resources.disks import volume_snapshot
 from tests.api_server.server import ApiServer
 from tests.unit.rehearsal import examples
 
@@ -205,6 +208,42 @@ def test_the_policies_of_a_backup_are_read_beside_it_where_the_rights_allow(
     assert ["no right to get configmaps in namespace velero" in one for one in causes] == (
         [True] if forbidden else []
     )
+
+
+def test_a_pool_is_read_with_its_machines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pool = {
+        "apiVersion": "pool.kubevirt.io/v1beta1",
+        "kind": "VirtualMachinePool",
+        "metadata": {"name": "desks", "namespace": "shop", "uid": "u-desks"},
+        "spec": {"virtualMachineTemplate": {"spec": {"template": {"spec": {}}}}},
+    }
+    owner = {"kind": "VirtualMachinePool", "name": "desks", "uid": "u-desks", "controller": True}
+    machine = it.with_value(
+        examples.find([*examples.objects()], "VirtualMachine", "archive"),
+        [owner | {"apiVersion": pool["apiVersion"]}],
+        "metadata",
+        "ownerReferences",
+    )
+    desk = it.with_value(machine, "desks-0", "metadata", "name")
+    with running(tmp_path, "", (), pool, desk) as (_, command):
+        cli.main([*command, "-n", "shop", "-o", "json"])
+    machines = json.loads(capsys.readouterr().out)["machines"]
+    [found] = [one for one in machines if one["name"] == "desks-0"]
+    codes = {one["code"] for one in found["reasons"]}
+    assert codes & {"taken-back-by-pool", "without-its-pool"} == {"taken-back-by-pool"}
+
+
+def test_what_actions_of_a_backup_are_for_is_read() -> None:
+    names = {
+        name
+        for entry in every(catalogue)
+        if entry.kind is not Kind.RESTORE
+        for name in entry.action.APPLIES_TO.resources
+    }
+    of_a_moment = {str(one) for one in (*one_shot_resource.RESOURCES, volume_snapshot.RESOURCE)}
+    assert names - of_a_moment <= {*live_cluster._AROUND_MACHINES}
 
 
 def test_objects_of_unknown_kinds_are_part_of_the_backup(

@@ -39,6 +39,8 @@ _AROUND_MACHINES = (
     "volumesnapshotclasses.snapshot.storage.k8s.io",
     "virtualmachines.kubevirt.io",
     "virtualmachineinstances.kubevirt.io",
+    "virtualmachineinstancereplicasets.kubevirt.io",
+    "virtualmachinepools.pool.kubevirt.io",
     "virtualmachineinstancemigrations.kubevirt.io",
     "kubevirts.kubevirt.io",
     "virtualmachineinstancetypes.instancetype.kubevirt.io",
