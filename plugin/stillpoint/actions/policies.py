@@ -1,4 +1,4 @@
-"""What a backup's policies and settings make of objects and of the data of volumes."""
+"""The filters of a running backup, and the fates of its volumes, with policies read."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ def filters(context: BackupContext) -> Filters:
     """The backup's filters, together with those of its policies.
 
     Raises:
-        ReadFailed: the cluster did not tell the policies.
+        ReadFailed: the policies could not be read.
     """
     own = context.backup.filters
     return own.under(_policy(context)) if own.has_policy else own
@@ -38,14 +38,14 @@ def fates(context: BackupContext) -> Fates:
 
 
 def is_mounted(claim: Item, context: BackupContext) -> bool:
-    """True if a pod of a virtual machine that runs mounts the claim."""
+    """True if a running pod of a virtual machine mounts the claim."""
     return not all(map(pod.is_over, _pods(claim, context)))
 
 
 def has_way_back(claim: Item, context: BackupContext) -> bool:
-    """True if a pod that the backup holds brings the files of a copied claim back.
+    """True if a pod in the backup brings the files of a copied claim back.
 
-    Asked only of a claim that is copied: it takes a list of all pods of the namespace.
+    Call this only for a claim that is copied: it lists all pods of the namespace.
     """
     namespace, name = it.identify(claim)
     pods = context.cluster.list_grouped(pod.RESOURCE, namespace, pod.claims).get(name, ())

@@ -1,8 +1,8 @@
-"""Which of a guest's objects a backup is meant to hold.
+"""The objects of a guest that a backup is meant to have.
 
 A block brings launcher pod and instance to a disk that was selected alone, for the freeze. Neither
-is a reason to back up the machine's other disks. (Those that the launcher pod mounts come all the
-same: Velero's own action for pods asks for them.)
+is a reason to back up the machine's other disks. (Disks that the launcher pod mounts come all the
+same: Velero's own action for pods names them.)
 """
 
 from stillpoint.actions import policies
@@ -25,7 +25,7 @@ def is_guest_meant(instance: Item, context: BackupContext) -> bool:
 
 
 def selected_disks(instance: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """Those disks of the instance that the backup selects, by their claim or their DataVolume."""
+    """The disks of the instance that the backup selects, by their claim or their DataVolume."""
     volumes = virtual_machine_instance.volumes(instance)
     disks = tuple(volume.disks(volumes, it.namespace(instance)))
     selected = {each.name for each in disks if _is_selected(each, context)}

@@ -1,6 +1,6 @@
-"""What lives around one item of a namespace and is not named in it.
+"""The objects around one item of a namespace that the item does not name.
 
-All questions about a namespace are answered from one list per kind (`model.reader.Index`).
+All of them are found in one list per kind and namespace (`model.reader.Index`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,12 +18,12 @@ def instance(cluster: Index, machine: Item) -> Item | None:
 
 
 def latest_instance(cluster: Index, item: Item) -> Item | None:
-    """The instance of the name of a machine, or of an instance that Velero has had for a while."""
+    """The latest instance of the name of a machine, or of an instance that was read before."""
     return cluster.latest(virtual_machine_instance.RESOURCE, *it.identify(item))
 
 
 def launcher_pod(cluster: Index, instance: Item) -> Item | None:
-    """The pod in which the guest of an instance runs now; None if it runs in none."""
+    """The pod in which the guest of an instance runs now, or None."""
     pods = cluster.list_grouped(
         pod.RESOURCE, it.namespace(instance), pod.instances, pod.OF_MACHINES
     )
@@ -31,9 +31,9 @@ def launcher_pod(cluster: Index, instance: Item) -> Item | None:
 
 
 def state_claims(cluster: Index, machine: Item, instance: Item | None = None) -> Sequence[Item]:
-    """The claims that hold vTPM, EFI and changed-block state of a machine, or of an instance.
+    """The claims with vTPM, EFI and changed-block state of a machine, or of an instance.
 
-    By label, by the name of older versions, and by what the status of an instance says.
+    They are found by label, by the name that older versions gave, and by an instance's status.
     """
     namespace, name = it.identify(machine)
     by_machine = cluster.list_grouped(
@@ -45,7 +45,7 @@ def state_claims(cluster: Index, machine: Item, instance: Item | None = None) ->
 
 
 def claims(cluster: Index, namespace: str, names: Iterable[str]) -> Iterator[Item]:
-    """Those claims of these names that exist."""
+    """The existing claims of these names."""
     for name in names:
         if claim := cluster.get(persistent_volume_claim.RESOURCE, namespace, name):
             yield claim

@@ -1,7 +1,7 @@
-"""The label with a claim's uid: set on claims and snapshots at backup, taken off at restore.
+"""The label with a claim's uid, set on claims and snapshots at backup, taken off at restore.
 
-Users select by it (`--selector velero.kubevirt.io/pvc-uid=...`). A value of their own under that
-label is kept in an annotation meanwhile.
+Users select by this label (`--selector velero.kubevirt.io/pvc-uid=...`). A value of their own is
+kept in an annotation meanwhile.
 """
 
 from stillpoint.model import item as it
@@ -25,7 +25,7 @@ def set_to(item: Item, uid: str, original: str) -> Item:
 
 
 def restore_label(item: Item, original: str) -> Item:
-    """`item` as the user knows it: with their own label of that name, or without one."""
+    """`item` as its user had it: with their own label of that name, or without one."""
     if UID not in it.labels(item):
         return item
     annotations = it.annotations(item)

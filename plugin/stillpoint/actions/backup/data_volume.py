@@ -13,12 +13,12 @@ DOES = "a populated one is marked so that CDI does not fill its disk again"
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
-    """Mark a filled DataVolume so that CDI does not fill its claim again, and bring the claim.
+    """Mark a populated DataVolume so that CDI does not fill its claim again, and bring the claim.
 
-    Of one whose claim is left out nothing is said: CDI is to fill another.
+    A DataVolume whose claim is left out gets no mark: CDI is to populate another.
     """
     namespace, name = it.identify(item)
-    # The claim's action sees this answer: both must say the same of one claim.
+    # The claim's action sees this item: both must mark one claim alike.
     seen = context.cluster.get(data_volume.RESOURCE, namespace, name) or item
     if not data_volume.is_populated(seen):
         return BackupOutcome(item, graph.of_filling(item, context))

@@ -1,4 +1,4 @@
-"""Backup of a PersistentVolumeClaim, every one of the backup (rules 3.1 and 3.2)."""
+"""Backup of a PersistentVolumeClaim, whoever uses it (rules 3.1 and 3.2)."""
 
 from stillpoint.actions import uid_label
 from stillpoint.model import item as it
@@ -13,9 +13,9 @@ DOES = "labelled with its uid, marked as populated or as being populated"
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
-    """Label the claim with its uid, and note how far CDI is with it.
+    """Label the claim with its uid, and mark whether CDI has populated it.
 
-    One that holds a memory dump is left out where the backup wants none.
+    A claim with a memory dump is left out where the backup wants none.
     """
     it.identify(item)
     if persistent_volume_claim.is_memory_dump(item) and not context.backup.has_memory_dumps:

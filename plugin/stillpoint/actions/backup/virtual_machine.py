@@ -20,11 +20,11 @@ DOES = (
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
-    """Store the machine with its revisions and identity pinned, and bring what it is made of.
+    """Store the machine with its revisions and identity pinned, and bring its parts.
 
     Raises:
-        Refusal: its guest runs and cannot be frozen, but its disks are in the backup; or it would
-            come back without a disk.
+        Refusal: its guest runs and cannot be frozen, but its disks are in the backup; or the
+            machine would come back without a disk.
     """
     if not context.backup.has_memory_dumps:
         item = virtual_machine.without_memory_dumps(item)
@@ -38,7 +38,7 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
 
 
 def _with_notes(machine: Item, instance: Item | None, context: BackupContext) -> Item:
-    """With the names that a restore cannot find by itself."""
+    """The machine, marked with the names that a restore cannot find by itself."""
     state = surroundings.state_claims(context.cluster, machine, instance)
     names = [
         reference.name

@@ -16,11 +16,11 @@ DOES = (
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
-    """Store the instance, marked if its owner will make it anew, and bring what it is made of.
+    """Store the instance, marked if its owner will recreate it, and bring its parts.
 
     Raises:
-        Refusal: its guest runs and cannot be frozen, but its disks are in the backup; or it stands
-            alone and would come back without a disk.
+        Refusal: its guest runs and cannot be frozen, but its disks are in the backup; or the
+            instance stands alone and would come back without a disk.
     """
     additional = graph.of_instance(item, context)
     freezable.check(item, item, context)

@@ -1,4 +1,4 @@
-"""Backup of a VirtualMachineInstanceReplicaSet: its instances are made anew."""
+"""Backup of a VirtualMachineInstanceReplicaSet, which recreates its instances."""
 
 from stillpoint.actions.backup.related import graph
 from stillpoint.model import item as it

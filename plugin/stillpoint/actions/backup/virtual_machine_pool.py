@@ -1,7 +1,7 @@
 """Backup of a VirtualMachinePool.
 
-It does not bring its machines: a block of them all would freeze each guest for the time of all
-their disks. They are backed up as any other, where the backup selects them.
+The pool does not bring its machines: a block of them all would freeze each guest for the time of
+all their disks. They are backed up as any other, where the backup selects them.
 """
 
 from stillpoint.actions import policies
@@ -19,7 +19,7 @@ DOES = "brings what its template needs and its revisions"
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
-    """Bring what it needs to make machines and to know them, and tell of those not selected."""
+    """Bring what the pool makes and recognizes machines by, and warn of machines not selected."""
     namespace, name = it.identify(item)
     machines = context.cluster.list_grouped(
         virtual_machine.RESOURCE, namespace, virtual_machine_pool.of_machine

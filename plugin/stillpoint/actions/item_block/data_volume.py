@@ -1,7 +1,7 @@
 """The block of a DataVolume: its claim, through which Velero finds the pods that use it.
 
-Without it a DataVolume that was selected by its label would bring its claim in a block of its own,
-cut before the guest is frozen.
+Without this action a DataVolume that was selected by its label would bring its claim in a block of
+its own, with a snapshot before the guest is frozen.
 """
 
 from stillpoint.model import item as it
@@ -16,5 +16,5 @@ DOES = "its claim"
 
 
 def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """The claim that it fills, or has filled."""
+    """The claim of the DataVolume, populated or not."""
     return (persistent_volume_claim.RESOURCE.named(*it.identify(item)),)

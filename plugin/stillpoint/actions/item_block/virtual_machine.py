@@ -14,7 +14,7 @@ DOES = "its instance, disks and state"
 
 
 def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """Its instance, its disks, and the claims with its state."""
+    """The machine's instance, disks, and claims with state."""
     namespace, name = it.identify(item)
     instances = [name] if virtual_machine.has_instance(item) else []
     state = surroundings.state_claims(context.cluster, item)

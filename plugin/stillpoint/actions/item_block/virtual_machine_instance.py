@@ -17,11 +17,12 @@ DOES = (
 
 
 def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """Its launcher pod, without which nothing freezes; and all of it, if the backup is to hold it.
+    """The instance's launcher pod, without which nothing freezes; all parts, if it is selected.
 
-    Else it has come for the freeze of a disk that was selected alone, and brings no other one.
-    Velero's item is of when the backup began. A disk that was hot-plugged since is on the cluster's
-    own. One that is plugged after this comes when the instance is backed up, in the same freeze.
+    Else it came for the freeze of a disk that was selected alone, and brings no other disk.
+    Velero's item is of when the backup began; a disk that was hot-plugged since is in the
+    cluster's. A disk that is plugged after this comes when the instance is backed up, in the same
+    freeze.
     """
     namespace, _name = it.identify(item)
     seen = surroundings.latest_instance(context.cluster, item) or item

@@ -19,7 +19,7 @@ DOES = "under the name that its machine or pool asks for; left out if nobody wou
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     """Create the revision under the name that its machines or its pool come back with.
 
-    One that nobody would ask for any more, nor delete, is left out.
+    A revision that nobody would use any more, nor delete, is left out.
     """
     it.identify(item)
     reference = kinds.CONTROLLER_REVISION.named(*it.identify(context.stored))
@@ -39,7 +39,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
 
 
 def _of_pool(item: Item, pool: str, context: RestoreContext) -> Item:
-    """Changed as the template of the pool is, so that its machines are still up to date."""
+    """The revision of a pool, changed as the template is, so that machines stay current."""
     item = virtual_machine_pool.with_changed_revision(
         item, lambda machine: repair.of_template(machine, context)
     )
@@ -48,7 +48,7 @@ def _of_pool(item: Item, pool: str, context: RestoreContext) -> Item:
 
 
 def _why_unused(reference: Reference, context: RestoreContext) -> str:
-    """The reason for a revision whose machine the backup does not hold; empty for another."""
+    """The reason for a revision whose machine is not in the backup; empty for any other."""
     machine = it.owner(context.stored, virtual_machine.RESOURCE.kind)
     owner = virtual_machine.RESOURCE.named(reference.namespace, machine)
     try:

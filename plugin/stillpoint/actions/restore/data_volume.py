@@ -14,9 +14,9 @@ DOES = "after its claim; marked only where the data of its disk comes back"
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Create a DataVolume after the claim that it was filled into, if the claim's bytes come back.
+    """Create a DataVolume after its claim, if the claim's bytes come back.
 
-    The mark from the backup says that it is filled: CDI would wait for the claim for ever.
+    The mark from the backup says that the claim is populated: CDI would wait for it for ever.
     """
     it.identify(item)
     reference = data_volume.RESOURCE.named(*it.identify(context.stored))

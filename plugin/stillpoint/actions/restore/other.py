@@ -1,4 +1,4 @@
-"""Restore of all that is no machine and no part of one: left out where only machines are wanted."""
+"""Restore of all other objects: left out where only machines and their parts are wanted."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -54,7 +54,7 @@ class Other:
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Create the object, unless nobody wants it, or its controller makes another."""
+    """Create the object, unless it is left out, or its controller recreates it."""
     it.require_mapping(item, "metadata")
     reference = _reference(context.stored)
     if why := by_products.why(_snapshot_of(reference, context)) or _why_recreated(context):
@@ -70,7 +70,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
 
 
 def _snapshot_of(reference: Reference, context: RestoreContext) -> Item:
-    """The VolumeSnapshot of a content, with which that comes or stays; any other object itself."""
+    """The VolumeSnapshot of a content, which comes or stays with it; any other object itself."""
     if not reference.is_of(claim_data.SNAPSHOT_CONTENT):
         return context.stored
     try:
@@ -81,7 +81,7 @@ def _snapshot_of(reference: Reference, context: RestoreContext) -> Item:
 
 
 def _why_recreated(context: RestoreContext) -> str:
-    """The reason for what KubeVirt makes for an instance that its machine makes anew."""
+    """The reason for an object that KubeVirt makes for an instance that its machine recreates."""
     name = it.owner(context.stored, virtual_machine_instance.RESOURCE.kind)
     if not name:
         return ""
@@ -107,7 +107,7 @@ def _of_cluster(item: Item, reference: Reference, context: RestoreContext) -> Re
 
 
 def _is_wanted(stored: Item, reference: Reference, context: RestoreContext) -> Iterator[bool]:
-    """True if a machine that is wanted needs the object; in several ways one may."""
+    """True if a wanted machine needs the object, in any of several ways."""
     claim = _claim(stored, reference, context)
     if claim and claim.name:
         yield not plan.of(context, claim.namespace).why_left_out(claim)
@@ -118,7 +118,7 @@ def _is_wanted(stored: Item, reference: Reference, context: RestoreContext) -> I
 
 
 def _claim(stored: Item, reference: Reference, context: RestoreContext) -> Reference | None:
-    """The claim whose bytes are in a volume, or in a snapshot's content."""
+    """The claim of a volume, or of a snapshot's content."""
     if reference.is_of(persistent_volume.RESOURCE):
         return claim_data.claim_of_volume(stored)
     if not reference.is_of(claim_data.SNAPSHOT_CONTENT):

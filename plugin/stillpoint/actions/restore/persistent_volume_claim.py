@@ -30,8 +30,8 @@ DOES = (
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     """Create the claim without the backup's marks, under its new name if it has one.
 
-    One that was being filled is left out, and so is one that no wanted machine needs, and one whose
-    bytes do not come back where CDI fills another in its place.
+    A claim that was being populated is left out, and so is one that no wanted machine needs, and
+    one whose bytes do not come back where CDI populates another in its place.
     """
     it.identify(item)
     reference = persistent_volume_claim.RESOURCE.named(*it.identify(context.stored))
@@ -64,7 +64,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
 
 
 def _is_being_filled(item: Item, context: RestoreContext) -> bool:
-    """True if CDI was at it: by our mark, or by its DataVolume where the backup has no marks."""
+    """True if CDI was populating the claim: by our mark, or by its DataVolume without marks."""
     if persistent_volume_claim.is_in_progress(item):
         return True
     filler = persistent_volume_claim.data_volume(context.stored)
@@ -79,14 +79,14 @@ def _is_being_filled(item: Item, context: RestoreContext) -> bool:
 
 
 def _loss(claim: Reference, item: Item, context: RestoreContext) -> Loss | None:
-    """That of a claim of CDI; what becomes of others is told of the machines that use them."""
+    """The loss of a claim of CDI; losses of others are reported for the machines that use them."""
     is_marked = persistent_volume_claim.POPULATED_FOR in it.annotations(item)
     is_of_cdi = is_marked or lost_data.has_filler(claim, context)
     return lost_data.of(claim, context) if is_of_cdi else None
 
 
 def _warn(item: Item, context: RestoreContext) -> tuple[Reference, ...]:
-    """A warning of a claim that would wait for ever for the snapshot it is to be filled from."""
+    """A warning of a claim that would wait for its snapshot for ever."""
     is_refused = context.restore.refuses(volume_snapshot.RESOURCE)
     if not is_refused or not claim_data.snapshot(context.stored):
         return ()

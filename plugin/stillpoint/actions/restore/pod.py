@@ -1,4 +1,4 @@
-"""Restore of virt-launcher and attachment pods: never; KubeVirt makes them anew (rule 4.5)."""
+"""Restore of virt-launcher and attachment pods: never; KubeVirt recreates them (rule 4.5)."""
 
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import RestoreOutcome, Selector

@@ -20,10 +20,10 @@ DOES = "as it was, after what it is made of"
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Create the machine under the restore's conditions, after what it is made of.
+    """Create the machine under the restore's conditions, after its parts.
 
     Raises:
-        Refusal: it cannot come back as the restore asks; nothing of it is created then.
+        Refusal: the machine cannot come back as the restore asks; no part of it is created then.
     """
     it.identify(item)
     reference = virtual_machine.RESOURCE.named(*it.identify(context.stored))

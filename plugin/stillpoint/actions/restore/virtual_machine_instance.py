@@ -19,10 +19,10 @@ DOES = "owned: left out; standing alone: without the labels of its last run"
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Leave an owned instance to its owner; create one that stands alone as if it never ran.
+    """Leave an owned instance to its owner; create a lone one as if it never ran.
 
     Raises:
-        Refusal: it cannot come back as the restore asks; nothing of it is created then.
+        Refusal: the instance cannot come back as the restore asks; no part of it is created then.
     """
     it.identify(item)
     # An archive from before this plugin has no mark; what is stored has its owners still.
@@ -51,7 +51,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
 
 
 def cancel(operation: str, context: RestoreContext) -> None:
-    """Nothing waits that could be stopped."""
+    """Do nothing: there is no waiting that could be stopped."""
     del operation, context
 
 

@@ -18,13 +18,13 @@ DOES = "paused until its machines are its own again ([owners](restore/owners.md)
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Create the pool paused, until the machines that the backup holds are its own again.
+    """Create the pool paused, until the machines in the backup are its own again.
 
-    Its template, by which it makes others, is put right as each of its machines is.
+    Its template is repaired as each of its machines is.
 
     Raises:
         Refusal: the restore asks for what cannot be.
-        ArchiveUnreadable: nothing tells which machines it is to take back.
+        ArchiveUnreadable: it is unknown which machines the pool takes back.
     """
     it.identify(item)
     reference = virtual_machine_pool.RESOURCE.named(*it.identify(context.stored))

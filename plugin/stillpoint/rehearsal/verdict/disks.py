@@ -152,7 +152,7 @@ def is_any_cut(case: Case) -> bool:
     if not case.disks:
         return True
     if not case.around.known.tells(persistent_volume_claim.RESOURCE):
-        return fates.cuts_disks(case.around.request)
+        return fates.takes_snapshots(case.around.request)
     return any(
         disk.claim in case.around.backup.stored
         and case.around.fates.of(claim) in (Fate.SNAPSHOT, Fate.CUSTOM)
@@ -162,14 +162,14 @@ def is_any_cut(case: Case) -> bool:
 
 def not_cut_at_all(case: Case) -> Iterator[str]:
     """All disks, of a backup that takes no data although nobody asked for metadata only."""
-    if not fates.cuts_disks(case.around.request) and not metadata_only(case):
+    if not fates.takes_snapshots(case.around.request) and not metadata_only(case):
         yield from (disk.name for disk in case.disks)
 
 
 def metadata_only(case: Case) -> tuple[str, ...]:
     """The backup was asked for no data, by a label of kubevirt-velero-plugin."""
     is_asked = Backup.parse(case.around.request).is_of_metadata
-    return ("",) if is_asked and not fates.cuts_disks(case.around.request) else ()
+    return ("",) if is_asked and not fates.takes_snapshots(case.around.request) else ()
 
 
 def copied_as_files(case: Case) -> Iterator[str]:

@@ -132,7 +132,7 @@ def frozen_s(case: Case) -> int:
         if one.is_of(persistent_volume_claim.RESOURCE):
             group = it.labels(case.around.cluster[one]).get(key)
             groups.add(f"group {group}" if group else one.name)
-    return CUT_S * len(groups) if fates.cuts_disks(case.around.request) else 0
+    return CUT_S * len(groups) if fates.takes_snapshots(case.around.request) else 0
 
 
 def sharing(case: Case) -> Iterator[tuple[Reference, tuple[str, ...]]]:

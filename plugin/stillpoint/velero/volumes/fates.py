@@ -14,7 +14,7 @@ _OPTED_IN = "backup.velero.io/backup-volumes"
 _OPTED_OUT = "backup.velero.io/backup-volumes-excludes"
 
 
-def cuts_disks(backup: Item) -> bool:
+def takes_snapshots(backup: Item) -> bool:
     """True if the backup takes snapshots of volumes at all."""
     return it.mapping(backup, "spec").get("snapshotVolumes") is not False
 
@@ -95,7 +95,7 @@ class Fates:
             return decided
         if any(copies_volume(self.backup, pod, it.name(claim)) for pod in self.pods(claim)):
             return Fate.FILE_SYSTEM
-        return Fate.SNAPSHOT if cuts_disks(self.backup) else Fate.SKIP
+        return Fate.SNAPSHOT if takes_snapshots(self.backup) else Fate.SKIP
 
     def by_policy(self, claim: Item) -> Fate | None:
         """The fate by a volume policy; None if none speaks of the claim.

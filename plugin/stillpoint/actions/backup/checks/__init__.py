@@ -1,1 +1,1 @@
-"""Checks of a backup: a guest that could not be frozen, a disk whose data is not saved."""
+"""Checks of a backup: guests that could not be frozen, disks whose data would not be saved."""

@@ -1,7 +1,7 @@
-"""Refuses the disks of a guest that runs where the backup leaves out what its freeze needs.
+"""Refuses a running guest whose disks are in the backup, but not what its freeze needs.
 
-Velero would cut them unfrozen and say Completed (rules 3.4 and 3.5; the cases are those of the
-peer's own matrix). A paused guest writes nothing and needs no freeze.
+Velero would take snapshots unfrozen and report Completed (rules 3.4 and 3.5; the cases are those of
+kubevirt-velero-plugin's own matrix). A paused guest writes nothing and needs no freeze.
 """
 
 from stillpoint.actions import policies, surroundings
@@ -16,7 +16,7 @@ _HINT = "include it, leave the disks out as well, or stop or pause the virtual m
 
 
 def check(item: Item, instance: Item, context: BackupContext) -> None:
-    """Check what the backup holds of one guest.
+    """Check that one guest can be frozen in the backup.
 
     Args:
         item: the machine or the instance that is being backed up.

@@ -1,8 +1,8 @@
-"""Tells of disks whose data the backup does not save (rules 3.4 and 3.5, `RestorePossible`).
+"""Reports disks whose data the backup does not save (rules 3.4 and 3.5, `RestorePossible`).
 
-A machine whose disk is left out, and would not be filled anew, is refused unless the backup is one
-of metadata. All else is the choice of whoever made the backup: a warning, which Velero counts.
-Saved is what a restore can bring back: files that are copied through a pod of KubeVirt are not.
+A machine whose disk is left out, and would not be populated again, is refused unless the backup is
+for metadata. All else is the choice of whoever made the backup: a warning, which Velero counts.
+Data is saved if a restore can bring it back; files copied through a pod of KubeVirt it cannot.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -25,10 +25,10 @@ _HINT = (
 
 
 def check_machine(machine: Item, instance: Item | None, context: BackupContext) -> None:
-    """Check the disks of a machine, those that only its instance has included.
+    """Check the disks of a machine, hot-plugged ones of its instance too.
 
     Raises:
-        Refusal: a disk is left out that no template of the machine would fill anew.
+        Refusal: a disk is left out that no template of the machine would populate again.
     """
     own = _claims(virtual_machine.volumes(machine))
     plugged = _claims(virtual_machine_instance.volumes(instance)) if instance else ()
@@ -41,7 +41,7 @@ def check_instance(instance: Item, context: BackupContext) -> None:
     """Check the disks of an instance that no machine owns.
 
     Raises:
-        Refusal: it stands alone, and one of its disks is left out.
+        Refusal: the instance stands alone, and one of its disks is left out.
     """
     names = _claims(virtual_machine_instance.volumes(instance))
     is_made_anew = virtual_machine_instance.is_owned(instance)
@@ -86,8 +86,8 @@ def _exclusions(
 
 
 def _why_not_saved(namespace: str, name: str, claim: Item | None, context: BackupContext) -> str:
-    """Why nobody would save the data of a claim that the backup holds; empty if somebody does."""
-    if claim is None:  # CDI makes it when it has something to fill it with
+    """The reason why nobody saves the data of a claim in the backup; empty if somebody does."""
+    if claim is None:  # CDI makes it when it has something to populate it from
         is_coming = context.cluster.get(data_volume.RESOURCE, namespace, name)
         return "" if is_coming else "missing: there is no such claim"
     fate = policies.fates(context).of(claim)
@@ -101,7 +101,7 @@ def _why_not_saved(namespace: str, name: str, claim: Item | None, context: Backu
 
 
 def _not_copied(claim: Item, context: BackupContext) -> str:
-    """Why the files of a claim are not copied, or are never put back from the copy."""
+    """The reason why a claim's files are not copied, or never put back; empty if they are."""
     if persistent_volume_claim.is_block(claim):
         return "to be copied file by file, but it is a block device"
     if policies.has_way_back(claim, context):
@@ -112,7 +112,7 @@ def _not_copied(claim: Item, context: BackupContext) -> str:
 
 
 def _not_snapshot(claim: Item, context: BackupContext) -> str:
-    """Why a snapshot of a claim is not cut, or does not outlive the volume."""
+    """The reason why a claim has no snapshot, or one that goes with the volume; empty if none."""
     classes = _snapshot_classes(claim, context)
     if classes is None:
         return ""
@@ -128,7 +128,7 @@ def _not_snapshot(claim: Item, context: BackupContext) -> str:
 
 
 def _snapshot_classes(claim: Item, context: BackupContext) -> Sequence[Item] | None:
-    """Those of its driver; None where that cannot be told, or another plugin may cut the volume."""
+    """The snapshot classes of a claim's driver; None if unknown, or another plugin may do it."""
     name = persistent_volume_claim.storage_class(claim)
     found = context.cluster.get(storage_class.RESOURCE, "", name) if name else None
     if found is None or it.texts(context.backup.asked, "spec", "volumeSnapshotLocations"):

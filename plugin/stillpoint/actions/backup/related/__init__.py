@@ -1,1 +1,1 @@
-"""Additional items of a backup: the objects that a machine is made of."""
+"""Additional items of a backup: the objects that make up a machine."""

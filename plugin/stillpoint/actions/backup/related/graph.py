@@ -18,9 +18,9 @@ from stillpoint.velero.context import BackupContext
 
 
 def of_machine(machine: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """What a backup of the machine needs and would not hold otherwise.
+    """The objects that a machine's backup needs and would not have otherwise.
 
-    The instance is there in any case, by the machine's item block, and brings its launcher pod.
+    The instance comes in any case, by the machine's item block, and brings its launcher pod.
     """
     namespace, name = it.identify(machine)
     instance = surroundings.instance(context.cluster, machine)
@@ -36,9 +36,9 @@ def of_machine(machine: Item, context: BackupContext) -> tuple[Reference, ...]:
 
 
 def of_instance(instance: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """What a backup of the instance needs and would not hold otherwise.
+    """The objects that an instance's backup needs and would not have otherwise.
 
-    One that has come for the freeze of a disk alone needs its launcher pod and nothing more.
+    An instance that came for the freeze of a disk alone needs no more than its launcher pod.
     """
     if not reach.is_guest_meant(instance, context):
         return _launcher(instance, context)
@@ -53,10 +53,10 @@ def of_instance(instance: Item, context: BackupContext) -> tuple[Reference, ...]
 
 
 def _new_disks(instance: Item, context: BackupContext) -> Iterator[Reference]:
-    """Disks that the instance has been given since Velero read it, for the freeze that goes on.
+    """Disks that were hot-plugged since Velero read the instance, for the freeze that goes on.
 
-    Their block may have been made before. Also those that Velero holds: it has not cut them yet, or
-    does nothing.
+    Their block may have been made before. Disks that Velero has already are among them: it has no
+    snapshot of them yet, or does nothing.
     """
     namespace, _name = it.identify(instance)
     latest = surroundings.latest_instance(context.cluster, instance) or instance
@@ -67,7 +67,7 @@ def _new_disks(instance: Item, context: BackupContext) -> Iterator[Reference]:
 
 
 def _filling(machine: Item, context: BackupContext) -> Iterator[Reference]:
-    """What disks are filled by that are not filled yet; nobody misses it later."""
+    """The sources of disks that are not populated yet; later nobody needs them."""
     namespace = it.namespace(machine)
 
     def is_filled(name: str) -> bool:
@@ -80,12 +80,12 @@ def _filling(machine: Item, context: BackupContext) -> Iterator[Reference]:
 
 
 def of_filling(filling: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """What a DataVolume is being filled by, unless the backup would hold it otherwise."""
+    """The source of a DataVolume that CDI populates, unless the backup would have it otherwise."""
     return unheld.of(references.of_source(filling, it.namespace(filling)), filling, context)
 
 
 def of_data_volume(filled: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """The claim of a DataVolume, unless the backup would hold it otherwise."""
+    """The claim of a DataVolume, unless the backup would have it otherwise."""
     claim = persistent_volume_claim.RESOURCE.named(*it.identify(filled))
     return unheld.of([claim], filled, context)
 
@@ -93,9 +93,9 @@ def of_data_volume(filled: Item, context: BackupContext) -> tuple[Reference, ...
 def of_template(
     owner: Item, needed: Iterable[Reference], context: BackupContext
 ) -> tuple[Reference, ...]:
-    """What a template needs and the backup would not hold otherwise.
+    """The objects that a template needs and the backup would not have otherwise.
 
-    A disk that is made anew for each machine does not exist by the template's name.
+    A disk that is made for each machine does not exist by the template's name.
     """
     existing = (one for one in needed if unheld.may_exist(one, context))
     return unheld.of(existing, owner, context)

@@ -1,7 +1,7 @@
-"""Needed objects that a backup would not hold by itself.
+"""Needed objects that a backup would not have by itself.
 
-Velero fetches each additional item that it does not hold. So what it has by the backup's own
-selection, and what the cluster no longer has, is left out.
+Velero fetches each additional item that it does not have. So objects that the Backup itself
+selects, and those that the cluster no longer has, are left out.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from stillpoint.resources.machines import instancetype
 from stillpoint.velero.context import BackupContext
 
 _CLOCKS_DIFFER = timedelta(seconds=30)
-"""Creation is dated by the API server, the start of a backup by Velero."""
+"""The API server dates creation, Velero the start of a backup."""
 
 _LISTED = {
     str(resource): resource
@@ -30,7 +30,7 @@ _LISTED = {
 
 
 def of(needed: Iterable[Reference], owner: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """The objects, each once, that Velero would not have by itself.
+    """The needed objects, each once, that Velero would not have by itself.
 
     Args:
         owner: the item that needs them.
@@ -58,9 +58,9 @@ def _unheld(
 
 
 def _is_being_filled(found: Item, context: BackupContext) -> bool:
-    """True if this is a claim without a volume, which CDI makes and fills again after a restore.
+    """True for a claim without a volume, which CDI makes and populates again after a restore.
 
-    Velero fails on it, and then on whoever has asked for it.
+    Velero fails on such a claim, and then on the item that named it.
     """
     if it.text(found, "status", "phase") != "Pending":
         return False
@@ -86,7 +86,7 @@ def is_removed(reference: Reference, context: BackupContext) -> bool:
 
 
 def is_held(reference: Reference, witness: Item, context: BackupContext) -> bool:
-    """True if Velero has the object by the backup's own selection.
+    """True if the Backup itself selects the object.
 
     Args:
         witness: the object itself, or one that did not exist before it.

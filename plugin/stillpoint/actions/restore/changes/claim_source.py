@@ -1,8 +1,7 @@
-"""Where a restored claim gets its bytes from.
+"""The source from which a restored claim gets its bytes.
 
-Velero's own action has seen the claim before ours, under its old name. It has ordered the bytes, or
-it has not, because a claim of that name exists: then the living machine's, beside which a renamed
-one comes back.
+Velero's own action has seen the claim before ours, under its old name. It has set a source, unless
+a claim of that name exists: then the original machine's, beside which a renamed one comes back.
 """
 
 from stillpoint.model import item as it
@@ -23,7 +22,7 @@ _SOURCES = (
 
 
 def repair(claim: Item, context: RestoreContext) -> Item:
-    """The claim without an order to fill it that would spoil the restored bytes, or never end."""
+    """The claim without a source that would spoil the restored bytes, or is not there."""
     group, kind, namespace, name = claim_data.source(claim)
     if not name or name == claim_data.restored_snapshot(context.restore.uid, context.stored):
         return claim
@@ -38,7 +37,7 @@ def repair(claim: Item, context: RestoreContext) -> Item:
 
 
 def of_renamed(claim: Item, context: RestoreContext) -> tuple[Item, tuple[Reference, ...]]:
-    """The claim with the bytes of the stored one, and what Velero is to restore for that."""
+    """The claim with the bytes of the stored one, and the objects that Velero restores for that."""
     claim = it.without(claim, "spec", "volumeName")
     if not context.restore.has_volumes:
         return claim_data.without_source(claim), ()

@@ -1,9 +1,9 @@
-"""The bytes of a claim that a data mover brings, where the claim is renamed or left out.
+"""DataDownloads for claims that are renamed or left out.
 
-Velero's own action has ordered them before ours is asked, for a claim of the old name; or it has
-not, because there is a claim of that name. So the order is given anew for the new name, and for a
-claim that is left out it is called off: else a data mover would wait for a claim that never comes,
-and the restore for the data mover.
+Velero's own action has made one before ours is called, for a claim of the old name; or none,
+because there is a claim of that name. So another is made for the new name, and that of a claim that
+is left out is called off: else a data mover would wait for a claim that never comes, and the
+restore for the data mover.
 """
 
 from collections.abc import Iterable
@@ -19,41 +19,41 @@ from stillpoint.velero.volumes import claim_data, data_download
 
 
 def call_off(context: RestoreContext, why: str) -> None:
-    """End what Velero has ordered for the claim, as if it were done: nothing was to be brought."""
-    for order in _downloads(context):
+    """Call off Velero's DataDownload for the claim, as if it were done."""
+    for download in _downloads(context):
         context.log.info("its bytes are called off: %s", why)
-        _take_off(order, context)
+        _take_off(download, context)
         done = data_download.without_work(
-            data_download.for_operation(order, _operation(context), ""), why
+            data_download.for_operation(download, _operation(context), ""), why
         )
         context.writer.create(data_download.RESOURCE, done)
 
 
 def bring(claim: Item, name: str, context: RestoreContext) -> tuple[Item, str]:
-    """The renamed claim as it is to be created, and an operation of ours if Velero has none.
+    """Make a DataDownload for a renamed claim; give the claim to create, and an operation.
 
     Raises:
         Refusal: Velero does not know where the bytes are.
     """
     namespace = context.restore.namespace(it.namespace(context.stored))
     ours, operation = _operation(context), ""
-    orders = list(_downloads(context))
-    for one in orders:
+    downloads = list(_downloads(context))
+    for one in downloads:
         _take_off(one, context)
-    if not orders:
-        orders = [_new_download(context, (namespace, name))]
+    if not downloads:
+        downloads = [_new_download(context, (namespace, name))]
         operation = ours
-    meant = data_download.with_target(orders[0], namespace, name)
+    meant = data_download.with_target(downloads[0], namespace, name)
     context.writer.create(data_download.RESOURCE, data_download.for_operation(meant, ours, name))
     context.log.info("its bytes are brought into %s", name)
     return data_download.with_volume_to_come(claim, namespace, name, ours[-5:]), operation
 
 
 def progress(operation: str, context: RestoreContext) -> Progress:
-    """How far a data mover is with an order of ours, as Velero tells it of its own.
+    """The progress of our DataDownload, as Velero reports that of its own.
 
     Raises:
-        Refusal: the order is gone.
+        Refusal: the DataDownload is gone.
     """
     found = _find(operation, context)
     phase = data_download.phase(found)
@@ -76,7 +76,7 @@ def progress(operation: str, context: RestoreContext) -> Progress:
 
 
 def cancel(operation: str, context: RestoreContext) -> None:
-    """Ask the data mover to end."""
+    """Cancel our DataDownload."""
     name = it.name(_find(operation, context))
     velero_namespace = it.namespace(context.restore.asked)
     change = {"spec": {"cancel": True}}
@@ -89,7 +89,7 @@ def _operation(context: RestoreContext) -> str:
 
 
 def _downloads(context: RestoreContext) -> Iterable[Item]:
-    """Those of Velero for the claim; asked when its action has been called, so never too early."""
+    """Velero's DataDownloads for the claim; its action was called before, so none is to come."""
     if not claim_data.is_uploaded(context.stored) or not context.restore.has_volumes:
         return ()
     return _of_operation(_operation(context), context)
@@ -109,8 +109,8 @@ def _find(operation: str, context: RestoreContext) -> Item:
     raise Refusal(subject, "cannot tell how far it is", "there is none any more")
 
 
-def _take_off(order: Item, context: RestoreContext) -> None:
-    namespace, name = it.identify(order)
+def _take_off(download: Item, context: RestoreContext) -> None:
+    namespace, name = it.identify(download)
     context.writer.patch(data_download.RESOURCE, namespace, name, data_download.cancellation())
 
 

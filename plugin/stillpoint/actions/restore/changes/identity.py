@@ -1,9 +1,9 @@
-"""What tells one guest from another: MAC addresses, firmware UUID and serial number.
+"""The identity of a guest: MAC addresses, firmware UUID and serial number.
 
-A copy beside the living guest must not have the same; one that takes its place should (rules 4.1
-and 4.2, and the conditions of a restore). Who says what counts: a machine that comes back where it
-was is itself, whoever else claims to be; and of others only those count that may be seen by whoever
-restores, for anybody can write an address into a machine of his own.
+A copy beside the original guest must not have the same; one that takes its place should (rules 4.1
+and 4.2, and the conditions of a restore). A machine that comes back where it was is itself, whoever
+else claims to be; and only those others count that whoever restores may see, for anybody can write
+an address into a machine of his own.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,15 +18,15 @@ from stillpoint.velero.context import RestoreContext
 
 
 def in_effect(machine: Item, context: RestoreContext) -> Item:
-    """The machine with the UUID that its guest had, where its specification leaves it to KubeVirt.
+    """The machine with the UUID that its guest had, if its specification leaves that to KubeVirt.
 
-    One of a newer KubeVirt gives a machine that is created another one, by chance.
+    A newer KubeVirt gives a machine that is created a random UUID.
     """
     stored = context.stored
     is_said = bool(guest.firmware_uuid(virtual_machine.template(machine)))
     if is_said or not virtual_machine.has_status(
         stored
-    ):  # KubeVirt has never seen it: no guest had
+    ):  # KubeVirt has never seen it: no guest had one
         return machine
     try:
         machine = virtual_machine.with_identity_in_effect(
@@ -38,7 +38,7 @@ def in_effect(machine: Item, context: RestoreContext) -> Item:
 
 
 def apply(specification: Item, machine: Item, context: RestoreContext) -> Item:
-    """The specification of a guest, with an identity as the restore asks for it.
+    """The specification of a guest, with the identity that the restore asks for.
 
     Args:
         machine: the machine, or the instance that stands alone, as it would be created, apart from
@@ -73,7 +73,7 @@ def _with_unused_firmware(
 
 
 def _with_uuid(specification: Item, context: RestoreContext) -> Item:
-    """A copy with a new firmware UUID, unless its vTPM would be an empty one under another."""
+    """A copy with a new firmware UUID, unless its vTPM would be empty under another."""
     if not _is_bound(context):
         return guest.with_firmware_uuid(specification, context.new_uuid())
     context.log.warning(
@@ -94,8 +94,8 @@ def _is_bound(context: RestoreContext) -> bool:
 class _Others:
     """The machines that a copy could clash with.
 
-    One that comes back as itself clashes with none. A copy does with what is in its own namespace,
-    running or not, and with what runs in that of the original.
+    A machine that comes back as itself clashes with none. A copy does with machines of its own
+    namespace, running or not, and with those that run in the original's.
     """
 
     def __init__(self, machine: Item, context: RestoreContext) -> None:
@@ -104,7 +104,7 @@ class _Others:
         self._self = (context.restore.namespace(it.namespace(machine)), it.name(machine))
 
     def have(self, mark: str) -> bool:
-        """True if one of them has this address, UUID or serial number."""
+        """True if one of the machines has this address, UUID or serial number."""
         if not mark or self._self == self._origin:
             return False
         return any(
@@ -121,4 +121,4 @@ class _Others:
         for namespace in dict.fromkeys((self._self[0], self._origin[0])):
             for kind in (virtual_machine, virtual_machine_instance):
                 found = self._cluster.list_grouped(kind.RESOURCE, namespace, kind.marks)
-                yield from found.get(mark, ())  # each is decoded as it is looked at
+                yield from found.get(mark, ())  # each is decoded when its turn comes

@@ -1,8 +1,8 @@
-"""The owner of what KubeVirt makes for a machine and deletes with it: state claims and revisions.
+"""The owner of state claims and revisions, which KubeVirt makes for a machine and deletes with it.
 
-Velero takes owners off, and both come back before the machine that they belong to. Without one a
-state claim outlives its machine, and the next machine of that name starts with its vTPM. KubeVirt
-takes DataVolumes back by itself, and CDI their claims; these it never does.
+Velero takes owners off, and both come back before the machine that they belong to. Without an owner
+a state claim outlives its machine, and the next machine of that name starts with its vTPM. KubeVirt
+takes DataVolumes back by itself, and CDI their claims, but neither takes these.
 
 Source: KubeVirt v1.9, pkg/storage/backend-storage (PVCForVMI) and pkg/instancetype/revision.
 """
@@ -23,7 +23,7 @@ from stillpoint.velero.context import RestoreContext
 
 
 def is_lost(item: Item, context: RestoreContext) -> bool:
-    """True if the machine comes back with something that has to be given to it."""
+    """True if the machine comes back with objects that have to be given to it."""
     if any(virtual_machine.revisions(item)):
         return True
     try:
@@ -35,11 +35,13 @@ def is_lost(item: Item, context: RestoreContext) -> bool:
 def give_back(
     machine: Item, context: RestoreContext, resource: Resource = virtual_machine.RESOURCE
 ) -> tuple[StillpointError, ...]:
-    """Make the machine the owner of what this restore has created for it; what went wrong.
+    """Make the machine, or lone instance, the owner of what this restore has created for it.
 
-    Or an instance that stands alone, of that resource.
-    What has an owner, or was there before the restore, stays as it is. What has an owner that is
-    gone is deleted: so the machine is looked at once more.
+    Objects with an owner, or from before the restore, stay as they are. An object whose owner is
+    gone is deleted: so the machine is read once more.
+
+    Returns:
+        The errors, of objects that were not given back.
     """
     ownerless = list(_ownerless(machine, context))
     if not ownerless or not _is_there(machine, resource, context):
@@ -60,10 +62,10 @@ def _is_there(machine: Item, resource: Resource, context: RestoreContext) -> boo
 
 
 def give(resource: Resource, found: Item, owner: Item, context: RestoreContext) -> None:
-    """Make `owner` the controller of an object; one that has changed since it was read stays.
+    """Make `owner` the controller of an object that has not changed since it was read.
 
     Raises:
-        ReadFailed: it is not done, or nobody knows.
+        ReadFailed: it is not done, or may not be.
     """
     version = it.text(found, "metadata", "resourceVersion")
     owners = [it.reference_to(owner)]
@@ -73,7 +75,7 @@ def give(resource: Resource, found: Item, owner: Item, context: RestoreContext) 
 
 
 def is_ownerless(item: Item, context: RestoreContext) -> bool:
-    """True if an object is this restore's work, and belongs to nobody."""
+    """True if this restore has created an object that belongs to nobody."""
     return not it.owners(item) and marks.is_of_restore(item, context.restore.name)
 
 
@@ -93,7 +95,7 @@ def _ownerless(machine: Item, context: RestoreContext) -> Iterator[tuple[Resourc
 
 
 def _is_shared(revision: Item, context: RestoreContext) -> bool:
-    """True if several machines name it: then it must not go with one of them."""
+    """True if several machines name the revision: then it must not go with one of them."""
     namespace, name = it.identify(revision)
     by_revision = context.cluster.list_grouped(
         virtual_machine.RESOURCE, namespace, virtual_machine.revisions

@@ -1,4 +1,4 @@
-"""What would not hold where an object comes back: namespaces, storage classes, revisions."""
+"""Repairs of references that do not hold in the target: namespaces, storage classes, revisions."""
 
 from collections.abc import Mapping
 
@@ -12,15 +12,15 @@ from stillpoint.velero.context import RestoreContext
 
 
 def of_machine(machine: Item, context: RestoreContext) -> Item:
-    """The machine with its revisions pinned, and what it names where Velero maps it to."""
+    """The machine with its revisions pinned, and its references as Velero maps them."""
     machine = finalizers.without_orphaned(machine)
     return _where_mapped(virtual_machine.with_pinned_revisions(machine, context.stored), context)
 
 
 def of_template(machine: Item, context: RestoreContext) -> Item:
-    """The machine that a pool makes, as it would come back, and to run as the restore asks.
+    """The template of a pool, changed as a machine that comes back is.
 
-    A condition for single machines is not meant: those of the pool have names of their own.
+    Conditions for single machines do not apply: the pool gives its machines names.
 
     Raises:
         Refusal: the restore asks for what cannot be.
@@ -39,7 +39,7 @@ def _where_mapped(machine: Item, context: RestoreContext) -> Item:
 
 
 def of_data_volume(item: Item, context: RestoreContext, *, is_filled: bool) -> Item:
-    """The DataVolume, marked if its claim is filled, and what it names as it is mapped."""
+    """The DataVolume, marked if its claim is populated, and its references as Velero maps them."""
     if is_filled:
         item = it.with_annotation(item, data_volume.PREPOPULATED, it.name(context.stored))
     else:
@@ -50,7 +50,7 @@ def of_data_volume(item: Item, context: RestoreContext, *, is_filled: bool) -> I
 
 
 def storage_classes(context: RestoreContext) -> Mapping[str, str]:
-    """New storage classes by old ones, as Velero is told to map those of claims."""
+    """New storage classes by old ones, from Velero's ConfigMap for claims."""
     velero = it.namespace(context.restore.asked)
     if not velero:
         return {}

@@ -1,1 +1,1 @@
-"""Losses of a restore: disks without their data, and what a machine misses here."""
+"""Losses of a restore: disks without their data, and objects that machines need and miss."""

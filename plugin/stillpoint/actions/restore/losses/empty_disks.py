@@ -1,4 +1,4 @@
-"""Keeps a machine from starting on an empty disk, and tells whose data does not come back."""
+"""Keeps a machine from starting on an empty disk, and reports lost data."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from stillpoint.velero.context import RestoreContext
 def report(
     machine: Item, losses: Sequence[Loss], context: RestoreContext
 ) -> tuple[Item, tuple[Reference, ...]]:
-    """The machine, halted if one of its disks would be empty, and a warning of all it loses."""
+    """The machine, halted if one of its disks would be empty, and a warning of its losses."""
     if not losses:
         return machine, ()
     empty = [loss.claim for loss in losses if loss.is_empty]
@@ -29,7 +29,7 @@ def report(
 
 
 def report_instance(losses: Sequence[Loss], context: RestoreContext) -> tuple[Reference, ...]:
-    """A warning of what a lone instance loses, which starts when it is created.
+    """A warning of the losses of a lone instance, which starts when it is created.
 
     Raises:
         Refusal: one of its disks would be empty.

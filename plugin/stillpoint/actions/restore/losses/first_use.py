@@ -1,8 +1,8 @@
-"""Tells of disks that a data mover waits for, since no pod will use them.
+"""Reports disks whose data mover waits for a pod that will not come.
 
 Where a storage class binds at first use, Velero's data mover brings the bytes of a claim only when
-a pod that uses it has been scheduled; else it gives up, and the claim stays without them. So a
-machine that is not started waits for its bytes, and they for the machine.
+a pod that uses the claim has been scheduled; else it times out, and the claim stays without them.
+So a machine that is not started waits for its bytes, and they for the machine.
 
 Source: WaitPVCConsumed in pkg/util/kube/pvc_pv.go of Velero v1.18.
 """
@@ -28,7 +28,7 @@ _HINT = (
 
 
 def report(machine: Item, context: RestoreContext) -> tuple[Reference, ...]:
-    """A warning of the disks of a machine, as it is created, that wait for its start."""
+    """A warning of the disks that wait for the start of a machine that is created halted."""
     is_started = virtual_machine.starts_by_itself(machine) or pending_start.start_as(machine)
     if is_started or not context.restore.has_volumes:
         return ()

@@ -1,11 +1,11 @@
 """Disks whose bytes a restore does not bring back, and what becomes of them then.
 
-Where the bytes of a claim come from is decided by the archive and by the Restore together: a
-snapshot, a data mover, the volume itself, or the pod through which its files were copied. Without
-any of these Velero makes a new and empty volume. CDI's mark that says "filled" may stand on none of
-those: CDI fills again what it once filled, and a machine is not started on the rest.
+Archive and Restore together decide where the bytes of a claim come from: a snapshot, a data mover,
+the volume itself, or the pod through which its files were copied. Without any of these Velero makes
+a new and empty volume. No such claim may have CDI's mark of a populated one: CDI fills again what
+it once filled, and a machine is not started on the rest.
 
-A claim that the target has already keeps its own bytes; nothing is said of it.
+A claim that the target has already keeps its own bytes, and is not reported.
 
 Source: restoreItem in pkg/restore/restore.go and pkg/restore/actions/csi/pvc_action.go of Velero
 v1.18; handlePvcCreation and validatePVC in pkg/controller/datavolume/controller-base.go of CDI
@@ -36,14 +36,14 @@ from stillpoint.velero.volumes import claim_data, fates
 
 
 class Remains(StrEnum):
-    """What a machine finds in place of a disk whose bytes do not come back."""
+    """The thing that a machine finds in place of a disk whose bytes do not come back."""
 
     FILLED_ANEW = "CDI fills it anew"
-    """From what it was first made of; KubeVirt waits for that."""
+    """From the disk's first source; KubeVirt waits for that."""
     BLANK = "CDI makes it anew, blank"
     EMPTY = "it comes back empty"
     ABSENT = "it does not come back"
-    """KubeVirt waits for it."""
+    """KubeVirt waits for the claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Loss:
 
     @property
     def is_empty(self) -> bool:
-        """True if a guest would start on nothing where its data was."""
+        """True if a guest would start on an empty disk in place of its data."""
         return self.remains in (Remains.BLANK, Remains.EMPTY)
 
     def __str__(self) -> str:
@@ -74,7 +74,7 @@ class Loss:
 
 
 def of(claim: Reference, context: RestoreContext) -> Loss | None:
-    """The loss of one claim of the backup; None if its bytes come back, or nobody can tell."""
+    """The loss of one claim of the backup; None if its bytes come back, or that is unknown."""
     try:
         cause = _cause(claim, context)
         if not cause or is_there_already(claim, context):
@@ -96,7 +96,7 @@ def of_machine(context: RestoreContext) -> Sequence[Loss]:
 
 
 def has_filler(claim: Reference, context: RestoreContext) -> bool:
-    """True if CDI is to have a claim of this name."""
+    """True if a DataVolume of this name comes back."""
     try:
         return _filler(claim, context) is not None
     except ArchiveUnreadable:
@@ -104,7 +104,7 @@ def has_filler(claim: Reference, context: RestoreContext) -> bool:
 
 
 def disks(stored: Item, context: RestoreContext) -> Iterator[Reference]:
-    """The claims that a stored machine, or instance, starts from, those with its state included."""
+    """The claims of a stored machine or instance, those with its state too."""
     namespace = it.namespace(stored)
     is_machine = stored.get("kind") == virtual_machine.RESOURCE.kind
     path = ("spec", "template", "spec", "volumes") if is_machine else ("spec", "volumes")
@@ -115,7 +115,7 @@ def disks(stored: Item, context: RestoreContext) -> Iterator[Reference]:
 
 
 def _cause(claim: Reference, context: RestoreContext) -> str:
-    """Why the bytes of a claim do not come with this restore; empty if that cannot be told."""
+    """The cause why a claim's bytes do not come with this restore; empty if there is none known."""
     stored = context.archive.get(claim)
     if stored is None:
         return _cause_without_claim(claim, context)
@@ -130,7 +130,7 @@ def _cause(claim: Reference, context: RestoreContext) -> str:
 
 
 def _cause_without_claim(claim: Reference, context: RestoreContext) -> str:
-    """Nothing is said where nothing was filled yet; what is just missing is told as that."""
+    """The cause for a claim that the backup lacks; empty if it was not populated."""
     filled = context.archive.get(data_volume.RESOURCE.named(claim.namespace, claim.name))
     if filled is not None and not data_volume.is_populated(filled):
         return ""
@@ -140,14 +140,14 @@ def _cause_without_claim(claim: Reference, context: RestoreContext) -> str:
 def _cause_without_snapshot(stored: Item, context: RestoreContext) -> str:
     backup = _backup(context)
     if fates.has_native_snapshots(backup):
-        return ""  # which of its volumes they are of, no object tells
+        return ""  # no object says of which volumes
     namespace, name = it.identify(stored)
     name_of_volume = persistent_volume_claim.volume(stored)
     found = context.archive.get(persistent_volume.RESOURCE.named("", name_of_volume))
     pods = _pods(namespace, context)
     copied = [one for one in pods.get(name, ()) if fates.copies_volume(backup, one, name)]
     is_kept = found is None or not persistent_volume.is_deleted_with_claim(found)
-    if is_kept and not copied and (found or fates.cuts_disks(backup)):
+    if is_kept and not copied and (found or fates.takes_snapshots(backup)):
         return ""  # Velero makes the claim on that volume
     if any(_may_bring(one, name, backup, context) for one in pods.get(name, ())):
         return ""
@@ -213,7 +213,7 @@ def _pods(namespace: str, context: RestoreContext) -> Mapping[str, Sequence[Item
 
 
 def _backup(context: RestoreContext) -> Item:
-    """The Backup that is restored; empty where nobody may read it."""
+    """The Backup that is restored; empty if it may not be read."""
     name = it.text(context.restore.asked, "spec", "backupName")
     namespace = it.namespace(context.restore.asked)
     if not name or not namespace:
@@ -226,12 +226,12 @@ def _backup(context: RestoreContext) -> Item:
 
 
 def is_there_already(claim: Reference, context: RestoreContext) -> bool:
-    """True if the target had a claim of that name before this restore made any."""
+    """True if the target had a claim of that name before the restore."""
     return plan.of(context, claim.namespace).name(claim) in _before(claim.namespace, context)
 
 
 def see_target(namespace: str, context: RestoreContext) -> None:
-    """Notice which claims are there, before the first of a namespace of the backup is created."""
+    """Read the target's claims before the first claim of a namespace of the backup is created."""
     with suppress(ArchiveUnreadable):
         _before(namespace, context)
 
@@ -247,9 +247,9 @@ def _before(namespace: str, context: RestoreContext) -> frozenset[str]:
 
 
 def _stays(claim: Item, context: RestoreContext) -> bool:
-    """True if a claim was there before, and will be: it is not on its way out.
+    """True if a claim was there before the restore, and is not being deleted.
 
-    One that is younger than the restore is of it, if of a plugin process that died.
+    A claim younger than the restore is the restore's, though of a plugin process that died.
     """
     created, started = it.creation_time(claim), context.restore.start_time
     is_of_now = created is not None and started is not None and created > started

@@ -1,7 +1,7 @@
-"""What a machine needs and neither the backup nor the target cluster has: one warning for each.
+"""Objects that a machine needs and neither the backup nor the target cluster has: warnings.
 
-It is a warning and no more: where a right to look lacks, another one says so, and the machine comes
-back. That of Secrets is optional (docs/install/rbac.yaml).
+The machine comes back all the same. Where a right to read lacks, another warning says so; the right
+for Secrets is optional (docs/install/rbac.yaml).
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -30,7 +30,7 @@ _RESOURCES = {
 def additional(
     stored: Item, context: RestoreContext, made_anew: Collection[str] = ()
 ) -> tuple[Reference, ...]:
-    """What a stored machine needs and only comes if it is named, and a warning of what lacks.
+    """Needed objects that come only if an action names them, and warnings of missing ones.
 
     Args:
         made_anew: names of the claims that CDI makes in place of those of the backup.
@@ -57,7 +57,7 @@ def additional(
 
 
 def _of_cluster(stored: Item, held: Iterable[Reference], archive: Archive) -> Sequence[Reference]:
-    """As noted at backup; of a backup without our notes, as far as it tells."""
+    """The needed objects of the cluster: as marked at backup, or as far as the backup tells."""
     if noted := tuple(cluster_needs.read(stored)):
         return noted
     claims = (archive.get(one) for one in held if one.is_of(persistent_volume_claim.RESOURCE))
@@ -65,13 +65,13 @@ def _of_cluster(stored: Item, held: Iterable[Reference], archive: Archive) -> Se
 
 
 def _is_removed(one: Reference, held: Sequence[Reference]) -> bool:
-    """True if this is a DataVolume that CDI has removed after it had filled its claim."""
+    """True for a DataVolume that was garbage-collected after it had populated its claim."""
     claim = persistent_volume_claim.RESOURCE.named(one.namespace, one.name)
     return one.is_of(data_volume.RESOURCE) and claim in held
 
 
 def _state(one: Reference, context: RestoreContext) -> str:
-    """What is wrong with a needed object that the backup lacks; empty if nothing is."""
+    """The state of a needed object that the backup lacks, if that is wrong; else empty."""
     resource = _RESOURCES.get((one.group, one.resource))
     if not resource:
         return ""

@@ -1,1 +1,1 @@
-"""Selection of a restore: which machines come back, with what, under which names."""
+"""The selection of a restore: machines that come back, with their parts, under which names."""

@@ -1,4 +1,4 @@
-"""The machines of a backup with all that is theirs, found in the archive."""
+"""The machines of a backup with all their parts, found in the archive."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ class StoredMachine:
     """A virtual machine, or an instance that stands alone.
 
     Attributes:
-        reference: its own.
-        needs: every object of its namespace that it needs, itself not among them.
-        own: those of them that are called after it and come back with it under a new name: claims
-            with its data and state, their DataVolumes, its revisions.
+        reference: of the machine.
+        needs: every object of its namespace that the machine needs, itself not among them.
+        own: needed objects that are called after the machine and renamed with it: claims with its
+            data and state, their DataVolumes, its revisions.
         has_persistent_state: whether its vTPM or EFI variables are kept on a claim.
     """
 
@@ -37,12 +37,12 @@ class StoredMachine:
 
     @property
     def name(self) -> str:
-        """Its name in the backup."""
+        """Name of the machine in the backup."""
         return self.reference.name
 
 
 def of_namespace(archive: Archive, namespace: str) -> Sequence[StoredMachine]:
-    """All of one namespace, in the order of their names; read once for a restore."""
+    """All machines of one namespace, in the order of their names; read once for a restore."""
     return archive.once(("machines", namespace), lambda: tuple(_read(archive, namespace)))
 
 
@@ -62,13 +62,13 @@ def names(archive: Archive) -> Sequence[str]:
 
 
 def needs(stored: Item, archive: Archive) -> tuple[Reference, ...]:
-    """Every object of its namespace that a stored machine or instance needs, each once."""
+    """The objects of its namespace that a stored machine or instance needs, each once."""
     found = (*own_needs(stored), *state_claims(stored, archive), *_filling(stored, archive))
     return tuple(dict.fromkeys(found))
 
 
 def own_needs(stored: Item) -> tuple[Reference, ...]:
-    """Those of them that the object itself tells."""
+    """The needed objects that the stored object itself names."""
     is_machine = stored.get("kind") == virtual_machine.RESOURCE.kind
     of = virtual_machine if is_machine else virtual_machine_instance
     named = (*of.references(stored), *virtual_machine.state_claims(stored))
@@ -76,9 +76,9 @@ def own_needs(stored: Item) -> tuple[Reference, ...]:
 
 
 def state_claims(stored: Item, archive: Archive) -> Iterator[Reference]:
-    """The claims with its vTPM and EFI state: those noted at backup.
+    """The claims with the vTPM and EFI state of a stored machine: those marked at backup.
 
-    Backups of the peer have no such note; there they are known by KubeVirt's label.
+    Backups of kubevirt-velero-plugin have no such mark; there KubeVirt's label tells.
     """
     noted = tuple(virtual_machine.state_claims(stored))
     yield from noted or _state_claims(archive, it.namespace(stored)).get(it.name(stored), ())
@@ -99,22 +99,22 @@ def _state_claims(archive: Archive, namespace: str) -> Mapping[str, Sequence[Ref
 
 
 def has_persistent_state(stored: Item, archive: Archive) -> bool:
-    """True if a stored machine keeps vTPM or EFI state, whatever of the backup says so."""
+    """True if anything in the backup says that a stored machine keeps vTPM or EFI state."""
     has_claims = any(state_claims(stored, archive))
     return persistent_state.is_kept(stored, _specifications(stored, archive), has_claims)
 
 
 def is_bound_to_uuid(stored: Item, archive: Archive) -> bool:
-    """True if it keeps state that libvirt finds by the firmware UUID: that of a vTPM.
+    """True if a stored machine has state that libvirt finds by the firmware UUID: a vTPM's.
 
-    State of which nothing more is known than its claim may be that.
+    State of which no more is known than its claim may be that.
     """
     told = _specifications(stored, archive)
     return has_persistent_state(stored, archive) and not persistent_state.is_of_efi_alone(told)
 
 
 def says_bound_to_uuid(stored: Item) -> bool:
-    """The same, as far as the object itself tells."""
+    """As `is_bound_to_uuid`, as far as the object itself tells."""
     own = persistent_state.template(stored)
     has_claims = any(virtual_machine.state_claims(stored))
     is_kept = persistent_state.is_kept(stored, (own,), has_claims)
@@ -127,13 +127,13 @@ def instance(stored: Item, archive: Archive) -> Item | None:
 
 
 def _specifications(stored: Item, archive: Archive) -> Sequence[Item]:
-    """All that the backup says of how the guest is."""
+    """The specifications of the guest that the backup has."""
     own = persistent_state.with_preference(stored, archive.get)
     return own, it.mapping(instance(stored, archive) or {}, "spec")
 
 
 def _filling(stored: Item, archive: Archive) -> Iterator[Reference]:
-    """What disks are filled by that were not filled when they were backed up."""
+    """The sources of disks that were not populated when they were backed up."""
     namespace = it.namespace(stored)
 
     def is_filled(name: str) -> bool:
@@ -144,7 +144,7 @@ def _filling(stored: Item, archive: Archive) -> Iterator[Reference]:
 
 
 def mounted_claims(archive: Archive, namespace: str) -> set[str]:
-    """Names of the claims that pods mount which are none of KubeVirt's."""
+    """Names of the claims that pods other than KubeVirt's mount."""
     pods = archive.list(pod.RESOURCE, namespace)
     return {name for one in pods if not pod.is_of_machine(one) for name in pod.claims(one)}
 
@@ -178,12 +178,12 @@ def _machine(stored: Item, archive: Archive) -> StoredMachine:
 
 
 def is_machine(reference: Reference) -> bool:
-    """True if this is a machine, or an instance."""
+    """True for a machine, or an instance."""
     return reference.is_of(virtual_machine.RESOURCE) or reference.is_of(
         virtual_machine_instance.RESOURCE
     )
 
 
 def is_data(reference: Reference) -> bool:
-    """True if this is a claim, or a DataVolume that fills one of the same name."""
+    """True for a claim, or a DataVolume that fills the claim of its name."""
     return reference.resource in ("persistentvolumeclaims", "datavolumes")

@@ -1,8 +1,8 @@
-"""What a restore makes of the objects of one namespace: left out, renamed, or as they were.
+"""The plan of a restore for the objects of one namespace: left out, renamed, or as they were.
 
-Velero shows claims before the machines that use them. So what becomes of a claim is decided from
-the archive, before the first object of its namespace is created, and every action obeys that: what
-is refused is refused as a whole, and leaves nothing half-made behind.
+Velero shows claims before the machines that use them. So the archive decides what becomes of a
+claim, before the first object of its namespace is created, and every action obeys: a machine is
+refused as a whole, and leaves nothing half-made behind.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,11 +20,11 @@ from stillpoint.velero.context import RestoreContext
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What becomes of the objects of one namespace.
+    """The plan for the objects of one namespace.
 
     Attributes:
         names: new names, by the reference in the backup.
-        wanted: all that is restored; None means everything.
+        wanted: all objects that are restored; None means everything.
         refused: why a machine cannot come back as asked, by its name in the backup.
         withheld: claims, DataVolumes and revisions of refused machines that nobody else uses.
     """
@@ -64,8 +64,8 @@ def of(context: RestoreContext, namespace: str) -> Plan:
     """The plan for one namespace of the backup, made once for the whole restore.
 
     Raises:
-        Refusal: the backup holds no machine that the restore could be about.
-        ArchiveUnreadable: the plan depends on the archive, and that is not to be had.
+        Refusal: the backup has no machine that the restore could be about.
+        ArchiveUnreadable: the plan depends on the archive, which is unavailable or incomplete.
     """
     try:
         asked = context.restore.conditions
@@ -83,7 +83,7 @@ def of(context: RestoreContext, namespace: str) -> Plan:
 
 
 def _of_malformed(refusal: Refusal, context: RestoreContext, namespace: str) -> Plan:
-    """Only machines suffer from a condition without meaning, never another workload's data."""
+    """The plan for a condition without meaning, which fails machines, no other workload."""
 
     def made() -> Plan:
         found = machines.of_namespace(context.archive, namespace)
@@ -138,7 +138,7 @@ def _refusing(context: RestoreContext, namespace: str, refused: Mapping[str, Ref
 
 
 def _unknown_name(asked: Conditions, context: RestoreContext) -> Refusal | None:
-    """The error for a condition that names a machine which the backup does not hold."""
+    """The error for a condition that names a machine which is not in the backup."""
     known = machines.names(context.archive)
     short = {name.partition("/")[2] for name in known}
     for key, named in asked.machine_names:

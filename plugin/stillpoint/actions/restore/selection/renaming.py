@@ -1,4 +1,4 @@
-"""New names for machines and all that is called after them, or the reason why that is not safe."""
+"""New names for machines and their parts, or the reason why renaming is not safe."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ def of(
 
     Args:
         chosen: the machines of one namespace that come back.
-        is_all: whether all else of the namespace comes back with them.
+        is_all: whether everything else of the namespace comes back with them.
     """
     renamed = {
         machine.name: asked.of(machine.reference.namespace, machine.name) for machine in chosen
@@ -55,7 +55,7 @@ def of(
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """What must hold for new names.
+    """The check of new names.
 
     Attributes:
         renamed: the name of each machine after the restore, by its name in the backup.
@@ -69,13 +69,13 @@ class _Check:
     is_all: bool
 
     def names(self, machine: StoredMachine) -> Mapping[Reference, str]:
-        """New names of a machine and its own; a disk that two machines share keeps its first."""
+        """New names of a machine and its parts; a disk of two machines keeps the first one's."""
         new = self.renamed[machine.name]
         own = {one: self.taken.get(one, _after(machine.name, new, one.name)) for one in machine.own}
         return {machine.reference: new} | own
 
     def faults(self, machine: StoredMachine) -> Iterator[tuple[str, str]]:
-        """Cause and remedy of all that makes renaming unsafe, the plainest first."""
+        """Causes and remedies of whatever makes renaming unsafe, the plainest first."""
         names = self.names(machine)
         if machine.has_persistent_state:
             yield _STATE_IS_BOUND
@@ -158,7 +158,7 @@ def _of_length(names: Mapping[Reference, str]) -> Iterator[tuple[str, str]]:
 def _after(old: str, new: str, name: str) -> str:
     """The name of an object of the renamed machine: `db-root` of `db` becomes `db2-root` of `db2`.
 
-    One that is not called after the machine gets the machine's new name in front.
+    A name that does not contain the machine's gets the machine's new name in front.
     """
     for stem in (old, f"{_STATE}-{old}"):
         if name == stem or name.startswith((f"{stem}-", f"{stem}.")):

@@ -1,8 +1,8 @@
-"""What a restore action has to name, because Velero would not restore it by itself.
+"""Objects that a restore action has to name, because Velero would not restore them by itself.
 
-For each item that an action names Velero asks the API server for the namespace, before it sees that
-it has restored the item long ago. Nor is naming needed for the order: Velero restores claims,
-service accounts, secrets and config maps early, and what its list of priorities does not name in
+For each item that an action names Velero requests the namespace from the API server, before it sees
+that it has restored the item long ago. Nor is naming needed for the order: Velero restores claims,
+service accounts, secrets and config maps early, and resources that its priorities do not list in
 the order of the alphabet: controllerrevisions, datavolumes, then instances and machines. A server
 whose `--restore-resource-priorities` put machines before their disks is not provided for.
 
@@ -18,7 +18,7 @@ from stillpoint.velero.context import RestoreContext
 
 
 def of(needed: Iterable[Reference], context: RestoreContext) -> tuple[Reference, ...]:
-    """Those of `needed` that a filter may leave out, or the backup lack: Velero warns of these."""
+    """The needed objects that a filter may leave out, or the backup lack: Velero warns of these."""
     return tuple(one for one in needed if not _comes_anyway(one, context))
 
 

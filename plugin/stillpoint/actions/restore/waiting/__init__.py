@@ -1,1 +1,1 @@
-"""Waiting of a restore: for its target, for disks, for guests, for pools."""
+"""The waiting of a restore: for its target, for disks, for guests, for pools."""

@@ -1,8 +1,8 @@
 """From a machine's creation to the state that the restore waits for: disks, running, agent.
 
-A machine that is waited for is created halted, with a note of its run strategy on it, and started
-when its disks are there. Velero asks about it every ten seconds, each time in a new process, and
-takes an error for the end of the operation: so one that passes is told as progress.
+A machine that is waited for is created halted, with its run strategy in a mark, and started when
+its disks are there. Velero polls every ten seconds, each time in a new process, and takes an error
+for the end of the operation: so a temporary error is reported as progress.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,12 +25,12 @@ from stillpoint.velero.context import RestoreContext
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """How far a machine is.
+    """The stage of a machine on its way.
 
     Attributes:
         text: for people, after the machine's name.
-        done, total: disks that are there, and all.
-        is_over: nothing more is waited for; `failure` says why if it was in vain.
+        done, total: disks that are there, and all disks.
+        is_over: nothing more is waited for; `failure` says why if it timed out or failed.
     """
 
     text: str
@@ -44,7 +44,7 @@ _Look = Callable[[Arrival, RestoreContext], Stage]
 
 
 def begin(item: Item, context: RestoreContext) -> tuple[Item, str]:
-    """The machine as it is to be created, and the operation that waits for it; empty if none."""
+    """The machine as it is to be created, and the operation that waits for it, or an empty text."""
     stored = it.identify(context.stored)
     wait = context.restore.conditions.wait_for(*stored)
     target = (context.restore.namespace(stored[0]), it.name(item))
@@ -62,7 +62,7 @@ def begin(item: Item, context: RestoreContext) -> tuple[Item, str]:
 
 
 def owners(item: Item, context: RestoreContext) -> str:
-    """The operation that only gives back what belongs to it; empty if nothing does."""
+    """The operation that only gives a machine its objects back; empty if it has none."""
     if not ownership.is_lost(item, context):
         return ""
     stored = it.identify(context.stored)
@@ -71,7 +71,7 @@ def owners(item: Item, context: RestoreContext) -> str:
 
 
 def progress(operation: str, context: RestoreContext) -> Progress:
-    """The state of a machine; starts it when its time has come.
+    """Start a machine when its time has come; give its progress.
 
     Raises:
         MalformedRequest: the operation is none of ours.
@@ -80,7 +80,7 @@ def progress(operation: str, context: RestoreContext) -> Progress:
 
 
 def progress_of_instance(operation: str, context: RestoreContext) -> Progress:
-    """True if an instance that stands alone owns its state again; errors as of `progress`."""
+    """Give a lone instance its state back; give the progress. Errors as of `progress`."""
     return _progress(operation, context, _stage_of_instance)
 
 
@@ -144,7 +144,7 @@ def _stage(arrival: Arrival, context: RestoreContext) -> Stage:
 
 
 def _ownership_stage(troubles: Sequence[StillpointError]) -> Stage:
-    """A right that lacks will not be there at the next tick either, and the machine is well."""
+    """The stage of giving back; a missing right ends it, for the machine itself is well."""
     if not troubles:
         return Stage("owns its state and its revisions", is_over=True)
     is_over = all(isinstance(trouble, Forbidden) for trouble in troubles)
@@ -185,7 +185,7 @@ def _start_in_turn(
 
 
 def _sealed_mark(state: str, arrival: Arrival, context: RestoreContext) -> str | None:
-    """What others of its wave are made to wait by; None without waves."""
+    """The sealed mark by which others of the wave wait; None without waves."""
     if not arrival.secret:
         return None
     wave = waves.of(arrival.secret, context)
@@ -195,7 +195,7 @@ def _sealed_mark(state: str, arrival: Arrival, context: RestoreContext) -> str |
 def _stage_of_started(
     machine: Item, stage: Stage, arrival: Arrival, context: RestoreContext
 ) -> Stage:
-    """A machine that nobody holds: started by us, by a person, or not to be started at all."""
+    """The stage of a machine that is not pending: started, or not to be started at all."""
     if not virtual_machine.starts_by_itself(machine):
         strategy = virtual_machine.run_strategy(machine)
         text = f"{stage.text}; not to be started, its run strategy is {strategy}"
@@ -229,7 +229,7 @@ def _stage_of_ended(stage: Stage, phase: str, arrival: Arrival) -> Stage:
 
 
 def _limited_stage(arrival: Arrival, context: RestoreContext) -> Stage:
-    """The stage, ended if the time is over."""
+    """The stage, ended if it has timed out."""
     stage = _stage(arrival, context)
     if stage.is_over or context.clock.now() < _expiry(arrival, context):
         return stage
@@ -241,15 +241,15 @@ def _limited_stage(arrival: Arrival, context: RestoreContext) -> Stage:
 
 
 def _expiry(arrival: Arrival, context: RestoreContext) -> datetime:
-    """Not later than Velero's own time-out, which would give no reason."""
+    """The end of an arrival's time, not after Velero's own time-out, which gives no reason."""
     longest_s = context.restore.operation_timeout.total_seconds()
-    with suppress(StillpointError):  # conditions that were edited meanwhile, and wrongly
+    with suppress(StillpointError):  # conditions were edited meanwhile, and wrongly
         longest_s = min(longest_s, context.restore.conditions.wait_timeout_s)
     return arrival.started + timedelta(seconds=longest_s)
 
 
 def _abandon(machine: Item, cause: str, context: RestoreContext) -> str:
-    """The cause, with what becomes of a machine that was not started."""
+    """Mark a machine that is not started as abandoned; give the cause with what became of it."""
     if not pending_start.is_pending(machine):
         return cause
     cause += (
@@ -259,7 +259,7 @@ def _abandon(machine: Item, cause: str, context: RestoreContext) -> str:
     )
     try:
         _mark_not_started(machine, cause, context)
-    except StillpointError as error:  # the reason goes before what became of its note
+    except StillpointError as error:  # the cause matters more than what became of the mark
         cause += f" (not noted on the machine: {error})"
     return cause
 
@@ -272,7 +272,7 @@ def _mark_not_started(machine: Item, cause: str, context: RestoreContext) -> Non
 
 
 def _adopt(machine: Item, context: RestoreContext) -> None:
-    """A former restore created it and ended before it could start it; Velero leaves it as it is."""
+    """Take over a pending machine that a former restore created and ended before its start."""
     context.log.info("exists, not started by a former restore: started by this one")
     change = pending_start.adopt(machine, context.restore.uid)
     context.writer.patch(virtual_machine.RESOURCE, *it.identify(machine), change)

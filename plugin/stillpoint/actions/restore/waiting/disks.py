@@ -1,4 +1,4 @@
-"""How far the disks of a restored virtual machine are."""
+"""The state of a restored virtual machine's disks."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from stillpoint.resources.machines import virtual_machine
 
 @dataclass(frozen=True, slots=True)
 class DiskState:
-    """One claim of a machine.
+    """The state of one claim of a machine.
 
     Attributes:
         claim: its name.
         lacks: why a guest cannot use it yet, as in "db-data ..."; empty if it can.
-        is_for_first_use: it is bound as soon as, and not before, a pod of the machine needs it;
-            Kubernetes keeps that pod waiting until the bytes are there.
+        is_for_first_use: it is bound not before a pod of the machine needs it; Kubernetes keeps
+            that pod waiting until the bytes are there.
     """
 
     claim: str
@@ -28,7 +28,7 @@ class DiskState:
 
 
 def of_machine(machine: Item, cluster: Index) -> Sequence[DiskState]:
-    """The disks that its guest writes to, those with its vTPM and EFI state included."""
+    """The disks that a machine's guest writes to, those with its vTPM and EFI state too."""
     namespace = it.namespace(machine)
     return [_disk(namespace, claim, cluster) for claim in _claims(machine, cluster)]
 

@@ -1,10 +1,10 @@
 """Machines of a pool, and the pool that takes them back.
 
-A restored pool at work would make machines anew in the place of those that come after it, on their
-disks. So it is created paused, with a note of its machines; each of them is created with the pool
+A restored pool at work would make machines in the place of those that come after it, on their
+disks. So it is created paused, with a mark of its machines; each of them is created with the pool
 for its owner; and when the restore has created all of them the pool goes to work.
 
-It stays paused, and says so, where that would make a machine on a restored disk, or delete one.
+The pool stays paused, and says so, if it would make a machine on a restored disk, or delete one.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,10 +29,10 @@ _HINT = "HINT: put that right, then take spec.paused off the pool"
 
 
 def begin(item: Item, made: Plan, context: RestoreContext) -> tuple[Item, str, str]:
-    """The pool as it is to be created, the operation that lets it go, and why it cannot be let go.
+    """The pool as it is to be created, the operation that lets it go, and why that cannot be.
 
     Raises:
-        ArchiveUnreadable: nothing tells which machines it is to take back.
+        ArchiveUnreadable: it is unknown which machines the pool takes back.
     """
     stored = it.identify(context.stored)
     found = members(context)
@@ -50,7 +50,7 @@ def begin(item: Item, made: Plan, context: RestoreContext) -> tuple[Item, str, s
 
 
 def members(context: RestoreContext) -> Sequence[str]:
-    """Names of the machines of the pool that the backup holds, in their order."""
+    """Names of the pool's machines in the backup, in their order."""
     namespace, name = it.identify(context.stored)
     return sorted(
         it.name(machine)
@@ -60,7 +60,7 @@ def members(context: RestoreContext) -> Sequence[str]:
 
 
 def revisions(context: RestoreContext) -> Iterator[Reference]:
-    """The pool's revisions that its machines in the backup were made by."""
+    """The pool's revisions by which its machines in the backup were made."""
     namespace, name = it.identify(context.stored)
     for machine in context.archive.list(virtual_machine.RESOURCE, namespace):
         revision = virtual_machine_pool.revision(machine)
@@ -87,7 +87,7 @@ def join(item: Item, made: Plan, context: RestoreContext) -> tuple[Item, tuple[R
 def _pool(name: str, context: RestoreContext) -> Item | None:
     """The pool of a machine on the cluster, as of now.
 
-    A machine with an owner that is gone is deleted, with its disks: so no former answer will do.
+    A machine whose owner is gone is deleted, with its disks: so a cached response will not do.
     """
     namespace = context.restore.namespace(it.namespace(context.stored))
     return context.cluster.current(
@@ -111,7 +111,7 @@ def _alone(
 
 
 def _of_another(context: RestoreContext) -> Iterator[Reference]:
-    """A warning where something else made the machine: it may make another in its place."""
+    """A warning of another controller of the machine, which may make another in its place."""
     namespace, machine = it.identify(context.stored)
     if maker := it.controller(context.stored):
         text = f"{machine} was made by {maker}, which no longer owns it and may make another"
@@ -120,7 +120,7 @@ def _of_another(context: RestoreContext) -> Iterator[Reference]:
 
 
 def progress(operation: str, context: RestoreContext) -> Progress:
-    """Let the pool go to work when all that it takes back is there; asked about until then.
+    """Let the pool go to work when all machines that it takes back are there; give the progress.
 
     Raises:
         MalformedRequest: the operation is none of ours.
@@ -158,7 +158,7 @@ class _PoolStage:
 
 
 def _longest(context: RestoreContext) -> timedelta:
-    """Shorter than Velero's own time-out, which would give no reason."""
+    """The time to wait, shorter than Velero's own time-out, which gives no reason."""
     return context.restore.operation_timeout - timedelta(seconds=30)
 
 
@@ -189,7 +189,7 @@ def _uids_of_owners(item: Item) -> Sequence[str]:
 
 
 def _obstacle(pool: Item, found: Sequence[Item]) -> str:
-    """What the pool would do to the restored machines if it went to work now."""
+    """The harm that the pool would do to restored machines if it went to work now, if any."""
     there = {it.name(machine) for machine in found}
     lacking = [name for name in virtual_machine_pool.takes_back(pool) if name not in there]
     if lacking:

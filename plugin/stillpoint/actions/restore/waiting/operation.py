@@ -1,4 +1,4 @@
-"""The id of an operation, which is all that its next process knows of it beside the cluster."""
+"""The id of an operation: all that its next process knows, beside the cluster."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _FORM = re.compile(r"(\w+);([^;/]+)/([^;/]+);([^;/]+)/([^;/]+);([^;]+)(?:;([-\w]
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Waiting for one restored virtual machine.
+    """The wait for one restored virtual machine.
 
     As text: `running;shop/db;shop-restored/db;2026-05-04T12:00:00+00:00;SECRET`.
 
@@ -40,10 +40,10 @@ class Arrival:
 
     @classmethod
     def parse(cls, text: str) -> "Arrival":
-        """Read an id back.
+        """Parse an id.
 
         Raises:
-            MalformedRequest: it is not one of ours.
+            MalformedRequest: the id is not one of ours.
         """
         parts = _FORM.fullmatch(text)
         try:

@@ -1,14 +1,14 @@
-"""What is there already under the name that is to be restored: KubeVirt's readiness policies.
+"""The existing object of a name that is to be restored: KubeVirt's readiness policies.
 
-Velero never replaces an object. It leaves one that exists as it is, or, with
-`existingResourcePolicy: update`, changes it to what the backup holds; and one that is being
-deleted it takes for one that exists, so that nothing is left of it soon after. Hence:
+Velero never replaces an object. It leaves an existing one as it is, or, with
+`existingResourcePolicy: update`, changes it to the backup's; and one that is being deleted counts
+as existing, so that soon there is none. Hence:
 
-- whatever is being deleted is waited for until it is gone;
+- an object that is being deleted is waited for until it is gone;
 - a machine that runs is waited for, or stopped, only if Velero is to change it.
 
-Velero restores one object after the other, and so all of a restore waits with it: the grace period
-is counted from the restore's start, for all of its machines together.
+Velero restores one object after the other, so all of a restore waits: the grace period counts from
+the restore's start, for all of its machines together.
 """
 
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ from stillpoint.resources.machines import virtual_machine, virtual_machine_insta
 from stillpoint.velero.context import RestoreContext
 
 GRACE = timedelta(minutes=5)
-"""KubeVirt's `DefaultGracePeriod` (snapshot.kubevirt.io/v1beta1); it cannot be set there either."""
+"""KubeVirt's `DefaultGracePeriod` (snapshot.kubevirt.io/v1beta1), which cannot be set either."""
 
 POLL_S = 5.0
 
@@ -33,10 +33,10 @@ _HINT = (
 
 
 def await_deletion(resource: Resource, item: Item, context: RestoreContext) -> None:
-    """Return when no object of the item's name is being deleted any more.
+    """Wait until no object of the item's name is being deleted any more.
 
     Raises:
-        Refusal: one still is when the grace period is over.
+        Refusal: an object is still being deleted after the grace period.
     """
     namespace = context.restore.namespace(it.namespace(context.stored))
     target = (resource, namespace, it.name(item))
@@ -49,10 +49,10 @@ def await_deletion(resource: Resource, item: Item, context: RestoreContext) -> N
 
 
 def make_ready(item: Item, context: RestoreContext) -> None:
-    """Return when Velero can create the machine, or change the one of its name that exists.
+    """Wait until Velero can create the machine, or change the existing one of its name.
 
     Raises:
-        Refusal: the restore's policy does not let it come to that.
+        Refusal: the restore's policy forbids that, or ends the wait.
     """
     stored = it.identify(context.stored)
     target = (context.restore.namespace(stored[0]), it.name(item))
@@ -72,7 +72,7 @@ def make_ready(item: Item, context: RestoreContext) -> None:
 
 
 def _leave(existing: Item, policy: str, context: RestoreContext) -> None:
-    """A machine that Velero will not touch."""
+    """Check the policy for a machine that Velero will not change."""
     is_patient = policy in (words.WAIT_GRACE_PERIOD, words.WAIT_EVENTUALLY)
     if is_patient or not _runs(existing, context):
         context.log.info("exists: Velero leaves it as it is; its disks, too")
@@ -84,7 +84,7 @@ def _leave(existing: Item, policy: str, context: RestoreContext) -> None:
 
 
 def _obstacle(target: tuple[str, str], context: RestoreContext) -> str:
-    """Why the time has not come, as of now; empty if it has."""
+    """The reason why Velero cannot restore the machine now; empty if it can."""
     machine = context.cluster.current(virtual_machine.RESOURCE, *target)
     if machine is None:
         return ""
@@ -94,7 +94,7 @@ def _obstacle(target: tuple[str, str], context: RestoreContext) -> str:
 
 
 def _runs(machine: Item, context: RestoreContext) -> bool:
-    """KubeVirt's measure: it has an instance, in whatever phase."""
+    """True if the machine has an instance, in whatever phase: KubeVirt's measure."""
     identity = it.identify(machine)
     return context.cluster.current(virtual_machine_instance.RESOURCE, *identity) is not None
 

@@ -1,8 +1,8 @@
-"""Which of the machines that wait to be started come next.
+"""Start waves: the order in which a restore starts its pending machines.
 
-Machines of several tenants are started by one restore, and what it notes on each lies where that
-tenant writes. So others are made to wait only by what this process has done itself, and by notes
-that bear the seal of this restore.
+One restore starts machines of several tenants, and its mark on each lies where that tenant writes.
+So others wait only for what this process has done itself, and for marks that bear the seal of this
+restore.
 """
 
 from contextlib import suppress
@@ -18,14 +18,14 @@ from stillpoint.resources.machines.seal import Seal
 from stillpoint.velero.context import RestoreContext
 
 ALONE = Wave("", Seal(""), frozenset())
-"""Nobody else is in it."""
+"""The wave of a machine that waits for no other."""
 
 LONGEST_START = timedelta(minutes=5)
-"""A machine that does not run by then makes room for the next."""
+"""The time after which a machine that does not run makes room for the next."""
 
 LONGEST_TURN = timedelta(minutes=5)
-"""How long a machine that could be started is waited for by those behind it: if it were not for
-this, one whose start is refused each time would stop them all."""
+"""The time for which a machine that could be started keeps others waiting: without an end, one
+whose start is refused each time would stop them all."""
 
 
 def of(secret: str, context: RestoreContext) -> Wave:
@@ -45,7 +45,7 @@ def secret(context: RestoreContext) -> str:
 
 
 def is_next(machine: Item, context: RestoreContext, wave: Wave = ALONE) -> bool:
-    """True if the machine is among the first of its wave that wait, as many as have room."""
+    """True if the machine is among the first waiting ones of its wave, as many as have room."""
     size = context.restore.conditions.start_wave_size
     if not size:
         return True
@@ -64,7 +64,7 @@ def is_next(machine: Item, context: RestoreContext, wave: Wave = ALONE) -> bool:
 
 
 def _is_marked(machine: Item, wave: Wave, now: datetime) -> bool:
-    """True if the machine waits, or is being started, by this restore's own word."""
+    """True if this restore's own mark says that the machine waits, or is being started."""
     with suppress(StillpointError):
         if pending_start.is_pending(machine):
             return wave.is_recent(machine, WAITS, now, LONGEST_TURN)
