@@ -144,11 +144,13 @@ def require_listener(host: str, port: int, users: Users = None) -> None:
     """
     where = f"{host}:{port}"
     own = own_addresses(host, port)
-    found = [each for address in own for each in listeners(address, port)]
+    found = [(address, each) for address in own for each in listeners(address, port)]
     if own and not found:
         raise Unreachable(where, "look who listens", "nobody does")
-    for listener in found:
-        _require_user(where, listener.user, users)
+    right = [address for address, each in found if _is_right(each.user, users)]
+    hint = f"name the address that is meant, {_text(right[0])}" if right else ""
+    for _, listener in found:
+        _require_user(where, listener.user, users, hint)
 
 
 def own_addresses(host: str, port: int) -> Sequence[bytes]:
@@ -203,12 +205,19 @@ def _addresses(host: str, port: int) -> Sequence[bytes]:
     return [each if any(each) else _LOOPBACK[len(each)] for each in packed]
 
 
+def _family(address: bytes) -> int:
+    return socket.AF_INET if len(address) == _IPV4_BYTES else socket.AF_INET6
+
+
+def _text(address: bytes) -> str:
+    return socket.inet_ntop(_family(address), address)
+
+
 def _is_here(address: bytes) -> bool:
     """True if an address is this machine's: only to those can a socket be bound."""
-    family = socket.AF_INET if len(address) == _IPV4_BYTES else socket.AF_INET6
-    with contextlib.closing(socket.socket(family, socket.SOCK_DGRAM)) as probe:
+    with contextlib.closing(socket.socket(_family(address), socket.SOCK_DGRAM)) as probe:
         try:
-            probe.bind((socket.inet_ntop(family, address), 0))
+            probe.bind((_text(address), 0))
         except OSError:
             return False
     return True
@@ -235,13 +244,13 @@ def require_path(path: str, users: Users) -> None:
         raise Unreachable(path, "look at it", "it is no socket")
 
 
-def _require_user(where: str, user: int, users: Users) -> None:
+def _require_user(where: str, user: int, users: Users, hint: str = "") -> None:
     if not _is_right(user, users):
         right = "an account of the system"
         if users is not None:
             right = " or ".join(map(accounts.name_of, users))
         cause = f"user {accounts.name_of(user)} listens there, not {right}"
-        raise Unreachable(where, "trust who listens", cause, _hint(user))
+        raise Unreachable(where, "trust who listens", cause, hint or _hint(user))
 
 
 def _is_right(user: int, users: Users) -> bool:

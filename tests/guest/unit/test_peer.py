@@ -5,6 +5,7 @@ import socket
 import tempfile
 import unittest
 from typing import Optional
+from unittest import mock
 
 from stillpoint_guest.errors import Unreachable
 from stillpoint_guest.options.section import Section
@@ -197,6 +198,16 @@ class APortIsUsedOnlyIfTheRightOneListens(unittest.TestCase):
         with real, other(NOBODY, listening_at, "::", port):
             peer.require_listener("127.0.0.1", port)
             self.refused("::1", port)
+
+    def test_a_name_at_whose_other_address_a_stranger_listens(self) -> None:
+        """In a guest where localhost is both; a client would try ::1 first."""
+        port = free_port()
+        both = [found for host in ("::1", "127.0.0.1") for found in socket.getaddrinfo(host, port)]
+        named = mock.patch.object(socket, "getaddrinfo", return_value=both)
+        real = other(DAEMON, listening_at, "127.0.0.1", port)
+        with real, other(NOBODY, listening_at, "::1", port), named:
+            refused = self.refused("localhost", port)
+            self.assertIn("name the address that is meant, 127.0.0.1", refused)
 
     def test_nobody_listens(self) -> None:
         self.assertIn("nobody does", self.refused("127.0.0.1", free_port()))
