@@ -152,7 +152,7 @@ def test_what_no_python_object_can_hold_is_a_kind_that_could_not_be_read(
     ("group", "words", "status"),
     [
         ("kubevirt.io", "KubeVirt is not installed in this cluster", 3),
-        ("snapshot.storage.k8s.io", "no disk can be cut", 1),
+        ("snapshot.storage.k8s.io", "no snapshot can be taken", 1),
         ("velero.io", "Velero is not installed in this cluster", 0),
     ],
 )

@@ -40,14 +40,14 @@ _GROUP_COLUMNS = (
 COLOURS = {Verdict.BLOCKED: "red", Verdict.DEGRADED: "yellow", Verdict.READY: "green"}
 _WEIGHT_COLOURS = {Weight.BLOCKS: "red", Weight.DEGRADES: "yellow", Weight.UNCERTAIN: "yellow"}
 _MEANINGS = {
-    Level.APPLICATION: "applications in the guest are at rest while all disks are cut.",
-    Level.FILESYSTEM: "the agent answers and a hook asks it to freeze: all disks are cut in that "
-    "one freeze. Whether applications in the guest are brought to rest, and that it did freeze, "
-    "no object of a cluster shows: the backup itself has to tell.",
+    Level.APPLICATION: "applications in the guest are at rest while all snapshots are taken.",
+    Level.FILESYSTEM: "the agent answers and a hook asks it to freeze: all snapshots are taken in "
+    "that one freeze. Whether applications in the guest are quiesced, and that it did freeze, no "
+    "object of a cluster shows.",
     Level.CRASH: "nothing freezes the guest: its disks are as a power failure would leave them.",
     Level.STOPPED: "nothing runs, so nothing needs to be frozen.",
     Level.PAUSED: "the guest stands still, but what it held in memory is not on its disks.",
-    Level.MIXED: "not every disk is cut within one freeze.",
+    Level.MIXED: "not all snapshots are taken within one freeze.",
     Level.NONE: "the backup takes no data of disks.",
     Level.UNKNOWN: "what was read does not tell.",
 }
@@ -77,9 +77,9 @@ def _write_heading(found: Rehearsal, output: Console) -> None:
         f"which would send {number(found.requests, 'request')} to the cluster.",
     )
     counts = Counter(machine.judged.verdict for machine in found.machines)
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    summary = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
     write_paragraph(
-        output, f"{number(len(found.machines), 'virtual machine')}: {told or 'none found'}."
+        output, f"{number(len(found.machines), 'virtual machine')}: {summary or 'none found'}."
     )
     for unread in found.known.unread:
         where = f"cannot list {unread.resource}: " if unread.resource and unread.is_served else ""
@@ -126,8 +126,8 @@ def restored(items: Iterable[RestoredItem]) -> str:
         RestoreResult.UPDATED: "updated",
         RestoreResult.SKIPPED: "skipped",
     }
-    told = (f"{counts[result]} {word}" for result, word in words.items() if counts[result])
-    return ", ".join(told) or "nothing"
+    parts = (f"{counts[result]} {word}" for result, word in words.items() if counts[result])
+    return ", ".join(parts) or "nothing"
 
 
 def _groups(machines: Sequence[Machine]) -> Iterator[Sequence[Text]]:
@@ -201,7 +201,7 @@ def _write_conflicts(found: Rehearsal, output: Console) -> None:
 
 
 def item_title(one: RestoredItem) -> str:
-    """What it is and, if it changes, its new name."""
+    """The item's name and, if that changes, its new one."""
     return f"{one.reference} -> {one.renamed}" if one.renamed else str(one.reference)
 
 
@@ -219,7 +219,7 @@ def _write_meanings(machines: Sequence[Machine], output: Console) -> None:
     if any(machine.hotplugged for machine in machines):
         text = "of these disks, hot-plugged: a pod of its own attaches each, not virt-launcher."
         write_paragraph(output, text, indent, "hot")
-    text = "the restore leaves out what KubeVirt and the storage make anew."
+    text = "the restore leaves out what KubeVirt and the storage recreate."
     write_paragraph(output, text, indent, "skipped")
     first = machines[0].title
     write_paragraph(output, f"One machine with all that belongs to it: --explain {first}", 0)

@@ -25,7 +25,7 @@ examples:
   stillpoint rehearse -n shop --output json | jq '.machines[] | select(.verdict != "ready")'
 
 exit status: 0 every machine would come back, 1 one is blocked (with --strict: or degraded),
-2 wrong usage, 3 something that decides cannot be told
+2 wrong usage, 3 something that decides is not known
 """
 
 

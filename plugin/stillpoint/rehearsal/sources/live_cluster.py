@@ -54,7 +54,7 @@ _AROUND_MACHINES = (
 _MISSING = {
     "virtualmachines.kubevirt.io": "KubeVirt is not installed in this cluster",
     "volumesnapshotclasses.snapshot.storage.k8s.io": "the snapshot API of CSI is not installed in "
-    "this cluster: no disk can be cut",
+    "this cluster: no snapshot can be taken",
     "backups.velero.io": "Velero is not installed in this cluster",
 }
 _TWICE = ("events.events.k8s.io",)

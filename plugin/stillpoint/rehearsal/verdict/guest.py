@@ -117,7 +117,7 @@ def would_freeze(case: Case) -> bool:
 
 
 def outside_block(case: Case) -> Iterator[str]:
-    """Disks of a guest that runs, which the backup holds but does not cut within the freeze."""
+    """Disks of a guest that runs, which the backup holds outside of the frozen window."""
     for disk in case.disks if runs(case) else ():
         if disk.claim in case.around.backup.stored and disk.claim not in case.block:
             yield disk.name
@@ -155,12 +155,12 @@ def sharing(case: Case) -> Iterator[tuple[Reference, tuple[str, ...]]]:
 
 
 def too_long(case: Case) -> tuple[str, ...]:
-    """The safety thaw would come before the last cut."""
+    """The safety thaw would come before the last snapshot."""
     return (f"{frozen_s(case)} s",) if would_freeze(case) and frozen_s(case) > SAFETY_THAW_S else ()
 
 
 def too_long_for_vss(case: Case) -> tuple[str, ...]:
-    """Windows would thaw before the last cut."""
+    """Windows would thaw before the last snapshot."""
     if case.instance is None or not virtual_machine_instance.is_windows(case.instance):
         return ()
     is_over = would_freeze(case) and not too_long(case) and frozen_s(case) >= VSS_S

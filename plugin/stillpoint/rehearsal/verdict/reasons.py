@@ -78,7 +78,8 @@ REASONS: tuple[Reason, ...] = (
            "oc describe pvc -n {namespace} {first}; start the machine once where the storage waits "
            "for its first consumer", disks.not_bound),
     Reason("disk-not-populated", _B,
-           "these disks are not filled yet, and nothing would fill them after a restore: {about}",
+           "these disks are not populated yet, and nothing would populate them after a restore: "
+           "{about}",
            "oc wait dv -n {namespace} {first} --for=condition=Ready --timeout=30m",
            disks.not_populated),
     Reason("disk-without-way-back", _B,
@@ -101,7 +102,7 @@ REASONS: tuple[Reason, ...] = (
            "set snapshotMoveData: true in the Backup, or label another VolumeSnapshotClass of the "
            "driver: with Longhorn type: bak", data.gone_with_volume),
     Reason("disk-without-csi", _B,
-           "no CSI driver serves these disks, so nothing can cut a snapshot: {about}",
+           "no CSI driver serves these disks, so nothing can take a snapshot: {about}",
            "move the disk to a StorageClass of a CSI driver that makes snapshots: "
            "virtctl migrate-storage or a DataVolume with a pvc source", disks.not_csi),
     Reason("no-storage-class", _B,
@@ -148,8 +149,8 @@ REASONS: tuple[Reason, ...] = (
            "restorePVC.ignoreDelayBinding: true in the configuration of Velero's node agent",
            data.waits_for_consumer),
     Reason("metadata-only", _D,
-           "no disk is cut, as the label velero.kubevirt.io/metadataBackup of the Backup asks: it "
-           "comes back with its data only onto claims that are there",
+           "no snapshot is taken, as the label velero.kubevirt.io/metadataBackup of the Backup "
+           "asks: it comes back with its data only onto claims that are there",
            "", disks.metadata_only),
     Reason("second-backup", _D,
            "another backup goes on and may thaw the guest too early: {about}",
@@ -160,7 +161,7 @@ REASONS: tuple[Reason, ...] = (
            "wait until it has ended: oc get vmi -n {namespace} {name} "
            "-o jsonpath='{{.status.fsFreezeStatus}}'", guest.frozen_now),
     Reason("disk-outside-block", _D,
-           "disks are cut outside of the freeze of the others: {about}",
+           "snapshots of disks are taken outside of the freeze of the others: {about}",
            "back up the whole machine: select its namespace, or the machine by its label",
            guest.outside_block, level=Level.MIXED),
     Reason("migrating", _D,
@@ -190,14 +191,14 @@ REASONS: tuple[Reason, ...] = (
            "in the guest: allow guest-fsfreeze-* (BLOCK_RPCS in /etc/sysconfig/qemu-ga), then "
            "systemctl restart qemu-guest-agent", guest.agent_lacks_commands, level=Level.CRASH),
     Reason("freeze-too-long", _D,
-           "cutting its disks takes {about} or more, the guest thaws by itself after 300 s",
+           "snapshots of its disks take {about} or more, the guest thaws by itself after 300 s",
            remedies.of_long_freeze, guest.too_long, level=Level.MIXED),
     Reason("freeze-too-long-for-vss", _D,
-           "cutting its disks takes {about} or more, Windows holds writers for 10 s only",
+           "snapshots of its disks take {about} or more, Windows holds writers for 10 s only",
            remedies.of_long_freeze, guest.too_long_for_vss, level=Level.MIXED),
     Reason("disk-being-filled", _D,
-           "CDI is filling these disks: nothing of them is saved, a restore fills them anew, and "
-           "Velero fails on claims without a volume: {about}",
+           "CDI is populating these disks: nothing of them is saved, a restore populates them "
+           "again, and Velero fails on claims without a volume: {about}",
            "oc wait dv -n {namespace} {first} --for=condition=Ready --timeout=30m, then back up; "
            "or let a volume policy of the Backup skip claims by pvcPhase: [Pending] (Velero 1.18)",
            disks.being_filled),
@@ -239,7 +240,7 @@ REASONS: tuple[Reason, ...] = (
            "set snapshotMoveData: true in the Backup where they are to outlive it",
            data.left_in_storage),
     Reason("guest-hooks-unknown", _N,
-           "no object of a cluster shows whether hooks in the guest bring its applications to rest",
+           "no object of a cluster shows whether hooks in the guest quiesce its applications",
            "in the guest: stillpoint-guest check", guest.hooks_of_guest_unknown),
     Reason("persistent-state", _N,
            "it has persistent vTPM or EFI state: it cannot come back under another name",

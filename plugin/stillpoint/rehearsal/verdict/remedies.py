@@ -42,7 +42,7 @@ def of_long_freeze(case: Case) -> str:
     shared = tuple(_shared(case))
     if shared:
         return (
-            f"{'; '.join(shared)}: all of them are frozen until the last disk is cut. Take what is "
+            f"{'; '.join(shared)}: all of them are frozen until the last snapshot. Take what is "
             "shared and only read out of the machines, or give it as a containerDisk"
         )
     claims = " ".join(disk.name for disk in case.disks)
