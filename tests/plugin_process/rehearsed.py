@@ -12,7 +12,7 @@ from stillpoint.rehearsal.plugin.action_log import LogLine
 from stillpoint.rehearsal.rehearsal import Wanted, rehearse
 from stillpoint.rehearsal.sources.known import Known
 from stillpoint.rehearsal.velero_steps import backup_request, blocks, restore_request, snapshots
-from stillpoint.rehearsal.velero_steps.backup import Backup, back_up
+from stillpoint.rehearsal.velero_steps.backup import BackupContents, back_up
 from stillpoint.rehearsal.velero_steps.restore import RestoredItem, restore, with_reasons
 from stillpoint.rehearsal.velero_steps.selection import Selection
 from tests.api_server.server import ApiServer
@@ -27,7 +27,7 @@ NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 class Outcome:
     """What the actions decided, and how many requests that took."""
 
-    backup: Backup
+    backup: BackupContents
     restored: Sequence[RestoredItem]
     requests: int
 
@@ -50,15 +50,15 @@ def over_the_wire(objects: Sequence[Item], asked: Item | None, folder: Path) -> 
         folder: empty; for the kubeconfig, and for the backup as Velero extracts it.
     """
     known = Known.of_manifests(objects, "a test")
-    request = backup_request.started(backup_request.of_flags((), None), known, NOW)
-    restored_as = restore_request.started(asked or restore_request.plain(), request)
+    request = backup_request.begin(backup_request.of_flags((), None), known, NOW)
+    restored_as = restore_request.begin(asked or restore_request.plain(), request)
     selection = Selection.of(known, request)
     rules = restore_request.rules(restored_as, known.discovery)
     served = [*selection.cluster.values(), {"apiVersion": "velero.io/v1", **request}]
     with _process(served, folder) as (server, process):
         client = PluginClient(process, request, restored_as)
         backup = back_up(selection, blocks.build(selection, client), client, request)
-        backup = snapshots.noted(backup, selection, request)
+        backup = snapshots.with_snapshots(backup, selection, request)
         extracted.write(backup.stored, folder / "backup")
         if not asked:
             server.clear()

@@ -27,7 +27,7 @@ def restored(
         cluster: what exists where it is restored.
     """
     stored = {reference(item): item for item in archive}
-    started = restore_request.started(asked, BACKUP)
+    started = restore_request.begin(asked, BACKUP)
     rules = restore_request.rules(started, Known.of_manifests(archive, "").discovery)
     existing = RehearsedCluster({reference(item): item for item in cluster})
     logger = ActionLog().logger

@@ -21,7 +21,7 @@ from stillpoint.rehearsal.sources.known import Known
 from stillpoint.rehearsal.velero_steps import backup_request as backup_requests
 from stillpoint.rehearsal.velero_steps import blocks, restore, snapshots
 from stillpoint.rehearsal.velero_steps import restore_request as restore_requests
-from stillpoint.rehearsal.velero_steps.backup import Backup, back_up
+from stillpoint.rehearsal.velero_steps.backup import BackupContents, back_up
 from stillpoint.rehearsal.velero_steps.restore import Restoration, RestoredItem
 from stillpoint.rehearsal.velero_steps.selection import NAMESPACE, Selection
 from stillpoint.rehearsal.verdict.case import Surroundings
@@ -42,7 +42,7 @@ class Rehearsal:
 
     known: Known
     selection: Selection
-    backup: Backup
+    backup: BackupContents
     restored: tuple[RestoredItem, ...]
     machines: tuple[Machine, ...]
     requests: int
@@ -75,8 +75,8 @@ def rehearse(known: Known, wanted: Wanted, catalogue: Catalogue = own) -> Rehear
         NothingToRehearse: a namespace is not known, or Velero would refuse the specification.
         MalformedItem: a field that decides the result has the wrong type.
     """
-    backup_request = backup_requests.started(wanted.backup, known, wanted.now)
-    restore_request = restore_requests.started(
+    backup_request = backup_requests.begin(wanted.backup, known, wanted.now)
+    restore_request = restore_requests.begin(
         wanted.restore or restore_requests.plain(), backup_request
     )
     selection = Selection.of(known, backup_request)
@@ -85,10 +85,10 @@ def rehearse(known: Known, wanted: Wanted, catalogue: Catalogue = own) -> Rehear
     target = selection.cluster if wanted.restore else {}
     log = ActionLog()
 
-    source = RehearsedCluster(_served(selection, backup_request))
+    source = RehearsedCluster(_readable(selection, backup_request))
     calls = BackupCalls(catalogue, backup_request, source, log.logger)
     backup = back_up(selection, blocks.build(selection, calls), calls, backup_request)
-    backup = snapshots.noted(backup, selection, backup_request)
+    backup = snapshots.with_snapshots(backup, selection, backup_request)
 
     restored_to = source if wanted.restore else RehearsedCluster({})
     archives = StoredBackup(backup.stored)
@@ -110,7 +110,7 @@ def rehearse(known: Known, wanted: Wanted, catalogue: Catalogue = own) -> Rehear
     )
 
 
-def _served(selection: Selection, backup: Item) -> Mapping[Reference, Item]:
+def _readable(selection: Selection, backup: Item) -> Mapping[Reference, Item]:
     """What the plugin can read: the cluster, and the Backup, which a restore looks at."""
     reference = own_objects.BACKUP.named(*it.identify(backup))
     return {**selection.cluster, reference: backup}

@@ -85,7 +85,7 @@ def backup(chosen: Chosen, known: Known) -> Item:
     selector = _selector(chosen)
     if chosen.backup is None:
         return backup_request.of_flags(chosen.namespaces, selector)
-    found = _backup_of(chosen.file) if chosen.file else _named(chosen.backup, known)
+    found = _backup_of(chosen.file) if chosen.file else _find(chosen.backup, known)
     if chosen.namespaces:
         found = it.with_value(found, list(chosen.namespaces), "spec", "includedNamespaces")
     if selector and selector.requirements:
@@ -120,7 +120,7 @@ def _selector(chosen: Chosen) -> LabelSelector | None:
     return selector
 
 
-def _named(name: str, known: Known) -> Item:
+def _find(name: str, known: Known) -> Item:
     backups = [item for item in known.objects if _is(item, own_objects.BACKUP.kind)]
     schedules = [item for item in known.objects if _is(item, _SCHEDULE)]
     for item in (*backups, *map(preparation.of_schedule, schedules)):

@@ -48,7 +48,7 @@ def document(found: Rehearsal) -> Json:
             {one.error for one in found.backup.items.values() if one.error}
             | {error for block in found.backup.blocks for error in block.errors}
         ),
-        "restore": [_restored(one) for one in found.restored],
+        "restore": [_item(one) for one in found.restored],
     }
 
 
@@ -80,7 +80,7 @@ def _reason(finding: Finding) -> Json:
     }
 
 
-def _restored(one: RestoredItem) -> Json:
+def _item(one: RestoredItem) -> Json:
     return {
         "item": str(one.reference),
         "result": one.result,

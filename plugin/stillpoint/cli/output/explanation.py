@@ -51,7 +51,7 @@ def _tree(machine: Machine, found: Rehearsal) -> Tree:
     )
     apart = [one for one in machine.stored if one not in set(machine.block)]
     _add(tree, "in the backup besides", [_entry(str(one)) for one in apart])
-    restored = map(_restored, machine.restored)
+    restored = map(_item, machine.restored)
     _add(tree, f"restore: {number(len(machine.restored), 'item')}", restored)
     return tree
 
@@ -79,7 +79,7 @@ def _member(reference: Reference, found: Rehearsal) -> str:
     return f"{reference}" + "".join(f"  [hook: {hook}]" for hook in hooks)
 
 
-def _restored(one: RestoredItem) -> Tree:
+def _item(one: RestoredItem) -> Tree:
     why = f": {one.why}" if one.why else ""
     changes = [_entry(f"changed {path}") for path in one.changed]
     return _entry(f"{one.result} {item_title(one)}{why}", *changes)

@@ -102,7 +102,7 @@ def _row(machine: Machine) -> Sequence[Text]:
         line(judged.level),
         line(_disks(machine)),
         line(str(len(machine.stored))),
-        line(restored(machine.restored)),
+        line(restore_counts(machine.restored)),
         line(", ".join(codes)),
     )
 
@@ -117,7 +117,7 @@ def _disks(machine: Machine) -> str:
     return f"{len(machine.disks)}{hotplugged}"
 
 
-def restored(items: Iterable[RestoredItem]) -> str:
+def restore_counts(items: Iterable[RestoredItem]) -> str:
     """`9 new, 4 skipped`; failed ones first."""
     counts = Counter(one.result for one in items)
     words = {

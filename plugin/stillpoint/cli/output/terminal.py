@@ -50,10 +50,10 @@ def console(output: TextIO) -> Console:
 def line(*parts: str | tuple[str, str]) -> Text:
     r"""`parts` as they are, each with its style if it is a pair; `\x1b` and its like as escapes."""
     styled = [(one, "") if isinstance(one, str) else one for one in parts]
-    return Text.assemble(*((_escaped(text), style) for text, style in styled))
+    return Text.assemble(*((_escape(text), style) for text, style in styled))
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return "".join(
         one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
     )

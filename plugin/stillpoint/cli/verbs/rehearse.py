@@ -107,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
     from stillpoint.rehearsal.velero_steps import archive  # noqa: PLC0415
 
     garbage.collect_less()
-    found = _rehearsed(arguments)
+    found = _rehearse(arguments)
     if arguments.archive:
         archive.write(found.backup, found.selection, arguments.archive)
     output = terminal.console(sys.stdout)
@@ -120,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
     return _status(found, is_strict=arguments.strict)
 
 
-def _rehearsed(arguments: argparse.Namespace) -> "Rehearsal":
+def _rehearse(arguments: argparse.Namespace) -> "Rehearsal":
     from stillpoint.cli.output import terminal  # noqa: PLC0415
     from stillpoint.rehearsal import requests  # noqa: PLC0415
     from stillpoint.rehearsal.errors import NothingToRehearse  # noqa: PLC0415

@@ -83,7 +83,7 @@ class BackupCalls:
             context = self._on_block.backup_context(action.name, self._backup, subject)
             return self._on_block[action.name].action.related_items(item, context)
 
-        return _called(action, item, call)
+        return _call(action, item, call)
 
     def back_up(self, action: Action, item: Item) -> BackupOutcome:
         """Calls a backup action; raises as `related_items`."""
@@ -92,7 +92,7 @@ class BackupCalls:
             context = self._on_backup.backup_context(action.name, self._backup, subject)
             return self._on_backup[action.name].action.execute(item, context)
 
-        return _called(action, item, call)
+        return _call(action, item, call)
 
 
 class RestoreCalls:
@@ -135,14 +135,14 @@ class RestoreCalls:
             )
             return self._on_restore[action.name].action.execute(item, context)
 
-        return _called(action, item, call)
+        return _call(action, item, call)
 
 
 def _actions(entries: Iterable[Entry]) -> tuple[Action, ...]:
     return tuple(Action.of(entry.name, entry.action.APPLIES_TO) for entry in entries)
 
 
-def _called(action: Action, item: Item, call: Callable[[str], Outcome]) -> Outcome:
+def _call(action: Action, item: Item, call: Callable[[str], Outcome]) -> Outcome:
     subject = it.describe(item)
     try:
         return call(subject)

@@ -42,13 +42,13 @@ class RehearsedCluster:
         """See `Reader.get`."""
         self.requests += 1
         found = self._objects.get(resource.named(namespace, name))
-        return None if found is None else _served(found, resource)
+        return None if found is None else _as_version(found, resource)
 
     def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
         """See `Reader.list`; in the order of namespaces and names."""
         selector = LabelSelector.parse(labels)
         listed = self._lists.get((resource.group, resource.plural, namespace), ())
-        found = [_served(one, resource) for one in listed if selector.matches(it.labels(one))]
+        found = [_as_version(one, resource) for one in listed if selector.matches(it.labels(one))]
         self.requests += max(1, -(-len(found) // PAGE))
         return found
 
@@ -73,7 +73,7 @@ def _identity(item: Item) -> tuple[str, str]:
     return it.namespace(item), it.name(item)
 
 
-def _served(item: Item, resource: Resource) -> Item:
+def _as_version(item: Item, resource: Resource) -> Item:
     group, version = resource.group, resource.version
     api_version = f"{group}/{version}" if group else version
     if item.get("apiVersion") == api_version and item.get("kind") == resource.kind:

@@ -49,7 +49,7 @@ class Known:
     def of_manifests(cls, objects: Iterable[Item], origin: str) -> "Known":
         """A folder does not say what it leaves out: a kind without any object is not known."""
         objects = tuple(objects)
-        discovery = Discovery(_served(objects))
+        discovery = Discovery(_resources(objects))
         by_kind = {(one.group, one.kind): one for one in discovery.served}
         complete = frozenset(by_kind[it.group_kind(item)].name for item in objects)
         return cls(objects, discovery, complete, origin)
@@ -59,7 +59,7 @@ class Known:
         return str(resource) in self.complete
 
 
-def _served(objects: Iterable[Item]) -> Iterator[Served]:
+def _resources(objects: Iterable[Item]) -> Iterator[Served]:
     """The known resources, then those that the objects are of besides."""
     custom = [one for one in KNOWN if not one.is_built_in]
     yield from (one for one in KNOWN if one.is_built_in)

@@ -158,16 +158,16 @@ def _objects_of(
     if isinstance(entries, list) and str(value.get("kind")).endswith("List"):
         for number, entry in enumerate(entries):
             where = place_of_item(number)
-            yield where, _checked(entry, where, value)
+            yield where, _check(entry, where, value)
     else:
-        yield place, _checked(value, place)
+        yield place, _check(value, place)
 
 
 def _place_in(file: Path, document: Document, number: int) -> str:
     return f"{file}:{document.item_lines[number]}"
 
 
-def _checked(entry: Any, place: str, of: Item | None = None) -> Item:
+def _check(entry: Any, place: str, of: Item | None = None) -> Item:
     if not isinstance(entry, dict):
         raise UnreadableManifests(place, f"{type(entry).__name__} instead of an object")
     item: Item = entry

@@ -112,16 +112,16 @@ class _Values:
             value = self._scalar(event)
             self._size += len(event.value) + 1
         elif isinstance(event, yaml.AliasEvent):
-            return self._aliased(event)
+            return self._alias(event)
         else:
             value = self._collection(event, item_lines)
         if event.anchor:
             self._anchors[event.anchor] = value, self._size - before
         return value
 
-    def _aliased(self, event: Any) -> Any:
+    def _alias(self, event: Any) -> Any:
         if event.anchor not in self._anchors:
-            raise _error(f"found undefined alias {_quoted(event.anchor)}", event)
+            raise _error(f"found undefined alias {_quote(event.anchor)}", event)
         value, size = self._anchors[event.anchor]
         self._size += size
         self._room -= size
@@ -131,7 +131,7 @@ class _Values:
 
     def _collection(self, event: Any, item_lines: list[int] | None) -> Any:
         if event.tag not in _PLAIN_COLLECTIONS:
-            problem = f"could not determine a constructor for the tag {_quoted(event.tag)}"
+            problem = f"could not determine a constructor for the tag {_quote(event.tag)}"
             raise _error(problem, event)
         self._depth += 1
         self._size += 2
@@ -213,7 +213,7 @@ def _is_plain_sequence(event: Any) -> bool:
     return is_sequence and event.anchor is None and event.tag in _PLAIN_COLLECTIONS
 
 
-def _quoted(name: str) -> str:
+def _quote(name: str) -> str:
     return repr(name if len(name) <= _LONGEST_QUOTE else f"{name[:_LONGEST_QUOTE]}...")
 
 

@@ -15,7 +15,7 @@ from stillpoint.model import json_text
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.errors import NotWritten
-from stillpoint.rehearsal.velero_steps.backup import Backup
+from stillpoint.rehearsal.velero_steps.backup import BackupContents
 from stillpoint.rehearsal.velero_steps.selection import Selection
 
 FORMAT_VERSION = b"1.1.0\n"
@@ -23,7 +23,7 @@ _MODE = 0o755
 _ATTEMPT = "cannot write the archive"
 
 
-def write(backup: Backup, selection: Selection, file: Path) -> None:
+def write(backup: BackupContents, selection: Selection, file: Path) -> None:
     """Write the archive; it holds secrets, so that only its owner may read it.
 
     A file of that name is replaced when the new one is whole. What a link leads to is nobody's
@@ -48,7 +48,7 @@ def write(backup: Backup, selection: Selection, file: Path) -> None:
         raise NotWritten(str(file), _ATTEMPT, str(error)) from error
 
 
-def _fill(backup: Backup, selection: Selection, file: Path, stream: IO[bytes]) -> None:
+def _fill(backup: BackupContents, selection: Selection, file: Path, stream: IO[bytes]) -> None:
     with tarfile.open(file, "w:gz", fileobj=stream) as tarball:
         for reference, item in backup.stored.items():
             content = json_text.encode(item)

@@ -55,7 +55,7 @@ class BackedUpItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Backup:
+class BackupContents:
     """What a backup would hold.
 
     Attributes:
@@ -71,7 +71,7 @@ class Backup:
 
 def back_up(
     selection: Selection, blocks: Sequence[Block], plugin: BackupCalls, request: Item
-) -> Backup:
+) -> BackupContents:
     """Take every block through the backup actions.
 
     Args:
@@ -92,7 +92,7 @@ def back_up(
         backupper.back_up(definition, len(blocks), must_include=False)
     items = backupper.items
     stored = {one: item.stored for one, item in items.items() if item.stored is not None}
-    return Backup(tuple(blocks), items, hooks, stored)
+    return BackupContents(tuple(blocks), items, hooks, stored)
 
 
 def _definitions(
@@ -140,14 +140,14 @@ class _Backupper:
             except ActionFailed as failure:
                 error = failure.cause
                 break
-            item, error = self._taken(outcome, block)
+            item, error = self._take(outcome, block)
         if error:
             return BackedUpItem(reference, BackupResult.FAILED, block, None, error, tuple(called))
         if _SKIP in it.annotations(item):
             return BackedUpItem(reference, BackupResult.LEFT_OUT, block, None, "", tuple(called))
         return BackedUpItem(reference, BackupResult.STORED, block, item, "", tuple(called))
 
-    def _taken(self, outcome: BackupOutcome, block: int) -> tuple[Item, str]:
+    def _take(self, outcome: BackupOutcome, block: int) -> tuple[Item, str]:
         """The item that an action answered, and the error of what it asked for besides."""
         changed, must_include = _without_message(outcome.item)
         if _SKIP in it.annotations(changed):

@@ -25,7 +25,7 @@ def of_flags(namespaces: Sequence[str], selector: LabelSelector | None) -> Item:
     }
 
 
-def started(backup: Item, known: Known, now: datetime) -> Item:
+def begin(backup: Item, known: Known, now: datetime) -> Item:
     """The Backup as actions see it: with what Velero adds, and begun now.
 
     Raises:

@@ -29,7 +29,7 @@ class Block:
 def build(selection: Selection, plugin: BackupCalls) -> Sequence[Block]:
     """The blocks of a backup, in the order of collection."""
     builder = _Builder(selection, plugin)
-    blocks = [builder.block_of(reference) for reference in selection.collected()]
+    blocks = [builder.block_of(reference) for reference in selection.collect()]
     return [block for block in blocks if block.items]
 
 
@@ -47,14 +47,14 @@ class _Builder:
         if not self._joins(first):
             return Block(())
         joined = [first]
-        open_ = [self._related(first)]
+        open_ = [self._members(first)]
         while open_:
             reference = next(open_[-1], None)
             if reference is None:
                 open_.pop()
             elif self._joins(reference):
                 joined.append(reference)
-                open_.append(self._related(reference))
+                open_.append(self._members(reference))
         return Block(tuple(joined), tuple(self._errors))
 
     def _joins(self, reference: Reference) -> bool:
@@ -63,7 +63,7 @@ class _Builder:
         self._seen.add(reference)
         return self._selection.admits(reference)
 
-    def _related(self, reference: Reference) -> Iterator[Reference]:
+    def _members(self, reference: Reference) -> Iterator[Reference]:
         item = self._selection.cluster[reference]
         yield from velero_actions.related_items(reference, item, self._pods)
         for action in applicable(self._plugin.block_actions, reference, item):

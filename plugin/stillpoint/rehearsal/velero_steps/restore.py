@@ -162,7 +162,9 @@ class _Restorer:
     def restore(self, reference: Reference, why_not: str) -> None:
         """Take one item through; what was left out by its own may still come with another."""
         place = self._places.get(reference)
-        if place is not None and (why_not or self.done[place].why not in self._left_out(reference)):
+        if place is not None and (
+            why_not or self.done[place].why not in self._exclusions(reference)
+        ):
             return
         stored = self._stored[reference]
         why = why_not or _why_velero_skips(reference, self._stored)
@@ -173,7 +175,7 @@ class _Restorer:
         if not why:
             self.done[self._places[reference]] = self._through_actions(reference, stored)
 
-    def _left_out(self, reference: Reference) -> tuple[str, ...]:
+    def _exclusions(self, reference: Reference) -> tuple[str, ...]:
         why = self._rules.why_not(reference, self._stored[reference])
         return (why,) if why else ()
 
@@ -197,9 +199,9 @@ class _Restorer:
             for needed in outcome.additional:
                 if needed in self._stored:
                     self.restore(needed, self._rules.why_refused(needed))
-        return self._created(reference, plain, item, tuple(missing))
+        return self._create(reference, plain, item, tuple(missing))
 
-    def _created(
+    def _create(
         self, reference: Reference, plain: Item, item: Item, missing: tuple[Reference, ...]
     ) -> RestoredItem:
         changed = tuple(_differences(plain, item))

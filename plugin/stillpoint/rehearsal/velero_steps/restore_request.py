@@ -19,7 +19,7 @@ def plain() -> Item:
     }
 
 
-def started(restore: Item, backup: Item) -> Item:
+def begin(restore: Item, backup: Item) -> Item:
     """The Restore as actions see it, of this backup whatever its own `backupName` is.
 
     startTimestamp lies in the past, so every wait times out at once and is reported.

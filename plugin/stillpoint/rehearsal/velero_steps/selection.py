@@ -42,10 +42,10 @@ class Selection:
         """Put the objects into Velero's order.
 
         Args:
-            backup: as Velero has it when it has started (`backup_request.started`).
+            backup: as Velero has it when it has started (`backup_request.begin`).
         """
         by_kind = {(one.group, one.kind): one for one in reversed(known.discovery.served)}
-        placed = [_placed(item, by_kind[it.group_kind(item)]) for item in known.objects]
+        placed = [_place(item, by_kind[it.group_kind(item)]) for item in known.objects]
         order = {one.name: rank for rank, one in enumerate(_order(known.discovery.served))}
         placed.sort(key=lambda one: (order[one[1].name], one[0].namespace, one[0].name))
         cluster = {reference: item for reference, _, item in placed}
@@ -64,7 +64,7 @@ class Selection:
             tuple(name for name, found in config_maps.items() if found is None),
         )
 
-    def collected(self) -> Sequence[Reference]:
+    def collect(self) -> Sequence[Reference]:
         """What the backup itself selects; each item's Namespace is of it."""
         selected = {one for one in self.cluster if self._is_selected(one)}
         used = {one.namespace for one in selected if one.namespace}
@@ -90,7 +90,7 @@ class Selection:
         return Resource(served.group, served.version, served.plural, served.kind)
 
 
-def _placed(item: Item, served: Served) -> tuple[Reference, Served, Item]:
+def _place(item: Item, served: Served) -> tuple[Reference, Served, Item]:
     namespace = (it.namespace(item) or "default") if served.is_namespaced else ""
     if namespace != it.namespace(item):
         item = it.with_value(item, namespace, "metadata", "namespace")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
-from stillpoint.rehearsal.velero_steps.backup import Backup
+from stillpoint.rehearsal.velero_steps.backup import BackupContents
 from stillpoint.rehearsal.velero_steps.selection import Selection
 from stillpoint.resources.disks import persistent_volume, persistent_volume_claim, storage_class
 from stillpoint.resources.machines import pod
@@ -18,7 +18,7 @@ from stillpoint.velero.volumes.fates import Fates, moves_data
 from stillpoint.velero.volumes.policy import Fate
 
 
-def noted(backup: Backup, selection: Selection, request: Item) -> Backup:
+def with_snapshots(backup: BackupContents, selection: Selection, request: Item) -> BackupContents:
     """The backup with its claims as Velero stores them when it has cut their volumes.
 
     What is not known of the storage is taken for good: a verdict says that it is not known.
@@ -27,7 +27,7 @@ def noted(backup: Backup, selection: Selection, request: Item) -> Backup:
     stored = {
         reference: claim_data.with_snapshot_annotations(item, is_moved=moves_data(request))
         if reference.is_of(persistent_volume_claim.RESOURCE)
-        and _is_cut(selection.cluster[reference], selection, fates)
+        and _has_snapshot(selection.cluster[reference], selection, fates)
         and _has_snapshot_class(selection.cluster[reference], selection, classes)
         else item
         for reference, item in backup.stored.items()
@@ -64,7 +64,7 @@ def fates_of(
     return Fates(request, selection.policy, volume, mounting_it)
 
 
-def _is_cut(claim: Item, selection: Selection, fates: Fates) -> bool:
+def _has_snapshot(claim: Item, selection: Selection, fates: Fates) -> bool:
     if not persistent_volume_claim.is_bound(claim):
         return False
     name = persistent_volume_claim.volume(claim)

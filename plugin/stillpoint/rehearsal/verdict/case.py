@@ -11,7 +11,7 @@ from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference, Resource
 from stillpoint.rehearsal.sources.known import Known
 from stillpoint.rehearsal.velero_steps import snapshots, velero_actions
-from stillpoint.rehearsal.velero_steps.backup import Backup
+from stillpoint.rehearsal.velero_steps.backup import BackupContents
 from stillpoint.rehearsal.velero_steps.blocks import Block
 from stillpoint.rehearsal.velero_steps.restore import Restoration, RestoredItem
 from stillpoint.rehearsal.velero_steps.selection import Selection
@@ -67,7 +67,7 @@ class Surroundings:
     known: Known
     selection: Selection
     request: Item
-    backup: Backup
+    backup: BackupContents
     blocks: Mapping[Reference, Block]
     restored: Mapping[Reference, RestoredItem]
     mounting: Mapping[Reference, Sequence[Item]]
@@ -84,7 +84,7 @@ class Surroundings:
         known: Known,
         selection: Selection,
         request: Item,
-        backup: Backup,
+        backup: BackupContents,
         restoration: Restoration,
     ) -> "Surroundings":
         """Index what was found, once for all machines."""
@@ -166,7 +166,7 @@ class Case:
         instance = cluster.get(alike)
         disks = tuple(_disks(reference, machine, instance, around))
         block = around.blocks[reference].items if reference in around.blocks else ()
-        needed = [*_needed(machine, instance), *(disk.claim for disk in disks)]
+        needed = [*_needs(machine, instance), *(disk.claim for disk in disks)]
         parts = tuple(dict.fromkeys(_parts(reference, block, needed, cluster)))
         return cls(reference, machine, instance, disks, block, parts, around)
 
@@ -200,16 +200,16 @@ class Case:
         )
 
     @property
-    def needed(self) -> Iterator[Reference]:
+    def needs(self) -> Iterator[Reference]:
         """What the machine's own specification needs of its namespace."""
-        return _needed(self.machine, self.machine if self.is_instance else None)
+        return _needs(self.machine, self.machine if self.is_instance else None)
 
     def claim(self, disk: Disk) -> Item | None:
         """The claim of a disk; None if it is not known."""
         return self.around.cluster.get(disk.claim)
 
 
-def _needed(machine: Item, instance: Item | None) -> Iterator[Reference]:
+def _needs(machine: Item, instance: Item | None) -> Iterator[Reference]:
     if machine.get("kind") == virtual_machine.RESOURCE.kind:
         yield from virtual_machine.references(machine)
     if instance:

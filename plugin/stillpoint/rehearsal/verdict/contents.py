@@ -55,14 +55,14 @@ def conflicts(case: Case) -> Iterator[str]:
 
 def outside(case: Case) -> Iterator[str]:
     """Objects that the machine's specification names and the backup would not hold."""
-    for reference in _needed(case):
+    for reference in _needs(case):
         if reference not in case.around.backup.stored and case.around.knows(reference):
             yield str(reference)
 
 
 def outside_unknown(case: Case) -> Iterator[str]:
     """Objects that it names, of a kind of which nothing is known."""
-    for reference in _needed(case):
+    for reference in _needs(case):
         if reference not in case.around.backup.stored and not case.around.knows(reference):
             yield str(reference)
 
@@ -75,7 +75,7 @@ def elsewhere(case: Case) -> Iterator[str]:
             yield str(need)
 
 
-def taken_back(case: Case) -> Iterator[str]:
+def stored_pools(case: Case) -> Iterator[str]:
     """The pool of the machine, where the backup holds it."""
     for name in virtual_machine_pool.of_machine(case.machine):
         pool = virtual_machine_pool.RESOURCE.named(case.reference.namespace, name)
@@ -88,11 +88,11 @@ def without_pool(case: Case) -> Iterator[str]:
     return (
         name
         for name in virtual_machine_pool.of_machine(case.machine)
-        if name not in tuple(taken_back(case))
+        if name not in tuple(stored_pools(case))
     )
 
 
-def made_by_another(case: Case) -> tuple[str, ...]:
+def other_maker(case: Case) -> tuple[str, ...]:
     """Who made the machine, if it is no pool: Velero drops owners, and it may make another."""
     if case.is_instance or any(virtual_machine_pool.of_machine(case.machine)):
         return ()
@@ -124,6 +124,6 @@ def second_backup(case: Case) -> Iterator[str]:
 
 
 @once
-def _needed(case: Case) -> Sequence[Reference]:
-    named = dict.fromkeys(case.needed)
+def _needs(case: Case) -> Sequence[Reference]:
+    named = dict.fromkeys(case.needs)
     return [one for one in named if not any(one.is_of(resource) for resource in _ELSEWHERE)]

@@ -45,7 +45,7 @@ def _has_pod_that_comes_back(case: Case, claim: Item) -> bool:
 
 def not_restored(case: Case) -> Iterator[str]:
     """Disks that the backup has and the Restore does not bring, into a target without them."""
-    for disk, claim in _saved(case):
+    for disk, claim in _disks_with_data(case):
         cause = _why_not_restored(case, claim)
         if cause and not _is_there(case, disk):
             yield f"{disk.name} ({cause})"
@@ -67,13 +67,13 @@ def _why_not_restored(case: Case, claim: Item) -> str:
 def stays_as_it_is(case: Case) -> Iterator[str]:
     """Disks of the target that Velero updates the objects of, and none of their bytes."""
     if case.around.restore.is_updating:
-        yield from (disk.name for disk, _claim in _saved(case) if _is_there(case, disk))
+        yield from (disk.name for disk, _claim in _disks_with_data(case) if _is_there(case, disk))
 
 
 def waits_for_consumer(case: Case) -> Iterator[str]:
     """Disks into which a data mover brings nothing before a pod uses them, which none will."""
     is_moved = fates.moves_data(case.around.request) and case.around.restore.has_volumes
-    for disk, claim in _saved(case) if is_moved else ():
+    for disk, claim in _disks_with_data(case) if is_moved else ():
         if case.around.fates.of(claim) is not Fate.SNAPSHOT or _is_there(case, disk):
             continue
         found = disks.storage_class_of(case, claim)
@@ -93,21 +93,21 @@ def _starts(case: Case) -> bool:
     )
 
 
-def gone_with_volume(case: Case) -> Iterator[str]:
+def snapshots_in_volume(case: Case) -> Iterator[str]:
     """Disks whose snapshots are part of the volume, and are not moved out of it."""
-    for disk, chosen in _left_in_storage(case):
+    for disk, chosen in _snapshots_not_moved(case):
         if chosen is not None and volume_snapshot_class.lives_with_volume(chosen):
             yield f"{disk.name} (VolumeSnapshotClass {it.name(chosen)})"
 
 
-def left_in_storage(case: Case) -> Iterator[str]:
+def snapshots_in_storage(case: Case) -> Iterator[str]:
     """Disks whose snapshots stay where the volume is, and outlive it."""
-    for disk, chosen in _left_in_storage(case):
+    for disk, chosen in _snapshots_not_moved(case):
         if chosen is None or not volume_snapshot_class.lives_with_volume(chosen):
             yield disk.name
 
 
-def _left_in_storage(case: Case) -> Iterator[tuple[Disk, Item | None]]:
+def _snapshots_not_moved(case: Case) -> Iterator[tuple[Disk, Item | None]]:
     if fates.moves_data(case.around.request):
         return
     for disk, classes in disks.with_classes(case):
@@ -116,7 +116,7 @@ def _left_in_storage(case: Case) -> Iterator[tuple[Disk, Item | None]]:
             yield disk, volume_snapshot_class.choose(claim, case.around.request, classes)
 
 
-def _saved(case: Case) -> Iterator[tuple[Disk, Item]]:
+def _disks_with_data(case: Case) -> Iterator[tuple[Disk, Item]]:
     """Disks that the backup holds and that were filled."""
     for disk, claim in disks.claims(case):
         filler = case.around.cluster.get(

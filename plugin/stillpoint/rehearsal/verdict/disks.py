@@ -36,11 +36,11 @@ def unknown(case: Case) -> Iterator[str]:
                 yield f"{disk.name} (its claim)"
         elif not persistent_volume_claim.has_status(claim):
             yield f"{disk.name} (the status of its claim)"
-        elif _is_to_be_cut(case, claim) and (what := _not_known(case, claim)):
+        elif _needs_snapshot(case, claim) and (what := _not_known(case, claim)):
             yield f"{disk.name} (its {what})"
 
 
-def left_out(case: Case) -> Iterator[str]:
+def exclusions(case: Case) -> Iterator[str]:
     """Claims that exist and that the backup would not hold."""
     for disk in case.disks:
         claim = case.claim(disk)
@@ -60,7 +60,7 @@ def being_deleted(case: Case) -> Iterator[str]:
 
 def not_bound(case: Case) -> Iterator[str]:
     """Claims without a volume, those apart that CDI is filling: they are told as that."""
-    being_filled = {name for name, _filler in _unfilled(case)}
+    being_filled = {name for name, _filler in _disks_without_data(case)}
     for disk, claim in claims(case):
         is_told = persistent_volume_claim.has_status(claim) and disk.name not in being_filled
         if is_told and not persistent_volume_claim.is_bound(claim):
@@ -69,14 +69,14 @@ def not_bound(case: Case) -> Iterator[str]:
 
 def not_populated(case: Case) -> Iterator[str]:
     """Disks that do not hold their bytes yet, and that CDI could not fill again by itself."""
-    for name, filler in _unfilled(case):
+    for name, filler in _disks_without_data(case):
         if not _begins_again(case, filler):
             yield f"{name} ({_phase(filler)})"
 
 
 def being_filled(case: Case) -> Iterator[str]:
     """Disks that CDI is filling, and fills again after a restore."""
-    for name, filler in _unfilled(case):
+    for name, filler in _disks_without_data(case):
         if _begins_again(case, filler):
             yield f"{name} ({_phase(filler)})"
 
@@ -89,7 +89,7 @@ def _begins_again(case: Case, filler: Item) -> bool:
 
 
 @once
-def _unfilled(case: Case) -> Sequence[tuple[str, Item]]:
+def _disks_without_data(case: Case) -> Sequence[tuple[str, Item]]:
     found = []
     for disk in case.disks:
         filler = case.around.cluster.get(
@@ -106,7 +106,7 @@ def _phase(filler: Item) -> str:
 
 def not_csi(case: Case) -> Iterator[str]:
     """Disks on volumes that no CSI driver serves."""
-    for disk, claim in _cut(case):
+    for disk, claim in _snapshots(case):
         found = _volume(case, claim)
         if found is not None and not persistent_volume.csi_driver(found):
             yield disk.name
@@ -114,7 +114,7 @@ def not_csi(case: Case) -> Iterator[str]:
 
 def no_storage_class(case: Case) -> Iterator[str]:
     """Disks whose StorageClass is not named, or does not exist: Velero refuses their claims."""
-    for disk, claim in _cut(case):
+    for disk, claim in _snapshots(case):
         name = persistent_volume_claim.storage_class(claim)
         reference = storage_class.RESOURCE.named("", name)
         knows = case.around.known.tells(storage_class.RESOURCE)
@@ -144,7 +144,7 @@ def several_snapshot_classes(case: Case) -> Iterator[str]:
             yield f"{disk.name} ({listing(map(it.name, labelled))})"
 
 
-def is_any_cut(case: Case) -> bool:
+def has_snapshots(case: Case) -> bool:
     """Whether the data of any disk is taken at one moment, by Velero or by whom a policy names.
 
     A machine without disks has none to lose; a claim that was not read may be one that is cut.
@@ -160,7 +160,7 @@ def is_any_cut(case: Case) -> bool:
     )
 
 
-def not_cut_at_all(case: Case) -> Iterator[str]:
+def without_snapshots(case: Case) -> Iterator[str]:
     """All disks, of a backup that takes no data although nobody asked for metadata only."""
     if not fates.takes_snapshots(case.around.request) and not metadata_only(case):
         yield from (disk.name for disk in case.disks)
@@ -172,24 +172,24 @@ def metadata_only(case: Case) -> tuple[str, ...]:
     return ("",) if is_asked and not fates.takes_snapshots(case.around.request) else ()
 
 
-def copied_as_files(case: Case) -> Iterator[str]:
+def file_copies(case: Case) -> Iterator[str]:
     """Disks that Velero would copy file by file, while the guest writes to them."""
     for disk, claim in claims(case) if case.instance is not None else ():
         if case.around.fates.of(claim) is Fate.FILE_SYSTEM:
             yield disk.name
 
 
-def skipped_by_policy(case: Case) -> Iterator[str]:
+def policy_skips(case: Case) -> Iterator[str]:
     """Disks that a volume policy of the backup passes over."""
-    return _decided(case, Fate.SKIP)
+    return _with_fate(case, Fate.SKIP)
 
 
-def saved_by_others(case: Case) -> Iterator[str]:
+def custom_actions(case: Case) -> Iterator[str]:
     """Disks that a volume policy leaves to an action that is not Velero's own."""
-    return _decided(case, Fate.CUSTOM)
+    return _with_fate(case, Fate.CUSTOM)
 
 
-def _decided(case: Case, fate: Fate) -> Iterator[str]:
+def _with_fate(case: Case, fate: Fate) -> Iterator[str]:
     for disk, claim in claims(case):
         if case.around.fates.by_policy(claim) is fate:
             yield disk.name
@@ -226,14 +226,14 @@ def mounting(case: Case, claim: Item) -> Sequence[Item]:
     return case.around.mounting.get(persistent_volume_claim.RESOURCE.named(*it.identify(claim)), ())
 
 
-def _is_to_be_cut(case: Case, claim: Item) -> bool:
+def _needs_snapshot(case: Case, claim: Item) -> bool:
     return persistent_volume_claim.is_bound(claim) and case.around.fates.of(claim) is Fate.SNAPSHOT
 
 
 @once
-def _cut(case: Case) -> Sequence[tuple[Disk, Item]]:
+def _snapshots(case: Case) -> Sequence[tuple[Disk, Item]]:
     """Disks that Velero would cut, if their storage can."""
-    return [(disk, claim) for disk, claim in claims(case) if _is_to_be_cut(case, claim)]
+    return [(disk, claim) for disk, claim in claims(case) if _needs_snapshot(case, claim)]
 
 
 def _volume(case: Case, claim: Item) -> Item | None:
@@ -271,7 +271,7 @@ def with_classes(case: Case) -> Sequence[tuple[Disk, Sequence[Item]]]:
     """Disks of which all is known, each with the snapshot classes of its driver."""
     all_classes = case.around.all_of(volume_snapshot_class.RESOURCE)
     found = []
-    for disk, claim in _cut(case):
+    for disk, claim in _snapshots(case):
         volume_of_claim, driver = _volume(case, claim), _driver(case, claim)
         is_csi = volume_of_claim is not None and persistent_volume.csi_driver(volume_of_claim)
         if is_csi and driver and not _not_known(case, claim):

@@ -13,7 +13,7 @@ from stillpoint.velero.volumes import fates
 MACHINE = ("",)
 """About the machine itself."""
 
-CUT_S = 5
+SNAPSHOT_S = 5
 """Velero asks every five seconds for the handle of a snapshot, one claim after the other."""
 
 SAFETY_THAW_S = 300
@@ -132,7 +132,7 @@ def frozen_s(case: Case) -> int:
         if one.is_of(persistent_volume_claim.RESOURCE):
             group = it.labels(case.around.cluster[one]).get(key)
             groups.add(f"group {group}" if group else one.name)
-    return CUT_S * len(groups) if fates.takes_snapshots(case.around.request) else 0
+    return SNAPSHOT_S * len(groups) if fates.takes_snapshots(case.around.request) else 0
 
 
 def sharing(case: Case) -> Iterator[tuple[Reference, tuple[str, ...]]]:

@@ -39,7 +39,7 @@ def of_hooks_off(case: Case) -> str:
 def of_long_freeze(case: Case) -> str:
     """Fewer guests in one freeze, where a claim that many mount has brought them together."""
     namespace, name = case.reference.namespace, case.reference.name
-    shared = tuple(_shared(case))
+    shared = tuple(_sharing(case))
     if shared:
         return (
             f"{'; '.join(shared)}: all of them are frozen until the last snapshot. Take what is "
@@ -50,7 +50,7 @@ def of_long_freeze(case: Case) -> str:
     return f"where the driver can: {grouped}"
 
 
-def _shared(case: Case) -> Iterator[str]:
+def _sharing(case: Case) -> Iterator[str]:
     for claim, machines in guest.sharing(case):
         yield f"claim {claim.name} joins {len(machines)} machines: {listing(machines)}"
 

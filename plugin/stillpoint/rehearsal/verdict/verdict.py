@@ -74,7 +74,7 @@ def _verdict(findings: Iterable[Finding]) -> Verdict:
 
 def _level(case: Case, found: Iterable[Reason]) -> Level:
     levels = {reason.level for reason in found}
-    if not disks.is_any_cut(case):
+    if not disks.has_snapshots(case):
         levels.add(Level.NONE)
     if case.instance is None:
         levels.add(Level.STOPPED)

@@ -178,7 +178,7 @@ def test_exceptions_name_one_machine() -> None:
 def test_a_rehearsal_tells_at_once_what_would_be_waited_for(policy: str) -> None:
     hands = Events(running(), 9999)
     with pytest.raises(Refusal, match=f"it runs .{policy}"):
-        restored(restore_request.started(restore(policy), {"metadata": {"name": "b"}}), hands)
+        restored(restore_request.begin(restore(policy), {"metadata": {"name": "b"}}), hands)
     assert hands.passed() == 0
 
 
