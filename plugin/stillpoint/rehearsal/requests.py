@@ -71,7 +71,7 @@ def of_cluster(
     reader = KubernetesReader.connect(None, *place)
     scope = live_cluster.Scope(_namespaces(chosen), is_whole)
     known = live_cluster.read(reader, scope, progress)
-    asked = preparation.placed(backup(chosen, known))
+    asked = preparation.with_namespace(backup(chosen, known))
     return live_cluster.with_policies(known, asked, reader)
 
 

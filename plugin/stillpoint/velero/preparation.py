@@ -46,7 +46,7 @@ def of_schedule(schedule: Item) -> Item:
     return {"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": metadata, "spec": spec}
 
 
-def placed(backup: Item) -> Item:
+def with_namespace(backup: Item) -> Item:
     """The Backup, in the namespace `velero` if it names none."""
     if it.namespace(backup):
         return backup
@@ -88,7 +88,7 @@ def faults(backup: Item) -> list[str]:
     return found
 
 
-def started(backup: Item, cluster: Iterable[Item], now: datetime) -> Item:
+def begin(backup: Item, cluster: Iterable[Item], now: datetime) -> Item:
     """The Backup as actions see it: completed by Velero, and begun now.
 
     Args:

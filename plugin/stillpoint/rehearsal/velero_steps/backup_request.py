@@ -33,8 +33,8 @@ def begin(backup: Item, known: Known, now: datetime) -> Item:
         MalformedItem: a field has the wrong type.
     """
     servers = (one for one in known.objects if one["kind"] == own_objects.SERVER.kind)
-    backup = preparation.under_server(preparation.placed(backup), servers)
+    backup = preparation.under_server(preparation.with_namespace(backup), servers)
     if faults := preparation.faults(backup):
         subject, cause = it.describe(backup), listing(faults, "; ")
         raise NothingToRehearse(subject, "Velero would refuse it", cause)
-    return preparation.started(backup, known.objects, now)
+    return preparation.begin(backup, known.objects, now)

@@ -143,11 +143,11 @@ def _cause_without_snapshot(stored: Item, context: RestoreContext) -> str:
         return ""  # no object says of which volumes
     namespace, name = it.identify(stored)
     name_of_volume = persistent_volume_claim.volume(stored)
-    found = context.archive.get(persistent_volume.RESOURCE.named("", name_of_volume))
+    find = context.archive.get(persistent_volume.RESOURCE.named("", name_of_volume))
     pods = _pods(namespace, context)
     copied = [one for one in pods.get(name, ()) if fates.copies_volume(backup, one, name)]
-    is_kept = found is None or not persistent_volume.is_deleted_with_claim(found)
-    if is_kept and not copied and (found or fates.takes_snapshots(backup)):
+    is_kept = find is None or not persistent_volume.is_deleted_with_claim(find)
+    if is_kept and not copied and (find or fates.takes_snapshots(backup)):
         return ""  # Velero makes the claim on that volume
     if any(_may_bring(one, name, backup, context) for one in pods.get(name, ())):
         return ""
@@ -176,8 +176,8 @@ def _filler(claim: Reference, context: RestoreContext) -> Item | None:
     """The DataVolume that comes back for a claim, or that its machine's template makes."""
     reference = data_volume.RESOURCE.named(claim.namespace, claim.name)
     is_refused = context.restore.refuses(data_volume.RESOURCE)
-    if not is_refused and (found := context.archive.get(reference)):
-        return found
+    if not is_refused and (find := context.archive.get(reference)):
+        return find
     return _templates(claim.namespace, context).get(claim.name)
 
 
@@ -187,7 +187,7 @@ def _templates(namespace: str, context: RestoreContext) -> Mapping[str, Item]:
         return {}
     archive = context.archive
 
-    def found() -> Mapping[str, Item]:
+    def find() -> Mapping[str, Item]:
         stored = archive.list(virtual_machine.RESOURCE, namespace)
         return {
             it.name(template): template
@@ -195,21 +195,21 @@ def _templates(namespace: str, context: RestoreContext) -> Mapping[str, Item]:
             for template in it.sequence(machine, "spec", "dataVolumeTemplates")
         }
 
-    return archive.once(("templates", namespace), found)
+    return archive.once(("templates", namespace), find)
 
 
 def _pods(namespace: str, context: RestoreContext) -> Mapping[str, Sequence[Item]]:
     """The pods of the backup by the claims that they mount."""
     archive = context.archive
 
-    def found() -> Mapping[str, Sequence[Item]]:
+    def find() -> Mapping[str, Sequence[Item]]:
         by_claim: dict[str, list[Item]] = {}
         for one in archive.list(pod.RESOURCE, namespace):
             for name in pod.claims(one):
                 by_claim.setdefault(name, []).append(one)
         return by_claim
 
-    return archive.once(("pods by claim", namespace), found)
+    return archive.once(("pods by claim", namespace), find)
 
 
 def _backup(context: RestoreContext) -> Item:
@@ -239,11 +239,11 @@ def see_target(namespace: str, context: RestoreContext) -> None:
 def _before(namespace: str, context: RestoreContext) -> frozenset[str]:
     target = context.restore.namespace(namespace)
 
-    def found() -> frozenset[str]:
+    def find() -> frozenset[str]:
         named = context.cluster.list_grouped(persistent_volume_claim.RESOURCE, target, _name)
         return frozenset(name for name in named if _stays(named[name][0], context))
 
-    return context.archive.once(("claims of the target", target), found)
+    return context.archive.once(("claims of the target", target), find)
 
 
 def _stays(claim: Item, context: RestoreContext) -> bool:

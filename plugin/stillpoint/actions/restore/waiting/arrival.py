@@ -76,7 +76,7 @@ def progress(operation: str, context: RestoreContext) -> Progress:
     Raises:
         MalformedRequest: the operation is none of ours.
     """
-    return _progress(operation, context, _limited_stage)
+    return _progress(operation, context, _advance_in_time)
 
 
 def progress_of_instance(operation: str, context: RestoreContext) -> Progress:
@@ -122,7 +122,7 @@ def _stage_of_instance(arrival: Arrival, context: RestoreContext) -> Stage:
     return _ownership_stage(ownership.give_back(instance, context, resource))
 
 
-def _stage(arrival: Arrival, context: RestoreContext) -> Stage:
+def _advance(arrival: Arrival, context: RestoreContext) -> Stage:
     machine = context.cluster.get(virtual_machine.RESOURCE, *arrival.target)
     if machine is None:
         cause = "not there: it could not be created, or was deleted since; HINT: see the errors "
@@ -228,9 +228,9 @@ def _stage_of_ended(stage: Stage, phase: str, arrival: Arrival) -> Stage:
     return replace(stage, text=text, is_over=True, failure="" if is_good else text)
 
 
-def _limited_stage(arrival: Arrival, context: RestoreContext) -> Stage:
+def _advance_in_time(arrival: Arrival, context: RestoreContext) -> Stage:
     """The stage, ended if it has timed out."""
-    stage = _stage(arrival, context)
+    stage = _advance(arrival, context)
     if stage.is_over or context.clock.now() < _expiry(arrival, context):
         return stage
     lasted_s = (context.clock.now() - arrival.started).total_seconds()
