@@ -1,1 +1,1 @@
-"""What the fields of each API kind mean: one kind a file, and the only place for field paths."""
+"""The meaning of each API kind's fields: one kind a file, and the only place for their paths."""

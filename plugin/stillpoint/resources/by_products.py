@@ -1,7 +1,8 @@
-"""What controllers around a machine make for one task and take away when it is done.
+"""By-products: objects that controllers around a machine make for one task and delete after it.
 
-They make it anew for what is restored. Brought back, it is an orphan that nobody deletes: a pod
-that waits for ever for a claim that does not come, a budget that holds up the drain of a node.
+The controllers recreate them for what is restored. Brought back, a by-product is an orphan that
+nobody deletes: a pod that waits for ever for a claim that does not come, a budget that holds up the
+drain of a node.
 
 Sources: KubeVirt v1.9, pkg/virt-controller and pkg/storage/export; CDI v1.66, pkg/controller.
 """
@@ -26,7 +27,7 @@ _ONE_SHOT_KINDS = {one.kind for one in one_shot_resource.RESOURCES}
 
 
 def why(stored: Item) -> str:
-    """Why an object of the backup, with its owners, is not restored; empty for any other."""
+    """The reason why a stored object, with its owners, is not restored; empty for any other."""
     return next((reason for is_one, reason in _RULES if is_one(stored)), "")
 
 
@@ -36,7 +37,7 @@ def _is_of_start(stored: Item) -> bool:
 
 
 def _is_source_of_filling(stored: Item) -> bool:
-    """CDI's order to itself; one that a user has made has another name, and no owner."""
+    """True for CDI's own source; one that a user has made has another name, and no owner."""
     if stored.get("kind") not in _SOURCES:
         return False
     is_owned = bool(it.owner(stored, data_volume.RESOURCE.kind))
@@ -44,7 +45,7 @@ def _is_source_of_filling(stored: Item) -> bool:
 
 
 def _is_worker(stored: Item) -> bool:
-    """A pod or service that fills a claim: importer, uploader, cloner, any populator's."""
+    """True for a pod or service that fills a claim: importer, uploader, cloner, any populator's."""
     if stored.get("kind") not in ("Pod", "Service"):
         return False
     labels = it.labels(stored)
@@ -55,7 +56,7 @@ def _is_worker(stored: Item) -> bool:
 
 
 def _is_scratch(stored: Item) -> bool:
-    """A claim of CDI's own: the prime one that becomes another, scratch space, a copy to clone."""
+    """True for CDI's own claims: a prime that becomes another, scratch space, a copy to clone."""
     if stored.get("kind") != persistent_volume_claim.RESOURCE.kind:
         return False
     owners = {it.text(owner, "kind") for owner in it.owners(stored)}
@@ -66,7 +67,7 @@ def _is_scratch(stored: Item) -> bool:
 
 
 def _is_state_of_migration(stored: Item) -> bool:
-    """State that was on its way to another node; it becomes the machine's when it has arrived."""
+    """True for state on its way to another node, which becomes the machine's when it arrives."""
     is_claim = stored.get("kind") == persistent_volume_claim.RESOURCE.kind
     is_ones = any(persistent_volume_claim.machines_with_state(stored)) if is_claim else True
     return not is_ones and _MIGRATION in it.labels(stored)
@@ -77,7 +78,7 @@ def _is_of_transfer(stored: Item) -> bool:
 
 
 def _is_of_one_shot(stored: Item) -> bool:
-    """What KubeVirt makes for a snapshot, an export, a clone, a migration."""
+    """True for what KubeVirt makes for a snapshot, an export, a clone, a migration."""
     return any(it.text(owner, "kind") in _ONE_SHOT_KINDS for owner in it.owners(stored))
 
 

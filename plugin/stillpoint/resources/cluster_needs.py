@@ -1,6 +1,6 @@
-"""What a virtual machine needs and no backup of its namespace brings: a note on the stored machine.
+"""Objects that a machine needs and no backup of its namespace brings: a mark on the machine.
 
-A restore elsewhere reads it to say what is missing there before a machine fails to start.
+A restore elsewhere reads the mark, to report what is missing there before a machine fails to start.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,10 +21,10 @@ network-attachment-definitions.k8s.cni.cncf.io/lan/blue`, without the space.
 
 
 def of_machine(machine: Item, claims: Iterable[Item]) -> tuple[Reference, ...]:
-    """What the machine, or the instance that stands alone, needs from the cluster, each once.
+    """The objects that the machine, or lone instance, needs from the cluster, each once.
 
     Args:
-        claims: those of its disks and state, which name their storage classes.
+        claims: of its disks and state, which name their storage classes.
     """
     classes = map(persistent_volume_claim.storage_class, claims)
     template = it.mapping(machine, "spec", "template")
@@ -39,7 +39,7 @@ def of_machine(machine: Item, claims: Iterable[Item]) -> tuple[Reference, ...]:
 
 
 def with_mark(machine: Item, needs: Iterable[Reference]) -> Item:
-    """The machine with a note of these needs, or without one if there are none."""
+    """The machine with a mark of these needs, or without one if there are none."""
     written = ",".join(map(_entry, needs))
     if not written:
         return it.without(machine, "metadata", "annotations", MARK)
@@ -47,7 +47,7 @@ def with_mark(machine: Item, needs: Iterable[Reference]) -> Item:
 
 
 def read(stored: Item) -> Iterator[Reference]:
-    """The needs of which the stored machine has a note."""
+    """The needs in the stored machine's mark."""
     for written in filter(None, it.text(stored, "metadata", "annotations", MARK).split(",")):
         resource, *namespace, name = written.split("/")
         plural, _dot, group = resource.partition(".")

@@ -1,8 +1,8 @@
 """Finalizers whose remover does not come back with the object that it was promised to.
 
-A finalizer is a program's promise about one object. Velero keeps them all, and one whose reason has
-stayed behind, an order that is not given again for instance, keeps its object from ever going away.
-Those of programs that look after what is restored, known or not, are no business of ours.
+A finalizer is a program's promise about one object. Velero keeps them all, and a finalizer whose
+reason has stayed behind, a clone that is not replayed for instance, keeps its object from ever
+going away. Finalizers of programs that look after restored objects, known or not, stay.
 """
 
 from stillpoint.model import item as it
@@ -11,13 +11,13 @@ from stillpoint.model.item import Item
 ORPHANED = frozenset(
     (
         # KubeVirt v1.9, pkg/storage/snapshot/source.go: goes with the snapshot that locked the
-        # machine; one that is replayed locks it anew.
+        # machine; a snapshot that is replayed locks it again.
         "snapshot.kubevirt.io/snapshot-source-protection",
         # external-snapshotter v8, pkg/common-controller: goes when a snapshot of the claim is
         # through; nobody looks at a claim without one.
         "snapshot.storage.kubernetes.io/pvc-as-source-protection",
         # CDI v1.66, pkg/controller/populators/clone-populator.go and clone-controller.go: go with
-        # the order to clone, which a restored claim does not have.
+        # the clone's source, which a restored claim does not have.
         "cdi.kubevirt.io/clonePopulator",
         "cdi.kubevirt.io/cloneSource",
     )
@@ -25,5 +25,5 @@ ORPHANED = frozenset(
 
 
 def without_orphaned(item: Item) -> Item:
-    """A machine, instance, DataVolume or claim without those that nobody would ever take off."""
+    """A machine, instance, DataVolume or claim without finalizers that nobody would take off."""
     return it.without_finalizers(item, ORPHANED)

@@ -1,8 +1,8 @@
-"""Names of objects in annotations, which platforms above KubeVirt keep there to make and delete by.
+"""Names of objects in annotations, by which platforms above KubeVirt make and delete them.
 
 Harvester, for instance, has a machine's claims as a JSON list in `volumeClaimTemplates`, and in
 `removedPersistentVolumeClaims` those that it deletes with the machine; on a claim it has the
-machine in `owned-by`. On a copy all of them would mean the living original. So names are known by
+machine in `owned-by`. On a copy all of them would mean the original. So names are recognized by
 their values and not by the annotation: as a whole value, as an entry of a list with commas, and as
 a string in JSON, each with a namespace in front or without.
 
@@ -27,10 +27,10 @@ _DEEPEST = 50
 
 
 def renamed(item: Item, names: Mapping[str, str], *path: str) -> Item:
-    """An object whose annotations name what it has under other names.
+    """An object with new names in its annotations.
 
-    What is deleted with a machine is only what is its own. The annotation of `kubectl apply` is
-    about the original as a whole, and goes.
+    Only a machine's own claims stay in the list of what is deleted with it. The annotation of
+    `kubectl apply` is about the original as a whole, and goes.
 
     Args:
         names: of machines, claims and other parts, old to new.
@@ -52,7 +52,7 @@ def renamed(item: Item, names: Mapping[str, str], *path: str) -> Item:
 
 
 def with_namespaces(item: Item, mapped: Callable[[str], str]) -> Item:
-    """A claim or machine whose owner, as Harvester notes it, is where that is mapped to."""
+    """A claim or machine whose owner in Harvester's annotation is in the mapped namespace."""
     value = it.annotations(item).get(_OWNED_BY)
     if not isinstance(value, str):
         return item
@@ -66,12 +66,12 @@ def with_namespaces(item: Item, mapped: Callable[[str], str]) -> Item:
 
 
 def has_claim_templates(machine: Item) -> bool:
-    """True if Harvester has noted templates of claims on it."""
+    """True if the machine has Harvester's annotation with templates of claims."""
     return _CLAIM_TEMPLATES in it.annotations(machine)
 
 
 def with_storage_classes(machine: Item, mapping: Mapping[str, str]) -> Item:
-    """A machine whose templates of claims, as Harvester notes them, are in other classes."""
+    """A machine whose templates of claims in Harvester's annotation are in the mapped classes."""
     value = it.annotations(machine).get(_CLAIM_TEMPLATES)
     templates = _parse(value) if isinstance(value, str) else None
     if not isinstance(templates, list):
@@ -115,7 +115,7 @@ def _within(value: Any, new: Callable[[str], str | None], deepest: int) -> Any:
 
 
 def _name(text: str, new: Callable[[str], str | None]) -> str:
-    """The name in place of an old one, spaces around it and a namespace in front kept."""
+    """The text with the new name for an old one, its spaces and namespace kept."""
     plain = text.strip()
     if found := new(plain):
         return text.replace(plain, found)

@@ -1,6 +1,6 @@
-"""Objects that are orders: KubeVirt carries them out when they are created.
+"""Resources that KubeVirt carries out once, when they are created.
 
-Restored with the rest they would snapshot, migrate, clone or overwrite virtual machines anew.
+Restored with the rest they would snapshot, migrate, clone or overwrite virtual machines again.
 """
 
 from stillpoint.model import item as it
@@ -8,7 +8,7 @@ from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 
 CARRIED_OUT = "stillpoint.dev/carried-out"
-"""Annotation of a stored order: it is not to be given again."""
+"""Annotation of a stored one-shot resource: it is not replayed."""
 
 _ENDS = ("Succeeded", "Failed")
 _OVERWRITING = ("VirtualMachineRestore", "VirtualMachineClone")
@@ -31,10 +31,10 @@ RESOURCES = (
 
 
 def why_never_again(stored: Item) -> str:
-    """Why an order is not given again even where a restore asks for that; empty for any other.
+    """The reason why a resource is not replayed even if a restore asks for that; else empty.
 
-    The content of a snapshot is no order: it names snapshots in a storage, and KubeVirt takes one
-    that comes back for a snapshot that goes on (v1.9, pkg/storage/snapshot).
+    The content of a snapshot cannot be replayed: it names snapshots in a storage, and KubeVirt
+    takes a restored one for a snapshot that goes on (v1.9, pkg/storage/snapshot).
     """
     kind = it.text(stored, "kind")
     if kind == _CONTENT:

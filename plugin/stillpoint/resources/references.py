@@ -9,7 +9,7 @@
     told       must be in the cluster: noted at backup, told where it lacks; a namespace in front
                of the name follows the restore's mapping
 
-What is read by more than a path stands with its kind: revisions, instancetypes and preferences
+References that need more than a path are with their kind: revisions, instancetypes and preferences
 (`virtual_machine`, `instancetype`), vTPM and EFI state (`surroundings`), storage classes
 (`data_volume`, `cluster_needs`). docs/references.md has all rows.
 
@@ -30,7 +30,7 @@ from stillpoint.model.reference import Reference, Resource
 
 
 class Done(StrEnum):
-    """What becomes of a reference."""
+    """The treatment of a reference."""
 
     BROUGHT = "brought"
     RENAMED = "renamed"
@@ -39,7 +39,7 @@ class Done(StrEnum):
 
 
 class Row(NamedTuple):
-    """One reference."""
+    """A reference."""
 
     resource: Resource
     where: str
@@ -109,7 +109,7 @@ def of_namespace(specification: Item, metadata: Item, namespace: str) -> Iterato
 
 
 def own(specification: Item) -> Iterator[str]:
-    """Names of the claims and DataVolumes with data of this guest and no other's."""
+    """Names of the claims and DataVolumes with data of this guest alone."""
     for _row, name in _of_guest(_OWN, specification):
         yield name
 
@@ -126,7 +126,7 @@ def renamed(specification: Item, names: Mapping[str, str]) -> Item:
 
 
 def of_cluster(specification: Item, metadata: Item, namespace: str) -> Iterator[Reference]:
-    """What a guest needs that no backup of its namespace brings."""
+    """The objects that a guest needs and no backup of its namespace brings."""
     for row, name in _rows(_REPORTED, specification, metadata):
         if row.resource == kinds.PRIORITY_CLASS:
             yield row.resource.named("", name)
@@ -138,7 +138,7 @@ def of_cluster(specification: Item, metadata: Item, namespace: str) -> Iterator[
 
 
 def of_source(data_volume: Item, namespace: str) -> Iterator[Reference]:
-    """The objects of its namespace that a DataVolume, or a template of one, is filled by."""
+    """The objects of its namespace from which a DataVolume, or a template of one, is populated."""
     spec = it.mapping(data_volume, "spec")
     for kind in it.mapping(spec, "source"):
         for row, path in _SOURCES.get(kind, ()):
@@ -149,7 +149,7 @@ def of_source(data_volume: Item, namespace: str) -> Iterator[Reference]:
 
 
 class _Table(NamedTuple):
-    """Rows by what has to be there for them to be looked at: an entry of a list has few keys.
+    """Rows by the key that must be there for them to apply: an entry of a list has few keys.
 
     Attributes:
         lists: by the list and the first key of its entries.
@@ -205,7 +205,7 @@ def _of_guest(table: _Table, specification: Item) -> Iterator[tuple[Row, str]]:
 
 
 def _in_text(value: str, path: _Path) -> Iterator[str]:
-    """Names in an annotation: as it is, or as JSON, which KubeVirt refuses where it is none."""
+    """Names in an annotation: its text, or in its JSON, which KubeVirt refuses if invalid."""
     if not path:
         yield value
         return

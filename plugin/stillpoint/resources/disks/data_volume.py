@@ -1,4 +1,4 @@
-"""DataVolume: CDI's order to fill a PersistentVolumeClaim (cdi.kubevirt.io/v1beta1)."""
+"""DataVolume (cdi.kubevirt.io/v1beta1), by which CDI populates a PersistentVolumeClaim."""
 
 from collections.abc import Callable, Mapping
 
@@ -23,33 +23,33 @@ _STORAGE_CLASSES = (("spec", "pvc", "storageClassName"), ("spec", "storage", "st
 
 
 def is_populated(data_volume: Item) -> bool:
-    """True if the claim holds its bytes: by CDI, or by a restore that CDI is still to look at."""
+    """True if the claim has its bytes: from CDI, or from a restore that CDI has yet to notice."""
     return it.text(data_volume, "status", "phase") == "Succeeded" or is_prepopulated(data_volume)
 
 
 def is_being_filled(data_volume: Item) -> bool:
-    """True if CDI says that it is at it; of one without a status nobody knows."""
+    """True if CDI says that it is populating the claim; without a status nobody knows."""
     return bool(it.text(data_volume, "status", "phase")) and not is_populated(data_volume)
 
 
 def is_prepopulated(data_volume: Item) -> bool:
-    """True if CDI is to take the claim as it is."""
+    """True if a mark tells CDI to take the claim as it is."""
     return PREPOPULATED in it.annotations(data_volume)
 
 
 def is_blank(data_volume: Item) -> bool:
-    """True if CDI fills the claim with nothing: all that was ever on it came from a guest."""
+    """True if CDI leaves the claim empty: everything that was ever on it came from a guest."""
     return "blank" in it.mapping(data_volume, "spec", "source")
 
 
 def is_imported_again(data_volume: Item) -> bool:
-    """True if CDI can fill the claim again by itself: not what somebody uploads."""
+    """True if CDI can populate the claim again by itself, as it cannot with an upload."""
     source = it.mapping(data_volume, "spec", "source")
     return bool(it.mapping(data_volume, "spec", "sourceRef") or set(source) - {"upload"})
 
 
 def trouble(data_volume: Item) -> str:
-    """How far it is, and what CDI says of it; for instance `ImportInProgress, 45.0%`."""
+    """The phase and progress of the DataVolume, with CDI's message: `ImportInProgress, 45.0%`."""
     told = (
         it.text(entry, "message")
         for entry in it.sequence(data_volume, "status", "conditions")
@@ -68,7 +68,7 @@ def renamed(data_volume: Item, name: str) -> Item:
 
 
 def with_namespaces(data_volume: Item, mapped: Callable[[str], str]) -> Item:
-    """The DataVolume, or a template of one, with its source where that is mapped to."""
+    """The DataVolume, or a template of one, with its source in the mapped namespace."""
     for path in _SOURCE_NAMESPACES:
         namespace = it.text(data_volume, *path)
         if namespace and mapped(namespace) != namespace:
@@ -77,7 +77,7 @@ def with_namespaces(data_volume: Item, mapped: Callable[[str], str]) -> Item:
 
 
 def with_storage_class(data_volume: Item, mapping: Mapping[str, str]) -> Item:
-    """The DataVolume, or a template of one, in the storage class that its own is mapped to."""
+    """The DataVolume, or a template of one, in the mapped storage class."""
     for path in _STORAGE_CLASSES:
         name = it.text(data_volume, *path)
         if name in mapping:

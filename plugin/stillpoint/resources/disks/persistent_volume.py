@@ -1,4 +1,4 @@
-"""PersistentVolume: what holds the bytes of a claim."""
+"""PersistentVolume (v1), which has the bytes of a claim."""
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
@@ -8,7 +8,7 @@ RESOURCE = Resource("", "v1", "persistentvolumes", "PersistentVolume")
 
 
 def csi_driver(volume: Item) -> str:
-    """Name of its CSI driver; empty for a volume of another sort, which no snapshot covers."""
+    """Name of the volume's CSI driver; empty for any other volume, which no snapshot covers."""
     return it.text(volume, "spec", "csi", "driver")
 
 

@@ -13,7 +13,7 @@ POPULATED_FOR = "cdi.kubevirt.io/storage.populatedFor"
 """Annotation with a DataVolume's name: CDI does not fill this claim again."""
 
 IN_PROGRESS = "kvp.kubevirt.io/storage.inprogress"
-"""Annotation with a DataVolume's name: the claim was being filled; it is not restored."""
+"""Annotation with a DataVolume's name: the claim was being populated; it is not restored."""
 
 UID = "velero.kubevirt.io/pvc-uid"
 """Label with the claim's uid, on claims and on their snapshots: users restore by it."""
@@ -26,17 +26,17 @@ _MEMORY_DUMP = "kubevirt.io/memory-dump"
 
 
 def is_bound(claim: Item) -> bool:
-    """True if a volume belongs to the claim."""
+    """True if the claim is bound to a volume."""
     return it.text(claim, "status", "phase") == "Bound" and bool(volume(claim))
 
 
 def has_status(claim: Item) -> bool:
-    """True if anybody has said of the claim how it is: a manifest of a repository has no status."""
+    """True if the claim has a status: a manifest from a repository has none."""
     return bool(it.text(claim, "status", "phase"))
 
 
 def volume(claim: Item) -> str:
-    """Name of its PersistentVolume; empty if there is none yet."""
+    """Name of the claim's PersistentVolume; empty if there is none yet."""
     return it.text(claim, "spec", "volumeName")
 
 
@@ -46,36 +46,37 @@ def data_volume(claim: Item) -> str:
 
 
 def is_block(claim: Item) -> bool:
-    """True if it is a bare device, without a filesystem of its own."""
+    """True if the claim is a bare device, without a filesystem of its own."""
     return it.text(claim, "spec", "volumeMode") == "Block"
 
 
 def storage_class(claim: Item) -> str:
-    """Name of its storage class; empty for a claim on a volume that was there before."""
+    """Name of the claim's storage class; empty for a claim on an existing volume."""
     return it.text(claim, "spec", "storageClassName")
 
 
 def phase(claim: Item) -> str:
-    """`Pending`, `Bound` or `Lost`."""
+    """The claim's phase: `Pending`, `Bound` or `Lost`."""
     return it.text(claim, "status", "phase") or "Pending"
 
 
 def is_memory_dump(claim: Item) -> bool:
-    """True if KubeVirt has written the memory of a guest to it."""
+    """True if KubeVirt has written the memory of a guest to the claim."""
     return _MEMORY_DUMP in it.annotations(claim)
 
 
 def is_in_progress(claim: Item) -> bool:
-    """True if the claim was being filled when it was backed up.
+    """True if the claim was being populated when it was backed up.
 
-    One that had been filled before, by a restore, is marked as both in archives of the peer.
+    In archives of kubevirt-velero-plugin a claim that a restore had populated before has both
+    annotations.
     """
     annotations = it.annotations(claim)
     return IN_PROGRESS in annotations and POPULATED_FOR not in annotations
 
 
 def without_mark(claim: Item) -> Item:
-    """The claim, which nobody is to take for filled."""
+    """The claim without CDI's mark of a populated one."""
     return it.without(claim, "metadata", "annotations", POPULATED_FOR)
 
 

@@ -13,5 +13,5 @@ def binds_at_first_use(storage_class: Item) -> bool:
 
 
 def provisioner(storage_class: Item) -> str:
-    """Name of the driver that makes its volumes."""
+    """Name of the driver that makes volumes of the class."""
     return it.text(storage_class, "provisioner")

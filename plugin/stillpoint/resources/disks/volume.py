@@ -1,4 +1,4 @@
-"""Volumes of a virtual machine or an instance, and what each is made of.
+"""Volumes of a virtual machine or an instance, and the claims behind them.
 
 Source: kubevirt.io/v1, type `Volume` (KubeVirt v1.9).
 """
@@ -23,7 +23,7 @@ def disk_claim(volume: Item) -> str:
 
 
 def is_memory_dump(volume: Item) -> bool:
-    """True if it holds what the guest's memory was, for whoever looks into a crash."""
+    """True if the volume has a dump of the guest's memory, for whoever looks into a crash."""
     return "memoryDump" in volume
 
 
@@ -37,9 +37,10 @@ def disks(volumes: Iterable[Item], namespace: str) -> Iterator[Reference]:
 
 
 def unsaved_kind(volume: Item) -> str:
-    """`hostDisk`, if the volume is of a kind whose lasting bytes no snapshot covers; else empty.
+    """The volume's kind, for instance `hostDisk`, if no snapshot covers its bytes; else empty.
 
-    What a guest loses with every restart (`emptyDisk`, `ephemeral`, `containerDisk`) is not meant.
+    Kinds that a guest loses with every restart (`emptyDisk`, `ephemeral`, `containerDisk`) do not
+    count.
     """
     return next((kind for kind in _ON_NODE if kind in volume), "")
 

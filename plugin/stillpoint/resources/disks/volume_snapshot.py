@@ -11,5 +11,5 @@ ORIGINAL_UID = "velero.kubevirt.io/original-volumesnapshot-uid"
 
 
 def claim(snapshot: Item) -> str:
-    """Name of the claim that was cut; empty for a snapshot that was imported."""
+    """Name of the snapshot's claim; empty for a snapshot that was imported."""
     return it.text(snapshot, "spec", "source", "persistentVolumeClaimName")

@@ -9,7 +9,7 @@ from stillpoint.model import item as it
 from stillpoint.model.item import Item
 
 DEFAULT_NETWORK = "v1.multus-cni.io/default-network"
-"""Annotation of a template, which the launcher pod gets: the attachment in place of the pod's own.
+"""Annotation of a template, passed to the launcher pod: the attachment in place of the pod's.
 """
 
 _INTERFACES = ("domain", "devices", "interfaces")
@@ -17,9 +17,9 @@ _FIRMWARE = ("domain", "firmware")
 
 
 def with_namespaces(specification: Item, mapped: Callable[[str], str]) -> Item:
-    """A copy whose networks are in the namespaces that theirs are mapped to.
+    """A copy of the specification with its networks in the mapped namespaces.
 
-    A network attachment without a namespace is in that of the machine (v1.9, `MultusNetwork`).
+    A network attachment without a namespace is in the machine's (v1.9, `MultusNetwork`).
     """
     networks = it.sequence(specification, "networks")
     moved = [_network_with_namespace(network, mapped) for network in networks]
@@ -27,7 +27,7 @@ def with_namespaces(specification: Item, mapped: Callable[[str], str]) -> Item:
 
 
 def network_in_namespace(networks: str, mapped: Callable[[str], str]) -> str:
-    """`NAMESPACE/NAME`, or several with commas, in the namespaces that theirs are mapped to."""
+    """A text of `NAMESPACE/NAME`, or several with commas, with the mapped namespaces."""
 
     def moved(network: str) -> str:
         namespace, slash, name = network.rpartition("/")
@@ -44,7 +44,7 @@ def _network_with_namespace(network: Item, mapped: Callable[[str], str]) -> Item
 
 
 def mac_addresses(specification: Item) -> Iterator[str]:
-    """The addresses that the specification fixes; KubeVirt gives the other interfaces theirs."""
+    """The MAC addresses that the specification fixes; KubeVirt chooses the others."""
     for interface in it.sequence(specification, *_INTERFACES):
         if address := it.text(interface, "macAddress"):
             yield address
@@ -53,7 +53,7 @@ def mac_addresses(specification: Item) -> Iterator[str]:
 def without_mac_addresses(
     specification: Item, is_meant: Callable[[str], bool] = lambda _address: True
 ) -> Item:
-    """A copy whose interfaces get new addresses from KubeVirt, in place of those meant."""
+    """A copy of the specification without some MAC addresses, which KubeVirt will choose."""
     if not any(is_meant(address) for address in mac_addresses(specification)):
         return specification
     cleared = [
@@ -66,12 +66,12 @@ def without_mac_addresses(
 
 
 def firmware_uuid(specification: Item) -> str:
-    """The UUID by which the guest knows its machine; empty where KubeVirt gives one."""
+    """The UUID by which the guest knows its machine; empty if KubeVirt chooses one."""
     return it.text(specification, *_FIRMWARE, "uuid")
 
 
 def with_firmware_uuid(specification: Item, uuid: str) -> Item:
-    """A copy with this firmware UUID; the serial number stays."""
+    """A copy of the specification with this firmware UUID; the serial number stays."""
     return it.with_value(specification, uuid, *_FIRMWARE, "uuid")
 
 
@@ -81,13 +81,13 @@ def serial(specification: Item) -> str:
 
 
 def with_serial(specification: Item, serial_number: str) -> Item:
-    """A copy with this serial number, where there was one."""
+    """A copy of the specification with this serial number, if it has one."""
     if not serial(specification):
         return specification
     return it.with_value(specification, serial_number, *_FIRMWARE, "serial")
 
 
 def marks(specification: Item) -> Iterator[str]:
-    """All by which one guest is told from another, in lower case."""
+    """The addresses, UUID and serial number of a guest, in lower case."""
     fixed = (*mac_addresses(specification), firmware_uuid(specification), serial(specification))
     yield from (mark.lower() for mark in fixed if mark)

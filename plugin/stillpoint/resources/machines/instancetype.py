@@ -1,7 +1,7 @@
 """Instancetypes and preferences (instancetype.kubevirt.io), the sizes that machines name.
 
-What is in effect is the revision that KubeVirt keeps as a ControllerRevision. The object itself is
-needed where no revision is known yet, and by whoever edits or creates machines after a restore.
+KubeVirt keeps the revision in effect as a ControllerRevision. The object itself is needed where no
+revision is known yet, and by whoever edits or creates machines after a restore.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _OF_CLUSTER = (("instancetype", CLUSTER_INSTANCETYPE), ("preference", CLUSTER_PR
 
 
 def local_references(machine: Item) -> Iterator[Reference]:
-    """Those of the machine's own namespace that it names."""
+    """The instancetype and preference of its own namespace that a machine names."""
     for field, resource in _NAMESPACED:
         if it.text(machine, "spec", field, "name") and _kind(machine, field) in _names(resource):
             name = it.text(machine, "spec", field, "name")
@@ -36,7 +36,7 @@ def local_references(machine: Item) -> Iterator[Reference]:
 
 
 def of_cluster(machine: Item) -> Iterator[Reference]:
-    """Those of the whole cluster that it names; they are meant where it names no kind."""
+    """The cluster-wide instancetype and preference that a machine names, by kind or without one."""
     for field, resource in _OF_CLUSTER:
         kind = _kind(machine, field)
         name = it.text(machine, "spec", field, "name")
@@ -49,5 +49,5 @@ def _kind(machine: Item, field: str) -> str:
 
 
 def _names(resource: Resource) -> tuple[str, str]:
-    """What KubeVirt takes for the kind, in lower case (v1.9, pkg/instancetype/find/spec.go)."""
+    """Names of the kind for KubeVirt, in lower case (v1.9, pkg/instancetype/find/spec.go)."""
     return resource.plural, resource.kind.lower()

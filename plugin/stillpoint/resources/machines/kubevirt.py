@@ -11,7 +11,7 @@ from stillpoint.resources.machines import virtual_machine_instance
 RESOURCE = Resource("kubevirt.io", "v1", "kubevirts", "KubeVirt")
 
 _BETA = ("Snapshot",)
-"""Those of beta that anything here asks about (KubeVirt v1.9)."""
+"""Feature gates in beta that anything here needs (KubeVirt v1.9)."""
 
 _BETA_IS_ON_SINCE = (1, 9)
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
@@ -19,9 +19,9 @@ _DEVELOPER = ("spec", "configuration", "developerConfiguration")
 
 
 def has_feature_gate(installation: Item, gate: str) -> bool:
-    """True if a feature gate is on; one of beta is since KubeVirt 1.9, unless it is turned off.
+    """True if a feature gate is on; since KubeVirt 1.9 one in beta is, unless it is turned off.
 
-    Of an installation that does not tell its version, what it does not say is taken for on.
+    In an installation of unknown version a gate that is not mentioned counts as on.
     Source: pkg/virt-config/featuregate of KubeVirt v1.8 and v1.9.
     """
     if gate in it.texts(installation, *_DEVELOPER, "featureGates"):
@@ -33,9 +33,9 @@ def has_feature_gate(installation: Item, gate: str) -> bool:
 
 
 def command_for_feature_gate(installation: Item, gate: str) -> str:
-    """What turns a feature gate on, where that lasts.
+    """The command that turns a feature gate on, where that lasts.
 
-    The operator of operators writes the KubeVirt object that it has made anew, but for what an
+    HyperConverged's operator resets the KubeVirt object that it has made, but for what an
     annotation of its own object says.
     """
     path = "/spec/configuration/developerConfiguration/featureGates"
@@ -57,5 +57,5 @@ def are_hooks_skipped(installation: Item) -> bool:
 
 
 def version(installation: Item) -> str:
-    """Version that runs; empty where the status does not say."""
+    """The running version; empty if the status does not say."""
     return it.text(installation, "status", "observedKubeVirtVersion")

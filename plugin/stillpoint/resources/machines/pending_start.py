@@ -1,16 +1,16 @@
-"""A virtual machine that a restore has created halted and is to start when its time has come.
+"""A pending start: a virtual machine that a restore has created halted, and starts when it may.
 
-What it needs for that is on the machine, so that nothing is lost whoever dies meanwhile, and a
-person sees it:
+All that the restore needs for that is on the machine, so that nothing is lost whoever dies
+meanwhile, and a person sees it:
 
     stillpoint.dev/restore     label: uid of the restore that starts it, or has started it
     stillpoint.dev/start-as    annotation: the run strategy that it waits for
-    stillpoint.dev/not-started annotation: why it was given up, if it was
+    stillpoint.dev/not-started annotation: why it was abandoned, if it was
     stillpoint.dev/started     annotation: when it was started
     stillpoint.dev/sealed      annotation: in waves, when it began to wait or was started
 
-All of it lies where the machine's tenant writes, too. It decides about that machine alone, but for
-what is sealed: that makes others wait.
+These marks lie where the machine's tenant writes, too. They decide about that machine alone, but
+for the sealed one, which makes others wait.
 """
 
 from collections.abc import Iterable
@@ -36,30 +36,30 @@ _ANNOTATIONS = (START_AS, NOT_STARTED, STARTED, SEALED)
 
 
 def is_pending(machine: Item) -> bool:
-    """True if it waits; one that a person has started or given another strategy does not."""
+    """True if the machine is pending, and no person has started or changed it."""
     return (
         bool(start_as(machine)) and virtual_machine.run_strategy(machine) == virtual_machine.HALTED
     )
 
 
 def is_waiting(machine: Item) -> bool:
-    """True if it is held, and its restore is still going to start it."""
+    """True if the machine is pending, and its restore is still going to start it."""
     return is_pending(machine) and NOT_STARTED not in it.annotations(machine)
 
 
 def start_as(machine: Item) -> str:
-    """The run strategy that it waits for; empty if it waits for none."""
+    """The run strategy that the machine is to get; empty if it is not pending."""
     return it.text(machine, "metadata", "annotations", START_AS)
 
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """The machines that one restore starts one wave after the other.
+    """The pending machines that one restore starts in waves.
 
     Attributes:
         restore: uid of the Restore.
-        seal: what its own notes bear.
-        started: namespace and name of each that this process has started.
+        seal: on the restore's own marks.
+        started: namespace and name of each machine that this process has started.
     """
 
     restore: str
@@ -77,7 +77,7 @@ class Wave:
         return f"{time} {self.seal.on(self.restore, state, *identity, time)}"
 
     def is_recent(self, machine: Item, state: str, now: datetime, longest: timedelta) -> bool:
-        """True if this restore has noted the state on this machine, not longer ago than that."""
+        """True if this restore has marked this machine with the state, not longer ago than that."""
         noted = it.text(machine, "metadata", "annotations", SEALED)
         time, _, mark = noted.partition(" ")
         if not self.seal.is_on(mark, self.restore, state, *it.identify(machine), time):
@@ -86,7 +86,7 @@ class Wave:
 
 
 def as_pending(machine: Item, restore: str) -> Item:
-    """The machine as it is created: halted, with a note of its run strategy.
+    """The machine as it is created: halted, with its run strategy in a mark.
 
     Args:
         restore: uid of the Restore.
@@ -107,7 +107,7 @@ def without_marks(machine: Item) -> Item:
 
 
 def start(machine: Item, now: datetime, sealed: str | None) -> Item:
-    """The change that starts it: a merge patch that fails if somebody else has changed it.
+    """The change that starts the machine: a merge patch, which fails after another change.
 
     Args:
         sealed: `Wave.mark`; None where there are no waves.
@@ -118,17 +118,17 @@ def start(machine: Item, now: datetime, sealed: str | None) -> Item:
 
 
 def abandon(machine: Item, reason: str) -> Item:
-    """The change that notes why it is not started; its run strategy stays noted, too."""
+    """The change that marks why the machine is not started; its run strategy stays marked, too."""
     return _change(machine, {"annotations": {NOT_STARTED: reason}})
 
 
 def adopt(machine: Item, restore: str) -> Item:
-    """The change that hands it to another restore."""
+    """The change that hands the machine to another restore."""
     return _change(machine, {"labels": {RESTORE: restore}, "annotations": {NOT_STARTED: None}})
 
 
 def restores(machine: Item) -> Iterable[str]:
-    """The restore that starts it, or has started it."""
+    """The restore that starts the machine, or has started it, as a key for `Index.list_grouped`."""
     restore = it.text(machine, "metadata", "labels", RESTORE)
     return (restore,) if restore else ()
 

@@ -1,7 +1,7 @@
 """vTPM and EFI variables of a guest that outlive its instance, on a claim of the machine's.
 
 A template may not say so: a preference does, or the instance, or the claim itself. So each of them
-is asked. Source: KubeVirt v1.9, pkg/storage/backend-storage (IsBackendStorageNeeded), pkg/tpm,
+is read. Source: KubeVirt v1.9, pkg/storage/backend-storage (IsBackendStorageNeeded), pkg/tpm,
 pkg/instancetype/preference/apply (device.go, firmware.go).
 """
 
@@ -21,35 +21,34 @@ def is_kept(machine: Item, specifications: Iterable[Item], has_claims: bool) -> 
     """True if the guest's vTPM or EFI variables are kept.
 
     Args:
-        machine: a machine, or an instance that stands alone, with its status.
-        specifications: all that say how the guest is, as `with_preference` makes them.
-        has_claims: whether KubeVirt keeps a claim of state for it.
+        machine: a machine, or a lone instance, with its status.
+        specifications: every one of the guest, from `with_preference`.
+        has_claims: whether KubeVirt keeps a claim of state for the machine.
     """
     said = any(has_tpm(each) or _has_efi(each) for each in specifications)
     return said or (has_claims and not _tracks_changed_blocks(machine))
 
 
 def has_tpm(specification: Item) -> bool:
-    """True if the guest has a vTPM with a memory."""
+    """True if the guest has a persistent vTPM."""
     tpm = it.mapping(specification, *_TPM)
     return it.flag(tpm, "persistent") and tpm.get("enabled") is not False
 
 
 def is_of_efi_alone(specifications: Iterable[Item]) -> bool:
-    """True if they tell of EFI variables and of no vTPM: these go by the machine's name."""
+    """True if specifications have EFI variables and no vTPM: these go by the machine's name."""
     told = tuple(specifications)
     return any(map(_has_efi, told)) and not any(map(has_tpm, told))
 
 
 def with_preference(machine: Item, get: Callable[[Reference], Item | None]) -> Item:
-    """The specification of a guest with what its preference says where it says nothing itself.
+    """The specification of a guest, completed by its preference.
 
-    The revision that was in effect counts, else the preference as it is; empty for what says
-    nothing of a guest at all.
+    The revision in effect counts, else the preference as it is. Empty without a specification.
 
     Args:
-        machine: a machine, or an instance that stands alone.
-        get: an object of the cluster, or of the backup.
+        machine: a machine, or a lone instance.
+        get: gives an object of the cluster, or of the backup.
     """
     specification = template(machine)
     if revision := virtual_machine.preference_revision(machine):
@@ -61,7 +60,7 @@ def with_preference(machine: Item, get: Callable[[Reference], Item | None]) -> I
 
 
 def template(machine: Item) -> Item:
-    """What a machine, or an instance that stands alone, says of its guest; may be empty."""
+    """The specification of the guest of a machine, or of a lone instance; may be empty."""
     is_machine = machine.get("kind") == virtual_machine.RESOURCE.kind
     return it.mapping(machine, *(("spec", "template", "spec") if is_machine else ("spec",)))
 

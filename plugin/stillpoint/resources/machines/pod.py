@@ -24,7 +24,7 @@ def is_launcher(pod: Item) -> bool:
 
 
 def is_of_machine(pod: Item) -> bool:
-    """True if it is one of those that `OF_MACHINES` selects."""
+    """True if the pod is one of those that `OF_MACHINES` selects."""
     return it.labels(pod).get("kubevirt.io") in ("virt-launcher", "hotplug-disk")
 
 
@@ -34,7 +34,7 @@ def is_over(pod: Item) -> bool:
 
 
 def instances(pod: Item) -> Iterable[str]:
-    """Names of the instances whose guest the pod runs: one for a launcher, else none."""
+    """The name of the instance whose guest the pod runs, if it is a launcher."""
     if not is_launcher(pod):
         return ()
     name = it.owner(pod, "VirtualMachineInstance") or it.text(
@@ -44,7 +44,7 @@ def instances(pod: Item) -> Iterable[str]:
 
 
 def launchers(pod: Item) -> Iterable[str]:
-    """Names of the launcher pods that the pod attaches disks to: one for an attachment pod."""
+    """The name of the launcher pod that the pod attaches disks to, if it is an attachment pod."""
     name = "" if is_launcher(pod) else it.owner(pod, "Pod")
     return (name,) if name else ()
 
@@ -59,7 +59,7 @@ def claims(pod: Item) -> Iterable[str]:
 
 
 def live(pods: Sequence[Item], instance: Item) -> Item | None:
-    """The launcher pod in which the guest runs now; None if it runs in none of `pods`.
+    """The launcher pod in which the guest runs now; None if it is not among `pods`.
 
     A live migration leaves a completed source behind and has source and target side by side
     while it goes on; the guest is on the instance's node until it has ended.

@@ -1,8 +1,8 @@
-"""A mark that tells a note of a restore's own from what somebody else has written in its place.
+"""The seal that tells a restore's own mark from one that somebody else has written in its place.
 
-What a restore notes on a machine lies where the machine's tenant writes. What is read from there
-is believed only under its seal, which is made with a secret that is in the ids of its operations:
-Velero keeps those in its own store.
+A restore's marks on a machine lie where the machine's tenant writes. A mark is believed only under
+the restore's seal, made with a secret that is in the ids of its operations: Velero keeps those in
+its own store.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ class Seal:
     secret: str
 
     def on(self, *words: str) -> str:
-        """The mark for these words, in this order."""
+        """The seal on these words, in this order."""
         text = "\n".join(words).encode(errors="replace")
         return hmac.new(self.secret.encode(), text, hashlib.sha256).hexdigest()[:_LENGTH]
 

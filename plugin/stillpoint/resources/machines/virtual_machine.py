@@ -17,7 +17,7 @@ RESOURCE = Resource("kubevirt.io", "v1", "virtualmachines", "VirtualMachine")
 STATE_CLAIMS = "stillpoint.dev/state-claims"
 """Annotation of a stored machine: the claims with its vTPM, EFI and changed-block state.
 
-KubeVirt finds them by a label of theirs; a restore that selects the machine must know their names.
+KubeVirt finds these by their label; a restore that selects the machine must know their names.
 """
 
 HALTED = "Halted"
@@ -25,13 +25,13 @@ HALTED = "Halted"
 
 _PCI_TOPOLOGY = ("kubevirt.io/pci-topology-version", "kubevirt.io/pci-interface-slot-count")
 _LEGACY_UUIDS = UUID("6a1a24a1-4061-4607-8bf4-a3963d0c5895")
-"""The namespace of UUIDs that KubeVirt makes of names."""
+"""The namespace of UUIDs that KubeVirt derives from names."""
 
 _REVISIONED = (("instancetype", "instancetypeRef"), ("preference", "preferenceRef"))
 
 
 def template(machine: Item) -> Item:
-    """The specification of its instances.
+    """The specification of the machine's instances.
 
     Raises:
         MalformedItem: the machine has none.
@@ -40,21 +40,21 @@ def template(machine: Item) -> Item:
 
 
 def template_annotations(machine: Item) -> Item:
-    """The annotations that its instances get."""
+    """The annotations of the machine's instances."""
     return it.mapping(machine, "spec", "template", "metadata", "annotations")
 
 
 def volumes(machine: Item) -> Sequence[Item]:
-    """Its volumes, hot-plugged ones that are there to stay included."""
+    """The volumes of the machine, persistently hot-plugged ones too."""
     template(machine)
     return it.sequence(machine, "spec", "template", "spec", "volumes")
 
 
 def pending_sources(machine: Item, is_filled: Callable[[str], bool]) -> Iterator[Reference]:
-    """What its disks are filled by that are not filled yet.
+    """The sources of the machine's disks that are not populated yet.
 
     Args:
-        is_filled: whether a disk is, by its name.
+        is_filled: whether a disk is populated, by its name.
     """
     for template in it.sequence(machine, "spec", "dataVolumeTemplates"):
         sources = tuple(references_of.of_source(template, it.namespace(machine)))
@@ -74,17 +74,17 @@ def has_instance(machine: Item) -> bool:
 
 
 def has_status(machine: Item) -> bool:
-    """True if KubeVirt has said anything of the machine: a manifest of a repository has none."""
+    """True if the machine has a status: a manifest from a repository has none."""
     return bool(it.mapping(machine, "status"))
 
 
 def state(machine: Item) -> str:
-    """`Running`, `Stopped`, as KubeVirt prints it; empty where it has not said."""
+    """The state as KubeVirt prints it, `Running` or `Stopped`; empty without a status."""
     return it.text(machine, "status", "printableStatus")
 
 
 def references(machine: Item) -> Iterator[Reference]:
-    """Every object of its namespace that the machine's specification needs."""
+    """The objects of its namespace that the machine's specification needs."""
     namespace = it.namespace(machine)
     for revision in revisions(machine):
         yield kinds.CONTROLLER_REVISION.named(namespace, revision)
@@ -101,7 +101,7 @@ def revisions(machine: Item) -> Iterator[str]:
 
 
 def marks(machine: Item) -> Iterator[str]:
-    """The addresses, UUID and serial number that its guest has, or will have when it starts."""
+    """The addresses, UUID and serial number of the machine's guest, when it runs."""
     yield from guest.marks(it.mapping(machine, "spec", "template", "spec"))
 
 
@@ -111,7 +111,7 @@ def with_pinned_revisions(machine: Item, stored: Item | None = None) -> Item:
     KubeVirt keeps their names in the status, and Velero restores no status.
 
     Args:
-        stored: the machine with its status, if that has been taken off.
+        stored: the machine with its status.
     """
     for field, _status in _REVISIONED:
         revision = _revision(stored or machine, field)
@@ -121,16 +121,16 @@ def with_pinned_revisions(machine: Item, stored: Item | None = None) -> Item:
 
 
 def preference_revision(machine: Item) -> str:
-    """Name of the revision of its preference that is in effect; empty without one."""
+    """Name of the revision of the machine's preference in effect; empty without one."""
     return _revision(machine, "preference")
 
 
 def with_identity_in_effect(machine: Item, instance: Item | None) -> Item:
-    """The machine with what tells its guest that it is the same, where only the instance says it.
+    """The machine with the identity of its guest, also where only the instance has it.
 
-    KubeVirt gives a machine that is created a UUID by chance and its newest layout of PCI devices,
-    where the specification has none (v1.9, vm-mutator.go); a guest must not meet others after a
-    restore than before.
+    KubeVirt gives a machine that is created a random UUID and its newest layout of PCI devices, if
+    the specification has none (v1.9, vm-mutator.go); a guest must not find others after a restore
+    than before.
     """
     specification = template(machine)
     uuid = guest.firmware_uuid(it.mapping(instance or {}, "spec"))
@@ -140,7 +140,7 @@ def with_identity_in_effect(machine: Item, instance: Item | None) -> Item:
 
 
 def with_legacy_uuid(machine: Item, name: str) -> Item:
-    """The machine with the firmware UUID that KubeVirt makes of a name where none is said.
+    """The machine with the firmware UUID that KubeVirt derives from its name, if it has none.
 
     Source: KubeVirt v1.9, pkg/virt-controller/watch/vm/firmware.go, CalculateLegacyUUID.
     """
@@ -162,29 +162,29 @@ def _with_topology(machine: Item, in_effect: Item) -> Item:
 
 
 def run_strategy(machine: Item) -> str:
-    """Its run strategy, from the older field for the same if need be."""
+    """The machine's run strategy, from the older field for it if need be."""
     is_to_run = it.flag(machine, "spec", "running")
     return it.text(machine, "spec", "runStrategy") or ("Always" if is_to_run else HALTED)
 
 
 def starts_by_itself(machine: Item) -> bool:
-    """True if KubeVirt starts it without another word when it is created."""
+    """True if KubeVirt starts the machine when it is created."""
     return run_strategy(machine) in ("Always", "RerunOnFailure", "Once")
 
 
 def is_through(machine: Item, phase: str) -> bool:
-    """True if KubeVirt does not start it again when its instance has come to this phase."""
+    """True if KubeVirt does not start the machine again after this phase of its instance."""
     through = {"Once": ("Succeeded", "Failed"), "RerunOnFailure": ("Succeeded",)}
     return phase in through.get(run_strategy(machine), ())
 
 
 def is_running(machine: Item) -> bool:
-    """True if KubeVirt says that its guest runs."""
+    """True if KubeVirt says that the machine's guest runs."""
     return it.text(machine, "status", "printableStatus") == "Running"
 
 
 def trouble(machine: Item) -> str:
-    """What KubeVirt says of it that keeps its guest from running; may be empty."""
+    """KubeVirt's reason why the machine's guest does not run; may be empty."""
     told = (
         it.text(entry, "message")
         for entry in it.sequence(machine, "status", "conditions")
@@ -194,17 +194,17 @@ def trouble(machine: Item) -> str:
 
 
 def with_run_strategy(machine: Item, strategy: str) -> Item:
-    """The machine with this run strategy, and without the older field for the same."""
+    """The machine with this run strategy, and without the older field for it."""
     return it.without(it.with_value(machine, strategy, "spec", "runStrategy"), "spec", "running")
 
 
 def with_template(machine: Item, specification: Item) -> Item:
-    """The machine with another specification of its instances."""
+    """The machine with this specification of its instances."""
     return it.with_value(machine, specification, "spec", "template", "spec")
 
 
 def without_memory_dumps(machine: Item) -> Item:
-    """The machine without volumes that are dumps of its memory, so that it starts without them."""
+    """The machine without volumes with dumps of its memory, so that it starts without them."""
     kept = [entry for entry in volumes(machine) if not volume.is_memory_dump(entry)]
     if len(kept) == len(volumes(machine)):
         return machine
@@ -214,11 +214,11 @@ def without_memory_dumps(machine: Item) -> Item:
 def renamed(machine: Item, name: str, names: Mapping[str, str]) -> Item:
     """The machine under another name, with all that is called after it.
 
-    Labels with the old name as their value change, too: whatever selects the living machine by
-    one of them, a Service for instance, must not find the copy.
+    Labels with the old name as their value change, too: whatever selects the original machine by
+    such a label, a Service for instance, must not find the copy.
 
     Args:
-        names: of its claims, DataVolumes and revisions, old to new.
+        names: of the machine's claims, DataVolumes and revisions, old to new.
     """
     old = it.name(machine)
     for path in (("metadata", "labels"), ("spec", "template", "metadata", "labels")):
@@ -242,7 +242,7 @@ def renamed(machine: Item, name: str, names: Mapping[str, str]) -> Item:
 
 
 def with_namespaces(machine: Item, mapped: Callable[[str], str]) -> Item:
-    """The machine with what it names in other namespaces where that is mapped to."""
+    """The machine with its references to other namespaces in the mapped ones."""
     machine = _with_templates(machine, lambda one: data_volume.with_namespaces(one, mapped))
     machine = named_in_annotations.with_namespaces(machine, mapped)
     annotations = it.mapping(machine, "spec", "template", "metadata", "annotations")
@@ -253,13 +253,13 @@ def with_namespaces(machine: Item, mapped: Callable[[str], str]) -> Item:
 
 
 def names_storage_classes(machine: Item) -> bool:
-    """True if anything in it may be in a storage class by name."""
+    """True if anything in the machine may name a storage class."""
     templates = it.sequence(machine, "spec", "dataVolumeTemplates")
     return bool(templates) or named_in_annotations.has_claim_templates(machine)
 
 
 def with_storage_classes(machine: Item, mapping: Mapping[str, str]) -> Item:
-    """The machine with the templates of its DataVolumes in other storage classes."""
+    """The machine with the templates of its DataVolumes in the mapped storage classes."""
     machine = named_in_annotations.with_storage_classes(machine, mapping)
     return _with_templates(machine, lambda one: data_volume.with_storage_class(one, mapping))
 
@@ -274,14 +274,14 @@ def _with_templates(machine: Item, changed: Callable[[Item], Item]) -> Item:
 
 
 def with_state_claims(machine: Item, names: Sequence[str]) -> Item:
-    """The machine, or instance, with a note of these claims; without one if there are none."""
+    """The machine, or instance, with a mark of these claims; without one if there are none."""
     if not names:
         return it.without(machine, "metadata", "annotations", STATE_CLAIMS)
     return it.with_annotation(machine, STATE_CLAIMS, ",".join(names))
 
 
 def state_claims(stored: Item) -> Iterator[Reference]:
-    """The claims of which the stored machine, or instance, has a note."""
+    """The claims in the mark of a stored machine, or instance."""
     noted = it.text(stored, "metadata", "annotations", STATE_CLAIMS)
     for name in filter(None, noted.split(",")):
         yield persistent_volume_claim.RESOURCE.named(it.namespace(stored), name)

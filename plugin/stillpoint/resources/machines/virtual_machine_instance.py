@@ -11,7 +11,7 @@ from stillpoint.resources.machines import guest
 RESOURCE = Resource("kubevirt.io", "v1", "virtualmachineinstances", "VirtualMachineInstance")
 
 IS_OWNED = "cdi.kubevirt.io/velero.isOwned"
-"""Annotation of a stored instance that its owner makes anew: it is not restored."""
+"""Annotation of a stored instance that its owner recreates: it is not restored."""
 
 SKIPS_HOOKS = "kubevirt.io/skip-backup-hooks"
 """Annotation that turns off KubeVirt's freeze hooks."""
@@ -43,17 +43,17 @@ def phase(instance: Item) -> str:
 
 
 def is_live(instance: Item) -> bool:
-    """True if its guest runs, or a pod on its node is about to start it."""
+    """True if the guest runs, or a pod on its node is about to start it."""
     return it.text(instance, "status", "phase") in ("Scheduled", "Running", "Unknown")
 
 
 def is_under_way(instance: Item) -> bool:
-    """True if its guest has not ended: it runs, or will."""
+    """True if the guest has not ended: it runs, or will."""
     return phase(instance) not in ("Succeeded", "Failed")
 
 
 def is_paused(instance: Item) -> bool:
-    """True if its guest is paused, and so writes nothing."""
+    """True if the guest is paused, and so writes nothing."""
     return _is_true(instance, "Paused")
 
 
@@ -63,7 +63,7 @@ def is_agent_connected(instance: Item) -> bool:
 
 
 def has_agent_all_commands(instance: Item) -> bool:
-    """True if KubeVirt finds no command missing in the agent, as far as its list of them goes.
+    """True if the agent has all commands of KubeVirt's own list.
 
     Source: KubeVirt v1.9, pkg/virt-handler/vm.go; the condition's reason is a free text.
     """
@@ -71,7 +71,7 @@ def has_agent_all_commands(instance: Item) -> bool:
 
 
 def is_starting(instance: Item) -> bool:
-    """True if its guest is on its way, and may not have an agent yet."""
+    """True if the guest is starting, and may not have an agent yet."""
     return it.text(instance, "status", "phase") in ("Pending", "Scheduling", "Scheduled")
 
 
@@ -82,7 +82,7 @@ def is_migrating(instance: Item) -> bool:
 
 
 def is_frozen(instance: Item) -> bool:
-    """True if its file systems are frozen at this moment: a backup or a snapshot is going on."""
+    """True if the guest's filesystems are frozen now: a backup or a snapshot is going on."""
     return it.text(instance, "status", "fsFreezeStatus") == "frozen"
 
 
@@ -92,13 +92,13 @@ def is_windows(instance: Item) -> bool:
 
 
 def skips_hooks(item: Item) -> bool | None:
-    """What the annotation says that turns off KubeVirt's freeze hooks; None if it is not there."""
+    """The annotation that turns off KubeVirt's freeze hooks; None if it is not there."""
     value = it.annotations(item).get(SKIPS_HOOKS)
     return None if value is None else str(value).lower() in ("1", "t", "true")
 
 
 def volumes(instance: Item) -> Sequence[Item]:
-    """Its volumes, all hot-plugged ones included."""
+    """The volumes of the instance, hot-plugged ones too."""
     it.require_mapping(instance, "spec")
     return it.sequence(instance, "spec", "volumes")
 
@@ -113,14 +113,14 @@ def hotplugged_volumes(instance: Item) -> Collection[str]:
 
 
 def attachment_pods(instance: Item) -> Iterator[str]:
-    """Names of the pods that attach its hot-plugged disks to the node."""
+    """Names of the pods that attach the instance's hot-plugged disks to the node."""
     for status in it.sequence(instance, "status", "volumeStatus"):
         if pod := it.text(status, "hotplugVolume", "attachPodName"):
             yield pod
 
 
 def state_claims(instance: Item) -> Iterator[str]:
-    """Names of the claims in which KubeVirt says that it keeps vTPM, EFI and other state.
+    """Names of the claims with vTPM, EFI and other state, by the instance's status.
 
     Source: KubeVirt v1.9, pkg/storage/backend-storage, CurrentPVCName.
     """
@@ -131,7 +131,7 @@ def state_claims(instance: Item) -> Iterator[str]:
 
 
 def marks(instance: Item) -> Iterator[str]:
-    """The addresses, UUID and serial number that its guest has."""
+    """The addresses, UUID and serial number of the instance's guest."""
     yield from guest.marks(it.mapping(instance, "spec"))
     for interface in it.sequence(instance, "status", "interfaces"):
         if address := it.text(interface, "mac"):
@@ -139,14 +139,14 @@ def marks(instance: Item) -> Iterator[str]:
 
 
 def references(instance: Item) -> Iterator[Reference]:
-    """Every object of its namespace that the instance's specification needs."""
+    """The objects of its namespace that the instance's specification needs."""
     specification = it.require_mapping(instance, "spec")
     metadata = it.mapping(instance, "metadata")
     yield from references_of.of_namespace(specification, metadata, it.namespace(instance))
 
 
 def renamed(instance: Item, name: str, names: Mapping[str, str]) -> Item:
-    """An instance that stands alone under another name, on claims of other names, old to new."""
+    """A lone instance under another name, on claims of other names, old to new."""
     for label, value in it.labels(instance).items():
         if value == it.name(instance):
             instance = it.with_label(instance, label, name)

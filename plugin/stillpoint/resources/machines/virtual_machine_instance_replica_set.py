@@ -16,7 +16,7 @@ RESOURCE = Resource(
 
 
 def references(replica_set: Item) -> Iterator[Reference]:
-    """Every object of its namespace that the template of its instances needs."""
+    """The objects of its namespace that the template of its instances needs."""
     template = it.require_mapping(replica_set, "spec", "template", "spec")
     metadata = {"namespace": it.namespace(replica_set), "name": it.name(replica_set)}
     yield from virtual_machine_instance.references(

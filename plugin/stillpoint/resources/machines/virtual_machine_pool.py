@@ -2,13 +2,13 @@
 
 A pool never adopts a machine, it only lets go of those that its selector does not match: whoever
 brings both back has to say which machines are whose, before the pool counts them. So a restored
-pool is paused, with a note of the machines that it is to take back:
+pool is paused, with a mark of the machines that it takes back:
 
     stillpoint.dev/takes-back      annotation: names of machines
     stillpoint.dev/stays-paused    annotation: somebody else had paused it, and it stays so
 
-What a pool compares its machines with are its revisions, `POOL-GENERATION`. A restored pool counts
-its generations anew, so that a revision under its old name would be taken for another.
+A pool compares its machines with its revisions, `POOL-GENERATION`. A restored pool counts its
+generations from 1, so that a revision under its old name would be taken for another.
 
 Source: KubeVirt v1.9, pkg/virt-controller/watch/pool/pool.go.
 """
@@ -24,7 +24,7 @@ from stillpoint.resources.machines import virtual_machine
 RESOURCE = Resource("pool.kubevirt.io", "v1beta1", "virtualmachinepools", "VirtualMachinePool")
 
 FINALIZER = "pool.kubevirt.io/finalizer"
-"""On the pool and on each of its machines: the pool's controller takes it off, and nobody else."""
+"""Finalizer of the pool and each of its machines: only the pool's controller takes it off."""
 
 TAKES_BACK = "stillpoint.dev/takes-back"
 STAYS_PAUSED = "stillpoint.dev/stays-paused"
@@ -34,19 +34,19 @@ _TEMPLATE = ("spec", "virtualMachineTemplate", "spec")
 
 
 def references(pool: Item) -> Iterator[Reference]:
-    """Every object of its namespace that the template of its machines needs."""
+    """The objects of its namespace that the template of its machines needs."""
     it.require_mapping(pool, *_TEMPLATE)
     yield from virtual_machine.references(_as_machine(pool))
 
 
 def of_machine(machine: Item) -> Iterable[str]:
-    """Name of the pool that made a machine: one, or none."""
+    """The name of the pool that made a machine, if one did."""
     name = it.owner(machine, RESOURCE.kind)
     return (name,) if name else ()
 
 
 def resource_of(pool_or_machine: Item) -> Resource:
-    """The resource in the version that a stored pool has, or that its machine's owner has."""
+    """The resource in the version of a stored pool, or of the pool that owns a machine."""
     group = f"{RESOURCE.group}/"
     told = (it.text(one, "apiVersion") for one in (pool_or_machine, *it.owners(pool_or_machine)))
     known = (one.removeprefix(group) for one in told if one.startswith(group))
@@ -54,24 +54,24 @@ def resource_of(pool_or_machine: Item) -> Resource:
 
 
 def replicas(pool: Item) -> int:
-    """How many machines the pool is to have; one, where it does not say."""
+    """The number of machines that the pool is to have; one by default."""
     count = it.mapping(pool, "spec").get("replicas")
     return count if isinstance(count, int) else 1
 
 
 def is_paused(pool: Item) -> bool:
-    """True if it neither makes nor deletes machines."""
+    """True if the pool neither makes nor deletes machines."""
     return it.flag(pool, "spec", "paused")
 
 
 def with_template(pool: Item, changed: Callable[[Item], Item]) -> Item:
-    """The pool with the template of its machines changed as one of them would be."""
+    """The pool with the template of its machines changed as a machine is."""
     it.require_mapping(pool, *_TEMPLATE)
     return it.with_value(pool, changed(_as_machine(pool))["spec"], *_TEMPLATE)
 
 
 def as_pending(pool: Item, machines: Iterable[str]) -> Item:
-    """The pool as it is created: paused, with a note of the machines that it takes back."""
+    """The pool as it is created: paused, with a mark of the machines that it takes back."""
     if is_paused(pool):
         pool = it.with_annotation(pool, STAYS_PAUSED, "true")
     pool = it.with_annotation(pool, TAKES_BACK, ",".join(machines))
@@ -89,18 +89,18 @@ def without_marks(pool: Item) -> Item:
 
 
 def is_pending(pool: Item) -> bool:
-    """True if a restore has paused it, and is to let it go."""
+    """True if a restore has paused the pool, and is to let it go."""
     return TAKES_BACK in it.annotations(pool)
 
 
 def takes_back(pool: Item) -> Sequence[str]:
-    """Names of the machines that a restore is to give it."""
+    """Names of the machines that the pool takes back."""
     noted = it.text(pool, "metadata", "annotations", TAKES_BACK)
     return [name for name in noted.split(",") if name]
 
 
 def release(pool: Item) -> Item:
-    """The change that lets it go to work; a merge patch that fails if somebody has changed it."""
+    """The change that lets the pool go to work: a merge patch, which fails after another change."""
     annotations = {TAKES_BACK: None, STAYS_PAUSED: None}
     version = it.text(pool, "metadata", "resourceVersion")
     change: Item = {"metadata": {"resourceVersion": version, "annotations": annotations}}
@@ -110,12 +110,12 @@ def release(pool: Item) -> Item:
 
 
 def revision(machine: Item) -> str:
-    """Name of the revision of its pool that the machine was made by; empty if it has none."""
+    """Name of the pool's revision by which the machine was made; empty if it has none."""
     return it.text(machine, "metadata", "labels", _REVISION)
 
 
 def with_restored_revision(machine: Item, pool: str) -> Item:
-    """The machine by the name that its revision comes back under."""
+    """The machine, with the name that its revision comes back under."""
     for path in (("metadata", "labels"), ("spec", "template", "metadata", "labels")):
         if name := it.text(machine, *path, _REVISION):
             machine = it.with_value(machine, restored_revision(name, pool), *path, _REVISION)
@@ -123,7 +123,7 @@ def with_restored_revision(machine: Item, pool: str) -> Item:
 
 
 def restored_revision(name: str, pool: str) -> str:
-    """The name that a revision comes back under: one that the pool never gives another.
+    """The name that a revision comes back under, which the pool never gives another.
 
     Example: `web-3` of the pool `web` becomes `web-3-restored`, and stays that.
     """
@@ -131,7 +131,7 @@ def restored_revision(name: str, pool: str) -> str:
 
 
 def of_revision(revision: Item) -> str:
-    """Name of the pool whose specification a ControllerRevision keeps; empty if it is no such."""
+    """Name of the pool of a ControllerRevision; empty for any other revision."""
     return it.owner(revision, RESOURCE.kind)
 
 
@@ -144,6 +144,6 @@ def with_changed_revision(revision: Item, changed: Callable[[Item], Item]) -> It
 
 
 def _as_machine(pool: Item) -> Item:
-    """The machine that the template is of, under the pool's name."""
+    """The template as a machine under the pool's name."""
     metadata = {"namespace": it.namespace(pool), "name": it.name(pool)}
     return {"kind": RESOURCE.kind, "metadata": metadata, "spec": it.mapping(pool, *_TEMPLATE)}

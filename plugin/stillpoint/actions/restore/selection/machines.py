@@ -42,7 +42,7 @@ class StoredMachine:
 
 
 def of_namespace(archive: Archive, namespace: str) -> Sequence[StoredMachine]:
-    """All machines of one namespace, in the order of their names; read once for a restore."""
+    """The machines of one namespace, in the order of their names; read once for a restore."""
     return archive.once(("machines", namespace), lambda: tuple(_read(archive, namespace)))
 
 
