@@ -9,7 +9,7 @@ import sys
 
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.options.section import Section
-from stillpoint_guest.processes.command import ENVIRONMENT
+from stillpoint_guest.processes.program import ENVIRONMENT
 from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.guest.cases.case import KINDS

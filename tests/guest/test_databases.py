@@ -19,7 +19,7 @@ from stillpoint_guest.drivers.postgresql.driver import PostgreSQL
 from stillpoint_guest.drivers.redis.driver import Redis
 from stillpoint_guest.errors import DeadlinePassed, Refused
 from stillpoint_guest.options.section import Section
-from stillpoint_guest.processes.command import ENVIRONMENT
+from stillpoint_guest.processes.program import ENVIRONMENT
 from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.guest import databases

@@ -18,7 +18,7 @@ from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import Driver
 from stillpoint_guest.drivers import DRIVERS
 from stillpoint_guest.errors import ApplicationError, GuestError, Unreachable
-from stillpoint_guest.processes.command import ENVIRONMENT
+from stillpoint_guest.processes.program import ENVIRONMENT
 
 from tests.guest.cases.case import PASSWORD, Case, cycle
 from tests.guest.cases.scripted import PEERS

@@ -12,7 +12,7 @@ from stillpoint_guest.driver import APPLICATION, CRASH, Report
 from stillpoint_guest.drivers.mongodb import MongoDB
 from stillpoint_guest.errors import ConfigurationError, Senseless, Unreachable
 from stillpoint_guest.options.section import Section
-from stillpoint_guest.processes import command
+from stillpoint_guest.processes.program import ENVIRONMENT, UNPRIVILEGED
 from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.cluster.processes import free_ports
@@ -43,7 +43,7 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         (place / "mongosh").write_text(SHELL)
         (place / "mongosh").chmod(0o755)
         answer(place)
-        monkeypatch.setitem(command.ENVIRONMENT, "PATH", path_with(place))
+        monkeypatch.setitem(ENVIRONMENT, "PATH", path_with(place))
         yield place
 
 
@@ -79,7 +79,7 @@ def report_of(driver: MongoDB) -> Report:
 def test_its_shell_is_nobody_of_this_machine(shell: Path, driver_of: Make) -> None:
     report = report_of(driver_of())
     assert (report.method, report.level) == ("fsyncLock", APPLICATION)
-    assert (shell / "users").read_text() == f"{command.UNPRIVILEGED}\n"
+    assert (shell / "users").read_text() == f"{UNPRIVILEGED}\n"
 
 
 WRONG = {

@@ -15,7 +15,7 @@ from stillpoint_guest.drivers.mysql_family.mariadb import MariaDB
 from stillpoint_guest.drivers.mysql_family.server import MySQLServer
 from stillpoint_guest.errors import CommandFailed, ConfigurationError, Senseless, Unreachable
 from stillpoint_guest.options.section import Section
-from stillpoint_guest.processes.command import UNPRIVILEGED
+from stillpoint_guest.processes.program import UNPRIVILEGED
 from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.cluster.processes import Processes, free_ports
@@ -128,7 +128,8 @@ def test_where_that_user_is_not_enough_it_is_root_without_a_capability(
 
 
 RUN = """
-from stillpoint_guest.processes.command import Commands, Program
+from stillpoint_guest.processes.command import Commands
+from stillpoint_guest.processes.program import Program
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.errors import CommandFailed
 for user in ("60991", "0"):

@@ -23,7 +23,7 @@ from stillpoint_guest.errors import (
     SessionLost,
 )
 from stillpoint_guest.options.section import Section
-from stillpoint_guest.processes import command
+from stillpoint_guest.processes.program import ENVIRONMENT
 from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.guest.cases.case import cycle
@@ -217,7 +217,7 @@ def test_a_unit_that_does_not_run_is_left_alone(
     """The peer stands for systemctl."""
     peer = Peer(tmp_path / "peer", "systemctl", SYSTEMCTL)
     peer.set(unit="inactive")
-    monkeypatch.setitem(command.ENVIRONMENT, "PATH", path_with(peer.folder))
+    monkeypatch.setitem(ENVIRONMENT, "PATH", path_with(peer.folder))
     section = Section("systemd:shop", "systemd", options={"unit": "shop.service"})
     cycle(Systemd(section, UndoJournal(str(tmp_path), section)))
     assert peer.state["unit"] == "inactive"

@@ -14,8 +14,9 @@ from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.errors import GuestError
 from stillpoint_guest.processes import accounts
 from stillpoint_guest.processes.accounts import Names
-from stillpoint_guest.processes.command import Commands, Program
+from stillpoint_guest.processes.command import Commands
 from stillpoint_guest.processes.process_table import Process
+from stillpoint_guest.processes.program import Program
 
 _SYSTEMD_RUNS = "/run/systemd/system"  # sd_booted(3)
 _SERVICE = ".service"

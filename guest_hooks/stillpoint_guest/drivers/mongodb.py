@@ -23,9 +23,10 @@ from stillpoint_guest.errors import ApplicationError, CommandFailed, Senseless, 
 from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes import accounts
-from stillpoint_guest.processes.command import SECRET, UNPRIVILEGED, Dialect, Program, Session
 from stillpoint_guest.processes.open_files import open_files
 from stillpoint_guest.processes.process_table import Process
+from stillpoint_guest.processes.program import SECRET, UNPRIVILEGED, Program
+from stillpoint_guest.processes.session import Dialect, Session
 from stillpoint_guest.sockets import peer
 from stillpoint_guest.sockets.ways import Way
 from stillpoint_guest.state.undo_journal import UndoJournal

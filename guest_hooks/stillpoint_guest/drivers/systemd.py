@@ -12,7 +12,7 @@ from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Finding, Report
 from stillpoint_guest.errors import Refused
 from stillpoint_guest.options.section import Section
-from stillpoint_guest.processes.command import Program
+from stillpoint_guest.processes.program import Program
 from stillpoint_guest.state.undo_journal import UndoJournal
 
 

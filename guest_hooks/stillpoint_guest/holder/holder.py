@@ -37,7 +37,7 @@ from stillpoint_guest.hook.messages import (
 from stillpoint_guest.log import ERROR, WARNING, Log
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.places import Places
-from stillpoint_guest.processes import command
+from stillpoint_guest.processes.children import CHILDREN
 from stillpoint_guest.state import freeze_record
 from stillpoint_guest.state.freeze_record import FreezeRecord, Records
 from stillpoint_guest.state.hold_marker import HoldMarker
@@ -111,7 +111,7 @@ class Holder:
         listener.settimeout(_ACCEPT_S)
         while not leave.is_set() and not (idle_s and self._idle_s() > idle_s):
             self._log.flush()
-            command.reap()
+            CHILDREN.reap()
             try:
                 self._accept(listener)
             except socket.timeout:

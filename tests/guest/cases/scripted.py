@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from stillpoint_guest.processes import command
+from stillpoint_guest.processes.program import ENVIRONMENT
 
 from tests.guest.cases.case import PASSWORD, Case, secret
 from tests.guest.peers import HOOK, MONGOSH, SHOPCTL, SYSTEMCTL, Peer, path_with
@@ -132,6 +132,6 @@ def peer(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Case]:
         Path(place).chmod(0o755)
         folder = Path(place) / "peer"
         case = PEERS[name](folder)
-        monkeypatch.setitem(command.ENVIRONMENT, "PATH", path_with(folder))
+        monkeypatch.setitem(ENVIRONMENT, "PATH", path_with(folder))
         yield case
         case.close()

@@ -15,7 +15,8 @@ from typing import Iterator, Mapping
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import Driver, Report
 from stillpoint_guest.errors import Refused
-from stillpoint_guest.processes.command import Dialect, Program
+from stillpoint_guest.processes.program import Program
+from stillpoint_guest.processes.session import Dialect
 
 CONFIGURATION = """
 [stillpoint-guest]

@@ -6,7 +6,7 @@ from typing import Iterator, Mapping, Sequence
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import Driver, Finding, Report
 from stillpoint_guest.options.section import Section
-from stillpoint_guest.processes.command import Program
+from stillpoint_guest.processes.program import Program
 from stillpoint_guest.state.undo_journal import UndoJournal
 
 

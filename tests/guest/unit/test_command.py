@@ -12,17 +12,16 @@ from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.errors import CommandFailed, DeadlinePassed, SessionLost
 from stillpoint_guest.processes import secret_file
 from stillpoint_guest.processes.child_register import Register
-from stillpoint_guest.processes.command import (
+from stillpoint_guest.processes.command import Commands
+from stillpoint_guest.processes.program import (
     FOR_GOOD,
     FOR_THE_HOLD,
     NOTHING,
     SECRET,
     UNPRIVILEGED,
-    Commands,
-    Dialect,
     Program,
-    Session,
 )
+from stillpoint_guest.processes.session import Dialect, Session
 
 from tests.guest.unit.folders import FolderCase
 
@@ -370,7 +369,9 @@ class ProgramsEndInTime(FolderCase):
 
     def test_what_hangs_outlives_no_holder_that_was_killed_before_it_was_noted(self) -> None:
         code = (
-            "from stillpoint_guest.processes.command import Commands, Dialect, Program;"
+            "from stillpoint_guest.processes.command import Commands;"
+            "from stillpoint_guest.processes.program import Program;"
+            "from stillpoint_guest.processes.session import Dialect;"
             "started = Commands('app').session(Program(('sleep', '300')), Dialect('{}', ()));"
             "print(started._child.process.pid, flush=True);"
             "import time; time.sleep(300)"

@@ -6,8 +6,11 @@ import unittest
 from typing import List
 
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.processes import command, family
-from stillpoint_guest.processes.command import Commands, Dialect, Program
+from stillpoint_guest.processes import family
+from stillpoint_guest.processes.children import CHILDREN
+from stillpoint_guest.processes.command import Commands
+from stillpoint_guest.processes.program import Program
+from stillpoint_guest.processes.session import Dialect
 
 
 def ended() -> List[int]:
@@ -32,7 +35,7 @@ class WhatIsLeftToUs(unittest.TestCase):
         while not ended():
             self.assertLess(time.monotonic(), end_s)
             time.sleep(0.01)
-        command.reap()
+        CHILDREN.reap()
         self.assertEqual(ended(), [])
 
     def test_how_a_program_of_ours_ended_is_still_known(self) -> None:
@@ -43,5 +46,5 @@ class WhatIsLeftToUs(unittest.TestCase):
         while family.lives(session._child.member):
             self.assertLess(time.monotonic(), end_s)
             time.sleep(0.01)
-        command.reap()
+        CHILDREN.reap()
         self.assertEqual(session._process.wait(10), 3)

@@ -22,7 +22,7 @@ from stillpoint_guest import trust
 from stillpoint_guest.errors import ConfigurationError
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes import accounts
-from stillpoint_guest.processes.command import ENVIRONMENT, SECRET, UNPRIVILEGED, Program
+from stillpoint_guest.processes.program import ENVIRONMENT, SECRET, UNPRIVILEGED, Program
 from stillpoint_guest.sockets import peer
 
 _BARE_ROOT = "0"

@@ -25,8 +25,8 @@ from stillpoint_guest.errors import (
 )
 from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import Section
-from stillpoint_guest.processes.command import Dialect, Session
 from stillpoint_guest.processes.process_table import Process
+from stillpoint_guest.processes.session import Dialect, Session
 from stillpoint_guest.sockets.ways import Way
 from stillpoint_guest.state.undo_journal import UndoJournal
 

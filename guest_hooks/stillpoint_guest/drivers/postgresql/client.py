@@ -19,14 +19,9 @@ from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.errors import ApplicationError, CommandFailed, ConfigurationError, Unreachable
 from stillpoint_guest.options.section import DISCOVERED, Section
 from stillpoint_guest.processes import accounts, family
-from stillpoint_guest.processes.command import (
-    ENVIRONMENT,
-    SECRET,
-    Commands,
-    Dialect,
-    Program,
-    Session,
-)
+from stillpoint_guest.processes.command import Commands
+from stillpoint_guest.processes.program import ENVIRONMENT, SECRET, Program
+from stillpoint_guest.processes.session import Dialect, Session
 from stillpoint_guest.sockets import peer
 
 NUMBER = r"\d{1,20}"

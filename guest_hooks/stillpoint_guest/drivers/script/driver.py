@@ -31,7 +31,7 @@ from stillpoint_guest.errors import (
 from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import DISCOVERED, Section
 from stillpoint_guest.places import package_root
-from stillpoint_guest.processes.command import FOR_GOOD, FOR_THE_HOLD, Program
+from stillpoint_guest.processes.program import FOR_GOOD, FOR_THE_HOLD, Program
 from stillpoint_guest.state.undo_journal import UndoJournal
 
 _HOOK_FOLDERS = ("/etc/qemu/fsfreeze-hook.d", "/etc/qemu-ga/fsfreeze-hook.d")
