@@ -7,6 +7,7 @@ from datetime import datetime
 from stillpoint import catalogue as own
 from stillpoint.calls.action import Catalogue
 from stillpoint.model import item as it
+from stillpoint.model import kinds
 from stillpoint.model.item import Item
 from stillpoint.model.names import listing
 from stillpoint.model.reference import Reference
@@ -23,7 +24,7 @@ from stillpoint.rehearsal.velero_steps import blocks, restore, snapshots
 from stillpoint.rehearsal.velero_steps import restore_request as restore_requests
 from stillpoint.rehearsal.velero_steps.backup import BackupContents, back_up
 from stillpoint.rehearsal.velero_steps.restore import Restoration, RestoredItem
-from stillpoint.rehearsal.velero_steps.selection import NAMESPACE, Selection
+from stillpoint.rehearsal.velero_steps.selection import Selection
 from stillpoint.rehearsal.verdict.case import Surroundings
 from stillpoint.velero import own_objects
 from stillpoint.velero.selection import glob
@@ -118,7 +119,7 @@ def _readable(selection: Selection, backup: Item) -> Mapping[Reference, Item]:
 
 def _check(selection: Selection, backup: Item) -> None:
     known = {reference.namespace for reference in selection.cluster if reference.namespace}
-    known |= {reference.name for reference in selection.cluster if reference.is_of(NAMESPACE)}
+    known |= {reference.name for reference in selection.cluster if reference.is_of(kinds.NAMESPACE)}
     for namespace in it.texts(backup, "spec", "includedNamespaces"):
         if namespace not in known and not glob.is_pattern(namespace):
             hint = f"there are {listing(sorted(known)) or 'none'}"

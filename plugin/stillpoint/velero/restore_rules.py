@@ -1,4 +1,4 @@
-"""The objects that a Restore takes from a backup, and where to.
+"""The objects that a Restore takes from a backup, in which order and where to.
 
 Source: pkg/restore/restore.go of Velero v1.18.
 """
@@ -27,6 +27,63 @@ ALWAYS_LEFT_OUT = frozenset(
         "backuprepositories.velero.io",
     )
 )
+
+_FIRST = (
+    "customresourcedefinitions.apiextensions.k8s.io",
+    "namespaces",
+    "storageclasses.storage.k8s.io",
+    "volumesnapshotclasses.snapshot.storage.k8s.io",
+    "volumesnapshotcontents.snapshot.storage.k8s.io",
+    "volumesnapshots.snapshot.storage.k8s.io",
+    "datauploads.velero.io",
+    "persistentvolumes",
+    "persistentvolumeclaims",
+    "clusterroles.rbac.authorization.k8s.io",
+    "roles.rbac.authorization.k8s.io",
+    "serviceaccounts",
+    "clusterrolebindings.rbac.authorization.k8s.io",
+    "rolebindings.rbac.authorization.k8s.io",
+    "secrets",
+    "configmaps",
+    "limitranges",
+    "priorityclasses.scheduling.k8s.io",
+    "pods",
+    "replicasets.apps",
+    "endpoints",
+    "services",
+)
+"""Velero's default order; all other resources follow by name."""
+
+KEPT = ("namespaces", "serviceaccounts", "customresourcedefinitions.apiextensions.k8s.io")
+"""Resources of which every target has objects; the restore goes on with those that exist."""
+
+_OF_ONE_CLUSTER = (
+    "generateName",
+    "selfLink",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "ownerReferences",
+)
+
+
+def rank(reference: Reference) -> tuple[int, str, str, str]:
+    """The key by which items are sorted into the order of a restore.
+
+    Source: pkg/cmd/server/config of Velero v1.18.
+    """
+    resource = reference.group_resource
+    first = _FIRST.index(resource) if resource in _FIRST else len(_FIRST)
+    return first, resource, reference.namespace, reference.name
+
+
+def without_origin(item: Item) -> Item:
+    """A stored item without what Velero takes off before any action sees it."""
+    metadata = {key: value for key, value in item["metadata"].items() if key not in _OF_ONE_CLUSTER}
+    return it.without({**item, "metadata": metadata}, "status")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,11 @@ from stillpoint.rehearsal.velero_steps import velero_actions
 from stillpoint.rehearsal.velero_steps.blocks import Block
 from stillpoint.rehearsal.velero_steps.selection import Selection
 from stillpoint.resources.machines import pod
-from stillpoint.velero import pod_hooks
+from stillpoint.velero import marks, pod_hooks
 
 _DEFINITION = Resource(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition"
 )
-_SKIP = "velero.io/skip-from-backup"
-_MUST_INCLUDE = "backup.velero.io/must-include-additional-items"
 
 
 class BackupResult(StrEnum):
@@ -132,7 +130,7 @@ class _Backupper:
         error = self._bring(own, block, must_include=False)
         called = []
         for action in applicable(self._plugin.backup_actions, reference, given):
-            if error or _SKIP in it.annotations(item):
+            if error or marks.SKIPPED in it.annotations(item):
                 break
             called.append(action.name)
             try:
@@ -143,14 +141,14 @@ class _Backupper:
             item, error = self._take(outcome, block)
         if error:
             return BackedUpItem(reference, BackupResult.FAILED, block, None, error, tuple(called))
-        if _SKIP in it.annotations(item):
+        if marks.SKIPPED in it.annotations(item):
             return BackedUpItem(reference, BackupResult.LEFT_OUT, block, None, "", tuple(called))
         return BackedUpItem(reference, BackupResult.STORED, block, item, "", tuple(called))
 
     def _take(self, outcome: BackupOutcome, block: int) -> tuple[Item, str]:
         """The item that an action answered, and the error of what it asked for besides."""
         changed, must_include = _without_message(outcome.item)
-        if _SKIP in it.annotations(changed):
+        if marks.SKIPPED in it.annotations(changed):
             return changed, ""
         return changed, self._bring(outcome.additional, block, must_include=must_include)
 
@@ -163,5 +161,5 @@ class _Backupper:
 
 def _without_message(item: Item) -> tuple[Item, bool]:
     """The item without the annotation that is between an action and Velero, and what that says."""
-    must_include = it.annotations(item).get(_MUST_INCLUDE) == "true"
-    return it.without(item, "metadata", "annotations", _MUST_INCLUDE), must_include
+    must_include = it.annotations(item).get(marks.MUST_INCLUDE) == "true"
+    return it.without(item, "metadata", "annotations", marks.MUST_INCLUDE), must_include

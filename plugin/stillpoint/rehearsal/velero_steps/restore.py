@@ -14,51 +14,11 @@ from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.errors import ActionFailed
 from stillpoint.rehearsal.plugin.action_log import LogLine
 from stillpoint.rehearsal.plugin.calls import RestoreCalls, applicable
-from stillpoint.rehearsal.velero_steps import velero_actions
 from stillpoint.resources.disks import persistent_volume
+from stillpoint.resources.machines import pod
+from stillpoint.velero import restore_rules
 from stillpoint.velero.restore_rules import RestoreRules
 from stillpoint.velero.volumes import claim_data
-
-_FIRST = (
-    "customresourcedefinitions.apiextensions.k8s.io",
-    "namespaces",
-    "storageclasses.storage.k8s.io",
-    "volumesnapshotclasses.snapshot.storage.k8s.io",
-    "volumesnapshotcontents.snapshot.storage.k8s.io",
-    "volumesnapshots.snapshot.storage.k8s.io",
-    "datauploads.velero.io",
-    "persistentvolumes",
-    "persistentvolumeclaims",
-    "clusterroles.rbac.authorization.k8s.io",
-    "roles.rbac.authorization.k8s.io",
-    "serviceaccounts",
-    "clusterrolebindings.rbac.authorization.k8s.io",
-    "rolebindings.rbac.authorization.k8s.io",
-    "secrets",
-    "configmaps",
-    "limitranges",
-    "priorityclasses.scheduling.k8s.io",
-    "pods",
-    "replicasets.apps",
-    "endpoints",
-    "services",
-)
-"""Velero's default order; all other resources follow by name."""
-
-_KEPT = ("namespaces", "serviceaccounts", "customresourcedefinitions.apiextensions.k8s.io")
-"""A target has some of them in any case."""
-
-_OF_ONE_CLUSTER = (
-    "generateName",
-    "selfLink",
-    "uid",
-    "resourceVersion",
-    "generation",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "ownerReferences",
-)
 
 
 class RestoreResult(StrEnum):
@@ -121,7 +81,7 @@ def restore(
     Args:
         target: what the cluster has already into which the restore goes.
     """
-    order = sorted(stored, key=_rank)
+    order = sorted(stored, key=restore_rules.rank)
     restorer = _Restorer(stored, plugin, rules, target)
     for reference in order:
         restorer.restore(reference, rules.why_not(reference, stored[reference]))
@@ -180,7 +140,7 @@ class _Restorer:
         return (why,) if why else ()
 
     def _through_actions(self, reference: Reference, stored: Item) -> RestoredItem:
-        item = plain = _without_origin(stored)
+        item = plain = restore_rules.without_origin(stored)
         missing: list[Reference] = []
         for action in applicable(self._plugin.restore_actions, reference, plain):
             try:
@@ -214,7 +174,7 @@ class _Restorer:
         )
         if created not in self._target:
             return found
-        if reference.group_resource in _KEPT:  # the restore goes on with what is there
+        if reference.group_resource in restore_rules.KEPT:  # the restore goes on with what is there
             return replace(found, result=RestoreResult.SKIPPED, item=None, why="exists already")
         if self._rules.updates:
             return replace(found, result=RestoreResult.UPDATED, why="exists already")
@@ -227,31 +187,19 @@ class _Restorer:
         )
 
 
-def _rank(reference: Reference) -> tuple[int, str, str, str]:
-    resource = reference.group_resource
-    first = _FIRST.index(resource) if resource in _FIRST else len(_FIRST)
-    return first, resource, reference.namespace, reference.name
-
-
 def _why_velero_skips(reference: Reference, archive: Mapping[Reference, Item]) -> str:
     item = archive[reference]
-    if velero_actions.kind(reference) == velero_actions.PODS:
+    if reference.is_of(pod.RESOURCE):
         if it.text(item, "status", "phase") in ("Succeeded", "Failed"):
             return "the pod has ended"
         if "kubernetes.io/config.mirror" in it.annotations(item):
             return "a mirror pod is the kubelet's"
-    if velero_actions.kind(reference) == velero_actions.VOLUMES:
+    if reference.is_of(persistent_volume.RESOURCE):
         claim = archive.get(claim_data.claim_of_volume(item))
         is_cut = claim is not None and claim_data.is_there(claim)
         if is_cut or persistent_volume.is_deleted_with_claim(item):
             return "made anew with its claim"
     return ""
-
-
-def _without_origin(item: Item) -> Item:
-    """What Velero takes off before any action sees the item."""
-    metadata = {key: value for key, value in item["metadata"].items() if key not in _OF_ONE_CLUSTER}
-    return it.without({**item, "metadata": metadata}, "status")
 
 
 def _differences(before: Item, after: Item, path: tuple[str, ...] = ()) -> Iterator[str]:

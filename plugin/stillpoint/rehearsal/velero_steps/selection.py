@@ -13,11 +13,9 @@ from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference, Resource
 from stillpoint.rehearsal.sources.known import Known
 from stillpoint.velero.request import Backup
+from stillpoint.velero.selection import collection
 from stillpoint.velero.selection.filters import Filters
 from stillpoint.velero.volumes.policy import Policy
-
-NAMESPACE = Resource("", "v1", "namespaces", "Namespace")
-_FIRST = ("pods", "persistentvolumeclaims", "persistentvolumes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,9 @@ class Selection:
         """
         by_kind = {(one.group, one.kind): one for one in reversed(known.discovery.served)}
         placed = [_place(item, by_kind[it.group_kind(item)]) for item in known.objects]
-        order = {one.name: rank for rank, one in enumerate(_order(known.discovery.served))}
+        order = {
+            one.name: rank for rank, one in enumerate(collection.order(known.discovery.served))
+        }
         placed.sort(key=lambda one: (order[one[1].name], one[0].namespace, one[0].name))
         cluster = {reference: item for reference, _, item in placed}
         request = Backup.parse(backup)
@@ -71,7 +71,8 @@ class Selection:
         return [
             one
             for one in self.cluster
-            if one in selected or (one.is_of(NAMESPACE) and one.name in used and self._holds(one))
+            if one in selected
+            or (one.is_of(kinds.NAMESPACE) and one.name in used and self._holds(one))
         ]
 
     def admits(self, reference: Reference) -> bool:
@@ -95,13 +96,3 @@ def _place(item: Item, served: Served) -> tuple[Reference, Served, Item]:
     if namespace != it.namespace(item):
         item = it.with_value(item, namespace, "metadata", "namespace")
     return Reference(served.group, served.plural, namespace, it.name(item)), served, item
-
-
-def _order(served: Sequence[Served]) -> Sequence[Served]:
-    """Of the core group, what a freeze is about comes first; all else as discovery has it."""
-
-    def rank(one: Served) -> int:
-        return _FIRST.index(one.plural) if one.plural in _FIRST else len(_FIRST)
-
-    of_core = sorted((one for one in served if not one.group), key=rank)
-    return [*of_core, *(one for one in served if one.group)]

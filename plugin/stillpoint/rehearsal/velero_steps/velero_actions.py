@@ -1,4 +1,4 @@
-"""What Velero's own actions answer, as far as a block depends on it.
+"""Outcomes of Velero's own actions, as far as a block depends on them.
 
 Source: pkg/itemblock/actions and pkg/util/actionhelpers of Velero v1.18. These actions are part of
 the Velero server, not of this plugin; the real ones run in a real backup.
@@ -10,23 +10,15 @@ from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.velero_steps.selection import Selection
-from stillpoint.resources.disks import persistent_volume_claim
-
-PODS = ("", "pods")
-CLAIMS = ("", "persistentvolumeclaims")
-VOLUMES = ("", "persistentvolumes")
-
-
-def kind(reference: Reference) -> tuple[str, str]:
-    """Group and resource, to compare with `PODS` and the others."""
-    return reference.group, reference.resource
+from stillpoint.resources.disks import persistent_volume, persistent_volume_claim
+from stillpoint.resources.machines import pod
 
 
 def pods_by_claim(selection: Selection) -> Mapping[Reference, Sequence[Reference]]:
     """The running pods that mount each claim."""
     pods: dict[Reference, list[Reference]] = {}
     for reference, item in selection.cluster.items():
-        if kind(reference) == PODS and it.text(item, "status", "phase") == "Running":
+        if reference.is_of(pod.RESOURCE) and it.text(item, "status", "phase") == "Running":
             for claim in _claims(reference, item):
                 pods.setdefault(claim, []).append(reference)
     return pods
@@ -41,21 +33,20 @@ def related_items(
         pods: from `pods_by_claim`.
     """
     yield from additional_items(reference, item)
-    if kind(reference) == CLAIMS and persistent_volume_claim.is_bound(item):
+    if reference.is_of(persistent_volume_claim.RESOURCE) and persistent_volume_claim.is_bound(item):
         yield from pods.get(reference, ())
 
 
 def additional_items(reference: Reference, item: Item) -> Iterator[Reference]:
     """What the backup brings with the item: claims of a pod, the volume of a claim."""
-    if kind(reference) == PODS:
+    if reference.is_of(pod.RESOURCE):
         if priority := it.text(item, "spec", "priorityClassName"):
             yield Reference("scheduling.k8s.io", "priorityclasses", "", priority)
         yield from _claims(reference, item)
-    if kind(reference) == CLAIMS and persistent_volume_claim.is_bound(item):
-        yield Reference(*VOLUMES, "", persistent_volume_claim.volume(item))
+    if reference.is_of(persistent_volume_claim.RESOURCE) and persistent_volume_claim.is_bound(item):
+        yield persistent_volume.RESOURCE.named("", persistent_volume_claim.volume(item))
 
 
-def _claims(reference: Reference, pod: Item) -> Iterator[Reference]:
-    for volume in it.sequence(pod, "spec", "volumes"):
-        if name := it.text(volume, "persistentVolumeClaim", "claimName"):
-            yield Reference(*CLAIMS, reference.namespace, name)
+def _claims(reference: Reference, item: Item) -> Iterator[Reference]:
+    for name in pod.claims(item):
+        yield persistent_volume_claim.RESOURCE.named(reference.namespace, name)

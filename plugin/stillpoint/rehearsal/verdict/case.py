@@ -250,5 +250,5 @@ def _parts(
 ) -> Iterator[Reference]:
     for part in (reference, *block, *needed):
         yield part
-        if velero_actions.kind(part) == velero_actions.CLAIMS and part in cluster:
+        if part.is_of(persistent_volume_claim.RESOURCE) and part in cluster:
             yield from velero_actions.additional_items(part, cluster[part])
