@@ -15,6 +15,7 @@ RUN test -d /site || $PYTHON -m pip install --no-cache-dir --require-hashes --no
     --target /site --requirement packaging/requirements.lock
 COPY LICENSE pyproject.toml ./
 COPY packaging packaging
+COPY guest_hooks/stillpoint_guest/__init__.py guest_hooks/stillpoint_guest/
 COPY plugin plugin
 RUN $PYTHON packaging/payload.py /site /payload
 

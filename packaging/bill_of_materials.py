@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, PathDistribution, distributions
 from pathlib import Path
 
+from version import version
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -53,9 +55,9 @@ def write(output: Path, site: Path, libraries: Iterable[Path]) -> None:
 
 def document(components: Iterable[Component]) -> dict[str, object]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    version = project["version"]
+    number = version()
     product = Component(
-        "stillpoint", version, f"pkg:pypi/stillpoint@{version}", project["license"], ()
+        "stillpoint", number, f"pkg:pypi/stillpoint@{number}", project["license"], ()
     )
     return {
         "bomFormat": "CycloneDX",

@@ -19,7 +19,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LOCK_FILE = ROOT / "packaging" / "requirements.lock"
-SOURCES = ("Dockerfile", "LICENSE", "pyproject.toml", "packaging", "plugin")
+SOURCES = (
+    *("Dockerfile", "LICENSE", "guest_hooks/stillpoint_guest/__init__.py", "packaging", "plugin"),
+    "pyproject.toml",
+)
 PYTHON_OF_BASE = "3.11"
 ABIS = ("cp311", "abi3", "none")
 GLIBC_OF_BASE = 31  # 2.31, of Debian 11

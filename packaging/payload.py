@@ -35,6 +35,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 import bill_of_materials
+from version import version
 
 PACKAGING = Path(__file__).parent
 ROOT = PACKAGING.parent
@@ -61,6 +62,9 @@ LEFT_OUT = (
 
 LENGTH_OF_HEADER = 16
 """Of a compiled module's file, before the code object (PEP 552)."""
+
+METADATA = f"Metadata-Version: 2.1\nName: stillpoint\nVersion: {version()}\n"
+"""Of the product, as `importlib.metadata` reads it."""
 
 AS_FOLDER = "certifi"
 """Opens a file of its own at its import; out of an archive it would write that file to /tmp."""
@@ -105,11 +109,13 @@ def main() -> None:
     build_launcher(payload / "stillpoint", frozen)
     of_system = copy_needed_libraries(payload)
     strip_and_check(payload)
+    check_start(payload / "stillpoint")
     bill_of_materials.write(given.output, given.site, of_system)
 
 
 def modules_to_bundle(site: Path) -> Iterator[tuple[str, bytes]]:
     """Names as in an archive, and contents; those of folders end with a slash."""
+    yield f"stillpoint-{version()}.dist-info/METADATA", METADATA.encode()
     files = dict(files_to_bundle(site))
     with tempfile.TemporaryDirectory() as folder:
         for name, file in with_folders_of_namespaces(files).items():
@@ -286,11 +292,16 @@ def strip_and_check(output: Path) -> None:
         path.chmod(0o755 if path.is_dir() or path == output / "stillpoint" else 0o644)
 
 
+def check_start(executable: Path) -> None:
+    """The command of the payload runs, on a glibc as old as need be."""
+    subprocess.run([executable, "version"], env={}, stdout=subprocess.DEVNULL, check=True)
+
+
 def check_libraries(file: Path) -> None:
-    for version in re.findall(r"GLIBC_(\d+(?:\.\d+)+)", read_from(["objdump", "-T", file])):
-        if tuple(map(int, version.split("."))) > NEWEST_GLIBC:
+    for needed in re.findall(r"GLIBC_(\d+(?:\.\d+)+)", read_from(["objdump", "-T", file])):
+        if tuple(map(int, needed.split("."))) > NEWEST_GLIBC:
             newest = ".".join(map(str, NEWEST_GLIBC))
-            raise Unfit(f"{file.name} needs glibc {version}; the newest allowed is {newest}")
+            raise Unfit(f"{file.name} needs glibc {needed}; the newest allowed is {newest}")
     if "RUNPATH" in read_from(["objdump", "-p", file]):
         raise Unfit(f"{file.name} has a RUNPATH: its libraries would not be those of the payload")
 
