@@ -6,14 +6,14 @@ BIN := $(VENV)/bin
 PROGRAMS := etcd:etcd-server psql:postgresql mariadbd:mariadb-server redis-server:redis-server \
     mvn:maven node:nodejs qemu-ga:qemu-guest-agent mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs \
     mksquashfs:squashfs-tools mkntfs:ntfs-3g podman:podman runc:runc cc:gcc objdump:binutils openssl:openssl \
-    pgrep:procps systemctl:systemd zsh:zsh fish:fish tcsh:tcsh
+    pgrep:procps systemctl:systemd zsh:zsh fish:fish tcsh:tcsh git:git
 PROGRAMS_IMAGE := buildah:buildah debootstrap:debootstrap dpkg-source:dpkg-dev
 PROGRAMS_PACKAGES := checkmodule:checkpolicy semodule_package:semodule-utils git:git
 PROGRAMS_E2E := genisoimage:genisoimage qemu-system-x86_64:qemu-system-x86 rpm:rpm sesearch:setools bunzip2:bzip2 \
     $(PROGRAMS_PACKAGES)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv system peers image guest-packages demo test coverage exhaustive e2e faults lint docs site proto bench lock changelog
+.PHONY: help venv system peers image guest-packages release demo test coverage exhaustive e2e faults lint docs site proto bench lock changelog
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,5 +98,9 @@ image: venv ## the image that Velero takes the plugin from, and its payload, bui
 	@packaging/missing $(PROGRAMS_IMAGE)
 	@$(BIN)/python packaging/image.py
 
-changelog: venv ## CHANGELOG.md from changelog.d, for VERSION=x.y.z
-	$(BIN)/towncrier build --version $(VERSION)
+changelog: venv ## CHANGELOG.md from changelog.d, for the version of the tree
+	$(BIN)/towncrier build --version "$$($(BIN)/python packaging/version.py)"
+
+release: venv ## dist/: all that a release has, then its tag; with DRY_RUN=1 no tag (RELEASING.md)
+	@packaging/missing $(PROGRAMS_IMAGE) $(PROGRAMS_PACKAGES)
+	@$(BIN)/python packaging/release.py $(if $(DRY_RUN),--dry-run)

@@ -39,7 +39,7 @@ BROUGHT_ALONG = {
 """More programs that a package of the lists brings, itself or by its dependencies."""
 LISTS_OF_ROOMS = (
     ("packaging/guest", ("PROGRAMS_PACKAGES",)),
-    ("packaging", ("PROGRAMS_IMAGE",)),
+    ("packaging", ("PROGRAMS_IMAGE", "PROGRAMS_PACKAGES")),
     ("tests/machine", ("PROGRAMS", "PROGRAMS_IMAGE", "PROGRAMS_PACKAGES", "PROGRAMS_E2E")),
     ("tests", ("PROGRAMS", "PROGRAMS_IMAGE")),
     ("benchmarks", ("PROGRAMS", "PROGRAMS_IMAGE", "PROGRAMS_E2E")),
