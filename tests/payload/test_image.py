@@ -2,11 +2,12 @@
 
 import json
 import re
+import subprocess
 
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from tests.payload.built import ROOT, image
+from tests.payload.built import ROOT, executable, image
 
 LOCKED = re.findall(
     r"^([a-z][a-z0-9-]*)==(\S+)",
@@ -30,7 +31,14 @@ def test_the_bill_of_materials_names_what_is_locked_and_what_came_from_the_syste
     assert len(LOCKED) > 20
     for name, version in LOCKED:
         assert components[name]["version"] == version
-    assert {"cpython", "zlib1g", "libstdc++6"} <= components.keys()
+    assert {"cpython", "libstdc++6", "openssl", "zlib"} <= components.keys()
+
+
+def test_the_bill_of_materials_names_the_openssl_that_is_bundled() -> None:
+    told = subprocess.check_output([executable(), "version"], text=True)
+    version = bill()["openssl"]["version"].partition("-")[0]
+    assert version.startswith("3.")
+    assert f"OpenSSL {version} " in told
 
 
 def test_every_component_has_the_text_of_its_licence() -> None:

@@ -1,5 +1,7 @@
 """The folder that comes into Velero's pod."""
 
+import importlib.metadata
+import shutil
 import stat
 import subprocess
 import zipfile
@@ -12,6 +14,30 @@ from tests.payload.pod import Pod
 from tests.unit.wire.test_start_up import LATER
 from tests.wire.executables import processes_of
 from tests.wire.running import running
+
+MODULE = """
+#include <stdio.h>
+__attribute__((constructor)) static void loaded(void) { fclose(fopen("MARK", "w")); }
+"""
+CONFIGURATION = """\
+openssl_conf = all
+[all]
+providers = providers
+[providers]
+default = own
+other = other
+[own]
+activate = 1
+[other]
+module = MODULE
+activate = 1
+"""
+USES_OPENSSL = """
+def main() -> None:
+    import ssl
+
+    ssl.create_default_context()
+"""
 
 MOST_BYTES = 60_000_000
 MOST_RESIDENT_KB = 60_000
@@ -35,6 +61,30 @@ def test_everybody_can_read_it_and_nobody_else_can_write() -> None:
 def test_what_is_fast_because_it_is_compiled_is_there_compiled() -> None:
     names = {path.name for path in files()}
     assert {"google._upb._message.so", "grpc._cython.cygrpc.so", "orjson.orjson.so"} <= names
+
+
+def test_no_openssl_is_there_that_is_out_of_support() -> None:
+    names = {path.name for path in files() if path.name.startswith(("libssl", "libcrypto"))}
+    assert names == {"libssl.so.3", "libcrypto.so.3"}
+
+
+def test_no_configuration_makes_openssl_load_a_module(tmp_path: Path) -> None:
+    module, mark, configuration = (tmp_path / name for name in ("module.so", "mark", "openssl.cnf"))
+    source = tmp_path / "module.c"
+    source.write_text(MODULE.replace("MARK", str(mark)))
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", module, source], check=True)  # noqa: S607
+    configuration.write_text(CONFIGURATION.replace("MODULE", str(module)))
+    copied = Path(shutil.copytree(payload(), tmp_path / "payload"))
+    (copied / "lib" / "start.pyc").unlink()
+    (copied / "lib" / "start.py").write_text(USES_OPENSSL)
+    subprocess.run([copied / "stillpoint"], env={"OPENSSL_CONF": str(configuration)}, check=True)
+    assert not mark.exists()
+
+
+def test_the_command_tells_versions() -> None:
+    told = subprocess.check_output([executable(), "version"], env={}, text=True).splitlines()
+    assert told[0] == f"stillpoint {importlib.metadata.version('stillpoint')}"
+    assert any(line.startswith("OpenSSL 3.") for line in told)
 
 
 def test_it_is_small() -> None:

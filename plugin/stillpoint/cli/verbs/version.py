@@ -3,6 +3,7 @@
 import argparse
 import importlib.metadata
 import platform
+import ssl
 import sys
 
 from stillpoint.cli.exit_status import ExitStatus
@@ -26,6 +27,7 @@ def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001 - every verb has 
     lines = [
         f"stillpoint {importlib.metadata.version('stillpoint')}",
         f"Python {platform.python_version()}",
+        ssl.OPENSSL_VERSION,
         f"plugin protocol {PLUGIN_PROTOCOL} of Velero",
         f"tested with Velero {VELERO}",
         f"tested with KubeVirt {KUBEVIRT}",
