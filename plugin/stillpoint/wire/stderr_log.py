@@ -81,8 +81,9 @@ def _level(arguments: Sequence[str]) -> int:
 
 def _place(path: str) -> str:
     """`stillpoint/wire/server.py` for a file of ours, else the name alone."""
-    before, _ours, after = path.rpartition("/stillpoint/")
-    return f"stillpoint/{after}" if before else path.rpartition("/")[2]
+    above = _place.__code__.co_filename.rpartition("stillpoint/")[0]
+    is_ours = path.startswith(f"{above}stillpoint/")
+    return path.removeprefix(above) if is_ours else path.rpartition("/")[2]
 
 
 def _cut(text: str, longest: int) -> str:

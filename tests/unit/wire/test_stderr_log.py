@@ -76,7 +76,8 @@ def test_fields_of_velero_s_own_are_not_overwritten() -> None:
 @pytest.mark.parametrize(
     ("path", "place"),
     [
-        ("/opt/plugin/stillpoint/wire/server.py", "stillpoint/wire/server.py:7"),
+        (stderr_log.__file__, "stillpoint/wire/stderr_log.py:7"),
+        ("/plugins/stillpoint/lib/tests/actions.py", "actions.py:7"),
         ("/usr/lib/python3/site-packages/urllib3/connection.py", "connection.py:7"),
         ("frozen.py", "frozen.py:7"),
     ],
