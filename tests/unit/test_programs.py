@@ -34,6 +34,7 @@ BROUGHT_ALONG = {
     "postgresql": ("pg_basebackup", "postgres"),
     "procps": ("kill",),
     "redis-server": ("redis-cli",),
+    "rpm": ("rpm2archive",),
     "systemd": ("systemd", "systemd-run"),
 }
 """More programs that a package of the lists brings, itself or by its dependencies."""
@@ -45,7 +46,10 @@ LISTS_OF_ROOMS = (
     ("benchmarks", ("PROGRAMS", "PROGRAMS_IMAGE", "PROGRAMS_E2E")),
 )
 """Lists that are installed before the files of a room run; the first room that fits counts."""
-RUN_ELSEWHERE = ("packaging/guest/postinstall", "packaging/guest/preremove", "packaging/payload.py")
+RUN_ELSEWHERE = (
+    *("packaging/guest/postinstall", "packaging/guest/preremove"),
+    *("packaging/bill_of_materials.py", "packaging/payload.py"),
+)
 """Files that run in guests, or in the base image of packaging/local-bases."""
 
 STARTERS = frozenset(
