@@ -11,7 +11,7 @@ from stillpoint.model.errors import StillpointError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
+    """Runs the command line.
 
     Args:
         arguments: without the program's name; None for those of the process.

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class ExitStatus(IntEnum):
-    """For scripts: nothing but 0 is a good answer."""
+    """Exit statuses for scripts: 0 alone is good."""
 
     GOOD = 0
     NOT_SAFE = 1

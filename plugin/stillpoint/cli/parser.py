@@ -14,7 +14,7 @@ to begin with: stillpoint rehearse --from examples
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command; `run` of a result is the verb's, `parser` this one."""
+    """The parser of the whole command; a result's `run` is the verb's, `parser` this parser."""
     whole = argparse.ArgumentParser(
         "stillpoint",
         description="Backup and restore of KubeVirt virtual machines that can be trusted.",

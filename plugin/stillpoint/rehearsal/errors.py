@@ -2,16 +2,16 @@
 
 StillpointError (stillpoint.model.errors)
 ├── UnreadableManifests    a file, or an object in it, is not what the Kubernetes API takes
-├── NothingToRehearse      the manifests do not hold what was asked for
+├── NothingToRehearse      the request fits nothing in the manifests
 ├── NotWritten             an archive cannot be written
-└── ActionFailed           an action answered with an error; a finding of the rehearsal
+└── ActionFailed           an action raised an error; a finding of the rehearsal
 """
 
 from stillpoint.model.errors import StillpointError
 
 
 class UnreadableManifests(StillpointError):
-    """What is at `place` (a path, or `path:line`) cannot be used."""
+    """The content of `place` (a path, or `path:line`) cannot be used."""
 
     def __init__(self, place: str, cause: str, hint: str = "") -> None:
         super().__init__(place, "cannot read the manifests", cause, hint)
@@ -26,7 +26,7 @@ class NotWritten(StillpointError):
 
 
 class ActionFailed(StillpointError):
-    """One call of one action; `cause` is what Velero would log."""
+    """A call of an action failed; `cause` is Velero's log line."""
 
     def __init__(self, action: str, cause: str) -> None:
         super().__init__(f"action {action}", "it answered with an error", cause)

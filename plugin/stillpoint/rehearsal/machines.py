@@ -16,14 +16,14 @@ from stillpoint.resources.machines import virtual_machine, virtual_machine_insta
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One virtual machine, or one instance that stands alone, in backup and restore.
+    """A virtual machine, or an instance that stands alone, in backup and restore.
 
     Attributes:
-        state: as KubeVirt prints it; empty where nothing says it.
-        block: what the backup takes between the same hooks as the machine.
-        launchers: those of its pods in which a guest runs.
-        stored: all that the backup holds of it.
-        restored: what would become of these.
+        state: KubeVirt's printable status; empty if not known.
+        block: items that the backup takes between the same hooks as the machine.
+        launchers: pods of the machine in which a guest runs.
+        stored: items of the machine in the backup.
+        restored: the restore's results for these items.
     """
 
     reference: Reference

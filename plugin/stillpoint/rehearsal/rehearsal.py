@@ -1,4 +1,4 @@
-"""One rehearsal from beginning to end: select, build blocks, back up, restore, tell."""
+"""A rehearsal from beginning to end: select, build blocks, back up, restore, judge."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,13 +32,13 @@ from stillpoint.velero.selection import glob
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What was found.
+    """The results of a rehearsal.
 
     Attributes:
         restored: in the order in which Velero would create the items.
-        is_into_cluster: whether the restore goes into the cluster that was read.
-        requests: how many the plugin would send to the API server.
-        log: what its actions logged.
+        is_into_cluster: true if the restore goes into the cluster that was read.
+        requests: number of requests that the plugin would send to the API server.
+        log: lines that actions logged.
     """
 
     known: Known
@@ -53,11 +53,11 @@ class Rehearsal:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be rehearsed.
+    """The Backup and Restore to rehearse.
 
     Attributes:
         backup: a Backup object, as a user writes it.
-        restore: a Restore object; of one that is None, everything comes back to an empty cluster.
+        restore: a Restore object; None restores everything to an empty cluster.
         now: aware; the time at which the backup starts.
     """
 
@@ -112,7 +112,7 @@ def rehearse(known: Known, wanted: Wanted, catalogue: Catalogue = own) -> Rehear
 
 
 def _readable(selection: Selection, backup: Item) -> Mapping[Reference, Item]:
-    """What the plugin can read: the cluster, and the Backup, which a restore looks at."""
+    """Objects that the plugin can read: the cluster, and the Backup, which a restore reads."""
     reference = own_objects.BACKUP.named(*it.identify(backup))
     return {**selection.cluster, reference: backup}
 

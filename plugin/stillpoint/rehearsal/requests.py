@@ -1,4 +1,4 @@
-"""From what a person asked for to what is known, and to the Backup and Restore to rehearse."""
+"""Reads the objects for a user's request, and makes the Backup and Restore to rehearse."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ _SCHEDULE = "Schedule"
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a person wants to be backed up.
+    """The selection of a user's command.
 
     Attributes:
-        backup: a file, or the name of a Backup in the cluster; None without one.
+        backup: a file, or the name of a Backup in the cluster; may be None.
     """
 
     namespaces: tuple[str, ...]
@@ -34,15 +34,15 @@ class Chosen:
 
     @property
     def file(self) -> Path | None:
-        """The file with the Backup, if it is one."""
+        """The file with the Backup, if `backup` is a file."""
         return Path(self.backup) if self.backup and Path(self.backup).is_file() else None
 
 
 def of_folder(folder: Path, progress: Progress) -> Known:
-    """What a folder of manifests tells.
+    """Objects of a folder of manifests.
 
     Raises:
-        UnreadableManifests: it holds no objects, or what is none.
+        UnreadableManifests: the folder has no objects, or an invalid one.
     """
     found = manifests.read(folder, progress)
     objects, files = len(found.objects), found.files
@@ -56,7 +56,7 @@ def of_folder(folder: Path, progress: Progress) -> Known:
 def of_cluster(
     place: tuple[str, str], chosen: Chosen, progress: Progress, *, is_whole: bool
 ) -> Known:
-    """What a live cluster tells.
+    """Objects of a live cluster.
 
     Args:
         place: kubeconfig and context; empty for the default ones.
@@ -76,11 +76,11 @@ def of_cluster(
 
 
 def backup(chosen: Chosen, known: Known) -> Item:
-    """The Backup that was asked for; its flags narrow a Backup down further.
+    """The requested Backup; further flags narrow it down.
 
     Raises:
-        NothingToRehearse: there is no such Backup, or the selector is none.
-        UnreadableManifests: the file does not hold one.
+        NothingToRehearse: there is no such Backup, or the selector is invalid.
+        UnreadableManifests: there is no Backup in the file.
     """
     selector = _selector(chosen)
     if chosen.backup is None:
@@ -97,13 +97,13 @@ def restore(file: Path | None) -> Item:
     """The Restore in a file; without a file a plain one.
 
     Raises:
-        UnreadableManifests: the file does not hold one.
+        UnreadableManifests: there is no Restore in the file.
     """
     return _of_file(file, "Restore") if file else restore_request.plain()
 
 
 def _namespaces(chosen: Chosen) -> tuple[str, ...]:
-    """Those to which the question can be limited before anything is read."""
+    """Namespaces to which reads can be limited from the start."""
     if chosen.namespaces or not chosen.file:
         return chosen.namespaces
     named = it.texts(_backup_of(chosen.file), "spec", "includedNamespaces")
@@ -132,7 +132,7 @@ def _find(name: str, known: Known) -> Item:
 
 
 def _backup_of(file: Path) -> Item:
-    """The Backup in a file, or the one that a Schedule would make: repositories keep those."""
+    """The Backup in a file, or the Backup of a Schedule, which repositories keep instead."""
     found = manifests.read(file).objects
     is_backup = any(_is(item, own_objects.BACKUP.kind) for item in found)
     if is_backup or not any(_is(item, _SCHEDULE) for item in found):
@@ -149,5 +149,5 @@ def _of_file(file: Path, kind: str) -> Item:
 
 
 def _is(item: Item, kind: str) -> bool:
-    """Whether it is an object of Velero's of this kind; others have Backups and Schedules, too."""
+    """True for Velero's objects of this kind; other products have Backups and Schedules, too."""
     return item["kind"] == kind and str(item["apiVersion"]).startswith("velero.io/")

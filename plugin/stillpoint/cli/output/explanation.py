@@ -1,4 +1,4 @@
-"""One machine of a rehearsal with all that belongs to it, as a tree."""
+"""A machine of a rehearsal with all that belongs to it, as a tree."""
 
 import sys
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from stillpoint.rehearsal.verdict.verdict import Finding
 
 
 def write(found: Rehearsal, name: str, output: Console) -> None:
-    """Write the tree: wrapped on a terminal, one line for each entry anywhere else.
+    """Writes the tree: wrapped on a terminal, a line for each entry anywhere else.
 
     Args:
         name: `NAME` or `NAMESPACE/NAME`.
@@ -57,7 +57,7 @@ def _tree(machine: Machine, found: Rehearsal) -> Tree:
 
 
 def _add(tree: Tree, title: str, entries: Iterable[Tree]) -> None:
-    """Add a branch, unless it would be empty."""
+    """Adds a branch, unless it would be empty."""
     branch = _entry(title, *entries)
     if branch.children:
         tree.children.append(branch)

@@ -108,7 +108,7 @@ def _row(machine: Machine) -> Sequence[Text]:
 
 
 def _short(title: str) -> str:
-    """A name that leaves room for the other columns; JSON and --explain have it in full."""
+    """A name that leaves room for the other columns; JSON and --explain show the full name."""
     return title if len(title) <= _LONGEST else f"{title[:17]}...{title[20 - _LONGEST :]}"
 
 
@@ -201,7 +201,7 @@ def _write_conflicts(found: Rehearsal, output: Console) -> None:
 
 
 def item_title(one: RestoredItem) -> str:
-    """The item's name and, if that changes, its new one."""
+    """The item's name and, if that changes, its new name."""
     return f"{one.reference} -> {one.renamed}" if one.renamed else str(one.reference)
 
 

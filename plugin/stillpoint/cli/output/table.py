@@ -28,7 +28,7 @@ class Column:
 
 
 def write(output: Console, columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> None:
-    """Write the table, a heading first. A pipe has no width: there each row is one line.
+    """Writes the table, a heading first. A pipe has no width: there each row is one line.
 
     On a terminal, too, no word is cut; so a line may be longer than the width.
     """
@@ -58,7 +58,7 @@ def _width(widths: Sequence[int]) -> int:
 
 
 def _widths(columns: Sequence[Column], cells: Sequence[Sequence[Text]], room: int) -> list[int]:
-    """As wide as need be; if that is too wide, columns that wrap give way, the last one first.
+    """Natural widths; where these are too wide, wrapping columns give way, the last first.
 
     rich's own choice cuts words (rich 15.0, `Table._collapse_widths`).
     """

@@ -1,7 +1,7 @@
 """Consoles of rich for standard output and standard error, and what is written to them.
 
-Names, messages and reasons come from objects that anybody may have made. `line` is the one way from
-them to a console: it takes no markup, and shows control characters as escapes.
+Names, messages and reasons come from objects that anybody may have made. They reach a console
+through `line` alone, which takes no markup, and shows control characters as escapes.
 """
 
 import os
@@ -30,7 +30,7 @@ Report = Callable[[int, int, str], None]
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leave it to `main`: rich exits with 1, which means here that a machine is not safe."""
+        """Leaves the error to `main`: rich's status 1 means here that a machine is not safe."""
         raise  # noqa: PLE0704 - rich calls this where it has caught the error
 
 
@@ -48,7 +48,7 @@ def console(output: TextIO) -> Console:
 
 
 def line(*parts: str | tuple[str, str]) -> Text:
-    r"""`parts` as they are, each with its style if it is a pair; `\x1b` and its like as escapes."""
+    r"""The `parts` as they are, pairs with their style; `\x1b` and its like as escapes."""
     styled = [(one, "") if isinstance(one, str) else one for one in parts]
     return Text.assemble(*((_escape(text), style) for text, style in styled))
 
@@ -60,14 +60,14 @@ def _escape(text: str) -> str:
 
 
 def write_line(output: Console, *parts: str | tuple[str, str]) -> None:
-    """Write one line of `parts`, however long."""
+    """Writes `parts` as a line, however long."""
     output.print(line(*parts), soft_wrap=True)
 
 
 def write_paragraph(
     output: Console, text: str, indent: int = 0, first: str | tuple[str, str] = ""
 ) -> None:
-    """Write `text` wrapped to the width; `first` stands before it, in the indent."""
+    """Writes `text` wrapped to the width; `first` stands before it, in the indent."""
     whole = line(text)
     width = max(output.width - indent, longest_word(whole))
     for number, wrapped in enumerate(whole.wrap(output, width)):

@@ -1,4 +1,4 @@
-"""The verbs of the command: one module each, one line each in `VERBS`."""
+"""The verbs of the command: a module each, a line each in `VERBS`."""
 
 import argparse
 from typing import Protocol
@@ -17,10 +17,10 @@ class Verb(Protocol):
         """Declare the options."""
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """Carry the verb out.
+        """Carries the verb out.
 
         Args:
-            arguments: as parsed; `parser` is the one of the whole command.
+            arguments: as parsed; `parser` is the parser of the whole command.
 
         Returns:
             The exit status.

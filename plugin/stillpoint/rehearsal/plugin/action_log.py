@@ -1,4 +1,4 @@
-"""What actions log in a rehearsal, kept instead of written."""
+"""Log lines of actions in a rehearsal, kept instead of written."""
 
 import logging
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from stillpoint.calls.text import sendable
 
 
 class LogLine(NamedTuple):
-    """What an action said of an item, which is named as `item.describe` does."""
+    """A log line of an action about an item, which is named as `item.describe` does."""
 
     action: str
     item: str
@@ -30,7 +30,7 @@ class ActionLog(logging.Handler):
 
     @property
     def lines(self) -> Sequence[LogLine]:
-        """What was logged so far."""
+        """The lines so far."""
         return tuple(self._lines)
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -28,7 +28,7 @@ Outcome = TypeVar("Outcome")
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """An action of the plugin, with the items that it is called for."""
+    """An action of the plugin, with its item selector."""
 
     name: str
     resources: frozenset[str]
@@ -73,10 +73,10 @@ class BackupCalls:
         self.block_actions = _actions(catalogue.item_block())
 
     def related_items(self, action: Action, item: Item) -> Sequence[Reference]:
-        """Asks an item-block action.
+        """Calls an item-block action.
 
         Raises:
-            ActionFailed: it raised an error.
+            ActionFailed: the action raised an error.
         """
 
         def call(subject: str) -> Sequence[Reference]:
@@ -123,10 +123,10 @@ class RestoreCalls:
         """Calls a restore action.
 
         Args:
-            stored: the item as the backup holds it.
+            stored: the item as stored in the backup.
 
         Raises:
-            ActionFailed: it raised an error.
+            ActionFailed: the action raised an error.
         """
 
         def call(subject: str) -> RestoreOutcome:

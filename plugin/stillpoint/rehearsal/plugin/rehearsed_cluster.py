@@ -1,4 +1,4 @@
-"""The cluster of a rehearsal, as actions read it: from the objects that were read before."""
+"""The cluster of a rehearsal, as actions read it: objects that were read before."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ class RehearsedCluster:
     """Reads given objects; see `Reader`. Each change is refused.
 
     An object is served in each version of its resource, as if versions differed in name only. A
-    kind that the rehearsal may not read has no objects here: Velero's account may read it, so that
-    an error would be none of the backup's. The verdict says what is not known.
+    kind that the rehearsal may not read has no objects here: Velero's account may read that kind,
+    so that an error would be none of the backup's. The verdict lists unknown facts.
 
     Attributes:
-        requests: how many a Kubernetes API server would have got: one per `get`, page of a list
-            and watch.
+        requests: number of requests to a Kubernetes API server: one per `get`, page of a list and
+            watch.
 
     Args:
         objects: each under its reference, cluster-scoped ones without a namespace.

@@ -1,4 +1,4 @@
-"""What a rehearsed backup stored, as restore actions look into it."""
+"""The archive of a rehearsed backup, as restore actions read it."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence

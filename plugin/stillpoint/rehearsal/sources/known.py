@@ -1,4 +1,4 @@
-"""What is known of a cluster, and what is not."""
+"""Known and unknown facts of a cluster."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,13 +12,14 @@ from stillpoint.velero.selection.discovery import Discovery
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """What could not be read, and what that leaves open.
+    """An unreadable resource, which leaves facts open.
 
     Attributes:
         resource: `volumesnapshotclasses.snapshot.storage.k8s.io`; empty for the whole cluster.
-        cause: as the reader says it.
+        cause: the reader's error.
         hint: the remedy; may be empty.
-        is_served: false where the cluster has no such resource at all, which is an answer.
+        is_served: false where the cluster has no such resource at all, so that nothing is left
+            open.
     """
 
     resource: str
@@ -47,7 +48,7 @@ class Known:
 
     @classmethod
     def of_manifests(cls, objects: Iterable[Item], origin: str) -> "Known":
-        """A folder does not say what it leaves out: a kind without any object is not known."""
+        """Objects of a folder, which may leave kinds out: a kind without objects is not known."""
         objects = tuple(objects)
         discovery = Discovery(_resources(objects))
         by_kind = {(one.group, one.kind): one for one in discovery.served}
@@ -55,12 +56,12 @@ class Known:
         return cls(objects, discovery, complete, origin)
 
     def tells(self, resource: Resource) -> bool:
-        """Whether an object of this resource that is not here does not exist."""
+        """True if an object of this resource that is not here does not exist."""
         return str(resource) in self.complete
 
 
 def _resources(objects: Iterable[Item]) -> Iterator[Served]:
-    """The known resources, then those that the objects are of besides."""
+    """The known resources, then further resources of the objects."""
     custom = [one for one in KNOWN if not one.is_built_in]
     yield from (one for one in KNOWN if one.is_built_in)
     known = {(one.group, one.kind) for one in KNOWN}

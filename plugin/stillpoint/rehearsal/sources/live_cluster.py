@@ -1,6 +1,7 @@
-"""What a live cluster holds of virtual machines, read and never changed.
+"""Reads the objects of a live cluster that concern virtual machines, and changes nothing.
 
-One list per resource, however many machines there are. What may not be read is told, not guessed.
+Sends one list per resource, however many machines there are. Missing rights are reported, and
+nothing is guessed.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -70,7 +71,7 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What of a cluster to read.
+    """The part of a cluster to read.
 
     Attributes:
         namespaces: empty means all.
@@ -122,9 +123,10 @@ def read(reader: "KubernetesReader", scope: Scope, progress: Progress) -> Known:
 
 
 def with_policies(known: Known, asked: Item, reader: "KubernetesReader") -> Known:
-    """Together with the resource policies of a Backup, which live beside it, not in the scope.
+    """Adds the resource policies of a Backup, which live beside the Backup, not in the scope.
 
-    Those of all backups are told by a flag of the server, so that its Deployment is read as well.
+    Policies of all backups are named by a flag of the server, so that its Deployment is read as
+    well.
     """
     namespace = it.namespace(asked)
     known = _with(known, own_objects.SERVER, namespace, [own_objects.SERVER_NAME], reader)
@@ -140,7 +142,7 @@ def _with(
     names: Iterable[str],
     reader: "KubernetesReader",
 ) -> Known:
-    """Together with these objects, each read unless it is there."""
+    """Adds these objects, each read unless it is there."""
     of_kind = (one for one in known.objects if one["kind"] == resource.kind)
     read_ = {(it.namespace(one), it.name(one)) for one in of_kind}
     found, unread = [], list(known.unread)
@@ -190,7 +192,7 @@ def _not_served(discovery: Discovery, *, is_told: bool) -> Iterator[Unread]:
 def _complete(
     discovery: Discovery, wanted: Iterable[Served], incomplete: Collection[str], *, is_told: bool
 ) -> frozenset[str]:
-    """What was read in full, and what the cluster does not serve and so has none of."""
+    """Resources that were read in full, or that the cluster does not serve and so has none of."""
     read_ = {one.name for one in wanted} - set(incomplete)
     served = {one.name for one in discovery.served}
     unserved = {name for name in _AROUND_MACHINES if name not in served} if is_told else set()

@@ -28,13 +28,13 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Manifests:
-    """What was read.
+    """The objects of manifests.
 
     Attributes:
         objects: in the order of their files and of the lines there; each has apiVersion, kind and
             a name.
-        files: how many files they are from.
-        passed_over: where something else is, for instance `chart/values.yaml:1`.
+        files: number of their files.
+        passed_over: places of other content, for instance `chart/values.yaml:1`.
     """
 
     objects: tuple[Item, ...]
@@ -43,17 +43,17 @@ class Manifests:
 
 
 def read(folder: Path, progress: Progress = lambda *_: None) -> Manifests:
-    """Every object of the folder and of the folders in it; hidden ones are left out.
+    """Every object of the folder and its subfolders; hidden files are left out.
 
-    What is no object of the API, as a Kustomization or the values of a chart, is passed over. What
-    could be one and cannot be read is an error: half an answer would be a wrong one.
+    Other documents, as a Kustomization or the values of a chart, are passed over. A document that
+    could be an object and cannot be read is an error: half a result would be a wrong one.
 
     Args:
-        folder: or one file.
+        folder: or a file.
         progress: told after each file: files read, files in all, name of the file.
 
     Raises:
-        UnreadableManifests: there are none, or one of them cannot be read.
+        UnreadableManifests: there are no objects, or an object cannot be read.
     """
     files = _files(folder)
     found: dict[tuple[str, ...], tuple[str, Item]] = {}
@@ -107,7 +107,7 @@ def _objects(file: Path, passed_over: Callable[[str], None]) -> Iterator[tuple[s
 
 
 def _shallow(item: Item, place: str) -> Item:
-    """The item, if it can be written again: orjson reads four times as deep as it writes."""
+    """The item, if it can be encoded again: orjson reads four times as deep as it writes."""
     try:
         orjson.dumps(item)
     except TypeError as error:

@@ -1,11 +1,11 @@
-"""The documents of a YAML text as JSON has them, made from its events one value after the other.
+"""Documents of a YAML text with the values of JSON, made event by event.
 
 PyYAML makes a tree of nodes of the whole text first, which is ten times as large as the objects.
 Values are read as the tools of Kubernetes read them, which is not wholly as PyYAML does: a time
-stays the text that it is, and `52:54:00:12:34:56` is a MAC address and no number to base 60.
+stays a text, and `52:54:00:12:34:56` is a MAC address and no number to base 60.
 
 Manifests may come from anybody. A few hundred bytes of aliases of aliases are more than any memory
-holds: as in the tools of Kubernetes, what aliases make is bound to ten times the text.
+holds: as in the tools of Kubernetes, expanded aliases are bound to ten times the text.
 """
 
 import math
@@ -38,11 +38,11 @@ _PLAIN_COLLECTIONS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document.
+    """A document of a YAML text.
 
     Attributes:
-        line: where it begins.
-        item_lines: where each entry of `items` begins.
+        line: its first line.
+        item_lines: first line of each entry of `items`.
     """
 
     value: Any
@@ -54,7 +54,7 @@ def documents(text: str) -> Iterator[Document]:
     """The documents in their order.
 
     Raises:
-        yaml.YAMLError: it is no YAML, or has what JSON cannot say.
+        yaml.YAMLError: the text is no YAML, or has values that JSON lacks.
     """
     loader = _Loader(text)
     try:
@@ -102,7 +102,7 @@ class _Values:
                 yield Document(value, root.start_mark.line + 1, item_lines)
 
     def _value(self, event: Any, item_lines: list[int] | None = None) -> Any:
-        """What an event begins.
+        """The value that an event begins.
 
         Args:
             item_lines: of the root of a document, to be filled.

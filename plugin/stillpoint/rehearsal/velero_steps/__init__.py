@@ -1,1 +1,1 @@
-"""What Velero does for a backup and a restore, done without writing anything."""
+"""Velero's steps of a backup and a restore, done without writing anything."""

@@ -1,7 +1,7 @@
-"""What a backup would hold, in the layout of Velero's own archives.
+"""Writes the items of a rehearsed backup in the layout of Velero's own archives.
 
-Source: pkg/archive and pkg/backup/item_backupper.go of Velero v1.18. What is not in it: snapshots,
-and the files that stand beside an archive in an object store.
+Source: pkg/archive and pkg/backup/item_backupper.go of Velero v1.18. Left out are snapshots, and
+    the files that stand beside an archive in an object store.
 """
 
 import io
@@ -24,10 +24,9 @@ _ATTEMPT = "cannot write the archive"
 
 
 def write(backup: BackupContents, selection: Selection, file: Path) -> None:
-    """Write the archive; it holds secrets, so that only its owner may read it.
+    """Writes the archive; it holds secrets, so that only its owner may read it.
 
-    A file of that name is replaced when the new one is whole. What a link leads to is nobody's
-    guess, and a device is no file: both are refused.
+    A file of that name is replaced when the new file is complete. Links and devices are refused.
 
     Raises:
         NotWritten: the file cannot be written.
@@ -58,7 +57,7 @@ def _fill(backup: BackupContents, selection: Selection, file: Path, stream: IO[b
 
 
 def paths(reference: Reference, preferred: str, item: Item) -> list[str]:
-    """Where Velero puts an item: without its version, for older ones, and with it.
+    """Velero's paths of an item: without its version, for older releases, and with it.
 
     Args:
         preferred: version that the cluster prefers for the resource.

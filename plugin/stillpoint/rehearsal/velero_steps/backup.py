@@ -1,7 +1,7 @@
 """A backup as Velero makes it: block after block, each item through its actions.
 
-Source: pkg/backup/item_backupper.go of Velero v1.18. Volumes are not cut, hooks are not run, and
-nothing is written: what the backup would hold is the result.
+Source: pkg/backup/item_backupper.go of Velero v1.18. No snapshot is taken, no hook is run, and
+    nothing is written: the result is the backup's content.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ _DEFINITION = Resource(
 
 
 class BackupResult(StrEnum):
-    """What became of an item."""
+    """The result for an item."""
 
     STORED = "stored"
     FAILED = "failed"
@@ -35,12 +35,12 @@ class BackupResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BackedUpItem:
-    """One item of a backup.
+    """An item of a backup.
 
     Attributes:
-        block: number of the block in which Velero came to it.
-        stored: what the backup holds; None if it does not hold the item.
-        error: why not, where an action failed.
+        block: number of its block.
+        stored: the stored item; None if the backup leaves the item out.
+        error: of the action that failed.
         actions: names of the plugin's actions that were called for it.
     """
 
@@ -54,11 +54,11 @@ class BackedUpItem:
 
 @dataclass(frozen=True, slots=True)
 class BackupContents:
-    """What a backup would hold.
+    """The content of a backup.
 
     Attributes:
         hooks: the commands that Velero runs in pods, before their blocks, by the pod.
-        stored: the archive: each item as it would be written.
+        stored: the archive: each item as written.
     """
 
     blocks: tuple[Block, ...]
@@ -96,7 +96,7 @@ def back_up(
 def _definitions(
     selection: Selection, blocks: Sequence[Block], items: Mapping[Reference, BackedUpItem]
 ) -> Sequence[Reference]:
-    """What Velero adds at the end: the definition of each custom resource of which it has items."""
+    """Definitions of the stored custom resources, which Velero adds at the end."""
     resource = str(_DEFINITION)
     filters = selection.filters.resources
     if filters.expels(resource) or filters.collects(resource, is_namespaced=False):
@@ -146,7 +146,7 @@ class _Backupper:
         return BackedUpItem(reference, BackupResult.STORED, block, item, "", tuple(called))
 
     def _take(self, outcome: BackupOutcome, block: int) -> tuple[Item, str]:
-        """The item that an action answered, and the error of what it asked for besides."""
+        """The item of an action's outcome, and the error of its additional items."""
         changed, must_include = _without_message(outcome.item)
         if marks.SKIPPED in it.annotations(changed):
             return changed, ""

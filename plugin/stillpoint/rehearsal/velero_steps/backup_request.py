@@ -1,4 +1,4 @@
-"""The Backup object that a rehearsal is about: from flags, and as Velero starts it."""
+"""The Backup of a rehearsal: from flags, and as Velero starts it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,7 +26,7 @@ def of_flags(namespaces: Sequence[str], selector: LabelSelector | None) -> Item:
 
 
 def begin(backup: Item, known: Known, now: datetime) -> Item:
-    """The Backup as actions see it: with what Velero adds, and begun now.
+    """The Backup as actions see it: with Velero's own additions, and begun now.
 
     Raises:
         NothingToRehearse: Velero would refuse the specification.

@@ -1,4 +1,4 @@
-"""Item blocks as Velero builds them: an item, what is related to it, and so on.
+"""Item blocks as Velero builds them: an item, its related items, theirs, and so on.
 
 Source: pkg/backup/backup.go of Velero v1.18, executeItemBlockActions.
 """

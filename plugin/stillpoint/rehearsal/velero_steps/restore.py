@@ -1,7 +1,7 @@
 """A restore as Velero makes it.
 
-Source: pkg/restore/restore.go and pkg/cmd/server/config of Velero v1.18. Nothing is created: what
-would be is the result.
+Source: pkg/restore/restore.go and pkg/cmd/server/config of Velero v1.18. Nothing is created: the
+    result lists what would be.
 """
 
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from stillpoint.velero.volumes import claim_data
 
 
 class RestoreResult(StrEnum):
-    """What would become of an item."""
+    """The result for an item."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -32,16 +32,16 @@ class RestoreResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RestoredItem:
-    """One item of a restore.
+    """An item of a restore.
 
     Attributes:
-        item: what would be created; None if nothing would.
+        item: the object to create; None if nothing would be created.
         why: of a skipped or failed item.
         skipped_by: name of the action that left the item out; empty where Velero itself did.
         changed: paths of the fields in which the plugin made the item differ from the stored one.
-        missing: additional items that an action asked for and the backup does not hold.
-        renamed: `NAMESPACE/NAME` under which it would be created, if that is another one.
-        conflict: what the target has already under that name; empty if nothing.
+        missing: additional items that are not in the backup.
+        renamed: `NAMESPACE/NAME` under which the item would be created, if that is another.
+        conflict: the target's existing object of that name; empty if there is none.
     """
 
     reference: Reference
@@ -57,12 +57,12 @@ class RestoredItem:
 
 @dataclass(frozen=True, slots=True)
 class Restoration:
-    """A restore as it was gone through.
+    """A restore, step by step.
 
     Attributes:
         items: in the order in which Velero would create them.
         asked: the Restore object.
-        target: what the cluster has already into which it goes.
+        target: objects that exist in the target cluster.
     """
 
     items: Sequence[RestoredItem]
@@ -91,7 +91,7 @@ def restore(
 def with_reasons(
     items: Sequence[RestoredItem], stored: Mapping[Reference, Item], log: Sequence[LogLine]
 ) -> Sequence[RestoredItem]:
-    """The items with what their actions logged about leaving them out.
+    """Adds to each item the reason that an action logged for leaving it out.
 
     Velero's protocol has no field for a reason, so an action says it in its log.
     """
@@ -120,7 +120,7 @@ class _Restorer:
         self.done: list[RestoredItem] = []
 
     def restore(self, reference: Reference, why_not: str) -> None:
-        """Take one item through; what was left out by its own may still come with another."""
+        """Restores an item; an item that is left out may still come with another."""
         place = self._places.get(reference)
         if place is not None and (
             why_not or self.done[place].why not in self._exclusions(reference)

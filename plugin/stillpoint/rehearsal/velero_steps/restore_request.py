@@ -1,4 +1,4 @@
-"""The Restore object that a rehearsal is about, and the rules that it gives."""
+"""The Restore of a rehearsal, as Velero starts it."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""What Velero would collect for a backup, and in which order.
+"""Objects that Velero would collect for a backup, in its order.
 
 Source: pkg/backup/item_collector.go of Velero v1.18.
 """
@@ -20,12 +20,12 @@ from stillpoint.velero.volumes.policy import Policy
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The objects of a cluster, and which of them a backup collects.
+    """The objects of a cluster, and the part that a backup collects.
 
     Attributes:
         cluster: every object, in the order of collection.
-        served: of which resource each object is.
-        filters: those of the running backup, and of its policies.
+        served: the resource of each object.
+        filters: of the running backup, and of its policies.
         unknown_policies: names of ConfigMaps that are not among the objects.
     """
 
@@ -37,7 +37,7 @@ class Selection:
 
     @classmethod
     def of(cls, known: Known, backup: Item) -> "Selection":
-        """Put the objects into Velero's order.
+        """Puts the objects into Velero's order.
 
         Args:
             backup: as Velero has it when it has started (`backup_request.begin`).
@@ -65,7 +65,7 @@ class Selection:
         )
 
     def collect(self) -> Sequence[Reference]:
-        """What the backup itself selects; each item's Namespace is of it."""
+        """Objects that the backup itself selects, with the Namespaces of these."""
         selected = {one for one in self.cluster if self._is_selected(one)}
         used = {one.namespace for one in selected if one.namespace}
         return [
@@ -76,7 +76,7 @@ class Selection:
         ]
 
     def admits(self, reference: Reference) -> bool:
-        """Whether Velero takes an object that an action names."""
+        """True if Velero takes an object that an action names."""
         return self.filters.admits(self._resource(reference), self.cluster[reference])
 
     def _is_selected(self, reference: Reference) -> bool:

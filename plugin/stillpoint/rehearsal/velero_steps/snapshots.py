@@ -1,4 +1,4 @@
-"""Which claims of a backup Velero would cut, and the notes that it leaves on them.
+"""Claims of a backup that Velero would take snapshots of, with Velero's annotations.
 
 Source: pkg/backup/actions/csi/pvc_action.go and internal/volumehelper of Velero v1.18.
 """
@@ -19,9 +19,9 @@ from stillpoint.velero.volumes.policy import Fate
 
 
 def with_snapshots(backup: BackupContents, selection: Selection, request: Item) -> BackupContents:
-    """The backup with its claims as Velero stores them when it has cut their volumes.
+    """The backup with its claims as Velero stores them after their snapshots.
 
-    What is not known of the storage is taken for good: a verdict says that it is not known.
+    Unknown facts of the storage count as good: a verdict reports them as unknown.
     """
     fates, classes = fates_of(selection, request, mounting(selection)), _snapshot_classes(selection)
     stored = {
@@ -36,7 +36,7 @@ def with_snapshots(backup: BackupContents, selection: Selection, request: Item) 
 
 
 def mounting(selection: Selection) -> Mapping[Reference, Sequence[Item]]:
-    """The pods that mount each claim, also those that the backup leaves out."""
+    """Pods that mount each claim, also those that the backup leaves out."""
     found: dict[Reference, list[Item]] = {}
     for reference, item in selection.cluster.items():
         if reference.is_of(pod.RESOURCE):

@@ -27,7 +27,7 @@ def pods_by_claim(selection: Selection) -> Mapping[Reference, Sequence[Reference
 def related_items(
     reference: Reference, item: Item, pods: Mapping[Reference, Sequence[Reference]]
 ) -> Iterator[Reference]:
-    """What shares a block with the item: claims of a pod; volume and pods of a claim.
+    """Items of the same block: claims of a pod; volume and pods of a claim.
 
     Args:
         pods: from `pods_by_claim`.
@@ -38,7 +38,7 @@ def related_items(
 
 
 def additional_items(reference: Reference, item: Item) -> Iterator[Reference]:
-    """What the backup brings with the item: claims of a pod, the volume of a claim."""
+    """Items that come with an item: claims of a pod, the volume of a claim."""
     if reference.is_of(pod.RESOURCE):
         if priority := it.text(item, "spec", "priorityClassName"):
             yield Reference("scheduling.k8s.io", "priorityclasses", "", priority)

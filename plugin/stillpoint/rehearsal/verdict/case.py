@@ -1,4 +1,4 @@
-"""One virtual machine, and all that a rehearsal knows around it."""
+"""A virtual machine, and all that a rehearsal knows around it."""
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from stillpoint.velero.volumes.fates import Fates
 
 
 class Role(StrEnum):
-    """What a guest uses a claim for."""
+    """The guest's use of a claim."""
 
     DISK = "disk"
     HOT_PLUGGED = "hot-plugged disk"
@@ -36,7 +36,8 @@ class Disk:
     """A claim that the guest, or KubeVirt for it, writes to.
 
     Attributes:
-        is_lasting: the specification of the machine names it, so that it is there after a restart.
+        is_lasting: true if the specification of the machine names the claim, so that a restart
+            keeps it.
     """
 
     claim: Reference
@@ -51,17 +52,17 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all cases of one rehearsal have in common.
+    """Facts common to all cases of a rehearsal.
 
     Attributes:
         request: the Backup object.
         blocks: the block of each item.
-        restored: what would become of each stored item.
-        mounting: the pods that mount each claim, also those that the backup leaves out.
+        restored: the restore's result for each stored item.
+        mounting: pods that mount each claim, left out of the backup or not.
         state_claims: claims with vTPM and EFI state, by namespace and machine.
-        running: backups that other people have going, each with what it selects.
-        restore: what is asked of the restore.
-        target: what exists where the restore goes.
+        running: other backups in progress, each with its selection.
+        restore: the requested restore.
+        target: existing objects of the target.
     """
 
     known: Known
@@ -117,12 +118,12 @@ class Surroundings:
         return self.selection.cluster
 
     def knows(self, reference: Reference) -> bool:
-        """Whether the object exists, or is known not to."""
+        """True if the object exists, or is known not to."""
         is_told = reference.group_resource in self.known.complete
         return is_told or reference in self.cluster
 
     def all_of(self, resource: Resource) -> Sequence[Item]:
-        """Every object of one resource."""
+        """Every object of a resource."""
         return self.by_resource.get(str(resource), ())
 
 
@@ -130,19 +131,19 @@ Answer = TypeVar("Answer")
 
 
 def once(fact: Callable[["Case"], Answer]) -> Callable[["Case"], Answer]:
-    """A fact that several reasons ask for; machines are judged one after the other."""
+    """Computes a fact once per machine, for several reasons; machines are judged in turn."""
     return lru_cache(maxsize=1)(fact)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """One machine.
+    """A machine.
 
     Attributes:
         machine: the VirtualMachine, or a VirtualMachineInstance that stands alone.
-        instance: the guest that runs; None if there is none, or none is known.
-        block: what the backup takes between the same hooks as the machine.
-        parts: the machine and all that is of it, each once.
+        instance: the running guest; None if the machine has none, or none is known.
+        block: items that the backup takes between the same hooks as the machine.
+        parts: the machine and all its objects, each once.
     """
 
     reference: Reference
@@ -155,7 +156,7 @@ class Case:
 
     @classmethod
     def of(cls, reference: Reference, around: Surroundings) -> "Case":
-        """The case of one machine.
+        """The case of a machine.
 
         Raises:
             MalformedItem: the machine or its instance cannot be read.
@@ -172,12 +173,12 @@ class Case:
 
     @property
     def is_instance(self) -> bool:
-        """Whether it stands alone, without a VirtualMachine."""
+        """True if the instance stands alone, without a VirtualMachine."""
         return self.reference.is_of(virtual_machine_instance.RESOURCE)
 
     @property
     def specification(self) -> Item:
-        """That of the guest."""
+        """The guest's specification."""
         if self.is_instance:
             return it.mapping(self.machine, "spec")
         return virtual_machine.template(self.machine)
@@ -193,7 +194,7 @@ class Case:
 
     @property
     def launchers(self) -> tuple[Reference, ...]:
-        """Those pods of the block in which a guest runs."""
+        """Pods of the block in which a guest runs."""
         cluster = self.around.cluster
         return tuple(
             one for one in self.block if one.is_of(pod.RESOURCE) and pod.is_launcher(cluster[one])
@@ -201,7 +202,7 @@ class Case:
 
     @property
     def needs(self) -> Iterator[Reference]:
-        """What the machine's own specification needs of its namespace."""
+        """Objects of its namespace that the machine's own specification needs."""
         return _needs(self.machine, self.machine if self.is_instance else None)
 
     def claim(self, disk: Disk) -> Item | None:

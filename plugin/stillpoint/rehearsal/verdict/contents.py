@@ -25,7 +25,7 @@ _ELSEWHERE = (
 
 
 def errors(case: Case) -> Iterator[str]:
-    """What actions answered with an error, in the backup or the restore of one of its items."""
+    """Errors of actions in the backup or the restore of the machine's items."""
     around = case.around
     blocks = {id(block): block for part in case.parts if (block := around.blocks.get(part))}
     for block in blocks.values():
@@ -46,7 +46,7 @@ def not_created(case: Case) -> tuple[str, ...]:
 
 
 def conflicts(case: Case) -> Iterator[str]:
-    """What exists already where the restore would create it."""
+    """Objects that exist already where the restore would create them."""
     for part in case.parts:
         result = case.around.restored.get(part)
         if result and result.conflict:
@@ -61,14 +61,14 @@ def outside(case: Case) -> Iterator[str]:
 
 
 def outside_unknown(case: Case) -> Iterator[str]:
-    """Objects that it names, of a kind of which nothing is known."""
+    """Named objects of a kind of which nothing is known."""
     for reference in _needs(case):
         if reference not in case.around.backup.stored and not case.around.knows(reference):
             yield str(reference)
 
 
 def elsewhere(case: Case) -> Iterator[str]:
-    """What it names beyond its namespace's objects: it must be there before a restore."""
+    """Named objects outside the namespace: they must exist before a restore."""
     claims = filter(None, map(case.claim, case.disks))
     for need in cluster_needs.of_machine(case.machine, claims):
         if need not in case.around.backup.stored:
@@ -76,7 +76,7 @@ def elsewhere(case: Case) -> Iterator[str]:
 
 
 def stored_pools(case: Case) -> Iterator[str]:
-    """The pool of the machine, where the backup holds it."""
+    """The pool of the machine, if the backup has stored it."""
     for name in virtual_machine_pool.of_machine(case.machine):
         pool = virtual_machine_pool.RESOURCE.named(case.reference.namespace, name)
         if pool in case.around.backup.stored:
@@ -84,7 +84,7 @@ def stored_pools(case: Case) -> Iterator[str]:
 
 
 def without_pool(case: Case) -> Iterator[str]:
-    """The pool of the machine, where the backup would not hold it."""
+    """The pool of the machine, if the backup would leave it out."""
     return (
         name
         for name in virtual_machine_pool.of_machine(case.machine)
@@ -93,7 +93,7 @@ def without_pool(case: Case) -> Iterator[str]:
 
 
 def other_maker(case: Case) -> tuple[str, ...]:
-    """Who made the machine, if it is no pool: Velero drops owners, and it may make another."""
+    """The maker of the machine, if no pool: Velero drops owners, and it may make another."""
     if case.is_instance or any(virtual_machine_pool.of_machine(case.machine)):
         return ()
     maker = it.controller(case.machine)

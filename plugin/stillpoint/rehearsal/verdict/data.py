@@ -1,4 +1,4 @@
-"""Facts about the way back of a disk's data: whether the restore brings it, and what it outlives.
+"""Facts about the restore of a disk's data: its way back, and what the data outlives.
 
 Source: pkg/restore/restore.go, pkg/restore/actions/csi/pvc_action.go and pkg/util/kube/pvc_pv.go of
 Velero v1.18.
@@ -84,7 +84,7 @@ def waits_for_consumer(case: Case) -> Iterator[str]:
 
 @once
 def _starts(case: Case) -> bool:
-    """Whether the machine is started in the course of the restore, as far as one can tell."""
+    """True if the restore starts the machine, as far as is known."""
     result = case.around.restored.get(case.reference)
     if case.is_instance or result is None or result.item is None:
         return True
@@ -94,14 +94,14 @@ def _starts(case: Case) -> bool:
 
 
 def snapshots_in_volume(case: Case) -> Iterator[str]:
-    """Disks whose snapshots are part of the volume, and are not moved out of it."""
+    """Disks whose snapshots are part of the volume, and are not moved."""
     for disk, chosen in _snapshots_not_moved(case):
         if chosen is not None and volume_snapshot_class.lives_with_volume(chosen):
             yield f"{disk.name} (VolumeSnapshotClass {it.name(chosen)})"
 
 
 def snapshots_in_storage(case: Case) -> Iterator[str]:
-    """Disks whose snapshots stay where the volume is, and outlive it."""
+    """Disks whose snapshots stay with the storage, and outlive the volume."""
     for disk, chosen in _snapshots_not_moved(case):
         if chosen is None or not volume_snapshot_class.lives_with_volume(chosen):
             yield disk.name
@@ -128,7 +128,7 @@ def _disks_with_data(case: Case) -> Iterator[tuple[Disk, Item]]:
 
 
 def _is_there(case: Case, disk: Disk) -> bool:
-    """Whether the target has a claim of the name that the disk comes back under."""
+    """True if the target has a claim of the disk's restored name."""
     return _target(case, disk) in case.around.target
 
 

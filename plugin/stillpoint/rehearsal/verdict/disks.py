@@ -59,7 +59,7 @@ def being_deleted(case: Case) -> Iterator[str]:
 
 
 def not_bound(case: Case) -> Iterator[str]:
-    """Claims without a volume, those apart that CDI is filling: they are told as that."""
+    """Claims without a volume, except those that CDI is filling: a reason of their own."""
     being_filled = {name for name, _filler in _disks_without_data(case)}
     for disk, claim in claims(case):
         is_told = persistent_volume_claim.has_status(claim) and disk.name not in being_filled
@@ -82,7 +82,7 @@ def being_filled(case: Case) -> Iterator[str]:
 
 
 def _begins_again(case: Case, filler: Item) -> bool:
-    """Whether the DataVolume comes back, and CDI can fill its claim by itself."""
+    """True if the DataVolume is restored, and CDI can fill its claim by itself."""
     stored = data_volume.RESOURCE.named(*it.identify(filler)) in case.around.backup.stored
     is_refused = case.around.restore.refuses(data_volume.RESOURCE)
     return stored and not is_refused and data_volume.is_imported_again(filler)
@@ -136,7 +136,7 @@ def snapshot_class_not_chosen(case: Case) -> Iterator[str]:
 
 
 def several_snapshot_classes(case: Case) -> Iterator[str]:
-    """Disks whose driver has several labelled classes: Velero takes the first it comes to."""
+    """Disks whose driver has several labelled classes: Velero takes the first."""
     for disk, classes in with_classes(case):
         claim = case.claim(disk) or {}
         labelled = volume_snapshot_class.with_label(classes)
@@ -145,9 +145,9 @@ def several_snapshot_classes(case: Case) -> Iterator[str]:
 
 
 def has_snapshots(case: Case) -> bool:
-    """Whether the data of any disk is taken at one moment, by Velero or by whom a policy names.
+    """True if a disk's data is taken at one moment, by Velero or by a policy's custom action.
 
-    A machine without disks has none to lose; a claim that was not read may be one that is cut.
+    A machine without disks has none to lose; a claim that was not read may get a snapshot.
     """
     if not case.disks:
         return True
@@ -215,7 +215,7 @@ def unsaved_volumes(case: Case) -> Iterator[str]:
 
 
 def claims(case: Case) -> Iterator[tuple[Disk, Item]]:
-    """The disks of which the claim is known, each with it."""
+    """Disks whose claim is known, each with the claim."""
     for disk in case.disks:
         if claim := case.claim(disk):
             yield disk, claim
@@ -248,13 +248,13 @@ def storage_class_of(case: Case, claim: Item) -> Item | None:
 
 
 def _driver(case: Case, claim: Item) -> str:
-    """What Velero compares with snapshot classes: the provisioner of the StorageClass."""
+    """The driver for Velero's snapshot classes: the provisioner of the StorageClass."""
     found = storage_class_of(case, claim)
     return storage_class.provisioner(found) if found else ""
 
 
 def _not_known(case: Case, claim: Item) -> str:
-    """What of the way from a claim to its snapshot is not known."""
+    """The unknown link between a claim and its snapshot."""
     if _volume(case, claim) is None:
         return "PersistentVolume"
     if storage_class_of(case, claim) is None and not case.around.known.tells(

@@ -27,7 +27,7 @@ _NOTHING: tuple[str, ...] = ()
 
 @once
 def runs(case: Case) -> bool:
-    """Whether a guest writes to its disks, and so needs a freeze."""
+    """True if a guest writes to its disks, and so needs a freeze."""
     instance = case.instance
     if instance is None or state_unknown(case):  # a manifest of a repository has no status
         return False
@@ -69,7 +69,7 @@ def frozen_now(case: Case) -> tuple[str, ...]:
 
 @once
 def agent_not_connected(case: Case) -> tuple[str, ...]:
-    """The agent does not answer; of a guest that starts, nobody expects it yet."""
+    """The agent does not answer; a guest that starts is not expected to have it yet."""
     if not runs(case) or case.instance is None or starting(case):
         return _NOTHING
     return _NOTHING if virtual_machine_instance.is_agent_connected(case.instance) else MACHINE
@@ -95,13 +95,13 @@ def hooks_off(case: Case) -> tuple[str, ...]:
 
 
 def hooks_absent(case: Case) -> tuple[str, ...]:
-    """No launcher pod of the block has the hook, and nobody has switched it off."""
+    """No launcher pod of the block has the hook, and no annotation switches it off."""
     return MACHINE if hooks_absent_or_off(case) and not hooks_off(case) else _NOTHING
 
 
 @once
 def hooks_absent_or_off(case: Case) -> bool:
-    """Whether nothing will ask the guest to freeze."""
+    """True if nothing will request a freeze of the guest."""
     if not runs(case):
         return False
     cluster = case.around.cluster
@@ -111,7 +111,7 @@ def hooks_absent_or_off(case: Case) -> bool:
 
 @once
 def would_freeze(case: Case) -> bool:
-    """Whether all that a freeze needs is there, as far as the cluster shows."""
+    """True if all that a freeze needs is there, as far as the cluster shows."""
     causes = (hooks_absent_or_off, agent_not_connected, agent_lacks_commands, starting, migrating)
     return runs(case) and not any(cause(case) for cause in causes)
 
@@ -125,7 +125,7 @@ def outside_block(case: Case) -> Iterator[str]:
 
 @once
 def frozen_s(case: Case) -> int:
-    """How long Velero would hold the freeze at the least."""
+    """The shortest frozen window in Velero."""
     key = fates.group_snapshot_label(case.around.request)
     groups = set()
     for one in case.block:
@@ -136,7 +136,7 @@ def frozen_s(case: Case) -> int:
 
 
 def sharing(case: Case) -> Iterator[tuple[Reference, tuple[str, ...]]]:
-    """Claims of the machine that launcher pods of others mount too, with these machines.
+    """Claims that launcher pods of other machines mount too, with these machines.
 
     Velero puts all pods of a claim into one block, and runs the hooks of all of them before its
     first item (pkg/util/actionhelpers, v1.18).

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How consistent the disks would be, best first; then what is no level."""
+    """The consistency of disks, best first; then values that are no level."""
 
     APPLICATION = "application"
     """Applications were at rest: only evidence from inside the guest could show it."""

@@ -1,7 +1,7 @@
 """Every reason that a verdict can have: one row each.
 
 Codes are stable: scripts and monitoring go by them (docs/rehearse.md). Sentences and remedies may
-change. `{about}` stands for what the fact is about, `{namespace}` and `{name}` for the machine.
+change. `{about}` stands for the subjects of the fact, `{namespace}` and `{name}` for the machine.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ from stillpoint.rehearsal.verdict.level import Level
 
 
 class Weight(StrEnum):
-    """What a reason does to a verdict."""
+    """The effect of a reason on a verdict."""
 
     BLOCKS = "blocks"
     """The machine would not come back as it is, or without data."""
@@ -31,10 +31,10 @@ Fact = Callable[[Case], Iterable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """The part of a reason that docs/rehearse.md has in its table; `make docs` writes that.
+    """The part of a reason that `make docs` writes into docs/rehearse.md.
 
     Attributes:
-        level: the best that is to be expected where the reason holds; None if it does not matter.
+        level: the best level where the reason holds; None if the reason does not limit the level.
     """
 
     code: str
@@ -45,10 +45,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Reason(Statement):
-    """One reason.
+    """A reason for a verdict.
 
     Attributes:
-        remedy: what to do; a function of the case where that depends on where the cause lies.
+        remedy: a text; a function of the case where the remedy depends on the place of the cause.
     """
 
     remedy: str | Callable[[Case], str]

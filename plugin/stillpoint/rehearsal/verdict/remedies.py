@@ -1,4 +1,4 @@
-"""Remedies that depend on where the cause lies: each names the object that has it."""
+"""Remedies that depend on the place of the cause: each names the object to change."""
 
 from collections.abc import Iterator
 
@@ -12,10 +12,11 @@ _SKIPS = virtual_machine_instance.SKIPS_HOOKS
 
 
 def of_hooks_off(case: Case) -> str:
-    """The annotation is taken off where it is.
+    """The annotation is removed from the object that has it.
 
-    KubeVirt carries it from the metadata of a machine to a guest that runs; from the template of a
-    machine, and from its own object, it comes into a launcher pod when that is made (v1.9).
+    KubeVirt copies the annotation from the metadata of a machine to a running guest; from the
+    template of a machine, and from the guest's own object, to a launcher pod when the pod is
+    created (v1.9).
     """
     namespace, name = case.reference.namespace, case.reference.name
     again = f"virtctl restart {name} -n {namespace}"
@@ -37,7 +38,7 @@ def of_hooks_off(case: Case) -> str:
 
 
 def of_long_freeze(case: Case) -> str:
-    """Fewer guests in one freeze, where a claim that many mount has brought them together."""
+    """Fewer guests in one freeze, where a shared claim has brought them together."""
     namespace, name = case.reference.namespace, case.reference.name
     shared = tuple(_sharing(case))
     if shared:
@@ -56,7 +57,7 @@ def _sharing(case: Case) -> Iterator[str]:
 
 
 def of_snapshot_gate(case: Case) -> str:
-    """The gate is turned on in the object that has it."""
+    """The feature gate is turned on in the object that has it."""
     return "; ".join(
         kubevirt.command_for_feature_gate(one, "Snapshot")
         for one in case.around.all_of(kubevirt.RESOURCE)

@@ -1,4 +1,4 @@
-"""From facts to a verdict and a level."""
+"""Derives a verdict and a level from facts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A reason that holds for one machine.
+    """A reason that holds for a machine.
 
     Attributes:
-        about: names that the sentence is about; may be empty.
+        about: subjects of the sentence; may be empty.
     """
 
     code: str
@@ -41,7 +41,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The verdict on one machine, with all of its reasons, worst first."""
+    """The verdict on a machine, with all of its reasons, worst first."""
 
     verdict: Verdict
     level: Level
@@ -49,7 +49,7 @@ class Judged:
 
 
 def judge(case: Case) -> Judged:
-    """The verdict on one machine."""
+    """The verdict on a machine."""
     facts = {reason: tuple(dict.fromkeys(reason.fact(case))) for reason in REASONS}
     found = {reason: about for reason, about in facts.items() if about}
     findings = [_finding(reason, about, case) for reason, about in found.items()]
