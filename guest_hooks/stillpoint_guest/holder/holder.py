@@ -48,9 +48,9 @@ _FIRST_SOCKET = 3  # of systemd's socket activation
 _LOOK_S = 0.02
 _ACCEPT_S = 0.5
 _MOST_CLIENTS = 32  # at a time; one that says nothing is sent away after:
-_QUESTION_S = 5.0
-_MOST_QUESTION_BYTES = 1024 * 1024  # of run's, with all paths of a large guest
-_KEPT_S = 2.0  # for a client to say that it got its answer
+_REQUEST_S = 5.0
+_MOST_REQUEST_BYTES = 1024 * 1024  # of run's, with all paths of a large guest
+_KEPT_S = 2.0  # for a client to say that it got its reply
 _MARGIN_S = 3.0  # beyond the longest that a phase should take
 _THAW_S = 15.0  # KubeVirt gives up after 20
 _PLAN_S = 5.0
@@ -154,9 +154,9 @@ class Holder:
     def _hear(self, peer: socket.socket, connection: Connection) -> None:
         try:
             process = _require_root(peer)
-            line = connection.hear(_QUESTION_S, _MOST_QUESTION_BYTES)
+            line = connection.hear(_REQUEST_S, _MOST_REQUEST_BYTES)
             if line:
-                self._answer(connection, messages.parse(line), process)
+                self._reply(connection, messages.parse(line), process)
         except GuestError as error:
             self._report_error(connection, error)
         except Exception as error:  # noqa: BLE001  the edge: one client must not end the others
@@ -170,7 +170,7 @@ class Holder:
         except OSError:
             self._log.say(f"its client did not wait to hear: {error}", WARNING)
 
-    def _answer(self, connection: Connection, request: Request, asker: int) -> None:
+    def _reply(self, connection: Connection, request: Request, asker: int) -> None:
         if isinstance(request, FreezeRequest):
             self._freeze(connection, request, asker)
         elif isinstance(request, ThawRequest):
@@ -194,7 +194,7 @@ class Holder:
             raise
 
     def _lead(self, connection: Connection, cycle: Cycle, wait_s: float) -> None:
-        """Up to the moment at which the client has its answer."""
+        """Wait for the hold, and until the client has its reply."""
         connection.say(**Wait(wait_s).fields())
         while not cycle.is_settled(_LOOK_S):
             if connection.is_gone():

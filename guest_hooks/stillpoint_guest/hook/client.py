@@ -1,4 +1,4 @@
-"""The hook that QEMU's agent runs, and everybody else who asks the holder.
+"""The hook that QEMU's agent runs, and every other client of the holder.
 
 It starts twice per backup while the guest waits, so it imports little. With QEMU 9.1 and newer the
 agent reads the hook's output until nobody has it open: what is started here inherits nothing.
@@ -12,10 +12,10 @@ from stillpoint_guest.errors import FreezeRefused, HolderLeft, HolderUnreachable
 from stillpoint_guest.hook.connection import Connection, connect
 from stillpoint_guest.places import Places
 
-_FIRST_ANSWER_S = 15.0
+_FIRST_REPLY_S = 15.0
 
 
-def freeze(places: Places, **question: str) -> Connection:
+def freeze(places: Places, **options: str) -> Connection:
     """Have everything quiesced; the request may say more, see `messages`.
 
     Returns:
@@ -28,17 +28,17 @@ def freeze(places: Places, **question: str) -> Connection:
     parent = posix.getppid()
     connection = _connect_or_start(places)
     try:
-        _freeze(connection, question, parent)
+        _freeze(connection, options, parent)
     except BaseException:  # whatever it was: a connection that ends releases everything
         connection.__exit__()
         raise
     return connection
 
 
-def _freeze(connection: Connection, question: "dict[str, str]", parent: int) -> None:
-    answer = request(connection, verb="freeze", **question)
-    if "error" in answer:
-        raise FreezeRefused(*error_of(answer))
+def _freeze(connection: Connection, options: "dict[str, str]", parent: int) -> None:
+    reply = request(connection, "is_held", verb="freeze", **options)
+    if "error" in reply:
+        raise FreezeRefused(*error_of(reply))
     if posix.getppid() != parent:  # QEMU's agent was killed: nobody will freeze, nor ever thaw
         raise FreezeRefused("guest", "freeze", "whoever asked for it has ended")
     connection.say(kept="1")
@@ -48,50 +48,58 @@ def thaw(places: Places) -> bool:
     """Have everything run again.
 
     Returns:
-        Whether anything was held.
+        True if anything was held.
 
     Raises:
         HoldLost: it runs, but it did not rest the whole time.
         HolderUnreachable: nothing is known.
     """
     try:
-        answer = _thaw(places)
+        reply = _thaw(places)
     except HolderLeft:  # it was dying; what it left behind is undone by the next
-        answer = _thaw(places)
-    if "error" in answer:
-        raise HoldLost(*error_of(answer))
-    return answer["was_held"] == "1"
+        reply = _thaw(places)
+    if "error" in reply:
+        raise HoldLost(*error_of(reply))
+    return reply["was_held"] == "1"
 
 
-def error_of(answer: "dict[str, str]") -> "tuple[str, str, str, str]":
+def error_of(reply: "dict[str, str]") -> "tuple[str, str, str, str]":
     """The arguments of the error that a reply is."""
-    return answer["subject"], answer["attempt"], answer["error"], answer["hint"]
+    subject, attempt = reply.get("subject", "holder"), reply.get("attempt", "ask it")
+    return subject, attempt, reply["error"], reply.get("hint", "")
 
 
 def _thaw(places: Places) -> "dict[str, str]":
     with _connect_or_start(places) as connection:
-        return request(connection, verb="thaw")
+        return request(connection, "was_held", verb="thaw")
 
 
-def request(connection: Connection, **question: str) -> "dict[str, str]":
+def request(connection: Connection, good: str, **fields: str) -> "dict[str, str]":
     """Send a request and wait for its reply.
 
+    Args:
+        connection: to the holder.
+        good: the key of a reply that is no error.
+        fields: the request.
+
     Raises:
-        HolderUnreachable: none came.
+        HolderUnreachable: none came, or one that has neither key.
     """
     try:
-        connection.say(**question)
-        answer = connection.hear(_FIRST_ANSWER_S)
-        if "wait_s" in answer:
-            answer = connection.hear(float(answer["wait_s"]))
+        connection.say(**fields)
+        reply = connection.hear(_FIRST_REPLY_S)
+        if "wait_s" in reply:
+            reply = connection.hear(float(reply["wait_s"]))
     except ConnectionError as error:
         raise HolderLeft("holder", "ask it", str(error)) from error
     except (OSError, ValueError) as error:
         cause = "no answer in time" if isinstance(error, _socket.timeout) else str(error)
         raise HolderUnreachable("holder", "ask it", cause) from error
-    if not answer:
+    if not reply:
         raise HolderLeft("holder", "ask it", "it went away before it answered")
-    return answer
+    if good not in reply and "error" not in reply:
+        raise HolderUnreachable("holder", "ask it", f"no reply of this version: {reply!r}")
+    return reply
 
 
 def _connect_or_start(places: Places) -> Connection:

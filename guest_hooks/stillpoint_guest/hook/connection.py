@@ -1,9 +1,9 @@
-"""One question and its answer over the holder's socket: lines of `key=value`, tabs between them.
+"""One request and its reply over the holder's socket: lines of `key=value`, tabs between them.
 
     client: verb=freeze                 run's besides: is_leashed=1, filesystems=a JSON list
-    holder: wait_s=25.0                 how long the answer may take
+    holder: wait_s=25.0                 how long the reply may take
     holder: is_held=1                   or subject=... attempt=... error=the cause hint=...
-    client: kept=1                      after a freeze: it got the answer
+    client: kept=1                      after a freeze: it got the reply
 
 A client that goes away before its last line did not want what it asked for. The hook of QEMU's
 agent starts while the guest waits, and imports this module, `client`, `errors` and `places`, and

@@ -60,7 +60,7 @@ def ask(places: Places) -> Optional[HolderStatus]:
     except OSError:
         return None
     with connection:
-        return _parse(client.request(connection, verb="status"))
+        return _parse(client.request(connection, "status", verb="status"))
 
 
 def _parse(reply: Dict[str, str]) -> HolderStatus:
@@ -68,5 +68,5 @@ def _parse(reply: Dict[str, str]) -> HolderStatus:
         raise GuestError(*client.error_of(reply))
     try:
         return from_json(json.loads(reply["status"]))
-    except (KeyError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise HolderUnreachable("holder", "ask it for its status", str(error)) from error

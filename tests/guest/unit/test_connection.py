@@ -4,10 +4,15 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import unittest
 from typing import Dict
 
+from stillpoint_guest.errors import GuestError, HolderUnreachable, HoldLost
+from stillpoint_guest.hook import client, holder_status, messages
 from stillpoint_guest.hook.connection import Connection
+
+from tests.guest.unit.folders import FolderCase
 
 SOURCES = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../../guest_hooks"))
 HOOK = (
@@ -31,6 +36,67 @@ class OneLine(unittest.TestCase):
     def test_a_value_of_many_lines_stays_one_value(self) -> None:
         told = self.told(error="one\ntwo\tkept=1", hint="none")
         self.assertEqual(told, {"error": "one two kept=1", "hint": "none"})
+
+
+class AReplyThatIsNone(FolderCase):
+    def holder(self, reply: bytes) -> None:
+        """One that says this to the first client."""
+        os.makedirs(self.places().run)
+        listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listener.close)
+        listener.bind(self.places().socket)
+        listener.listen(1)
+
+        def serve() -> None:
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(65536)
+                peer.sendall(reply)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        self.addCleanup(thread.join)
+
+    def test_is_a_clear_error(self) -> None:
+        self.holder(b"is_held=1\n")
+        with self.assertRaises(HolderUnreachable) as caught:
+            client.thaw(self.places())
+        self.assertIn("no reply of this version: {'is_held': '1'}", str(caught.exception))
+
+    def test_is_one_even_if_it_has_no_keys(self) -> None:
+        self.holder(b"\xff\n")
+        with self.assertRaisesRegex(HolderUnreachable, "not key=value"):
+            client.thaw(self.places())
+
+    def test_an_error_may_lack_all_but_its_cause(self) -> None:
+        self.holder(b"error=it was lost\n")
+        with self.assertRaisesRegex(HoldLost, "holder: ask it: it was lost"):
+            client.thaw(self.places())
+
+    def test_a_status_is_checked_key_by_key(self) -> None:
+        self.holder(b'status={"phase": 1}\n')
+        with self.assertRaisesRegex(HolderUnreachable, "phase is not a text"):
+            holder_status.ask(self.places())
+
+
+class ARequestThatIsNone(unittest.TestCase):
+    def test_is_a_clear_error(self) -> None:
+        for fields in (
+            {},
+            {"verb": "melt"},
+            {"verb": "freeze", "filesystems": "["},
+            {"verb": "freeze", "filesystems": "{}"},
+            {"verb": "freeze", "filesystems": "[1]"},
+            {"verb": "freeze", "filesystems": "[" * 100000},
+        ):
+            wanted = self.assertRaisesRegex(GuestError, "not a question of this version")
+            with self.subTest(fields=str(fields)[:50]), wanted:
+                messages.parse(fields)
+
+    def test_keys_of_later_versions_are_ignored(self) -> None:
+        request = messages.FreezeRequest(is_leashed=True, filesystems=("/data",))
+        fields = {"verb": "freeze", "later": "1", **request.options()}
+        self.assertEqual(messages.parse(fields), request)
 
 
 class Start(unittest.TestCase):

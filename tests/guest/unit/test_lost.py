@@ -153,7 +153,7 @@ class ClientsThatGoAway(HolderCase):
         self.assertNotIn("db lock", scripted.DID)
 
     def test_many_that_say_nothing_keep_no_thaw_out(self) -> None:
-        with mock.patch.object(holder, "_QUESTION_S", 0.5):
+        with mock.patch.object(holder, "_REQUEST_S", 0.5):
             self.begin(section("db"))
             self.freeze()
             silent = [connect(self.places()) for _ in range(80)]
