@@ -28,7 +28,7 @@ SIDE_BY_SIDE = "guest/unit/test_release.py::SideBySide::"
 LOST = "guest/unit/test_lost.py::"
 TERMINAL = "guest/unit/test_terminal.py::NamesOfOthers::"
 TRUST = "guest/unit/test_trust.py::WhatRootReads::"
-UNDOING = "guest/unit/test_undoing.py::SideBySide::"
+UNDOING = "guest/unit/test_recovery.py::SideBySide::"
 LOG = "guest/unit/test_log.py::LinesAreKeptInMemory::"
 CONFIGURATION = "guest/unit/test_config.py::ConfigurationIsStrict::"
 SELINUX = "machine/test_selinux.py::"
@@ -137,7 +137,7 @@ FOLLOWS = {
         IMPOSTORS + "test_a_service_that_writes_nonsense_is_one_warning",
         PROGRAMS + "test_an_answer_without_end_ends_the_session",
         "guest/test_answers.py::test_an_answer_that_is_none_is_an_error_of_ours_in_time",
-        "guest/unit/test_room.py::Room::test_what_is_too_much_is_named_and_counted",
+        "guest/unit/test_capacity.py::Room::test_what_is_too_much_is_named_and_counted",
         "guest/unit/test_probes.py::ALookAtAProcess::test_that_hangs_keeps_no_other_from_being_done",
         UNDOING + "test_of_very_many_those_that_were_not_tried_come_first",
         LOST + "ClientsThatGoAway::test_a_question_without_end_is_not_kept",
@@ -161,7 +161,7 @@ FOLLOWS = {
         TERMINAL + "test_they_move_nothing_in_status_and_check",
         TERMINAL + "test_the_agent_is_told_one_line",
         LOG + "test_a_line_of_others_is_short_and_can_be_printed",
-        "guest/unit/test_room.py::Records::test_what_others_say_in_it_is_printable_and_bounded",
+        "guest/unit/test_capacity.py::Records::test_what_others_say_in_it_is_printable_and_bounded",
     ),
     "What root reads is root's": (
         TRUST + "test_is_not_reached_by_somebody_elses_link",
