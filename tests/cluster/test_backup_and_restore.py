@@ -1,6 +1,6 @@
 """A namespace with three machines goes through real Velero with our plugin, and comes back.
 
-No virt-controller runs here: what it would make anew is looked for in what is *not* restored.
+No virt-controller runs here: what it would recreate is looked for in what is *not* restored.
 """
 
 from collections.abc import Iterator

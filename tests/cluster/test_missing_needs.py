@@ -74,7 +74,7 @@ def needs(cluster: Cluster) -> Iterator[Needs]:
 
 
 def use_a_network_and_a_rare_class(cluster: Cluster) -> None:
-    """The machine's claim is made anew with the class that the target will lack."""
+    """The machine's claim is recreated with the class that the target will lack."""
     api = cluster.api
     networks = [
         {"name": "default", "pod": {}},

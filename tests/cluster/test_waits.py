@@ -22,7 +22,7 @@ MACHINE = Machine(SOURCE, "db", disks=(Disk("root"), Disk("data", "Block")))
 CLAIMS = [MACHINE.claim(disk) for disk in MACHINE.disks]
 KUBEVIRT = "kubevirt.io/v1"
 PREFIX = "stillpoint.dev/"
-OF_DISKS = ["persistentvolumeclaims", "datavolumes"]  # one without its claim is filled anew
+OF_DISKS = ["persistentvolumeclaims", "datavolumes"]  # one without its claim is populated again
 WITHOUT_DISKS = {"excludedResources": OF_DISKS}
 DISKS_ONLY = {"includedResources": [*OF_DISKS, "volumesnapshots", "volumesnapshotcontents"]}
 

@@ -111,7 +111,7 @@ class CachedIndex:
 
     def get_listed(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """See `Index.get_listed`."""
-        return next(iter(self.list_grouped(resource, namespace, _names).get(name, ())), None)
+        return next(iter(self.list_grouped(resource, namespace, it.names).get(name, ())), None)
 
     def latest(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """See `Index.latest`."""
@@ -194,10 +194,6 @@ class _LateCluster:
 
     def create(self, resource: Resource, item: Item) -> None:
         self.connect().create(resource, item)
-
-
-def _names(item: Item) -> Iterable[str]:
-    return (it.name(item),)
 
 
 class _List:

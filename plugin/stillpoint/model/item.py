@@ -220,6 +220,11 @@ def with_annotation(item: Item, annotation: str, value: str) -> Item:
     return with_value(item, value, "metadata", "annotations", annotation)
 
 
+def names(item: Item) -> tuple[str]:
+    """Name of an object as the only key for `Index.list_grouped`."""
+    return (name(item),)
+
+
 def group_kind(item: Item) -> tuple[str, str]:
     """The API group of an object, empty for core resources, and its kind."""
     return str(item["apiVersion"]).rpartition("/")[0], item["kind"]

@@ -83,11 +83,11 @@ def _is_of_one_shot(stored: Item) -> bool:
 
 
 _RULES: tuple[tuple[Callable[[Item], bool], str], ...] = (
-    (_is_of_start, "not restored: KubeVirt makes it anew when the machine starts"),
-    (_is_source_of_filling, "not restored: CDI makes it anew for a claim that it fills"),
+    (_is_of_start, "not restored: KubeVirt recreates it when the machine starts"),
+    (_is_source_of_filling, "not restored: CDI recreates it for a claim that it populates"),
     (_is_scratch, "not restored: it was space of CDI's own while it filled a claim"),
     (_is_state_of_migration, "not restored: it was made for a migration that went on"),
-    (_is_of_transfer, "not restored: CDI makes it anew for a claim that it fills"),
-    (_is_worker, "not restored: it was filling a claim, and is made anew where one is filled"),
+    (_is_of_transfer, "not restored: CDI recreates it for a claim that it populates"),
+    (_is_worker, "not restored: it populated a claim, and is recreated where needed"),
     (_is_of_one_shot, "not restored: it was made for a snapshot, export, clone or migration"),
 )

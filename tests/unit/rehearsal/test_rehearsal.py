@@ -130,9 +130,9 @@ def test_a_restore_skips_what_is_made_anew_and_creates_the_rest(found: Rehearsal
 def test_a_skipped_item_says_why(found: Rehearsal) -> None:
     whys = {one.reference.resource: one.why for one in found.restored if one.why}
     assert whys == {
-        "pods": "not restored: KubeVirt makes it anew",
-        "virtualmachineinstances": "not restored: its owner makes it anew",
-        "persistentvolumes": "made anew with its claim",
+        "pods": "not restored: KubeVirt recreates it",
+        "virtualmachineinstances": "not restored: its owner recreates it",
+        "persistentvolumes": "recreated with its claim",
     }
 
 

@@ -92,7 +92,7 @@ def _why_recreated(context: RestoreContext) -> str:
         return ""
     if instance is not None and not virtual_machine_instance.is_owned(instance):
         return ""
-    return f"not restored: it belongs to the instance {name}, which is made anew with it"
+    return f"not restored: it belongs to the instance {name}, which is recreated with it"
 
 
 def _of_cluster(item: Item, reference: Reference, context: RestoreContext) -> RestoreOutcome:

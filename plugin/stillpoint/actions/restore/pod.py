@@ -11,5 +11,5 @@ DOES = "left out: KubeVirt recreates them"
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     """Leave the pod out."""
-    context.log.info("not restored: KubeVirt makes it anew")
+    context.log.info("not restored: KubeVirt recreates it")
     return RestoreOutcome(item, skip=True)

@@ -28,7 +28,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     # An archive from before this plugin has no mark; what is stored has its owners still.
     marked = it.annotations(item).get(virtual_machine_instance.IS_OWNED) == "true"
     if marked or virtual_machine_instance.is_owned(context.stored):
-        context.log.info("not restored: its owner makes it anew")
+        context.log.info("not restored: its owner recreates it")
         return RestoreOutcome(item, skip=True)
     reference = virtual_machine_instance.RESOURCE.named(*it.identify(context.stored))
     made = plan.of(context, reference.namespace)

@@ -198,7 +198,7 @@ def _why_velero_skips(reference: Reference, archive: Mapping[Reference, Item]) -
         claim = archive.get(claim_data.claim_of_volume(item))
         is_cut = claim is not None and claim_data.is_there(claim)
         if is_cut or persistent_volume.is_deleted_with_claim(item):
-            return "made anew with its claim"
+            return "recreated with its claim"
     return ""
 
 

@@ -87,7 +87,7 @@ def _ownerless(machine: Item, context: RestoreContext) -> Iterator[tuple[Resourc
         return
     namespace = it.namespace(machine)
     restored = f"{marks.OF_RESTORE}={marks.label_value(context.restore.name)}"
-    found = context.cluster.list_grouped(kinds.CONTROLLER_REVISION, namespace, _names, restored)
+    found = context.cluster.list_grouped(kinds.CONTROLLER_REVISION, namespace, it.names, restored)
     for name in dict.fromkeys(virtual_machine.revisions(machine)):
         for revision in found.get(name, ()):
             if is_ownerless(revision, context) and not _is_shared(revision, context):
@@ -101,7 +101,3 @@ def _is_shared(revision: Item, context: RestoreContext) -> bool:
         virtual_machine.RESOURCE, namespace, virtual_machine.revisions
     )
     return len(by_revision.get(name, ())) > 1
-
-
-def _names(item: Item) -> tuple[str]:
-    return (it.name(item),)

@@ -12,7 +12,7 @@ v1.18; handlePvcCreation and validatePVC in pkg/controller/datavolume/controller
 v1.66: a marked DataVolume is never filled, and an unmarked one does not take a claim that is there.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,9 +38,9 @@ from stillpoint.velero.volumes import claim_data, fates
 class Remains(StrEnum):
     """The thing that a machine finds in place of a disk whose bytes do not come back."""
 
-    FILLED_ANEW = "CDI fills it anew"
+    IMPORTED_AGAIN = "CDI populates it again"
     """From the disk's first source; KubeVirt waits for that."""
-    BLANK = "CDI makes it anew, blank"
+    BLANK = "CDI recreates it, blank"
     EMPTY = "it comes back empty"
     ABSENT = "it does not come back"
     """KubeVirt waits for the claim."""
@@ -62,7 +62,7 @@ class Loss:
     @property
     def is_made_by_cdi(self) -> bool:
         """True if CDI makes the claim, if nobody else has."""
-        return self.remains in (Remains.FILLED_ANEW, Remains.BLANK)
+        return self.remains in (Remains.IMPORTED_AGAIN, Remains.BLANK)
 
     @property
     def is_empty(self) -> bool:
@@ -166,7 +166,7 @@ def _may_bring(one: Item, claim: str, backup: Item, context: RestoreContext) -> 
 
 def _remains(claim: Reference, context: RestoreContext) -> Remains:
     if filler := _filler(claim, context):
-        return Remains.BLANK if data_volume.is_blank(filler) else Remains.FILLED_ANEW
+        return Remains.BLANK if data_volume.is_blank(filler) else Remains.IMPORTED_AGAIN
     is_refused = context.restore.refuses(persistent_volume_claim.RESOURCE)
     comes = context.archive.holds(claim) and not is_refused
     return Remains.EMPTY if comes else Remains.ABSENT
@@ -240,7 +240,7 @@ def _before(namespace: str, context: RestoreContext) -> frozenset[str]:
     target = context.restore.namespace(namespace)
 
     def find() -> frozenset[str]:
-        named = context.cluster.list_grouped(persistent_volume_claim.RESOURCE, target, _name)
+        named = context.cluster.list_grouped(persistent_volume_claim.RESOURCE, target, it.names)
         return frozenset(name for name in named if _stays(named[name][0], context))
 
     return context.archive.once(("claims of the target", target), find)
@@ -254,7 +254,3 @@ def _stays(claim: Item, context: RestoreContext) -> bool:
     created, started = it.creation_time(claim), context.restore.start_time
     is_of_now = created is not None and started is not None and created > started
     return not is_of_now and not it.is_being_deleted(claim)
-
-
-def _name(item: Item) -> Iterable[str]:
-    return (it.name(item),)
