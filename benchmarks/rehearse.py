@@ -1,11 +1,13 @@
 """`stillpoint rehearse` on 1,000 running machines of two disks each: the whole command.
 
-From a stand-in API server (requests are counted there), and from manifests in one file.
+From a stand-in API server (requests are counted there), and from manifests in one file. Then the
+demo, and the calls of a rehearsal beside the same calls through the plugin's process.
 """
 
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,8 +23,11 @@ from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.rehearsal.sources import manifests
 from tests.api_server.server import ApiServer
+from tests.plugin_process import rehearsed
 
 MACHINES = 1_000
+MACHINES_OVER_THE_WIRE = 200
+DEMOS = 5
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -49,6 +54,25 @@ def run() -> None:
             (folder / form).mkdir()
             write(folder / form / f"dump.{form}", objects)
             show(form, measure(["--from", str(folder / form)]), 0)
+    demo = [measure(["--from", str(EXAMPLES)]).wall_s for _ in range(DEMOS)]
+    print(f"\nmake demo, warm, the median of {DEMOS}: {statistics.median(demo):.2f} s")
+    show_calls(list(many(MACHINES_OVER_THE_WIRE)))
+
+
+def show_calls(objects: list[Item]) -> None:
+    """The same backup and restore with the calls in this process, and in the plugin's."""
+    began = time.monotonic()
+    rehearsed.in_this_process(objects, None)
+    here_s = time.monotonic() - began
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        rehearsed.over_the_wire(objects, None, Path(folder))
+        there_s = time.monotonic() - began
+    print(
+        f"{MACHINES_OVER_THE_WIRE} machines: {here_s:.1f} s in one process, {there_s:.1f} s with "
+        f"calls of the plugin's process, ratio {here_s / there_s:.2f}",
+        flush=True,
+    )
 
 
 def show(title: str, measured: Measured, requests: int) -> None:
