@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Report
+from stillpoint_guest.drivers.mysql_family import server as mysql_server
 from stillpoint_guest.drivers.mysql_family.answers import DURABILITY
 from stillpoint_guest.drivers.postgresql.driver import PostgreSQL
 from stillpoint_guest.drivers.redis.driver import Redis
@@ -235,6 +237,21 @@ def test_tables_in_memory_are_named(servers: Servers, tmp_path: Path) -> None:
     assert (empty.warnings, empty.level) == ((), APPLICATION)
     text = "1 tables with ENGINE=MEMORY hold rows and come back empty, shop.session among them"
     assert (report.warnings, report.level) == ((text,), CRASH)
+
+
+def test_tables_are_looked_at_with_the_patience_that_a_slow_client_takes(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a guest whose processor is emulated."""
+    monkeypatch.setattr(mysql_server, "_SURVEY_S", 0.5)
+    with tempfile.TemporaryDirectory() as folder:
+        client = Path(folder) / "mariadb"
+        client.write_text('#!/bin/sh\nsleep 1\nexec mariadb "$@"\n')
+        for each in (client, client.parent):
+            each.chmod(0o755)
+        driver = driver_of(servers.mariadb, tmp_path, client=str(client))
+        report = report_of(driver, prepare_s=60)
+    assert (report.warnings, report.level) == ((), APPLICATION)
 
 
 def test_mysql_is_read_locked_only_if_a_table_is_not_of_innodb(

@@ -8,6 +8,7 @@ this one dies.
 import contextlib
 import math
 import os
+import time
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from stillpoint_guest import trust
@@ -32,7 +33,7 @@ from stillpoint_guest.state.undo_journal import UndoJournal
 
 DIALECT = Dialect(marker="SELECT '{}';", error_prefixes=("ERROR",))
 _LONG_STATEMENT_S = 2
-_SURVEY_S = 5.0  # at most, for a look at every table, and half of the time that there is
+_SURVEY_S = 5.0  # at most, for a look at every table; more where a client is slow
 _KILL_S = 0.5  # kept of the time for the lock: a second client ends the first one's connection
 _ALL_PRIVILEGES = "GRANT ALL PRIVILEGES ON *.* TO "
 _READS = ("SELECT", "SHOW", "DO", "EXPLAIN")
@@ -79,6 +80,7 @@ class MySQLServer(Driver):
         self._session: Optional[Session] = None
         self.state: Optional[State] = None
         self.engines: Optional[Sequence[Engine]] = None  # not InnoDB's, of tables; None: not known
+        self._let_in_s = 0.0
         self._level = APPLICATION
         self._warnings: List[str] = []
         self._folders: Tuple[str, ...] = ()
@@ -242,8 +244,10 @@ class MySQLServer(Driver):
 
     def _connect(self, deadline: Deadline) -> State:
         hint = "see the options socket, user, password_file and defaults_file"
+        begin_s = time.monotonic()
         with self.reaching(deadline, hint) as patience:
             state = self._let_in(patience)
+        self._let_in_s = time.monotonic() - begin_s
         self._warnings, self._level = [], APPLICATION
         self.engines = self._survey_engines(deadline)
         for warning in self.losses(deadline):
@@ -301,7 +305,8 @@ class MySQLServer(Driver):
         """By a client of its own, to be given up: with very many tables this takes long."""
         program = self._client.program(self._identity, statement)
         try:
-            survey = deadline.or_after(min(_SURVEY_S, deadline.remaining_s / 2))
+            limit_s = max(_SURVEY_S, 2 * self._let_in_s)
+            survey = deadline.or_after(min(limit_s, deadline.remaining_s / 2))
             return self.commands.run(program, survey).lines
         except DeadlinePassed:
             return None
