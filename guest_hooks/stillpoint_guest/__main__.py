@@ -1,7 +1,7 @@
 """The command `stillpoint-guest`.
 
-`freeze` and `thaw` are what QEMU's guest agent runs: they are answered before anything else is
-imported, say one line on stderr if they fail, and exit with 0 or 1.
+QEMU's guest agent runs `freeze` and `thaw`: they are done before anything else is imported, print a
+line on stderr if they fail, and exit with 0 or 1.
 """
 
 import sys
@@ -41,7 +41,7 @@ def main(arguments: "list[str]") -> int:
 
 
 def _say(error: GuestError) -> None:
-    """One line, which QEMU's agent gives to whoever asked for the freeze."""
+    """Prints the error's line, which QEMU's agent passes to the caller of the freeze."""
     from stillpoint_guest.printable import printable  # noqa: PLC0415  the hook does without it
 
     sys.stderr.write(f"stillpoint-guest: {printable(str(error), _MOST_BYTES)}\n")

@@ -1,4 +1,4 @@
-"""Packs the agent into one executable file: `python -m stillpoint_guest.build FILE`.
+"""Packs the agent into an executable file: `python -m stillpoint_guest.build FILE`.
 
 Two lines for the shell, which start Python with the file itself as the place of its modules, and
 the archive of these. The same sources make the same bytes, on every machine and at every time.

@@ -7,7 +7,7 @@ from stillpoint_guest.errors import DeadlinePassed
 
 
 class Deadline(NamedTuple):
-    """A moment of the monotonic clock: a step of the wall clock does not move it."""
+    """A moment of the monotonic clock: steps of the wall clock do not matter."""
 
     at_s: float
 
@@ -18,7 +18,7 @@ class Deadline(NamedTuple):
 
     @property
     def remaining_s(self) -> float:
-        """Seconds that are left; 0 when it has passed, never less."""
+        """Remaining seconds; 0 after the deadline, never less."""
         return max(0.0, self.at_s - time.monotonic())
 
     @property
@@ -27,7 +27,7 @@ class Deadline(NamedTuple):
         return self.remaining_s == 0
 
     def or_after(self, seconds: float) -> "Deadline":
-        """This one, or that many seconds from now if that is sooner."""
+        """The earlier of this deadline and that many seconds from now."""
         return min(self, Deadline.after(seconds))
 
     def require(self, subject: str, attempt: str) -> None:

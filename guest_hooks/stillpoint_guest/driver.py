@@ -1,9 +1,9 @@
 """The contract between the holder and the driver of an application.
 
-One driver object is one instance of an application, one cycle of freeze and thaw long: it is made
-when a freeze begins and dropped after the thaw. All its methods are called in one thread, other
-drivers run in theirs. A driver does not log and does not write to disks; what there is to say goes
-into its `Report`, its `Finding`s or the error it raises.
+A driver object stands for an instance of an application during a cycle of freeze and thaw: made
+when a freeze begins, dropped after the thaw. All its methods are called in a single thread, other
+drivers run in theirs. A driver does not log and does not write to disks; whatever there is to
+report goes into its `Report`, its `Finding`s or its error.
 """
 
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ _ENDING_S = 0.5  # kept of a deadline, to end the client of one that does not an
 
 
 class Report(NamedTuple):
-    """How an application was quiesced; written into the record that travels with the disks."""
+    """The report of a quiesced application, part of the record that travels with the disks."""
 
     method: str  # what was done, in the application's words: "BACKUP STAGE BLOCK_COMMIT"
     position: Dict[str, str] = {}  # where it stood: {"lsn": "0/3000060", "timeline": "1"}
@@ -36,7 +36,7 @@ class Report(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One result of `stillpoint-guest check`."""
+    """A result of `stillpoint-guest check`."""
 
     is_good: bool
     text: str
@@ -46,7 +46,7 @@ class Finding(NamedTuple):
 
 
 class Driver(Kind):
-    """One instance of an application; `options.kind` has what its class says of all of them."""
+    """An instance of an application; `options.kind` has the attributes of its class."""
 
     def __init__(self, section: Section, journal: UndoJournal) -> None:
         """Parse the section's own options; no process is started, nothing is asked.
@@ -69,9 +69,9 @@ class Driver(Kind):
 
     @property
     def ways(self) -> Sequence[Way]:
-        """Where its section leads: paths of sockets, or a host and a port.
+        """Destinations of the section: paths of sockets, or a host and a port.
 
-        By what listens there it is known which of the processes that were found is meant.
+        The process that listens there is the one that the section means.
         """
         return ()
 
@@ -93,13 +93,13 @@ class Driver(Kind):
     def reaching(
         self, deadline: Deadline, hint: str, attempt: str = "connect"
     ) -> Iterator[Deadline]:
-        """Up to its first answer: whatever goes wrong in this block is that it does not let us in.
+        """Everything up to the first response: any failure in this block is `Unreachable`.
 
         Yields:
-            When to give up: early enough to say so before the holder abandons the driver.
+            The deadline, early enough to report before the holder abandons the driver.
 
         Raises:
-            Unreachable: instead of what was raised; also for one that hangs.
+            Unreachable: instead of what was raised; also for a server that hangs.
         """
         try:
             yield Deadline(deadline.at_s - min(_ENDING_S, deadline.remaining_s / 2))
@@ -115,46 +115,47 @@ class Driver(Kind):
             raise Unreachable(self.section.name, attempt, cause, error.hint or hint) from error
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
-        """Probe if a freeze would work, without hurting anybody.
+        """Probes if a freeze would work, without hurting anybody.
 
         Raises:
-            GuestError: it would not.
+            GuestError: the freeze would fail.
         """
         del deadline
         return ()
 
     def reconcile(self, undo: Mapping[str, str], deadline: Deadline) -> None:
-        """Undo what a holder that died has left, by its journal; may find it undone already.
+        """Undoes a dead holder's changes, by its journal; they may be undone already.
 
         Raises:
-            ApplicationError: it could not be undone; the journal is kept for the next start.
+            ApplicationError: not undone; the journal is kept for the next start.
         """
 
     def prepare(self, deadline: Deadline) -> None:
-        """Make the coming hold short: checkpoint, flush. No locks; runs beside the other drivers.
+        """Makes the coming hold short: checkpoint, flush. No locks; runs beside the other drivers.
 
         Raises:
-            ApplicationError: it cannot be done in time.
+            ApplicationError: not done in time.
         """
 
     def give_up(self) -> None:
-        """Stop quiescing, which takes long: nobody waits for it any more.
+        """Stops quiescing, which takes long: nobody waits any more.
 
-        Called from another thread; what has programs alone need not do anything, they are ended.
+        Called from another thread; a driver that only runs programs need not do anything, they are
+        ended.
         """
 
     @contextmanager
     def quiesce(self, deadline: Deadline) -> Iterator[Report]:
-        """Be at rest from `yield` on, and run again when the block ends.
+        """Keeps the application at rest from `yield` on, and lets it run again after the block.
 
-        The way back has `section.release_s` seconds from when it begins. It happens however the
-        block ends, and also when filesystems are still frozen (the watchdog): nothing in it may
-        need a disk. What `self.journal` has before a lock that would outlive this process is
-        given to `reconcile` at the next start.
+        The way back has `section.release_s` seconds from its begin. The way back is taken however
+        the block ends, and also when filesystems are still frozen (the watchdog): nothing on it may
+        need a disk. Entries that `self.journal` has before a lock that would outlive this process
+        are given to `reconcile` at the next start.
 
         Raises:
-            ApplicationError: before the yield, it is not quiesced, and runs as before; after it,
-                it runs again and was not at rest the whole time.
+            ApplicationError: before the yield, the application is not quiesced, and runs as before;
+                after the yield, the application runs again and was not at rest the whole time.
         """
         del deadline
         yield Report(method="none", level=CRASH)

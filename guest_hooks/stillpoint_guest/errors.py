@@ -5,28 +5,28 @@
     │   └── UntrustedFile         somebody besides root could have written it
     ├── ApplicationError          an application cannot be quiesced, or not kept so
     │   ├── Refused               going on would hurt the application, or promise too much
-    │   ├── Unreachable           it runs, and does not let us in as things are
-    │   │   └── Senseless         what it answers is no answer: not the server that it should be
-    │   ├── DeadlinePassed        it did not get there in time
+    │   ├── Unreachable           the server runs, and does not let us in
+    │   │   └── Senseless         the reply is none of the expected server
+    │   ├── DeadlinePassed        not done in time
     │   ├── CommandFailed         a program of the application says no, or cannot be started
     │   └── SessionLost           the program that held the lock has ended
     ├── FreezeRefused             the whole freeze is off; everything runs as before
     ├── HoldLost                  thawed, but snapshots taken before it may be inconsistent
     └── HolderUnreachable         no holder answers, and none can be started
-        └── HolderLeft            one did, and ended
+        └── HolderLeft            the holder ended before its reply
 
-What is not among them is a fault of ours, and is caught at the edge of the process only.
+Any other exception is a fault of ours, caught at the edge of the process only.
 """
 
 
 class GuestError(Exception):
-    """`subject: attempt: cause; HINT: remedy`, of which the remedy may be missing.
+    """An error `subject: attempt: cause; HINT: remedy`; the remedy may be missing.
 
     Args:
-        subject: what it is about, for instance `postgresql:15/main` or a file.
-        attempt: what was tried with it.
+        subject: a name, for instance `postgresql:15/main` or a file.
+        attempt: the failed attempt.
         cause: why that is impossible.
-        hint: what the reader of the message can do.
+        hint: the reader's remedy.
     """
 
     def __init__(self, subject: str, attempt: str, cause: str, hint: str = "") -> None:
@@ -43,7 +43,7 @@ class ConfigurationError(GuestError):
 
 
 class UntrustedFile(ConfigurationError):
-    """The agent runs as root: what it reads and executes must be root's alone."""
+    """A file that others could write; the agent runs as root and trusts root's files alone."""
 
 
 class ApplicationError(GuestError):
@@ -55,11 +55,11 @@ class Refused(ApplicationError):
 
 
 class Unreachable(ApplicationError):
-    """No client program, no account or the wrong one: nothing of it was asked or changed."""
+    """No client program, no account or the wrong one: the application was left untouched."""
 
 
 class Senseless(Unreachable):
-    """Whatever speaks there; it is nobody's fault of ours, and no word of a known server's."""
+    """The reply is none of a known server's."""
 
 
 class DeadlinePassed(ApplicationError):
@@ -83,8 +83,8 @@ class HoldLost(GuestError):
 
 
 class HolderUnreachable(GuestError):
-    """The one process that holds the applications is not there."""
+    """No holder responds, and none can be started."""
 
 
 class HolderLeft(HolderUnreachable):
-    """It was there when it was asked, and ended before it answered."""
+    """The holder was there at the request, and ended before its reply."""

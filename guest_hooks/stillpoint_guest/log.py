@@ -1,8 +1,8 @@
 """Lines for the system's log, kept in memory while the disk that would hold them may be frozen.
 
 A logger that writes to /dev/log blocks once journald waits for a frozen disk: after 168 messages
-with a persistent journal it stood still for 14.7 s. So a line is only remembered, and sent later
-without ever waiting.
+with a persistent journal a test stood still for 14.7 s. So a line is only remembered, and sent
+later without ever waiting.
 """
 
 import collections
@@ -33,7 +33,7 @@ _LATER = (  # it is full, or ends just now, or we have no memory: another time
 
 
 class Log:
-    """Remembers lines, and sends them when it is asked to."""
+    """Remembers lines, and sends them on `flush`."""
 
     def __init__(self, address: str = "/dev/log") -> None:
         self._address = address
@@ -42,18 +42,17 @@ class Log:
         self._sending = threading.Lock()
 
     def say(self, text: str, priority: int = INFO) -> None:
-        """Remember one line, printable and of at most 2 KB; of more than a thousand the last."""
+        """Remembers a line, printable and of at most 2 KB; of more than a thousand the last."""
         self._dropped += len(self._lines) == _MOST_LINES
         self._lines.append((priority, printable(" ".join(text.split()), _MOST_BYTES)))
 
     def flush(self) -> bool:
-        """Send what can be sent without waiting; the rest stays. Never raises.
+        """Sends lines without waiting; the rest stays. Never raises.
 
-        What the log does not take, whenever it is sent, is dropped and counted: it must not stand
-        in front of the others.
+        A line that the log never takes is dropped and counted, as it would block the others.
 
         Returns:
-            Whether nothing is left.
+            True if nothing is left.
         """
         with self._sending, contextlib.suppress(OSError), socket.socket(
             socket.AF_UNIX, socket.SOCK_DGRAM

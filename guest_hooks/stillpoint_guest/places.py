@@ -1,11 +1,11 @@
-"""Where the agent's files are.
+"""The paths of the agent's files.
 
-Without `os` to join them: it would be a fifth of the hook's start.
+Joined without `os`, which would be a fifth of the hook's start.
 """
 
 
 class Places:
-    """The folders and files of one agent; tests have others than a guest."""
+    """The folders and files of an agent; tests have others than a guest."""
 
     def __init__(
         self,
@@ -13,12 +13,12 @@ class Places:
         run: str = "/run/stillpoint-guest",
         state: str = "/var/lib/stillpoint-guest",
     ) -> None:
-        """Name them.
+        """Takes the three base paths.
 
         Args:
             configuration: a file.
-            run: in memory, where it can be written while every disk is frozen.
-            state: on a disk of which snapshots are taken, so that it travels with the copy.
+            run: in memory, so writable while every disk is frozen.
+            state: on a disk of which snapshots are taken, so that the folder travels with the copy.
         """
         self.configuration = configuration
         self.run = run
@@ -26,12 +26,12 @@ class Places:
 
     @property
     def socket(self) -> str:
-        """Where the holder listens."""
+        """The holder's socket."""
         return f"{self.run}/holder.sock"
 
     @property
     def lock(self) -> str:
-        """The file that the one holder locks."""
+        """The file that a holder locks, so that there is only one."""
         return f"{self.run}/holder.lock"
 
     @property

@@ -4,11 +4,11 @@ _CUT = "..."
 
 
 def printable(text: str, most_bytes: int) -> str:
-    r"""One line that moves no cursor and ends no encoder, of at most so many bytes of UTF-8.
+    r"""A line that moves no cursor and ends no encoder, of at most so many bytes of UTF-8.
 
-    What is not printable (a control character, an escape, a line's end, what turns the direction
-    of writing) is written as `\x1b` or `\u202e`, the byte that a surrogate stands for as `\xff`.
-    A text that is too long ends in `...`; a letter or an escape is whole or not there.
+    Unprintable letters (a control character, an escape, a line's end, a change of the direction of
+    writing) are written as `\x1b` or `\u202e`, the byte that a surrogate stands for as `\xff`. A
+    text that is too long ends in `...`; a letter or an escape is whole or not there.
 
     Args:
         text: anything.

@@ -1,7 +1,7 @@
-"""Who could have written a file: the agent runs as root, so what it reads must be root's alone.
+"""Trust in files: the agent runs as root, so root alone may have written them.
 
-A path is looked at as it is written, component by component: a link in a folder of somebody else's
-leads where that person wants, whatever is behind it.
+A path is checked as written, component by component: a link in a folder of somebody else's leads
+where that person wants, whatever is behind it.
 """
 
 import os
@@ -25,7 +25,7 @@ class Component(NamedTuple):
 
     @property
     def is_link(self) -> bool:
-        """True if it leads elsewhere; its target is a component as well."""
+        """True for a link; its target is a component as well."""
         return stat.S_ISLNK(self.status.st_mode)
 
     @property
@@ -36,21 +36,21 @@ class Component(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """Why a component is not to be trusted, and what would mend it."""
+    """The reason for distrust in a component, and a remedy."""
 
     cause: str
     hint: str
 
 
 def require(path: str, is_secret: bool = False) -> None:
-    """Go on only if nobody but root can change this file or put another in its place.
+    """Goes on only if nobody but root can change or replace this file.
 
     The owner of the running process counts as root, for people who try it as themselves.
 
     Raises:
-        ConfigurationError: it is not there.
-        UntrustedFile: it, or a folder or link on its way, is somebody else's or can be written by
-            others; or it is a secret that others can read.
+        ConfigurationError: there is no such file.
+        UntrustedFile: the file, or a folder or link on its way, is somebody else's or can be
+            written by others; or the file is a secret that others can read.
     """
     trusted = (0, os.geteuid())
     try:
@@ -65,12 +65,12 @@ def require(path: str, is_secret: bool = False) -> None:
 
 
 def components(path: str) -> Iterator[Component]:
-    """All that the kernel passes on its way along a path; last, what is there.
+    """All components of a path that the kernel passes; the last is the file.
 
     The root of another process (`/proc/PID/root`) is a root from there on.
 
     Raises:
-        OSError: it leads nowhere, or not to an end.
+        OSError: the path leads nowhere, or in circles.
     """
     root, reached, links = "/", "/", 0
     todo = _parts(os.path.join(os.getcwd(), path))
@@ -103,9 +103,9 @@ def fault_of(
     """The reason why others than the trusted can change a component, or its content; None if none.
 
     Args:
-        component: one of a path.
-        is_trusted: whether that user may.
-        is_trusted_group: whether that group may write what is that user's.
+        component: of a path.
+        is_trusted: true if that user may.
+        is_trusted_group: true if that group may write that user's files.
     """
     path, status = component
     if not is_trusted(status.st_uid):
@@ -122,10 +122,10 @@ def fault_of(
 
 
 def _parts(path: str) -> List[str]:
-    """Its parts, the first one last."""
+    """The parts of a path, the first one last."""
     return [part for part in reversed(path.split("/")) if part]
 
 
 def real_path(path: str) -> str:
-    """Where a path leads, behind every link but the root of another process, which stays."""
+    """The target of a path, behind every link but the root of another process, which stays."""
     return path if _ROOT_OF_A_PROCESS.match(path) else os.path.realpath(path)

@@ -1,6 +1,6 @@
-"""Actions in a thread of their own, so that nobody waits for them longer than he wants.
+"""Actions in threads of their own, so that nobody waits for them longer than he wants.
 
-A thread that hangs for ever (a write to a frozen disk) is left behind; it is a daemon.
+A thread that hangs for ever (a write to a frozen disk) is left behind, as a daemon.
 """
 
 import queue
@@ -24,7 +24,7 @@ class Pending(Generic[Result]):
         self._error: Optional[BaseException] = None
 
     def run(self) -> None:
-        """Do it, in the thread that calls this."""
+        """Runs the action, in the calling thread."""
         try:
             self._value = self._action()
         except BaseException as error:  # noqa: BLE001  raised again where the result is wanted
@@ -32,14 +32,14 @@ class Pending(Generic[Result]):
         self._is_done.set()
 
     def wait(self, seconds: float) -> bool:
-        """True if it is done within that time."""
+        """True if the action is done within that time."""
         return self._is_done.wait(seconds)
 
     def result(self) -> Result:
-        """The action's result; once it is done.
+        """The action's result; once done.
 
         Raises:
-            BaseException: what it raised.
+            BaseException: raised by the action.
         """
         if self._error is not None:
             raise self._error
@@ -47,20 +47,20 @@ class Pending(Generic[Result]):
 
 
 class Worker:
-    """One thread that does one action after the other."""
+    """A thread that runs one action after the other."""
 
     def __init__(self, name: str) -> None:
         self._todo: "queue.Queue[Optional[Pending[Any]]]" = queue.Queue()
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def begin(self, action: Callable[[], Result]) -> "Pending[Result]":
-        """Have it done after all that was begun before."""
+        """Queues an action behind all earlier ones."""
         pending = Pending(action)
         self._todo.put(pending)
         return pending
 
     def stop(self) -> None:
-        """End the thread when it has done what was begun."""
+        """Ends the thread after all queued actions."""
         self._todo.put(None)
 
     def _run(self) -> None:
@@ -69,7 +69,7 @@ class Worker:
 
 
 def start(name: str, action: Callable[[], Result]) -> "Pending[Result]":
-    """Have it done in a thread of its own, for which nobody has to wait."""
+    """Runs an action in a thread of its own, for which nobody has to wait."""
     pending = Pending(action)
     threading.Thread(target=pending.run, name=name, daemon=True).start()
     return pending
@@ -82,17 +82,17 @@ def within(
     action: Callable[[], Result],
     stop: Optional[threading.Event] = None,
 ) -> Result:
-    """Do something that could hang.
+    """Runs an action that could hang.
 
     Args:
-        deadline: when it is given up.
-        subject: what it is about, for the message.
-        attempt: what is done, for the message.
-        action: what could hang.
-        stop: set when nobody wants it any more; it is given up then.
+        deadline: of the action.
+        subject: for the message.
+        attempt: for the message.
+        action: may hang.
+        stop: set when nobody wants the result any more, which ends the wait.
 
     Raises:
-        DeadlinePassed: it is not done; its thread is left behind.
+        DeadlinePassed: not done; the thread is left behind.
     """
     pending = start(attempt, action)
     while not pending.wait(min(deadline.remaining_s, _LOOK_S) if stop else deadline.remaining_s):

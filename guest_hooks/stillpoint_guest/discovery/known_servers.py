@@ -1,8 +1,8 @@
 """Servers that keep data and have no driver here: named, so that no verdict forgets them.
 
-One row each, and how it is recognised. Never by a word somewhere in the arguments: an editor has
-that too. By the name of its program; or, where it shares a program with others (Java, Erlang), by
-the class or the argument that makes that program this server.
+Each has a row with what it is recognized by: the name of its program; or, for a program of several
+servers (Java, Erlang), the class or the argument that makes that program this server. A word
+somewhere in the arguments is not enough: an editor has that too.
 """
 
 import os
@@ -14,7 +14,7 @@ _MOST_JAVA_ARGUMENTS = 2000
 
 
 class Known(NamedTuple):
-    """A server, and how it is recognised."""
+    """A server, and its marks of recognition."""
 
     name: str  # as a section for it may be called
     programs: Tuple[str, ...] = ()
@@ -117,10 +117,10 @@ def needs_arguments(program: str, executable: str) -> bool:
 
 
 def name_of(program: str, executable: str, arguments: Sequence[str]) -> str:
-    """The server that a process is; "" if it is none of them.
+    """The server that a process is; "" for any other process.
 
     Args:
-        program: its name.
+        program: the process's name.
         executable: the path of its file.
         arguments: its command line; () where its names tell enough.
     """
@@ -141,7 +141,7 @@ def _is(known: Known, name: str, arguments: Sequence[str]) -> bool:
 
 
 def _has(arguments: Sequence[str], row: Sequence[str]) -> bool:
-    """True if arguments in a row are these; one that ends in = : or / is the beginning of one."""
+    """True if arguments in a row are these; an entry that ends in = : or / is a prefix."""
     places = range(1, len(arguments) - len(row) + 1)
     return any(
         all(_matches(arguments[at + number], word) for number, word in enumerate(row))

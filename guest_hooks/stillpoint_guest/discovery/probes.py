@@ -1,7 +1,7 @@
 """Probes of processes side by side, each in a thread of its own and for a limited time.
 
 A probe may wait for ever: for the lock of a process's memory, for a share that is gone. The thread
-that hangs is left behind, and no second one hangs at the same process while it does.
+that hangs is left behind, and no second thread probes the same process meanwhile.
 """
 
 import threading
@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 
 class Probe(NamedTuple):
-    """A look at one process."""
+    """A look at a process."""
 
     process: Process
     action: Callable[[], object]
@@ -29,14 +29,14 @@ class Probe(NamedTuple):
 
 
 class ProbeResult(NamedTuple):
-    """A probe that has ended, in one way or the other."""
+    """The result of a probe, a value or an error."""
 
     probe: Probe
     result: Callable[[], object]  # gives what its action returned, or raises what it raised
 
 
 def run(probes: Sequence[Probe]) -> Sequence[ProbeResult]:
-    """Do all of them; `DeadlinePassed` is the result of one that hangs, or that is one too many."""
+    """Runs all probes; one that hangs, or is one too many, results in `DeadlinePassed`."""
     ordered = _fairly(probes)
     begun = [(probe, _begin(probe)) for probe in ordered[:_MOST]]
     deadline = Deadline.after(_SERVICES_S)
@@ -67,7 +67,7 @@ def _begin(probe: Probe) -> "Pending[object]":
 
 
 def _fairly(probes: Sequence[Probe]) -> Sequence[Probe]:
-    """Services first, and of each user one before the second of any: nobody pushes others out."""
+    """Services first, then of each user a process by turns, so that nobody pushes others out."""
     count: Dict[int, int] = {}
     places: List[Tuple[bool, int]] = []
     for probe in probes:

@@ -1,8 +1,8 @@
 """Tells this machine's services, which discovery trusts, from other processes.
 
-Its name and its arguments are what it says of itself, and count for nothing here. What counts is
-what only root can have given it: its account, its unit, its executable. Whatever else looks like a
-server is a stranger's: named and left alone, never contacted.
+A process chooses its own name and arguments, so they count for nothing here. Only root gives out
+what counts: account, unit, executable. Any other process that looks like a server is a stranger's:
+named and left alone, never contacted.
 """
 
 import os
@@ -26,14 +26,14 @@ _MOST_UNITS = 8
 
 
 class Stranger(NamedTuple):
-    """Why a process is not trusted."""
+    """The reason why a process is not trusted."""
 
     cause: str
     can_be_vouched: bool = True  # whether a section with its account as `system_user` would help
 
 
 class Units:
-    """The users of units, asked of systemd once for each unit, as it is rarely needed."""
+    """The users of units; systemd is asked once for each unit, as few are needed."""
 
     def __init__(self, names: Names) -> None:
         """Ask nothing yet."""
@@ -51,12 +51,12 @@ class Units:
 
 
 def standing(process: Process, units: Units) -> Optional[Stranger]:
-    """Why a process is a stranger's by its account and its unit; None if it is a service.
+    """The reason for distrust in a process's account or unit; None if the process is a service.
 
-    Nothing that it reads can wait for the process, as its files and its memory could.
+    Nothing here waits for the process, as reads of its files and its memory could.
 
     Raises:
-        OSError: it has ended.
+        OSError: the process has ended.
     """
     if process.is_in_container:
         return Stranger("runs in a container", can_be_vouched=False)
@@ -74,12 +74,12 @@ def standing(process: Process, units: Units) -> Optional[Stranger]:
 
 
 def belongings(process: Process) -> Optional[Stranger]:
-    """Why a process is a stranger's by its executable and its folder; None if they are in order.
+    """The reason for distrust in a process's executable or folder; None if they are in order.
 
-    It looks at files, and so waits where they are on a share that is gone.
+    Reads files, and so waits where they are on a share that is gone.
 
     Raises:
-        OSError: it has ended.
+        OSError: the process has ended.
     """
     fault = _fault_of_executable(process)
     if fault:
@@ -112,7 +112,7 @@ def unit_of(groups: Sequence[str]) -> Optional[str]:
 
 
 def _user_of_unit(unit: str) -> str:
-    """The answer of systemd, a name or a number; "" if it has none or is not to be asked."""
+    """The user of a unit by systemd, a name or a number; "" if unknown."""
     words = ("systemctl", "show", "--property=User", "--", unit)
     commands = Commands(unit)
     try:
@@ -125,7 +125,7 @@ def _user_of_unit(unit: str) -> str:
 
 
 def _fault_of_executable(process: Process) -> str:
-    """Its file is looked at behind /proc/PID/exe, so also one that a package has replaced."""
+    """The fault of the file behind /proc/PID/exe, which a package may have replaced."""
     if not process.executable:
         return "has an executable that we may not see"
     link = f"/proc/{process.number}/exe"

@@ -1,8 +1,8 @@
-"""The servers among what runs on this guest: who they are, and whether they are this machine's.
+"""The servers that run on this guest, and whose they are.
 
-Whatever goes wrong in a look at one process is a warning about that process, and nothing at all if
-it has ended meanwhile. A stranger's process is named and not looked at any further, so that a
-thousand of them cost no more than their names.
+A failed look at a process is a warning about that process, and nothing at all if the process has
+ended meanwhile. A stranger's process is named and not looked at any further, so that a thousand of
+them cost no more than their names.
 """
 
 import contextlib
@@ -53,13 +53,13 @@ class Server(NamedTuple):
 def servers(
     kinds: Sequence[Type[Kind]], vouched: Container[int] = (), has_others: bool = False
 ) -> Sequence[Server]:
-    """All that looks like one of those kinds; services first, each by a name of its own.
+    """All servers of these kinds; services first, each by a name of its own.
 
-    Never fails: what cannot be looked at is among them, as `unsafe`.
+    Never fails: a process that cannot be read is among them, as `unsafe`.
 
     Args:
-        kinds: what to look for, by their PROGRAMS.
-        vouched: users of whom the configuration says that they may have one: they are looked at.
+        kinds: to look for, by their PROGRAMS.
+        vouched: users that the configuration trusts with a server: their processes are looked at.
         has_others: look for `known_servers` too.
     """
     try:
@@ -75,7 +75,7 @@ def servers(
 
 
 class _Survey:
-    """One look at all of them."""
+    """A look at all processes."""
 
     def __init__(self, kinds: Sequence[Type[Kind]], vouched: Container[int]) -> None:
         self._kinds = kinds
@@ -86,7 +86,7 @@ class _Survey:
         self._told: Dict[str, Server] = {}
 
     def first_look(self, process: Process) -> Sequence[Server]:
-        """By what nobody can make it wait for: who it is. What more there is to see comes later."""
+        """Reads what no process can delay; slower reads come later."""
         return self._edge(process, lambda: self._first_look(process))
 
     def probe(self) -> Sequence[Server]:
@@ -95,7 +95,7 @@ class _Survey:
         return [server for one in found for server in self._edge(one.probe.process, one.result)]
 
     def _edge(self, process: Process, look: Callable[[], object]) -> Sequence[Server]:
-        """Turn an error into a warning about this process, unless it has ended."""
+        """Turns an error into a warning about this process, unless the process has ended."""
         try:
             server = look()
         except Exception as error:  # noqa: BLE001  the edge: it ends the look at this one alone
@@ -145,7 +145,7 @@ class _Survey:
         return Server(found, kind, process.user, _keys_of(process), is_strange=bool(fault))
 
     def _without_driver(self, process: Process, stranger: Optional[Stranger]) -> Optional[Server]:
-        """One that has no driver, if it is one; Java's class is among its arguments."""
+        """A known server without a driver; Java's class is in the arguments."""
         program, executable = process.program, process.executable
 
         def recognize(arguments: Sequence[str] = ()) -> Optional[Server]:
@@ -164,7 +164,7 @@ class _Survey:
         return None
 
     def _stranger(self, name: str, process: Process, why: Stranger) -> Server:
-        """By a name and a cause that the first of them tells for all."""
+        """A stranger's server, once per name, with the cause of the first."""
         if name not in self._told:
             self._told[name] = self._alone(name, process, why)
         return self._told[name]
@@ -186,7 +186,7 @@ class _Survey:
 
 
 def _matches(kinds: Sequence[Type[Kind]], has_others: bool) -> Sequence[Process]:
-    """Of a server the process that its sessions come from, and of two of a name the server."""
+    """The process of each server that its sessions come from; of two of a name, the server."""
     programs = {program for kind in kinds for program in kind.PROGRAMS}
     called = process_table.kernel_names(programs)
 
@@ -218,7 +218,7 @@ def _is_child(process: Process, servers: Mapping[int, Process]) -> bool:
 
 
 def _kinds_of(process: Process, kinds: Sequence[Type[Kind]]) -> Sequence[Type[Kind]]:
-    """The kinds whose program a process may be, the one that is mostly called so first."""
+    """The kinds whose program a process may be, the likeliest first."""
     ranked = []
     for number, kind in enumerate(kinds):
         places = [
@@ -240,7 +240,7 @@ def _keys_of(process: Process) -> FrozenSet[Key]:
 
 
 def _rank(server: Server) -> Tuple[bool, bool]:
-    """Sort key: this machine's own first, so that strangers push out no warning about it."""
+    """Sort key: this machine's own first, so that strangers displace no warning."""
     is_systems = server.user == 0 or accounts.is_system_account(server.user)
     return server.is_strange, not is_systems
 

@@ -1,4 +1,4 @@
-"""Every driver: one file in this folder and one line here."""
+"""Every driver: a file in this folder and a line here."""
 
 from typing import Tuple, Type
 

@@ -1,8 +1,8 @@
 """etcd, 3.4 and newer.
 
-It syncs its log before it acknowledges, and starts from that after a power failure: there is
-nothing to do but to write down where it stood. One member is all that is in a copy: bring back a
-cluster of several from one of its own snapshots.
+etcd syncs its log before it acknowledges, and starts from that log after a power failure: there is
+nothing to do but to record its position. A copy has a single member: restore a cluster of several
+from etcd's own snapshots.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ _DATA_FILE = re.compile(r"(.*)/(?:member/snap/db|[^/]+\.wal)")  # open in every 
 
 
 class _Status(NamedTuple):
-    """A member, as it answered."""
+    """A member's status."""
 
     version: str
     position: Dict[str, str]
@@ -46,7 +46,7 @@ class _Status(NamedTuple):
 
 
 class Etcd(Driver):
-    """One member."""
+    """A member of etcd."""
 
     KIND = "etcd"
     PROGRAMS = ("etcd",)
@@ -79,7 +79,7 @@ class Etcd(Driver):
 
     @classmethod
     def detect(cls, process: Process) -> Optional[Found]:
-        """By the port at which it says that it answers; its other modes keep no data."""
+        """Detects a member by the port of its client URL; other modes keep no data."""
         if process.arguments[1:2] and process.arguments[1] in _NO_MEMBER:
             return None
         url = _client_url(process) or f"http://127.0.0.1:{_DEFAULT_PORT}"
@@ -112,7 +112,7 @@ class Etcd(Driver):
         return [good] + [Finding(False, each, is_blocking=False) for each in self._status.errors]
 
     def prepare(self, deadline: Deadline) -> None:
-        """Ask where it stands."""
+        """Reads the member's position."""
         attempt = f"ask {self._url}"
         hint = "see the options url, ca_file, certificate_file and key_file"
         with self.reaching(deadline, hint, attempt) as patience:
@@ -121,7 +121,7 @@ class Etcd(Driver):
 
     @contextlib.contextmanager
     def quiesce(self, deadline: Deadline) -> Iterator[Report]:
-        """Nothing is held."""
+        """Holds nothing."""
         del deadline
         kept = ("every write that was acknowledged",)
         status = self._status
@@ -134,7 +134,7 @@ class Etcd(Driver):
         )
 
     def _answer(self, attempt: str, deadline: Deadline) -> bytes:
-        """By HTTP 1.0, which has neither pieces nor a connection that stays."""
+        """The body of a response by HTTP 1.0, without chunks and without keep-alive."""
         connection = BoundedSocket(self.section.name, self._address, deadline)
         with contextlib.closing(connection):
             if self._parts.scheme == "https":
@@ -203,13 +203,13 @@ class Etcd(Driver):
 
 
 def _folders(number: int) -> Tuple[str, ...]:
-    """Of its database and its log, by what its process has open; () without a process."""
+    """Folders of database and log, by the process's open files; () without a process."""
     found = (_DATA_FILE.fullmatch(path) for path in open_files(number))
     return tuple(sorted({one.group(1) for one in found if one}))
 
 
 def _client_url(process: Process) -> str:
-    """The first one, from its arguments or environment; "" if it is in a file."""
+    """The first client URL, from arguments or environment; "" if it is in a file."""
     arguments = [part for one in process.arguments for part in one.split("=", 1)]
     if _CLIENT_URLS in arguments[:-1]:
         urls = arguments[arguments.index(_CLIENT_URLS) + 1]
@@ -219,7 +219,7 @@ def _client_url(process: Process) -> str:
 
 
 def _port(url: str) -> int:
-    """Its port; 0 if it makes no sense."""
+    """The port of a URL; 0 if invalid."""
     try:
         return urlsplit(url).port or 0
     except ValueError:

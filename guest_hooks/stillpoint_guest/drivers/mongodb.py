@@ -1,13 +1,13 @@
 """MongoDB: from its documentation only, no server was at hand; tested against a scripted peer.
 
-With its journal a member starts from a snapshot as after a power failure, so an atomic one needs no
-lock. `fsyncLock` writes everything out and stops writes, for whom snapshots of data and journal are
-of different moments. The lock is counted and outlives its connection: the undo journal has it
-before it is taken, and the client is made to undo it when its input ends, which happens by itself
-when this process dies.
+With its journal a member starts from a snapshot as after a power failure, so an atomic snapshot
+needs no lock. `fsyncLock` writes everything out and stops writes, for data and journal whose
+snapshots are of different moments. The lock is counted and outlives its connection: the undo
+journal has an entry before the lock is taken, and the client unlocks when its input ends, which
+happens by itself when this process dies.
 
 The client is a large program, so it runs as the account of the server, which has its data anyway,
-or as nobody's number: it lets in whoever has its password, or everybody.
+or as nobody's number: the server lets in whoever has its password, or everybody.
 """
 
 import contextlib
@@ -82,7 +82,7 @@ while (locks > 0) { locks -= 1; db.fsyncUnlock(); }
 
 
 class _Hello(NamedTuple):
-    """A member, as it answered."""
+    """A member's reply to `hello`."""
 
     version: str
     engine: str
@@ -91,7 +91,7 @@ class _Hello(NamedTuple):
 
 
 class MongoDB(Driver):
-    """One member."""
+    """A member of MongoDB."""
 
     KIND = "mongodb"
     PROGRAMS = ("mongod", "mongod.bin")
@@ -123,7 +123,7 @@ class MongoDB(Driver):
 
     @classmethod
     def detect(cls, process: Process) -> Optional[Found]:
-        """By its port; mongos keeps no data."""
+        """Detects a member by its port; mongos keeps no data."""
         addresses = process.addresses()
         if not addresses:
             return Found(f"{cls.KIND}:{process.number}", {}, "it accepts no connections")
@@ -182,7 +182,7 @@ class MongoDB(Driver):
 
     @property
     def _losses(self) -> Sequence[str]:
-        """The acknowledged data that a copy is not going to have, one sentence each."""
+        """The acknowledged data that a copy would lack, a sentence each."""
         found: List[str] = []
         if self._hello.engine in _IN_MEMORY:
             found.append(f"its storage engine {self._hello.engine} keeps nothing on a disk")
@@ -204,7 +204,7 @@ class MongoDB(Driver):
             raise Senseless(self.section.name, "lock", cause)
 
     def reconcile(self, undo: Mapping[str, str], deadline: Deadline) -> None:
-        """Take back the one lock that was ours; the client may have done so when it ended."""
+        """Takes back the single lock of a dead holder; its client may have done so."""
         del undo
         try:
             self._connect(deadline)
@@ -260,7 +260,7 @@ class MongoDB(Driver):
                 peer.require_listener(host, port, users)
 
     def _ask_hello(self, deadline: Deadline) -> _Hello:
-        """The first question that a server asks for an account before it answers."""
+        """The reply to `hello`, the first request for which a server wants an account."""
         with self.reaching(deadline, "see the option password_file", "hello") as patience:
             answer = self._ask("hello", patience)
         patterns = {"version": _VERSION, "engine": _WORD, "set": _TEXT, "time": _TEXT}
@@ -281,15 +281,15 @@ class MongoDB(Driver):
 
 
 def _account(users: peer.Users) -> str:
-    """As whom the client runs: never as root, whoever runs the server."""
+    """The client's account: never root, whoever runs the server."""
     names = map(accounts.name_of, users) if users is not None else _ACCOUNTS
     return next((name for name in names if accounts.number_of(name)), UNPRIVILEGED)
 
 
 def _places(uri: str) -> Optional[Sequence[Tuple[str, int]]]:
-    """Hosts with ports, or sockets, that an address names; None if it is none.
+    """Hosts with ports, or sockets, of an address; None if the address is invalid.
 
-    Those that only the name service knows (`mongodb+srv`) are none of this machine's.
+    Addresses that only the name service knows (`mongodb+srv`) are none of this machine's.
     """
     written = _URI.fullmatch(uri)
     if not written:

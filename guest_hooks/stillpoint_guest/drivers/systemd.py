@@ -1,8 +1,8 @@
 """A unit of systemd, or a container, that cannot be quiesced otherwise.
 
-Stopped, all that it had is on its disk. Frozen (`systemctl freeze`, systemd 246 and newer) or
-paused, it stands still wherever it was, and a copy of it starts as after a power failure.
-Both outlive everybody, so they are noted first.
+A stopped unit has everything on its disk. A frozen (`systemctl freeze`, systemd 246 and newer) or
+paused unit stands still wherever it was, and its copy starts as after a power failure. Both states
+outlive everybody, so the undo journal has them first.
 """
 
 import contextlib
@@ -66,7 +66,7 @@ _WAYS = {
 
 
 class Systemd(Driver):
-    """One unit or container."""
+    """A unit or container."""
 
     KIND = "systemd"
     METHODS = ("stop", "freeze", "podman", "docker")
@@ -97,7 +97,7 @@ class Systemd(Driver):
         return [Finding(True, f"{self.section.name}: {runs}", folders=self._folders)]
 
     def prepare(self, deadline: Deadline) -> None:
-        """See whether it runs: what is stopped stays so."""
+        """Looks whether the unit runs: a stopped unit stays stopped."""
         state = self._state(deadline)
         if state in ("activating", "deactivating", "reloading"):
             hint = "try again when it has got there"
@@ -108,7 +108,7 @@ class Systemd(Driver):
 
     @contextlib.contextmanager
     def quiesce(self, deadline: Deadline) -> Iterator[Report]:
-        """It does not run."""
+        """Keeps the unit stopped, frozen or paused."""
         if not self._runs:
             kept = ("everything: it did not run",)
             yield Report("none", guarantees=kept, folders=self._folders)
@@ -130,7 +130,7 @@ class Systemd(Driver):
         return Report(method, {}, kept, (), self._way.level, self._folders)
 
     def reconcile(self, undo: Mapping[str, str], deadline: Deadline) -> None:
-        """Let it run again, unless it does; a frozen unit counts as running for systemd."""
+        """Lets the unit run again, unless it does; a frozen unit counts as running for systemd."""
         del undo
         is_frozen = self.section.method == "freeze"
         if is_frozen or not self._state(deadline).startswith(self._way.running):

@@ -1,8 +1,8 @@
-"""Finds out, without harm, what the guest agent's freeze of the filesystems would do.
+"""Predicts, without harm, what the guest agent's freeze of the filesystems would do.
 
-Followed: QEMU's guest agent, qga/commands-linux.c: one mount that it cannot open ends its freeze,
-and one that is no file or folder may keep it waiting. The mounts are opened by the paths of its
-own mount namespace.
+Followed: QEMU's guest agent, qga/commands-linux.c: a mount that the agent cannot open ends its
+    freeze, and a mount that is no file or folder may keep the agent waiting. The mounts are opened
+    by the paths of the agent's own mount namespace.
 """
 
 import os
@@ -26,12 +26,12 @@ _GOOD = "the filesystems can be frozen in the agent's order"
 
 
 def findings(reach: Reach, process: int, is_blocking: bool) -> Iterator[Finding]:
-    """Find what stands between the agent and a freeze.
+    """The obstacles between the agent and a freeze.
 
     Args:
-        reach: what it would hold.
-        process: one in its mount namespace, for its paths; 0: they are ours.
-        is_blocking: whether a freeze that holds nothing is refused.
+        reach: of the freeze.
+        process: in the agent's mount namespace, for its paths; 0: they are ours.
+        is_blocking: true if a freeze that holds nothing is refused.
     """
     found = [
         *_hanging(reach, process),
@@ -65,7 +65,7 @@ def _hanging(reach: Reach, process: int) -> Sequence[Finding]:
 
 
 def _check_mounts(mounts: Sequence[Mount], process: int) -> Sequence[Finding]:
-    """As the agent does: every mount, also a second one of a filesystem."""
+    """Opens mounts as the agent does: every mount, also a second one of a filesystem."""
     root = _root(process)
     found: List[Finding] = []
     silent = 0
@@ -81,7 +81,7 @@ def _check_mounts(mounts: Sequence[Mount], process: int) -> Sequence[Finding]:
 
 
 def _check_cover(reach: Reach) -> Iterator[Finding]:
-    """The agent freezes what covers it, or nothing, and says nothing of it."""
+    """Filesystems under other mounts: the agent freezes the cover, or nothing, without a word."""
     frozen = {mount.device for mount in reach.order}
     covered = {
         mount.device: mount
@@ -103,7 +103,7 @@ def _why_not(path: str, root: str) -> str:
 
 
 def hanging(reach: Reach, process: int) -> Iterator[str]:
-    """Why the agent would not come back from its freeze."""
+    """Reasons why the agent would not come back from its freeze."""
     yield from backing.deadlocks(reach.table, reach.order)
     for mount in reach.table.mounts:
         if mount.is_opened and _is_pipe(_root(process) + mount.path):

@@ -1,8 +1,8 @@
-"""Disks that are files: orders in which a freeze of filesystems in filesystems locks itself up.
+"""Disks that are files: orders in which a freeze of nested filesystems locks itself up.
 
-If the filesystem with the file is frozen before the one that is in it, the last writes of the inner
-one wait for ever, in the kernel, and the guest agent answers nothing any more. Reproduced with a
-bind mount of the outer filesystem that is newer than the inner mount.
+If the filesystem with the file is frozen before the inner filesystem, the inner one's last writes
+wait for ever, in the kernel, and the guest agent does not respond any more. Reproduced with a bind
+mount of the outer filesystem that is newer than the inner mount.
 
 Followed: Linux, drivers/block/loop.c; fs/btrfs/sysfs.c: a btrfs has no folder in /sys/dev/block,
 but one with its devices.
@@ -28,7 +28,7 @@ class Beneath(NamedTuple):
 
 
 def deadlocks(table: Table, order: Sequence[Mount], system: str = "/sys") -> Iterator[str]:
-    """Why a freeze in this order would hang.
+    """Reasons why a freeze in this order would hang.
 
     Read-only filesystems and those that cannot be frozen are not in the order: nothing of theirs is
     written by a freeze, and nothing of their disks is looked at.
@@ -45,7 +45,7 @@ def deadlocks(table: Table, order: Sequence[Mount], system: str = "/sys") -> Ite
 
 
 def beneath(mount: Mount, table: Table, system: str = "/sys") -> Iterator[Beneath]:
-    """The files on which a filesystem's disks are, and those on which theirs are, and so on."""
+    """The files on which a filesystem's disks are, and the files beneath those, and so on."""
     todo = list(_disks(mount, system))
     seen: Set[str] = set()
     while todo:
@@ -76,7 +76,7 @@ def _disks(mount: Mount, system: str) -> Sequence[str]:
 
 
 def _disks_of(device: str, table: Table, system: str) -> Sequence[str]:
-    """The same for a filesystem that may be mounted where this process does not see it."""
+    """The disks of a filesystem that may be mounted where this process does not see it."""
     for mount in table.mounts:
         if mount.device == device:
             return _disks(mount, system)
@@ -113,7 +113,7 @@ def _backing_device(loop: str) -> str:
 
 
 def _number(path: str) -> Optional[str]:
-    """Of a block device."""
+    """The number of a block device."""
     if not path.startswith("/dev/"):
         return None
     try:

@@ -1,12 +1,12 @@
-"""The mounted filesystems that a freeze concerns, as the kernel tells of them.
+"""The mounted filesystems that a freeze concerns, by the kernel's table.
 
 Followed: QEMU's guest agent, qga/commands-linux.c (7.2 to 10.0). In the reverse order of mountinfo
-it opens every mount whose device has a block major, and btrfs that names a block device, and
-freezes the filesystem that it finds there. What cannot be frozen (EOPNOTSUPP) or is frozen already
-(EBUSY) it passes over; one that it cannot open ends its freeze.
+    the agent opens every mount whose device has a block major, and btrfs that names a block device,
+    and freezes the filesystem found there. Filesystems that cannot be frozen (EOPNOTSUPP) or are
+    frozen already (EBUSY) are passed over; a mount that cannot be opened ends its freeze.
 
-A filesystem is known by the number that mountinfo has for it: `stat` tells others for btrfs and
-overlay (Linux, fs/btrfs/inode.c:btrfs_getattr). Which mount holds a path is found by the text of
+A filesystem is known by its number in mountinfo: `stat` has others for btrfs and overlay (Linux,
+fs/btrfs/inode.c:btrfs_getattr). Which mount holds a path is found by the text of
 mountinfo: nothing that may not answer is touched.
 """
 
@@ -49,7 +49,7 @@ _SHOWN = 60
 
 
 class Mount(NamedTuple):
-    """One line of /proc/self/mountinfo; bytes that are no text are surrogates."""
+    """A line of /proc/self/mountinfo; bytes that are no text are surrogates."""
 
     device: str  # major:minor
     path: str
@@ -62,7 +62,7 @@ class Mount(NamedTuple):
 
     @property
     def is_opened(self) -> bool:
-        """True if the guest agent opens it, to freeze what is there."""
+        """True if the guest agent opens the mount, to freeze its filesystem."""
         return not self.device.startswith("0:") or (
             self.kind == _BTRFS and _is_block_device(self.source)
         )
@@ -74,12 +74,12 @@ class Mount(NamedTuple):
 
     @property
     def is_in_kernel(self) -> bool:
-        """True if the kernel answers for it without help, so that it can be touched."""
+        """True if the kernel serves the filesystem without help, so that it can be touched."""
         has_block_device = not self.device.startswith("0:") and self.kind != _IN_USER_SPACE
         return has_block_device or self.kind in _IN_KERNEL
 
     def option(self, key: str) -> str:
-        """The value of one of the filesystem's options; empty if there is none."""
+        """The value of a filesystem option; may be empty."""
         start = key + "="
         return next((one[len(start) :] for one in self.options if one.startswith(start)), "")
 
@@ -88,11 +88,11 @@ class Table:
     """All mounts that a process sees, in the order in which they were made."""
 
     def __init__(self, mounts: Sequence[Mount], unread: Sequence[str] = ()) -> None:
-        """Index them.
+        """Indexes the mounts.
 
         Args:
             mounts: in the order of mountinfo.
-            unread: one warning for each line that makes no sense.
+            unread: a warning for each invalid line.
         """
         self.mounts = mounts
         self.unread = unread
@@ -129,9 +129,9 @@ class Table:
         return found
 
     def freeze_order(self) -> Sequence[Mount]:
-        """One mount of each filesystem that the guest agent tries to freeze, in its order.
+        """A mount of each filesystem that the guest agent tries to freeze, in its order.
 
-        Not the mount that it means but the one that it gets, where a newer one covers that.
+        Where a newer mount covers the intended mount, the agent gets the newer.
         """
         order: Dict[str, Mount] = {}
         for mount in reversed(self.mounts):
@@ -151,7 +151,7 @@ class Table:
         return [mount for mount in inside if self.holding(mount.path) is mount]
 
     def _topmost(self, found: Optional[Mount], path: str) -> Optional[Mount]:
-        """Of the mounts on each other at a path, from the one that holds its parent folder."""
+        """The topmost of the mounts at a path, from the mount that has its parent folder."""
         above = self._on.get((found.number if found else 0, path))
         while above and above is not found:
             found, above = above, self._on.get((above.number, path))
@@ -159,10 +159,10 @@ class Table:
 
 
 def table(process: int = 0) -> Table:
-    """The mounts that a process sees; 0 for this one.
+    """The mounts that a process sees; 0 for this process.
 
     Raises:
-        OSError: it has ended.
+        OSError: the process has ended.
     """
     with open(f"/proc/{process or 'self'}/mountinfo", "rb") as file:
         return parse(file.read(_MOST_BYTES))
@@ -181,10 +181,10 @@ def parse(mountinfo: bytes) -> Table:
 
 
 def require_memory(path: str, attempt: str, hint: str) -> None:
-    """Go on only if a path is, or would be, where a freeze does not reach.
+    """Goes on only if a path is, or would be, where a freeze does not reach.
 
     Raises:
-        ConfigurationError: it is on a disk.
+        ConfigurationError: the path is on a disk.
     """
     mount = table().holding(os.path.realpath(path))
     if mount and mount.holds_writers:
@@ -218,7 +218,7 @@ def _unescape(text: bytes) -> str:
 
 
 def _is_block_device(path: str) -> bool:
-    """As the agent asks; a device is looked for in /dev alone, which always answers."""
+    """True for a block device by the agent's own test; /dev alone is read, which always answers."""
     try:
         return path.startswith("/dev/") and stat.S_ISBLK(os.stat(path).st_mode)
     except OSError:

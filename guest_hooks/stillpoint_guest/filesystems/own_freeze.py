@@ -1,8 +1,8 @@
-"""Freezing filesystems ourselves, for guests without an agent, and syncing them.
+"""Freezes filesystems without an agent, and syncs them.
 
-FIFREEZE and FITHAW cannot be interrupted: a thread that calls one for a disk that answers no more
-does not come back. So each filesystem has threads of its own, whoever undoes the others needs none
-of them, and a freeze that comes too late undoes itself. What is skipped is what QEMU's agent skips.
+FIFREEZE and FITHAW cannot be interrupted: a thread that calls either for a dead disk does not come
+back. So each filesystem has threads of its own, the undoing of the others needs none of them, and a
+freeze that comes too late undoes itself. The same filesystems are skipped as by QEMU's agent.
 """
 
 import contextlib
@@ -38,10 +38,10 @@ _THAWING: Dict[str, "Pending[None]"] = {}  # one that hangs is not begun a secon
 
 
 def sync(mount: Mount) -> None:
-    """Write what one filesystem has in memory; `sync` would hang on another that is dead.
+    """Writes out a filesystem; `sync` would hang on another that is dead.
 
     Raises:
-        OSError: it could not be written.
+        OSError: not written.
     """
     with _open(mount.path) as descriptor:
         if _LIBC.syncfs(descriptor):
@@ -54,7 +54,7 @@ def thaw(path: str) -> None:
     left as it is.
 
     Raises:
-        OSError: it stays frozen.
+        OSError: the filesystem stays frozen.
     """  # noqa: D205
     try:
         with _open(path) as descriptor:
@@ -66,10 +66,10 @@ def thaw(path: str) -> None:
 
 
 class _Disk:
-    """One filesystem on its way to be frozen, and back, in one thread that is there already."""
+    """A filesystem on its way to be frozen, and back, in a thread that is there already."""
 
     def __init__(self, mount: Mount, settled: Callable[[str], None]) -> None:
-        """Begin to freeze it; `settled` is given its path when it writes again, or never ceased."""
+        """Begins the freeze; `settled` is given the path when writes go on, or never ceased."""
         self.mount = mount
         self.is_frozen = False
         self.freezing = Pending(self._freeze)
@@ -79,7 +79,7 @@ class _Disk:
         threading.Thread(target=self._run, name=mount.path, daemon=True).start()
 
     def begin_thaw(self) -> None:
-        """Let it go on, at once or as soon as its freeze is through."""
+        """Thaws at once, or as soon as the freeze is through."""
         self._is_unwanted.set()
 
     def _run(self) -> None:
@@ -111,7 +111,7 @@ class Filesystems(Driver):
     KIND = "filesystems"
 
     def __init__(self, section: Section, journal: UndoJournal, paths: Sequence[str] = ()) -> None:
-        """Freeze those in which the paths are, or all."""
+        """Takes the paths whose filesystems are to be frozen; none for all."""
         super().__init__(section, journal)
         self._paths = paths
         self._disks: List[_Disk] = []
@@ -163,7 +163,7 @@ class Filesystems(Driver):
         self._is_unwanted.set()
 
     def _freeze(self, mount: Mount, deadline: Deadline) -> Iterator[str]:
-        """Freeze one, or say why it is skipped."""
+        """Freezes a filesystem, or reports why it is skipped."""
         attempt = f"freeze {mount.path}"
         deadline.require(self.section.name, attempt)
         disk = _Disk(mount, self._settle)
@@ -181,7 +181,7 @@ class Filesystems(Driver):
             yield f"{mount.path} ({mount.kind}) is skipped: it {_SKIPPED[int(error.errno or 0)]}"
 
     def _thaw(self) -> Sequence[ApplicationError]:
-        """All side by side: one that hangs holds up no other, and stays noted."""
+        """Thaws all side by side: a thaw that hangs delays no other, and stays in the journal."""
         deadline = Deadline.after(self.section.release_s - _ENDING_S)
         frozen = [disk for disk in reversed(self._disks) if disk.is_frozen]
         for disk in self._disks[::-1]:
@@ -197,7 +197,7 @@ class Filesystems(Driver):
     def _late(
         self, path: str, thawing: "Pending[None]", deadline: Deadline
     ) -> Iterator[ApplicationError]:
-        """The error of a thaw, if it has one."""
+        """The error of a thaw, if any."""
         name, attempt = self.section.name, f"thaw {path}"
         if not thawing.wait(deadline.remaining_s):
             cause = "its disk does not answer; it is thawed when it does"
@@ -211,7 +211,7 @@ class Filesystems(Driver):
             yield ApplicationError(name, attempt, cause)
 
     def _settle(self, path: str) -> None:
-        """Note those alone of which it is not known that they write again."""
+        """Drops a path from the journal: its filesystem takes writes again."""
         with self._noting, contextlib.suppress(ApplicationError):  # at worst it is thawed twice
             self._noted.remove(path)
             if self._noted:
@@ -235,7 +235,7 @@ class Filesystems(Driver):
 
 
 def _thawing(path: str) -> "Pending[None]":
-    """A thaw in a thread of its own; one that hangs is not begun again beside itself."""
+    """A thaw in a thread of its own; a path whose thaw hangs gets no second."""
     pending = _THAWING.get(path)
     if pending is None or pending.wait(0):
         pending = _THAWING[path] = start("thaw", lambda: thaw(path))
@@ -243,7 +243,7 @@ def _thawing(path: str) -> "Pending[None]":
 
 
 def _freeze_path(path: str) -> int:
-    """A descriptor by which to thaw it, whatever covers its path then."""
+    """Freezes; returns a descriptor by which to thaw, whatever covers the path then."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.ioctl(descriptor, _FIFREEZE, 0)

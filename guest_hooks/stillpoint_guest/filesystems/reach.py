@@ -1,8 +1,9 @@
 """The reach of a freeze: the filesystems on which nobody writes from freeze to thaw.
 
-A copy has an application's data of one moment only if each of its folders is on such a filesystem.
-What the guest agent passes over (memory, networks, FUSE, ZFS, FAT) is written on, or not copied at
-all. The agent's view counts: its mount namespace, not that of the application.
+A copy has an application's data of a single moment only if each of its folders is on such a
+filesystem. Filesystems that the guest agent passes over (memory, networks, FUSE, ZFS, FAT) take
+writes meanwhile, or are not copied at all. The agent's view counts: its mount namespace, not that
+of the application.
 """
 
 import os
@@ -28,11 +29,11 @@ class Reach:
     """The filesystems that a freeze holds."""
 
     def __init__(self, table: Table, order: Sequence[Mount]) -> None:
-        """Know them.
+        """Takes the table and the order.
 
         Args:
-            table: of whoever freezes.
-            order: one mount of each filesystem, as they are frozen.
+            table: of the process that freezes.
+            order: a mount of each filesystem, as they are frozen.
         """
         self.table = table
         self.order = order
@@ -76,7 +77,7 @@ class Reach:
         return [said for folder in report.folders for said in self._outside(folder, view)]
 
     def mount_of(self, path: str) -> Optional[Mount]:
-        """The mount in which one of our paths is, links followed."""
+        """The mount of a path, links followed."""
         place = _View(self.table, "", "").place(path)
         return place.mount if place else None
 
@@ -88,7 +89,7 @@ class Reach:
 
 
 def of_agent(process: int = 0) -> Reach:
-    """The reach of the guest agent's freeze; `process` is in its mount namespace, 0 is this one."""
+    """The reach of the agent's freeze; `process` is in its mount namespace, 0 is this process."""
     try:
         table = mounts.table(process)
     except OSError:  # it has ended, or cannot be looked at
@@ -102,14 +103,14 @@ class _Place(NamedTuple):
 
 
 class _View(NamedTuple):
-    """How a process sees paths."""
+    """A process's view of paths."""
 
     table: Table
     prefix: str  # of its root in the table; empty for "/"
     root: str  # where we find its root; empty for ours
 
     def place(self, path: str) -> Optional[_Place]:
-        """Where a path leads, links followed as far as they are on what answers for sure."""
+        """The target of a path, links followed as far as filesystems surely answer."""
         todo: List[str] = path.split("/")[::-1]
         done = ""
         links = 0

@@ -1,1 +1,1 @@
-"""The process that lives from freeze to thaw, and what it does with applications."""
+"""The process that lives from freeze to thaw, and its work on applications."""

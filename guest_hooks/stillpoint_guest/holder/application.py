@@ -1,4 +1,4 @@
-"""One driver, bounded: whatever it does, the holder waits no longer than it said it would."""
+"""A driver, bounded: whatever it does, the holder waits no longer than announced."""
 
 import contextlib
 import threading
@@ -20,15 +20,15 @@ Instance = Tuple[str, str]  # the kind, and what its driver calls the instance
 class Application:
     """A driver in a thread of its own, for one cycle: prepare, lock, release, close.
 
-    As a context it is closed at the end, and what is quick to end has ended then.
+    As a context, closed at the end; whatever is quick to end has ended then.
     """
 
     def __init__(self, driver: Driver, given_up: threading.Event) -> None:
-        """Take charge of a driver.
+        """Takes charge of a driver.
 
         Args:
             driver: nobody else's.
-            given_up: set when nobody wants the freeze any more; it ends `prepare` and the way in.
+            given_up: set when nobody wants the freeze any more; ends `prepare` and `lock`.
         """
         self.driver = driver
         self.name = driver.section.name
@@ -53,29 +53,29 @@ class Application:
         return self._worker.begin(lambda: self._time("prepare", self.driver.prepare, deadline))
 
     def finish_prepare(self, pending: "Pending[None]", deadline: Deadline) -> None:
-        """Wait for it.
+        """Waits for the driver's `prepare`.
 
         Raises:
-            ApplicationError: it failed, or hangs.
+            ApplicationError: `prepare` failed, or hangs.
         """
         self._result(pending, "prepare", deadline, self._given_up)
 
     def lock(self, deadline: Deadline) -> None:
-        """Quiesce it; it stays so until it is released.
+        """Quiesces the application until its release.
 
         Raises:
-            ApplicationError: it was not quiesced.
+            ApplicationError: not quiesced.
         """
         deadline.require(self.name, "bring it to rest")
         entering = self._worker.begin(lambda: self._time("lock", self._enter, deadline))
         self.report = self._result(entering, "bring it to rest", deadline, self._given_up)
 
     def begin_release(self, whole: Deadline) -> None:
-        """Let it run again if it is at rest, beside the others.
+        """Begins to release the application if it is at rest, beside the others.
 
         Args:
-            whole: when all must run again, `RELEASE_S` from when the first one was released; only
-                one whose section has a longer time than that keeps it.
+            whole: deadline of all releases, `RELEASE_S` from the first; an application whose
+                section has a longer time than that keeps its time.
         """
         if self.report is None:
             return
@@ -87,13 +87,13 @@ class Application:
         )
 
     def is_released(self, patience: Deadline) -> bool:
-        """True if it runs, or never rested; known by then, or when its own time is over."""
+        """True if the application runs, or never rested; known by then, or after its own time."""
         return self._leaving is None or self._leaving.wait(
             min(patience, self._leave_by).remaining_s
         )
 
     def finish_release(self) -> None:
-        """Wait for it no longer than its time; what went wrong is added to `errors`."""
+        """Waits for the release within its time; failures are added to `errors`."""
         if self._leaving is None:
             return
         try:
@@ -145,10 +145,10 @@ class Application:
             raise ApplicationError(self.name, attempt, cause) from error
 
     def _abandon(self, deadline: Deadline) -> None:
-        """Its programs are killed, so that its locks go; should it get in later, it leaves.
+        """Kills the driver's programs, so that its locks go; if it gets in later, it leaves.
 
-        But not those with which it goes back already, because it saw by itself that it was late.
-        Nobody waits until they are dead: what waits for a disk does not die.
+        Programs of a release that the late driver has begun by itself go on. Nobody waits until
+        they are dead: a program that waits for a disk does not die.
         """
         self._worker.begin(self._stack.close)
         self.driver.give_up()

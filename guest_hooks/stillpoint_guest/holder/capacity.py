@@ -1,4 +1,4 @@
-"""How many applications one freeze can take: a thread, two clients and their pipes for each."""
+"""The number of applications in a freeze: each takes a thread, two clients and their pipes."""
 
 import resource
 from typing import Dict, List, Sequence, Tuple
@@ -16,7 +16,7 @@ _MOST_NAMES = 12
 
 
 def raise_limit() -> None:
-    """Raise the limit of descriptors as far as it is of use, and allowed."""
+    """Raises the limit of descriptors as far as useful, and allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -24,12 +24,13 @@ def raise_limit() -> None:
 
 
 def select(drivers: Sequence[Driver]) -> Tuple[List[Driver], List[str]]:
-    """Select the drivers that there is room for: all configured ones, and so many that were found.
+    """Selects the drivers that there is room for: all configured ones, then found ones.
 
-    Found ones take their turns by kind and by account, so that many of one displace no other's.
+    Found drivers take turns by kind and by account, so that many of one account displace no
+    other's.
 
     Returns:
-        The drivers, and a warning that names those which are left alone.
+        The drivers, and a warning that names the others.
     """
     found = [one for one in drivers if one.section.source == DISCOVERED]
     room = max(0, _most() - (len(drivers) - len(found)))
@@ -61,7 +62,7 @@ def _in_turn(found: Sequence[Driver]) -> List[Driver]:
 
 
 def owner(section: Section) -> int:
-    """The user of what was only found; -1 if that is not known, or it is configured."""
+    """The user of a found server; -1 if unknown, or if the server is configured."""
     if section.source != DISCOVERED or not section.process:
         return -1
     try:

@@ -1,9 +1,10 @@
-"""One freeze and its thaw: idle, prepare, lock, held, release, over.
+"""A freeze and its thaw: idle, prepare, lock, held, release, over.
 
-One thread quiesces the applications and waits. Whatever ends the wait or the way there (a
-thaw, a refusal, a deadline, the watchdog, a client that went away), it then releases what is at
-rest: side by side, for nobody has to wait for somebody else's application; the filesystems first,
-and in the order that sections ask for. Only after that comes what can fail: marks, records, lines.
+A single thread quiesces the applications and waits. Whatever ends the wait or the way there (a
+thaw, a refusal, a deadline, the watchdog, a client that went away), the thread then releases the
+quiesced applications: side by side, for nobody has to wait for somebody else's application; the
+filesystems first, and in the order of the sections. Only after that comes what can fail: marks,
+records, lines.
 """
 
 import itertools
@@ -46,7 +47,7 @@ FILESYSTEM = "filesystem"  # a verdict: some application only starts as after a 
 
 
 class Cycle:
-    """One freeze and its thaw."""
+    """A freeze and its thaw."""
 
     def __init__(
         self,
@@ -56,14 +57,14 @@ class Cycle:
         log: Log,
         busy: Optional[Mapping[Instance, str]] = None,
     ) -> None:
-        """Take it on.
+        """Takes on a plan.
 
         Args:
-            plan: what is to be quiesced.
-            records: where the record of it goes.
-            hold: the mark that it is held.
+            plan: the applications to quiesce.
+            records: for the freeze record.
+            hold: the hold marker.
             log: for lines.
-            busy: instances with which something before this goes on, and what; that would break
+            busy: instances with unfinished work of an earlier cycle, and that work; it would break
                 this hold, so they do not take part.
         """
         self._plan = plan
@@ -89,7 +90,7 @@ class Cycle:
         self._thread.start()
 
     def is_settled(self, wait_s: float) -> bool:
-        """True if it is held, or has failed (then `error` is set), within that time."""
+        """True if the applications are held, or the freeze has failed (then `error` is set)."""
         return self._settled.wait(wait_s)
 
     def is_released(self, wait_s: float) -> bool:
@@ -97,23 +98,23 @@ class Cycle:
         return self._released.wait(wait_s)
 
     def is_over(self, wait_s: float) -> bool:
-        """True if nothing of it is left to do, within that time."""
+        """True if nothing is left to do, within that time."""
         self._thread.join(wait_s)
         return not self._thread.is_alive()
 
     def release(self, reason: str) -> None:
-        """End it, wherever it is; the first reason counts."""
+        """Ends the cycle, wherever it is; the first reason counts."""
         self._reason = self._reason or reason
         self._given_up.set()
 
     @property
     def hanging(self) -> Sequence[Application]:
-        """The applications whose abandoned drivers are still at something; once it is over."""
+        """After the cycle: the applications whose abandoned drivers are still at work."""
         return [one for one in self._applications if one.is_hanging()]
 
     @property
     def releasing(self) -> Sequence[str]:
-        """Which are still on their way back."""
+        """The applications that are still on their way back."""
         now = Deadline.after(0)
         return [one.name for one in self._applications if not one.is_released(now)]
 
@@ -216,7 +217,7 @@ class Cycle:
             raise Unreachable(application.name, "freeze", why, "see the system's log")
 
     def _lock_all(self, whole: Deadline) -> None:
-        """One after the other; what was only found of an account leaves time for all others.
+        """Locks one after the other; a found account's servers leave time for all others.
 
         So an account that was taken over keeps nobody else from rest, however many servers it runs.
         """
@@ -234,9 +235,10 @@ class Cycle:
         self._try(application, lambda: application.lock(deadline))
 
     def _release(self) -> None:
-        """All side by side, but for an order that sections ask for, within one bound.
+        """Releases all side by side, but for the order of sections, within a common bound.
 
-        One that hangs delays those that come after it by a share of that time, and nobody else.
+        An application that hangs delays later ones of that order by a share of that time, and
+        nobody else.
         """
         whole = Deadline.after(RELEASE_S)
         groups = self._groups()
@@ -255,7 +257,7 @@ class Cycle:
             one.is_hanging(patience.remaining_s)
 
     def _groups(self) -> Sequence[Sequence[Application]]:
-        """As they are released: the last first, those of the same order together."""
+        """Groups of the release: the last first, applications of the same order together."""
         ranked = itertools.groupby(reversed(self._applications), self._rank)
         return [list(group) for _, group in ranked]
 

@@ -1,8 +1,8 @@
-"""The holder: the one process that lives from freeze to thaw.
+"""The holder: the single process that lives from freeze to thaw.
 
-It has everything imported before a disk freezes, writes nothing to a disk while it holds, and
-answers on a socket in /run. Threads: one accepts, one per client answers, one walks through the
-cycle, one per application drives it; so that whoever hangs, the others go on.
+The holder has everything imported before a disk freezes, writes nothing to a disk during a hold,
+and listens on a socket in /run. There are threads for the listener, for each client, for the cycle
+and for each application; so that whoever hangs, the others go on.
 """
 
 import contextlib
@@ -62,7 +62,7 @@ _RECORD_S = 2.0
 
 
 class Holder:
-    """Answers clients, one cycle at a time."""
+    """Serves clients, a cycle at a time."""
 
     def __init__(self, places: Places, kinds: Kinds, log: Log) -> None:
         self._places = places
@@ -78,7 +78,7 @@ class Holder:
         self._busy_at_s = time.monotonic()
 
     def start(self) -> None:
-        """Undo what a holder before this one left behind, and find out whose disk this is."""
+        """Undoes the changes of a dead holder, and finds out if this disk is a copy."""
         self._recovery.end_left_over()
         self._recovery.undo(_UNDO_S)
         hold = self._hold.read()
@@ -194,7 +194,7 @@ class Holder:
             raise
 
     def _lead(self, connection: Connection, cycle: Cycle, wait_s: float) -> None:
-        """Wait for the hold, and until the client has its reply."""
+        """Leads a freeze up to the client's reply."""
         connection.say(**Wait(wait_s).fields())
         while not cycle.is_settled(_LOOK_S):
             if connection.is_gone():
@@ -343,10 +343,10 @@ def run(places: Places, kinds: Kinds, idle_s: float, leave: threading.Event) -> 
 
 
 def _require_place(places: Places, lock: IO[str]) -> None:
-    """Go on only where another holder would see this one.
+    """Goes on only where another holder would see this holder.
 
     Raises:
-        GuestError: its folder was removed; there is one again, for the mark of what was held.
+        GuestError: the folder was removed; a new one exists, for the hold marker.
     """
     with contextlib.suppress(FileNotFoundError):
         if os.path.samestat(os.stat(places.lock), os.fstat(lock.fileno())):

@@ -1,7 +1,8 @@
-"""Which of the servers that run a section of the configuration means.
+"""Matches sections of the configuration with the servers that run.
 
-By what listens where the section leads, whichever way that is; by its name; or, where it does not
-say where, because there is only one. What a section means is not found a second time.
+A section means the server that listens at its destination, by whichever way; or the server of its
+name; or, without a destination, the only server. A server that a section means is not found a
+second time.
 """
 
 from typing import Dict, FrozenSet, NamedTuple, Optional, Sequence, Type
@@ -19,7 +20,7 @@ _LOOK_S = 1.0  # a path that is configured may be on a share that is gone
 
 
 class _Entry(NamedTuple):
-    """A section, and where it leads."""
+    """A section, and its destinations."""
 
     section: Section
     kind: Type[Driver]
@@ -30,7 +31,7 @@ class _Entry(NamedTuple):
         return any(key in self.section.options for key in self.kind.REACHED_BY)
 
     def may_mean(self, server: Server) -> bool:
-        """True if it vouches for a server that is not trusted, by its account."""
+        """True if the section vouches for a server that is not trusted, by its account."""
         if not server.is_strange:
             return server.kind is not None
         account = self.section.text("system_user")
@@ -50,7 +51,7 @@ class _Entry(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """The sections, those that mean a server with its process, and the servers of no section."""
+    """The sections, with processes where they mean a server, and the servers of no section."""
 
     sections: Sequence[Section]
     servers: Sequence[Server]
@@ -64,10 +65,10 @@ def trusted_users(sections: Sequence[Section]) -> FrozenSet[int]:
 
 
 def match(drivers: Sequence[Driver], servers: Sequence[Server]) -> Matches:
-    """Find out which section means which server.
+    """Matches sections with servers.
 
     Raises:
-        ConfigurationError: two sections mean the same one.
+        ConfigurationError: two sections mean the same server.
     """
     written = [_Entry(one.section, type(one), _keys(one)) for one in drivers]
     meant: Dict[int, Server] = {}
@@ -116,7 +117,7 @@ def _complete(written: _Entry, server: Server) -> Section:
 
 
 def _keys(driver: Driver) -> FrozenSet[Key]:
-    """The sockets that it leads to; none if that cannot be told, which its own check will say."""
+    """The sockets of a driver's destinations; none if unknown, which its own check will report."""
     ways = driver.ways
     try:
         return within(

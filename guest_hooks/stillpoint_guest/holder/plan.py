@@ -1,4 +1,4 @@
-"""Which applications a freeze concerns: what is configured, and what else runs here."""
+"""The applications of a freeze: those that are configured, and those that discovery finds."""
 
 import os
 from typing import Dict, List, NamedTuple, Optional, Sequence, Type
@@ -27,7 +27,7 @@ Kinds = Sequence[Type[Driver]]
 
 
 class Plan(NamedTuple):
-    """The plan of one cycle."""
+    """The plan of a cycle."""
 
     drivers: Sequence[Driver]  # in the order of their locks
     freeze_s: float
@@ -42,7 +42,7 @@ class Plan(NamedTuple):
         """The reach of the coming freeze.
 
         Raises:
-            Refused: it was told to freeze what cannot be frozen.
+            Refused: a filesystem to freeze cannot be frozen.
         """
         if self.last:
             return self.last.reach()
@@ -97,7 +97,7 @@ def _servers(configuration: Configuration, kinds: Kinds) -> Sequence[Server]:
 
 
 def _not_left_out(servers: Sequence[Server], configuration: Configuration) -> Sequence[Server]:
-    """All but those of which the configuration has said, by name, what is to become of them."""
+    """All servers but those of which the configuration says, by name, what to do."""
     left_out = {*configuration.disabled, *configuration.covered}
     kinds = {section.name: section.kind for section in configuration.sections}
     rest = []
@@ -134,7 +134,7 @@ def _add_found(
 
 
 def _warnings(alone: Sequence[Server]) -> List[str]:
-    """One for each name, so that a thousand processes of one account are one; not too many."""
+    """A warning for each name, so that a thousand processes of an account are one; not too many."""
     named: Dict[str, List[Server]] = {}
     for server in alone:
         named.setdefault(server.found.name, []).append(server)

@@ -1,7 +1,7 @@
-"""Undoes what the journals of a killed holder or an abandoned driver have.
+"""Undoes the journals of a killed holder or an abandoned driver.
 
-Side by side, so that one that hangs keeps no other changed; and nobody waits for it longer than he
-wants: it goes on by itself, as long as its section gives it, and is tried again when it failed.
+All are undone side by side, so that a hanging one delays no other; and nobody waits longer than he
+wants: each goes on by itself, as long as its section allows, and is tried again after a failure.
 """
 
 import contextlib
@@ -64,10 +64,10 @@ class Recovery:
         return [one.instance for one in running if not one.pending.wait(0)]
 
     def remaining(self, wait_s: float) -> Sequence[str]:
-        """The applications that are not undone, after a wait for what is being undone.
+        """Applications that are not undone, after a wait for what is being undone.
 
-        Only what root's configuration or command is about: what was merely found to run may belong
-        to somebody who does not want it to be undone, and is reported in the log alone.
+        Only applications of root's configuration or command: a merely found server may belong to
+        somebody who does not want the change undone, and is reported in the log alone.
 
         Args:
             wait_s: for all together.
@@ -116,7 +116,7 @@ class Recovery:
 
 
 class _Undo:
-    """One journal."""
+    """The undoing of a journal."""
 
     def __init__(self, path: str, folder: str, kinds: Sequence[Type[Driver]], log: Log) -> None:
         entry = undo_journal.read(path)

@@ -25,7 +25,7 @@ class _Setting(NamedTuple):
 
 
 class Switch:
-    """The hook of the agent of one guest.
+    """The hook setting of a guest's agent.
 
     Args:
         hook: the program that the agent is to run with `freeze` and `thaw`.
@@ -44,10 +44,10 @@ class Switch:
             self._setting = _Setting(own, "general", "fsfreeze-hook")
 
     def turn_on(self) -> bool:
-        """Make the agent, once it is started again, call our hook.
+        """Sets our hook in the agent's configuration, in effect after its next start.
 
         Returns:
-            Whether anything changed.
+            True if anything changed.
 
         Raises:
             ConfigurationError: the agent's configuration cannot be changed.
@@ -128,7 +128,7 @@ class Switch:
 
 
 def _position(lines: List[str], setting: _Setting) -> Optional[int]:
-    """Of the line that is in effect: the last one."""
+    """Position of the line in effect: the last one."""
     found, section = None, ""
     for number, line in enumerate(lines):
         text = line.strip()

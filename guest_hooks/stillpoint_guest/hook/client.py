@@ -1,7 +1,8 @@
 """The hook that QEMU's agent runs, and every other client of the holder.
 
-It starts twice per backup while the guest waits, so it imports little. With QEMU 9.1 and newer the
-agent reads the hook's output until nobody has it open: what is started here inherits nothing.
+The hook starts twice per backup while the guest waits, so this module imports little. With QEMU 9.1
+and newer the agent reads the hook's output until nobody has it open: programs that are started here
+inherit nothing.
 """
 
 import _socket
@@ -16,7 +17,7 @@ _FIRST_REPLY_S = 15.0
 
 
 def freeze(places: Places, **options: str) -> Connection:
-    """Have everything quiesced; the request may say more, see `messages`.
+    """Has everything quiesced; the request may have more fields, see `messages`.
 
     Returns:
         The connection: if the request said `is_leashed`, closing it releases everything.
@@ -45,13 +46,13 @@ def _freeze(connection: Connection, options: "dict[str, str]", parent: int) -> N
 
 
 def thaw(places: Places) -> bool:
-    """Have everything run again.
+    """Has everything released.
 
     Returns:
         True if anything was held.
 
     Raises:
-        HoldLost: it runs, but it did not rest the whole time.
+        HoldLost: the applications run, but did not rest the whole time.
         HolderUnreachable: nothing is known.
     """
     try:

@@ -1,11 +1,11 @@
-"""One request and its reply over the holder's socket: lines of `key=value`, tabs between them.
+"""A request and its reply over the holder's socket: lines of `key=value`, tabs between them.
 
     client: verb=freeze                 run's besides: is_leashed=1, filesystems=a JSON list
     holder: wait_s=25.0                 how long the reply may take
     holder: is_held=1                   or subject=... attempt=... error=the cause hint=...
     client: kept=1                      after a freeze: it got the reply
 
-A client that goes away before its last line did not want what it asked for. The hook of QEMU's
+A client that goes away before its last line has withdrawn its request. The hook of QEMU's
 agent starts while the guest waits, and imports this module, `client`, `errors` and `places`, and
 nothing that imports much: `socket` and `json` alone would double its CPU, `contextlib` and `typing`
 each add half of a bare Python.
@@ -26,7 +26,7 @@ _ONE_LINE = {ord("\t"): " ", ord("\n"): " "}
 
 
 class Connection:
-    """One end."""
+    """An end of the connection."""
 
     def __init__(self, peer: _socket.socket) -> None:
         self._socket = peer
@@ -39,7 +39,7 @@ class Connection:
         self._socket.close()
 
     def say(self, **content: str) -> None:
-        """Send one line; tabs and line ends in a value arrive as blanks.
+        """Sends a line; tabs and line ends in a value arrive as blanks.
 
         Raises:
             OSError: the other end is gone, or does not read.
@@ -49,11 +49,11 @@ class Connection:
         self._socket.sendall("\t".join(fields).encode(*_TEXT) + b"\n")
 
     def hear(self, wait_s: float, most_bytes: int = MOST_BYTES) -> "dict[str, str]":
-        """Receive one line; {} when the other end has closed.
+        """Receives a line; {} when the other end has closed.
 
         Raises:
             OSError: (a timeout) nothing came in time.
-            ValueError: what came is not such a line.
+            ValueError: the line is invalid.
         """
         end_s = time.monotonic() + wait_s
         while b"\n" not in self._received:
@@ -68,7 +68,7 @@ class Connection:
         return dict(_pair(field) for field in line.decode(*_TEXT).split("\t"))
 
     def is_gone(self) -> bool:
-        """True if the other end has closed, without waiting; what it sends meanwhile is kept."""
+        """True if the other end has closed, without waiting; received bytes are kept."""
         self._socket.settimeout(0)
         try:
             data = self._socket.recv(65536)

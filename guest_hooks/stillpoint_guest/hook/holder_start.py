@@ -1,6 +1,6 @@
-"""Starting a holder where our unit does not: by systemd as a unit, or detached without systemd.
+"""Starts a holder where our unit does not: as a unit of systemd, or detached.
 
-Either way it is in no control group of the agent's if that can be, and inherits nothing.
+Either way the holder is in no control group of the agent's if possible, and inherits nothing.
 """
 
 import _socket
@@ -38,10 +38,10 @@ ENTRY = (  # not the archive as the program: Python would import runpy for that,
 
 
 def start_holder(places: Places) -> _socket.socket:
-    """Start a holder and connect to it.
+    """Starts a holder and connects.
 
     Raises:
-        HolderUnreachable: it does not come up, and why.
+        HolderUnreachable: the holder does not come up, and why.
     """
     process = _spawn(places)
     deadline = Deadline.after(_START_S)

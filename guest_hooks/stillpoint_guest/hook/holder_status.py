@@ -1,4 +1,4 @@
-"""The status of the holder: its reply to `status`, and the request for it."""
+"""The status of the holder: the request `status` and its reply."""
 
 import json
 from typing import Any, Dict, NamedTuple, Optional
@@ -34,10 +34,10 @@ def to_json(status: HolderStatus) -> Dict[str, Any]:
 
 
 def from_json(content: Any) -> HolderStatus:
-    """The status that a holder of this version, or of one near it, has sent.
+    """The status that a holder of this version, or of a version near it, has sent.
 
     Raises:
-        ValueError: it is none, and why.
+        ValueError: the content is no status, and why.
     """
     fields = Fields(content)
     hold, last, origin = map(fields.optional, ("hold", "last", "origin"))
@@ -50,10 +50,10 @@ def from_json(content: Any) -> HolderStatus:
 
 
 def ask(places: Places) -> Optional[HolderStatus]:
-    """Ask the holder; None if there is none. None is started.
+    """Requests the holder's status; None without a holder, which is not started.
 
     Raises:
-        HolderUnreachable: it does not reply, or says what is no status.
+        HolderUnreachable: no reply, or none that is a status.
     """
     try:
         connection = Connection(connect(places))

@@ -1,7 +1,7 @@
 """Requests and replies on the holder's socket as records; `connection` shows their lines.
 
-For the holder and the verbs. The hook's `client` has the few keys that it needs by heart: this
-module's imports would double its start.
+For the holder and the verbs. The hook's `client` writes its few keys by hand: this module's imports
+would double its start.
 """
 
 import json
@@ -14,7 +14,7 @@ _MOST_BYTES = 4096  # of each part of an error
 
 
 class FreezeRequest(NamedTuple):
-    """Quiesce everything and hold it, until a thaw."""
+    """Quiesce and hold everything, until a thaw."""
 
     is_leashed: bool = False  # or until the connection ends
     filesystems: Optional[Tuple[str, ...]] = None  # to freeze as well, () for all; None: no others'
@@ -39,7 +39,7 @@ Request = Union[FreezeRequest, ThawRequest, StatusRequest]
 
 
 class Wait(NamedTuple):
-    """Before a reply: how long it may take."""
+    """The time that a reply may take, sent before the reply."""
 
     wait_s: float
 
@@ -75,7 +75,7 @@ class Failure(NamedTuple):
     hint: str
 
     def fields(self) -> Dict[str, str]:
-        """Its line; what others have said in it is printable and bounded."""
+        """The fields of its line; texts of others are printable and bounded."""
         return {key: printable(text, _MOST_BYTES) for key, text in self._asdict().items()}
 
 

@@ -1,7 +1,7 @@
-"""Finds out if QEMU's guest agent of this guest runs our hook.
+"""Checks if QEMU's guest agent of this guest runs our hook.
 
 Debian's unit has no -F, so its configuration file must name the hook; Red Hat's unit takes it from
-/etc/sysconfig. A running agent tells by its command line.
+/etc/sysconfig. A running agent shows its command line.
 """
 
 import configparser
@@ -30,7 +30,7 @@ _LABEL = b":stillpoint_guest_exec_t:"  # of packaging/guest/stillpoint_guest.fc
 
 
 class Agent(NamedTuple):
-    """One that runs."""
+    """A running agent."""
 
     process: int
     words: Sequence[str]  # of its command line
@@ -43,9 +43,9 @@ def process() -> int:
 
 
 def has_asked(process: int) -> bool:
-    """True if the agent runs above a process, as it does above its hook, or that cannot be seen.
+    """True if the agent runs above a process, as above its hook, or if that cannot be seen.
 
-    With nothing to freeze it answers that all is well and never thaws; others do as they say.
+    With nothing to freeze the agent reports success and never thaws; other callers do.
     """
     if not process:
         return True
@@ -97,7 +97,7 @@ def _commands(words: Sequence[str], settings: Mapping[str, str]) -> Iterator[Fin
 def _option_values(
     words: Sequence[str], settings: Mapping[str, str], names: Sequence[str]
 ) -> Sequence[str]:
-    """The commands of a list, wherever it is written; all of its places count."""
+    """The commands of a list option, from all places where it may be written."""
     texts = [settings.get(name.lstrip("-"), "") for name in names]
     for number, word in enumerate(words):
         following = words[number + 1] if number + 1 < len(words) else ""
@@ -112,7 +112,7 @@ def _option_values(
 
 
 def _rights(folder: str) -> Iterator[Finding]:
-    """Find out if the agent could freeze, as far as it is to be seen from outside."""
+    """Checks if the agent could freeze, as far as that shows from outside."""
     found = re.search(r"^CapEff:\s*([0-9a-f]+)$", _text(f"{folder}/status"), re.MULTILINE)
     if found and not int(found.group(1), 16) & _CAN_FREEZE:
         text = "the agent runs without CAP_SYS_ADMIN, so that it can freeze nothing"

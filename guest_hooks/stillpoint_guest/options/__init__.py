@@ -1,1 +1,1 @@
-"""The configuration, read strictly, and the kinds and instances that it is about."""
+"""The configuration, read strictly, with its kinds and instances."""

@@ -1,4 +1,4 @@
-"""The configuration: one INI file and its drop-ins, read strictly.
+"""The configuration: an INI file and its drop-ins, read strictly.
 
     [stillpoint-guest]            the agent itself: profile, freeze_s, watchdog_s, discovery
     profile = fast
@@ -75,10 +75,10 @@ class _Written(NamedTuple):
 
 
 def load(places: Places, kinds: Sequence[Type[Kind]]) -> Configuration:
-    """Read the file and its drop-ins.
+    """Reads the file and its drop-ins.
 
     Raises:
-        ConfigurationError: anything in it that cannot be used as it is.
+        ConfigurationError: a part of the configuration is invalid.
     """
     files = [one for one in (places.configuration, *_drop_ins(places)) if os.path.exists(one)]
     written = _read(files)
@@ -170,7 +170,7 @@ def _section(
 
 
 def fill(section: Section, profile: Profile, raw: Section) -> Section:
-    """The section with times: its own as `raw` has them, else those of the profile."""
+    """The section with its own times from `raw`, else the profile's."""
     return section._replace(
         prepare_s=raw.seconds("prepare_s", profile.prepare_s),
         lock_s=raw.seconds("lock_s", profile.lock_s),

@@ -1,4 +1,4 @@
-"""A kind of application: all of a driver that is known before there is an instance of it."""
+"""A kind of application: everything about a driver that needs no instance."""
 
 from typing import Mapping, Optional, Tuple
 
@@ -17,11 +17,11 @@ class Kind:
 
     @classmethod
     def detect(cls, process: Process) -> Optional[Found]:
-        """The instance that a process named as in `PROGRAMS` is; None if it is no server.
+        """The instance that a process named as in `PROGRAMS` is; None for any other process.
 
-        It is a service of this machine, and its executable and its folder are in order. What it
-        says of itself may be wrong nevertheless. It may end at any moment (OSError), and whatever
-        is raised becomes a warning about that process.
+        The process is a service of this machine, and its executable and its folder are in order.
+        Its arguments may be wrong nevertheless. The process may end at any moment (OSError), and
+        any error becomes a warning about that process.
         """
         del process
         return None

@@ -1,4 +1,4 @@
-"""One application's part of the configuration, as a record."""
+"""The configuration of an application, as a record."""
 
 from typing import Dict, NamedTuple, Optional, Tuple
 
@@ -10,7 +10,7 @@ _TRUTH = {"yes": True, "true": True, "on": True, "no": False, "false": False, "o
 
 
 class Section(NamedTuple):
-    """One application's settings, and the options of its driver as they were written.
+    """The settings of an application, and the unparsed options of its driver.
 
     The keys of `options` are among the driver's `OPTIONS`; their values are parsed by the driver,
     with the methods below.
@@ -29,24 +29,24 @@ class Section(NamedTuple):
     process: int = 0  # that was found; 0: not known, it is only configured
 
     def can_be_left_out(self, error: GuestError) -> bool:
-        """True if a freeze goes on without it, for that reason.
+        """True if a freeze goes on without the application, for that reason.
 
         A process that was only found is never required (`plan` says so): its account may be
         anybody's by now, who could end every freeze. Hooks that were only found are root's own:
-        they end it like a section, unless they cannot be reached.
+        they end a freeze like a section, unless they cannot be reached.
         """
         is_discovered = self.source == DISCOVERED
         return not self.required or (is_discovered and isinstance(error, Unreachable))
 
     def text(self, key: str, default: str = "") -> str:
-        """An option as it was written."""
+        """The text of an option."""
         return self.options.get(key, default)
 
     def paths(self, key: str) -> Tuple[str, ...]:
-        """An option that names files or folders, by commas.
+        """An option with files or folders, separated by commas.
 
         Raises:
-            ConfigurationError: one is no whole path.
+            ConfigurationError: a path is not absolute.
         """
         found = tuple(filter(None, map(str.strip, self.text(key).split(","))))
         if not all(path.startswith("/") for path in found):
@@ -57,7 +57,7 @@ class Section(NamedTuple):
         """An option that counts something.
 
         Raises:
-            ConfigurationError: it is no number.
+            ConfigurationError: the value is no number.
         """
         written = self.options.get(key)
         try:
@@ -69,7 +69,7 @@ class Section(NamedTuple):
         """An option that is a time.
 
         Raises:
-            ConfigurationError: it is no number of seconds above 0.
+            ConfigurationError: the value is no number of seconds above 0.
         """
         written = self.options.get(key)
         try:
@@ -84,7 +84,7 @@ class Section(NamedTuple):
         """An option that is yes or no.
 
         Raises:
-            ConfigurationError: it is something else.
+            ConfigurationError: the value is neither.
         """
         written = self.options.get(key)
         if written is None:
@@ -97,7 +97,7 @@ class Section(NamedTuple):
         """The first line of the file that an option names; None without that option.
 
         Raises:
-            ConfigurationError: it cannot be read, or others can read it too.
+            ConfigurationError: the file cannot be read, or others can read it too.
         """
         path = self.options.get(key)
         if path is None:
@@ -110,7 +110,7 @@ class Section(NamedTuple):
         """The path of a file that an option names; None without that option.
 
         Raises:
-            ConfigurationError: it is not root's alone, or a secret that others can read too.
+            ConfigurationError: the file is not root's alone, or a secret that others can read too.
         """
         path = self.options.get(key)
         if path is not None:

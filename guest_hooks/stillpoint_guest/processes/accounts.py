@@ -54,7 +54,7 @@ def name_of(user: int) -> str:
 
 
 def number_of(name: str) -> Optional[int]:
-    """The user of that name, if there is one."""
+    """The number of the user of that name, if any."""
     try:
         return pwd.getpwnam(name).pw_uid
     except KeyError:
@@ -62,7 +62,7 @@ def number_of(name: str) -> Optional[int]:
 
 
 def is_own_group(group: int, user: int) -> bool:
-    """True if that group is the account's own, so that who is in it was put there by root."""
+    """True if that group is the account's own, so that root alone has put others into it."""
     try:
         return group == pwd.getpwuid(user).pw_gid and group != NOBODY
     except KeyError:

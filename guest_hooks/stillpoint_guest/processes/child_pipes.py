@@ -15,7 +15,7 @@ _LOOK_S = 0.05  # a background child may keep the pipes open when the program it
 
 
 class Stream:
-    """The output of one pipe."""
+    """The output of a pipe."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
@@ -38,7 +38,7 @@ class Stream:
         return len(self._received) >= MOST_BYTES
 
     def take_lines(self) -> List[str]:
-        """The whole lines so far, and the last one at the end of the stream; each only once."""
+        """The whole lines so far, and the last at the end of the stream; each only once."""
         whole, newline, rest = self._received.rpartition(b"\n")
         if self.is_at_end:
             whole, rest = self._received, b""
@@ -48,12 +48,12 @@ class Stream:
         return _lines(whole)
 
     def lines(self) -> List[str]:
-        """All lines, the unfinished last one too."""
+        """All lines, the unfinished last line too."""
         return _lines(self._received)
 
 
 def _lines(data: bytes) -> List[str]:
-    """Not by `splitlines`: it takes letters that anybody may write for the end of a line."""
+    """Splits at line feeds alone: `splitlines` takes other letters for line ends."""
     lines = data.decode("utf-8", "replace").split("\n")
     return lines if lines[-1] else lines[:-1]
 

@@ -1,6 +1,6 @@
-"""Programs that run for us, noted in /run: the next holder ends those of one that was killed.
+"""Registers running programs in /run: the next holder ends those of a killed holder.
 
-With systemd the holder's control group does that at once; without it, this is what is left.
+With systemd the holder's control group does that at once; without systemd, this register does.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ _SUFFIX = ".child"
 
 
 class Register:
-    """One folder of empty files named PID-STARTED.child."""
+    """A folder of empty files named PID-STARTED.child."""
 
     def __init__(self, folder: str) -> None:
         """Use a folder; "" registers nothing."""

@@ -17,20 +17,20 @@ _KILLED_S = 1.0  # until a killed program is gone; one that waits for a frozen d
 
 
 class Child(NamedTuple):
-    """A program that was started, and which process that was: its number is not it for ever."""
+    """A started program, with its process's start time: numbers are used again."""
 
     process: "subprocess.Popen[bytes]"
     member: Member
     begun_s: float
 
     def kill(self) -> None:
-        """With all that it started; what cannot die now is left to itself."""
+        """Kills the program with all that it started; processes that cannot die now are left."""
         CHILDREN.end(self.member)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(_KILLED_S)
 
     def wait(self, pipes: Pipes, deadline: Deadline) -> None:
-        """Until it has ended, or the time is over; what it prints is taken meanwhile."""
+        """Waits until the program has ended, or the deadline; takes its output meanwhile."""
         process = self.process
         while process.poll() is None and not deadline.has_passed:
             if pipes.output.is_at_end and pipes.errors.is_at_end:
@@ -59,10 +59,10 @@ class Children:
             return Child(process, member, time.monotonic())
 
     def claim(self, ended: Member, mark: str, leaves: str) -> List[Orphan]:
-        """Claim what a program that has ended by itself left, in whatever sessions.
+        """Claims what a program that has ended by itself left, in whatever sessions.
 
-        Once something was let go for good, what has neither the session nor the mark of the
-        program can be that one's, and goes on.
+        Once a process was let go for good, a process with neither the session nor the mark of the
+        program may be of that one, and goes on.
         """
         with self._changing:
             self._dying = [each for each in self._dying if not family.is_gone(each)]
@@ -95,7 +95,7 @@ class Children:
         return [one for one in family.orphans(since) if one.member not in known]
 
     def end(self, one: Member) -> None:
-        """Kill a process, with all that it started."""
+        """Kills a process, with all that it started."""
         with self._ending:
             dying = family.end(one)
         with self._changing:

@@ -1,6 +1,6 @@
-"""The one door for processes: argument lists, an explicit end, no shell.
+"""The single door for processes: argument lists, an explicit end, no shell.
 
-`program` says how each is started; it ends with all that it started (`children`).
+`program` starts them; each ends with all that it started (`children`).
 """
 
 import itertools
@@ -32,7 +32,7 @@ _NUMBERS = itertools.count()
 
 
 class Commands:
-    """Starts the programs of one application, and can end all of them."""
+    """Starts the programs of an application, and can end all of them."""
 
     def __init__(self, subject: str, folder: str = "") -> None:
         """Start nothing yet.
@@ -52,19 +52,19 @@ class Commands:
     def run(
         self, program: Program, deadline: Deadline, standard_input: bytes = b"", check: bool = True
     ) -> Output:
-        """Run a program to its end.
+        """Runs a program to its end.
 
-        What it leaves running in the background is not waited for; see `Program.leaves`.
+        Background processes of the program are not waited for; see `Program.leaves`.
 
         Args:
-            program: what to start.
-            deadline: when it is killed, with all that it started.
-            standard_input: what it reads.
-            check: whether an exit status other than 0 is an error.
+            program: to start.
+            deadline: of the program, which is killed then with all that it started.
+            standard_input: of the program.
+            check: true if an exit status other than 0 is an error.
 
         Raises:
-            CommandFailed: it cannot be started, or failed.
-            DeadlinePassed: it was killed.
+            CommandFailed: the program cannot be started, or failed.
+            DeadlinePassed: the program was killed.
         """
         mark = f"{os.getpid()}.{next(_NUMBERS)}"
         environment = {**program.environment, MARK: mark}
@@ -88,10 +88,10 @@ class Commands:
         return output
 
     def session(self, program: Program, dialect: Dialect) -> Session:
-        """Start a client program that is to be asked one statement after the other.
+        """Starts a client program for one statement after the other.
 
         Raises:
-            Unreachable: it cannot be started.
+            Unreachable: the program cannot be started.
         """
         try:
             child = self._start(program)
@@ -100,10 +100,10 @@ class Commands:
         return Session(self.subject, child, dialect)
 
     def end_all(self, deadline: Optional[Deadline] = None) -> None:
-        """Kill what still runs; a driver that is abandoned may then start what sets it right.
+        """Kills all running programs; an abandoned driver may then start others to undo its work.
 
         Args:
-            deadline: what was begun behind it goes on; a driver that was late sets it right.
+            deadline: programs that began after it go on; a late driver undoes its work by them.
         """
         for process in list(self._started):
             child = self._children.get(process.pid)
@@ -140,7 +140,7 @@ class Commands:
                 self._register.add(one.member)
 
     def _end_what_is_left(self) -> None:
-        """With what that has left in turn, if it made no session of its own meanwhile."""
+        """Ends left processes and theirs in turn, unless they made sessions of their own."""
         left, self._left = self._left, []
         for one in left:
             CHILDREN.end(one.member)

@@ -1,9 +1,9 @@
 """All that a program starts, whatever sessions it makes and however often it forks.
 
-A program is a subreaper (PR_SET_CHILD_SUBREAPER, see prctl(2)) before it begins: what its children
-leave when they end is its own child then, so that all it started is below it as long as it lives.
-What it leaves itself comes to us, for we are one too. Not a control group: writing to one waits for
-the kernel, tens of milliseconds at times, and some places have none.
+A program is a subreaper (PR_SET_CHILD_SUBREAPER, see prctl(2)) before it begins: orphans of its
+children become its own children, so that all its processes are below it as long as it lives. Its
+own orphans come to this process, another subreaper. A control group would not do: writing to one
+waits for the kernel, tens of milliseconds at times, and some places have none.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ _ENDED = ("Z", "X", "")
 
 
 class Member(NamedTuple):
-    """A process, as no other can be it: numbers are used again, with another start."""
+    """A process, by number and start time: numbers are used again."""
 
     number: int
     started: int  # clock ticks from boot
@@ -59,16 +59,16 @@ def adopt() -> None:
 
 
 def entrance(user: str) -> Callable[[], None]:
-    """Make what a new process does before it becomes the program.
+    """Makes the function that a new process runs before the program.
 
-    It dies with the thread that starts it, so that one which hangs outlives no holder that was
-    killed before the program was registered. What is made runs between fork and exec, beside
-    threads that stand still for good: system calls only.
+    The process dies with the thread that starts it, so that a hanging process outlives no holder
+    that was killed before the program was registered. The function runs between fork and exec,
+    beside threads that stand still for good: system calls only.
 
     Args:
-        user: as whom the program runs, with all his groups, or a number without any and without
-            capabilities, which for 0 is root all the same, but only of what is root's own (this
-            needs `ctypes`); "" as we do.
+        user: of the program, with all its groups, or a number without any and without capabilities,
+            which for 0 is root all the same, but only of root's own files (this needs `ctypes`); ""
+            for this process's.
 
     Raises:
         KeyError: there is no such user.
@@ -124,7 +124,7 @@ def _identity(user: str) -> Tuple[int, int, Sequence[int]]:
 
 
 def member(number: int) -> Member:
-    """A process by its number; started is 0 if it is gone."""
+    """A process by its number; started is 0 if the process is gone."""
     return Member(number, _fields(number).started)
 
 
@@ -135,13 +135,13 @@ def lives(one: Member) -> bool:
 
 
 def end(one: Member) -> List[Member]:
-    """Kill a process and all below it; those that cannot die now are left to themselves.
+    """Kills a process and all below it; processes that cannot die now are left.
 
-    Each is stopped before its children are looked up: so it starts no more, and the number of a
-    child that ends is not used again, as nobody reaps it.
+    Each is stopped before its children are looked up: so a process starts no more, and the number
+    of a child that ends is not used again, as nobody reaps it.
 
     Returns:
-        Those that there were.
+        The processes.
     """
     stopped: Dict[int, Member] = {}
     todo = [one]
@@ -159,7 +159,7 @@ def end(one: Member) -> List[Member]:
 
 
 def below(number: int) -> List[Member]:
-    """The processes that a living one has started, and those that they have."""
+    """The processes that a living process has started, and theirs."""
     found: Dict[int, Member] = {}
     todo = _children(number)
     while todo:
@@ -171,9 +171,9 @@ def below(number: int) -> List[Member]:
 
 
 def orphans(since: Member) -> List[Orphan]:
-    """Children of ours, alive, that are not in our session and began after a program that ended.
+    """Children of this process, alive, outside of our session, younger than a program that ended.
 
-    They are what it left, or another program of ours.
+    They are orphans of that program, or another program of ours.
     """
     found = []
     ours = os.getsid(0)
@@ -195,7 +195,7 @@ def is_marked(one: Member, mark: str) -> bool:
 
 
 def is_gone(one: Member) -> bool:
-    """True if nothing of it is left; reaps it if it was a child of ours."""
+    """True if nothing of the process is left; reaps a child of this process."""
     if _fields(one.number).started == one.started:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(one.number, os.WNOHANG)

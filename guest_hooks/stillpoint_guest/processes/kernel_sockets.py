@@ -1,7 +1,7 @@
-"""Sockets that accept connections, as the kernel knows them.
+"""Sockets that accept connections, by the kernel.
 
-Not by the text of /proc/net/unix: names are in it as they are, and one with a line end in it makes
-a line of anybody's. The tables of TCP are text too, but of numbers only.
+The text of /proc/net/unix has names as they are, and a name with a line end makes a line of
+anybody's. The tables of TCP are text too, but of numbers only.
 """
 
 import os
@@ -55,7 +55,7 @@ def tcp_listeners(folder: str = "/proc/self/net") -> Iterator[Listener]:
 
 
 def unix_listeners(inodes: Container[int]) -> Dict[int, str]:
-    """The names of those UNIX sockets of our network namespace, by inode; "" of one without.
+    """Names of these UNIX sockets of our network namespace, by inode; "" for a nameless socket.
 
     Raises:
         OSError: this kernel cannot be asked, or does not answer in time.
@@ -80,10 +80,10 @@ def unix_listeners(inodes: Container[int]) -> Dict[int, str]:
 
 
 def unix_listeners_by_text(folder: str, inodes: Container[int]) -> Dict[int, str]:
-    """The same from text, where the kernel cannot be asked: anybody may have written these names.
+    """The same from text, if netlink fails: anybody may have written these names.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     found: Dict[int, str] = {}
     with open(f"{folder}/unix", "rb") as file:
@@ -99,10 +99,10 @@ def unix_listeners_by_text(folder: str, inodes: Container[int]) -> Dict[int, str
 
 
 def inodes_of(process: int) -> Sequence[int]:
-    """The sockets that a process has open.
+    """The open sockets of a process.
 
     Raises:
-        OSError: it has ended.
+        OSError: the process has ended.
     """
     inodes = []
     with os.scandir(f"/proc/{process}/fd") as descriptors:

@@ -1,4 +1,4 @@
-"""Which files a process has open: where a server's data lies, whatever it was started with."""
+"""The open files of a process: the places of a server's data, whatever its options."""
 
 import os
 from typing import Sequence
@@ -7,7 +7,7 @@ _MOST = 65536  # a server of very many tables has as many
 
 
 def open_files(number: int) -> Sequence[str]:
-    """Their paths, as the process sees them; none if it has ended, or for the number 0."""
+    """Paths as the process sees them; none if the process has ended, or for the number 0."""
     folder = f"/proc/{number}/fd"
     found = set()
     try:

@@ -1,9 +1,9 @@
 """The processes of this guest, read from /proc: nothing is connected to or changed.
 
 Names, arguments and paths are bytes that anybody chose; as text they are what `os.fsdecode` makes
-of them. Of all processes only what cannot wait is read: the name, the executable's path. What is
-read of one process may wait for ever (for the lock of its memory, for a share that is gone): see
-`discovery`. A process may end at any moment: then what is asked of it raises an OSError.
+of them. Of all processes only what cannot wait is read: the name, the executable's path. Reads of a
+single process may wait for ever (for the lock of its memory, for a share that is gone): see
+`discovery`. A process may end at any moment: then reads raise an OSError.
 """
 
 import contextlib
@@ -32,15 +32,15 @@ class Process:
     """A program that runs."""
 
     def __init__(self, number: int, program: str, executable: str) -> None:
-        """Read who it is; of that nothing can wait.
+        """Reads the user; nothing of that can wait.
 
         Args:
             number: of the process.
             program: its name as the kernel has it, the first 15 bytes: anybody may have any name.
-            executable: the path of its file, as it sees it; "" if we may not see it.
+            executable: the path of its file, as the process sees it; "" if not visible.
 
         Raises:
-            OSError: it has ended.
+            OSError: the process has ended.
         """
         self.number = number
         self.program = program
@@ -57,7 +57,7 @@ class Process:
 
     @property
     def user(self) -> int:
-        """The one that counts; /proc/PID itself is root's where a process may not be dumped."""
+        """The effective user; /proc/PID itself is root's where a process may not be dumped."""
         return self.users[1]
 
     @property
@@ -67,17 +67,17 @@ class Process:
 
     @property
     def folder(self) -> str:
-        """Its working directory, as it sees it."""
+        """The working directory, as the process sees it."""
         return os.readlink(f"/proc/{self.number}/cwd")
 
     @property
     def arguments(self) -> Sequence[str]:
-        """As it was started, or has written over it; waits for the lock of its memory."""
+        """The command line, original or overwritten; waits for the lock of the process's memory."""
         written = _read(f"/proc/{self.number}/cmdline", _ARGUMENT_BYTES)
         return [os.fsdecode(each) for each in written.rstrip(b"\0").split(b"\0")]
 
     def variable(self, name: str) -> str:
-        """Of its environment, "" if it has none; waits as `arguments` does."""
+        """An environment variable, "" if unset; waits as `arguments` does."""
         begin = os.fsencode(name) + b"="
         for each in _read(f"/proc/{self.number}/environ", _ARGUMENT_BYTES).split(b"\0"):
             if each.startswith(begin):
@@ -100,7 +100,7 @@ class Process:
 
     @property
     def has_own_files(self) -> bool:
-        """True if one of its paths may lead elsewhere than ours."""
+        """True if a path of the process may lead elsewhere than ours."""
         return not self._shares("mnt") or os.readlink(f"/proc/{self.number}/root") != "/"
 
     @property
@@ -111,7 +111,7 @@ class Process:
         return [path for _, kind, path in fields if kind in ("", "name=systemd")]
 
     def visible_path(self, path: str) -> str:
-        """Where we see a path of its: the same one, unless another file is there for us."""
+        """Our path of a path of the process: the same, unless another file is there for us."""
         if not self.has_own_files:
             return path
         inside = f"/proc/{self.number}/root{path}"
@@ -122,12 +122,12 @@ class Process:
         return path if is_same else inside
 
     def own(self, path: str) -> str:
-        """The process's own path of one that `visible_path` has given."""
+        """The process's own path of a result of `visible_path`."""
         inside = f"/proc/{self.number}/root/"
         return path[len(inside) - 1 :] if path.startswith(inside) else path
 
     def sockets(self) -> Sequence[str]:
-        """The paths, as we see them, of the UNIX sockets that it accepts connections on."""
+        """Paths, as we see them, of the UNIX sockets on which the process listens."""
         if self._sockets is None:
             self._sockets = self._read_sockets()
         return self._sockets
@@ -140,14 +140,14 @@ class Process:
         return sorted(path for path in seen if is_told or self._owns_socket(path))
 
     def listeners(self) -> Sequence[Listener]:
-        """The TCP sockets that it accepts connections on, at addresses that we can reach."""
+        """The TCP sockets on which the process listens, at addresses that we can reach."""
         if self.has_own_network:
             return ()
         inodes = set(self._socket_inodes())
         return [each for each in kernel_sockets.tcp_listeners() if each.inode in inodes]
 
     def addresses(self) -> Sequence[Tuple[str, int]]:
-        """Where it can be reached by TCP: one host for each port, IPv4's first, by port."""
+        """TCP addresses of the process: a host for each port, IPv4's first, by port."""
         found: Dict[int, str] = {}
         for each in sorted(self.listeners(), key=lambda one: (len(one.address), one.address)):
             found.setdefault(each.port, _host(each.address))
@@ -182,17 +182,17 @@ class Process:
 
 
 def processes(*programs: str) -> Iterator[Process]:
-    """The processes that are called so, or whose executable is, in the order of their numbers.
+    """The processes of these names, or with executables of these names, by number.
 
-    By both names: Debian's redis-server is a link to redis-check-rdb, PostgreSQL's postmaster one
-    to postgres.
+    By both names: Debian's redis-server is a link to redis-check-rdb, PostgreSQL's postmaster a
+    link to postgres.
     """
     names = kernel_names(programs)
     return scan(lambda program, file: program in names or file in programs)
 
 
 def kernel_names(programs: Iterable[str]) -> Set[str]:
-    """The kernel's names for processes of these programs, of ASCII: it cuts names."""
+    """The kernel's names for processes of these programs, of ASCII, cut to 15 bytes."""
     return {each[:_NAME_BYTES] for each in programs}
 
 

@@ -1,4 +1,4 @@
-"""A program to run: how it is started, and what messages say of it.
+"""A program to run, and its description in messages.
 
 Every program runs in a session of its own, in `/`, with an environment that has nothing of ours.
 Secrets go in by its standard input, or by a file that has no name (`SECRET`).
@@ -22,7 +22,7 @@ _LONGEST_ATTEMPT_BYTES = 200
 
 
 class Program(NamedTuple):
-    """How a program is to be started."""
+    """The program's arguments, user and surroundings."""
 
     arguments: Sequence[str]  # the first one is looked for in PATH
     user: str = ""  # runs as this user, see `family.entrance`; "" as we do
@@ -41,10 +41,10 @@ class Output(NamedTuple):
 
 
 def spawn(program: Program, secret: Optional[IO[bytes]]) -> "subprocess.Popen[bytes]":
-    """Start a program; `secret` is the file with its secret.
+    """Starts a program; `secret` is the file with its secret.
 
     Raises:
-        OSError, KeyError, subprocess.SubprocessError: it cannot be started.
+        OSError, KeyError, subprocess.SubprocessError: the program cannot be started.
     """
     path = f"/dev/fd/{secret.fileno()}" if secret else SECRET
     environment = dict(ENVIRONMENT)
@@ -70,12 +70,12 @@ def attempt(program: Program) -> str:
 
 
 def one_line(statement: str) -> str:
-    """A statement in one line, without what an error has no use for."""
+    """A statement in one line, shortened for an error."""
     return printable(" ".join(statement.split()), _LONGEST_ATTEMPT_BYTES)
 
 
 def ending(status: int) -> str:
-    """How a program ended, by its status."""
+    """The end of a program in words, by its status."""
     if status < 0:
         return f"killed by {signal.Signals(-status).name}"
     return f"exit status {status}"

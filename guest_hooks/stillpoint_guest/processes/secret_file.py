@@ -1,7 +1,7 @@
 """A file without a name, for a program that reads a secret from a file.
 
-It is in memory, as a secret must not reach a disk, and a frozen disk could not take it; and not in
-/run, if that can be helped: others can fill that, also between freeze and thaw.
+The file is in memory, as a secret must not reach a disk, and a frozen disk could not take it; and
+not in /run, if possible: others can fill that, also between freeze and thaw.
 """
 
 import contextlib
@@ -19,14 +19,14 @@ _LIBC = ctypes.CDLL(None, use_errno=True)  # os has memfd_create since Python 3.
 
 @contextlib.contextmanager
 def secret_file(content: Optional[bytes], user: str) -> Iterator[Optional[IO[bytes]]]:
-    """Have it for the block; a program that was given its descriptor keeps it.
+    """A file for the block; a program that was given its descriptor keeps the file.
 
     Args:
-        content: what is in it; None: there is no file.
-        user: who may read it besides us, see `family.entrance`; "" is nobody.
+        content: of the file; None: no file.
+        user: may read it besides us, see `family.entrance`; "" is nobody.
 
     Raises:
-        OSError: there is no memory for it.
+        OSError: there is no memory for the file.
         KeyError: there is no such user.
     """
     if content is None:

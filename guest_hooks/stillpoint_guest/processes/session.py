@@ -1,4 +1,4 @@
-"""A client program that is asked one statement after the other."""
+"""A client program that executes one statement after the other."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ _ENDED_BY_ERROR = 3  # psql's exit status with ON_ERROR_STOP; a lost connection 
 
 
 class Dialect(NamedTuple):
-    """How a client program is made to say that it is done with a statement."""
+    """The client program's own way to mark the end of a statement's output."""
 
     marker: str  # a statement that prints what stands for {}: "SELECT '{}';"
     error_prefixes: Tuple[str, ...]  # how a line on stderr begins that means failure: "ERROR"
@@ -24,7 +24,7 @@ class Dialect(NamedTuple):
 
 
 class Session:
-    """A client program held on a pipe; a lock that it took lives as long as it does."""
+    """A client program on a pipe; a lock that it took lives as long as it does."""
 
     def __init__(self, subject: str, child: Child, dialect: Dialect) -> None:
         self._subject = subject
@@ -35,14 +35,14 @@ class Session:
         self._given_up: List[str] = []  # markers whose statements may still be answered
 
     def ask(self, statement: str, deadline: Deadline) -> Sequence[str]:
-        """Let it execute a statement.
+        """Executes a statement.
 
         Returns:
-            The lines that it printed on stdout.
+            The lines of stdout.
 
         Raises:
-            CommandFailed: it printed an error, or more than any answer can be.
-            DeadlinePassed: no answer in time; the statement may still be waiting in the server, so
+            CommandFailed: the program printed an error, or more than any result can be.
+            DeadlinePassed: no result in time; the statement may still be waiting in the server, so
                 end it there.
             SessionLost: the program has ended.
         """
@@ -59,16 +59,16 @@ class Session:
         return lines
 
     def require_alive(self) -> None:
-        """Go on only if it still runs; it is not asked anything.
+        """Goes on only if the program still runs; executes nothing.
 
         Raises:
-            SessionLost: it has ended.
+            SessionLost: the program has ended.
         """
         if self._process.poll() is not None:
             raise self._loss("keep the session", self._first_error())
 
     def close(self, deadline: Deadline) -> None:
-        """End it: by the end of its input, or else by a signal. Never raises."""
+        """Ends the program: by the end of its input, or else by a signal. Never raises."""
         below = family.below(self._process.pid) if self._process.poll() is None else []
         self._pipes.send(b"", is_last=True)
         self._child.wait(self._pipes, deadline)
@@ -100,7 +100,7 @@ class Session:
             self._pipes.move(deadline)
 
     def _end_error(self, attempt: str, deadline: Deadline) -> ApplicationError:
-        """Why: by an error that the server told, or with its connection."""
+        """The error of the end: the server's own, or a lost session."""
         with contextlib.suppress(subprocess.TimeoutExpired):  # it has closed its output so far
             self._process.wait(deadline.remaining_s)
         said = self._first_error()

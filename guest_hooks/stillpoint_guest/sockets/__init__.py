@@ -1,1 +1,1 @@
-"""Who is at the other end of a socket, where a way leads, and connections with a bound."""
+"""Peers of sockets, destinations of ways, and connections with a bound."""

@@ -1,6 +1,6 @@
-"""A connection of ours to somebody else's server: no answer outlasts its deadline or fills memory.
+"""A connection of ours to somebody else's server: no reply outlasts its deadline or fills memory.
 
-A socket's own time-out is for one piece: who sends a byte a second is never late by it.
+A socket's own time-out is for a single piece: a server that sends a byte a second never exceeds it.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ _LEAST_S = 0.01  # a time-out of 0 would be none
 
 
 class BoundedSocket:
-    """One connection; errors name the subject and what was attempted."""
+    """A connection; errors name subject and attempt."""
 
     def __init__(self, subject: str, address: Address, deadline: Deadline) -> None:
         """Connect; nothing is said yet, so that the peer can be looked at.
@@ -40,11 +40,11 @@ class BoundedSocket:
             raise CommandFailed(subject, attempt, _cause(error)) from error
 
     def encrypt(self, context: Any, host: str, attempt: str, deadline: Deadline) -> None:
-        """Go on in TLS, with an `ssl.SSLContext`.
+        """Goes on in TLS, with an `ssl.SSLContext`.
 
         Raises:
-            CommandFailed: it is not the one whose certificate we trust, or speaks no TLS.
-            DeadlinePassed: it does not get there in time.
+            CommandFailed: the server's certificate is not trusted, or it speaks no TLS.
+            DeadlinePassed: not done in time.
         """
         self.socket.settimeout(max(_LEAST_S, deadline.remaining_s))
         try:
@@ -55,10 +55,10 @@ class BoundedSocket:
             raise CommandFailed(self._subject, attempt, _cause(error)) from error
 
     def say(self, data: bytes, attempt: str, deadline: Deadline) -> None:
-        """Send a question, after which the answer may have so many bytes anew.
+        """Sends a request, after which the bound of the reply's bytes starts again.
 
         Raises:
-            DeadlinePassed: it is not taken in time.
+            DeadlinePassed: the server does not take it in time.
             SessionLost: the server has closed the connection.
         """
         self._left_bytes = _MOST_BYTES
@@ -72,8 +72,8 @@ class BoundedSocket:
         """The bytes up to the next line end, without it.
 
         Raises:
-            DeadlinePassed: the line is not there in time, however much of it is.
-            Senseless: the answer is longer than any can be.
+            DeadlinePassed: the line is not complete in time.
+            Senseless: the reply is longer than any can be.
             SessionLost: the server has closed the connection.
         """
         begin = 0
@@ -109,7 +109,7 @@ class BoundedSocket:
         self.socket.close()
 
     def _receive(self, attempt: str, deadline: Deadline) -> bool:
-        """Take one piece; whether there was one."""
+        """Receives a piece; False at the end."""
         deadline.require(self._subject, attempt)
         self.socket.settimeout(max(_LEAST_S, deadline.remaining_s))
         try:
@@ -133,10 +133,10 @@ class BoundedSocket:
 
 
 def connect(path: str, wait_s: float) -> socket.socket:
-    """A connection to a UNIX socket; with a time-out as others have, one that is busy is no error.
+    """A connection to a UNIX socket; with a time-out, for a busy listener is no error.
 
     Raises:
-        BlockingIOError: it accepts nothing in that time.
+        BlockingIOError: not accepted in that time.
         OSError: nobody listens.
     """
     connection = socket.socket(socket.AF_UNIX)
@@ -152,7 +152,7 @@ def connect(path: str, wait_s: float) -> socket.socket:
 
 
 def _to(address: Address, deadline: Deadline) -> socket.socket:
-    """By the first of its addresses, of IPv4 or IPv6, at which somebody listens."""
+    """A connection to the first address, of IPv4 or IPv6, at which somebody listens."""
     if isinstance(address, str):
         return connect(address, max(_LEAST_S, deadline.remaining_s))
     host, port = address

@@ -1,7 +1,7 @@
-"""Who is at the other end: asked of the kernel before a client is started or a secret goes out.
+"""Verifies the peer by the kernel, before a client is started or a secret goes out.
 
 Anybody may listen on a free port, and on a socket of any name in /tmp. So a path counts only if
-nobody else can put another socket there, and what counts of a connection is who listens.
+nobody else can put another socket there, and a connection only by its listener.
 """
 
 import contextlib
@@ -32,17 +32,17 @@ Users = Optional[Sequence[int]]
 
 
 class Peer(NamedTuple):
-    """Who called listen() on a UNIX socket."""
+    """The process that called listen() on a UNIX socket."""
 
     process: int  # 0: not in our namespace
     user: int
 
 
 def user_of(process: int) -> int:
-    """The user that a process is now; /proc/PID itself belongs to root where it may not be dumped.
+    """The process's user; /proc/PID itself belongs to root where it may not be dumped.
 
     Raises:
-        Unreachable: it has ended.
+        Unreachable: the process has ended.
     """
     try:
         with open(f"/proc/{process}/status", "rb") as file:
@@ -55,10 +55,9 @@ def user_of(process: int) -> int:
 
 
 def users(section: Section) -> Users:
-    """Who may be at the other end of an application, besides root; None: any system account.
+    """Users that may listen for an application, besides root; None: any system account.
 
-    That is the user of the process that was found, or the one that the section names as
-    `system_user`.
+    That is the user of the found process, or the section's `system_user`.
 
     Raises:
         Unreachable: the process has ended, or there is no such user.
@@ -76,17 +75,17 @@ def users(section: Section) -> Users:
 
 
 def require_socket(path: str, process: int = 0, user: Optional[int] = None) -> None:
-    """Go on only if the right one listens on a UNIX socket, and only he can put another there.
+    """Goes on only if the right process listens on a UNIX socket that nobody else can replace.
 
-    It connects, once, and says nothing: for a client that connects by itself. A driver of ours asks
-    by `require_path` and, of its own connection, `require_peer`. `/proc/PID/root/...` is a path as
-    others are.
+    Connects, once, and sends nothing: for a client that connects by itself. Drivers with a
+    connection of their own call `require_path` and `require_peer`. `/proc/PID/root/...` is a path
+    as others are.
 
     Args:
-        path: absolute, as the client is going to have it.
-        process: that has to be the one that listens (or root does, for it); 0: any one.
-        user: whose it has to be; None: the process's, and without one any system account's. What is
-            root's is good always.
+        path: absolute, as the client's.
+        process: the listener (or root listens for it); 0: any.
+        user: of the listener; None: the process's, and without a process any system account. Root
+            is always good.
 
     Raises:
         Unreachable: nobody listens there, it is somebody else, or somebody else can write a folder
@@ -108,7 +107,7 @@ def require_socket(path: str, process: int = 0, user: Optional[int] = None) -> N
 def require_peer(
     connection: socket.socket, path: str, process: int = 0, user: Optional[int] = None
 ) -> None:
-    """Go on only if the right one is at the other end of a UNIX socket that is connected.
+    """Goes on only if the right process is the peer of a connected UNIX socket.
 
     Arguments and errors are those of `require_socket`.
     """
@@ -122,22 +121,22 @@ def require_peer(
 
 
 def peer_of(connection: socket.socket) -> Peer:
-    """Who listens at the other end; it may have ended, and others may listen with it."""
+    """The listening peer; it may have ended, and others may listen with it."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     process, user, _ = _CREDENTIALS.unpack(credentials)
     return Peer(process, user)
 
 
 def require_listener(host: str, port: int, users: Users = None) -> None:
-    """Go on only if the right ones listen on a TCP port of this machine.
+    """Goes on only if the right users listen on a TCP port of this machine.
 
     An address of another machine is not looked at: only TLS can say who answers there.
 
     Args:
-        host: an address or a name, as the client is going to have it.
-        port: its port.
-        users: one of whom, or root, has to listen at each address that the name has and at which
-            somebody listens; None: any system account.
+        host: an address or a name, as the client's.
+        port: of the server.
+        users: or root, for each address of the name at which somebody listens; None: any system
+            account.
 
     Raises:
         Unreachable: nobody listens, or somebody else does.
@@ -163,10 +162,10 @@ def own_addresses(host: str, port: int) -> Sequence[bytes]:
 
 
 def listeners(address: bytes, port: int) -> Sequence[Listener]:
-    """The sockets of our network namespace of which one gets a connection to that address.
+    """Sockets of our network namespace that may get a connection to that address.
 
     Followed: compute_score in Linux' net/ipv4/inet_hashtables.c and net/ipv6/inet6_hashtables.c: a
-    socket of that address goes before one of every address, and one of IPv4 before one of both.
+    socket of that address goes before a socket of every address, and IPv4 before both.
     """
     found = [(_score(each, address), each) for each in tcp_listeners() if each.port == port]
     best = max((score for score, _ in found), default=0)
@@ -214,7 +213,7 @@ def _text(address: bytes) -> str:
 
 
 def _is_here(address: bytes) -> bool:
-    """True if an address is this machine's: only to those can a socket be bound."""
+    """True if an address is this machine's: only to such can a socket be bound."""
     with contextlib.closing(socket.socket(_family(address), socket.SOCK_DGRAM)) as probe:
         try:
             probe.bind((_text(address), 0))
@@ -224,7 +223,7 @@ def _is_here(address: bytes) -> bool:
 
 
 def require_path(path: str, users: Users) -> None:
-    """Go on only if root or one of the users alone can say which socket is there.
+    """Goes on only if root or these users alone can choose the socket of a path.
 
     Each component is looked at as it is written; `users` is as for `require_listener`.
 

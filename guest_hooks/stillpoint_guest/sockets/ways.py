@@ -11,7 +11,7 @@ Key = Tuple[int, ...]  # a socket that accepts connections: its inode, or device
 
 
 def keys_of(way: Way) -> FrozenSet[Key]:
-    """The sockets that one way leads to; none where nobody listens, or it is not this machine's."""
+    """Sockets of a way; none where nobody listens, or the address is not this machine's."""
     try:
         if isinstance(way, str):
             return frozenset([file_key(way)])

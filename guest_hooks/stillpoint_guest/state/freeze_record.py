@@ -1,7 +1,7 @@
-"""The freeze record: written to the disk of which a snapshot is about to be taken; the copy has it.
+"""The freeze record: on the disk before a snapshot is taken, so that the copy has it.
 
-`docs/guest/record.md` documents it as JSON. Its `state` tells a copy from its original: a disk that
-was taken in a hold says `held`, and the boot of that hold is not the one that reads it.
+`docs/guest/record.md` documents it as JSON. Its `state` distinguishes a copy from its original: a
+disk that was taken in a hold says `held`, and the boot of that hold is not the boot of the reader.
 """
 
 import itertools
@@ -27,7 +27,7 @@ _TIMES = ("began_at", "held_at", "held_until_at_most", "released_at")
 
 
 class ApplicationRecord(NamedTuple):
-    """One application in a freeze record; the names are the keys of its JSON."""
+    """An application in a freeze record; the names are the keys of its JSON."""
 
     name: str
     type: str
@@ -44,7 +44,7 @@ class ApplicationRecord(NamedTuple):
 
 
 class FreezeRecord(NamedTuple):
-    """The record of one freeze; the names are the keys of its JSON, empty times have none."""
+    """The record of a freeze; the names are the keys of its JSON, empty times have none."""
 
     state: str
     verdict: str
@@ -88,10 +88,10 @@ def to_json(record: FreezeRecord) -> Dict[str, Any]:
 
 
 def from_json(content: Any) -> FreezeRecord:
-    """A record of this version or of one before; keys of later ones are ignored.
+    """A record of this or an earlier version; keys of later versions are ignored.
 
     Raises:
-        ValueError: it is none, and why.
+        ValueError: the content is no record, and why.
     """
     fields = Fields(content)
     number = fields.optional("format")
@@ -136,10 +136,10 @@ class Records:
         self._folder = folder
 
     def write(self, record: FreezeRecord) -> None:
-        """Replace the record; when this returns it is on the disk.
+        """Replaces the record; when this returns, the disk has it.
 
         Raises:
-            OSError: the disk does not take it; what was there before still is.
+            OSError: not written; the previous record stays.
         """
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         path = os.path.join(self._folder, _RECORD)
@@ -231,7 +231,7 @@ def is_copied(record: Optional[FreezeRecord]) -> bool:
 
 
 def summary(record: FreezeRecord) -> str:
-    """One line about a copy's origin."""
+    """A line about a copy's origin."""
     names = ", ".join(f"{one.name} ({one.level}, {one.method})" for one in record.applications)
     return (
         f"this disk was cut (or its guest reset) between {record.held_at} and "

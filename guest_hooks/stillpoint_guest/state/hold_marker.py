@@ -1,8 +1,8 @@
 """The hold marker: something is held, and its loss is known whoever died.
 
-It is in memory for this holder, whatever becomes of its folder, and in /run for the one that comes
-after a holder that was killed. A mark that is gone or cannot be read is a hold that was lost, and
-so is one that nobody alive has made.
+The marker is in memory for this holder, whatever becomes of its folder, and in /run for the
+successor of a killed holder. A marker that is gone or cannot be read means a lost hold, and so does
+a dead holder's.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ def from_json(content: Any) -> Hold:
     """A hold.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the content is no hold.
     """
     fields = Fields(content)
     return Hold(fields.text("since"), fields.texts("applications"), fields.text("lost"))
@@ -43,10 +43,10 @@ class HoldMarker:
         self._changing = threading.Lock()
 
     def write(self, since: str, names: Sequence[str]) -> None:
-        """From now on something is held.
+        """Marks that applications are held from now on.
 
         Raises:
-            OSError: it cannot be noted, so it must not be held.
+            OSError: not written, so nothing may be held.
         """
         with self._changing:
             known = Hold(since, tuple(names))
@@ -54,16 +54,16 @@ class HoldMarker:
             self._known = known
 
     def lose(self, why: str) -> None:
-        """It was held and is not any more, though no thaw came; the first reason counts.
+        """Marks the hold as lost, without a thaw; the first reason counts.
 
-        Cannot fail, as it comes before the release; `save` it after that.
+        Cannot fail, as the call comes before the release; call `save` after that.
         """
         with self._changing:
             if self._known:
                 self._known = self._known._replace(lost=self._known.lost or why)
 
     def save(self) -> None:
-        """Say in /run why it was lost, for a later holder; without it that one says another."""
+        """Writes the reason of the loss to /run, for a later holder, which would say another."""
         with self._changing, contextlib.suppress(OSError):
             if self._known and self._known.lost:
                 self._replace(self._known)
@@ -85,7 +85,7 @@ class HoldMarker:
                 os.unlink(self._path)
 
     def _read_file(self) -> Optional[Hold]:
-        """The hold of a holder before this one, which is lost in any case."""
+        """The hold of an earlier holder, which is lost in any case."""
         try:
             with open(self._path, "rb") as file:
                 hold = from_json(json.loads(file.read(_MOST_BYTES).decode()))

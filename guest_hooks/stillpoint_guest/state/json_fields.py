@@ -18,12 +18,12 @@ def plain(value: Any) -> Any:
 
 
 class Fields:
-    """The values of one JSON object.
+    """The values of a JSON object.
 
-    Each getter has a default for a key that is missing; without one the key has to be there.
+    Each getter may have a default for a missing key.
 
     Raises:
-        ValueError: it is no object, a key is missing, or a value has another type.
+        ValueError: the content is no object, a key is missing, or a value has another type.
     """
 
     def __init__(self, content: Any) -> None:

@@ -1,4 +1,4 @@
-"""The undo journal: what is to be undone should the holder die, one file in /run per application.
+"""The undo journal: changes to undo if the holder dies, a file in /run per application.
 
 /run is memory, so that a journal can be written and dropped while every disk is frozen, and a
 reboot, which undoes everything, drops it too.
@@ -21,7 +21,7 @@ _MOST_BYTES = 1024 * 1024
 
 
 class UndoEntry(NamedTuple):
-    """A journal as a later holder finds it."""
+    """A journal, as a later holder reads it."""
 
     section: Section
     undo: Dict[str, str]
@@ -29,13 +29,13 @@ class UndoEntry(NamedTuple):
 
     @property
     def is_gone(self) -> bool:
-        """True if the process that it is about has ended, and with it what was changed."""
+        """True if the changed process has ended, and the change with it."""
         process = Member(self.section.process, self.started)
         return bool(process.number and process.started and not family.lives(process))
 
 
 class UndoJournal:
-    """The journal of one application."""
+    """The journal of an application."""
 
     def __init__(self, folder: str, section: Section) -> None:
         self.folder = folder
@@ -43,10 +43,10 @@ class UndoJournal:
         self._path = os.path.join(folder, _file(section))
 
     def write(self, undo: Mapping[str, str]) -> None:
-        """Keep it, replacing what was there before; after this returns a crash cannot lose it.
+        """Replaces the journal; after this returns a crash cannot lose it.
 
         Raises:
-            ApplicationError: it could not be kept, so do not lock.
+            ApplicationError: not written, so do not lock.
         """
         process = self._section.process
         started = family.member(process).started if process else 0
@@ -61,7 +61,7 @@ class UndoJournal:
             ) from error
 
     def drop(self) -> None:
-        """Nothing is to be undone any more."""
+        """Removes the journal: nothing is to be undone any more."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
 
@@ -74,11 +74,11 @@ class UndoJournal:
 
 
 def read(path: str) -> UndoEntry:
-    """The content of a journal, and of which application it is.
+    """The journal in a file, with its application.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is none.
+        OSError: the journal cannot be read.
+        ValueError: the file is no journal.
     """
     with open(path, "rb") as file:
         text = file.read(_MOST_BYTES).decode()
@@ -92,7 +92,7 @@ def from_json(content: Any) -> UndoEntry:
     """The content of a journal; keys of later versions are ignored.
 
     Raises:
-        ValueError: it is none, and why.
+        ValueError: the content is no journal, and why.
     """
     fields = Fields(content)
     section = _section(fields.optional("section"))
@@ -123,6 +123,6 @@ def _section(content: Any) -> Section:
 
 
 def _file(section: Section) -> str:
-    """One for each instance: a name may be of any length, and two servers may have the same."""
+    """A name per instance: an application's name may be of any length, and two may share a name."""
     instance = json.dumps([section.kind, section.name, section.process]).encode()
     return hashlib.sha256(instance).hexdigest()[:32] + SUFFIX

@@ -1,4 +1,4 @@
-"""`stillpoint-guest check`: whether a freeze would work, without one."""
+"""`stillpoint-guest check`: predicts if a freeze would work, without freezing."""
 
 import os
 from typing import Iterator, Sequence
@@ -85,7 +85,7 @@ def _driver(driver: Driver, reach: Reach) -> Iterator[Finding]:
 
 
 def _data(driver: Driver, folders: Sequence[str], reach: Reach) -> Iterator[Finding]:
-    """Find out if a freeze holds the data of which it would promise something."""
+    """Checks if a freeze covers the data of a promise."""
     report = Report("", folders=tuple(folders))
     deadline = Deadline.after(_DRIVER_S)
     for warning in reach.judge(report, driver.section.process, deadline).warnings:

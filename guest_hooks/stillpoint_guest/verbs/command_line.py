@@ -25,7 +25,7 @@ _EPILOG = "exit status: 0 good, 1 not safe, 2 wrong usage, 3 cannot tell"
 
 
 def run(arguments: Sequence[str], kinds: Optional[Sequence[Type[Driver]]] = None) -> int:
-    """Run one verb and give the exit status; `kinds` are the drivers, by default all."""
+    """Runs a verb and gives the exit status; `kinds` are the drivers, by default all."""
     given = _parser().parse_args(arguments)
     given.places = Places(given.configuration, given.run, given.state)
     given.kinds = kinds
@@ -130,7 +130,7 @@ def _hook(given: argparse.Namespace) -> int:
 
 
 def _program() -> str:
-    """The file that this package is packed in; by one name, for rpm finds it as /bin/..."""
+    """The file that this package is packed in; never as /bin/..., as rpm would find it."""
     program = os.path.realpath(package_root())
     if os.path.isfile(program):
         return program
@@ -153,7 +153,7 @@ def _kinds(given: argparse.Namespace) -> Sequence[Type[Driver]]:
 
 
 def _answer(given: argparse.Namespace, content: Mapping[str, Any], *lines: str) -> int:
-    """Print the one or the other; names and errors in it are others' words."""
+    """Prints JSON or text; names and errors inside are other people's words."""
     if given.output == "json":
         document: Dict[str, Any] = {"format": freeze_record.FORMAT, **content}
         sys.stdout.write(json.dumps(document, indent=1, sort_keys=True) + "\n")

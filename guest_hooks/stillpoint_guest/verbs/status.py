@@ -18,7 +18,7 @@ _SHOWN = ("name", "kind", "order", "required", "method", "source")
 
 
 class Status(NamedTuple):
-    """All that is known, by the holder if there is one, and what a freeze would do."""
+    """All that is known, by the holder if there is one, and the effect of a freeze."""
 
     holder: HolderStatus
     applications: Sequence[Section]

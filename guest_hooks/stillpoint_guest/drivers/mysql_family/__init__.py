@@ -1,1 +1,1 @@
-"""MariaDB and MySQL: one server, one client, two ways to lock."""
+"""MariaDB and MySQL: the same protocol and client, two ways to lock."""

@@ -49,7 +49,7 @@ _MOST_LINKS = 1000
 
 
 class State(NamedTuple):
-    """A server, as it answered."""
+    """A server's state."""
 
     version: Tuple[int, int]
     version_text: str
@@ -59,7 +59,7 @@ class State(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """One that has run for long."""
+    """A statement that has run for long."""
 
     connection: int
     time_s: int
@@ -77,7 +77,7 @@ class Engine(NamedTuple):
 
 
 def state(subject: str, lines: Sequence[str]) -> State:
-    """The answer to `STATE`; this and the following raise `Senseless` if it is none."""
+    """Parses the output of `STATE`; this and the following raise `Senseless` if invalid."""
     attempt = "ask who it is"
     patterns = (_VERSION, _COUNT, _DURABILITY, _TRUTH)
     [row] = _rows(subject, attempt, lines, patterns, count=1)

@@ -1,17 +1,16 @@
-"""The client of MariaDB and MySQL: as whom it runs, what it is told, and whom it may speak to.
+"""The client of MariaDB and MySQL: its account, its options and its server.
 
-A client does for its server what that asks of it (LOAD DATA LOCAL reads any file), so it reads no
-option files but ours, sends no files, and has no rights that letting it in does not need:
+A client obeys its server (LOAD DATA LOCAL reads any file), so this client reads no option files but
+ours, sends no files, and has no rights beyond those for the login:
 
 - A server of MariaDB's packages (10.4 and newer) has an account by the name of the system's user
   that runs it, `mysql`, with all privileges, for whom that user is (`unix_socket`). So the client
   runs as the user that runs the server, who cannot do by it what he could not do before.
 - Older ones, and MySQL (`auth_socket`), let in root alone, and have to find user 0 at the other end
   when it connects. Then the client is that user without groups, without a single capability and
-  without a way to get one (see `family`): of what is root's, it could read root's own files, which
-  it does not send.
-- A password is told to the server's user anyway, so by a socket the client runs as that one; by TCP
-  it is nobody's number. A `defaults_file` may name keys that root alone reads: as the second.
+  without a way to gain any (see `family`): it could read root's own files, and sends none.
+- The server's user gets a password anyway, so by a socket the client runs as that user; by TCP as
+nobody's number. A `defaults_file` may name keys that root alone reads: as the second.
 """
 
 import os
@@ -42,25 +41,25 @@ _OPTIONS = (
 
 
 class Identity(NamedTuple):
-    """Who asks."""
+    """The client's user."""
 
     system_user: str  # as whom the client runs
     account: str  # of the server; "" leaves it to the option file
 
 
 class MySQLClient:
-    """The way to a server, as its section has it."""
+    """The connection to a server, by its section."""
 
     def __init__(self, section: Section, programs: Sequence[str], has_own_account: bool) -> None:
-        """Parse it.
+        """Parses the section.
 
         Args:
             section: with the options of `MySQLServer`.
-            programs: what the client may be called.
-            has_own_account: whether the user that runs such a server may have one.
+            programs: possible names of the client.
+            has_own_account: true if the user that runs such a server may have an account.
 
         Raises:
-            ConfigurationError: a value makes no sense, or a file is not root's alone.
+            ConfigurationError: a value is invalid, or a file is not root's alone.
         """
         self._section = section
         self._programs = programs
@@ -87,7 +86,7 @@ class MySQLClient:
             peer.require_listener(self.host, self.port, users)
 
     def identities(self) -> Sequence[Identity]:
-        """As whom to try, one after the other; the one with the least rights first."""
+        """Users to try in turn; the one with the least rights first."""
         account = self._section.text("user")
         if self._defaults is not None:
             return [Identity(_BARE_ROOT, account)]
@@ -105,7 +104,7 @@ class MySQLClient:
         return [Identity(own, own), by_root] if has_own else [by_root]
 
     def program(self, identity: Identity, statement: str = "") -> Program:
-        """The client; without a statement it reads them from its input."""
+        """The client; without a statement it reads statements from its input."""
         secret = self._defaults
         if self._password is not None:
             quoted = self._password.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
@@ -134,7 +133,7 @@ class MySQLClient:
 
 
 def _owner(path: str) -> int:
-    """Who made a socket: the user that runs the server; root's if it has gone meanwhile."""
+    """The user that runs the server, by its socket; root if the socket has gone meanwhile."""
     try:
         return os.lstat(path).st_uid
     except OSError:
@@ -156,7 +155,7 @@ def _option_file(section: Section) -> Optional[bytes]:
 
 
 def _parse(content: bytes) -> Dict[str, str]:
-    """Where an option file has the server, as far as this has to be known: socket, host, port."""
+    """The server's address in an option file, as far as needed: socket, host, port."""
     found: Dict[str, str] = {}
     group = ""
     for line in content.decode(errors="replace").split("\n"):

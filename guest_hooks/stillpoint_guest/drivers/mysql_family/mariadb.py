@@ -2,7 +2,7 @@
 
 From 10.4 on `BACKUP STAGE` stops commits, changes of definitions and of tables that are not
 InnoDB's, and lets reads go on. Before, `FLUSH TABLES WITH READ LOCK` does, behind which reads wait
-too as long as it is not granted.
+too until the lock is granted.
 """
 
 from typing import Dict, Optional
@@ -31,7 +31,7 @@ _HAS_STAGES = (10, 4)
 
 
 class MariaDB(MySQLServer):
-    """One server process."""
+    """A server process of MariaDB."""
 
     KIND = "mariadb"
     PROGRAMS = ("mariadbd", "mysqld", "mariadbd.bin", "mysqld.bin")
@@ -41,11 +41,11 @@ class MariaDB(MySQLServer):
 
     @classmethod
     def detect(cls, process: Process) -> Optional[Found]:
-        """By its socket."""
+        """Detects a server by its socket."""
         return super().detect(process) if is_mariadb(process) else None
 
     def lock_for(self, state: State) -> Lock:
-        """`BACKUP STAGE`, where there is one."""
+        """`BACKUP STAGE`, where supported."""
         has_stages = state.version >= _HAS_STAGES
         if self.section.method == "stage" and not has_stages:
             cause = f"version {state.version_text} has none"

@@ -1,9 +1,9 @@
 """MySQL.
 
-From 8.0 on, if every table is InnoDB's, it is enough that definitions do not change
-(`LOCK INSTANCE FOR BACKUP`): commits go on until the disk freezes, and a copy starts as after a
-power failure, with all of them. Else `FLUSH TABLES WITH READ LOCK`, which waits for the longest
-statement and lets everybody wait behind it, so it is not tried behind a long one.
+From 8.0 on, if every table is InnoDB's, a lock of definitions is enough (`LOCK INSTANCE FOR
+BACKUP`): commits go on until the disk freezes, and a copy starts as after a power failure, with all
+of them. Else `FLUSH TABLES WITH READ LOCK`, which waits for the longest statement and lets
+everybody wait behind, so the lock is not tried behind a long statement.
 """
 
 from typing import Dict, Optional, Sequence
@@ -32,7 +32,7 @@ _HAS_NO_MASTER = (8, 2)  # SHOW BINARY LOG STATUS instead; 8.4 has the old name 
 
 
 class MySQL(MySQLServer):
-    """One server process."""
+    """A server process of MySQL."""
 
     KIND = "mysql"
     PROGRAMS = ("mysqld", "mysqld-debug", "mysqld.bin")
@@ -41,7 +41,7 @@ class MySQL(MySQLServer):
 
     @classmethod
     def detect(cls, process: Process) -> Optional[Found]:
-        """By its socket."""
+        """Detects a server by its socket."""
         return None if is_mariadb(process) else super().detect(process)
 
     def lock_for(self, state: State) -> Lock:
@@ -63,7 +63,7 @@ class MySQL(MySQLServer):
         return position
 
     def losses(self, deadline: Deadline) -> Sequence[str]:
-        """As of both, and all if it writes no redo log."""
+        """As of both servers, and everything if the redo log is off."""
         found = list(super().losses(deadline))
         answer = self.ask("SHOW GLOBAL STATUS LIKE 'Innodb_redo_log_enabled';", deadline)
         if any(line.endswith("\tOFF") for line in answer):

@@ -1,8 +1,8 @@
 """The common driver of MariaDB and MySQL; their own drivers choose the lock.
 
-A lock lives as long as the session that took it. The durability of commits is a setting of the
-server and does not: it is noted in /run before it is changed, and put back by the next holder if
-this one dies.
+A lock lives as long as its session. The durability of commits is a setting of the server and does
+not: the undo journal has the old value before a change, and the next holder puts it back if this
+holder dies.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ _LONGEST_POSITION = 4000
 
 
 class Lock(NamedTuple):
-    """How a server is quiesced."""
+    """A way to quiesce a server."""
 
     method: str  # as in METHODS
     statements: Sequence[str]  # that lock, in this order
@@ -54,7 +54,7 @@ GLOBAL_READ_LOCK = Lock("ftwrl", ("FLUSH TABLES WITH READ LOCK;",), "UNLOCK TABL
 
 
 class MySQLServer(Driver):
-    """One server process."""
+    """A server process."""
 
     REACHED_BY = ("socket", "host", "port", "defaults_file")
     CLIENTS: Sequence[str] = ()
@@ -87,7 +87,7 @@ class MySQLServer(Driver):
 
     @classmethod
     def detect(cls, process: Process) -> Optional[Found]:
-        """By its socket: no server has two that clients may use."""
+        """Detects a server by its socket: no server has two for clients."""
         sockets = [path for path in process.sockets() if not path.endswith("mysqlx.sock")]
         if sockets:
             return Found(f"{cls.KIND}:{process.own(sockets[0])}", {"socket": sockets[0]})
@@ -116,7 +116,7 @@ class MySQLServer(Driver):
         raise NotImplementedError
 
     def position(self, deadline: Deadline) -> Dict[str, str]:
-        """Where it stands."""
+        """The server's position."""
         raise NotImplementedError
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
@@ -144,7 +144,7 @@ class MySQLServer(Driver):
 
     @contextlib.contextmanager
     def quiesce(self, deadline: Deadline) -> Iterator[Report]:
-        """Locked, and every commit that still comes is on the disk before it is acknowledged."""
+        """Holds the lock; commits that still come are on the disk before they are acknowledged."""
         if self.state is None:
             raise SessionLost(self.section.name, "lock", "it was not prepared")
         lock = self.lock_for(self.state)
@@ -157,7 +157,7 @@ class MySQLServer(Driver):
                 self._disconnect(Deadline.after(self.section.release_s))
 
     def reconcile(self, undo: Mapping[str, str], deadline: Deadline) -> None:
-        """Put the durability back, if it is still as we set it."""
+        """Puts the durability back, if nobody has changed it since."""
         try:
             self._let_in(deadline)
             self._put_back(int(undo[DURABILITY]), deadline)
@@ -209,7 +209,7 @@ class MySQLServer(Driver):
         self.ask(lock.release, deadline)
 
     def _kill(self) -> None:
-        """End the connection that waits: while it waits, everybody waits behind it.
+        """Ends the connection that waits for the lock: everybody waits behind it.
 
         Killing its client would not do: a server notices that late, measured 5 s.
         """
@@ -258,7 +258,7 @@ class MySQLServer(Driver):
         return state
 
     def _let_in(self, deadline: Deadline) -> State:
-        """By the first identity that is let in, and may do everything; or else by the last one."""
+        """The state by the first identity that is let in with enough rights, else by the last."""
         self._client.require_peer()
         *others, last = self._client.identities()
         for each in others:
@@ -281,7 +281,7 @@ class MySQLServer(Driver):
             self._session = None
 
     def losses(self, deadline: Deadline) -> Sequence[str]:
-        """The acknowledged data that a copy is not going to have, one sentence each."""
+        """The acknowledged data that a copy would lack, a sentence each."""
         if self.engines is None:
             return ("too many tables to see whether some with ENGINE=MEMORY come back empty",)
         if not any(one.name == "MEMORY" for one in self.engines):
@@ -302,7 +302,7 @@ class MySQLServer(Driver):
         return answers.engines(self.section.name, answer)
 
     def _survey(self, statement: str, deadline: Deadline) -> Optional[Sequence[str]]:
-        """By a client of its own, to be given up: with very many tables this takes long."""
+        """Lines of a statement by a client of its own, to be abandoned if it is slow."""
         program = self._client.program(self._identity, statement)
         try:
             limit_s = max(_SURVEY_S, 2 * self._let_in_s)
@@ -313,7 +313,7 @@ class MySQLServer(Driver):
 
 
 def is_mariadb(process: Process) -> bool:
-    """Also if it is called mysqld, as before 10.5: only MariaDB has the engine Aria."""
+    """True for MariaDB, called mysqld too before 10.5: only MariaDB has the engine Aria."""
     if any(name.startswith("mariadb") for name in (process.program, process.file)):
         return True
     return os.path.exists(f"/proc/{process.number}/cwd/aria_log_control")

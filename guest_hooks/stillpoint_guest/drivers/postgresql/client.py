@@ -1,11 +1,11 @@
-"""psql, asked so that nobody's name, setting or language decides what is done or understood.
+"""psql, used so that nobody's name, setting or language changes statements or results.
 
 Databases, roles and schemas are named and configured by others. So no name is part of a statement
-or a command of psql's: it is one quoted value of a connection string, an argument of its own. What
-a setting could change is set by PGOPTIONS, which goes before those of databases and roles (and the
-search path once more, for a pooler that drops options), so that every name in a statement is the
-one of pg_catalog. psql ends at the first error: what is said after it proves success, in whatever
-language the server speaks.
+or a command of psql's: each is a quoted value of a connection string, an argument of its own.
+PGOPTIONS takes precedence over settings of databases and roles (and the search path is set once
+more, for a pooler that drops options), so that every name in a statement is that of pg_catalog.
+psql ends at the first error: output after a statement proves success, in whatever language the
+server speaks.
 """
 
 import glob
@@ -57,13 +57,13 @@ _SHOWN = 100
 
 
 class PostgreSQLClient:
-    """How one server is reached, as a section says it."""
+    """The connection to a server, by its section."""
 
     def __init__(self, section: Section) -> None:
-        """Parse the section's options.
+        """Parses the section's options.
 
         Raises:
-            ConfigurationError: one makes no sense.
+            ConfigurationError: an option is invalid.
         """
         self._section = section
         self.host = section.text("host", "/run/postgresql")
@@ -74,7 +74,7 @@ class PostgreSQLClient:
         self._password = section.secret("password_file")
 
     def psql(self, commands: Commands, deadline: Deadline, database: bytes = b"") -> "Psql":
-        """Connect to a database; "" to that of the section.
+        """Connects to a database; "" for the section's.
 
         Raises:
             Unreachable: the server is not who it should be, or there is no client.
@@ -115,7 +115,7 @@ class PostgreSQLClient:
         return self.host.startswith("/")
 
     def _connection(self, database: bytes) -> bytes:
-        """One value each, whatever is in it: a database may be called `host=/tmp port=1`."""
+        """The connection string: values are quoted, a name may be `host=/tmp port=1`."""
         values = {b"dbname": database or self._database}
         if self._section.process and self._has_socket:
             account = accounts.name_of(peer.user_of(self._section.process))
@@ -123,7 +123,7 @@ class PostgreSQLClient:
         return b" ".join(key + b"='" + _quote(value) + b"'" for key, value in values.items())
 
     def _password_file(self, password: bytes) -> bytes:
-        """For this server and role alone; libpq calls its own default folder `localhost`."""
+        """A password file for this server and role; libpq calls its default folder `localhost`."""
         hosts = [self.host, "localhost"] if self._has_socket else [self.host]
         lines = ((os.fsencode(host), b"%d" % self.port) for host in hosts)
         rest = b":*:" + b":".join(map(_escape, (self._user.encode(), password))) + b"\n"
@@ -157,7 +157,7 @@ class PostgreSQLClient:
         return number != 0 and users == [number]
 
     def _program(self) -> str:
-        """The one beside the server that was found, which is of its version; else any."""
+        """Psql beside the detected server, of the same version; else any."""
         given = self._section.text("client")
         if given:
             return given
@@ -201,7 +201,7 @@ class Psql:
         return [match.groups() for match in matches if match]
 
     def row(self, statement: str, columns: Sequence[str], deadline: Deadline) -> Tuple[str, ...]:
-        """The one row of an answer; errors as of `rows`."""
+        """The single row of a result; errors as of `rows`."""
         rows = self.rows(statement, columns, deadline)
         if len(rows) != 1:
             raise self._senseless(statement, f"{len(rows)} rows")
@@ -239,7 +239,7 @@ def _escape(field: bytes) -> bytes:
 
 
 def _folder_of(process: int) -> str:
-    """Where its program is, or was before a package took another in its place."""
+    """The folder of the process's program, even if a package has replaced that since."""
     try:
         path = os.readlink(f"/proc/{process}/exe")
     except OSError:

@@ -67,7 +67,7 @@ class _Server(NamedTuple):
 
 
 class PostgreSQL(Driver):
-    """One cluster: the databases of one server process."""
+    """A cluster: the databases of a server process."""
 
     KIND = "postgresql"
     PROGRAMS = ("postgres", "postmaster", "edb-postgres", "edb-postmaster", "postgres.bin")
@@ -95,7 +95,7 @@ class PostgreSQL(Driver):
 
     @classmethod
     def detect(cls, process: Process) -> Optional[Found]:
-        """A postmaster, by the file that it keeps in its data folder."""
+        """Detects a postmaster by the file in its data folder."""
         return postmaster.detect(cls.KIND, process)
 
     @property
@@ -128,7 +128,7 @@ class PostgreSQL(Driver):
         ]
 
     def prepare(self, deadline: Deadline) -> None:
-        """Checkpoint; one that takes too long is cancelled, which only costs recovery time."""
+        """Runs a checkpoint; a slow one is cancelled, which only costs recovery time."""
         try:
             self._server = self._connect(deadline)
             kept_s = min(self._answer_s, deadline.remaining_s / 2)
@@ -225,7 +225,7 @@ class PostgreSQL(Driver):
         self._psql.row(f"SELECT lsn FROM {name}({arguments});", (LSN,), deadline)
 
     def _position(self, deadline: Deadline) -> Dict[str, str]:
-        """Where it stands; a standby has no place of its own to insert at."""
+        """The server's position; a standby has no insert position of its own."""
         is_standby = self._server.is_standby
         place = "pg_last_wal_replay_lsn()" if is_standby else "pg_current_wal_insert_lsn()"
         statement = self._with_names(_POSITION.format(place))
@@ -239,7 +239,7 @@ class PostgreSQL(Driver):
         return statement
 
     def _connect(self, deadline: Deadline) -> _Server:
-        """The session, and what it is connected to."""
+        """Opens the session; returns facts about its server."""
         hint = "see the options host, port, user and password_file"
         begin_s = time.monotonic()
         with self.reaching(deadline, hint) as patience:

@@ -1,4 +1,4 @@
-"""A server of PostgreSQL among what runs, by the file that it keeps in its data folder."""
+"""Detects servers of PostgreSQL by the file in their data folders."""
 
 import os
 import re
@@ -27,11 +27,11 @@ class _File(NamedTuple):
 
 
 def detect(kind: str, process: Process) -> Optional[Found]:
-    """The server that a process is; None if it is none, as `postgres --version`.
+    """The server that a process is; None for others, as `postgres --version`.
 
     Raises:
-        OSError: it has ended, or what it should have written cannot be read.
-        ValueError: what it has written makes no sense.
+        OSError: the process has ended, or its file cannot be read.
+        ValueError: the file is invalid.
     """
     here = f"/proc/{process.number}/cwd"
     try:
@@ -70,7 +70,7 @@ def _socket_folder(process: Process, file: _File) -> str:
 
 
 def _read(path: str, user: int) -> _File:
-    """Nobody else's file is read, and no more of it than there should be."""
+    """The file's beginning, if the file is that user's."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         status = os.fstat(descriptor)

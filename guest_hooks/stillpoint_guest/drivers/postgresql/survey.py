@@ -1,7 +1,7 @@
-"""Finds what a copy of a PostgreSQL server would not have, and where its files are.
+"""Surveys a PostgreSQL server: the data that a copy would lack, and the folders of its files.
 
-Unlogged tables are emptied by a recovery. They are looked for by their files first, all databases
-at once: only those that have some are connected to, for the names of those that hold rows.
+A recovery empties unlogged tables. They are looked for by their files first, all databases at once:
+only databases that have some are connected to, for the names of the tables with rows.
 """
 
 import contextlib
@@ -68,7 +68,7 @@ class Survey(NamedTuple):
 
 
 class Surveyor:
-    """Looks at one server, with sessions of its own: an error ends them."""
+    """Surveys a server, with sessions of its own, which an error ends."""
 
     def __init__(self, client: PostgreSQLClient, commands: Commands, version: int) -> None:
         """Look at nothing yet; `version` is the server's, 150018."""
@@ -77,10 +77,10 @@ class Surveyor:
         self._version = version
 
     def survey(self, is_standby: bool, deadline: Deadline) -> Survey:
-        """Look at all of it; what cannot be looked at counts as lost.
+        """Surveys everything; whatever cannot be surveyed counts as lost.
 
-        How long others may have us wait is measured by how long the first session takes, which is
-        in nobody's database: in a guest that is slow, a client is.
+        The time for each database is a multiple of the first session's, which is in nobody's
+        database: in a slow guest every client is slow.
         """
         begin_s = time.monotonic()
         try:
@@ -155,7 +155,7 @@ class Surveyor:
 
 
 def _log_of(data: str) -> Sequence[str]:
-    """Where a link leads to; without one the log is in the data."""
+    """The target of the log's link; without a link the log is in the data folder."""
     for name in ("pg_wal", "pg_xlog"):  # before 10
         with contextlib.suppress(OSError):
             return [os.path.join(data, os.readlink(os.path.join(data, name)))]

@@ -1,6 +1,6 @@
-"""A connection to Redis or Valkey: its protocol (RESP2), as far as the driver needs it.
+"""A connection to Redis or Valkey: the part of its protocol (RESP2) that the driver needs.
 
-`redis-cli` would do, but takes longer to start than everything it is asked.
+`redis-cli` would do, but its start takes longer than all requests.
 """
 
 import re
@@ -18,21 +18,21 @@ _LONGEST_CAUSE = 200
 
 
 class RespConnection:
-    """One connection; a question waits for its answer."""
+    """A connection; each request waits for its reply."""
 
     def __init__(self, subject: str, address: Address, deadline: Deadline) -> None:
-        """Connect; errors are those of `BoundedSocket`."""
+        """Connects; errors are those of `BoundedSocket`."""
         self._subject = subject
         self.peer = BoundedSocket(subject, address, deadline)
 
     def ask(self, deadline: Deadline, *words: str) -> Answer:
-        """The answer to a command.
+        """The reply to a command.
 
         Raises:
-            CommandFailed: the answer is an error.
-            Senseless: it is none of this protocol, or beyond what any answer here can be.
-            DeadlinePassed: there is none in time; the connection is of no use any more.
-            SessionLost: the server has closed it.
+            CommandFailed: the reply is an error.
+            Senseless: the reply is none of this protocol, or longer than any can be.
+            DeadlinePassed: no reply in time; the connection is of no use any more.
+            SessionLost: the server has closed the connection.
         """
         attempt = " ".join(words[:2]) if words[0] in ("CLIENT", "CONFIG") else words[0]
         encoded = [word.encode() for word in words]
@@ -46,7 +46,7 @@ class RespConnection:
 
 
 class _Reading:
-    """One answer, as far as it has come."""
+    """A partly received reply."""
 
     def __init__(self, subject: str, peer: BoundedSocket, attempt: str, deadline: Deadline) -> None:
         self._subject = subject

@@ -1,14 +1,14 @@
 """Redis, Valkey and KeyDB.
 
-What is in memory only is not in a copy of the disk. With an append-only file every write is in it
-before it is acknowledged, but while the disk is slow (as a frozen one is) up to two seconds later,
-unless it is synced always: so writes wait from then on, for as long as the hold lasts. With
-snapshots (RDB) only, one is made while writes wait, so that the copy has every acknowledged write;
-one that takes too long for that is made before, and one that takes too long for that as well is not
-begun: it would cost memory and disk, go on when nobody waits for it, and be there too late.
+A copy of the disk lacks what is in memory only. An append-only file has every write before the
+acknowledgement, but while the disk is slow (as a frozen disk is) up to two seconds later, unless
+synced always: so writes wait from then on, for as long as the hold lasts. With snapshots (RDB)
+only, a snapshot is made while writes wait, so that the copy has every acknowledged write; a slow
+snapshot is made before, and a snapshot too slow for that as well is not begun: it would cost memory
+and disk, and be there too late.
 
-The pause is the server's and outlives whoever asked for it, so it is asked for again and again for
-a short time only: when this process dies, writes go on by themselves.
+The pause is the server's and outlives its client, so short pauses are requested again and again:
+when this process dies, writes go on by themselves.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ _ALL = "every write that was acknowledged"
 
 
 class _Persistence(NamedTuple):
-    """How a server keeps what it has, as it is configured; where CONFIG is taken away, a guess."""
+    """A server's persistence, as configured; a guess where CONFIG is taken away."""
 
     saves: bool = True  # a snapshot that nobody wanted is the lesser evil
     syncs_always: bool = False
@@ -57,7 +57,7 @@ class _Persistence(NamedTuple):
 
 
 class Redis(Driver):
-    """One server process."""
+    """A server process of Redis, Valkey or KeyDB."""
 
     KIND = "redis"
     PROGRAMS = ("redis-server", "valkey-server", "keydb-server", "redict-server")
@@ -90,7 +90,7 @@ class Redis(Driver):
 
     @classmethod
     def detect(cls, process: Process) -> Optional[Found]:
-        """By the socket or the port on which it accepts connections; a Sentinel keeps no data."""
+        """Detects a server by its socket or port; a Sentinel keeps no data."""
         if process.program == _SENTINEL or _is_sentinel(process.arguments):
             return None
         sockets, addresses = process.sockets(), process.addresses()
@@ -155,7 +155,7 @@ class Redis(Driver):
             self._disconnect()
 
     def _choose(self, info: Info, prepare_s: float) -> None:
-        """The method, and what is to be said of it; nothing is begun that cannot end in time."""
+        """Chooses the method, with its warnings; nothing is begun that cannot end in time."""
         asked = self.section.method or "auto"
         self._warnings = []
         self._level = APPLICATION
@@ -215,7 +215,7 @@ class Redis(Driver):
             raise Refused(self.section.name, f"begin method {self._method}", cause, hint)
 
     def _within_time(self, step: Callable[[Deadline], None], deadline: Deadline) -> None:
-        """Let a method that we chose and that is too slow cost the level, not the freeze."""
+        """Lets a method that is too slow cost the level, not the freeze."""
         try:
             step(Deadline(deadline.at_s - min(_WORDS_S, deadline.remaining_s / 2)))
         except DeadlinePassed as error:
@@ -252,7 +252,7 @@ class Redis(Driver):
         return Report(method, position, (kept,), warnings, self._level, folders)
 
     def _save(self, deadline: Deadline) -> None:
-        """A snapshot that began after this was called, on the disk when it returns."""
+        """Waits for a snapshot that began after this call."""
         self._wait("is_saving", deadline)  # somebody else's began earlier
         saved = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
         self._ask(deadline, "BGSAVE")
@@ -264,7 +264,7 @@ class Redis(Driver):
         self._wait("unwritten_bytes", deadline)
 
     def _wait(self, fact: str, deadline: Deadline) -> Info:
-        """Until it is 0, or false."""
+        """Waits until the fact is 0, or false."""
         while True:
             info = self._info(deadline)
             if not getattr(info, fact):
@@ -297,7 +297,7 @@ class Redis(Driver):
         )
 
     def _config_get(self, key: str, deadline: Deadline) -> Optional[str]:
-        """None where it is not told."""
+        """The value of a setting; None if unknown."""
         try:
             answer = self._ask(deadline, "CONFIG", "GET", key)
         except CommandFailed:
@@ -307,7 +307,7 @@ class Redis(Driver):
         return None
 
     def _new_connection(self, deadline: Deadline) -> RespConnection:
-        """To the one that it should be: only then is a password told."""
+        """A connection to the verified server: only then is a password sent."""
         self._require_peer(None)
         address = self._socket or (self._host, self._port)
         connection = RespConnection(self.section.name, address, deadline)
@@ -322,7 +322,7 @@ class Redis(Driver):
         return connection
 
     def _require_peer(self, connection: Optional[RespConnection]) -> None:
-        """Before and after it was connected: nobody can take the place of a server in between."""
+        """Called before and after the connect: nobody can take the server's place in between."""
         users = peer.users(self.section)
         user = users[0] if users else None
         if not self._socket:
@@ -345,7 +345,7 @@ class Redis(Driver):
 
 
 class _Pause:
-    """Writes wait inside the block; it has a connection and a thread of its own."""
+    """Makes writes wait inside the block; has a connection and a thread of its own."""
 
     def __init__(
         self, connect: Callable[[Deadline], RespConnection], subject: str, deadline: Deadline
@@ -392,19 +392,19 @@ class _Pause:
         self._asked_at = asked_at
 
     def _lateness(self) -> str:
-        """The cause if the pause that was asked for last is over; "" if it is not."""
+        """The cause if the last requested pause is over; "" if not."""
         passed_s = max(now - then for now, then in zip(_clocks(), self._asked_at))
         late_s = passed_s - _PAUSE_S
         return f"asked for again {late_s:.1f} s too late" if late_s > 0 else ""
 
 
 def _clocks() -> Tuple[float, float]:
-    """A server ends its pause by one of the two: a step or a standstill of the machine is seen."""
+    """The two clocks by which a server may end its pause: steps and standstills show."""
     return time.clock_gettime(_BOOT_CLOCK), time.time()
 
 
 def _can_pause(info: Info) -> bool:
-    """True if writes can be made to wait: those of a replica come from elsewhere."""
+    """True if writes can be made to wait: a replica's come from elsewhere."""
     return info.version >= _PAUSES_WRITES and not info.is_replica
 
 
@@ -413,7 +413,7 @@ def _too_long(info: Info, time_s: float) -> str:
 
 
 def working_folders(number: int) -> List[str]:
-    """Where a process works, which is where Redis saves; [] if it is not known."""
+    """The working folder of a process, where Redis saves; [] if unknown."""
     try:
         return [os.readlink(f"/proc/{number}/cwd")] if number else []
     except OSError:
@@ -421,6 +421,6 @@ def working_folders(number: int) -> List[str]:
 
 
 def _is_sentinel(arguments: Sequence[str]) -> bool:
-    """As Redis decides it (`checkForSentinelMode`), and as it writes it over its arguments."""
+    """True for a Sentinel, by the rules and the process title of Redis (`checkForSentinelMode`)."""
     title = arguments[0].split(" ", 1)
     return _SENTINEL in title[0] or "--sentinel" in arguments or arguments[0].endswith("[sentinel]")

@@ -15,7 +15,7 @@ _RUN_ID = re.compile(r"[0-9a-f]{40}")
 
 
 class Info(NamedTuple):
-    """One server."""
+    """The facts of a server."""
 
     version: Tuple[int, int]
     version_text: str
@@ -34,7 +34,7 @@ class Info(NamedTuple):
 
     @property
     def snapshot_s(self) -> float:
-        """How long the next snapshot is going to take, as far as can be reply before it begins."""
+        """Expected duration of the next snapshot, as far as known before it begins."""
         guess_s = self.memory_bytes / _SAVED_BYTES_PER_S
         if self.last_save_s is None:
             lasts_s = guess_s
@@ -47,10 +47,10 @@ class Info(NamedTuple):
 
 
 def parse(subject: str, answer: object) -> Info:
-    """An answer to `INFO`.
+    """Parses the reply to `INFO`.
 
     Raises:
-        Senseless: it is none.
+        Senseless: the reply is invalid.
     """
     reply = _Reply(subject, answer)
     version = reply.matching("redis_version", _VERSION)
@@ -78,7 +78,7 @@ def parse(subject: str, answer: object) -> Info:
 
 
 class _Reply:
-    """The lines `key:value` of an answer; of two with one key the first counts."""
+    """The lines `key:value` of a reply; of two with the same key the first counts."""
 
     def __init__(self, subject: str, answer: object) -> None:
         self._subject = subject

@@ -1,4 +1,4 @@
-"""Azure's VMSnapshotScriptPluginConfig.json: a script before the snapshot and one after it.
+"""Azure's VMSnapshotScriptPluginConfig.json: a script before the snapshot, another after.
 
 Followed: Azure Backup's documentation of application-consistent backup of Linux machines, and the
 readme of its repository VMSnapshotPluginConfig: one time for all tries of a script.
@@ -18,7 +18,7 @@ _KINDS = {str: "a text", bool: "true or false", int: "a number"}
 
 
 class Half(NamedTuple):
-    """One script and its parameters, tried again if it fails."""
+    """A script with its parameters, tried again if it fails."""
 
     words: Tuple[str, ...]
     tries: int
@@ -34,10 +34,10 @@ class Pair(NamedTuple):
 
 
 def read(path: str) -> Pair:
-    """The pair of a file.
+    """The pair in a file.
 
     Raises:
-        ConfigurationError: it makes no sense, or asks for what cannot be had here.
+        ConfigurationError: the file is invalid, or needs an unsupported feature.
     """
     trust.require(path)
     try:

@@ -7,8 +7,8 @@
 - `pair`: what `freeze` and `thaw` say (VMware's pre-freeze-script and post-thaw-script);
 - `azure`: what a VMSnapshotScriptPluginConfig.json names, which is at `path`.
 
-What a script has locked outlives everybody, so it is noted before it is called, and its other half
-is called however the hold ends, for one that failed halfway too.
+A script's lock outlives everybody, so the undo journal has the script before the call, and its
+other half is called however the hold ends, after a failure halfway too.
 """
 
 import contextlib
@@ -51,7 +51,7 @@ _IGNORED_ENDINGS = (
 
 
 class Step(NamedTuple):
-    """A command line, and how often and for how long in all it is tried."""
+    """A command line, with the number and the total time of its tries."""
 
     words: Tuple[str, ...]
     tries: int = 1
@@ -59,7 +59,7 @@ class Step(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One script: how it is told to freeze, to thaw, and to thaw because somebody failed."""
+    """The commands of a script: freeze, thaw, and thaw after a failure."""
 
     freeze: Step
     thaw: Step
@@ -67,7 +67,7 @@ class Call(NamedTuple):
 
 
 class Script(Driver):
-    """The executables of one section."""
+    """The executables of a section."""
 
     KIND = "script"
     METHODS = ("folder", "pair", "vmware", "azure")
@@ -116,7 +116,7 @@ class Script(Driver):
         return math.inf if self.section.source == DISCOVERED else self.section.lock_s
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
-        """Which scripts would run, and the time that they have; none is run."""
+        """Reports the scripts and their time; none is run."""
         del deadline
         calls = self._read()
         names = ", ".join(" ".join(call.freeze.words) for call in calls) or "nothing"
@@ -178,7 +178,7 @@ class Script(Driver):
         return f"a longer release_s in [{self.section.name}]"
 
     def _run_all(self, steps: Sequence[Step], deadline: Deadline) -> None:
-        """Every one, also behind one that fails or hangs: each has its share of the time."""
+        """Runs every step, each with its share of the time, whatever the others do."""
         failures: List[ApplicationError] = []
         for number, step in enumerate(steps):
             share_s = deadline.remaining_s / (len(steps) - number)
@@ -188,7 +188,7 @@ class Script(Driver):
             raise failures[0]
 
     def _run(self, step: Step, leaves: str, deadline: Deadline) -> None:
-        """As often as it may be tried, but for the last time without its failure."""
+        """Runs a step as often as allowed; the last failure is raised."""
         time_s = min(step.limit_s, deadline.remaining_s)
         whole = deadline.or_after(time_s)
         try:
@@ -238,7 +238,7 @@ class Script(Driver):
         return calls
 
     def _executables(self) -> Sequence[str]:
-        """Of two folders that were found, what is in both runs once."""
+        """The executables; a file that two found folders have runs once."""
         paths = _executables(self._path)
         if self.section.source != DISCOVERED or self._path not in _HOOK_FOLDERS:
             return paths
@@ -265,7 +265,7 @@ def _collect(failures: List[ApplicationError]) -> Iterator[None]:
 
 
 def _executables(folder: str) -> Sequence[str]:
-    """As QEMU's sample hook chooses them: executable files that are no leftovers."""
+    """Executable files that are no leftovers, chosen as by QEMU's sample hook."""
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
