@@ -28,7 +28,7 @@ e2e: venv system peers image ## guests that boot, are backed up while they write
 	@packaging/missing $(PROGRAMS_E2E)
 	$(BIN)/python -m pytest -m e2e
 
-coverage: venv ## share of the product's lines that tests without servers run; they take two thirds longer so, hence on their own
+coverage: venv system ## the share of the product's lines that tests without servers run, which makes these two thirds slower
 	$(BIN)/python -m pytest -n 2 -q tests/unit tests/contract tests/guest/unit --cov --cov-report=
 	@echo "coverage: $$($(BIN)/coverage report --format=total) % of lines"
 
