@@ -135,6 +135,11 @@ def test_the_command_rehearses_inside_of_the_container(velero_pod: Pod) -> None:
     assert "shop/db" in finished.output
 
 
+def test_a_shell_completes_the_command_of_the_payload() -> None:
+    script = subprocess.check_output([executable(), "completion", "bash"], text=True)
+    assert "--every-resource" in script
+
+
 def test_the_image_installs_as_velero_s_init_container(velero_pod: Pod) -> None:
     finished = velero_pod.run("/plugins/stillpoint/stillpoint", "install", "/target")
     assert finished.status == 0, finished.errors
