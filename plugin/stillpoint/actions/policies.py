@@ -14,7 +14,7 @@ from stillpoint.velero.volumes.policy import Policy
 
 
 def filters(context: BackupContext) -> Filters:
-    """The backup's filters, together with those of its policies.
+    """The backup's filters, with the filters of its policies.
 
     Raises:
         ReadFailed: the policies could not be read.
@@ -26,8 +26,8 @@ def filters(context: BackupContext) -> Filters:
 def fates(context: BackupContext) -> Fates:
     """The fates of the backup's volumes.
 
-    Of the pods that mount a claim only those of virtual machines are looked at: a list of all pods
-    of a namespace, which Velero makes, can be long.
+    Of the pods that mount a claim only pods of virtual machines count: a list of all pods of a
+    namespace, which Velero makes, can be long.
     """
     return Fates(
         context.backup.asked,
@@ -45,7 +45,7 @@ def is_mounted(claim: Item, context: BackupContext) -> bool:
 def has_way_back(claim: Item, context: BackupContext) -> bool:
     """True if a pod in the backup brings the files of a copied claim back.
 
-    Call this only for a claim that is copied: it lists all pods of the namespace.
+    Call this only for a copied claim: all pods of the namespace are listed.
     """
     namespace, name = it.identify(claim)
     pods = context.cluster.list_grouped(pod.RESOURCE, namespace, pod.claims).get(name, ())

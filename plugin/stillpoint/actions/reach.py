@@ -15,7 +15,7 @@ from stillpoint.velero.context import BackupContext
 
 
 def is_guest_meant(instance: Item, context: BackupContext) -> bool:
-    """True if the backup selects the instance, or the machine that it belongs to."""
+    """True if the backup selects the instance, or its machine."""
     filters = policies.filters(context)
     if filters.has_policy or filters.selects(virtual_machine_instance.RESOURCE, instance):
         return True  # what a policy of names and labels selects is not followed

@@ -1,6 +1,6 @@
-"""The objects around one item of a namespace that the item does not name.
+"""Objects around an item in its namespace that the item does not name.
 
-All of them are found in one list per kind and namespace (`model.reader.Index`).
+Found in a single list per kind and namespace (`model.reader.Index`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -13,7 +13,7 @@ def set_to(item: Item, uid: str, original: str) -> Item:
     """`item` with the label.
 
     Args:
-        uid: of the claim; the item stays as it is where that is empty.
+        uid: of the claim; an empty uid leaves the item unchanged.
         original: the annotation for the user's own value.
     """
     if not uid:
@@ -25,7 +25,7 @@ def set_to(item: Item, uid: str, original: str) -> Item:
 
 
 def restore_label(item: Item, original: str) -> Item:
-    """`item` as its user had it: with their own label of that name, or without one."""
+    """`item` with its user's own label of that name, or without any."""
     if UID not in it.labels(item):
         return item
     annotations = it.annotations(item)

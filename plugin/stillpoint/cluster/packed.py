@@ -1,4 +1,4 @@
-"""Objects at rest: as JSON, and without the bookkeeping that no question is about."""
+"""Objects as JSON in memory, without the bookkeeping of field managers."""
 
 from collections.abc import Sequence
 from functools import lru_cache

@@ -7,7 +7,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Time, told and let pass.
+    """Reads the time, and sleeps.
 
     Attributes:
         now: the time, aware.

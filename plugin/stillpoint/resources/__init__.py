@@ -1,1 +1,1 @@
-"""The meaning of each API kind's fields: one kind a file, and the only place for their paths."""
+"""The meaning of each API kind's fields: a file per kind, and the only place for their paths."""

@@ -1,4 +1,4 @@
-"""By-products: objects that controllers around a machine make for one task and delete after it.
+"""By-products: objects that controllers around a machine make for a task and delete afterwards.
 
 The controllers recreate them for what is restored. Brought back, a by-product is an orphan that
 nobody deletes: a pod that waits for ever for a claim that does not come, a budget that holds up the
@@ -37,7 +37,7 @@ def _is_of_start(stored: Item) -> bool:
 
 
 def _is_source_of_filling(stored: Item) -> bool:
-    """True for CDI's own source; one that a user has made has another name, and no owner."""
+    """True for CDI's own source; a user's has another name, and no owner."""
     if stored.get("kind") not in _SOURCES:
         return False
     is_owned = bool(it.owner(stored, data_volume.RESOURCE.kind))
@@ -67,7 +67,7 @@ def _is_scratch(stored: Item) -> bool:
 
 
 def _is_state_of_migration(stored: Item) -> bool:
-    """True for state on its way to another node, which becomes the machine's when it arrives."""
+    """True for state on its way to another node, which is not the machine's until arrival."""
     is_claim = stored.get("kind") == persistent_volume_claim.RESOURCE.kind
     is_ones = any(persistent_volume_claim.machines_with_state(stored)) if is_claim else True
     return not is_ones and _MIGRATION in it.labels(stored)

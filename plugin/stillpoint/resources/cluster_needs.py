@@ -39,7 +39,7 @@ def of_machine(machine: Item, claims: Iterable[Item]) -> tuple[Reference, ...]:
 
 
 def with_mark(machine: Item, needs: Iterable[Reference]) -> Item:
-    """The machine with a mark of these needs, or without one if there are none."""
+    """The machine with a mark of these needs, or without a mark if there are none."""
     written = ",".join(map(_entry, needs))
     if not written:
         return it.without(machine, "metadata", "annotations", MARK)

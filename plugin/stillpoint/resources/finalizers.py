@@ -1,6 +1,6 @@
-"""Finalizers whose remover does not come back with the object that it was promised to.
+"""Finalizers whose remover does not come back with their object.
 
-A finalizer is a program's promise about one object. Velero keeps them all, and a finalizer whose
+A finalizer is a program's promise about an object. Velero keeps them all, and a finalizer whose
 reason has stayed behind, a clone that is not replayed for instance, keeps its object from ever
 going away. Finalizers of programs that look after restored objects, known or not, stay.
 """

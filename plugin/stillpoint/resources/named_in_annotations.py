@@ -1,10 +1,10 @@
 """Names of objects in annotations, by which platforms above KubeVirt make and delete them.
 
 Harvester, for instance, has a machine's claims as a JSON list in `volumeClaimTemplates`, and in
-`removedPersistentVolumeClaims` those that it deletes with the machine; on a claim it has the
-machine in `owned-by`. On a copy all of them would mean the original. So names are recognized by
-their values and not by the annotation: as a whole value, as an entry of a list with commas, and as
-a string in JSON, each with a namespace in front or without.
+`removedPersistentVolumeClaims` the claims to delete with the machine; on a claim the machine is in
+`owned-by`. On a copy all of them would mean the original. So names are recognized by their values
+and not by the annotation: as a whole value, as an entry of a list with commas, and as a string in
+JSON, each with a namespace in front or without.
 
 Source: harvester v1.6, pkg/util/constants.go, pkg/ref and pkg/controller/master/virtualmachine.
 """
@@ -29,7 +29,7 @@ _DEEPEST = 50
 def renamed(item: Item, names: Mapping[str, str], *path: str) -> Item:
     """An object with new names in its annotations.
 
-    Only a machine's own claims stay in the list of what is deleted with it. The annotation of
+    Only a machine's own claims stay in the list of claims to delete. The annotation of
     `kubectl apply` is about the original as a whole, and goes.
 
     Args:
@@ -115,7 +115,7 @@ def _within(value: Any, new: Callable[[str], str | None], deepest: int) -> Any:
 
 
 def _name(text: str, new: Callable[[str], str | None]) -> str:
-    """The text with the new name for an old one, its spaces and namespace kept."""
+    """The text with the new name for an old name, its spaces and namespace kept."""
     plain = text.strip()
     if found := new(plain):
         return text.replace(plain, found)

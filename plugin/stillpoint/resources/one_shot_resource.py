@@ -33,8 +33,8 @@ RESOURCES = (
 def why_never_again(stored: Item) -> str:
     """The reason why a resource is not replayed even if a restore asks for that; else empty.
 
-    The content of a snapshot cannot be replayed: it names snapshots in a storage, and KubeVirt
-    takes a restored one for a snapshot that goes on (v1.9, pkg/storage/snapshot).
+    The content of a snapshot cannot be replayed: its snapshots are in a storage, and KubeVirt takes
+    a restored content for a snapshot in progress (v1.9, pkg/storage/snapshot).
     """
     kind = it.text(stored, "kind")
     if kind == _CONTENT:

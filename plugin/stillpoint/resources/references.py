@@ -1,13 +1,13 @@
-"""Every reference of a machine to another object, one row each: what names it, and what is done.
+"""Every reference of a machine to another object, a row each: its place, and its treatment.
 
     where      the path in VirtualMachineInstanceSpec (`GUEST`), the annotation of the instance's
                metadata and the path in its JSON (`ANNOTATIONS`), the path in a DataVolume or its
                template (`SOURCES`); `[]` is every entry of a list
-    brought    into a backup, kept by a restore of some machines only, told where it lacks
+    brought    into a backup, kept by a restore of some machines only, reported where missing
     renamed    brought, and called after the machine: data of this guest and of no other
-    filling    brought while the disk is not filled; nobody needs it after that
-    told       must be in the cluster: noted at backup, told where it lacks; a namespace in front
-               of the name follows the restore's mapping
+    filling    brought while the disk is not filled, and never after
+    reported   must be in the cluster: marked at backup, reported where missing; a namespace in
+               front of the name follows the restore's mapping
 
 References that need more than a path are with their kind: revisions, instancetypes and preferences
 (`virtual_machine`, `instancetype`), vTPM and EFI state (`surroundings`), storage classes
@@ -138,7 +138,7 @@ def of_cluster(specification: Item, metadata: Item, namespace: str) -> Iterator[
 
 
 def of_source(data_volume: Item, namespace: str) -> Iterator[Reference]:
-    """The objects of its namespace from which a DataVolume, or a template of one, is populated."""
+    """Objects of its namespace from which a DataVolume, or a template, is populated."""
     spec = it.mapping(data_volume, "spec")
     for kind in it.mapping(spec, "source"):
         for row, path in _SOURCES.get(kind, ()):
@@ -246,7 +246,7 @@ def _parts(where: str) -> _Path:
 
 
 def _of_sources() -> Mapping[str, Sequence[tuple[Row, _Path]]]:
-    """Rows by the kind of source, of which a DataVolume has one."""
+    """Rows by the kind of source; a DataVolume has a single source."""
     found: dict[str, list[tuple[Row, _Path]]] = {}
     for row in SOURCES:
         path = _parts(row.where)

@@ -1,1 +1,1 @@
-"""Velero's rules, in one place, each with the file of Velero that has it; nothing is read here."""
+"""Velero's rules, in a single place, each with the file of Velero that has it; no I/O."""

@@ -1,4 +1,4 @@
-"""The context of an action: all that it is given besides its item."""
+"""The context of an action: all its inputs besides its item."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,10 +26,10 @@ class RestoreContext:
     """The context of restore actions.
 
     Attributes:
-        stored: the item as the backup has it; the one that the action changes has passed through
-            Velero and other plugins.
+        stored: the item as stored; the item that the action changes has passed through Velero and
+            other plugins.
         new_uuid: gives a random UUID; actions draw no randomness of their own.
-        archive: the backup that is restored; raises `ArchiveUnreadable` only when it is read.
+        archive: the restored backup; raises `ArchiveUnreadable` only when read.
         writer: changes objects that exist; no response that `cluster` has cached shows that.
         started: namespace and name of each machine that this process has started for the restore:
             a list that was read before does not show that.

@@ -1,6 +1,6 @@
 """Labels and annotations that Velero reads or writes on objects of every kind.
 
-Labels of one subject are in its module: pod_hooks, volumes/fates, volumes/claim_data and others.
+Labels of a subject are in its module: pod_hooks, volumes/fates, volumes/claim_data and others.
 
 Source: pkg/apis/velero/v1/labels_annotations.go of Velero v1.18.
 """
@@ -26,7 +26,7 @@ _LONGEST_LABEL = 63
 
 
 def label_value(name: str) -> str:
-    """A name as Velero writes it into a label; one that is too long ends in its checksum.
+    """Velero's label value for a name; a name that is too long ends in its checksum.
 
     Source: GetValidName in pkg/label/label.go of Velero v1.18.
     """
@@ -36,10 +36,10 @@ def label_value(name: str) -> str:
 
 
 def is_excluded(item: Item) -> bool:
-    """True if the object's own label keeps it out of every backup."""
+    """True if the object's own label excludes it from every backup."""
     return it.labels(item).get(EXCLUDED) == "true"
 
 
 def is_of_restore(item: Item, restore: str) -> bool:
-    """True if the restore of this name has created the object, or changed it."""
+    """True if the restore of this name has created or changed the object."""
     return it.labels(item).get(OF_RESTORE) == label_value(restore)

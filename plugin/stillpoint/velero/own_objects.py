@@ -23,7 +23,7 @@ def is_running(backup: Item) -> bool:
 
 
 def policies_of_all(deployment: Item) -> str:
-    """Name of the ConfigMap with policies of all backups, by a server's flags; empty without one.
+    """Name of the ConfigMap with policies of all backups, by a server's flags; may be empty.
 
     Source: pkg/cmd/server/config of Velero, on its way to 1.19; older servers refuse the flag.
     """

@@ -1,4 +1,4 @@
-"""Commands that Velero runs in a pod before its backup, and which of them freeze a guest.
+"""Commands that Velero runs in a pod before its backup, and those that freeze a guest.
 
 A pod with an annotation has its own command alone, any other pod all commands of the Backup whose
 selectors it fits. Source: internal/hook/item_hook_handler.go of Velero v1.18.
@@ -26,7 +26,7 @@ def commands(pod: Item, backup: Item) -> Sequence[str]:
 
 
 def freezes(pod: Item, backup: Item) -> bool:
-    """True if one of the pod's commands is KubeVirt's freeze, or has `freez` in its words."""
+    """True if a command of the pod is KubeVirt's freeze, or has `freez` in its words."""
     return any("freez" in command for command in commands(pod, backup))
 
 

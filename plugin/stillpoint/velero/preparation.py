@@ -1,4 +1,4 @@
-"""The Backup as Velero makes it of a Schedule, checks it, and completes it when it starts.
+"""The Backup that Velero makes of a Schedule, checks, and completes at its start.
 
 Sources: FromSchedule in pkg/builder/backup_builder.go and prepareBackupRequest in
 pkg/controller/backup_controller.go of Velero v1.18.
@@ -47,7 +47,7 @@ def of_schedule(schedule: Item) -> Item:
 
 
 def with_namespace(backup: Item) -> Item:
-    """The Backup, in the namespace `velero` if it names none."""
+    """The Backup, in the namespace `velero` if none is set."""
     if it.namespace(backup):
         return backup
     return it.with_value(backup, "velero", "metadata", "namespace")
@@ -92,7 +92,7 @@ def begin(backup: Item, cluster: Iterable[Item], now: datetime) -> Item:
     """The Backup as actions see it: completed by Velero, and begun now.
 
     Args:
-        backup: one without faults.
+        backup: without faults.
         cluster: all objects; namespaces among them may be labelled as excluded.
 
     Raises:

@@ -32,13 +32,12 @@ class Backup:
     """A running backup.
 
     Attributes:
-        uid: tells two backups of one name apart.
-        started: when Velero began; it lists objects after that moment. None if the Backup does
-            not say.
-        policies: names of the ConfigMaps with its resource policies, in its namespace; those of
-            the first come first.
-        is_of_metadata: whether it has the label of kubevirt-velero-plugin by which disks may be
-            missing; as there, whatever the label's value is.
+        uid: differs between two backups of the same name.
+        started: when Velero began, before it lists objects. None if not set.
+        policies: names of the ConfigMaps with its resource policies, in its namespace; earlier ones
+            take precedence.
+        is_of_metadata: true with the label of kubevirt-velero-plugin by which disks may be missing;
+            as there, whatever the label's value is.
         asked: the Backup object.
     """
 
@@ -52,7 +51,7 @@ class Backup:
 
     @classmethod
     def parse(cls, backup: Item) -> "Backup":
-        """Parse a Backup object. An empty one selects everything, and has no name.
+        """Parse a Backup object. An empty object selects everything, and has no name.
 
         Raises:
             MalformedItem: a field has the wrong type.
@@ -121,7 +120,7 @@ def _policies(backup: Item) -> Iterator[str]:
 class Restore:
     """A running restore.
 
-    Two are equal only if they are one, so that results can be cached by it.
+    Compared by identity, so that results can be cached by the object.
 
     Attributes:
         filters: parsed like those of a Backup, whose fields and meaning they have.
@@ -144,16 +143,16 @@ class Restore:
 
     @property
     def start_time(self) -> datetime | None:
-        """The time at which Velero began, or else was asked to; None if the Restore has neither.
+        """The time at which Velero began, or else of the request; None if neither is set.
 
         Raises:
-            MalformedItem: it is not a time.
+            MalformedItem: the value is not a time.
         """
         return it.time(self.asked, "status", "startTimestamp") or it.creation_time(self.asked)
 
     @property
     def operation_timeout(self) -> timedelta:
-        """The time for which Velero polls an operation, which it writes into the Restore."""
+        """Time for which Velero polls an operation; Velero writes it into the Restore."""
         told = it.text(self.asked, "spec", "itemOperationTimeout")
         return duration.parse(told) or _OPERATION_TIMEOUT
 
@@ -172,7 +171,7 @@ class Restore:
         return not self.filters.resources.collects(str(resource), is_namespaced=True)
 
     def namespace(self, stored: str) -> str:
-        """The namespace into which Velero puts what the backup has in another one."""
+        """The target namespace of a stored namespace."""
         return it.text(self.asked, "spec", "namespaceMapping", stored) or stored
 
     @property

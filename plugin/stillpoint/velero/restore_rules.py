@@ -81,20 +81,20 @@ def rank(reference: Reference) -> tuple[int, str, str, str]:
 
 
 def without_origin(item: Item) -> Item:
-    """A stored item without what Velero takes off before any action sees it."""
+    """A stored item without the fields that Velero removes before any action sees the item."""
     metadata = {key: value for key, value in item["metadata"].items() if key not in _OF_ONE_CLUSTER}
     return it.without({**item, "metadata": metadata}, "status")
 
 
 @dataclass(frozen=True, slots=True)
 class RestoreRules:
-    """The rules by which one Restore selects objects, and where it puts them.
+    """Rules by which a Restore selects objects, and their targets.
 
     Attributes:
-        selectors: one of these has to match; empty if labels do not matter.
+        selectors: any of these has to match; empty if labels do not matter.
         cluster_scoped: None means with all namespaces only.
         mapping: other names of namespaces.
-        updates: whether an object that exists is patched rather than left as it is.
+        updates: true if an existing object is patched rather than left unchanged.
     """
 
     namespaces: Names
@@ -134,7 +134,7 @@ class RestoreRules:
         )
 
     def why_not(self, reference: Reference, item: Item) -> str:
-        """The reason why the Restore does not select an item by itself; empty if it does."""
+        """The reason why the Restore does not select an item by itself; empty if selected."""
         if why := self.why_refused(reference):
             return why
         if not reference.namespace and not self.cluster_scoped and not self.namespaces.are_all:
@@ -145,7 +145,7 @@ class RestoreRules:
         return ""
 
     def why_refused(self, reference: Reference) -> str:
-        """The reason why Velero does not take an item even for an action; empty if it does."""
+        """The reason why Velero refuses an item even from an action; empty if admitted."""
         if reference.group_resource in ALWAYS_LEFT_OUT:
             return "Velero never restores this resource"
         if not self.resources.select(reference.group_resource):
@@ -157,7 +157,7 @@ class RestoreRules:
         return ""
 
     def target(self, reference: Reference) -> tuple[str, str]:
-        """Namespace and name under which an item is created, unless an action renames it."""
+        """Namespace and name of a created item, unless an action renames the item."""
         if reference.group_resource == "namespaces":
             return "", str(self.mapping.get(reference.name, reference.name))
         namespace = self.mapping.get(reference.namespace, reference.namespace)

@@ -1,7 +1,7 @@
 """Warnings of a restore, which a user sees in `velero restore describe`.
 
-Velero has no field for a warning of an action. It does warn about an additional item that the
-backup lacks, with the item's path: so a warning is the name of an item that no backup has.
+Velero has no field for a warning of an action, but warns about an additional item that the backup
+lacks, with the item's path: so a warning is the name of an item that no backup has.
 
 Source: restoreItem in pkg/restore/restore.go of Velero v1.18.
 """

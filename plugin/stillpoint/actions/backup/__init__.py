@@ -1,1 +1,1 @@
-"""Backup actions: called for each selected item before it goes into the archive."""
+"""Backup actions: called for each selected item before the item goes into the archive."""

@@ -1,4 +1,4 @@
-"""Item-block actions: one block per virtual machine, with all snapshots in one frozen window.
+"""Item-block actions: a block per virtual machine, with all snapshots in one frozen window.
 
 Velero runs the freeze hook of a pod, then backs up every item of the block, then thaws (v1.15 and
 newer). Velero calls the action for each item that joins, so each action names only its neighbours:
@@ -9,6 +9,6 @@ newer). Velero calls the action for each item that joins, so each action names o
     DataVolume → its claim → (Velero's own action) pods that use the claim
 
 A disk is its claim and its DataVolume: in a block of its own the latter could bring the claim
-there, and its snapshot outside of the freeze. Items that need no freeze stay out: they would make
-it longer.
+there, and its snapshot outside of the freeze. Items that need no freeze stay out: they would
+prolong the freeze.
 """

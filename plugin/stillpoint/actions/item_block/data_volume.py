@@ -1,4 +1,4 @@
-"""The block of a DataVolume: its claim, through which Velero finds the pods that use it.
+"""The block of a DataVolume: its claim, through which Velero finds the claim's pods.
 
 Without this action a DataVolume that was selected by its label would bring its claim in a block of
 its own, with a snapshot before the guest is frozen.

@@ -1,8 +1,7 @@
 """The block of the pods of a virtual machine.
 
-Velero takes pods before all else, so most blocks begin here. An attachment pod mounts a
-hot-plugged disk; without this action it and its disk would be a block of their own, which no
-freeze covers.
+Velero takes pods before all else, so most blocks begin here. An attachment pod mounts a hot-plugged
+disk; without this action pod and disk would be a block of their own, which no freeze covers.
 """
 
 from stillpoint.model import item as it

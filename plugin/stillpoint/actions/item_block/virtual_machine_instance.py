@@ -17,10 +17,10 @@ DOES = (
 
 
 def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """The instance's launcher pod, without which nothing freezes; all parts, if it is selected.
+    """The instance's launcher pod, without which nothing freezes; all parts, if selected.
 
-    Else it came for the freeze of a disk that was selected alone, and brings no other disk.
-    Velero's item is of when the backup began; a disk that was hot-plugged since is in the
+    Else the instance came for the freeze of a disk that was selected alone, and brings no other
+    disk. Velero's item is of when the backup began; a disk that was hot-plugged since is in the
     cluster's. A disk that is plugged after this comes when the instance is backed up, in the same
     freeze.
     """

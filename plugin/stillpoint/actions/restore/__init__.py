@@ -1,1 +1,1 @@
-"""Restore actions: called for each item of the archive before it is created."""
+"""Restore actions: called for each item of the archive before the item is created."""

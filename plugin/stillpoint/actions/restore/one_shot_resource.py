@@ -1,7 +1,7 @@
 """Restore of snapshots, restores, clones, migrations, exports and backups of virtual machines.
 
 One-shot resources were carried out: they stay in the archive unless the restore replays them. No
-machine needs one, so where only some machines are wanted they stay there in any case.
+machine needs them, so where only some machines are wanted they stay there in any case.
 """
 
 from stillpoint.model import item as it
@@ -15,7 +15,7 @@ DOES = "left out: KubeVirt would carry them out again ([replay](restore/replay.m
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Leave the object out, unless the restore replays it and it may be carried out again."""
+    """Leave the object out, unless the restore replays it and KubeVirt may carry it out again."""
     it.identify(item)
     asked = context.restore.conditions
     if why := one_shot_resource.why_never_again(context.stored):

@@ -37,7 +37,7 @@ DOES = (
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """The action for every resource but those that other actions take as a whole."""
+    """The action for every resource without an action for all its objects."""
 
     APPLIES_TO: Selector
 
@@ -54,7 +54,7 @@ class Other:
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Create the object, unless it is left out, or its controller recreates it."""
+    """Create the object, unless another rule leaves it out or its controller recreates it."""
     it.require_mapping(item, "metadata")
     reference = _reference(context.stored)
     if why := by_products.why(_snapshot_of(reference, context)) or _why_recreated(context):
@@ -70,7 +70,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
 
 
 def _snapshot_of(reference: Reference, context: RestoreContext) -> Item:
-    """The VolumeSnapshot of a content, which comes or stays with it; any other object itself."""
+    """The VolumeSnapshot of a content, which shares its fate; any other object itself."""
     if not reference.is_of(claim_data.SNAPSHOT_CONTENT):
         return context.stored
     try:

@@ -28,10 +28,10 @@ DOES = (
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Create the claim without the backup's marks, under its new name if it has one.
+    """Create the claim without the backup's marks, under its new name if the restore gives one.
 
-    A claim that was being populated is left out, and so is one that no wanted machine needs, and
-    one whose bytes do not come back where CDI populates another in its place.
+    Left out are claims that were being populated, claims that no wanted machine needs, and claims
+    without their bytes where CDI populates another in their place.
     """
     it.identify(item)
     reference = persistent_volume_claim.RESOURCE.named(*it.identify(context.stored))

@@ -24,7 +24,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
 
     Raises:
         Refusal: the restore asks for what cannot be.
-        ArchiveUnreadable: it is unknown which machines the pool takes back.
+        ArchiveUnreadable: the machines that the pool takes back are unknown.
     """
     it.identify(item)
     reference = virtual_machine_pool.RESOURCE.named(*it.identify(context.stored))

@@ -92,7 +92,7 @@ def read(reader: "KubernetesReader", scope: Scope, progress: Progress) -> Known:
     """Everything of the scope.
 
     Args:
-        progress: told after each list: lists done, lists in all, what was read.
+        progress: called after each list: lists done, lists in all, what was read.
 
     Raises:
         ReadFailed: the cluster does not answer at all.

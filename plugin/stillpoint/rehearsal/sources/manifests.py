@@ -50,7 +50,7 @@ def read(folder: Path, progress: Progress = lambda *_: None) -> Manifests:
 
     Args:
         folder: or a file.
-        progress: told after each file: files read, files in all, name of the file.
+        progress: called after each file: files read, files in all, name of the file.
 
     Raises:
         UnreadableManifests: there are no objects, or an object cannot be read.

@@ -232,7 +232,7 @@ def _needs_snapshot(case: Case, claim: Item) -> bool:
 
 @once
 def _snapshots(case: Case) -> Sequence[tuple[Disk, Item]]:
-    """Disks that Velero would cut, if their storage can."""
+    """Disks that Velero would take snapshots of, if their storage can."""
     return [(disk, claim) for disk, claim in claims(case) if _needs_snapshot(case, claim)]
 
 

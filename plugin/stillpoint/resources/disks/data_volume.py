@@ -28,22 +28,22 @@ def is_populated(data_volume: Item) -> bool:
 
 
 def is_being_filled(data_volume: Item) -> bool:
-    """True if CDI says that it is populating the claim; without a status nobody knows."""
+    """True if CDI reports that the claim is being populated; without a status nobody knows."""
     return bool(it.text(data_volume, "status", "phase")) and not is_populated(data_volume)
 
 
 def is_prepopulated(data_volume: Item) -> bool:
-    """True if a mark tells CDI to take the claim as it is."""
+    """True if a mark makes CDI take the claim unchanged."""
     return PREPOPULATED in it.annotations(data_volume)
 
 
 def is_blank(data_volume: Item) -> bool:
-    """True if CDI leaves the claim empty: everything that was ever on it came from a guest."""
+    """True if CDI leaves the claim empty: all its content came from a guest."""
     return "blank" in it.mapping(data_volume, "spec", "source")
 
 
 def is_imported_again(data_volume: Item) -> bool:
-    """True if CDI can populate the claim again by itself, as it cannot with an upload."""
+    """True if CDI can populate the claim again by itself, which an upload cannot be."""
     source = it.mapping(data_volume, "spec", "source")
     return bool(it.mapping(data_volume, "spec", "sourceRef") or set(source) - {"upload"})
 
@@ -60,7 +60,7 @@ def trouble(data_volume: Item) -> str:
 
 
 def renamed(data_volume: Item, name: str) -> Item:
-    """The DataVolume, or a template of one, under another name, its mark of a restore with it."""
+    """The DataVolume, or a template, under another name, with its mark of a restore."""
     data_volume = it.with_value(data_volume, name, "metadata", "name")
     if is_prepopulated(data_volume):
         data_volume = it.with_annotation(data_volume, PREPOPULATED, name)
@@ -68,7 +68,7 @@ def renamed(data_volume: Item, name: str) -> Item:
 
 
 def with_namespaces(data_volume: Item, mapped: Callable[[str], str]) -> Item:
-    """The DataVolume, or a template of one, with its source in the mapped namespace."""
+    """The DataVolume, or a template, with its source in the mapped namespace."""
     for path in _SOURCE_NAMESPACES:
         namespace = it.text(data_volume, *path)
         if namespace and mapped(namespace) != namespace:
@@ -77,7 +77,7 @@ def with_namespaces(data_volume: Item, mapped: Callable[[str], str]) -> Item:
 
 
 def with_storage_class(data_volume: Item, mapping: Mapping[str, str]) -> Item:
-    """The DataVolume, or a template of one, in the mapped storage class."""
+    """The DataVolume, or a template, in the mapped storage class."""
     for path in _STORAGE_CLASSES:
         name = it.text(data_volume, *path)
         if name in mapping:

@@ -66,7 +66,7 @@ def is_memory_dump(claim: Item) -> bool:
 
 
 def is_in_progress(claim: Item) -> bool:
-    """True if the claim was being populated when it was backed up.
+    """True if the claim was being populated at backup.
 
     In archives of kubevirt-velero-plugin a claim that a restore had populated before has both
     annotations.
@@ -76,14 +76,15 @@ def is_in_progress(claim: Item) -> bool:
 
 
 def without_mark(claim: Item) -> Item:
-    """The claim without CDI's mark of a populated one."""
+    """The claim without CDI's mark of a populated claim."""
     return it.without(claim, "metadata", "annotations", POPULATED_FOR)
 
 
 def machines_with_state(claim: Item) -> Iterable[str]:
     """Names of the virtual machines whose vTPM or EFI state the claim holds.
 
-    Source: KubeVirt, pkg/storage/backend-storage; claims older than v1.4 carry it in their name.
+    Source: KubeVirt, pkg/storage/backend-storage; claims older than v1.4 carry the machine's name
+        in their own.
     """
     if name := it.text(claim, "metadata", "labels", _STATE_OF):
         return (name,)

@@ -8,7 +8,7 @@ RESOURCE = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass")
 
 
 def binds_at_first_use(storage_class: Item) -> bool:
-    """True if a claim stays unbound until a pod that uses it is scheduled."""
+    """True if a claim stays unbound until its first pod is scheduled."""
     return it.text(storage_class, "volumeBindingMode") == "WaitForFirstConsumer"
 
 

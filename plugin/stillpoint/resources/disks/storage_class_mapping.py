@@ -1,7 +1,7 @@
 """Velero's mapping of storage classes, a ConfigMap in its own namespace.
 
-Velero applies the mapping to claims and volumes; a DataVolume that names the old class would have
-CDI make a claim in it, sooner or later.
+Velero applies the mapping to claims and volumes; for a DataVolume that names the old class CDI
+would make a claim of that class, sooner or later.
 
 Source: pkg/restore/actions/change_storageclass_action.go of Velero v1.18.
 """
@@ -15,7 +15,7 @@ SELECTOR = "velero.io/change-storage-class=RestoreItemAction"
 
 
 def names(config_map: Item) -> Iterable[str]:
-    """A constant key for `Index.list_grouped`, since there is one such ConfigMap."""
+    """A constant key for `Index.list_grouped`, since there is a single such ConfigMap."""
     return (SELECTOR,) if it.mapping(config_map, "data") else ()
 
 

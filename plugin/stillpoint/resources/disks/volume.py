@@ -46,7 +46,7 @@ def unsaved_kind(volume: Item) -> str:
 
 
 def needed_claim(volume: Item) -> str:
-    """Name of the claim that a guest starts from, a shared base image too; empty without one."""
+    """Name of the claim that a guest starts from, a shared base image too; may be empty."""
     paths = (*_DISK_PATHS, ("ephemeral", "persistentVolumeClaim", "claimName"))
     return next(_names(volume, paths), "")
 

@@ -66,7 +66,7 @@ def without_mac_addresses(
 
 
 def firmware_uuid(specification: Item) -> str:
-    """The UUID by which the guest knows its machine; empty if KubeVirt chooses one."""
+    """The firmware UUID that the guest sees; empty if KubeVirt chooses."""
     return it.text(specification, *_FIRMWARE, "uuid")
 
 
@@ -76,12 +76,12 @@ def with_firmware_uuid(specification: Item, uuid: str) -> Item:
 
 
 def serial(specification: Item) -> str:
-    """The serial number of the machine, by which licences know it; empty for most."""
+    """The serial number that licences may be bound to; empty for most."""
     return it.text(specification, *_FIRMWARE, "serial")
 
 
 def with_serial(specification: Item, serial_number: str) -> Item:
-    """A copy of the specification with this serial number, if it has one."""
+    """A copy of the specification with this serial number, if there is any."""
     if not serial(specification):
         return specification
     return it.with_value(specification, serial_number, *_FIRMWARE, "serial")

@@ -36,7 +36,7 @@ def local_references(machine: Item) -> Iterator[Reference]:
 
 
 def of_cluster(machine: Item) -> Iterator[Reference]:
-    """The cluster-wide instancetype and preference that a machine names, by kind or without one."""
+    """The cluster-wide instancetype and preference that a machine names, with a kind or without."""
     for field, resource in _OF_CLUSTER:
         kind = _kind(machine, field)
         name = it.text(machine, "spec", field, "name")

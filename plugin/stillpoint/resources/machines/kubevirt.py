@@ -19,7 +19,7 @@ _DEVELOPER = ("spec", "configuration", "developerConfiguration")
 
 
 def has_feature_gate(installation: Item, gate: str) -> bool:
-    """True if a feature gate is on; since KubeVirt 1.9 one in beta is, unless it is turned off.
+    """True if a feature gate is on; since KubeVirt 1.9 beta gates are, unless turned off.
 
     In an installation of unknown version a gate that is not mentioned counts as on.
     Source: pkg/virt-config/featuregate of KubeVirt v1.8 and v1.9.
@@ -33,10 +33,10 @@ def has_feature_gate(installation: Item, gate: str) -> bool:
 
 
 def command_for_feature_gate(installation: Item, gate: str) -> str:
-    """The command that turns a feature gate on, where that lasts.
+    """The command that turns a feature gate on for good.
 
-    HyperConverged's operator resets the KubeVirt object that it has made, but for what an
-    annotation of its own object says.
+    HyperConverged's operator resets its KubeVirt object, except for fields in an annotation of its
+    own object.
     """
     path = "/spec/configuration/developerConfiguration/featureGates"
     namespace, name = it.namespace(installation), it.name(installation)

@@ -1,16 +1,16 @@
-"""A pending start: a virtual machine that a restore has created halted, and starts when it may.
+"""A pending start: a virtual machine that a restore has created halted, and starts later.
 
-All that the restore needs for that is on the machine, so that nothing is lost whoever dies
-meanwhile, and a person sees it:
+All that the restore needs for the start is on the machine, so that nothing is lost whoever dies
+meanwhile, and people see it:
 
-    stillpoint.dev/restore     label: uid of the restore that starts it, or has started it
-    stillpoint.dev/start-as    annotation: the run strategy that it waits for
-    stillpoint.dev/not-started annotation: why it was abandoned, if it was
-    stillpoint.dev/started     annotation: when it was started
-    stillpoint.dev/sealed      annotation: in waves, when it began to wait or was started
+    stillpoint.dev/restore     label: uid of the restore that starts, or started, the machine
+    stillpoint.dev/start-as    annotation: the run strategy to set
+    stillpoint.dev/not-started annotation: why the start was abandoned, if so
+    stillpoint.dev/started     annotation: time of the start
+    stillpoint.dev/sealed      annotation: in waves, time of the wait's begin or of the start
 
 These marks lie where the machine's tenant writes, too. They decide about that machine alone, but
-for the sealed one, which makes others wait.
+for the sealed mark, which makes others wait.
 """
 
 from collections.abc import Iterable
@@ -48,13 +48,13 @@ def is_waiting(machine: Item) -> bool:
 
 
 def start_as(machine: Item) -> str:
-    """The run strategy that the machine is to get; empty if it is not pending."""
+    """The run strategy to set; empty if the machine is not pending."""
     return it.text(machine, "metadata", "annotations", START_AS)
 
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """The pending machines that one restore starts in waves.
+    """The pending machines that a restore starts in waves.
 
     Attributes:
         restore: uid of the Restore.
@@ -86,7 +86,7 @@ class Wave:
 
 
 def as_pending(machine: Item, restore: str) -> Item:
-    """The machine as it is created: halted, with its run strategy in a mark.
+    """The machine ready for creation: halted, with its run strategy in a mark.
 
     Args:
         restore: uid of the Restore.
@@ -98,7 +98,7 @@ def as_pending(machine: Item, restore: str) -> Item:
 
 
 def without_marks(machine: Item) -> Item:
-    """A stored machine without the marks of a former restore, as it was to run."""
+    """A stored machine without the marks of a former restore, with its own run strategy."""
     if is_pending(machine):
         machine = virtual_machine.with_run_strategy(machine, start_as(machine))
     for annotation in _ANNOTATIONS:
@@ -128,7 +128,7 @@ def adopt(machine: Item, restore: str) -> Item:
 
 
 def restores(machine: Item) -> Iterable[str]:
-    """The restore that starts the machine, or has started it, as a key for `Index.list_grouped`."""
+    """The restore that starts, or started, the machine, as a key for `Index.list_grouped`."""
     restore = it.text(machine, "metadata", "labels", RESTORE)
     return (restore,) if restore else ()
 

@@ -22,7 +22,7 @@ def is_kept(machine: Item, specifications: Iterable[Item], has_claims: bool) -> 
 
     Args:
         machine: a machine, or a lone instance, with its status.
-        specifications: every one of the guest, from `with_preference`.
+        specifications: all of the guest, from `with_preference`.
         has_claims: whether KubeVirt keeps a claim of state for the machine.
     """
     said = any(has_tpm(each) or _has_efi(each) for each in specifications)
@@ -44,7 +44,7 @@ def is_of_efi_alone(specifications: Iterable[Item]) -> bool:
 def with_preference(machine: Item, get: Callable[[Reference], Item | None]) -> Item:
     """The specification of a guest, completed by its preference.
 
-    The revision in effect counts, else the preference as it is. Empty without a specification.
+    The revision in effect counts, else the preference itself. Empty without a specification.
 
     Args:
         machine: a machine, or a lone instance.

@@ -1,4 +1,4 @@
-"""The pods of a virtual machine: virt-launcher, which runs it, and attachment pods of hot-plug.
+"""The pods of a virtual machine: virt-launcher, which runs the guest, and attachment pods.
 
 Source: KubeVirt v1.9, pkg/virt-controller/services/template.go.
 """
@@ -24,7 +24,7 @@ def is_launcher(pod: Item) -> bool:
 
 
 def is_of_machine(pod: Item) -> bool:
-    """True if the pod is one of those that `OF_MACHINES` selects."""
+    """True if the selector `OF_MACHINES` matches the pod."""
     return it.labels(pod).get("kubevirt.io") in ("virt-launcher", "hotplug-disk")
 
 
@@ -34,7 +34,7 @@ def is_over(pod: Item) -> bool:
 
 
 def instances(pod: Item) -> Iterable[str]:
-    """The name of the instance whose guest the pod runs, if it is a launcher."""
+    """The name of the instance of a launcher pod; none for other pods."""
     if not is_launcher(pod):
         return ()
     name = it.owner(pod, "VirtualMachineInstance") or it.text(
@@ -44,7 +44,7 @@ def instances(pod: Item) -> Iterable[str]:
 
 
 def launchers(pod: Item) -> Iterable[str]:
-    """The name of the launcher pod that the pod attaches disks to, if it is an attachment pod."""
+    """The name of the launcher pod of an attachment pod; none for other pods."""
     name = "" if is_launcher(pod) else it.owner(pod, "Pod")
     return (name,) if name else ()
 
@@ -59,10 +59,10 @@ def claims(pod: Item) -> Iterable[str]:
 
 
 def live(pods: Sequence[Item], instance: Item) -> Item | None:
-    """The launcher pod in which the guest runs now; None if it is not among `pods`.
+    """The launcher pod in which the guest runs now; None if not among `pods`.
 
-    A live migration leaves a completed source behind and has source and target side by side
-    while it goes on; the guest is on the instance's node until it has ended.
+    A live migration leaves a completed source behind and has source and target side by side until
+    its end; the guest is on the instance's node until then.
     """
     alive = [pod for pod in pods if not is_over(pod)]
     active = it.mapping(instance, "status", "activePods")

@@ -1,7 +1,7 @@
-"""The seal that tells a restore's own mark from one that somebody else has written in its place.
+"""The seal that distinguishes a restore's own mark from anybody else's.
 
 A restore's marks on a machine lie where the machine's tenant writes. A mark is believed only under
-the restore's seal, made with a secret that is in the ids of its operations: Velero keeps those in
+the restore's seal, made with a secret that is in the ids of its operations, which Velero keeps in
 its own store.
 """
 
@@ -14,7 +14,7 @@ _LENGTH = 32  # hexadecimal digits: 128 bits
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """Seals with one secret; an empty one seals nothing, and nothing bears its seal."""
+    """Seals with a secret; an empty secret seals nothing, and nothing bears its seal."""
 
     secret: str
 

@@ -79,7 +79,7 @@ def has_status(machine: Item) -> bool:
 
 
 def state(machine: Item) -> str:
-    """The state as KubeVirt prints it, `Running` or `Stopped`; empty without a status."""
+    """KubeVirt's printable status, `Running` or `Stopped`; may be empty."""
     return it.text(machine, "status", "printableStatus")
 
 
@@ -101,7 +101,7 @@ def revisions(machine: Item) -> Iterator[str]:
 
 
 def marks(machine: Item) -> Iterator[str]:
-    """The addresses, UUID and serial number of the machine's guest, when it runs."""
+    """Addresses, UUID and serial number of the machine's running guest."""
     yield from guest.marks(it.mapping(machine, "spec", "template", "spec"))
 
 
@@ -121,7 +121,7 @@ def with_pinned_revisions(machine: Item, stored: Item | None = None) -> Item:
 
 
 def preference_revision(machine: Item) -> str:
-    """Name of the revision of the machine's preference in effect; empty without one."""
+    """Name of the revision of the machine's preference in effect; may be empty."""
     return _revision(machine, "preference")
 
 
@@ -140,7 +140,7 @@ def with_identity_in_effect(machine: Item, instance: Item | None) -> Item:
 
 
 def with_legacy_uuid(machine: Item, name: str) -> Item:
-    """The machine with the firmware UUID that KubeVirt derives from its name, if it has none.
+    """The machine with the firmware UUID that KubeVirt derives from its name, unless set.
 
     Source: KubeVirt v1.9, pkg/virt-controller/watch/vm/firmware.go, CalculateLegacyUUID.
     """
@@ -162,13 +162,13 @@ def _with_topology(machine: Item, in_effect: Item) -> Item:
 
 
 def run_strategy(machine: Item) -> str:
-    """The machine's run strategy, from the older field for it if need be."""
+    """The machine's run strategy, from the older field if need be."""
     is_to_run = it.flag(machine, "spec", "running")
     return it.text(machine, "spec", "runStrategy") or ("Always" if is_to_run else HALTED)
 
 
 def starts_by_itself(machine: Item) -> bool:
-    """True if KubeVirt starts the machine when it is created."""
+    """True if KubeVirt starts the machine once created."""
     return run_strategy(machine) in ("Always", "RerunOnFailure", "Once")
 
 
@@ -194,7 +194,7 @@ def trouble(machine: Item) -> str:
 
 
 def with_run_strategy(machine: Item, strategy: str) -> Item:
-    """The machine with this run strategy, and without the older field for it."""
+    """The machine with this run strategy, and without the older field."""
     return it.without(it.with_value(machine, strategy, "spec", "runStrategy"), "spec", "running")
 
 
@@ -204,7 +204,7 @@ def with_template(machine: Item, specification: Item) -> Item:
 
 
 def without_memory_dumps(machine: Item) -> Item:
-    """The machine without volumes with dumps of its memory, so that it starts without them."""
+    """The machine without volumes with dumps of its memory, which would keep it from starting."""
     kept = [entry for entry in volumes(machine) if not volume.is_memory_dump(entry)]
     if len(kept) == len(volumes(machine)):
         return machine
@@ -212,7 +212,7 @@ def without_memory_dumps(machine: Item) -> Item:
 
 
 def renamed(machine: Item, name: str, names: Mapping[str, str]) -> Item:
-    """The machine under another name, with all that is called after it.
+    """The machine under another name, with all parts that are called after the machine.
 
     Labels with the old name as their value change, too: whatever selects the original machine by
     such a label, a Service for instance, must not find the copy.
@@ -274,7 +274,7 @@ def _with_templates(machine: Item, changed: Callable[[Item], Item]) -> Item:
 
 
 def with_state_claims(machine: Item, names: Sequence[str]) -> Item:
-    """The machine, or instance, with a mark of these claims; without one if there are none."""
+    """The machine, or instance, with a mark of these claims; without a mark if there are none."""
     if not names:
         return it.without(machine, "metadata", "annotations", STATE_CLAIMS)
     return it.with_annotation(machine, STATE_CLAIMS, ",".join(names))

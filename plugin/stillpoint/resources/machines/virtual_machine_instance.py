@@ -33,7 +33,7 @@ def is_owned(instance: Item) -> bool:
 
 
 def machine(instance: Item) -> str:
-    """Name of the virtual machine that the instance belongs to; empty if it stands alone."""
+    """Name of the instance's virtual machine; empty if the instance stands alone."""
     return it.owner(instance, "VirtualMachine")
 
 
@@ -43,12 +43,12 @@ def phase(instance: Item) -> str:
 
 
 def is_live(instance: Item) -> bool:
-    """True if the guest runs, or a pod on its node is about to start it."""
+    """True if the guest runs, or a pod on its node is about to start the guest."""
     return it.text(instance, "status", "phase") in ("Scheduled", "Running", "Unknown")
 
 
 def is_under_way(instance: Item) -> bool:
-    """True if the guest has not ended: it runs, or will."""
+    """True if the guest has not ended."""
     return phase(instance) not in ("Succeeded", "Failed")
 
 
@@ -58,7 +58,7 @@ def is_paused(instance: Item) -> bool:
 
 
 def is_agent_connected(instance: Item) -> bool:
-    """True if QEMU's agent in the guest answers, by which it would be frozen."""
+    """True if QEMU's agent in the guest, which freezes, is connected."""
     return _is_true(instance, "AgentConnected")
 
 
@@ -92,7 +92,7 @@ def is_windows(instance: Item) -> bool:
 
 
 def skips_hooks(item: Item) -> bool | None:
-    """The annotation that turns off KubeVirt's freeze hooks; None if it is not there."""
+    """The annotation that turns off KubeVirt's freeze hooks; None if not set."""
     value = it.annotations(item).get(SKIPS_HOOKS)
     return None if value is None else str(value).lower() in ("1", "t", "true")
 

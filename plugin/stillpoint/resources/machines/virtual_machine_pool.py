@@ -1,11 +1,11 @@
 """VirtualMachinePool: makes virtual machines by a template (pool.kubevirt.io).
 
-A pool never adopts a machine, it only lets go of those that its selector does not match: whoever
-brings both back has to say which machines are whose, before the pool counts them. So a restored
-pool is paused, with a mark of the machines that it takes back:
+A pool never adopts a machine, and only lets go of machines that its selector does not match: a
+restore of both has to set owners before the pool counts its machines. So a restored pool is paused,
+with a mark of the machines that it takes back:
 
     stillpoint.dev/takes-back      annotation: names of machines
-    stillpoint.dev/stays-paused    annotation: somebody else had paused it, and it stays so
+    stillpoint.dev/stays-paused    annotation: the pool was paused before, and stays so
 
 A pool compares its machines with its revisions, `POOL-GENERATION`. A restored pool counts its
 generations from 1, so that a revision under its old name would be taken for another.
@@ -40,7 +40,7 @@ def references(pool: Item) -> Iterator[Reference]:
 
 
 def of_machine(machine: Item) -> Iterable[str]:
-    """The name of the pool that made a machine, if one did."""
+    """The name of the pool that made a machine, if any."""
     name = it.owner(machine, RESOURCE.kind)
     return (name,) if name else ()
 
@@ -54,7 +54,7 @@ def resource_of(pool_or_machine: Item) -> Resource:
 
 
 def replicas(pool: Item) -> int:
-    """The number of machines that the pool is to have; one by default."""
+    """The desired number of machines; 1 by default."""
     count = it.mapping(pool, "spec").get("replicas")
     return count if isinstance(count, int) else 1
 
@@ -71,7 +71,7 @@ def with_template(pool: Item, changed: Callable[[Item], Item]) -> Item:
 
 
 def as_pending(pool: Item, machines: Iterable[str]) -> Item:
-    """The pool as it is created: paused, with a mark of the machines that it takes back."""
+    """The pool ready for creation: paused, with a mark of the machines that it takes back."""
     if is_paused(pool):
         pool = it.with_annotation(pool, STAYS_PAUSED, "true")
     pool = it.with_annotation(pool, TAKES_BACK, ",".join(machines))
@@ -79,7 +79,7 @@ def as_pending(pool: Item, machines: Iterable[str]) -> Item:
 
 
 def without_marks(pool: Item) -> Item:
-    """A stored pool without the marks of a former restore, at work if it was to be."""
+    """A stored pool without the marks of a former restore, resumed unless paused before."""
     notes = it.annotations(pool)
     if TAKES_BACK in notes and STAYS_PAUSED not in notes:
         pool = it.without(pool, "spec", "paused")
@@ -89,7 +89,7 @@ def without_marks(pool: Item) -> Item:
 
 
 def is_pending(pool: Item) -> bool:
-    """True if a restore has paused the pool, and is to let it go."""
+    """True if a restore has paused the pool, and is to resume it."""
     return TAKES_BACK in it.annotations(pool)
 
 
@@ -110,7 +110,7 @@ def release(pool: Item) -> Item:
 
 
 def revision(machine: Item) -> str:
-    """Name of the pool's revision by which the machine was made; empty if it has none."""
+    """Name of the pool's revision that the machine was made by; may be empty."""
     return it.text(machine, "metadata", "labels", _REVISION)
 
 

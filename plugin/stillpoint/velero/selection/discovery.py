@@ -14,14 +14,14 @@ from stillpoint.velero.selection import glob
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A resource as a person named it in a filter.
+    """A resource as named in a filter.
 
     Attributes:
-        text: in full where the name is known, `persistentvolumeclaims` for `pvc`; else as it was
-            written, which may also be a pattern.
+        text: in full where the name is known, `persistentvolumeclaims` for `pvc`; else as written,
+            which may also be a pattern.
         is_namespaced: None if the name is unknown.
-        is_sure: it stands for the same resource in every cluster, as a name with its group does,
-            and one of Kubernetes itself; `vm` may be somebody else's short name.
+        is_sure: true for a name of the same resource in every cluster, as a name with its group, or
+            a name of Kubernetes itself; `vm` may be somebody else's short name.
     """
 
     text: str
@@ -30,11 +30,11 @@ class Name:
 
 
 class Discovery:
-    """The resources that are known of a cluster.
+    """The known resources of a cluster.
 
     Args:
-        served: in the order in which the API server lists groups, which decides between two of
-            one name: its own before custom ones, those in the order of the alphabet.
+        served: in the API server's order of groups, which decides between two of the same name: its
+            own before custom groups, custom groups in the order of the alphabet.
     """
 
     def __init__(self, served: Iterable[Served]) -> None:

@@ -1,13 +1,12 @@
 """The filters of a Backup, evaluated as Velero does.
 
-Velero filters twice. When it collects, it lists the selected resources in the selected namespaces
-by the label selectors: `Filters.selects`. An object that an action names it takes unless that is
-filtered out, whatever its labels are: `Filters.admits`. Velero fetches each object that an action
-names; `Filters.surely_selects` tells which of those it has anyway.
+Velero filters twice. To collect, Velero lists the selected resources in the selected namespaces by
+the label selectors: `Filters.selects`. An object that an action names is taken unless filtered out,
+whatever its labels are: `Filters.admits`. Velero fetches each object that an action names;
+`Filters.surely_selects` is for objects that Velero has anyway.
 
-The filters are those of a running backup: when it starts, Velero adds the namespaces that are
-labelled as excluded to the excluded ones, and snapshots and their contents to the excluded
-resources.
+The filters are a running backup's: at its start, Velero adds the namespaces that are labelled as
+excluded to the excluded namespaces, and snapshots and their contents to the excluded resources.
 
 A Restore has the same fields; only `Filters.surely_selects` is used of it, with the archive in the
 place of the cluster.
@@ -43,13 +42,13 @@ _VERBS = ("included", "excluded")
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """The filters of one Backup.
+    """The filters of a Backup.
 
     Attributes:
         resources: with the names that `discovery` knows written in full.
         named: the included and excluded lists that hold for namespaced resources.
-        selectors: one of these has to match; None if labels do not matter. Empty if nothing can
-            match: Velero cannot list by an invalid selector, nor by one without requirements.
+        selectors: any of these has to match; None if labels do not matter. Empty if nothing can
+            match: Velero cannot list by an invalid selector, nor without requirements.
         has_policy: a ConfigMap may filter as well, see `under`.
     """
 
@@ -62,7 +61,7 @@ class Filters:
 
     @classmethod
     def parse(cls, backup: Item, discovery: Discovery = STATIC) -> "Filters":
-        """Read the filters from a Backup object; an empty one selects everything.
+        """Read the filters from a Backup object; an empty object selects everything.
 
         Raises:
             MalformedItem: a field has the wrong type.
@@ -88,7 +87,7 @@ class Filters:
         return cls(namespaces, resources, named, _selectors(backup), has_policy, discovery)
 
     def under(self, policy: Policy) -> "Filters":
-        """The filters together with those of the policies that `spec.resourcePolicy` names.
+        """The filters together with the filters of `spec.resourcePolicy`.
 
         The Backup's own lists come before those of a policy.
         """
@@ -116,10 +115,10 @@ class Filters:
         return self.namespaces.select(namespace)
 
     def selects_resource(self, resource: Resource) -> bool:
-        """True if Velero collects this resource; an unknown one counts as namespaced.
+        """True if Velero collects this resource; an unknown resource counts as namespaced.
 
-        Not followed: lists of namespaces that happen to name each one of the cluster, or none,
-        are to Velero like no lists, and bring cluster-scoped resources along.
+        Not followed: lists that happen to name every namespace of the cluster, or none, are to
+        Velero like no lists, and bring cluster-scoped resources along.
         """
         served = self.discovery.resolve(str(resource))
         is_namespaced = served is None or served.is_namespaced
@@ -132,7 +131,7 @@ class Filters:
     def selects(self, resource: Resource, item: Item) -> bool:
         """True if the Backup itself selects this object.
 
-        Velero also takes the Namespace of whatever else it collects, which is not known here.
+        Velero also takes the Namespace of every collected object, which is not known here.
         """
         if str(resource) == NAMESPACES:
             return self._selects_namespace_object(item)
@@ -149,7 +148,7 @@ class Filters:
         return not self.bars(resource, item)
 
     def bars(self, resource: Resource, item: Item) -> str:
-        """The reason why Velero does not take this object for an action; empty if it does.
+        """The reason why Velero refuses this object from an action; empty if admitted.
 
         Example: `it is left out ` + `by its label velero.io/exclude-from-backup`.
         """
@@ -170,8 +169,8 @@ class Filters:
     def surely_selects(self, reference: Reference) -> bool:
         """True if the Backup itself selects this namespaced object, in whatever cluster.
 
-        A wrong no costs a request, a wrong yes an object. Whether the object itself is excluded or
-        being deleted does not matter: Velero would not take it for an action, either.
+        A wrong no costs a request, a wrong yes an object. An excluded object, or an object in
+        deletion, counts too: Velero would not take it for an action, either.
         """
         included, excluded = self.named
         sure = frozenset(each.text for each in included if each.is_sure)
@@ -190,7 +189,7 @@ class Filters:
     def _is_listed(self, namespace: str) -> bool:
         """True if Velero lists the namespace.
 
-        Of all namespaces it lists none if `*` itself is excluded, by `?` for instance.
+        None is listed if `*` itself is excluded, by `?` for instance.
         """
         is_every = not self.namespaces.included or ALL in self.namespaces.included
         return self.selects_namespace(namespace) and not (is_every and self.namespaces.exclude(ALL))
@@ -219,7 +218,7 @@ def _cluster_scoped(backup: Item) -> bool | None:
 
 
 def _texts(names: Iterable[Name], *, is_namespaced: bool | None = None) -> frozenset[str]:
-    """The texts of names, without those known to be of the other scope: Velero drops them."""
+    """The texts of names, except names of the other scope, which Velero drops."""
     scopes = (None, is_namespaced) if is_namespaced is not None else (None, True, False)
     return frozenset(each.text for each in names if each.text and each.is_namespaced in scopes)
 

@@ -1,8 +1,8 @@
 """Patterns of names as Velero matches them: `shop-*`, `team?`, `[a-f]*`, `{pods,services}`.
 
-Velero matches with github.com/gobwas/glob. That library is followed, also where it surprises:
-`a-*-b` matches `a-b`, since beginning and end may overlap. It is not followed into its faults, in
-some braces and in two `[!...]` side by side. Velero refuses both for namespaces.
+Velero matches with github.com/gobwas/glob. That library is followed, also where its results
+surprise: `a-*-b` matches `a-b`, since beginning and end may overlap. Its faults, in some braces and
+in two `[!...]` side by side, are not followed. Velero refuses both for namespaces.
 """
 
 import re
@@ -30,7 +30,7 @@ def is_pattern(text: str) -> bool:
 
 @lru_cache(maxsize=4096)  # the same for each object of a backup
 def any_matches(patterns: frozenset[str], name: str) -> bool:
-    """True if one of the patterns matches the whole name.
+    """True if any pattern matches the whole name.
 
     Velero tries patterns in the order of their bytes, and ends at a broken one.
     """
@@ -45,7 +45,7 @@ def any_matches(patterns: frozenset[str], name: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _compile(pattern: str) -> re.Pattern[str] | None:
-    """The pattern as a regular expression; None for a broken one."""
+    """The pattern as a regular expression; None if broken."""
     if around := _TEXTS_AROUND_STARS.fullmatch(pattern):
         beginning, end = map(_literal, around.groups())
         return re.compile(f"(?={beginning}).*{end}", re.DOTALL)

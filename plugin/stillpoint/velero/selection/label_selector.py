@@ -45,7 +45,7 @@ class _Exists:
 
 @dataclass(frozen=True, slots=True)
 class _OneOf:
-    """A label that has one of the values, or none of them, or is not there at all."""
+    """A label with any of the values, or with none of them, or missing."""
 
     key: str
     values: frozenset[str]
@@ -77,7 +77,7 @@ class _Ordered:
 
 @dataclass(frozen=True, slots=True)
 class LabelSelector:
-    """The requirements of a selector; without any it matches everything."""
+    """The requirements of a selector; without requirements everything matches."""
 
     requirements: tuple[_Exists | _OneOf | _Ordered, ...] = ()
 

@@ -36,7 +36,7 @@ def is_uploaded(stored: Item) -> bool:
 
 
 def is_there(stored: Item) -> bool:
-    """True if the backup has the data of a stored claim, to fill a new one with."""
+    """True if the backup has data of a stored claim for a new claim."""
     return bool(snapshot(stored)) or is_uploaded(stored)
 
 
@@ -79,14 +79,14 @@ def from_snapshot(claim: Item, name: str) -> Item:
 def waits_for_left_out(claim: Item, restore_uid: str, stored: Item) -> bool:
     """True if Velero fills the claim from a snapshot that filters may leave out.
 
-    Since v1.18.3 it restores the snapshot in any case, and marks the claim so.
+    Since v1.18.3 Velero restores the snapshot in any case, and marks the claim so.
     """
     is_from_snapshot = source(claim)[3] == restored_snapshot(restore_uid, stored)
     return is_from_snapshot and it.annotations(claim).get(_MUST_INCLUDE) != "true"
 
 
 def without_source(claim: Item) -> Item:
-    """The claim without a source, and without CDI's annotations about one."""
+    """The claim without a source, and without CDI's annotations about sources."""
     for field in ("dataSource", "dataSourceRef"):
         claim = it.without(claim, "spec", field)
     for annotation in _OF_POPULATORS:

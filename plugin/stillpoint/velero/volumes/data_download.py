@@ -1,8 +1,8 @@
 """DataDownload (velero.io/v2alpha1), by which a data mover brings the bytes of a claim.
 
-Velero's own action makes one for a claim of the backup, by the claim's old name, and finds it by a
-label when it polls. If the claim is renamed or left out, that label is taken off, and put on
-another DataDownload.
+Velero's own action makes a DataDownload for a claim of the backup, by the claim's old name, and
+polls by a label. If the claim is renamed or left out, that label is taken off, and put on another
+DataDownload.
 
 Source: pkg/restore/actions/csi/pvc_action.go and pkg/restore/actions/dataupload_retrieve_action.go
 of Velero v1.18.
@@ -105,7 +105,7 @@ def without_work(download: Item, message: str) -> Item:
 
 
 def cancellation() -> Item:
-    """The merge patch that takes a DataDownload from its operation, and cancels it."""
+    """The merge patch that removes a DataDownload from its operation, and cancels the download."""
     return {"metadata": {"labels": {OPERATION: None}}, "spec": {"cancel": True}}
 
 
@@ -131,7 +131,7 @@ def with_volume_to_come(claim: Item, namespace: str, name: str, mark: str) -> It
     Args:
         namespace: the claim's when it is created.
         name: the claim's when it is created.
-        mark: tells it from a claim of that name in another restore.
+        mark: differs from that of a claim of the same name in another restore.
     """
     value = marks.label_value(f"{namespace}.{name}.{mark}")
     selector = {"matchLabels": {"velero.io/dynamic-pv-restore": value}}

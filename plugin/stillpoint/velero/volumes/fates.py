@@ -36,7 +36,7 @@ def copies_files(backup: Item) -> bool:
 
 
 def copies_volume(backup: Item, pod: Item, claim: str) -> bool:
-    """True if Velero copies a claim file by file because a pod that runs mounts it.
+    """True if Velero copies a claim file by file because a running pod mounts it.
 
     Volume policies come before this. Source: pkg/util/podvolume of Velero v1.18.
     """
@@ -53,7 +53,7 @@ def copies_volume(backup: Item, pod: Item, claim: str) -> bool:
 def brings_back(backup: Item, claim: str, pod: Item, *, is_by_policy: bool) -> bool:
     """True if Velero copies the files of a claim through this pod, which mounts it.
 
-    Velero puts files back through the pod that they were copied through, if that is restored.
+    Velero puts files back through the pod of the copy, if that is restored.
 
     Args:
         is_by_policy: a policy has decided that the files are copied, through whatever pod.
@@ -65,7 +65,7 @@ def brings_back(backup: Item, claim: str, pod: Item, *, is_by_policy: bool) -> b
 def group_snapshot_label(backup: Item) -> str:
     """The label whose value joins claims into one group snapshot.
 
-    Its default is that of Velero; a server's flag may name another.
+    The default is Velero's; a server's flag may name another.
     """
     key = it.text(backup, "spec", "volumeGroupSnapshotLabelKey")
     return key or "velero.io/volume-group"
@@ -80,7 +80,7 @@ class Fates:
     Attributes:
         backup: the Backup object.
         policy: all its policies.
-        volume: gives the PersistentVolume of a name; called only where a policy may look at it.
+        volume: gives the PersistentVolume of a name; called only where a policy may need it.
         pods: gives the pods that mount a claim, ended ones too.
     """
 
@@ -98,9 +98,9 @@ class Fates:
         return Fate.SNAPSHOT if takes_snapshots(self.backup) else Fate.SKIP
 
     def by_policy(self, claim: Item) -> Fate | None:
-        """The fate by a volume policy; None if none speaks of the claim.
+        """The fate by a volume policy; None without a policy for the claim.
 
-        To Velero a claim that is not bound has no volume, whichever one it names (GetPVForPVC in
+        To Velero a claim that is not bound has no volume, whatever its volumeName (GetPVForPVC in
         pkg/util/kube/pvc_pv.go).
         """
         if not self.policy.volumes:
@@ -110,7 +110,7 @@ class Fates:
         return self.policy.fate(claim, (self.volume(name) if name else None) or {})
 
     def are_brought_back(self, claim: Item, pods: Iterable[Item]) -> bool:
-        """True if the copied files of a claim come back with one of these restored pods."""
+        """True if the copied files of a claim come back with any of these restored pods."""
         is_by_policy = self.by_policy(claim) is not None
         return any(
             brings_back(self.backup, it.name(claim), pod, is_by_policy=is_by_policy) for pod in pods

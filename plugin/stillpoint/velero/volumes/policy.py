@@ -53,13 +53,13 @@ class VolumePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The policies of one ConfigMap.
+    """The policies of a ConfigMap.
 
     Attributes:
-        lists: resources that it includes or excludes besides those of the Backup, by the names
-            of the Backup's own fields.
-        has_other_filters: it filters, or may filter, by more than is followed here: by names and
-            labels of objects.
+        lists: resources to include or exclude besides the Backup's, by the names of the Backup's
+            own fields.
+        has_other_filters: true with filters that are not followed here: by names and labels of
+            objects.
     """
 
     volumes: tuple[VolumePolicy, ...] = ()
@@ -102,10 +102,10 @@ class Policy:
         return replace(self, volumes=(*self.volumes, *other.volumes))
 
     def fate(self, claim: Item, volume: Item) -> Fate | None:
-        """The fate that the policies decide for a volume; None if it meets none of them.
+        """The fate that the policies decide for a volume; None if none matches.
 
         Args:
-            volume: the PersistentVolume of the claim; empty if it is not bound to one.
+            volume: the PersistentVolume of the claim; empty if not bound.
         """
         return next((each.fate for each in self.volumes if each.matches(claim, volume)), None)
 

@@ -1,4 +1,4 @@
-"""VolumeSnapshotClass (snapshot.storage.k8s.io/v1), and the one that Velero takes for a driver.
+"""VolumeSnapshotClass (snapshot.storage.k8s.io/v1), and Velero's choice for a driver.
 
 Source: pkg/util/csi/volume_snapshot.go of Velero v1.18.
 """
@@ -19,7 +19,7 @@ _DEFAULT = "snapshot.storage.kubernetes.io/is-default-class"
 
 
 def of_driver(classes: Sequence[Item], driver: str) -> Sequence[Item]:
-    """The classes of one CSI driver."""
+    """The classes of a CSI driver."""
     return [one for one in classes if it.text(one, "driver") == driver]
 
 
@@ -34,7 +34,7 @@ def with_label(classes: Sequence[Item]) -> Sequence[Item]:
 
 
 def is_named(claim: Item, backup: Item, classes: Sequence[Item], driver: str) -> bool:
-    """True if an annotation of the claim or of the backup names one of the driver's classes."""
+    """True if an annotation of the claim or of the backup names a class of the driver."""
     names = {it.name(one).lower() for one in classes}
     return any(name in names for name in _preferences(claim, backup, driver))
 
@@ -48,7 +48,7 @@ def _preferences(claim: Item, backup: Item, driver: str) -> Sequence[str]:
 
 
 def choose(claim: Item, backup: Item, classes: Sequence[Item]) -> Item | None:
-    """The class that Velero takes among those of one driver; None if Velero takes none."""
+    """Velero's choice among the classes of a driver; may be None."""
     named = _preferences(claim, backup, it.text(classes[0], "driver")) if classes else ()
     for name in named:
         for one in classes:
@@ -60,7 +60,7 @@ def choose(claim: Item, backup: Item, classes: Sequence[Item]) -> Item | None:
 
 
 def lives_with_volume(snapshot_class: Item) -> bool:
-    """True if snapshots of the class are part of the volume, and deleted with it.
+    """True if snapshots of the class are part of the volume, and deleted with the volume.
 
     Source: csiSnapshotTypeLonghornSnapshot in csi/controller_server.go of Longhorn v1.9.
     """

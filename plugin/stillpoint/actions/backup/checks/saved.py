@@ -2,7 +2,8 @@
 
 A machine whose disk is left out, and would not be populated again, is refused unless the backup is
 for metadata. All else is the choice of whoever made the backup: a warning, which Velero counts.
-Data is saved if a restore can bring it back; files copied through a pod of KubeVirt it cannot.
+Data is saved if a restore can bring the data back; files copied through a pod of KubeVirt cannot
+come back.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -41,7 +42,7 @@ def check_instance(instance: Item, context: BackupContext) -> None:
     """Check the disks of an instance that no machine owns.
 
     Raises:
-        Refusal: the instance stands alone, and one of its disks is left out.
+        Refusal: the instance stands alone, and a disk of it is left out.
     """
     names = _claims(virtual_machine_instance.volumes(instance))
     is_made_anew = virtual_machine_instance.is_owned(instance)
@@ -112,7 +113,7 @@ def _not_copied(claim: Item, context: BackupContext) -> str:
 
 
 def _not_snapshot(claim: Item, context: BackupContext) -> str:
-    """The reason why a claim has no snapshot, or one that goes with the volume; empty if none."""
+    """The reason why a claim has no snapshot, or only a part of its volume; empty if none."""
     classes = _snapshot_classes(claim, context)
     if classes is None:
         return ""
@@ -128,7 +129,7 @@ def _not_snapshot(claim: Item, context: BackupContext) -> str:
 
 
 def _snapshot_classes(claim: Item, context: BackupContext) -> Sequence[Item] | None:
-    """The snapshot classes of a claim's driver; None if unknown, or another plugin may do it."""
+    """Snapshot classes of a claim's driver; None if unknown, or if another plugin may act."""
     name = persistent_volume_claim.storage_class(claim)
     found = context.cluster.get(storage_class.RESOURCE, "", name) if name else None
     if found is None or it.texts(context.backup.asked, "spec", "volumeSnapshotLocations"):

@@ -55,8 +55,8 @@ def of_instance(instance: Item, context: BackupContext) -> tuple[Reference, ...]
 def _new_disks(instance: Item, context: BackupContext) -> Iterator[Reference]:
     """Disks that were hot-plugged since Velero read the instance, for the freeze that goes on.
 
-    Their block may have been made before. Disks that Velero has already are among them: it has no
-    snapshot of them yet, or does nothing.
+    Their block may have been made before. Disks that Velero has already are among them: Velero has
+    no snapshot of them yet, or does nothing.
     """
     namespace, _name = it.identify(instance)
     latest = surroundings.latest_instance(context.cluster, instance) or instance
@@ -80,12 +80,12 @@ def _filling(machine: Item, context: BackupContext) -> Iterator[Reference]:
 
 
 def of_filling(filling: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """The source of a DataVolume that CDI populates, unless the backup would have it otherwise."""
+    """The source of a DataVolume that CDI populates, unless the backup has the source anyway."""
     return unheld.of(references.of_source(filling, it.namespace(filling)), filling, context)
 
 
 def of_data_volume(filled: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """The claim of a DataVolume, unless the backup would have it otherwise."""
+    """The claim of a DataVolume, unless the backup has the claim anyway."""
     claim = persistent_volume_claim.RESOURCE.named(*it.identify(filled))
     return unheld.of([claim], filled, context)
 

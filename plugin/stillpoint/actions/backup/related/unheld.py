@@ -1,7 +1,7 @@
 """Needed objects that a backup would not have by itself.
 
-Velero fetches each additional item that it does not have. So objects that the Backup itself
-selects, and those that the cluster no longer has, are left out.
+Velero fetches each additional item that is not in the backup. So objects that the Backup itself
+selects, and objects that the cluster no longer has, are left out.
 """
 
 from collections.abc import Iterable, Iterator
@@ -89,7 +89,7 @@ def is_held(reference: Reference, witness: Item, context: BackupContext) -> bool
     """True if the Backup itself selects the object.
 
     Args:
-        witness: the object itself, or one that did not exist before it.
+        witness: the object itself, or a younger object.
     """
     started = context.backup.started
     created = it.creation_time(witness)

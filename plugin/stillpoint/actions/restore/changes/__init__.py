@@ -1,1 +1,1 @@
-"""Changes that a restore makes to items, and to what it has created."""
+"""Changes that a restore makes to items, and to created objects."""

@@ -1,7 +1,7 @@
 """The source from which a restored claim gets its bytes.
 
-Velero's own action has seen the claim before ours, under its old name. It has set a source, unless
-a claim of that name exists: then the original machine's, beside which a renamed one comes back.
+Velero's own action has seen the claim before ours, under its old name, and has set a source, unless
+a claim of that name exists: then the original machine's, beside which a renamed machine comes back.
 """
 
 from stillpoint.model import item as it
@@ -37,7 +37,7 @@ def repair(claim: Item, context: RestoreContext) -> Item:
 
 
 def of_renamed(claim: Item, context: RestoreContext) -> tuple[Item, tuple[Reference, ...]]:
-    """The claim with the bytes of the stored one, and the objects that Velero restores for that."""
+    """The claim with the bytes of the stored claim, and objects that Velero restores for that."""
     claim = it.without(claim, "spec", "volumeName")
     if not context.restore.has_volumes:
         return claim_data.without_source(claim), ()

@@ -1,9 +1,9 @@
 """DataDownloads for claims that are renamed or left out.
 
-Velero's own action has made one before ours is called, for a claim of the old name; or none,
-because there is a claim of that name. So another is made for the new name, and that of a claim that
-is left out is called off: else a data mover would wait for a claim that never comes, and the
-restore for the data mover.
+Velero's own action has made a DataDownload before ours is called, for a claim of the old name; or
+none, because there is a claim of that name. So another is made for the new name, and that of a
+claim that is left out is called off: else a data mover would wait for a claim that never comes, and
+the restore for the data mover.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from stillpoint.velero.volumes import claim_data, data_download
 
 
 def call_off(context: RestoreContext, why: str) -> None:
-    """Call off Velero's DataDownload for the claim, as if it were done."""
+    """Call off Velero's DataDownload for the claim, as if done."""
     for download in _downloads(context):
         context.log.info("its bytes are called off: %s", why)
         _take_off(download, context)

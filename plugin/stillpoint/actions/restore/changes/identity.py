@@ -1,9 +1,9 @@
 """The identity of a guest: MAC addresses, firmware UUID and serial number.
 
-A copy beside the original guest must not have the same; one that takes its place should (rules 4.1
-and 4.2, and the conditions of a restore). A machine that comes back where it was is itself, whoever
-else claims to be; and only those others count that whoever restores may see, for anybody can write
-an address into a machine of his own.
+A copy beside the original guest must not have the same; a guest that takes its place should (rules
+4.1 and 4.2, and the conditions of a restore). A machine that comes back to its place keeps its
+identity, whoever else claims the same; and other machines count only if the user of the restore may
+see them, for anybody can write an address into a machine of his own.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,11 +38,11 @@ def in_effect(machine: Item, context: RestoreContext) -> Item:
 
 
 def apply(specification: Item, machine: Item, context: RestoreContext) -> Item:
-    """The specification of a guest, with the identity that the restore asks for.
+    """The specification of a guest, with the identity that the restore demands.
 
     Args:
-        machine: the machine, or the instance that stands alone, as it would be created, apart from
-            its namespace, which Velero maps later.
+        machine: the machine, or the instance that stands alone, ready for creation, apart from its
+            namespace, which Velero maps later.
     """
     asked = context.restore.conditions
     namespace, name = it.identify(context.stored)
@@ -95,7 +95,7 @@ class _Others:
     """The machines that a copy could clash with.
 
     A machine that comes back as itself clashes with none. A copy does with machines of its own
-    namespace, running or not, and with those that run in the original's.
+    namespace, running or not, and with running machines of the original's.
     """
 
     def __init__(self, machine: Item, context: RestoreContext) -> None:
@@ -104,7 +104,7 @@ class _Others:
         self._self = (context.restore.namespace(it.namespace(machine)), it.name(machine))
 
     def have(self, mark: str) -> bool:
-        """True if one of the machines has this address, UUID or serial number."""
+        """True if another machine has this address, UUID or serial number."""
         if not mark or self._self == self._origin:
             return False
         return any(

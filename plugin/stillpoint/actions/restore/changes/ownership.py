@@ -1,8 +1,8 @@
 """The owner of state claims and revisions, which KubeVirt makes for a machine and deletes with it.
 
-Velero takes owners off, and both come back before the machine that they belong to. Without an owner
-a state claim outlives its machine, and the next machine of that name starts with its vTPM. KubeVirt
-takes DataVolumes back by itself, and CDI their claims, but neither takes these.
+Velero takes owners off, and both come back before their machine. Without an owner a state claim
+outlives its machine, and the next machine of that name starts with its vTPM. KubeVirt takes
+DataVolumes back by itself, and CDI their claims, but neither takes these.
 
 Source: KubeVirt v1.9, pkg/storage/backend-storage (PVCForVMI) and pkg/instancetype/revision.
 """
@@ -23,7 +23,7 @@ from stillpoint.velero.context import RestoreContext
 
 
 def is_lost(item: Item, context: RestoreContext) -> bool:
-    """True if the machine comes back with objects that have to be given to it."""
+    """True if the machine comes back with objects that need their owner again."""
     if any(virtual_machine.revisions(item)):
         return True
     try:
@@ -35,7 +35,7 @@ def is_lost(item: Item, context: RestoreContext) -> bool:
 def give_back(
     machine: Item, context: RestoreContext, resource: Resource = virtual_machine.RESOURCE
 ) -> tuple[StillpointError, ...]:
-    """Make the machine, or lone instance, the owner of what this restore has created for it.
+    """Make the machine, or lone instance, the owner of objects that this restore has created.
 
     Objects with an owner, or from before the restore, stay as they are. An object whose owner is
     gone is deleted: so the machine is read once more.
@@ -65,7 +65,7 @@ def give(resource: Resource, found: Item, owner: Item, context: RestoreContext) 
     """Make `owner` the controller of an object that has not changed since it was read.
 
     Raises:
-        ReadFailed: it is not done, or may not be.
+        ReadFailed: the change failed, or may have failed.
     """
     version = it.text(found, "metadata", "resourceVersion")
     owners = [it.reference_to(owner)]
@@ -95,7 +95,7 @@ def _ownerless(machine: Item, context: RestoreContext) -> Iterator[tuple[Resourc
 
 
 def _is_shared(revision: Item, context: RestoreContext) -> bool:
-    """True if several machines name the revision: then it must not go with one of them."""
+    """True if several machines name the revision: then no machine may own it."""
     namespace, name = it.identify(revision)
     by_revision = context.cluster.list_grouped(
         virtual_machine.RESOURCE, namespace, virtual_machine.revisions

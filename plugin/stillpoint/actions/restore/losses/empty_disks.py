@@ -16,7 +16,7 @@ from stillpoint.velero.context import RestoreContext
 def report(
     machine: Item, losses: Sequence[Loss], context: RestoreContext
 ) -> tuple[Item, tuple[Reference, ...]]:
-    """The machine, halted if one of its disks would be empty, and a warning of its losses."""
+    """The machine, halted if a disk would be empty, and a warning of its losses."""
     if not losses:
         return machine, ()
     empty = [loss.claim for loss in losses if loss.is_empty]
@@ -29,10 +29,10 @@ def report(
 
 
 def report_instance(losses: Sequence[Loss], context: RestoreContext) -> tuple[Reference, ...]:
-    """A warning of the losses of a lone instance, which starts when it is created.
+    """A warning of the losses of a lone instance, which starts when created.
 
     Raises:
-        Refusal: one of its disks would be empty.
+        Refusal: a disk would be empty.
     """
     empty = [str(loss) for loss in losses if loss.is_empty]
     if empty:

@@ -1,9 +1,9 @@
-"""Disks whose bytes a restore does not bring back, and what becomes of them then.
+"""Disks whose bytes a restore does not bring back, and their fate.
 
 Archive and Restore together decide where the bytes of a claim come from: a snapshot, a data mover,
 the volume itself, or the pod through which its files were copied. Without any of these Velero makes
-a new and empty volume. No such claim may have CDI's mark of a populated one: CDI fills again what
-it once filled, and a machine is not started on the rest.
+a new and empty volume. No such claim may have CDI's mark of a populated claim: CDI populates again
+what it once populated, and a machine is not started on the rest.
 
 A claim that the target has already keeps its own bytes, and is not reported.
 
@@ -74,7 +74,7 @@ class Loss:
 
 
 def of(claim: Reference, context: RestoreContext) -> Loss | None:
-    """The loss of one claim of the backup; None if its bytes come back, or that is unknown."""
+    """The loss of a claim of the backup; None if its bytes come back, or if unknown."""
     try:
         cause = _cause(claim, context)
         if not cause or is_there_already(claim, context):
@@ -104,7 +104,7 @@ def has_filler(claim: Reference, context: RestoreContext) -> bool:
 
 
 def disks(stored: Item, context: RestoreContext) -> Iterator[Reference]:
-    """The claims of a stored machine or instance, those with its state too."""
+    """The claims of a stored machine or instance, with the claims of its state."""
     namespace = it.namespace(stored)
     is_machine = stored.get("kind") == virtual_machine.RESOURCE.kind
     path = ("spec", "template", "spec", "volumes") if is_machine else ("spec", "volumes")
@@ -157,7 +157,7 @@ def _cause_without_snapshot(stored: Item, context: RestoreContext) -> str:
 
 
 def _may_bring(one: Item, claim: str, backup: Item, context: RestoreContext) -> bool:
-    """True if Velero may have copied the files through this pod, and restores it with them."""
+    """True if Velero may have copied the files through this pod, and restores both."""
     if pod.is_of_machine(one) or context.restore.refuses(pod.RESOURCE):
         return False
     may_be_by_policy = not backup or bool(Backup.parse(backup).policies)
@@ -213,7 +213,7 @@ def _pods(namespace: str, context: RestoreContext) -> Mapping[str, Sequence[Item
 
 
 def _backup(context: RestoreContext) -> Item:
-    """The Backup that is restored; empty if it may not be read."""
+    """The restored Backup; empty without the right to read it."""
     name = it.text(context.restore.asked, "spec", "backupName")
     namespace = it.namespace(context.restore.asked)
     if not name or not namespace:

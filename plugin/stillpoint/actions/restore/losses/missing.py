@@ -30,10 +30,10 @@ _RESOURCES = {
 def additional(
     stored: Item, context: RestoreContext, made_anew: Collection[str] = ()
 ) -> tuple[Reference, ...]:
-    """Needed objects that come only if an action names them, and warnings of missing ones.
+    """Needed objects that come only if an action names them, and warnings of missing objects.
 
     Args:
-        made_anew: names of the claims that CDI makes in place of those of the backup.
+        made_anew: names of the claims that CDI makes in place of the stored claims.
     """
     archive = context.archive
     try:
@@ -65,7 +65,7 @@ def _of_cluster(stored: Item, held: Iterable[Reference], archive: Archive) -> Se
 
 
 def _is_removed(one: Reference, held: Sequence[Reference]) -> bool:
-    """True for a DataVolume that was garbage-collected after it had populated its claim."""
+    """True for a DataVolume that was garbage-collected after populating its claim."""
     claim = persistent_volume_claim.RESOURCE.named(one.namespace, one.name)
     return one.is_of(data_volume.RESOURCE) and claim in held
 

@@ -25,9 +25,9 @@ class StoredMachine:
     Attributes:
         reference: of the machine.
         needs: every object of its namespace that the machine needs, itself not among them.
-        own: needed objects that are called after the machine and renamed with it: claims with its
-            data and state, their DataVolumes, its revisions.
-        has_persistent_state: whether its vTPM or EFI variables are kept on a claim.
+        own: needed objects that are called after the machine and renamed with the machine: claims
+            with its data and state, their DataVolumes, its revisions.
+        has_persistent_state: true if its vTPM or EFI variables are kept on a claim.
     """
 
     reference: Reference
@@ -42,7 +42,7 @@ class StoredMachine:
 
 
 def of_namespace(archive: Archive, namespace: str) -> Sequence[StoredMachine]:
-    """The machines of one namespace, in the order of their names; read once for a restore."""
+    """Machines of a namespace, in the order of their names; read once for a restore."""
     return archive.once(("machines", namespace), lambda: tuple(_read(archive, namespace)))
 
 
@@ -76,9 +76,9 @@ def own_needs(stored: Item) -> tuple[Reference, ...]:
 
 
 def state_claims(stored: Item, archive: Archive) -> Iterator[Reference]:
-    """The claims with the vTPM and EFI state of a stored machine: those marked at backup.
+    """Claims with the vTPM and EFI state of a stored machine: marked at backup.
 
-    Backups of kubevirt-velero-plugin have no such mark; there KubeVirt's label tells.
+    Backups of kubevirt-velero-plugin have no such mark, but KubeVirt's label.
     """
     noted = tuple(virtual_machine.state_claims(stored))
     yield from noted or _state_claims(archive, it.namespace(stored)).get(it.name(stored), ())
@@ -114,7 +114,7 @@ def is_bound_to_uuid(stored: Item, archive: Archive) -> bool:
 
 
 def says_bound_to_uuid(stored: Item) -> bool:
-    """As `is_bound_to_uuid`, as far as the object itself tells."""
+    """As `is_bound_to_uuid`, by the object alone."""
     own = persistent_state.template(stored)
     has_claims = any(virtual_machine.state_claims(stored))
     is_kept = persistent_state.is_kept(stored, (own,), has_claims)
@@ -122,7 +122,7 @@ def says_bound_to_uuid(stored: Item) -> bool:
 
 
 def instance(stored: Item, archive: Archive) -> Item | None:
-    """The instance of a stored machine, as it ran at backup."""
+    """The instance of a stored machine, as of the backup."""
     return archive.get(virtual_machine_instance.RESOURCE.named(*it.identify(stored)))
 
 

@@ -1,8 +1,8 @@
-"""The plan of a restore for the objects of one namespace: left out, renamed, or as they were.
+"""The plan of a restore for the objects of a namespace: left out, renamed, or unchanged.
 
-Velero shows claims before the machines that use them. So the archive decides what becomes of a
-claim, before the first object of its namespace is created, and every action obeys: a machine is
-refused as a whole, and leaves nothing half-made behind.
+Velero shows claims before the machines that use them. So the archive decides the fate of a claim,
+before the first object of its namespace is created, and every action obeys: a machine is refused as
+a whole, and leaves nothing half-made behind.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ from stillpoint.velero.context import RestoreContext
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The plan for the objects of one namespace.
+    """The plan for the objects of a namespace.
 
     Attributes:
         names: new names, by the reference in the backup.
@@ -39,7 +39,7 @@ class Plan:
         return self.names.get(reference, reference.name)
 
     def why_left_out(self, reference: Reference) -> str:
-        """The reason for an object that is not restored; empty for one that is."""
+        """The reason for leaving an object out; empty for a restored object."""
         if reference in self.withheld:
             return "not restored: its virtual machine is refused"
         if self.wanted is not None and reference not in self.wanted:
@@ -61,7 +61,7 @@ _EVERYTHING = Plan()
 
 
 def of(context: RestoreContext, namespace: str) -> Plan:
-    """The plan for one namespace of the backup, made once for the whole restore.
+    """The plan for a namespace of the backup, made once for the whole restore.
 
     Raises:
         Refusal: the backup has no machine that the restore could be about.

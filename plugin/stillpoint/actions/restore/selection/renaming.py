@@ -31,8 +31,8 @@ def of(
     """New names by the reference in the backup, and refusals by the name of the machine.
 
     Args:
-        chosen: the machines of one namespace that come back.
-        is_all: whether everything else of the namespace comes back with them.
+        chosen: the machines of a namespace that come back.
+        is_all: true if everything else of the namespace comes back with them.
     """
     renamed = {
         machine.name: asked.of(machine.reference.namespace, machine.name) for machine in chosen
@@ -69,7 +69,7 @@ class _Check:
     is_all: bool
 
     def names(self, machine: StoredMachine) -> Mapping[Reference, str]:
-        """New names of a machine and its parts; a disk of two machines keeps the first one's."""
+        """New names of a machine and its parts; a shared disk keeps the first machine's."""
         new = self.renamed[machine.name]
         own = {one: self.taken.get(one, _after(machine.name, new, one.name)) for one in machine.own}
         return {machine.reference: new} | own

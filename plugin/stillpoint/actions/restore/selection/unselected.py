@@ -1,10 +1,10 @@
 """Objects that a restore action has to name, because Velero would not restore them by itself.
 
-For each item that an action names Velero requests the namespace from the API server, before it sees
-that it has restored the item long ago. Nor is naming needed for the order: Velero restores claims,
-service accounts, secrets and config maps early, and resources that its priorities do not list in
-the order of the alphabet: controllerrevisions, datavolumes, then instances and machines. A server
-whose `--restore-resource-priorities` put machines before their disks is not provided for.
+For each item that an action names Velero requests the namespace from the API server, even if the
+item is restored already. Nor is naming needed for the order: Velero restores claims, service
+accounts, secrets and config maps early, and resources that its priorities do not list in the order
+of the alphabet: controllerrevisions, datavolumes, then instances and machines. A server whose
+`--restore-resource-priorities` put machines before their disks is not provided for.
 
 Source: restoreItem and getOrderedResources in pkg/restore/restore.go of Velero v1.18, and its
 pkg/cmd/server/config.

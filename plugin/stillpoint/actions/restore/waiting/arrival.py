@@ -1,8 +1,8 @@
-"""From a machine's creation to the state that the restore waits for: disks, running, agent.
+"""From a machine's creation to the restore's final state: disks, running, agent.
 
-A machine that is waited for is created halted, with its run strategy in a mark, and started when
-its disks are there. Velero polls every ten seconds, each time in a new process, and takes an error
-for the end of the operation: so a temporary error is reported as progress.
+A machine with a wait is created halted, with its run strategy in a mark, and started when its disks
+are there. Velero polls every ten seconds, each time in a new process, and takes an error for the
+end of the operation: so a temporary error is reported as progress.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ class Stage:
     Attributes:
         text: for people, after the machine's name.
         done, total: disks that are there, and all disks.
-        is_over: nothing more is waited for; `failure` says why if it timed out or failed.
+        is_over: the wait has ended; `failure` says why it timed out or failed, if so.
     """
 
     text: str
@@ -44,7 +44,7 @@ _Look = Callable[[Arrival, RestoreContext], Stage]
 
 
 def begin(item: Item, context: RestoreContext) -> tuple[Item, str]:
-    """The machine as it is to be created, and the operation that waits for it, or an empty text."""
+    """The machine ready for creation, and the operation that waits for it, or an empty text."""
     stored = it.identify(context.stored)
     wait = context.restore.conditions.wait_for(*stored)
     target = (context.restore.namespace(stored[0]), it.name(item))
@@ -62,7 +62,7 @@ def begin(item: Item, context: RestoreContext) -> tuple[Item, str]:
 
 
 def owners(item: Item, context: RestoreContext) -> str:
-    """The operation that only gives a machine its objects back; empty if it has none."""
+    """The operation that only gives a machine its objects back; empty without such objects."""
     if not ownership.is_lost(item, context):
         return ""
     stored = it.identify(context.stored)
@@ -107,7 +107,7 @@ def _progress(operation: str, context: RestoreContext, look: _Look) -> Progress:
 
 
 def cancel(operation: str, context: RestoreContext) -> None:
-    """Stop waiting: a machine that was not started stays as it is, and says so."""
+    """Stop waiting: a machine that was not started stays so, with a mark."""
     arrival = Arrival.parse(operation)
     context.log.info("no longer waited for: cancelled")
     if machine := context.cluster.get(virtual_machine.RESOURCE, *arrival.target):
@@ -144,7 +144,7 @@ def _advance(arrival: Arrival, context: RestoreContext) -> Stage:
 
 
 def _ownership_stage(troubles: Sequence[StillpointError]) -> Stage:
-    """The stage of giving back; a missing right ends it, for the machine itself is well."""
+    """The stage of giving back; a missing right ends the stage, for the machine is well."""
     if not troubles:
         return Stage("owns its state and its revisions", is_over=True)
     is_over = all(isinstance(trouble, Forbidden) for trouble in troubles)
@@ -229,7 +229,7 @@ def _stage_of_ended(stage: Stage, phase: str, arrival: Arrival) -> Stage:
 
 
 def _advance_in_time(arrival: Arrival, context: RestoreContext) -> Stage:
-    """The stage, ended if it has timed out."""
+    """The stage, ended if timed out."""
     stage = _advance(arrival, context)
     if stage.is_over or context.clock.now() < _expiry(arrival, context):
         return stage
@@ -249,7 +249,7 @@ def _expiry(arrival: Arrival, context: RestoreContext) -> datetime:
 
 
 def _abandon(machine: Item, cause: str, context: RestoreContext) -> str:
-    """Mark a machine that is not started as abandoned; give the cause with what became of it."""
+    """Mark a machine that is not started as abandoned; give the cause and the consequence."""
     if not pending_start.is_pending(machine):
         return cause
     cause += (

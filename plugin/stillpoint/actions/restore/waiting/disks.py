@@ -13,12 +13,12 @@ from stillpoint.resources.machines import virtual_machine
 
 @dataclass(frozen=True, slots=True)
 class DiskState:
-    """The state of one claim of a machine.
+    """The state of a claim of a machine.
 
     Attributes:
         claim: its name.
-        lacks: why a guest cannot use it yet, as in "db-data ..."; empty if it can.
-        is_for_first_use: it is bound not before a pod of the machine needs it; Kubernetes keeps
+        lacks: why a guest cannot use the claim yet, as in "db-data ..."; empty if ready.
+        is_for_first_use: bound not before a pod of the machine needs the claim; Kubernetes keeps
             that pod waiting until the bytes are there.
     """
 
@@ -28,7 +28,7 @@ class DiskState:
 
 
 def of_machine(machine: Item, cluster: Index) -> Sequence[DiskState]:
-    """The disks that a machine's guest writes to, those with its vTPM and EFI state too."""
+    """Disks that a machine's guest writes to, with its vTPM and EFI state."""
     namespace = it.namespace(machine)
     return [_disk(namespace, claim, cluster) for claim in _claims(machine, cluster)]
 

@@ -1,10 +1,10 @@
 """Machines of a pool, and the pool that takes them back.
 
-A restored pool at work would make machines in the place of those that come after it, on their
-disks. So it is created paused, with a mark of its machines; each of them is created with the pool
+A restored pool at work would make machines in the place of its restored machines, on their disks.
+So the pool is created paused, with a mark of its machines; each of them is created with the pool
 for its owner; and when the restore has created all of them the pool goes to work.
 
-The pool stays paused, and says so, if it would make a machine on a restored disk, or delete one.
+A pool that would make a machine on a restored disk, or delete a machine, stays paused, with a mark.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,10 +29,10 @@ _HINT = "HINT: put that right, then take spec.paused off the pool"
 
 
 def begin(item: Item, made: Plan, context: RestoreContext) -> tuple[Item, str, str]:
-    """The pool as it is to be created, the operation that lets it go, and why that cannot be.
+    """The pool ready for creation, the operation that resumes it, and why that is impossible.
 
     Raises:
-        ArchiveUnreadable: it is unknown which machines the pool takes back.
+        ArchiveUnreadable: the machines that the pool takes back are unknown.
     """
     stored = it.identify(context.stored)
     found = members(context)
@@ -71,7 +71,7 @@ def revisions(context: RestoreContext) -> Iterator[Reference]:
 def join(item: Item, made: Plan, context: RestoreContext) -> tuple[Item, tuple[Reference, ...]]:
     """A machine as a member of the pool that takes it back, and a warning if none does.
 
-    Without a pool nobody would take the pool's finalizer off, and it would never go away.
+    Without a pool nobody would take the pool's finalizer off, and the machine would never go away.
     """
     alone = it.without_finalizers(item, (virtual_machine_pool.FINALIZER,))
     for name in virtual_machine_pool.of_machine(context.stored):
@@ -120,10 +120,10 @@ def _of_another(context: RestoreContext) -> Iterator[Reference]:
 
 
 def progress(operation: str, context: RestoreContext) -> Progress:
-    """Let the pool go to work when all machines that it takes back are there; give the progress.
+    """Resume the pool when all machines that it takes back are there; give the progress.
 
     Raises:
-        MalformedRequest: the operation is none of ours.
+        MalformedRequest: the operation is not ours.
     """
     arrival = Arrival.parse(operation)
     try:
@@ -189,7 +189,7 @@ def _uids_of_owners(item: Item) -> Sequence[str]:
 
 
 def _obstacle(pool: Item, found: Sequence[Item]) -> str:
-    """The harm that the pool would do to restored machines if it went to work now, if any."""
+    """The harm that the pool would do to restored machines if resumed now, if any."""
     there = {it.name(machine) for machine in found}
     lacking = [name for name in virtual_machine_pool.takes_back(pool) if name not in there]
     if lacking:

@@ -13,17 +13,17 @@ _FORM = re.compile(r"(\w+);([^;/]+)/([^;/]+);([^;/]+)/([^;/]+);([^;]+)(?:;([-\w]
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """The wait for one restored virtual machine.
+    """The wait for a restored virtual machine.
 
     As text: `running;shop/db;shop-restored/db;2026-05-04T12:00:00+00:00;SECRET`.
 
     Attributes:
-        wait: the state that is waited for, one of `conditions.WAITS`, or `OWNERS` for none: then
-            the machine is only given back what belongs to it.
-        stored: namespace and name in the backup, by which the restore's conditions name it.
+        wait: the awaited state, from `conditions.WAITS`, or `OWNERS` for none: then the machine is
+            only given its objects back.
+        stored: namespace and name in the backup, as in the restore's conditions.
         target: namespace and name on the cluster.
         started: when the waiting began, not later than Velero noted the operation.
-        secret: of the seal of this restore's waves; empty if it has none.
+        secret: of the seal of this restore's waves; empty without waves.
     """
 
     wait: str
@@ -43,7 +43,7 @@ class Arrival:
         """Parse an id.
 
         Raises:
-            MalformedRequest: the id is not one of ours.
+            MalformedRequest: the id is not ours.
         """
         parts = _FORM.fullmatch(text)
         try:

@@ -1,10 +1,10 @@
 """The existing object of a name that is to be restored: KubeVirt's readiness policies.
 
-Velero never replaces an object. It leaves an existing one as it is, or, with
-`existingResourcePolicy: update`, changes it to the backup's; and one that is being deleted counts
+Velero never replaces an object. An existing object stays unchanged, or, with
+`existingResourcePolicy: update`, becomes the backup's; and an object that is being deleted counts
 as existing, so that soon there is none. Hence:
 
-- an object that is being deleted is waited for until it is gone;
+- an object that is being deleted is awaited until gone;
 - a machine that runs is waited for, or stopped, only if Velero is to change it.
 
 Velero restores one object after the other, so all of a restore waits: the grace period counts from
@@ -49,7 +49,7 @@ def await_deletion(resource: Resource, item: Item, context: RestoreContext) -> N
 
 
 def make_ready(item: Item, context: RestoreContext) -> None:
-    """Wait until Velero can create the machine, or change the existing one of its name.
+    """Wait until Velero can create the machine, or change the existing machine of its name.
 
     Raises:
         Refusal: the restore's policy forbids that, or ends the wait.
@@ -84,7 +84,7 @@ def _leave(existing: Item, policy: str, context: RestoreContext) -> None:
 
 
 def _obstacle(target: tuple[str, str], context: RestoreContext) -> str:
-    """The reason why Velero cannot restore the machine now; empty if it can."""
+    """The reason why Velero cannot restore the machine now; empty if none."""
     machine = context.cluster.current(virtual_machine.RESOURCE, *target)
     if machine is None:
         return ""

@@ -1,8 +1,7 @@
 """Start waves: the order in which a restore starts its pending machines.
 
-One restore starts machines of several tenants, and its mark on each lies where that tenant writes.
-So others wait only for what this process has done itself, and for marks that bear the seal of this
-restore.
+A restore starts machines of several tenants, and its mark on each lies where that tenant writes. So
+others wait only for this process's own starts, and for marks that bear the seal of this restore.
 """
 
 from contextlib import suppress
