@@ -195,7 +195,7 @@ def test_the_units_of_the_package_start_the_holder_by_its_socket(lab: Lab) -> No
         agent.freeze()
         assert "stillpoint-guest.service" in group(holder(lab))
         control(lab, "restart", "stillpoint-guest.service")  # it lets go before it leaves
-        assert status(lab)["hold"]["lost"] == "the holder was told to leave"
+        assert status(lab)["hold"]["lost"] == "the holder was stopped"
         with pytest.raises(AgentError):
             agent.thaw()
         assert agent.status() == "thawed"

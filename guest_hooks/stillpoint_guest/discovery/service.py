@@ -29,7 +29,7 @@ class Stranger(NamedTuple):
     """The reason why a process is not trusted."""
 
     cause: str
-    can_be_vouched: bool = True  # whether a section with its account as `system_user` would help
+    can_be_trusted: bool = True  # whether a section with its account as `system_user` would help
 
 
 class Units:
@@ -59,7 +59,7 @@ def standing(process: Process, units: Units) -> Optional[Stranger]:
         OSError: the process has ended.
     """
     if process.is_in_container:
-        return Stranger("runs in a container", can_be_vouched=False)
+        return Stranger("runs in a container", can_be_trusted=False)
     if len(set(process.users)) > 1:
         return Stranger("has the rights of several users, so somebody else has started it")
     if process.user == accounts.NOBODY:

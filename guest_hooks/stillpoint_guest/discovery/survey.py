@@ -51,7 +51,7 @@ class Server(NamedTuple):
 
 
 def servers(
-    kinds: Sequence[Type[Kind]], vouched: Container[int] = (), has_others: bool = False
+    kinds: Sequence[Type[Kind]], trusted: Container[int] = (), has_others: bool = False
 ) -> Sequence[Server]:
     """All servers of these kinds; services first, each by a name of its own.
 
@@ -59,7 +59,7 @@ def servers(
 
     Args:
         kinds: to look for, by their PROGRAMS.
-        vouched: users that the configuration trusts with a server: their processes are looked at.
+        trusted: users that the configuration trusts with a server: their processes are looked at.
         has_others: look for `known_servers` too.
     """
     try:
@@ -69,7 +69,7 @@ def servers(
     except (DeadlinePassed, OSError) as error:
         cause = printable(str(error), _TEXT_BYTES)
         return [Server(Found("processes", unsafe=f"they could not be looked at: {cause}"))]
-    survey = _Survey(kinds, vouched)
+    survey = _Survey(kinds, trusted)
     seen = [server for process in found for server in survey.first_look(process)]
     return _unique(sorted([*survey.probe(), *seen], key=_rank))
 
@@ -77,9 +77,9 @@ def servers(
 class _Survey:
     """A look at all processes."""
 
-    def __init__(self, kinds: Sequence[Type[Kind]], vouched: Container[int]) -> None:
+    def __init__(self, kinds: Sequence[Type[Kind]], trusted: Container[int]) -> None:
         self._kinds = kinds
-        self._vouched = vouched
+        self._trusted = trusted
         self._names = Names()
         self._units = Units(self._names)
         self._probes: List[Probe] = []
@@ -106,7 +106,7 @@ class _Survey:
             why = printable(str(error) or repr(error), _TEXT_BYTES)
             kinds = _kinds_of(process, self._kinds)
             name = kinds[0].KIND if kinds else printable(process.program, _NAME_BYTES)
-            cause = Stranger(f"could not be looked at: {why}", can_be_vouched=False)
+            cause = Stranger(f"could not be looked at: {why}", can_be_trusted=False)
             server = self._stranger(f"{name}@{self._names.of(process.user)}", process, cause)
         return [server] if isinstance(server, Server) else ()
 
@@ -116,8 +116,8 @@ class _Survey:
         if not kinds:
             return self._without_driver(process, stranger)
         name = f"{kinds[0].KIND}@{self._names.of(process.user)}"
-        is_vouched = stranger and stranger.can_be_vouched and process.user in self._vouched
-        if stranger and not is_vouched:
+        is_trusted = stranger and stranger.can_be_trusted and process.user in self._trusted
+        if stranger and not is_trusted:
             return self._stranger(name, process, stranger)
         action = lambda: self._second_look(name, process, kinds, stranger)  # noqa: E731
         self._probes.append(Probe(process, action, not stranger))
@@ -132,7 +132,7 @@ class _Survey:
     ) -> Optional[Server]:
         """The server, by the first kind that knows; its files are checked before they are read."""
         fault = stranger or service.belongings(process)
-        if fault and process.user not in self._vouched:
+        if fault and process.user not in self._trusted:
             return self._stranger(name, process, fault)
         several = ((kind, kind.detect(process)) for kind in kinds)
         kind, found = next(((kind, one) for kind, one in several if one), (kinds[0], None))
@@ -153,9 +153,9 @@ class _Survey:
             if not name:
                 return None
             if not stranger:
-                why = Stranger("has no driver here", can_be_vouched=False)
+                why = Stranger("has no driver here", can_be_trusted=False)
                 return self._stranger(name, process, why)
-            shared = stranger._replace(can_be_vouched=False)
+            shared = stranger._replace(can_be_trusted=False)
             return self._stranger(f"{name}@{self._names.of(process.user)}", process, shared)
 
         if not known_servers.needs_arguments(program, executable):
@@ -177,7 +177,7 @@ class _Survey:
         who = f"process {process.number}, user {account}"
         who = f"{program} ({who}, {executable})" if executable else f"{program} ({who})"
         remedy = f"a section that brings it to rest, with covers = {name}"
-        if why.can_be_vouched:
+        if why.can_be_trusted:
             remedy = f"a section that leads to it, with system_user = {account}"
         hint = f"{remedy}; or, if it does not count, [{name}] with enabled = no"
         found = Found(name, unsafe=f"{who} {why.cause}; HINT: {hint}", process=process.number)

@@ -122,7 +122,7 @@ def _is_pipe(path: str) -> bool:
 
 
 def _opening(path: str) -> str:
-    """A device is not opened: that alone may do something; a pipe is told of elsewhere."""
+    """A device is not opened: that alone may do something; a pipe is reported elsewhere."""
     mode = os.stat(path).st_mode
     if not (stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISFIFO(mode)):
         os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))

@@ -103,7 +103,7 @@ class Holder:
         idle_s: float,
         leave: threading.Event,
     ) -> bool:
-        """Answer, until told to leave, or there was nothing to do for some time (0: for ever).
+        """Serves clients until stopped, or idle for some time (0: for ever).
 
         Returns:
             Whether that is why; if not, nobody can reach this socket any more.
@@ -125,7 +125,7 @@ class Holder:
     def leave(self) -> None:
         """Release what is held: nobody else could."""
         if self._cycle is not None and self._cycle.phase != OVER:
-            self._lose(self._cycle, "the holder was told to leave")
+            self._lose(self._cycle, "the holder was stopped")
             self._cycle.is_over(_THAW_S)
 
     def _accept(self, listener: socket.socket) -> None:

@@ -92,8 +92,8 @@ def _require_different(drivers: Sequence[Driver]) -> None:
 
 
 def _servers(configuration: Configuration, kinds: Kinds) -> Sequence[Server]:
-    vouched = matching.trusted_users(configuration.sections)
-    return [*survey.servers(kinds, vouched, has_others=True), *_beside_processes(kinds)]
+    trusted = matching.trusted_users(configuration.sections)
+    return [*survey.servers(kinds, trusted, has_others=True), *_beside_processes(kinds)]
 
 
 def _not_left_out(servers: Sequence[Server], configuration: Configuration) -> Sequence[Server]:

@@ -108,4 +108,4 @@ def _filesystems(fields: Mapping[str, str]) -> Optional[Tuple[str, ...]]:
 
 
 def _unknown(fields: Mapping[str, str]) -> GuestError:
-    return GuestError("holder", f"answer {dict(fields)!r}", "not a question of this version")
+    return GuestError("holder", f"serve {dict(fields)!r}", "not a request of this version")

@@ -154,7 +154,7 @@ class Process:
         return [(host, port) for port, host in sorted(found.items())]
 
     def _socket_names(self) -> Tuple[List[str], bool]:
-        """And whether the kernel told them, so that they are its own for certain."""
+        """Paths, and True if they are the kernel's, so that they are its own for certain."""
         inodes = set(self._socket_inodes())
         folder = f"/proc/{self.number}/net"
         try:

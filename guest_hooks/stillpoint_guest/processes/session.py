@@ -48,8 +48,8 @@ class Session:
         """
         marker = f"stillpoint {os.urandom(16).hex()}"  # no answer can have it: it is not said yet
         self._given_up.append(marker)
-        question = f"{statement}\n{self._dialect.marker.format(marker)}\n"
-        self._pipes.send(question.encode())
+        request = f"{statement}\n{self._dialect.marker.format(marker)}\n"
+        self._pipes.send(request.encode())
         lines = self._lines_before(marker, statement, deadline)
         self._given_up.clear()
         self._pipes.move_what_is_there()

@@ -21,7 +21,7 @@ _RECORD = "record.json"
 _ORIGIN = "origin.json"
 _MOST_BYTES = 500  # of a text in a record
 _MOST_KEYS = 50
-_MOST_TEXTS = 20  # in a list; many tables or scripts are told by their number
+_MOST_TEXTS = 20  # in a list; many tables or scripts are reported by their number
 _MOST_READ_BYTES = 16 * 1024 * 1024
 _TIMES = ("began_at", "held_at", "held_until_at_most", "released_at")
 
@@ -234,7 +234,7 @@ def summary(record: FreezeRecord) -> str:
     """A line about a copy's origin."""
     names = ", ".join(f"{one.name} ({one.level}, {one.method})" for one in record.applications)
     return (
-        f"this disk was cut (or its guest reset) between {record.held_at} and "
+        f"this disk's snapshot was taken (or its guest reset) between {record.held_at} and "
         f"{record.held_until_at_most}, at rest: {names or 'no application'}; "
         f"consistency: {record.verdict}"
     )

@@ -59,7 +59,7 @@ def _places(places: Places) -> Iterator[Finding]:
     while not os.path.exists(state):
         state = os.path.dirname(state)
     can_write = os.access(state, os.W_OK)
-    hint = "" if can_write else "a copy of this disk will not know when it was cut"
+    hint = "" if can_write else "a copy of this disk will not know when its snapshot was taken"
     yield Finding(can_write, f"{places.state} takes the record", hint, is_blocking=False)
 
 

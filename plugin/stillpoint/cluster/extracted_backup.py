@@ -171,5 +171,5 @@ def _read(file: Path) -> Item:
 
 def _unreadable(file: Path, cause: str) -> ArchiveUnreadable:
     name = "/".join(file.parts[-4:])
-    hint = "the archive may have been cut short when it was written: restore from another backup"
+    hint = "the archive may have been truncated when written: restore from another backup"
     return ArchiveUnreadable(f"{name} of the backup", "cannot read it", cause, hint)

@@ -153,8 +153,8 @@ class Restore:
     @property
     def operation_timeout(self) -> timedelta:
         """Time for which Velero polls an operation; Velero writes it into the Restore."""
-        told = it.text(self.asked, "spec", "itemOperationTimeout")
-        return duration.parse(told) or _OPERATION_TIMEOUT
+        timeout = it.text(self.asked, "spec", "itemOperationTimeout")
+        return duration.parse(timeout) or _OPERATION_TIMEOUT
 
     @property
     def is_updating(self) -> bool:

@@ -89,7 +89,7 @@ class ARequestThatIsNone(unittest.TestCase):
             {"verb": "freeze", "filesystems": "[1]"},
             {"verb": "freeze", "filesystems": "[" * 100000},
         ):
-            wanted = self.assertRaisesRegex(GuestError, "not a question of this version")
+            wanted = self.assertRaisesRegex(GuestError, "not a request of this version")
             with self.subTest(fields=str(fields)[:50]), wanted:
                 messages.parse(fields)
 

@@ -256,7 +256,7 @@ class OneCycle(HolderCase):
             peer.shutdown(1)
             answers.append(peer.recv(4096))
             peer.close()
-        self.assertIn(b"not a question of this version", answers[3])
+        self.assertIn(b"not a request of this version", answers[3])
         self.freeze()
         self.assertTrue(client.thaw(self.places()))
 

@@ -105,7 +105,7 @@ def test_an_archive_that_was_cut_short_is_an_error_that_names_the_object(
     assert str(raised.value).startswith(
         "persistentvolumeclaims/namespaces/shop/other.json of the backup: cannot read it: "
     )
-    assert "HINT: the archive may have been cut short" in str(raised.value)
+    assert "HINT: the archive may have been truncated" in str(raised.value)
 
 
 def test_the_names_of_objects_lead_to_no_other_place(tmp_path: Path) -> None:

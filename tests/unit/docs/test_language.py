@@ -6,6 +6,7 @@ changes anything outside of this process nor calls a function of its own module 
 
 import ast
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -15,6 +16,14 @@ ROOT = Path(__file__).parents[3]
 PACKAGES = (ROOT / "plugin" / "stillpoint", ROOT / "guest_hooks" / "stillpoint_guest")
 
 NOT_FIRST = {"What", "Whether", "Those"}
+
+INSTEAD = {
+    "anew": "again, recreate",
+    "in vain": "times out, fails",
+    "not to be had": "unavailable",
+    "told": "reported, given, named",
+}
+"""What neither sources nor pages say, and what the glossary has for it."""
 
 NO_PARTICIPLES = {"embed", "exceed", "feed", "need", "proceed", "red", "seed", "speed", "succeed"}
 IRREGULAR = {
@@ -153,3 +162,22 @@ def test_docstrings_name_their_subject() -> None:
         if docstring.split(maxsplit=1)[:1] and docstring.split(maxsplit=1)[0] in NOT_FIRST
     ]
     assert not found, "docs/glossary.md, Docstrings: no What, Whether or Those first"
+
+
+def pages() -> Iterator[Path]:
+    yield from (ROOT / name for name in ("README.md", "CONTRIBUTING.md", "RELEASING.md"))
+    yield from (path for path in (ROOT / "docs").rglob("*.md") if path.name != "glossary.md")
+
+
+@pytest.mark.parametrize("words", INSTEAD)
+def test_sources_and_pages_speak_the_words_of_the_glossary(words: str) -> None:
+    pattern = re.compile(rf"\b{words}\b".replace(" ", r"\s+"), re.IGNORECASE)
+    sources = (path for package in PACKAGES for path in package.rglob("*.py"))
+    found = [
+        f"{path.relative_to(ROOT)}:{text.count(chr(10), 0, match.start()) + 1}"
+        for path in (*sources, *pages())
+        if "generated" not in path.parts
+        for text in [path.read_text("utf-8")]
+        for match in pattern.finditer(text)
+    ]
+    assert not found, f"docs/glossary.md instead of {words!r}: {INSTEAD[words]}"

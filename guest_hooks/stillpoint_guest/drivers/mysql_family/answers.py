@@ -44,7 +44,7 @@ _DURABILITY = re.compile(r"[0-3]")
 _TRUTH = re.compile(r"[01]")
 _ENGINE = re.compile(r"[0-9A-Za-z_]{1,64}", re.ASCII)
 _ANY = re.compile(r".*", re.DOTALL)
-_LONGEST = 200  # letters of a name that is told
+_LONGEST = 200  # letters of a reported name
 _MOST_LINKS = 1000
 
 
@@ -86,7 +86,7 @@ def state(subject: str, lines: Sequence[str]) -> State:
 
 
 def durability(subject: str, lines: Sequence[str]) -> int:
-    """The answer to a question for that alone."""
+    """The output of a statement with a single value."""
     [[value]] = _rows(subject, f"ask for {DURABILITY}", lines, (_DURABILITY,), count=1)
     return int(value)
 

@@ -53,7 +53,7 @@ _NAMES_BEFORE_10 = (
     ("pg_last_wal_replay_lsn", "pg_last_xlog_replay_location"),
     ("redo_lsn, checkpoint_lsn", "redo_location, checkpoint_location"),
 )
-_IDLE_SESSIONS_SINCE = 140000  # are ended by a server that is told so
+_IDLE_SESSIONS_SINCE = 140000  # are ended by a server that is configured so
 _OF_A_LOG_FILE = 0x100000000  # bytes; its segments are numbered within
 
 
@@ -185,11 +185,11 @@ class PostgreSQL(Driver):
         position["backup_start_lsn"] = start
         position["backup_label"] = self._label(start, deadline)
         kept = (
-            "volumes may be cut at different moments between freeze and thaw, if backup_label"
-            " is put beside them and the log until the thaw is there (an archive)"
+            "snapshots of volumes may be of different moments between freeze and thaw, if"
+            " backup_label is put beside them and the log until the thaw is there (an archive)"
         )
         if self._server.is_standby:
-            kept += ", and the volume with global/pg_control is cut last"
+            kept += ", and the volume with global/pg_control is taken last"
         return self._report("pg_backup_start", position, kept)
 
     def _report(self, method: str, position: Dict[str, str], kept: str) -> Report:

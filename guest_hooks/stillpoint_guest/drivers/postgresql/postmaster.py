@@ -57,7 +57,7 @@ def _unsafe(process: Process, account: str, host: str) -> str:
     if accounts.number_of(account) is None:
         return f"its user {account} has no name here, and so no client can run as that one"
     if not host:
-        return "it has no socket in a folder, so it has to be told a role and a password"
+        return "it has no socket in a folder, so a section has to give a role and a password"
     return ""
 
 

@@ -165,7 +165,7 @@ def _log_of(data: str) -> Sequence[str]:
 def _sentence(database: str, is_sequence: str, name: str) -> str:
     shown = f"{database}.{_printable(bytes.fromhex(name))}"
     if is_sequence == "t":
-        return f"unlogged sequence {shown} starts anew"
+        return f"unlogged sequence {shown} starts again"
     return f"unlogged table {shown} comes back empty"
 
 

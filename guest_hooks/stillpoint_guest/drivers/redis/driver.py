@@ -172,7 +172,7 @@ class Redis(Driver):
             why = "a replica" if info.is_replica else f"version {info.version_text}"
             self._lower(
                 f"its writes cannot be paused ({why}) and appendfsync is not always, so that the"
-                " last two seconds before the cut may be missing in its append-only file"
+                " last two seconds before the snapshot may be missing in its append-only file"
             )
         if self._method == "none":
             self._lower("what is in memory only is not in the copy")

@@ -39,11 +39,11 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     item = repair.of_machine(_without_notes(item), context)
     if reference in made.names:
         item = virtual_machine.renamed(item, made.name(reference), made.parts)
-    item, told = membership.join(item, made, context)
-    item, losses_told = empty_disks.report(_under_conditions(item, context), losses, context)
+    item, pool_warnings = membership.join(item, made, context)
+    item, loss_warnings = empty_disks.report(_under_conditions(item, context), losses, context)
     target.make_ready(item, context)
     item, operation = arrival.begin(item, context)
-    warnings = (*told, *losses_told, *first_use.report(item, context))
+    warnings = (*pool_warnings, *loss_warnings, *first_use.report(item, context))
     return RestoreOutcome(item, (*additional, *warnings), operation=operation)
 
 

@@ -44,10 +44,10 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     specification = guest.with_namespaces(specification, context.restore.namespace)
     item = it.with_value(item, specification, "spec")
     losses = lost_data.of_machine(context)
-    told = empty_disks.report_instance(losses, context)
+    warnings = empty_disks.report_instance(losses, context)
     made_anew = [loss.claim for loss in losses if loss.is_made_by_cdi]
     additional = missing.additional(context.stored, context, made_anew)
-    return RestoreOutcome(item, (*additional, *told), operation=arrival.owners(item, context))
+    return RestoreOutcome(item, (*additional, *warnings), operation=arrival.owners(item, context))
 
 
 def cancel(operation: str, context: RestoreContext) -> None:

@@ -55,7 +55,7 @@ class Known:
         complete = frozenset(by_kind[it.group_kind(item)].name for item in objects)
         return cls(objects, discovery, complete, origin)
 
-    def tells(self, resource: Resource) -> bool:
+    def covers(self, resource: Resource) -> bool:
         """True if an object of this resource that is not here does not exist."""
         return str(resource) in self.complete
 

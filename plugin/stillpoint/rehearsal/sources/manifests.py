@@ -127,8 +127,8 @@ def _yaml_objects(
                 passed_over(place)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        told = ", ".join(filter(None, (error.context, error.problem)))
-        cause = f"no YAML: {' '.join(told.split())}"
+        problem = ", ".join(filter(None, (error.context, error.problem)))
+        cause = f"no YAML: {' '.join(problem.split())}"
         raise UnreadableManifests(f"{file}:{line}", cause) from error
     except yaml.YAMLError as error:
         raise UnreadableManifests(str(file), f"no YAML: {error}") from error

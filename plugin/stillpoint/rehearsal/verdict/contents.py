@@ -17,7 +17,7 @@ from stillpoint.resources.machines import (
 )
 
 _ELSEWHERE = (
-    data_volume.RESOURCE,  # told as disks
+    data_volume.RESOURCE,  # reported as disks
     persistent_volume_claim.RESOURCE,
     instancetype.INSTANCETYPE,  # the machine has its revision
     instancetype.PREFERENCE,
@@ -103,9 +103,9 @@ def other_maker(case: Case) -> tuple[str, ...]:
 def persistent_vtpm_or_efi(case: Case) -> tuple[str, ...]:
     """Its vTPM or EFI variables live in a claim of their own."""
     own = persistent_state.with_preference(case.machine, case.around.cluster.get)
-    told = (own, it.mapping(case.instance or {}, "spec"))
+    specifications = (own, it.mapping(case.instance or {}, "spec"))
     has_claims = any(disk.role is Role.STATE for disk in case.disks)
-    return ("",) if persistent_state.is_kept(case.machine, told, has_claims) else ()
+    return ("",) if persistent_state.is_kept(case.machine, specifications, has_claims) else ()
 
 
 def snapshot_gate_off(case: Case) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from stillpoint.velero.volumes.policy import Fate
 
 def missing(case: Case) -> Iterator[str]:
     """Claims that do not exist."""
-    knows = case.around.known.tells(persistent_volume_claim.RESOURCE)
+    knows = case.around.known.covers(persistent_volume_claim.RESOURCE)
     return (disk.name for disk in case.disks if knows and case.claim(disk) is None)
 
 
@@ -32,7 +32,7 @@ def unknown(case: Case) -> Iterator[str]:
     for disk in case.disks:
         claim = case.claim(disk)
         if claim is None:
-            if not case.around.known.tells(persistent_volume_claim.RESOURCE):
+            if not case.around.known.covers(persistent_volume_claim.RESOURCE):
                 yield f"{disk.name} (its claim)"
         elif not persistent_volume_claim.has_status(claim):
             yield f"{disk.name} (the status of its claim)"
@@ -117,7 +117,7 @@ def no_storage_class(case: Case) -> Iterator[str]:
     for disk, claim in _snapshots(case):
         name = persistent_volume_claim.storage_class(claim)
         reference = storage_class.RESOURCE.named("", name)
-        knows = case.around.known.tells(storage_class.RESOURCE)
+        knows = case.around.known.covers(storage_class.RESOURCE)
         if not name or (knows and reference not in case.around.cluster):
             yield disk.name
 
@@ -151,7 +151,7 @@ def has_snapshots(case: Case) -> bool:
     """
     if not case.disks:
         return True
-    if not case.around.known.tells(persistent_volume_claim.RESOURCE):
+    if not case.around.known.covers(persistent_volume_claim.RESOURCE):
         return fates.takes_snapshots(case.around.request)
     return any(
         disk.claim in case.around.backup.stored
@@ -257,11 +257,11 @@ def _not_known(case: Case, claim: Item) -> str:
     """The unknown link between a claim and its snapshot."""
     if _volume(case, claim) is None:
         return "PersistentVolume"
-    if storage_class_of(case, claim) is None and not case.around.known.tells(
+    if storage_class_of(case, claim) is None and not case.around.known.covers(
         storage_class.RESOURCE
     ):
         return "StorageClass"
-    if not case.around.known.tells(volume_snapshot_class.RESOURCE):
+    if not case.around.known.covers(volume_snapshot_class.RESOURCE):
         return "VolumeSnapshotClass"
     return ""
 

@@ -50,13 +50,13 @@ def is_imported_again(data_volume: Item) -> bool:
 
 def trouble(data_volume: Item) -> str:
     """The phase and progress of the DataVolume, with CDI's message: `ImportInProgress, 45.0%`."""
-    told = (
+    messages = (
         it.text(entry, "message")
         for entry in it.sequence(data_volume, "status", "conditions")
         if it.text(entry, "status") != "True"
     )
     state = (it.text(data_volume, "status", name) for name in ("phase", "progress"))
-    return ", ".join(filter(None, (*state, *told))) or "not looked at by CDI yet"
+    return ", ".join(filter(None, (*state, *messages))) or "not looked at by CDI yet"
 
 
 def renamed(data_volume: Item, name: str) -> Item:

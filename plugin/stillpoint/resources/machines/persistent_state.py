@@ -37,8 +37,8 @@ def has_tpm(specification: Item) -> bool:
 
 def is_of_efi_alone(specifications: Iterable[Item]) -> bool:
     """True if specifications have EFI variables and no vTPM: these go by the machine's name."""
-    told = tuple(specifications)
-    return any(map(_has_efi, told)) and not any(map(has_tpm, told))
+    known = tuple(specifications)
+    return any(map(_has_efi, known)) and not any(map(has_tpm, known))
 
 
 def with_preference(machine: Item, get: Callable[[Reference], Item | None]) -> Item:

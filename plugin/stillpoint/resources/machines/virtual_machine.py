@@ -185,12 +185,12 @@ def is_running(machine: Item) -> bool:
 
 def trouble(machine: Item) -> str:
     """KubeVirt's reason why the machine's guest does not run; may be empty."""
-    told = (
+    messages = (
         it.text(entry, "message")
         for entry in it.sequence(machine, "status", "conditions")
         if it.text(entry, "status") != "True"
     )
-    return "; ".join(filter(None, (it.text(machine, "status", "printableStatus"), *told)))
+    return "; ".join(filter(None, (it.text(machine, "status", "printableStatus"), *messages)))
 
 
 def with_run_strategy(machine: Item, strategy: str) -> Item:

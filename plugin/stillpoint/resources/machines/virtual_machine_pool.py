@@ -48,8 +48,10 @@ def of_machine(machine: Item) -> Iterable[str]:
 def resource_of(pool_or_machine: Item) -> Resource:
     """The resource in the version of a stored pool, or of the pool that owns a machine."""
     group = f"{RESOURCE.group}/"
-    told = (it.text(one, "apiVersion") for one in (pool_or_machine, *it.owners(pool_or_machine)))
-    known = (one.removeprefix(group) for one in told if one.startswith(group))
+    versions = (
+        it.text(one, "apiVersion") for one in (pool_or_machine, *it.owners(pool_or_machine))
+    )
+    known = (one.removeprefix(group) for one in versions if one.startswith(group))
     return RESOURCE._replace(version=next(known, RESOURCE.version))
 
 

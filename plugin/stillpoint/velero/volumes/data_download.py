@@ -121,8 +121,8 @@ def message(download: Item) -> str:
 
 def progress_bytes(download: Item) -> tuple[int, int]:
     """The bytes that are there, and all bytes."""
-    told: Any = it.mapping(download, "status", "progress")
-    return int(told.get("bytesDone") or 0), int(told.get("totalBytes") or 0)
+    progress: Any = it.mapping(download, "status", "progress")
+    return int(progress.get("bytesDone") or 0), int(progress.get("totalBytes") or 0)
 
 
 def with_volume_to_come(claim: Item, namespace: str, name: str, mark: str) -> Item:

@@ -69,8 +69,8 @@ def _check(
         and (why := _why_not_saved(it.namespace(item), name, claim, context))
     }
     if unsaved:
-        told = listing((f"{name} is {why}" for name, why in unsaved.items()), "; ")
-        context.log.warning("the data of disks is not saved: %s", told)
+        text = listing((f"{name} is {why}" for name, why in unsaved.items()), "; ")
+        context.log.warning("the data of disks is not saved: %s", text)
 
 
 def _claim(namespace: str, name: str, context: BackupContext) -> Item | None:
@@ -124,7 +124,7 @@ def _not_snapshot(claim: Item, context: BackupContext) -> str:
         return ""
     chosen = volume_snapshot_class.choose(claim, backup, classes)
     if chosen and volume_snapshot_class.lives_with_volume(chosen):
-        return f"cut as a snapshot that goes with its volume ({it.name(chosen)}), and not moved"
+        return f"taken as a snapshot that goes with its volume ({it.name(chosen)}), and not moved"
     return ""
 
 

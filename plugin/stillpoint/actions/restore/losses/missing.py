@@ -47,13 +47,13 @@ def additional(
         return machines.own_needs(stored)
     named = unselected.of(held, context)
     found = [(state, one) for one in lacking if (state := _state(one, context))]
-    told = []
+    warnings = []
     for state in dict.fromkeys(state for state, _ in found):
         begin = f"{it.name(stored)} needs what {state} here: "
         names = [_describe(one, context) for kept, one in found if kept == state]
         context.log.warning("%s%s", begin, ", ".join(names))
-        told.append(warning.listing(it.namespace(stored), begin, names))
-    return (*named, *told)
+        warnings.append(warning.listing(it.namespace(stored), begin, names))
+    return (*named, *warnings)
 
 
 def _of_cluster(stored: Item, held: Iterable[Reference], archive: Archive) -> Sequence[Reference]:

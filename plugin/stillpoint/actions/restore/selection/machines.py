@@ -109,8 +109,10 @@ def is_bound_to_uuid(stored: Item, archive: Archive) -> bool:
 
     State of which no more is known than its claim may be that.
     """
-    told = _specifications(stored, archive)
-    return has_persistent_state(stored, archive) and not persistent_state.is_of_efi_alone(told)
+    specifications = _specifications(stored, archive)
+    return has_persistent_state(stored, archive) and not persistent_state.is_of_efi_alone(
+        specifications
+    )
 
 
 def says_bound_to_uuid(stored: Item) -> bool:
