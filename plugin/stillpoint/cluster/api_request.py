@@ -17,9 +17,6 @@ from stillpoint.model.reference import Resource
 CREDENTIALS_HINT = (
     "renew the credentials: the token mounted into the pod, or the user of the kubeconfig"
 )
-PAGE = 2_000
-"""Objects of a list that one answer holds: of pods, some 20 MB."""
-
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _LONGEST_MESSAGE = 400  # characters
 

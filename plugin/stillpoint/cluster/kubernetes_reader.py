@@ -19,14 +19,14 @@ from kubernetes.client import ApiClient, Configuration
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3 import exceptions as http
 
-from stillpoint.cluster.api_request import CREDENTIALS_HINT, PAGE, ApiRequest, ApiResponse, Expired
+from stillpoint.cluster.api_request import CREDENTIALS_HINT, ApiRequest, ApiResponse, Expired
 from stillpoint.cluster.discovery_request import PATHS, DiscoveryRequest
 from stillpoint.cluster.packed import PackedItems
 from stillpoint.cluster.watch import FollowedItems, Watch
 from stillpoint.model.api_resources import Served
 from stillpoint.model.errors import Forbidden, ReadFailed
 from stillpoint.model.item import Item
-from stillpoint.model.reader import Lookup
+from stillpoint.model.reader import PAGE, Lookup
 from stillpoint.model.reference import Resource
 
 _CHUNK_BYTES = 128 * 1024

@@ -9,6 +9,9 @@ from stillpoint.model.reference import Resource
 Lookup = Callable[[str], Item | None]
 """The object of a name, or None."""
 
+PAGE = 2_000
+"""Objects of a list in one response: of pods, some 20 MB."""
+
 
 class Reader(Protocol):
     """Reads objects of the Kubernetes API. Answers are shared: nobody changes them."""

@@ -97,7 +97,7 @@ def test_a_rehearsal_does_without_grpc_and_without_a_process() -> None:
     code = (
         "import sys, subprocess; from stillpoint import cli; subprocess.Popen = None\n"
         f"status = cli.main(['rehearse', '--from', {str(examples.FOLDER)!r}])\n"
-        "print(*{'grpc', 'google.protobuf', 'kubernetes', 'stillpoint.wire'} & sys.modules.keys(),"
+        "print(*{'grpc', 'google.protobuf', 'kubernetes', 'msgspec', 'ssl'} & sys.modules.keys(),"
         " file=sys.stderr); sys.exit(status)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,9 +1,7 @@
 """`stillpoint version`."""
 
 import argparse
-import importlib.metadata
 import platform
-import ssl
 import sys
 
 from stillpoint.cli.exit_status import ExitStatus
@@ -24,6 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001 - every verb has the same parameter
     """See `Verb`."""
+    import importlib.metadata  # noqa: PLC0415 - every start of the command imports this module
+    import ssl  # noqa: PLC0415
+
     lines = [
         f"stillpoint {importlib.metadata.version('stillpoint')}",
         f"Python {platform.python_version()}",

@@ -3,11 +3,10 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from stillpoint.cluster.api_request import PAGE
 from stillpoint.model import item as it
 from stillpoint.model.errors import ReadFailed
 from stillpoint.model.item import Item
-from stillpoint.model.reader import Lookup
+from stillpoint.model.reader import PAGE, Lookup
 from stillpoint.model.reference import Reference, Resource
 from stillpoint.velero.selection.label_selector import LabelSelector
 
