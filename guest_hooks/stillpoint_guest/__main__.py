@@ -18,7 +18,7 @@ _MOST_BYTES = 4096
 
 
 def main(arguments: "list[str]") -> int:
-    """Run the command line (without the program's name) and give the exit status."""
+    """Runs the command line (without the program's name) and gives the exit status."""
     sys.dont_write_bytecode = True  # a frozen disk would block the import for ever
     try:
         if arguments == ["freeze"]:

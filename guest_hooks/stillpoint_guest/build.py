@@ -23,7 +23,7 @@ _MAIN = (
 
 
 def build(target: str, interpreter: str = INTERPRETER) -> None:
-    """Write the executable file."""
+    """Writes the executable file."""
     with open(target, "wb") as file:
         file.write(_START.format(interpreter).encode())
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:

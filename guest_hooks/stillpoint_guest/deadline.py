@@ -31,7 +31,7 @@ class Deadline(NamedTuple):
         return min(self, Deadline.after(seconds))
 
     def require(self, subject: str, attempt: str) -> None:
-        """Go on only if there is time left.
+        """Goes on only before the deadline.
 
         Raises:
             DeadlinePassed: there is none.

@@ -49,7 +49,7 @@ class Driver(Kind):
     """An instance of an application; `options.kind` has the attributes of its class."""
 
     def __init__(self, section: Section, journal: UndoJournal) -> None:
-        """Parse the section's own options; no process is started, nothing is asked.
+        """Parses the section's own options; no process is started, nothing is asked.
 
         Args:
             section: its part of the configuration, or what discovery found.

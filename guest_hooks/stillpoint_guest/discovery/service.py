@@ -36,7 +36,7 @@ class Units:
     """The users of units; systemd is asked once for each unit, as few are needed."""
 
     def __init__(self, names: Names) -> None:
-        """Ask nothing yet."""
+        """Sends no request yet."""
         self._names = names
         self._users: Dict[str, str] = {}
         self._asking = threading.Lock()

@@ -90,7 +90,7 @@ class _Survey:
         return self._edge(process, lambda: self._first_look(process))
 
     def probe(self) -> Sequence[Server]:
-        """Run the probes; the servers that they found."""
+        """Runs the probes; returns the servers that they found."""
         found = probes.run(self._probes)
         return [server for one in found for server in self._edge(one.probe.process, one.result)]
 

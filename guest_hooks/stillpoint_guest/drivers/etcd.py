@@ -61,7 +61,7 @@ class Etcd(Driver):
     }
 
     def __init__(self, section: Section, journal: UndoJournal) -> None:
-        """Parse `OPTIONS`."""
+        """Parses `OPTIONS`."""
         super().__init__(section, journal)
         self._url = section.text("url", f"http://127.0.0.1:{_DEFAULT_PORT}")
         self._parts = urlsplit(self._url)
@@ -105,7 +105,7 @@ class Etcd(Driver):
         return self._url
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
-        """Probe if the server answers."""
+        """Probes if the server answers."""
         self.prepare(deadline)
         text = f"{self.section.name}: version {self._status.version} answers"
         good = Finding(True, text, folders=_folders(self.section.process))

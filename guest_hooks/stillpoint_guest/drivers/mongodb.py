@@ -105,7 +105,7 @@ class MongoDB(Driver):
     }
 
     def __init__(self, section: Section, journal: UndoJournal) -> None:
-        """Parse `OPTIONS`."""
+        """Parses `OPTIONS`."""
         super().__init__(section, journal)
         default = f"mongodb://127.0.0.1:{_DEFAULT_PORT}/?directConnection=true"
         self._address = section.text("uri", default)
@@ -143,7 +143,7 @@ class MongoDB(Driver):
         return self._address
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
-        """Probe if the server answers."""
+        """Probes if the server answers."""
         try:
             self.prepare(deadline)
         finally:
@@ -153,7 +153,7 @@ class MongoDB(Driver):
         return [Finding(True, f"{name}: version {self._hello.version} answers"), *warnings]
 
     def prepare(self, deadline: Deadline) -> None:
-        """Connect; its client takes a second to start."""
+        """Connects; the client takes a second to start."""
         try:
             self._connect(deadline)
             self._hello = self._ask_hello(deadline)

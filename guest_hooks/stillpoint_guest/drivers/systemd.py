@@ -76,7 +76,7 @@ class Systemd(Driver):
     }
 
     def __init__(self, section: Section, journal: UndoJournal) -> None:
-        """Parse `OPTIONS`."""
+        """Parses `OPTIONS`."""
         super().__init__(section, journal)
         self._unit = section.text("unit")
         if not self._unit or self._unit.startswith("-"):
@@ -91,7 +91,7 @@ class Systemd(Driver):
         return self._unit
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
-        """Probe if the unit runs."""
+        """Probes if the unit runs."""
         self.prepare(deadline)
         runs = "runs" if self._runs else "does not run, so nothing is to be done"
         return [Finding(True, f"{self.section.name}: {runs}", folders=self._folders)]

@@ -49,7 +49,7 @@ class Application:
         return self.driver.section.kind, self.driver.instance
 
     def begin_prepare(self, deadline: Deadline) -> "Pending[None]":
-        """Let the driver prepare, beside the others."""
+        """Lets the driver prepare, beside the others."""
         return self._worker.begin(lambda: self._time("prepare", self.driver.prepare, deadline))
 
     def finish_prepare(self, pending: "Pending[None]", deadline: Deadline) -> None:
@@ -102,7 +102,7 @@ class Application:
             self.errors.append(error)
 
     def close(self) -> None:
-        """End its programs and its thread, behind whatever is still to be done there."""
+        """Ends programs and thread of the driver, behind all earlier actions."""
         self._ending = self._worker.begin(self.driver.commands.close)
         self._worker.stop()
 

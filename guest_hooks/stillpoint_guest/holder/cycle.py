@@ -86,7 +86,7 @@ class Cycle:
         self.record: Optional[FreezeRecord] = None
 
     def begin(self) -> None:
-        """Set out."""
+        """Starts the cycle."""
         self._thread.start()
 
     def is_settled(self, wait_s: float) -> bool:
@@ -144,7 +144,7 @@ class Cycle:
         self._end()
 
     def _quiesce(self) -> bool:
-        """Quiesce the applications; true if anything is held then."""
+        """Quiesces the applications; true if anything is held then."""
         deadline = Deadline.after(self._plan.freeze_s)
         self._times["began_at"] = freeze_record.stamp()
         attempt = "see what would be frozen"
@@ -188,7 +188,7 @@ class Cycle:
         self.release(NOTHING_FROZEN)
 
     def _judge_data(self, reach: Reach, deadline: Deadline) -> None:
-        """Promise nothing of data that this freeze does not hold."""
+        """Promises nothing of data that this freeze does not hold."""
         if not reach.order:
             if self._plan.has_frozen_window:  # who asks himself knows what he freezes
                 self._log.say(_UP_TO_THE_ASKER, WARNING)
@@ -277,7 +277,7 @@ class Cycle:
             self._log.say(f"left out, so not at rest: {error}", WARNING)
 
     def _sync(self, reach: Reach, deadline: Deadline) -> None:
-        """Write dirty pages to the disks while everything runs, so that the freeze is short."""
+        """Writes dirty pages to the disks while everything runs, so that the freeze is short."""
         for mount in reach.order:
             self._require_wanted()
             self._sync_one(mount, deadline)

@@ -123,7 +123,7 @@ class Holder:
         return True
 
     def leave(self) -> None:
-        """Release what is held: nobody else could."""
+        """Releases the hold: nobody else could."""
         if self._cycle is not None and self._cycle.phase != OVER:
             self._lose(self._cycle, "the holder was stopped")
             self._cycle.is_over(_THAW_S)
@@ -288,7 +288,7 @@ class Holder:
         connection.say(**Thawed(hold is not None).fields())
 
     def _undo_rest(self) -> Sequence[str]:
-        """Undo what is left; names of what is not undone, none if a freeze begins just now."""
+        """Undoes the rest; returns names of the others, none if a freeze begins just now."""
         if not self._beginning.acquire(blocking=False):
             return ()
         cycle = self._cycle
@@ -315,7 +315,7 @@ class Holder:
 
 
 def run(places: Places, kinds: Kinds, idle_s: float, leave: threading.Event) -> int:
-    """Be the holder, until `leave` is set or nothing was to do for `idle_s` seconds (0: for ever).
+    """Runs the holder until `leave` is set, or idle for `idle_s` seconds (0: for ever).
 
     Raises:
         ConfigurationError: its place in /run cannot be used.
@@ -383,7 +383,7 @@ def _lock(places: Places) -> Optional[IO[str]]:
 
 
 def _require_root(peer: socket.socket) -> int:
-    """Go on only if the other end is root's, and give its process."""
+    """Goes on only if the other end is root's, and gives its process."""
     credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     process, user, _ = struct.unpack("3i", credentials)
     if user not in (0, os.geteuid()):

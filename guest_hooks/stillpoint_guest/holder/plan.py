@@ -50,7 +50,7 @@ class Plan(NamedTuple):
 
 
 def plan(places: Places, kinds: Kinds) -> Plan:
-    """Read the configuration, look around, and make the drivers.
+    """Reads the configuration, runs discovery, and makes the drivers.
 
     Raises:
         ConfigurationError: the configuration cannot be used.
@@ -116,7 +116,7 @@ def _add_found(
     places: Places,
     kinds: Kinds,
 ) -> List[str]:
-    """Add drivers for what is to be quiesced; warnings name the rest."""
+    """Adds drivers for found applications; warnings name the rest."""
     taken = {driver.instance for driver in drivers}
     names = {driver.section.name for driver in drivers}
     alone: List[Server] = []
@@ -148,7 +148,7 @@ def _warnings(alone: Sequence[Server]) -> List[str]:
 
 
 def _beside_processes(kinds: Kinds) -> Sequence[Server]:
-    """Find what has no process: hooks."""
+    """Finds applications without a process: hooks."""
     found: List[Server] = []
     for kind in kinds:
         if kind.PROGRAMS:

@@ -37,13 +37,13 @@ class Recovery:
         self._changing = threading.Lock()
 
     def end_left_over(self) -> None:
-        """End the programs of a holder that was killed; once, before there are any of ours."""
+        """Ends the programs of a holder that was killed; once, before there are any of ours."""
         count = Register(self._folder).end_left_over()
         if count:
             self._log.say(f"ended {count} programs of a holder that was killed", WARNING)
 
     def undo(self, wait_s: float, spared: Collection[Instance] = ()) -> None:
-        """Begin with all journals, and wait so long for all of them; what is not done goes on.
+        """Begins to undo all journals, and waits so long for all; unfinished ones go on.
 
         Args:
             wait_s: for all together.

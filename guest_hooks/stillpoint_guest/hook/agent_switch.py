@@ -68,7 +68,7 @@ class Switch:
         return True
 
     def turn_off(self) -> bool:
-        """Give back what was set before; a setting that is no longer ours is left alone.
+        """Restores the earlier setting; a setting that is no longer ours is left alone.
 
         Returns:
             Whether anything changed.

@@ -76,7 +76,7 @@ def _thaw(places: Places) -> "dict[str, str]":
 
 
 def request(connection: Connection, good: str, **fields: str) -> "dict[str, str]":
-    """Send a request and wait for its reply.
+    """Sends a request and waits for its reply.
 
     Args:
         connection: to the holder.

@@ -104,7 +104,7 @@ def connect(places: Places) -> _socket.socket:
 
 
 def _connect(peer: _socket.socket, path: str) -> None:
-    """Connect, and wait in the queue of a holder that has many clients: the kernel does not."""
+    """Connects, and waits in the queue of a holder that has many clients: the kernel does not."""
     end_s = time.monotonic() + _CONNECT_S
     number = peer.connect_ex(path)
     while number == errno.EAGAIN and time.monotonic() < end_s:

@@ -64,7 +64,7 @@ def has_asked(process: int) -> bool:
 
 
 def findings(root: str = "/") -> Iterator[Finding]:
-    """Find what stands between the agent and our hook."""
+    """Finds obstacles between the agent and our hook."""
     running = _running(root)
     if running is None:
         yield Finding(
@@ -85,7 +85,7 @@ def findings(root: str = "/") -> Iterator[Finding]:
 
 
 def _commands(words: Sequence[str], settings: Mapping[str, str]) -> Iterator[Finding]:
-    """Find if the agent may freeze: blocked commands are nobody's, allowed ones the only ones."""
+    """Checks if the agent may freeze: blocked commands are nobody's, allowed ones the only ones."""
     blocked = _option_values(words, settings, _BLOCKED)
     allowed = _option_values(words, settings, _ALLOWED)
     missing = [one for one in _NEEDED if one in blocked or (allowed and one not in allowed)]

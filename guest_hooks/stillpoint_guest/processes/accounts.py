@@ -26,7 +26,7 @@ class Names:
     """
 
     def __init__(self) -> None:
-        """Ask nothing yet."""
+        """Sends no request yet."""
         self._names: Dict[int, str] = {}
         self._answers = True
 

@@ -23,7 +23,7 @@ class Stream:
         self._received = b""
 
     def receive(self) -> None:
-        """Read what is there, once."""
+        """Reads what is there, once."""
         try:
             data = os.read(self.file.fileno(), _AT_ONCE_BYTES)
         except BlockingIOError:
@@ -75,22 +75,22 @@ class Pipes:
             fcntl.fcntl(file, fcntl.F_SETFL, flags | os.O_NONBLOCK)
 
     def send(self, data: bytes, is_last: bool = False) -> None:
-        """Have data sent by the coming moves; after the last the input is closed."""
+        """Has data sent by the coming moves; after the last the input is closed."""
         self._to_send += data
         self._is_last = is_last
         self._send_some()
 
     def move(self, deadline: Deadline) -> None:
-        """Move what can be moved, after a wait that is short and not longer than the deadline."""
+        """Moves what can be moved, after a wait that is short and not longer than the deadline."""
         self._move(min(deadline.remaining_s, _LOOK_S))
 
     def move_what_is_there(self) -> None:
-        """Take what the child has printed by now."""
+        """Takes what the child has printed by now."""
         while self._move(0):
             pass
 
     def close(self) -> None:
-        """Close our ends."""
+        """Closes our ends."""
         self._close_input()
         self.output.file.close()
         self.errors.file.close()

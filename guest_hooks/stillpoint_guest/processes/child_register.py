@@ -17,23 +17,23 @@ class Register:
     """A folder of empty files named PID-STARTED.child."""
 
     def __init__(self, folder: str) -> None:
-        """Use a folder; "" registers nothing."""
+        """Uses a folder; "" registers nothing."""
         self._folder = folder
 
     def add(self, one: Member) -> None:
-        """Note a child that was just started."""
+        """Notes a child that was just started."""
         with contextlib.suppress(OSError):  # /run is full or gone: the program itself matters more
             if self._folder:
                 os.close(os.open(self._path(one), os.O_CREAT | os.O_WRONLY, 0o600))
 
     def remove(self, pid: int) -> None:
-        """Forget a child that has ended."""
+        """Forgets a child that has ended."""
         for path, noted in self._entries():
             if noted.number == pid:
                 _unlink(path)
 
     def end_left_over(self) -> int:
-        """Kill what a former holder started and did not end.
+        """Kills what a former holder started and did not end.
 
         Returns:
             How many there were.

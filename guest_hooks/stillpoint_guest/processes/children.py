@@ -51,7 +51,7 @@ class Children:
         self._ending = threading.Lock()
 
     def start(self, program: Program, secret: Optional[IO[bytes]]) -> Child:
-        """Start a program; see `spawn` for arguments and errors."""
+        """Starts a program; see `spawn` for arguments and errors."""
         with self._changing:  # it is a child before it is known, and there as long as nobody waits
             process = spawn(program, secret)
             member = family.member(process.pid)
@@ -102,7 +102,7 @@ class Children:
             self._dying += dying
 
     def reap(self) -> None:
-        """Take leave of what programs left to this process and has ended."""
+        """Reaps ended processes that programs have left to this process."""
         with self._ending:  # as long as nobody has taken leave of it, its number is its own
             family.reap()
 

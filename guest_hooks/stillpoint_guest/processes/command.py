@@ -35,7 +35,7 @@ class Commands:
     """Starts the programs of an application, and can end all of them."""
 
     def __init__(self, subject: str, folder: str = "") -> None:
-        """Start nothing yet.
+        """Starts nothing yet.
 
         Args:
             subject: whose programs they are, for messages.
@@ -113,7 +113,7 @@ class Commands:
         self._forget_ended()
 
     def close(self) -> None:
-        """Kill what still runs, and let go of its pipes; in the thread that used them."""
+        """Kills what still runs, and lets go of its pipes; in the thread that used them."""
         opened = list(self._started)
         self.end_all()
         self._end_what_is_left()

@@ -53,7 +53,7 @@ class _Fields(NamedTuple):
 
 
 def adopt() -> None:
-    """Have what our programs leave become our children."""
+    """Makes orphans of our programs our children."""
     if _prctl is not None:
         _prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -203,7 +203,7 @@ def is_gone(one: Member) -> bool:
 
 
 def reap() -> None:
-    """Take leave of what programs left to us and has ended since.
+    """Reaps ended processes that programs have left to this process.
 
     Of the programs themselves, which lead a session each, whoever started them does.
     """

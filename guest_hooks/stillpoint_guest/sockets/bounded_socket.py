@@ -21,7 +21,7 @@ class BoundedSocket:
     """A connection; errors name subject and attempt."""
 
     def __init__(self, subject: str, address: Address, deadline: Deadline) -> None:
-        """Connect; nothing is said yet, so that the peer can be looked at.
+        """Connects; nothing is sent yet, so that the peer can be verified.
 
         Raises:
             CommandFailed: nobody listens there.

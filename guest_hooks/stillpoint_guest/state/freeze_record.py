@@ -165,7 +165,7 @@ class Records:
         return [one for one in map(self._fault, (_RECORD, _ORIGIN)) if one]
 
     def recognise(self) -> Optional[FreezeRecord]:
-        """Find out, once, that this disk is a copy; the record is kept as its origin.
+        """Finds out, once, that this disk is a copy; the record is kept as its origin.
 
         Returns:
             The record, the first time; None otherwise.

@@ -78,7 +78,7 @@ class HoldMarker:
             return self._known
 
     def drop(self) -> None:
-        """Remove the marker: the end of the hold has been reported."""
+        """Removes the marker: the end of the hold has been reported."""
         with self._changing:
             self._known = None
             with contextlib.suppress(OSError):  # then the next holder distrusts it, which is safe

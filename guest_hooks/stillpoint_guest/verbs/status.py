@@ -26,7 +26,7 @@ class Status(NamedTuple):
 
 
 def collect(places: Places, kinds: Kinds) -> Status:
-    """Ask the holder, read what is on the disk, and make a plan."""
+    """Collects the holder's status, the records on the disk, and a plan."""
     records = Records(places.state)
     known = holder_status.ask(places) or HolderStatus(
         _NO_HOLDER, HoldMarker(places.hold).read(), records.last(), records.origin()

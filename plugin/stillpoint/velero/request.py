@@ -51,7 +51,7 @@ class Backup:
 
     @classmethod
     def parse(cls, backup: Item) -> "Backup":
-        """Parse a Backup object. An empty object selects everything, and has no name.
+        """Parses a Backup object. An empty object selects everything, and has no name.
 
         Raises:
             MalformedItem: a field has the wrong type.
@@ -134,7 +134,7 @@ class Restore:
 
     @classmethod
     def parse(cls, restore: Item) -> "Restore":
-        """Parse a Restore object.
+        """Parses a Restore object.
 
         Raises:
             MalformedItem: a field has the wrong type.

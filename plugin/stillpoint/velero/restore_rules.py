@@ -106,7 +106,7 @@ class RestoreRules:
 
     @classmethod
     def parse(cls, restore: Item, discovery: Discovery) -> "RestoreRules":
-        """Parse the rules of a Restore object.
+        """Parses the rules of a Restore object.
 
         Raises:
             MalformedItem: a field has the wrong type.

@@ -29,7 +29,7 @@ def is_started_by_velero(environment: Mapping[str, str]) -> bool:
 
 
 def take_standard_output() -> int:
-    """Keep standard output for the handshake and point descriptor 1 at standard error.
+    """Keeps standard output for the handshake and points descriptor 1 at standard error.
 
     Returns:
         A descriptor for `announce`.
@@ -41,7 +41,7 @@ def take_standard_output() -> int:
 
 
 def announce(descriptor: int, address: str) -> None:
-    """Tell the parent where to connect, then close its end.
+    """Sends the parent the address of the socket, then closes the descriptor.
 
     Args:
         descriptor: from `take_standard_output`.

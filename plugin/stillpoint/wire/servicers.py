@@ -67,7 +67,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def on_control_pool(method: Method) -> Method:
-    """Serve a method from `CONTROL_POOL` (grpc's own hook, used by its health servicer too)."""
+    """Serves a method from `CONTROL_POOL` (grpc's own hook, used by its health servicer too)."""
     method.experimental_thread_pool = CONTROL_POOL  # type: ignore[attr-defined]
     return method
 

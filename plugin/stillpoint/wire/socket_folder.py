@@ -57,7 +57,7 @@ class SocketFolder:
         os.close(self._descriptor)
 
     def remove_leftovers(self) -> None:
-        """Remove what processes that were killed have left beside this folder."""
+        """Removes what processes that were killed have left beside this folder."""
         place = os.path.dirname(self._path)  # noqa: PTH120
         with contextlib.suppress(OSError), os.scandir(place) as entries:
             for entry in entries:

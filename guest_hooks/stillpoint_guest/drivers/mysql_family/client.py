@@ -77,7 +77,7 @@ class MySQLClient:
             trust.require(section.text("client"))
 
     def require_peer(self) -> None:
-        """Go on only if the server's own account listens; `Unreachable` as in `peer`."""
+        """Goes on only if the server's own account listens; `Unreachable` as in `peer`."""
         users = peer.users(self._section)
         if self.socket:
             user = users[0] if users else None

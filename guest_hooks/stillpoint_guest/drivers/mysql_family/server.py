@@ -72,7 +72,7 @@ class MySQLServer(Driver):
     }
 
     def __init__(self, section: Section, journal: UndoJournal) -> None:
-        """Parse `OPTIONS`."""
+        """Parses `OPTIONS`."""
         super().__init__(section, journal)
         self._client = MySQLClient(section, self.CLIENTS, self.HAS_OWN_ACCOUNT)
         self._identity = Identity("", "")
@@ -120,7 +120,7 @@ class MySQLServer(Driver):
         raise NotImplementedError
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
-        """Probe if the server answers; find what would be done, and what stands in the way now."""
+        """Probes if the server answers; finds the lock to take, and obstacles to it now."""
         try:
             state = self._connect(deadline)
             lock = self.lock_for(state)
@@ -133,7 +133,7 @@ class MySQLServer(Driver):
         return [Finding(True, text, folders=self._folders), *found]
 
     def prepare(self, deadline: Deadline) -> None:
-        """Connect, and write what has gathered, so that less is to be written under the lock."""
+        """Connects, and writes what has gathered, so that less is to be written under the lock."""
         try:
             self.state = self._connect(deadline)
             self.lock_for(self.state)

@@ -149,7 +149,7 @@ class PostgreSQLClient:
             raise Unreachable(section.name, "run a client for it", cause)
 
     def _is_its_user(self, users: peer.Users) -> bool:
-        """Decide if a client runs as the server does; never as root for what was only found."""
+        """Decides if a client runs as the server does; never as root for what was only found."""
         try:
             number = family.user_number(self.system_user)
         except KeyError:
@@ -177,7 +177,7 @@ class Psql:
         self._session = session
 
     def ask(self, statement: str, deadline: Deadline) -> Sequence[str]:
-        """Have a statement executed, and give the lines of the answer.
+        """Has a statement executed, and gives the lines of the answer.
 
         Raises:
             ApplicationError: as `Session.ask`; after a `CommandFailed` the session has ended.

@@ -84,7 +84,7 @@ class PostgreSQL(Driver):
     }
 
     def __init__(self, section: Section, journal: UndoJournal) -> None:
-        """Parse `OPTIONS`."""
+        """Parses `OPTIONS`."""
         super().__init__(section, journal)
         self._client = PostgreSQLClient(section)
         self._session: Optional[Psql] = None
@@ -114,7 +114,7 @@ class PostgreSQL(Driver):
         return os.path.join(place, f".s.PGSQL.{self._client.port}")
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
-        """Probe if the server answers; find what a copy would not have."""
+        """Probes if the server answers; finds what a copy would not have."""
         try:
             server = self._connect(deadline)
             self._look(server, deadline)
@@ -252,7 +252,7 @@ class PostgreSQL(Driver):
         return _Server(int(row[0]), truths[0], truths[1], truths[2], truths[3], row[5])
 
     def _look(self, server: _Server, deadline: Deadline) -> None:
-        """Find out what a copy would not have."""
+        """Finds out what a copy would not have."""
         losses = []
         if not server.syncs:
             losses.append("fsync is off: whether a copy starts is luck")
@@ -270,7 +270,7 @@ class PostgreSQL(Driver):
         self._folders = survey.folders
 
     def _limit(self, seconds: float, deadline: Deadline) -> None:
-        """Have the server give up each statement that takes longer; 0: none."""
+        """Has the server give up each statement that takes longer; 0: none."""
         self._psql.ask(f"SET statement_timeout = {int(seconds * 1000)};", deadline)
 
     @property

@@ -71,7 +71,7 @@ class Surveyor:
     """Surveys a server, with sessions of its own, which an error ends."""
 
     def __init__(self, client: PostgreSQLClient, commands: Commands, version: int) -> None:
-        """Look at nothing yet; `version` is the server's, 150018."""
+        """Surveys nothing yet; `version` is the server's, 150018."""
         self._client = client
         self._commands = commands
         self._version = version

@@ -73,7 +73,7 @@ class Redis(Driver):
     }
 
     def __init__(self, section: Section, journal: UndoJournal) -> None:
-        """Parse `OPTIONS`."""
+        """Parses `OPTIONS`."""
         super().__init__(section, journal)
         self._socket = section.text("socket")
         self._host = section.text("host", _HOST)
@@ -113,7 +113,7 @@ class Redis(Driver):
         return trust.real_path(self._socket) if self._socket else f"{self._host}:{self._port}"
 
     def check(self, deadline: Deadline) -> Sequence[Finding]:
-        """Probe if the server answers; find what would be done."""
+        """Probes if the server answers; finds what would be done."""
         try:
             self._choose(self._connect(deadline), self.section.prepare_s)
         finally:
@@ -125,7 +125,7 @@ class Redis(Driver):
         return [answers, *found]
 
     def prepare(self, deadline: Deadline) -> None:
-        """Choose the method; `bgsave` is done here, beside the other applications."""
+        """Chooses the method; `bgsave` is done here, beside the other applications."""
         try:
             info = self._connect(deadline)
             self._choose(info, min(self.section.prepare_s, deadline.remaining_s))
@@ -372,7 +372,7 @@ class _Pause:
         self._connection.close()
 
     def require_unbroken(self) -> None:
-        """Go on only if writes have waited all the time."""
+        """Goes on only if writes have waited all the time."""
         broken = self._broken or self._lateness()
         if broken:
             raise SessionLost(self._subject, "keep writes paused", broken)

@@ -80,7 +80,7 @@ class Script(Driver):
     }
 
     def __init__(self, section: Section, journal: UndoJournal) -> None:
-        """Parse `OPTIONS`; which scripts there are is looked up at every freeze."""
+        """Parses `OPTIONS`; which scripts there are is looked up at every freeze."""
         super().__init__(section, journal)
         self._calls: Sequence[Call] = ()
         self._folders = section.paths("folders")
@@ -130,7 +130,7 @@ class Script(Driver):
         return found
 
     def prepare(self, deadline: Deadline) -> None:
-        """Look up which scripts there are, and that nobody but root could have written them."""
+        """Looks up which scripts there are, and that nobody but root could have written them."""
         del deadline
         try:
             self._calls = self._read()
@@ -157,7 +157,7 @@ class Script(Driver):
             self.journal.drop()
 
     def reconcile(self, undo: Mapping[str, str], deadline: Deadline) -> None:
-        """Call the other halves."""
+        """Calls the thaw halves."""
         steps = [Step(tuple(words), *rest) for words, *rest in json.loads(undo["thaw"])]
         self._run_all(steps, deadline)
 

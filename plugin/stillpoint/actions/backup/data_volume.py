@@ -13,7 +13,7 @@ DOES = "a populated one is marked so that CDI does not fill its disk again"
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
-    """Mark a populated DataVolume so that CDI does not fill its claim again, and bring the claim.
+    """Marks a populated DataVolume so that CDI does not fill its claim again, and brings the claim.
 
     A DataVolume whose claim is left out gets no mark: CDI is to populate another.
     """

@@ -11,6 +11,6 @@ DOES = "marked as carried out"
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
-    """Store the object with a mark, for readers of the archive, that no restore replays it."""
+    """Stores the object with a mark, for readers of the archive, that no restore replays it."""
     it.identify(item)
     return BackupOutcome(it.with_annotation(item, one_shot_resource.CARRIED_OUT, "true"))

@@ -13,7 +13,7 @@ DOES = "labelled with its uid, marked as populated or as being populated"
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
-    """Label the claim with its uid, and mark if CDI has not populated the claim.
+    """Labels the claim with its uid, and marks if CDI has not populated the claim.
 
     A claim with a memory dump is left out where the backup wants none.
     """

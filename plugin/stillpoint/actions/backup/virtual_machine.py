@@ -20,7 +20,7 @@ DOES = (
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
-    """Store the machine with its revisions and identity pinned, and bring its parts.
+    """Stores the machine with its revisions and identity pinned, and brings its parts.
 
     Raises:
         Refusal: its guest runs and cannot be frozen, but its disks are in the backup; or the

@@ -16,7 +16,7 @@ DOES = (
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
-    """Store the instance, marked if its owner will recreate it, and bring its parts.
+    """Stores the instance, marked if its owner will recreate it, and brings its parts.
 
     Raises:
         Refusal: its guest runs and cannot be frozen, but its disks are in the backup; or the

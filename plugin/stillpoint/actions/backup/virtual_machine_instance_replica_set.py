@@ -12,7 +12,7 @@ DOES = "brings what its template needs"
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
-    """Bring what the template of its instances needs."""
+    """Brings what the template of its instances needs."""
     it.identify(item)
     needed = virtual_machine_instance_replica_set.references(item)
     return BackupOutcome(item, graph.of_template(item, needed, context))

@@ -19,7 +19,7 @@ DOES = "brings what its template needs and its revisions"
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
-    """Bring what the pool makes and recognizes machines by, and warn of machines not selected."""
+    """Brings what the pool makes and recognizes machines by, and warns of machines not selected."""
     namespace, name = it.identify(item)
     machines = context.cluster.list_grouped(
         virtual_machine.RESOURCE, namespace, virtual_machine_pool.of_machine

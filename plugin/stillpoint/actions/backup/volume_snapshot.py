@@ -12,7 +12,7 @@ DOES = "labelled with the uid of its claim"
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
-    """Label the snapshot with the uid of its claim."""
+    """Labels the snapshot with the uid of its claim."""
     namespace, _name = it.identify(item)
     source = volume_snapshot.claim(item)
     if not source:

@@ -17,7 +17,7 @@ DOES = "under the name that its machine or pool asks for; left out if nobody wou
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Create the revision under the name that its machines or its pool come back with.
+    """Creates the revision under the name that its machines or its pool come back with.
 
     A revision that nobody would use any more, nor delete, is left out.
     """

@@ -14,7 +14,7 @@ DOES = "after its claim; marked only where the data of its disk comes back"
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Create a DataVolume after its claim, if the claim's bytes come back.
+    """Creates a DataVolume after its claim, if the claim's bytes come back.
 
     The mark from the backup says that the claim is populated: CDI would wait for it for ever.
     """

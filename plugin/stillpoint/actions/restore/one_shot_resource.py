@@ -15,7 +15,7 @@ DOES = "left out: KubeVirt would carry them out again ([replay](restore/replay.m
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Leave the object out, unless the restore replays it and KubeVirt may carry it out again."""
+    """Leaves the object out, unless the restore replays it and KubeVirt may carry it out again."""
     it.identify(item)
     asked = context.restore.conditions
     if why := one_shot_resource.why_never_again(context.stored):

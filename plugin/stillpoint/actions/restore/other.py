@@ -54,7 +54,7 @@ class Other:
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Create the object, unless another rule leaves it out or its controller recreates it."""
+    """Creates the object, unless another rule leaves it out or its controller recreates it."""
     it.require_mapping(item, "metadata")
     reference = _reference(context.stored)
     if why := by_products.why(_snapshot_of(reference, context)) or _why_recreated(context):

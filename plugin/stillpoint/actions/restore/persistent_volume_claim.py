@@ -28,7 +28,7 @@ DOES = (
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Create the claim without the backup's marks, under its new name if the restore gives one.
+    """Creates the claim without the backup's marks, under its new name if the restore gives one.
 
     Left out are claims that were being populated, claims that no wanted machine needs, and claims
     without their bytes where CDI populates another in their place.

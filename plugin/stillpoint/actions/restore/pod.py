@@ -10,6 +10,6 @@ DOES = "left out: KubeVirt recreates them"
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Leave the pod out."""
+    """Leaves the pod out."""
     context.log.info("not restored: KubeVirt recreates it")
     return RestoreOutcome(item, skip=True)

@@ -20,7 +20,7 @@ DOES = "as it was, after what it is made of"
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Create the machine under the restore's conditions, after its parts.
+    """Creates the machine under the restore's conditions, after its parts.
 
     Raises:
         Refusal: the machine cannot come back as the restore asks; no part of it is created then.

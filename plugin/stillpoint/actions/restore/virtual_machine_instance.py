@@ -19,7 +19,7 @@ DOES = "owned: left out; standing alone: without the labels of its last run"
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Leave an owned instance to its owner; create a lone one as if it never ran.
+    """Leaves an owned instance to its owner; creates a lone instance as if it never ran.
 
     Raises:
         Refusal: the instance cannot come back as the restore asks; no part of it is created then.
@@ -51,7 +51,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
 
 
 def cancel(operation: str, context: RestoreContext) -> None:
-    """Do nothing: there is no waiting that could be stopped."""
+    """Does nothing: there is no waiting that could be stopped."""
     del operation, context
 
 

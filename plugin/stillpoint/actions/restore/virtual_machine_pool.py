@@ -18,7 +18,7 @@ DOES = "paused until its machines are its own again ([owners](restore/owners.md)
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Create the pool paused, until the machines in the backup are its own again.
+    """Creates the pool paused, until the machines in the backup are its own again.
 
     Its template is repaired as each of its machines is.
 

@@ -14,7 +14,7 @@ DOES = "label taken off"
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Create the snapshot without the backup's uid label, unless the plan leaves it out."""
+    """Creates the snapshot without the backup's uid label, unless the plan leaves it out."""
     it.identify(item)
     claim = volume_snapshot.claim(context.stored)
     reference = persistent_volume_claim.RESOURCE.named(it.namespace(context.stored), claim)

@@ -54,7 +54,7 @@ _MEANINGS = {
 
 
 def write(found: Rehearsal, output: Console) -> None:
-    """Write heading, table, reasons with remedies, and what the words mean."""
+    """Writes heading, table, reasons with remedies, and a legend."""
     _write_heading(found, output)
     machines = sorted(found.machines, key=_worst_first)
     if machines:

@@ -83,7 +83,7 @@ def longest_word(text: Text) -> int:
 
 
 def write_lines(output: Console, whole: RenderableType, width: int) -> None:
-    """Write what rich lays out for this width, without blanks at the ends of lines."""
+    """Writes what rich lays out for this width, without blanks at the ends of lines."""
     for laid_out in output.render_lines(whole, output.options.update_width(width), pad=False):
         output.print(Segments(_without_end(laid_out)), soft_wrap=True)
 
@@ -98,7 +98,7 @@ def _without_end(laid_out: list[Segment]) -> Iterator[Segment]:
 
 
 def write_error(output: Console, error: StillpointError) -> None:
-    """Write an error and its remedy."""
+    """Writes an error and its remedy."""
     what = f"{error.subject}: {error.attempt}: {error.cause}"
     write_line(output, ("stillpoint:", "red"), " ", what)
     if error.hint:

@@ -14,7 +14,7 @@ class Verb(Protocol):
     EXAMPLES: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the options."""
+        """Declares the options."""
 
     def run(self, arguments: argparse.Namespace) -> int:
         """Carries the verb out.

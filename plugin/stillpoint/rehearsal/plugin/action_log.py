@@ -34,7 +34,7 @@ class ActionLog(logging.Handler):
         return tuple(self._lines)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a line of an `ItemLog`."""
+        """Keeps a line of an `ItemLog`."""
         fields = getattr(record, "fields", None) or {}
         message = sendable(record.getMessage())
         self._lines.append(LogLine(fields.get("action", ""), fields.get("item", ""), message))

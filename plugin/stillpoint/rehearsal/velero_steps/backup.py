@@ -70,7 +70,7 @@ class BackupContents:
 def back_up(
     selection: Selection, blocks: Sequence[Block], plugin: BackupCalls, request: Item
 ) -> BackupContents:
-    """Take every block through the backup actions.
+    """Takes every block through the backup actions.
 
     Args:
         request: the Backup that is rehearsed.

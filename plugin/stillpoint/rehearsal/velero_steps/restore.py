@@ -76,7 +76,7 @@ def restore(
     rules: RestoreRules,
     target: Container[Reference] = (),
 ) -> Sequence[RestoredItem]:
-    """Take every stored item through the restore actions, in the order of creation.
+    """Takes every stored item through the restore actions, in the order of creation.
 
     Args:
         target: what the cluster has already into which the restore goes.

@@ -88,7 +88,7 @@ class Surroundings:
         backup: BackupContents,
         restoration: Restoration,
     ) -> "Surroundings":
-        """Index what was found, once for all machines."""
+        """Indexes objects, once for all machines."""
         blocks = {reference: block for block in backup.blocks for reference in block.items}
         results = {one.reference: one for one in restoration.items}
         state: dict[tuple[str, str], tuple[Reference, ...]] = {}

@@ -61,7 +61,7 @@ class Filters:
 
     @classmethod
     def parse(cls, backup: Item, discovery: Discovery = STATIC) -> "Filters":
-        """Read the filters from a Backup object; an empty object selects everything.
+        """Reads the filters from a Backup object; an empty object selects everything.
 
         Raises:
             MalformedItem: a field has the wrong type.

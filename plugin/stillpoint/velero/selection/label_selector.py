@@ -83,7 +83,7 @@ class LabelSelector:
 
     @classmethod
     def parse(cls, text: str) -> "LabelSelector":
-        """Parse a selector.
+        """Parses a selector.
 
         Raises:
             ValueError: the text is no selector.
@@ -102,7 +102,7 @@ class LabelSelector:
 
     @classmethod
     def of_object(cls, selector: Item) -> "LabelSelector":
-        """Read a selector in the form that objects of the API hold.
+        """Reads a selector in the form that objects of the API hold.
 
         Raises:
             MalformedItem: a field has the wrong type.

@@ -68,7 +68,7 @@ class Policy:
 
     @classmethod
     def parse(cls, config_map: Item) -> "Policy":
-        """Parse the policies; Velero refuses the backup where this refuses them.
+        """Parses the policies; Velero refuses the backup where this refuses them.
 
         Raises:
             Refusal: the policies are invalid.

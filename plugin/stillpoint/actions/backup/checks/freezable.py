@@ -16,7 +16,7 @@ _HINT = "include it, leave the disks out as well, or stop or pause the virtual m
 
 
 def check(item: Item, instance: Item, context: BackupContext) -> None:
-    """Check that a guest can be frozen in the backup.
+    """Checks that a guest can be frozen in the backup.
 
     Args:
         item: the machine or the instance that is being backed up.

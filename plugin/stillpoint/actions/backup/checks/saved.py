@@ -26,7 +26,7 @@ _HINT = (
 
 
 def check_machine(machine: Item, instance: Item | None, context: BackupContext) -> None:
-    """Check the disks of a machine, hot-plugged ones of its instance too.
+    """Checks the disks of a machine, hot-plugged ones of its instance too.
 
     Raises:
         Refusal: a disk is left out that no template of the machine would populate again.
@@ -39,7 +39,7 @@ def check_machine(machine: Item, instance: Item | None, context: BackupContext) 
 
 
 def check_instance(instance: Item, context: BackupContext) -> None:
-    """Check the disks of an instance that no machine owns.
+    """Checks the disks of an instance that no machine owns.
 
     Raises:
         Refusal: the instance stands alone, and a disk of it is left out.

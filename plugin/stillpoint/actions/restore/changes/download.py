@@ -19,7 +19,7 @@ from stillpoint.velero.volumes import claim_data, data_download
 
 
 def call_off(context: RestoreContext, why: str) -> None:
-    """Call off Velero's DataDownload for the claim, as if done."""
+    """Calls off Velero's DataDownload for the claim, as if done."""
     for download in _downloads(context):
         context.log.info("its bytes are called off: %s", why)
         _take_off(download, context)
@@ -30,7 +30,7 @@ def call_off(context: RestoreContext, why: str) -> None:
 
 
 def bring(claim: Item, name: str, context: RestoreContext) -> tuple[Item, str]:
-    """Make a DataDownload for a renamed claim; give the claim to create, and an operation.
+    """Makes a DataDownload for a renamed claim; gives the claim to create, and an operation.
 
     Raises:
         Refusal: Velero does not know where the bytes are.
@@ -76,7 +76,7 @@ def progress(operation: str, context: RestoreContext) -> Progress:
 
 
 def cancel(operation: str, context: RestoreContext) -> None:
-    """Cancel our DataDownload."""
+    """Cancels our DataDownload."""
     name = it.name(_find(operation, context))
     velero_namespace = it.namespace(context.restore.asked)
     change = {"spec": {"cancel": True}}

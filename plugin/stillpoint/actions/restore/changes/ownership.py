@@ -35,7 +35,7 @@ def is_lost(item: Item, context: RestoreContext) -> bool:
 def give_back(
     machine: Item, context: RestoreContext, resource: Resource = virtual_machine.RESOURCE
 ) -> tuple[StillpointError, ...]:
-    """Make the machine, or lone instance, the owner of objects that this restore has created.
+    """Makes the machine, or lone instance, the owner of objects that this restore has created.
 
     Objects with an owner, or from before the restore, stay as they are. An object whose owner is
     gone is deleted: so the machine is read once more.
@@ -62,7 +62,7 @@ def _is_there(machine: Item, resource: Resource, context: RestoreContext) -> boo
 
 
 def give(resource: Resource, found: Item, owner: Item, context: RestoreContext) -> None:
-    """Make `owner` the controller of an object that has not changed since it was read.
+    """Makes `owner` the controller of an object that has not changed since it was read.
 
     Raises:
         ReadFailed: the change failed, or may have failed.

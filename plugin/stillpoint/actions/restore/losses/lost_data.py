@@ -231,7 +231,7 @@ def is_there_already(claim: Reference, context: RestoreContext) -> bool:
 
 
 def see_target(namespace: str, context: RestoreContext) -> None:
-    """Read the target's claims before the first claim of a namespace of the backup is created."""
+    """Reads the target's claims before the first claim of a namespace of the backup is created."""
     with suppress(ArchiveUnreadable):
         _before(namespace, context)
 

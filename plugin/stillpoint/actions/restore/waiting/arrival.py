@@ -71,7 +71,7 @@ def owners(item: Item, context: RestoreContext) -> str:
 
 
 def progress(operation: str, context: RestoreContext) -> Progress:
-    """Start a machine when its time has come; give its progress.
+    """Starts a machine when its time has come; gives its progress.
 
     Raises:
         MalformedRequest: the operation is none of ours.
@@ -80,7 +80,7 @@ def progress(operation: str, context: RestoreContext) -> Progress:
 
 
 def progress_of_instance(operation: str, context: RestoreContext) -> Progress:
-    """Give a lone instance its state back; give the progress. Errors as of `progress`."""
+    """Gives a lone instance its state back; gives the progress. Errors as of `progress`."""
     return _progress(operation, context, _stage_of_instance)
 
 
@@ -107,7 +107,7 @@ def _progress(operation: str, context: RestoreContext, look: _Look) -> Progress:
 
 
 def cancel(operation: str, context: RestoreContext) -> None:
-    """Stop waiting: a machine that was not started stays so, with a mark."""
+    """Stops waiting: a machine that was not started stays so, with a mark."""
     arrival = Arrival.parse(operation)
     context.log.info("no longer waited for: cancelled")
     if machine := context.cluster.get(virtual_machine.RESOURCE, *arrival.target):
@@ -249,7 +249,7 @@ def _expiry(arrival: Arrival, context: RestoreContext) -> datetime:
 
 
 def _abandon(machine: Item, cause: str, context: RestoreContext) -> str:
-    """Mark a machine that is not started as abandoned; give the cause and the consequence."""
+    """Marks a machine that is not started as abandoned; gives the cause and the consequence."""
     if not pending_start.is_pending(machine):
         return cause
     cause += (
@@ -272,7 +272,7 @@ def _mark_not_started(machine: Item, cause: str, context: RestoreContext) -> Non
 
 
 def _adopt(machine: Item, context: RestoreContext) -> None:
-    """Take over a pending machine that a former restore created and ended before its start."""
+    """Takes over a pending machine that a former restore created and ended before its start."""
     context.log.info("exists, not started by a former restore: started by this one")
     change = pending_start.adopt(machine, context.restore.uid)
     context.writer.patch(virtual_machine.RESOURCE, *it.identify(machine), change)

@@ -120,7 +120,7 @@ def _of_another(context: RestoreContext) -> Iterator[Reference]:
 
 
 def progress(operation: str, context: RestoreContext) -> Progress:
-    """Resume the pool when all machines that it takes back are there; give the progress.
+    """Resumes the pool when all machines that it takes back are there; gives the progress.
 
     Raises:
         MalformedRequest: the operation is not ours.
@@ -145,7 +145,7 @@ def progress(operation: str, context: RestoreContext) -> Progress:
 
 
 def cancel(operation: str, context: RestoreContext) -> None:
-    """Leave the pool paused."""
+    """Leaves the pool paused."""
     arrival = Arrival.parse(operation)
     context.log.warning("pool %s stays paused: cancelled", "/".join(arrival.target))
 

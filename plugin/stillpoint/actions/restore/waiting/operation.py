@@ -40,7 +40,7 @@ class Arrival:
 
     @classmethod
     def parse(cls, text: str) -> "Arrival":
-        """Parse an id.
+        """Parses an id.
 
         Raises:
             MalformedRequest: the id is not ours.

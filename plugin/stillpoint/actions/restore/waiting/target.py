@@ -33,7 +33,7 @@ _HINT = (
 
 
 def await_deletion(resource: Resource, item: Item, context: RestoreContext) -> None:
-    """Wait until no object of the item's name is being deleted any more.
+    """Waits until no object of the item's name is being deleted any more.
 
     Raises:
         Refusal: an object is still being deleted after the grace period.
@@ -49,7 +49,7 @@ def await_deletion(resource: Resource, item: Item, context: RestoreContext) -> N
 
 
 def make_ready(item: Item, context: RestoreContext) -> None:
-    """Wait until Velero can create the machine, or change the existing machine of its name.
+    """Waits until Velero can create the machine, or change the existing machine of its name.
 
     Raises:
         Refusal: the restore's policy forbids that, or ends the wait.
@@ -72,7 +72,7 @@ def make_ready(item: Item, context: RestoreContext) -> None:
 
 
 def _leave(existing: Item, policy: str, context: RestoreContext) -> None:
-    """Check the policy for a machine that Velero will not change."""
+    """Checks the policy for a machine that Velero will not change."""
     is_patient = policy in (words.WAIT_GRACE_PERIOD, words.WAIT_EVENTUALLY)
     if is_patient or not _runs(existing, context):
         context.log.info("exists: Velero leaves it as it is; its disks, too")
