@@ -83,7 +83,7 @@ class _Survey:
         self._names = Names()
         self._units = Units(self._names)
         self._probes: List[Probe] = []
-        self._told: Dict[str, Server] = {}
+        self._alone_by_name: Dict[str, Server] = {}
 
     def first_look(self, process: Process) -> Sequence[Server]:
         """Reads what no process can delay; slower reads come later."""
@@ -165,9 +165,9 @@ class _Survey:
 
     def _stranger(self, name: str, process: Process, why: Stranger) -> Server:
         """A stranger's server, once per name, with the cause of the first."""
-        if name not in self._told:
-            self._told[name] = self._alone(name, process, why)
-        return self._told[name]
+        if name not in self._alone_by_name:
+            self._alone_by_name[name] = self._alone(name, process, why)
+        return self._alone_by_name[name]
 
     def _alone(self, name: str, process: Process, why: Stranger) -> Server:
         program, executable = (

@@ -17,8 +17,8 @@ _BY_FAMILY = 20  # SOCK_DIAG_BY_FAMILY
 _DUMP = 0x301  # NLM_F_REQUEST | NLM_F_DUMP
 _ERROR, _DONE = 2, 3  # NLMSG_ERROR, NLMSG_DONE
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port
-_ASKED = struct.Struct("=BBHIIIII")  # unix_diag_req
-_TOLD = struct.Struct("=BBBBIII")  # unix_diag_msg: ..., inode, cookie
+_REQUEST = struct.Struct("=BBHIIIII")  # unix_diag_req
+_REPLY = struct.Struct("=BBBBIII")  # unix_diag_msg: ..., inode, cookie
 _ATTRIBUTE = struct.Struct("=HH")  # nlattr: length, type
 _NAME = 0  # UNIX_DIAG_NAME
 _SHOW_NAME = 1
@@ -60,7 +60,7 @@ def unix_listeners(inodes: Container[int]) -> Dict[int, str]:
     Raises:
         OSError: this kernel cannot be asked, or does not answer in time.
     """
-    asked = _ASKED.pack(socket.AF_UNIX, 0, 0, _LISTENING, 0, _SHOW_NAME, _ANY, _ANY)
+    asked = _REQUEST.pack(socket.AF_UNIX, 0, 0, _LISTENING, 0, _SHOW_NAME, _ANY, _ANY)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
         kernel.settimeout(_WHOLE_S)
         end_s = time.monotonic() + _WHOLE_S
@@ -73,7 +73,7 @@ def unix_listeners(inodes: Container[int]) -> Dict[int, str]:
                 if kind == _ERROR:
                     number = -struct.unpack_from("=i", message)[0]
                     raise OSError(number, os.strerror(number))
-                inode = _TOLD.unpack_from(message)[4]
+                inode = _REPLY.unpack_from(message)[4]
                 if inode in inodes:
                     found[inode] = _name(message)
     raise OSError("the kernel does not come to an end with its sockets")
@@ -134,7 +134,7 @@ def _messages(data: bytes) -> Iterator[Tuple[int, bytes]]:
 
 def _name(message: bytes) -> str:
     """A path as it was bound; an abstract name begins with a zero byte."""
-    rest = message[_TOLD.size :]
+    rest = message[_REPLY.size :]
     while len(rest) >= _ATTRIBUTE.size:
         length, kind = _ATTRIBUTE.unpack_from(rest)
         if kind == _NAME:

@@ -133,11 +133,11 @@ class Process:
         return self._sockets
 
     def _read_sockets(self) -> Sequence[str]:
-        names, is_told = self._socket_names()
+        names, is_from_kernel = self._socket_names()
         folder = self.folder if any(not name.startswith(("/", "\0")) for name in names) else ""
         paths = [os.path.join(folder, name) for name in names if name and name[0] != "\0"]
         seen = [self.visible_path(path) for path in paths]
-        return sorted(path for path in seen if is_told or self._owns_socket(path))
+        return sorted(path for path in seen if is_from_kernel or self._owns_socket(path))
 
     def listeners(self) -> Sequence[Listener]:
         """The TCP sockets on which the process listens, at addresses that we can reach."""

@@ -33,11 +33,11 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
     if instance:
         freezable.check(item, instance, context)
     saved.check_machine(item, instance, context)
-    stored = virtual_machine.with_pinned_revisions(_with_notes(item, instance, context))
+    stored = virtual_machine.with_pinned_revisions(_with_marks(item, instance, context))
     return BackupOutcome(virtual_machine.with_identity_in_effect(stored, instance), additional)
 
 
-def _with_notes(machine: Item, instance: Item | None, context: BackupContext) -> Item:
+def _with_marks(machine: Item, instance: Item | None, context: BackupContext) -> Item:
     """The machine, marked with the names that a restore cannot find by itself."""
     state = surroundings.state_claims(context.cluster, machine, instance)
     names = [

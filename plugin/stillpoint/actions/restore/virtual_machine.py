@@ -34,9 +34,9 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
         context.log.info(why)
         return RestoreOutcome(item, skip=True)
     losses = lost_data.of_machine(context)
-    made_anew = [loss.claim for loss in losses if loss.is_made_by_cdi]
-    additional = missing.additional(context.stored, context, made_anew)
-    item = repair.of_machine(_without_notes(item), context)
+    recreated = [loss.claim for loss in losses if loss.is_made_by_cdi]
+    additional = missing.additional(context.stored, context, recreated)
+    item = repair.of_machine(_without_marks(item), context)
     if reference in made.names:
         item = virtual_machine.renamed(item, made.name(reference), made.parts)
     item, pool_warnings = membership.join(item, made, context)
@@ -47,7 +47,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     return RestoreOutcome(item, (*additional, *warnings), operation=operation)
 
 
-def _without_notes(item: Item) -> Item:
+def _without_marks(item: Item) -> Item:
     item = cluster_needs.with_mark(virtual_machine.with_state_claims(item, ()), ())
     return pending_start.without_marks(item)
 

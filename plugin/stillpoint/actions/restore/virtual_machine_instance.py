@@ -45,8 +45,8 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     item = it.with_value(item, specification, "spec")
     losses = lost_data.of_machine(context)
     warnings = empty_disks.report_instance(losses, context)
-    made_anew = [loss.claim for loss in losses if loss.is_made_by_cdi]
-    additional = missing.additional(context.stored, context, made_anew)
+    recreated = [loss.claim for loss in losses if loss.is_made_by_cdi]
+    additional = missing.additional(context.stored, context, recreated)
     return RestoreOutcome(item, (*additional, *warnings), operation=arrival.owners(item, context))
 
 

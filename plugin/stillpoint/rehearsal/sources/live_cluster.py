@@ -106,18 +106,18 @@ def read(reader: "KubernetesReader", scope: Scope, progress: Progress) -> Known:
     ]
     parts = [part for one in wanted for part in _parts(one, _few(scope.namespaces))]
     objects: list[Item] = []
-    unread = list(_not_served(discovery, is_told=served is not None))
+    unread = list(_not_served(discovery, is_discovered=served is not None))
     incomplete = set()
     with ThreadPoolExecutor(_WORKERS) as workers:
-        answers = workers.map(lambda part: _answer(reader, part), parts)
-        for number, (part, answer) in enumerate(zip(parts, answers, strict=True), 1):
-            if isinstance(answer, ReadFailed):
+        results = workers.map(lambda part: _list(reader, part), parts)
+        for number, (part, result) in enumerate(zip(parts, results, strict=True), 1):
+            if isinstance(result, ReadFailed):
                 incomplete.add(part.served.name)
-                unread.append(Unread(part.served.name, answer.cause, answer.hint))
+                unread.append(Unread(part.served.name, result.cause, result.hint))
             else:
-                objects += answer
+                objects += result
             progress(number, len(parts), part.served.plural)
-    complete = _complete(discovery, wanted, incomplete, is_told=served is not None)
+    complete = _complete(discovery, wanted, incomplete, is_discovered=served is not None)
     origin = f"{len(objects)} objects of the cluster {reader.host}"
     return Known(tuple(objects), discovery, complete, origin, tuple(unread))
 
@@ -167,7 +167,7 @@ def _parts(served: Served, namespaces: Sequence[str]) -> Iterator[_Part]:
     yield from (_Part(served, name) for name in (namespaces if is_split else ("",)))
 
 
-def _answer(reader: "KubernetesReader", part: _Part) -> Sequence[Item] | ReadFailed:
+def _list(reader: "KubernetesReader", part: _Part) -> Sequence[Item] | ReadFailed:
     one = part.served
     resource = Resource(one.group, one.version, one.plural, one.kind)
     try:
@@ -178,8 +178,8 @@ def _answer(reader: "KubernetesReader", part: _Part) -> Sequence[Item] | ReadFai
         return error
 
 
-def _not_served(discovery: Discovery, *, is_told: bool) -> Iterator[Unread]:
-    if not is_told:
+def _not_served(discovery: Discovery, *, is_discovered: bool) -> Iterator[Unread]:
+    if not is_discovered:
         cause = "the API server is older than 1.27 and does not say in one answer what it serves"
         yield Unread("", cause, "what is in no list of a newer one is passed over")
         return
@@ -190,10 +190,14 @@ def _not_served(discovery: Discovery, *, is_told: bool) -> Iterator[Unread]:
 
 
 def _complete(
-    discovery: Discovery, wanted: Iterable[Served], incomplete: Collection[str], *, is_told: bool
+    discovery: Discovery,
+    wanted: Iterable[Served],
+    incomplete: Collection[str],
+    *,
+    is_discovered: bool,
 ) -> frozenset[str]:
     """Resources that were read in full, or that the cluster does not serve and so has none of."""
     read_ = {one.name for one in wanted} - set(incomplete)
     served = {one.name for one in discovery.served}
-    unserved = {name for name in _AROUND_MACHINES if name not in served} if is_told else set()
+    unserved = {name for name in _AROUND_MACHINES if name not in served} if is_discovered else set()
     return frozenset(read_ | unserved)

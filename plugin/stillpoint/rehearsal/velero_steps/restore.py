@@ -196,8 +196,8 @@ def _why_velero_skips(reference: Reference, archive: Mapping[Reference, Item]) -
             return "a mirror pod is the kubelet's"
     if reference.is_of(persistent_volume.RESOURCE):
         claim = archive.get(claim_data.claim_of_volume(item))
-        is_cut = claim is not None and claim_data.is_there(claim)
-        if is_cut or persistent_volume.is_deleted_with_claim(item):
+        has_data = claim is not None and claim_data.is_there(claim)
+        if has_data or persistent_volume.is_deleted_with_claim(item):
             return "recreated with its claim"
     return ""
 

@@ -119,8 +119,8 @@ class Surroundings:
 
     def knows(self, reference: Reference) -> bool:
         """True if the object exists, or is known not to."""
-        is_told = reference.group_resource in self.known.complete
-        return is_told or reference in self.cluster
+        is_known = reference.group_resource in self.known.complete
+        return is_known or reference in self.cluster
 
     def all_of(self, resource: Resource) -> Sequence[Item]:
         """Every object of a resource."""

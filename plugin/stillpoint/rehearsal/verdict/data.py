@@ -60,8 +60,8 @@ def _why_not_restored(case: Case, claim: Item) -> str:
     if not restore.has_volumes:
         return "restorePVs: false"
     is_moved = fates.moves_data(case.around.request)
-    is_order_left_out = is_moved and restore.refuses(own_objects.DATA_UPLOAD)
-    return f"the Restore leaves {own_objects.DATA_UPLOAD} out" if is_order_left_out else ""
+    is_upload_left_out = is_moved and restore.refuses(own_objects.DATA_UPLOAD)
+    return f"the Restore leaves {own_objects.DATA_UPLOAD} out" if is_upload_left_out else ""
 
 
 def stays_as_it_is(case: Case) -> Iterator[str]:

@@ -62,8 +62,8 @@ def not_bound(case: Case) -> Iterator[str]:
     """Claims without a volume, except those that CDI is filling: a reason of their own."""
     being_filled = {name for name, _filler in _disks_without_data(case)}
     for disk, claim in claims(case):
-        is_told = persistent_volume_claim.has_status(claim) and disk.name not in being_filled
-        if is_told and not persistent_volume_claim.is_bound(claim):
+        is_known = persistent_volume_claim.has_status(claim) and disk.name not in being_filled
+        if is_known and not persistent_volume_claim.is_bound(claim):
             yield f"{disk.name} ({persistent_volume_claim.phase(claim)})"
 
 
@@ -168,8 +168,8 @@ def without_snapshots(case: Case) -> Iterator[str]:
 
 def metadata_only(case: Case) -> tuple[str, ...]:
     """The backup was asked for no data, by a label of kubevirt-velero-plugin."""
-    is_asked = Backup.parse(case.around.request).is_of_metadata
-    return ("",) if is_asked and not fates.takes_snapshots(case.around.request) else ()
+    is_of_metadata = Backup.parse(case.around.request).is_of_metadata
+    return ("",) if is_of_metadata and not fates.takes_snapshots(case.around.request) else ()
 
 
 def file_copies(case: Case) -> Iterator[str]:

@@ -39,8 +39,8 @@ def state_unknown(case: Case) -> tuple[str, ...]:
     if case.instance is not None:
         has_phase = bool(it.text(case.instance, "status", "phase"))
         return _NOTHING if has_phase else MACHINE
-    is_told = virtual_machine.has_status(case.machine)
-    return _NOTHING if is_told and not virtual_machine.has_instance(case.machine) else MACHINE
+    has_status = virtual_machine.has_status(case.machine)
+    return _NOTHING if has_status and not virtual_machine.has_instance(case.machine) else MACHINE
 
 
 def paused(case: Case) -> tuple[str, ...]:

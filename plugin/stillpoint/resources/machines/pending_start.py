@@ -78,8 +78,8 @@ class Wave:
 
     def is_recent(self, machine: Item, state: str, now: datetime, longest: timedelta) -> bool:
         """True if this restore has marked this machine with the state, not longer ago than that."""
-        noted = it.text(machine, "metadata", "annotations", SEALED)
-        time, _, mark = noted.partition(" ")
+        value = it.text(machine, "metadata", "annotations", SEALED)
+        time, _, mark = value.partition(" ")
         if not self.seal.is_on(mark, self.restore, state, *it.identify(machine), time):
             return False
         return timedelta(0) <= now - datetime.fromisoformat(time) < longest

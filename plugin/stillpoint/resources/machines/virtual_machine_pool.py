@@ -82,8 +82,8 @@ def as_pending(pool: Item, machines: Iterable[str]) -> Item:
 
 def without_marks(pool: Item) -> Item:
     """A stored pool without the marks of a former restore, resumed unless paused before."""
-    notes = it.annotations(pool)
-    if TAKES_BACK in notes and STAYS_PAUSED not in notes:
+    marks = it.annotations(pool)
+    if TAKES_BACK in marks and STAYS_PAUSED not in marks:
         pool = it.without(pool, "spec", "paused")
     for note in (TAKES_BACK, STAYS_PAUSED):
         pool = it.without(pool, "metadata", "annotations", note)

@@ -39,8 +39,8 @@ def check(item: Item, instance: Item, context: BackupContext) -> None:
         raise _refusal(item, "no launcher pod of it runs")
     if reason := filters.bars(pod.RESOURCE, launcher):
         raise _refusal(item, f"its launcher pod {it.name(launcher)} is left out {reason}")
-    is_told_once = item is not instance or not virtual_machine_instance.machine(instance)
-    if virtual_machine_instance.is_migrating(instance) and is_told_once:
+    is_reported_once = item is not instance or not virtual_machine_instance.machine(instance)
+    if virtual_machine_instance.is_migrating(instance) and is_reported_once:
         context.log.warning("it is being migrated: KubeVirt refuses to freeze it until that ends")
 
 

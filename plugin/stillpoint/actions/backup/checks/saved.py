@@ -45,8 +45,8 @@ def check_instance(instance: Item, context: BackupContext) -> None:
         Refusal: the instance stands alone, and a disk of it is left out.
     """
     names = _claims(virtual_machine_instance.volumes(instance))
-    is_made_anew = virtual_machine_instance.is_owned(instance)
-    _check(instance, () if is_made_anew else names, names, context)
+    is_recreated = virtual_machine_instance.is_owned(instance)
+    _check(instance, () if is_recreated else names, names, context)
 
 
 def _claims(volumes: Sequence[Item]) -> Sequence[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from stillpoint.actions import reach, surroundings
-from stillpoint.actions.backup.related import unheld
+from stillpoint.actions.backup.related import unselected
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
@@ -32,7 +32,7 @@ def of_machine(machine: Item, context: BackupContext) -> tuple[Reference, ...]:
         *(persistent_volume_claim.RESOURCE.named(namespace, it.name(claim)) for claim in state),
         *(virtual_machine_instance.RESOURCE.named(namespace, each) for each in instances),
     ]
-    return unheld.of(needed, machine, context)
+    return unselected.of(needed, machine, context)
 
 
 def of_instance(instance: Item, context: BackupContext) -> tuple[Reference, ...]:
@@ -49,7 +49,7 @@ def of_instance(instance: Item, context: BackupContext) -> tuple[Reference, ...]
         *(persistent_volume_claim.RESOURCE.named(namespace, it.name(claim)) for claim in state),
     ]
     found = (*_launcher(instance, context), *_new_disks(instance, context))
-    return tuple(dict.fromkeys((*found, *unheld.of(needed, instance, context))))
+    return tuple(dict.fromkeys((*found, *unselected.of(needed, instance, context))))
 
 
 def _new_disks(instance: Item, context: BackupContext) -> Iterator[Reference]:
@@ -62,7 +62,7 @@ def _new_disks(instance: Item, context: BackupContext) -> Iterator[Reference]:
     latest = surroundings.latest_instance(context.cluster, instance) or instance
     before = set(volume.disks(virtual_machine_instance.volumes(instance), namespace))
     for disk in volume.disks(virtual_machine_instance.volumes(latest), namespace):
-        if disk not in before and not unheld.is_removed(disk, context):
+        if disk not in before and not unselected.is_removed(disk, context):
             yield disk
 
 
@@ -81,13 +81,13 @@ def _filling(machine: Item, context: BackupContext) -> Iterator[Reference]:
 
 def of_filling(filling: Item, context: BackupContext) -> tuple[Reference, ...]:
     """The source of a DataVolume that CDI populates, unless the backup has the source anyway."""
-    return unheld.of(references.of_source(filling, it.namespace(filling)), filling, context)
+    return unselected.of(references.of_source(filling, it.namespace(filling)), filling, context)
 
 
 def of_data_volume(filled: Item, context: BackupContext) -> tuple[Reference, ...]:
     """The claim of a DataVolume, unless the backup has the claim anyway."""
     claim = persistent_volume_claim.RESOURCE.named(*it.identify(filled))
-    return unheld.of([claim], filled, context)
+    return unselected.of([claim], filled, context)
 
 
 def of_template(
@@ -97,8 +97,8 @@ def of_template(
 
     A disk that is made for each machine does not exist by the template's name.
     """
-    existing = (one for one in needed if unheld.may_exist(one, context))
-    return unheld.of(existing, owner, context)
+    existing = (one for one in needed if unselected.may_exist(one, context))
+    return unselected.of(existing, owner, context)
 
 
 def _launcher(instance: Item, context: BackupContext) -> tuple[Reference, ...]:
@@ -106,4 +106,4 @@ def _launcher(instance: Item, context: BackupContext) -> tuple[Reference, ...]:
     if launcher is None:
         return ()
     reference = pod.RESOURCE.named(*it.identify(launcher))
-    return () if unheld.is_held(reference, launcher, context) else (reference,)
+    return () if unselected.is_selected(reference, launcher, context) else (reference,)

@@ -28,24 +28,28 @@ _RESOURCES = {
 
 
 def additional(
-    stored: Item, context: RestoreContext, made_anew: Collection[str] = ()
+    stored: Item, context: RestoreContext, recreated: Collection[str] = ()
 ) -> tuple[Reference, ...]:
     """Needed objects that come only if an action names them, and warnings of missing objects.
 
     Args:
-        made_anew: names of the claims that CDI makes in place of the stored claims.
+        recreated: names of the claims that CDI makes in place of the stored claims.
     """
     archive = context.archive
     try:
         needs = machines.needs(stored, archive)
-        held = [one for one in needs if archive.holds(one)]
-        lacking = [one for one in needs if one not in held and not _is_removed(one, held)]
-        lacking = [one for one in lacking if not (machines.is_data(one) and one.name in made_anew)]
-        lacking += [one for one in _of_cluster(stored, held, archive) if not archive.holds(one)]
+        stored_needs = [one for one in needs if archive.holds(one)]
+        lacking = [
+            one for one in needs if one not in stored_needs and not _is_removed(one, stored_needs)
+        ]
+        lacking = [one for one in lacking if not (machines.is_data(one) and one.name in recreated)]
+        lacking += [
+            one for one in _of_cluster(stored, stored_needs, archive) if not archive.holds(one)
+        ]
     except ArchiveUnreadable as error:
         context.log.debug("not said what is missing: %s", error)
         return machines.own_needs(stored)
-    named = unselected.of(held, context)
+    named = unselected.of(stored_needs, context)
     found = [(state, one) for one in lacking if (state := _state(one, context))]
     warnings = []
     for state in dict.fromkeys(state for state, _ in found):
@@ -56,18 +60,22 @@ def additional(
     return (*named, *warnings)
 
 
-def _of_cluster(stored: Item, held: Iterable[Reference], archive: Archive) -> Sequence[Reference]:
+def _of_cluster(
+    stored: Item, stored_needs: Iterable[Reference], archive: Archive
+) -> Sequence[Reference]:
     """The needed objects of the cluster: as marked at backup, or as far as the backup tells."""
-    if noted := tuple(cluster_needs.read(stored)):
-        return noted
-    claims = (archive.get(one) for one in held if one.is_of(persistent_volume_claim.RESOURCE))
+    if marked := tuple(cluster_needs.read(stored)):
+        return marked
+    claims = (
+        archive.get(one) for one in stored_needs if one.is_of(persistent_volume_claim.RESOURCE)
+    )
     return cluster_needs.of_machine(stored, filter(None, claims))
 
 
-def _is_removed(one: Reference, held: Sequence[Reference]) -> bool:
+def _is_removed(one: Reference, stored_needs: Sequence[Reference]) -> bool:
     """True for a DataVolume that was garbage-collected after populating its claim."""
     claim = persistent_volume_claim.RESOURCE.named(one.namespace, one.name)
-    return one.is_of(data_volume.RESOURCE) and claim in held
+    return one.is_of(data_volume.RESOURCE) and claim in stored_needs
 
 
 def _state(one: Reference, context: RestoreContext) -> str:

@@ -80,8 +80,8 @@ def state_claims(stored: Item, archive: Archive) -> Iterator[Reference]:
 
     Backups of kubevirt-velero-plugin have no such mark, but KubeVirt's label.
     """
-    noted = tuple(virtual_machine.state_claims(stored))
-    yield from noted or _state_claims(archive, it.namespace(stored)).get(it.name(stored), ())
+    marked = tuple(virtual_machine.state_claims(stored))
+    yield from marked or _state_claims(archive, it.namespace(stored)).get(it.name(stored), ())
 
 
 def _state_claims(archive: Archive, namespace: str) -> Mapping[str, Sequence[Reference]]:

@@ -24,7 +24,7 @@ def of(needed: Iterable[Reference], context: RestoreContext) -> tuple[Reference,
 
 def _comes_anyway(reference: Reference, context: RestoreContext) -> bool:
     try:
-        is_held = context.archive.holds(reference)
+        is_stored = context.archive.holds(reference)
     except ArchiveUnreadable:
         return False
-    return is_held and context.restore.filters.surely_selects(reference)
+    return is_stored and context.restore.filters.surely_selects(reference)

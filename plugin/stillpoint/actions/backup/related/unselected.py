@@ -35,10 +35,10 @@ def of(needed: Iterable[Reference], owner: Item, context: BackupContext) -> tupl
     Args:
         owner: the item that needs them.
     """
-    return tuple(dict.fromkeys(_unheld(needed, owner, context)))
+    return tuple(dict.fromkeys(_unselected(needed, owner, context)))
 
 
-def _unheld(
+def _unselected(
     needed: Iterable[Reference], owner: Item, context: BackupContext
 ) -> Iterator[Reference]:
     for reference in needed:
@@ -53,7 +53,7 @@ def _unheld(
             witness = found
             if _is_being_filled(found, context):
                 continue
-        if not is_held(reference, witness, context):
+        if not is_selected(reference, witness, context):
             yield reference
 
 
@@ -85,7 +85,7 @@ def is_removed(reference: Reference, context: BackupContext) -> bool:
     return claim is not None and not persistent_volume_claim.data_volume(claim)
 
 
-def is_held(reference: Reference, witness: Item, context: BackupContext) -> bool:
+def is_selected(reference: Reference, witness: Item, context: BackupContext) -> bool:
     """True if the Backup itself selects the object.
 
     Args:
