@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 PLACE = ROOT / "guest_hooks" / "stillpoint_guest" / "__init__.py"
 """The guest's one file has no metadata of a distribution to read it from."""
 

@@ -13,8 +13,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PLACE = Path("guest_hooks") / "stillpoint_guest" / "__init__.py"
 READ = ("CHANGELOG.md", "packaging/image.py", "packaging/release.py", "packaging/version.py", PLACE)
+AS_BUILD_OF_GUEST = ROOT / "packaging" / "guest"  # it names the program from there
 VERSION = subprocess.check_output(
-    [sys.executable, ROOT / "packaging" / "version.py"], text=True
+    [sys.executable, "../version.py"], cwd=AS_BUILD_OF_GUEST, text=True
 ).strip()
 UNCOMMITTED = "the tree has changes that are not committed; HINT: git status"
 TAGS = ("git", "tag")
