@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 import yaml
+from yaml import MappingEndEvent, ScalarEvent
 from yaml.constructor import ConstructorError
 
 _NUMBERS = {
@@ -32,6 +33,7 @@ _DEEPEST = 200  # levels; orjson writes 254
 _MOST_BY_ALIASES = 10  # times the text
 _FREE_BY_ALIASES = 100_000  # letters that any text may have made
 _LONGEST_QUOTE = 60
+_UNKNOWN = object()
 
 _PLAIN_COLLECTIONS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
@@ -108,9 +110,11 @@ class _Values:
             item_lines: of the root of a document, to be filled.
         """
         before = self._size
-        if isinstance(event, yaml.ScalarEvent):
+        if event.__class__ is ScalarEvent:
             value = self._scalar(event)
             self._size += len(event.value) + 1
+            if event.anchor is None:
+                return value
         elif isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         else:
@@ -153,18 +157,20 @@ class _Values:
     def _mapping(self, item_lines: list[int] | None) -> dict[str, Any]:
         values: dict[str, Any] = {}
         merged: list[dict[str, Any]] = []
-        while not isinstance(event := self._next(), yaml.MappingEndEvent):
-            key = self._value(event)
-            if isinstance(key, dict | list):
-                raise _error("found a key that is no scalar", event)
-            following = self._next()
-            if key == "<<" and isinstance(event, yaml.ScalarEvent) and event.implicit[0]:
+        next_event, value = self._next, self._value
+        while (event := next_event()).__class__ is not MappingEndEvent:
+            key = value(event)
+            following = next_event()
+            if key == "<<" and isinstance(event, ScalarEvent) and event.implicit[0]:
                 merged += self._to_merge(following)
-            elif key == "items" and item_lines is not None and _is_plain_sequence(following):
+            elif item_lines is not None and key == "items" and _is_plain_sequence(following):
                 values[key] = self._sequence(item_lines)
+            elif key.__class__ is str:
+                values[key] = value(following)
+            elif isinstance(key, dict | list):
+                raise _error("found a key that is no scalar", event)
             else:
-                name = key if isinstance(key, str) else orjson.dumps(key).decode()
-                values[name] = self._value(following)
+                values[orjson.dumps(key).decode()] = value(following)
         for other in merged:
             for name, inner in other.items():
                 values.setdefault(name, inner)
@@ -183,9 +189,10 @@ class _Values:
             return self._read(event)
         if not event.implicit[0]:  # it stands in quotes
             return self._texts.setdefault(text, text)
-        if text not in self._known:
-            self._known[text] = self._read(event)
-        return self._known[text]
+        value = self._known.get(text, _UNKNOWN)
+        if value is _UNKNOWN:
+            value = self._known[text] = self._read(event)
+        return value
 
     def _read(self, event: Any) -> Any:
         tag = self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)
