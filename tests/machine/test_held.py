@@ -5,6 +5,7 @@ machine of docs/guest, and has installed our package at its first boot. The last
 """
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterator
 
@@ -164,6 +165,7 @@ def test_the_hosts_safety_thaw_ends_a_hold_that_lasts(guest: Machine) -> None:
     told = packages.status(guest)
     assert (told["phase"], told["hold"]) == ("idle", None)
     assert told["last"]["ended_by"] == "thaw"
+    assert told["last"]["verdict"] == "application", json.dumps(told["last"])
     until(
         lambda: '"state": "released"' in guest.run("cat /var/lib/stillpoint-guest/record.json"),
         "a copy that is cut from now on does not pass for one of the freeze",
