@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 OUTSIDE = sorted(ROOT.glob("*.md"))
 PAGES = [*OUTSIDE, *sorted((ROOT / "docs").rglob("*.md"))]
+NEWS = sorted((ROOT / "changelog.d").glob("*.md"))
 WIDTH = 120
 FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -48,7 +49,7 @@ def test_paths_that_it_names_exist(page: Path) -> None:
     assert not [path for path in named if not (ROOT / path).exists()]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", [*PAGES, *NEWS], ids=lambda page: str(page.relative_to(ROOT)))
 def test_text_wraps(page: Path) -> None:
     if page.name == WRITTEN_BY_TOWNCRIER:
         return

@@ -1,4 +1,4 @@
-"""The examples in docs/restore that are about a whole backup, restored by the real plugin process.
+"""The examples in docs/restore that are about a whole backup, restored by the catalogue's actions.
 
 The blocks of a page, told by the word after the language:
 

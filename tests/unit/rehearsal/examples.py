@@ -34,7 +34,7 @@ def rehearsed(
     backup: Item | None = None,
     restore: Item | None = None,
 ) -> Rehearsal:
-    """These objects through the real plugin process."""
+    """These objects through the catalogue's actions."""
     known = Known.of_manifests(of, "a test")
     chosen = backup or backup_request.of_flags(namespaces, None)
     return rehearse(known, Wanted(chosen, NOW, restore))

@@ -1,7 +1,7 @@
 """Each reason: what provokes it, and that it does not hold without that.
 
-All cases are namespaces of one rehearsal through the real plugin process, and cost seconds
-together. The other half, a machine without the reason, is the same machine unchanged.
+All cases are namespaces of one rehearsal. The other half, a machine without the reason, is the same
+machine unchanged.
 """
 
 from collections.abc import Callable

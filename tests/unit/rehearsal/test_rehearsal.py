@@ -1,4 +1,4 @@
-"""A rehearsal of `examples/`, through the real plugin process."""
+"""A rehearsal of `examples/`."""
 
 from collections import Counter
 
