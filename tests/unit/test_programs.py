@@ -76,7 +76,11 @@ def installed(name: str) -> frozenset[str]:
 def scripts() -> Iterator[Path]:
     for room in ("tests", "packaging", "benchmarks"):
         for file in sorted((ROOT / room).rglob("*")):
-            if file.is_file() and str(file.relative_to(ROOT)) not in RUN_ELSEWHERE:
+            if (
+                file.is_file()
+                and file.suffix != ".pyc"
+                and str(file.relative_to(ROOT)) not in RUN_ELSEWHERE
+            ):
                 yield file
 
 
