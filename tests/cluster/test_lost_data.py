@@ -116,8 +116,8 @@ def test_with_their_data_disks_are_marked_as_filled_and_machines_start(lossy: Lo
 def test_a_template_fills_the_disk_anew_whose_claim_was_left_out(lossy: Lossy) -> None:
     assert not lossy.is_filled("lossy-whole", "kiosk-root")
     assert lossy.machine("lossy-whole", "kiosk")["spec"]["runStrategy"] == "Always"
-    told = "kiosk comes back without data: kiosk-root (the backup has no such claim; CDI populates it"
-    assert told in lossy.warnings("lossy-whole")
+    lost = "kiosk-root (the backup has no such claim; CDI populates it"
+    assert f"kiosk comes back without data: {lost}" in lossy.warnings("lossy-whole")
 
 
 @pytest.mark.parametrize("name", ["lossy-empty", "lossy-excluded", "lossy-nothing"])

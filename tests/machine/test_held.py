@@ -130,7 +130,7 @@ def freeze(guest: Machine) -> None:
 
 def one_of_three_is_whole(guest: Machine, last: dict[str, Any]) -> bool:
     """Whether a freeze quiesced all; an emulated guest may stall for longer than one may take."""
-    verdicts = [last["verdict"]]
+    verdicts: list[str] = [last["verdict"]]
     while verdicts[-1] != "application" and len(verdicts) < 3:
         freeze(guest)
         with guest.agent() as host:

@@ -13,6 +13,8 @@ _MOST_DESCRIPTORS = 1024  # what select(2) can wait for
 _OURS = 48  # descriptors beside those of applications: clients, marks, the record
 _EACH = 8  # two clients with three pipes each, and what their start takes
 _MOST_NAMES = 12
+CONFIGURED = -1  # or hooks that were found, which are root's
+ENDED = -2  # a found process that nobody can ask any more
 
 
 def raise_limit() -> None:
@@ -62,10 +64,10 @@ def _in_turn(found: Sequence[Driver]) -> List[Driver]:
 
 
 def owner(section: Section) -> int:
-    """The user of a found server; -1 if unknown, or if the server is configured."""
+    """The user of a found server, or one of the constants above."""
     if section.source != DISCOVERED or not section.process:
-        return -1
+        return CONFIGURED
     try:
         return peer.user_of(section.process)
     except Unreachable:
-        return -1
+        return ENDED

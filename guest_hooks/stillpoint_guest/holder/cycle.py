@@ -201,12 +201,15 @@ class Cycle:
                 one.report = reach.judge(one.report, process, patience)
 
     def _prepare(self, whole: Deadline) -> None:
+        """Prepares all side by side; who may be left out leaves half of the time to the locks."""
+        half = Deadline.after(whole.remaining_s / 2)
         begun = []
         for application in self._applications:
             self._try(application, lambda: self._require_free(application))
             if application.left_out:
                 continue
-            deadline = whole.or_after(application.driver.section.prepare_s)
+            section = application.driver.section
+            deadline = (whole if section.required else half).or_after(section.prepare_s)
             begun.append((application, application.begin_prepare(deadline), deadline))
         for application, pending, deadline in begun:
             self._try(application, lambda: application.finish_prepare(pending, deadline))
@@ -226,8 +229,9 @@ class Cycle:
         reserve_s = whole.remaining_s / 2 / max(1, len(set(owners)))  # of each
         for number, one in enumerate(todo):
             others = {*owners[number:]} - {owners[number]}
-            kept_s = reserve_s * len(others) if owners[number] >= 0 else 0.0
-            self._lock(one, Deadline(whole.at_s - kept_s))
+            kept_s = reserve_s * len(others) + GRACE_S if others else 0.0
+            is_configured = owners[number] == capacity.CONFIGURED
+            self._lock(one, whole if is_configured else Deadline(whole.at_s - kept_s))
 
     def _lock(self, application: Application, whole: Deadline) -> None:
         self._require_wanted()

@@ -29,7 +29,7 @@ Kinds = Sequence[Type[Driver]]
 class Plan(NamedTuple):
     """The plan of a cycle."""
 
-    drivers: Sequence[Driver]  # in the order of their locks
+    drivers: Sequence[Driver]  # in the order of their locks, of the same order required ones first
     freeze_s: float
     watchdog_s: float
     last: Optional[Filesystems] = None  # at rest after the record was written: the disks themselves
@@ -67,7 +67,7 @@ def plan(places: Places, kinds: Kinds) -> Plan:
             drivers, _not_left_out(rest, configuration), configuration, places, kinds
         )
     drivers, without_room = capacity.select(drivers)
-    drivers.sort(key=lambda driver: driver.section.order)
+    drivers.sort(key=lambda driver: (driver.section.order, not driver.section.required))
     return Plan(
         drivers,
         configuration.profile.freeze_s,

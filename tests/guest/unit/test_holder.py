@@ -161,6 +161,36 @@ class OneCycle(HolderCase):
         late = {"%s: bring it to rest: the time for it is over" % name for name in told}
         self.assertEqual(set(told.values()), late)
 
+    def test_what_was_found_and_hangs_at_prepare_leaves_time_for_the_locks(self) -> None:
+        hangs = {"hangs": "prepare", "hang_s": "9"}
+        scripted.RUNNING[:] = [Found("db", hangs, process=os.getpid())]
+        self.begin(section("last", "order = 60"), agent="freeze_s = 2\n")
+        self.freeze()
+        client.thaw(self.places())
+        told = {one.name: one.error for one in self.last().applications}
+        self.assertEqual(told["last"], "")
+        self.assertIn("db: prepare", told["db"])
+
+    def test_what_was_found_and_has_ended_leaves_time_for_all_others(self) -> None:
+        hangs = {"hangs": "lock", "hang_s": "9"}
+        ended = 1 << 23  # no process has such a number
+        found = [Found("db%d" % one, hangs, process=ended + one) for one in range(2)]
+        scripted.RUNNING[:] = found
+        self.begin(section("last", "order = 60"), agent="freeze_s = 2\n")
+        self.freeze()
+        client.thaw(self.places())
+        told = {one.name: one.error for one in self.last().applications}
+        self.assertEqual(told["last"], "")
+
+    def test_hooks_that_were_only_found_come_before_processes(self) -> None:
+        found = [Found("db", process=os.getpid()), Found("hooks")]
+        scripted.RUNNING[:] = found
+        self.begin(section("last", "order = 60"))
+        self.freeze()
+        client.thaw(self.places())
+        locks = [one for one in scripted.DID if one.endswith(" lock")]
+        self.assertEqual(locks, ["hooks lock", "db lock", "last lock"])
+
     def test_a_lock_that_hangs_is_abandoned_and_its_late_release_disturbs_nobody(self) -> None:
         self.begin(section("one") + section("two", "hangs = lock", "hang_s = 4"))
         self.assertEqual(self.refusal(), "two: bring it to rest: not done in time")

@@ -33,6 +33,7 @@ from stillpoint_guest.sockets.ways import Way
 from stillpoint_guest.state.undo_journal import UndoJournal
 
 _ANSWER_S = 1.0  # kept of a deadline, for a cancelled statement and the session after it
+_SHORTEST_S = 0.1  # of a limit of statements, which a server takes in whole milliseconds
 _LATE = "'^synchronous_commit=(off|false|no|0)$'"  # as whoever set it has written it
 _STATE = f"""
 SELECT current_setting('server_version_num'), pg_is_in_recovery(),
@@ -142,7 +143,7 @@ class PostgreSQL(Driver):
     def quiesce(self, deadline: Deadline) -> Iterator[Report]:
         """Only `method = backup` holds something: backup mode, as long as its session lives."""
         try:
-            self._limit(max(0.1, deadline.remaining_s), deadline)
+            self._limit(max(_SHORTEST_S, deadline.remaining_s), deadline)
             is_backup = self.section.method == "backup"
             report = self._backup(deadline) if is_backup else self._as_it_is(deadline)
             if not is_backup:
@@ -155,7 +156,7 @@ class PostgreSQL(Driver):
 
     def _checkpoint(self, deadline: Deadline) -> None:
         limit_s = deadline.remaining_s - self._answer_s
-        if limit_s <= 0:
+        if limit_s < _SHORTEST_S:
             self._warnings.append("no time for a checkpoint: the copy's recovery takes longer")
             return
         self._limit(limit_s, deadline)
