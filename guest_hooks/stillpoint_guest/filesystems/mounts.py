@@ -13,7 +13,7 @@ mountinfo: nothing that may not answer is touched.
 import os
 import re
 import stat
-from typing import Dict, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Set, Tuple
 
 from stillpoint_guest.errors import ConfigurationError
 
@@ -107,11 +107,19 @@ class Table:
 
         None if its root is none of the mounts, as in a chroot.
         """
-        found = self._topmost(None, "/")
+        found = self.entered("/", None)
         reached = ""
         for name in filter(None, path.split("/")):
             reached += "/" + name
-            found = self._topmost(found, reached)
+            found = self.entered(reached, found)
+        return found
+
+    def entered(self, path: str, folder: Optional[Mount]) -> Optional[Mount]:
+        """The topmost of the mounts at a path, from the mount that has its parent folder."""
+        found = folder
+        above = self._on.get((found.number if found else 0, path))
+        while above and above is not found:
+            found, above = above, self._on.get((above.number, path))
         return found
 
     def upper(self, mount: Mount) -> Optional[Mount]:
@@ -144,18 +152,11 @@ class Table:
         """The mounts of `freeze_order` whose writers wait from freeze to thaw."""
         return [mount for mount in self.freeze_order() if mount.holds_writers]
 
-    def below(self, folder: str) -> Sequence[Mount]:
+    def below(self, folder: str) -> Iterator[Mount]:
         """The mounts that are seen in a folder, which is an absolute path without links."""
         start = folder.rstrip("/") + "/"
-        inside = [mount for mount in self.mounts if mount.path.startswith(start)]
-        return [mount for mount in inside if self.holding(mount.path) is mount]
-
-    def _topmost(self, found: Optional[Mount], path: str) -> Optional[Mount]:
-        """The topmost of the mounts at a path, from the mount that has its parent folder."""
-        above = self._on.get((found.number if found else 0, path))
-        while above and above is not found:
-            found, above = above, self._on.get((above.number, path))
-        return found
+        inside = (mount for mount in self.mounts if mount.path.startswith(start))
+        return (mount for mount in inside if self.holding(mount.path) is mount)
 
 
 def table(process: int = 0) -> Table:

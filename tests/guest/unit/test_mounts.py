@@ -1,4 +1,6 @@
-from typing import List
+import os
+import threading
+from typing import List, Optional, Sequence
 
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import APPLICATION, CRASH, Report
@@ -127,14 +129,27 @@ class Deadlocks(FolderCase):
         self.assertEqual(self.found("root", "outer", "inner", "bind", "cover"), [])
 
 
+class CountingTable(Table):
+    """A table that knows for which paths it was asked."""
+
+    def __init__(self, mounts: "Sequence[mounts.Mount]") -> None:
+        super().__init__(mounts)
+        self.asked: List[str] = []
+
+    def entered(self, path: str, folder: "Optional[mounts.Mount]") -> "Optional[mounts.Mount]":
+        self.asked.append(path)
+        return super().entered(path, folder)
+
+
 class Judging(FolderCase):
     """What a server says of its folders is somebody else's word."""
 
-    def judge(self, *folders: str) -> Report:
+    TABLE = mounts.parse(MOUNTINFO)
+
+    def judge(self, *folders: str, table: Table = TABLE, most_s: float = 20) -> Report:
         report = Report("paused", guarantees=("every write",), folders=folders)
-        table = mounts.parse(MOUNTINFO)
         held = Reach(table, list(table.with_writers()))
-        return held.judge(report, 0, Deadline.after(20))
+        return held.judge(report, 0, Deadline.after(most_s))
 
     def test_a_folder_on_a_share_lowers_the_level(self) -> None:
         self.assertEqual(self.judge("/data/with space/db").level, APPLICATION)
@@ -142,11 +157,38 @@ class Judging(FolderCase):
         self.assertEqual((judged.level, judged.guarantees), (CRASH, ()))
         self.assertIn("/mnt/nfs/wal is on /mnt/nfs (nfs4)", judged.warnings[0])
 
+    def test_as_many_folders_as_a_large_server_has_are_looked_at(self) -> None:
+        folders = ["/data/with space/main/pg_tblspc/%d" % one for one in range(1024)]
+        self.assertEqual(self.judge(*folders).level, APPLICATION)
+
     def test_more_than_any_server_has_is_not_looked_at(self) -> None:
-        for folders in (["/data/with space/%d" % one for one in range(257)], ["/a/.." * 1000]):
+        for folders in (["/data/with space/%d" % one for one in range(1025)], ["/a/.." * 1000]):
             judged = self.judge(*folders)
             self.assertEqual(judged.level, CRASH)
             self.assertIn("is too much to find out", judged.warnings[0])
+
+    def test_paths_and_links_have_a_bound_on_all_their_parts(self) -> None:
+        link = self.path("link")
+        os.symlink("./" * 1000, link)
+        for folders in (["/a" * 2000] * 9, [link] * 20):
+            judged = self.judge(*folders)
+            self.assertEqual((judged.level, judged.guarantees), (CRASH, ()))
+            [warning] = judged.warnings
+            self.assertIn("could not be found out: their paths have too many parts", warning)
+
+    def test_a_path_of_many_parts_is_looked_up_part_by_part(self) -> None:
+        table = CountingTable(self.TABLE.mounts)
+        self.judge("/a" * 2000, table=table)
+        self.assertLess(len(table.asked), 5000)
+
+    def test_nothing_is_looked_up_when_the_time_is_over(self) -> None:
+        table = CountingTable(self.TABLE.mounts)
+        before = threading.enumerate()
+        judged = self.judge("/data/with space/db", table=table, most_s=0)
+        for thread in set(threading.enumerate()).difference(before):
+            thread.join(20)
+        self.assertEqual(judged.level, CRASH)
+        self.assertNotIn("/data/with space/db", table.asked)
 
 
 class Holding(FolderCase):
