@@ -1,7 +1,7 @@
 """The status of the holder: the request `status` and its reply."""
 
 import json
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from stillpoint_guest.errors import GuestError, HolderUnreachable
 from stillpoint_guest.hook import client
@@ -20,6 +20,7 @@ class HolderStatus(NamedTuple):
     hold: Optional[Hold] = None
     last: Optional[FreezeRecord] = None  # of the last freeze
     origin: Optional[FreezeRecord] = None  # of the freeze in which this disk was taken
+    unread: Tuple[str, ...] = ()  # a warning for each record that another version wrote otherwise
 
     def fields(self) -> Dict[str, str]:
         """The line of the reply."""
@@ -36,17 +37,30 @@ def to_json(status: HolderStatus) -> Dict[str, Any]:
 def from_json(content: Any) -> HolderStatus:
     """The status that a holder of this version, or of a version near it, has sent.
 
+    A record that cannot be read is a warning and not the end.
+
     Raises:
         ValueError: the content is no status, and why.
     """
     fields = Fields(content)
-    hold, last, origin = map(fields.optional, ("hold", "last", "origin"))
+    hold = fields.optional("hold")
+    unread: List[str] = []
     return HolderStatus(
         fields.text("phase"),
         hold and hold_marker.from_json(hold),
-        last and freeze_record.from_json(last),
-        origin and freeze_record.from_json(origin),
+        _record("last", fields, unread),
+        _record("origin", fields, unread),
+        tuple(unread),
     )
+
+
+def _record(key: str, fields: Fields, unread: List[str]) -> Optional[FreezeRecord]:
+    content = fields.optional(key)
+    try:
+        return None if content is None else freeze_record.from_json(content)
+    except ValueError as error:
+        unread.append(f"the holder's record {key} is none of this version: {error}")
+        return None
 
 
 def ask(places: Places) -> Optional[HolderStatus]:

@@ -49,8 +49,11 @@ def lines(found: Sequence[Finding]) -> Iterator[str]:
 
 
 def _places(places: Places) -> Iterator[Finding]:
-    if holder_status.ask(places):
+    status = holder_status.ask(places)
+    if status:
         yield Finding(is_good=True, text="the holder answers")
+        for warning in status.unread:
+            yield Finding(is_good=False, text=warning, is_blocking=False)
     run = os.path.dirname(places.run)
     mount = mounts.table().holding(os.path.realpath(run))
     is_memory = mount is None or not mount.holds_writers

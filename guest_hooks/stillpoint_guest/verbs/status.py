@@ -33,7 +33,7 @@ def collect(places: Places, kinds: Kinds) -> Status:
     )
     faults = [str(fault) for fault in records.faults()]
     applications, warnings = _plan(places, kinds)
-    return Status(known, applications, [*faults, *warnings])
+    return Status(known, applications, [*known.unread, *faults, *warnings])
 
 
 def to_json(status: Status) -> Dict[str, Any]:

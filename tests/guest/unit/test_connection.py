@@ -6,11 +6,12 @@ import subprocess
 import sys
 import threading
 import unittest
-from typing import Dict
+from typing import Dict, Sequence
 
 from stillpoint_guest.errors import GuestError, HolderUnreachable, HoldLost
 from stillpoint_guest.hook import client, holder_status, messages
 from stillpoint_guest.hook.connection import Connection
+from stillpoint_guest.verbs import check, status
 
 from tests.guest.unit.folders import FolderCase
 
@@ -77,6 +78,22 @@ class AReplyThatIsNone(FolderCase):
         self.holder(b'status={"phase": 1}\n')
         with self.assertRaisesRegex(HolderUnreachable, "phase is not a text"):
             holder_status.ask(self.places())
+
+    def test_a_record_of_another_version_is_a_warning_of_status(self) -> None:
+        self.holder(b'status={"phase": "idle", "last": {"format": 2}, "origin": []}\n')
+        self.assert_warnings(status.collect(self.places(), []).warnings)
+
+    def test_a_record_of_another_version_is_a_warning_of_check(self) -> None:
+        self.holder(b'status={"phase": "idle", "last": {"format": 2}, "origin": []}\n')
+        found = [one for one in check.findings(self.places(), []) if "holder" in one.text]
+        self.assertEqual([one.is_good for one in found], [True, False, False])
+        self.assertFalse(any(one.is_blocking for one in found[1:]))
+        self.assert_warnings([one.text for one in found[1:]])
+
+    def assert_warnings(self, told: "Sequence[str]") -> None:
+        last, origin = told
+        self.assertIn("the holder's record last is none of this version: format 2", last)
+        self.assertIn("the holder's record origin is none of this version: it is not", origin)
 
 
 class ARequestThatIsNone(unittest.TestCase):
