@@ -120,7 +120,7 @@ def _application(content: Any) -> ApplicationRecord:
         source=fields.text("source", ""),
         level=fields.text("level"),
         method=fields.text("method", ""),
-        position=fields.pairs("position"),
+        position=fields.pairs("position", {}),
         guarantees=fields.texts("guarantees", ()),
         warnings=fields.texts("warnings", ()),
         error=fields.text("error", ""),
@@ -219,7 +219,7 @@ def _bounded(value: Any) -> Any:
     if isinstance(value, dict):
         kept = itertools.islice(value.items(), _MOST_KEYS)
         return {_bounded(str(key)): _bounded(each) for key, each in kept}
-    if isinstance(value, tuple):
+    if isinstance(value, (list, tuple)):
         more = (f"and {len(value) - _MOST_TEXTS} more",) if len(value) > _MOST_TEXTS else ()
         return (*map(_bounded, value[:_MOST_TEXTS]), *more)
     return value

@@ -63,9 +63,9 @@ class Fields:
             raise _wrong(key, "a list")
         return value
 
-    def pairs(self, key: str) -> Dict[str, str]:
-        """An object of texts; {} if the key is missing."""
-        value = self._value(key, {})
+    def pairs(self, key: str, default: Optional[Dict[str, str]] = None) -> Dict[str, str]:
+        """An object of texts."""
+        value = self._value(key, default)
         if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
             raise _wrong(key, "an object of texts")
         return value
@@ -91,9 +91,13 @@ class Fields:
 
 def _number(key: str, value: Any) -> float:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or (isinstance(value, float) and not math.isfinite(value)):
+    try:
+        number = float(value) if is_number else math.nan
+    except OverflowError:  # an integer of hundreds of digits
+        number = math.inf
+    if not math.isfinite(number):
         raise _wrong(key, "a number")
-    return float(value)
+    return number
 
 
 def _wrong(key: str, expected: str) -> ValueError:

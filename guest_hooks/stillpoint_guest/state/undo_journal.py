@@ -116,7 +116,7 @@ def _section(content: Any) -> Section:
         release_s=fields.number("release_s"),
         required=fields.truth("required"),
         method=fields.text("method"),
-        options=fields.pairs("options"),
+        options=fields.pairs("options", {}),
         source=fields.text("source"),
         process=int(fields.number("process", 0)),  # 0.1 has none
     )

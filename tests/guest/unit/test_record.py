@@ -32,6 +32,7 @@ WRONG: Mapping[str, Sequence[Any]] = {
     "freeze_s is not a number": (
         {**freeze_record.to_json(RECORD), "freeze_s": True},
         {**freeze_record.to_json(RECORD), "freeze_s": float("nan")},
+        {**freeze_record.to_json(RECORD), "freeze_s": 10**400},
     ),
 }
 
@@ -109,6 +110,13 @@ class Files(FolderCase):
         content = freeze_record.to_json(RECORD)
         content["applications"][0]["later"] = {"a": 1}
         self.assertEqual(freeze_record.from_json({**content, "later": [1]}), RECORD)
+
+    def test_whatever_others_said_is_bounded_in_lists_too(self) -> None:
+        said: Any = ["one\x1b[2J" + "x" * 1000] * 30
+        bounded = freeze_record.bounded(RECORD._replace(warnings=said))
+        self.assertEqual(
+            bounded.warnings, freeze_record.bounded(RECORD._replace(warnings=tuple(said))).warnings
+        )
 
     def test_what_is_no_record_is_none_and_an_error_says_why(self) -> None:
         for cause, contents in WRONG.items():

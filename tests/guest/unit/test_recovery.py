@@ -15,6 +15,7 @@ from stillpoint_guest.log import Log
 from stillpoint_guest.options import config
 from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import Section
+from stillpoint_guest.state import undo_journal
 from stillpoint_guest.state.undo_journal import UndoJournal
 
 from tests.guest.unit import scripted
@@ -119,6 +120,12 @@ class Files(NotesCase):
         self.write("run/notes/shop\\db.note", content)
         self.undoing().undo(5)
         self.assertEqual((scripted.DID, self.left()), (["shop/db undo old"], []))
+
+    def test_one_that_does_not_say_what_to_undo_is_none(self) -> None:
+        content = json.dumps({"section": Section("shop/db", KIND)._asdict()})
+        path = self.write("run/notes/0.note", content)
+        with self.assertRaisesRegex(ValueError, "noted is missing"):
+            undo_journal.read(path)
 
     def test_what_is_no_note_keeps_no_other_from_being_undone(self) -> None:
         unknown = json.dumps({"section": Section("x", "gone")._asdict(), "noted": {}})
