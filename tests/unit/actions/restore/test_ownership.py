@@ -38,6 +38,11 @@ def revision(**metadata: Any) -> Item:
     return {"kind": "ControllerRevision", "metadata": metadata}
 
 
+def restored(item: Item) -> Item:
+    """The item as Velero creates it."""
+    return {**item, "metadata": item["metadata"] | {"labels": RESTORED}}
+
+
 def state(**labels: str) -> Item:
     labels = {"persistent-state-for": "db"} | (labels or RESTORED)
     metadata = {"name": "state-x", "namespace": "shop", "labels": labels}
@@ -68,13 +73,27 @@ def test_an_instance_that_stands_alone_owns_its_state_again() -> None:
     solo = {**machine(revision=""), "kind": "VirtualMachineInstance", "spec": {}}
     context = restore_context(RESTORE, solo, DictionaryReader([]), archive=[state()])
     begun = instance_action.execute(solo, context).operation
-    cluster = DictionaryReader([solo, state()])
+    cluster = DictionaryReader([restored(solo), state()])
     progress = instance_action.progress(begun, restore_context(RESTORE, {}, cluster))
     assert (progress.completed, progress.error) == (True, "")
     [change] = cluster.patches["shop/state-x"]
     assert change["metadata"]["ownerReferences"] == [{**OWNER, "kind": "VirtualMachineInstance"}]
     plain = restore_context(RESTORE, solo, DictionaryReader([]), archive=[])
     assert instance_action.execute(solo, plain).operation == ""
+
+
+def test_an_instance_that_velero_left_as_it_was_gets_no_state_that_would_go_with_it() -> None:
+    """That of a machine ends at the next stop, and the garbage collector takes what it owns."""
+    solo = {**machine(revision=""), "kind": "VirtualMachineInstance", "spec": {}}
+    context = restore_context(RESTORE, solo, DictionaryReader([]), archive=[state()])
+    begun = instance_action.execute(solo, context).operation
+    marked = restored(solo)  # as existingResourcePolicy: update does
+    marked["metadata"]["ownerReferences"] = [OWNER]
+    for existing in (solo, marked):
+        cluster = DictionaryReader([existing, state()])
+        progress = instance_action.progress(begun, restore_context(RESTORE, {}, cluster))
+        assert (progress.completed, progress.error) == (True, "")
+        assert not cluster.patches
 
 
 def test_what_was_there_before_the_restore_or_has_an_owner_stays_as_it_is() -> None:

@@ -117,8 +117,8 @@ def cancel(operation: str, context: RestoreContext) -> None:
 def _stage_of_instance(arrival: Arrival, context: RestoreContext) -> Stage:
     resource = virtual_machine_instance.RESOURCE
     instance = context.cluster.get(resource, *arrival.target)
-    if instance is None:
-        return Stage("not there", is_over=True)
+    if instance is None or not ownership.is_ownerless(instance, context):
+        return Stage("no instance of this restore is there", is_over=True)
     return _ownership_stage(ownership.give_back(instance, context, resource))
 
 
