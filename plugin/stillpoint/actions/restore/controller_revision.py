@@ -56,6 +56,7 @@ def _why_unused(reference: Reference, context: RestoreContext) -> str:
             return ""
         found = machines.of_namespace(context.archive, reference.namespace)
         is_used = any(reference in one.needs for one in found)
+        is_used |= reference.name in machines.pool_revisions(context.archive, reference.namespace)
     except ArchiveUnreadable:
         return ""
     return "" if is_used else f"not restored: the backup does not hold its machine {machine}"

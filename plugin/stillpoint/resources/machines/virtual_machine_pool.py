@@ -39,6 +39,11 @@ def references(pool: Item) -> Iterator[Reference]:
     yield from virtual_machine.references(_as_machine(pool))
 
 
+def template_revisions(pool: Item) -> Iterator[str]:
+    """Names of the revisions of instancetype and preference that the template pins."""
+    yield from virtual_machine.revisions(_as_machine(pool))
+
+
 def of_machine(machine: Item) -> Iterable[str]:
     """The name of the pool that made a machine, if any."""
     name = it.owner(machine, RESOURCE.kind)

@@ -15,6 +15,7 @@ from stillpoint.resources.machines import (
     pod,
     virtual_machine,
     virtual_machine_instance,
+    virtual_machine_pool,
 )
 
 
@@ -149,6 +150,12 @@ def mounted_claims(archive: Archive, namespace: str) -> set[str]:
     """Names of the claims that pods other than KubeVirt's mount."""
     pods = archive.list(pod.RESOURCE, namespace)
     return {name for one in pods if not pod.is_of_machine(one) for name in pod.claims(one)}
+
+
+def pool_revisions(archive: Archive, namespace: str) -> set[str]:
+    """Names of the revisions that the templates of pools pin."""
+    pools = archive.list(virtual_machine_pool.RESOURCE, namespace)
+    return {name for one in pools for name in virtual_machine_pool.template_revisions(one)}
 
 
 def _read(archive: Archive, namespace: str) -> Iterator[StoredMachine]:

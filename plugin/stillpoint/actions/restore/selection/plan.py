@@ -126,7 +126,10 @@ def _selection(kept: list[machines.StoredMachine], context: RestoreContext) -> I
 
 
 def _refusing(context: RestoreContext, namespace: str, refused: Mapping[str, Refusal]) -> Plan:
-    used = machines.mounted_claims(context.archive, namespace) if refused else set()
+    used: set[str] = set()
+    if refused:
+        used |= machines.mounted_claims(context.archive, namespace)
+        used |= machines.pool_revisions(context.archive, namespace)
     own: set[Reference] = set()
     for machine in machines.of_namespace(context.archive, namespace):
         if machine.name in refused:
