@@ -151,8 +151,10 @@ def _cause_without_snapshot(stored: Item, context: RestoreContext) -> str:
         return ""  # Velero makes the claim on that volume
     if any(_may_bring(one, name, backup, context) for one in pods.get(name, ())):
         return ""
-    if copied:
+    if any(map(pod.is_of_machine, copied)):
         return "copied as files through a pod of KubeVirt, which no restore brings back"
+    if any(fates.brings_back(backup, name, one, is_by_policy=False) for one in copied):
+        return "copied as files through a pod, and the Restore leaves pods out"
     return "the backup has no copy of its data"
 
 
