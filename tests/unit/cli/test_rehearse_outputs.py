@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -67,8 +68,10 @@ def test_json_that_is_not_so_is_refused() -> None:
 
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "80"}.items():
+def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    del capsys  # its standard output is in place now
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True)
+    for name, value in {"NO_COLOR": "1", "COLUMNS": "80"}.items():
         monkeypatch.setenv(name, value)
 
 

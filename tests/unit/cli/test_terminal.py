@@ -4,6 +4,7 @@ import io
 import time
 
 import pytest
+from rich.console import Console
 from rich.text import Text
 
 from stillpoint.cli.output import terminal
@@ -14,7 +15,7 @@ from tests.unit.cli.screen import Screen
 @pytest.fixture(autouse=True)
 def any_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
-    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS"):
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -39,6 +40,43 @@ def test_text_is_as_wide_as_a_terminal_within_limits(
     monkeypatch.setenv("COLUMNS", columns)
     assert terminal.console(Screen()).width == width
     assert terminal.console(io.StringIO()).width == 100, "a pipe has no width"
+
+
+@pytest.mark.parametrize("variable", ["FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"])
+def test_no_variable_makes_a_terminal_of_a_pipe(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    pipe = io.StringIO()
+    console = terminal.console(pipe)
+    terminal.write_error(console, StillpointError("shop/db", "cannot read it", "gone"))
+    long_wait(console, monkeypatch)
+    assert console.width == 100
+    assert pipe.getvalue() == "stillpoint: shop/db: cannot read it: gone\n"
+
+
+def test_a_terminal_that_moves_no_cursor_shows_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    screen = Screen()
+    long_wait(terminal.console(screen), monkeypatch)
+    assert screen.getvalue() == ""
+
+
+def long_wait(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter((0.0, 3.0))
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "monotonic", lambda: next(now, 3.0))
+        with terminal.progress(console) as report:
+            report(1, 4, "pods")
+
+
+def test_an_error_without_standard_error_is_not_written_to_standard_output(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    console = terminal.console(None)
+    terminal.write_error(console, StillpointError("shop/db", "cannot read it", "gone", "wait"))
+    assert capsys.readouterr().out == ""
 
 
 def paragraph(text: str, *arguments: int | str) -> str:

@@ -34,10 +34,16 @@ class _Console(Console):
         raise  # noqa: PLE0704 - rich calls this where it has caught the error
 
 
-def console(output: TextIO) -> Console:
-    """The console that writes to `output`: colours for terminals, unless NO_COLOR is set."""
+def console(output: TextIO | None) -> Console:
+    """The console that writes to `output`: colours for terminals, unless NO_COLOR is set.
+
+    Args:
+        output: None, as `sys.stderr` is where the process got none, for nothing at all.
+    """
     made = _Console(
         file=output,
+        quiet=output is None,
+        force_terminal=output is not None and output.isatty(),
         color_system=None if os.environ.get("NO_COLOR") else "auto",
         markup=False,
         emoji=False,
@@ -118,7 +124,7 @@ def progress(output: Console) -> Iterator[Report]:
         transient=True,
         redirect_stdout=False,
         redirect_stderr=False,
-        disable=not output.is_terminal,
+        disable=not (output.is_terminal and output.is_interactive),
     )
     task = bar.add_task("")
 
