@@ -1,7 +1,5 @@
 """The command `stillpoint`."""
 
-import contextlib
-import os
 import sys
 from collections.abc import Sequence
 
@@ -28,9 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.write_error(terminal.console(sys.stderr), error)
         return ExitStatus.CANNOT_TELL
     except KeyboardInterrupt:
-        sys.stderr.write("stillpoint: interrupted\n")
+        if sys.stderr:
+            sys.stderr.write("stillpoint: interrupted\n")
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:  # `stillpoint ... | head`
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.INTERRUPTED

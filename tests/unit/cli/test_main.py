@@ -1,8 +1,10 @@
 """The command as people call it: output, exit status, no traceback."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 import yaml
@@ -16,6 +18,8 @@ from stillpoint.model.item import Item
 from stillpoint.rehearsal.verdict.level import Level
 from tests.peers import build
 from tests.unit.rehearsal import examples
+
+Finished = subprocess.CompletedProcess[bytes]
 
 
 def put(folder: Path, objects: list[Item]) -> Path:
@@ -132,6 +136,74 @@ def test_a_reader_that_leaves_is_no_traceback_and_no_verdict() -> None:
     errors = process.stderr.read()
     process.stderr.close()
     assert (process.wait(60), errors) == (ExitStatus.INTERRUPTED, b"")
+
+
+VERSION = ["version"]
+DOCUMENT = ["rehearse", "--from", str(examples.FOLDER), "-o", "json"]
+
+
+def finished(
+    redirection: str,
+    arguments: list[str],
+    output: int | IO[bytes] = subprocess.PIPE,
+    **environment: str,
+) -> Finished:
+    """The command in a shell, with a redirection such as `>&-`; its output is buffered."""
+    program = "import sys; from stillpoint import cli; sys.exit(cli.main())"
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {redirection}', "sh", *command],
+        env={**os.environ, "PYTHONUNBUFFERED": "", **environment},
+        stdout=output,
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("arguments", [VERSION, DOCUMENT])
+def test_a_reader_that_leaves_is_noticed_however_little_is_written(arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as left:
+        done = finished("", arguments, output=left)
+    assert (done.returncode, done.stderr) == (ExitStatus.INTERRUPTED, b"")
+
+
+@pytest.mark.parametrize("arguments", [VERSION, DOCUMENT])
+@pytest.mark.parametrize(
+    ("redirection", "cause"),
+    [(">/dev/full", b"No space left on device"), (">&-", b"it is closed")],
+)
+def test_an_output_that_takes_nothing_is_an_error_and_no_verdict(
+    redirection: str, cause: bytes, arguments: list[str]
+) -> None:
+    done = finished(redirection, arguments)
+    error = b"stillpoint: standard output: cannot write to it: %s\n" % cause
+    assert (done.returncode, done.stderr) == (ExitStatus.CANNOT_TELL, error)
+
+
+def test_an_error_without_standard_error_is_told_by_the_status_alone(tmp_path: Path) -> None:
+    done = finished("2>&-", ["rehearse", "--from", str(tmp_path)])
+    assert (done.returncode, done.stdout) == (ExitStatus.CANNOT_TELL, b"")
+
+
+@pytest.mark.parametrize(
+    ("form", "shown"), [("table", rb"shop/z\xfcrich"), ("json", '"zürich"'.encode())]
+)
+def test_a_name_that_the_encoding_of_the_output_lacks_is_shown_all_the_same(
+    form: str, shown: bytes, tmp_path: Path
+) -> None:
+    machine = {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachine",
+        "metadata": {"name": "zürich", "namespace": "shop"},
+        "spec": {"runStrategy": "Halted", "template": {"spec": {"domain": {}}}},
+    }
+    arguments = ["rehearse", "--from", str(put(tmp_path, [machine])), "-o", form]
+    done = finished("", arguments, PYTHONIOENCODING="ascii")
+    assert b"Traceback" not in done.stderr
+    assert shown in done.stdout
 
 
 def test_every_level_has_its_meaning() -> None:

@@ -1,9 +1,9 @@
 """`stillpoint completion`: a script that completes commands, made from the parser by shtab."""
 
 import argparse
-import sys
 
 from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.cli.output import standard_output
 
 NAME = "completion"
 HELP = "completion for a shell, on standard output"
@@ -25,5 +25,6 @@ def run(arguments: argparse.Namespace) -> int:
     """See `Verb`."""
     import shtab  # noqa: PLC0415 - a tenth of a second, which no other verb waits for
 
-    sys.stdout.write(shtab.complete(arguments.parser, arguments.shell) + "\n")
+    with standard_output.flushed() as output:
+        output.write(shtab.complete(arguments.parser, arguments.shell) + "\n")
     return ExitStatus.GOOD

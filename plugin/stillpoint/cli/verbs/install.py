@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.cli.output import standard_output
 from stillpoint.cli.paths import FolderName
 from stillpoint.model.errors import StillpointError
 
@@ -38,7 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
         _copy(Path(sys.executable).parent, target)
     except OSError as error:
         raise StillpointError(str(target), "cannot install the plugin", str(error)) from error
-    sys.stdout.write(f"installed {target / _PLUGIN}\n")
+    with standard_output.flushed() as output:
+        output.write(f"installed {target / _PLUGIN}\n")
     return ExitStatus.GOOD
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from stillpoint import garbage
 from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.cli.output import standard_output
 from stillpoint.cli.paths import FileName, FolderName, existing_file, existing_folder
 
 if TYPE_CHECKING:  # `--help` does without what takes time to import
@@ -110,13 +111,13 @@ def run(arguments: argparse.Namespace) -> int:
     found = _rehearse(arguments)
     if arguments.archive:
         archive.write(found.backup, found.selection, arguments.archive)
-    output = terminal.console(sys.stdout)
-    if arguments.explain:
-        explanation.write(found, arguments.explain, output)
-    elif arguments.output == "json":
-        sys.stdout.write(document.text(found))
-    else:
-        report.write(found, output)
+    with standard_output.flushed() as output:
+        if arguments.explain:
+            explanation.write(found, arguments.explain, terminal.console(output))
+        elif arguments.output == "json":
+            output.buffer.write(document.text(found).encode())  # JSON is UTF-8 in every locale
+        else:
+            report.write(found, terminal.console(output))
     return _status(found, is_strict=arguments.strict)
 
 

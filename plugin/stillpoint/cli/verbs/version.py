@@ -2,9 +2,9 @@
 
 import argparse
 import platform
-import sys
 
 from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.cli.output import standard_output
 
 NAME = "version"
 HELP = "versions of stillpoint, of what it runs on and of what it was tested with"
@@ -34,5 +34,6 @@ def run(arguments: argparse.Namespace) -> int:  # noqa: ARG001 - every verb has 
         f"tested with KubeVirt {KUBEVIRT}",
         *(f"{name} {importlib.metadata.version(name)}" for name in ("grpcio", "kubernetes")),
     ]
-    sys.stdout.write("\n".join(lines) + "\n")
+    with standard_output.flushed() as output:
+        output.write("\n".join(lines) + "\n")
     return ExitStatus.GOOD
