@@ -175,7 +175,7 @@ class ApiRequest:
         return Unreachable(self._subject, f"cannot {self.verb}", cause, hint)
 
     def no_response(self, cause: str, hint: str = "") -> NoResponse:
-        """The error for a server that sent nothing."""
+        """The error for a server that sent no whole response."""
         return NoResponse(self._subject, f"cannot {self.verb}", cause, hint)
 
     def _parse(self, response: ApiResponse) -> Item:

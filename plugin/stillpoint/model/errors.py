@@ -9,7 +9,7 @@
     └── ReadFailed             a request to the cluster failed
         ├── Forbidden          this account lacks a right
         └── Unreachable        no response in time, or none that an API server gives
-            └── NoResponse     the API server sent nothing, or was never reached
+            └── NoResponse     the API server was not reached, or broke off
 
 A missing object is a result, not an error (`Reader.get` gives None).
 """
@@ -77,7 +77,7 @@ class Unreachable(ReadFailed):
 
 
 class NoResponse(Unreachable):
-    """No byte of a response: no connection, or no credentials to open one with."""
+    """No whole response: no connection, one that broke, or no credentials to open one with."""
 
 
 def excerpt(value: Any) -> str:
