@@ -214,6 +214,8 @@ class PackedPostgres(Postgres):
 
 
 class MySQLFamily(Server):
+    """Its temporary files, named by process id, lie in its own folder: labs share /tmp."""
+
     user = "mysql"
     unbuffered = ("--unbuffered",)
 
@@ -230,6 +232,7 @@ class MySQLFamily(Server):
         return [
             "--no-defaults",
             f"--datadir={self.data}",
+            f"--tmpdir={self.folder}",
             f"--socket={self.socket}",
             f"--pid-file={self.folder / 'pid'}",
             "--skip-networking",
@@ -262,9 +265,10 @@ class MariaDB(MySQLFamily):
 
     def create(self) -> None:
         super().create()
-        fill = ["--no-defaults", f"--datadir={self.data}", "--user=mysql", "--skip-test-db"]
-        method = "--auth-root-authentication-method=socket"
-        output_of([*self.prefix, *as_user(self.user), "mariadb-install-db", *fill, method])
+        places = [f"--datadir={self.data}", f"--tmpdir={self.folder}"]
+        root = ["--skip-test-db", "--auth-root-authentication-method=socket"]
+        fill = ["mariadb-install-db", "--no-defaults", *places, "--user=mysql", *root]
+        output_of([*self.prefix, *as_user(self.user), *fill])
 
 
 class MySQL(MySQLFamily):

@@ -103,8 +103,9 @@ def guest() -> Iterator[Lab]:
 
 def start_mariadb(guest: Guest) -> None:
     data = guest.folder("/var/lib/databases/mysql", "mysql")
+    own = guest.folder("/var/lib/databases/mysql-tmp", "mysql")
     socket = f"{guest.folder('/run/mysqld', 'mysql')}/mysqld.sock"
-    common = ("--no-defaults", f"--datadir={data}")
+    common = ("--no-defaults", f"--datadir={data}", f"--tmpdir={own}")
     guest.run("mariadb-install-db", *common, "--user=mysql", "--skip-test-db")
     guest.start("mysql", "mariadbd", *common, f"--socket={socket}", "--skip-networking")
     until(lambda: guest.lab.path(socket).exists(), "MariaDB listens")
