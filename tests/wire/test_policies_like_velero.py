@@ -4,6 +4,7 @@ Velero's side is Go, in tests/peers/velero/cmd/filters.
 """
 
 import logging
+from typing import Any
 
 import pytest
 import yaml
@@ -17,6 +18,7 @@ from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
 from stillpoint.velero.context import BackupContext
 from stillpoint.velero.request import Backup
+from stillpoint.velero.volumes import snapshotter
 from stillpoint.velero.volumes.policy import Fate
 from tests.unit.dictionary_reader import DictionaryReader
 from tests.wire.test_filters_like_velero import lists_of, specs
@@ -121,6 +123,11 @@ CONDITIONS = {
 }
 
 
+KINDS = ("skip", "fs-backup", "snapshot", "custom")
+OURS = {"type": "custom", "parameters": {"snapshotter": "stillpoint"}}
+actions = st.sampled_from([*({"type": kind} for kind in KINDS), OURS] * 8 + [{"type": "keep"}])
+
+
 def policies_with(condition: str) -> st.SearchStrategy[Item]:
     """Policies of which the first has this condition, and perhaps another."""
     others = st.sampled_from(sorted(CONDITIONS)).flatmap(
@@ -128,12 +135,11 @@ def policies_with(condition: str) -> st.SearchStrategy[Item]:
     )
     own = st.fixed_dictionaries({condition: CONDITIONS[condition]})
     first = own | own | st.builds(lambda one, other: other | one, own, others)
-    actions = st.sampled_from([*map(str, Fate)] * 10 + ["keep"])
     return st.builds(
         lambda version, all_of, actions, more: {
             "version": version,
             "volumePolicies": [
-                {"conditions": conditions, "action": {"type": action}}
+                {"conditions": conditions, "action": action}
                 for conditions, action in zip(all_of, actions, strict=True)
             ],
             **more,
@@ -165,6 +171,67 @@ def test_the_data_of_a_volume_meets_the_same_fate(
     around: list[tuple[Item, Item, list[Item]]],
 ) -> None:
     document = data.draw(policies_with(condition)) if condition else None
+    asks = data.draw(st.sampled_from([{}, {snapshotter.ANNOTATION: "all"}]))
+    compare(velero, spec, document, asks, around)
+
+
+BOUND: Item = {"metadata": {"name": "db", "namespace": "shop"}, "spec": {"volumeName": "pv"}}
+BOUND |= {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "status": {"phase": "Bound"}}
+VOLUME: Item = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolume",
+    "metadata": {"name": "pv"},
+    "spec": {},
+}
+
+
+PARAMETERS: list[Any] = [
+    None,
+    {},
+    "none",
+    [],
+    {"datamover": "kubevirt"},
+    {"snapshotter": "stillpoint"},
+    {"snapshotter": "stillpoint", "group": True},
+    {"snapshotter": "stillpoint", "group": "yes"},
+    {"snapshotter": "stillpoint", "unknown": {"a": [1]}},
+    {"snapshotter": "other"},
+    {"snapshotter": None},
+    {"group": True},
+    {1: "stillpoint"},
+]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "stillpoint", None])
+@pytest.mark.parametrize("parameters", PARAMETERS, ids=str)
+def test_an_action_is_ours_where_velero_leaves_it_to_us(
+    velero: Velero, kind: str | None, parameters: Any
+) -> None:
+    action = {"type": kind, "parameters": parameters}
+    document = {"version": "v1", "volumePolicies": [{"conditions": {}, "action": action}]}
+    compare(velero, {}, document, {}, [(BOUND, VOLUME, [])])
+
+
+def test_a_misspelt_field_of_an_action_is_refused(velero: Velero) -> None:
+    action = {"type": "custom", "parameter": {"snapshotter": "stillpoint"}}
+    document = {"version": "v1", "volumePolicies": [{"conditions": {}, "action": action}]}
+    compare(velero, {}, document, {}, [(BOUND, VOLUME, [])])
+
+
+def compare(
+    velero: Velero,
+    spec: Item,
+    document: Item | None,
+    annotations: Item,
+    around: list[tuple[Item, Item, list[Item]]],
+) -> None:
+    """Fails unless the volumes meet the same fate by our code and by Velero's.
+
+    Args:
+        document: the policies.
+        annotations: of the Backup.
+        around: each claim, its volume, and pods.
+    """
     text = yaml.safe_dump(document)
     answer = velero.ask(
         spec,
@@ -181,7 +248,10 @@ def test_the_data_of_a_volume_meets_the_same_fate(
     if document:
         spec = spec | {"resourcePolicy": {"kind": "ConfigMap", "name": "policies"}}
     try:
-        found = [fate(spec, [config_map, claim, volume, *pods]) for claim, volume, pods in around]
+        found = [
+            fate(spec, annotations, [config_map, claim, volume, *pods])
+            for claim, volume, pods in around
+        ]
     except Refusal:
         assert answer["Failed"], f"Velero takes these policies: {text}"
         return
@@ -189,13 +259,24 @@ def test_the_data_of_a_volume_meets_the_same_fate(
     for ours, theirs in zip(found, answer["Fates"], strict=True):
         if not theirs["Failed"]:  # it does where there is nothing to cut: no volume is bound
             assert (ours is Fate.SNAPSHOT) is theirs["IsCut"]
-        if theirs["Action"]:
-            assert ours == theirs["Action"]
+        if theirs["IsOurs"]:
+            assert ours in (Fate.OWN, None)
+        elif theirs["Action"]:
+            assert ours == theirs["Action"] or (ours is None and theirs["Action"] == "custom")
+        elif ours is Fate.OWN:
+            assert annotations
+            assert spec["snapshotVolumes"] is False
 
 
-def fate(spec: Item, cluster: list[Item]) -> Fate:
-    """What becomes of the claim, the second object of the cluster."""
-    backup = Backup.parse({"metadata": {"name": "b", "namespace": "velero"}, "spec": spec})
+def fate(spec: Item, annotations: Item, cluster: list[Item]) -> Fate | None:
+    """What becomes of the claim, the second object of the cluster; None if we cannot obey."""
+    metadata = {"name": "b", "namespace": "velero", "annotations": annotations}
+    backup = Backup.parse({"metadata": metadata, "spec": spec})
     log = ItemLog(logging.getLogger("test"), "test", "test")
     context = BackupContext(backup, CachedIndex(DictionaryReader(cluster)), log)
-    return policies.fates(context).of(cluster[1])
+    try:
+        return policies.fates(context).of(cluster[1])
+    except Refusal as error:
+        if error.attempt != "cannot obey the policies":
+            raise
+        return None

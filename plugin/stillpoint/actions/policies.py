@@ -9,6 +9,7 @@ from stillpoint.resources.disks import persistent_volume
 from stillpoint.resources.machines import pod
 from stillpoint.velero.context import BackupContext
 from stillpoint.velero.selection.filters import Filters
+from stillpoint.velero.volumes import snapshotter
 from stillpoint.velero.volumes.fates import Fates
 from stillpoint.velero.volumes.policy import Policy
 
@@ -27,13 +28,23 @@ def fates(context: BackupContext) -> Fates:
     """The fates of the backup's volumes.
 
     Of the pods that mount a claim only pods of virtual machines count: a list of all pods of a
-    namespace, which Velero makes, can be long.
+    namespace, which Velero makes, can be long. Only where the plugin takes each snapshot that
+    nothing else rules out, the list is needed.
+
+    Raises:
+        ReadFailed: the policies could not be read.
     """
+    backup = context.backup.asked
+
+    def pods(claim: Item) -> Sequence[Item]:
+        is_rest_taken = snapshotter.takes_rest(backup)
+        return _all_pods(claim, context) if is_rest_taken else _pods(claim, context)
+
     return Fates(
-        context.backup.asked,
+        backup,
         _policy(context),
         lambda name: context.cluster.get(persistent_volume.RESOURCE, "", name),
-        lambda claim: _pods(claim, context),
+        pods,
     )
 
 
@@ -47,8 +58,7 @@ def has_way_back(claim: Item, context: BackupContext) -> bool:
 
     Call this only for a copied claim: all pods of the namespace are listed.
     """
-    namespace, name = it.identify(claim)
-    pods = context.cluster.list_grouped(pod.RESOURCE, namespace, pod.claims).get(name, ())
+    pods = _all_pods(claim, context)
     own = filters(context)
     restored = (one for one in pods if not pod.is_of_machine(one) and own.admits(pod.RESOURCE, one))
     return fates(context).are_brought_back(claim, restored)
@@ -57,6 +67,11 @@ def has_way_back(claim: Item, context: BackupContext) -> bool:
 def _policy(context: BackupContext) -> Policy:
     backup, cluster = context.backup, context.cluster
     return backup.policy(lambda name: cluster.get(kinds.CONFIG_MAP, backup.namespace, name))
+
+
+def _all_pods(claim: Item, context: BackupContext) -> Sequence[Item]:
+    namespace, name = it.identify(claim)
+    return context.cluster.list_grouped(pod.RESOURCE, namespace, pod.claims).get(name, ())
 
 
 def _pods(claim: Item, context: BackupContext) -> Sequence[Item]:

@@ -19,7 +19,8 @@ OF_ALL = {"data": {"p": VOLUMES % "snapshot" + LISTS % "pods"}}
 def of(**config_maps: Item) -> tuple[Fate | None, list[str], bool]:
     policy = BACKUP.policy(lambda name: config_maps.get(name.replace("-", "_")))
     lists = [name for names in policy.lists.values() for name in names]
-    return policy.fate({}, {}), lists, policy.has_other_filters
+    decides = policy.matching({}, {})
+    return decides.fate if decides else None, lists, policy.has_other_filters
 
 
 def test_the_own_policies_come_first_and_alone_choose_resources() -> None:

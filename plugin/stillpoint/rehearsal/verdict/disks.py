@@ -17,7 +17,7 @@ from stillpoint.resources.disks import (
     volume,
 )
 from stillpoint.velero.request import Backup
-from stillpoint.velero.volumes import fates, volume_snapshot_class
+from stillpoint.velero.volumes import snapshotter, volume_snapshot_class
 from stillpoint.velero.volumes.policy import Fate
 
 
@@ -152,7 +152,7 @@ def has_snapshots(case: Case) -> bool:
     if not case.disks:
         return True
     if not case.around.known.covers(persistent_volume_claim.RESOURCE):
-        return fates.takes_snapshots(case.around.request)
+        return snapshotter.takes_snapshots(case.around.request)
     return any(
         disk.claim in case.around.backup.stored
         and case.around.fates.of(claim) in (Fate.SNAPSHOT, Fate.CUSTOM)
@@ -162,14 +162,14 @@ def has_snapshots(case: Case) -> bool:
 
 def without_snapshots(case: Case) -> Iterator[str]:
     """All disks, of a backup that takes no data although nobody asked for metadata only."""
-    if not fates.takes_snapshots(case.around.request) and not metadata_only(case):
+    if not snapshotter.takes_snapshots(case.around.request) and not metadata_only(case):
         yield from (disk.name for disk in case.disks)
 
 
 def metadata_only(case: Case) -> tuple[str, ...]:
     """The backup was asked for no data, by a label of kubevirt-velero-plugin."""
     is_of_metadata = Backup.parse(case.around.request).is_of_metadata
-    return ("",) if is_of_metadata and not fates.takes_snapshots(case.around.request) else ()
+    return ("",) if is_of_metadata and not snapshotter.takes_snapshots(case.around.request) else ()
 
 
 def file_copies(case: Case) -> Iterator[str]:

@@ -8,7 +8,7 @@ from stillpoint.rehearsal.verdict.case import Case, once
 from stillpoint.resources.disks import persistent_volume_claim
 from stillpoint.resources.machines import kubevirt, pod, virtual_machine, virtual_machine_instance
 from stillpoint.velero import pod_hooks
-from stillpoint.velero.volumes import fates
+from stillpoint.velero.volumes import fates, snapshotter
 
 MACHINE = ("",)
 """About the machine itself."""
@@ -132,7 +132,7 @@ def frozen_s(case: Case) -> int:
         if one.is_of(persistent_volume_claim.RESOURCE):
             group = it.labels(case.around.cluster[one]).get(key)
             groups.add(f"group {group}" if group else one.name)
-    return SNAPSHOT_S * len(groups) if fates.takes_snapshots(case.around.request) else 0
+    return SNAPSHOT_S * len(groups) if snapshotter.takes_snapshots(case.around.request) else 0
 
 
 def sharing(case: Case) -> Iterator[tuple[Reference, tuple[str, ...]]]:

@@ -1,4 +1,4 @@
-"""The fate of a volume's data: snapshot, data mover, copy of its files, or nothing.
+"""The fate of a volume's data: snapshot by Velero or the plugin, copy of its files, or nothing.
 
 Sources: internal/volumehelper, pkg/util/podvolume and pkg/podvolume of Velero v1.18.
 """
@@ -8,15 +8,11 @@ from dataclasses import dataclass
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.velero.volumes.policy import Fate, Policy
+from stillpoint.velero.volumes import snapshotter
+from stillpoint.velero.volumes.policy import Fate, Policy, VolumePolicy
 
 _OPTED_IN = "backup.velero.io/backup-volumes"
 _OPTED_OUT = "backup.velero.io/backup-volumes-excludes"
-
-
-def takes_snapshots(backup: Item) -> bool:
-    """True if the backup takes snapshots of volumes at all."""
-    return it.mapping(backup, "spec").get("snapshotVolumes") is not False
 
 
 def moves_data(backup: Item) -> bool:
@@ -90,15 +86,41 @@ class Fates:
     pods: Callable[[Item], Iterable[Item]]
 
     def of(self, claim: Item) -> Fate:
-        """The fate of the data of a claim in the backup."""
+        """The fate of the data of a claim in the backup.
+
+        A fate is the plugin's own only where Velero takes no snapshot and copies no files.
+
+        Raises:
+            Refusal: a policy or the Backup asks the plugin for what it cannot do.
+        """
         if decided := self.by_policy(claim):
             return decided
         if any(copies_volume(self.backup, pod, it.name(claim)) for pod in self.pods(claim)):
             return Fate.FILE_SYSTEM
-        return Fate.SNAPSHOT if takes_snapshots(self.backup) else Fate.SKIP
+        if snapshotter.takes_snapshots(self.backup):
+            return Fate.SNAPSHOT
+        return Fate.OWN if snapshotter.takes_rest(self.backup) else Fate.SKIP
 
     def by_policy(self, claim: Item) -> Fate | None:
         """The fate by a volume policy; None without a policy for the claim.
+
+        Raises:
+            Refusal: the policy asks the plugin for what it cannot do.
+        """
+        policy = self._policy(claim)
+        return policy.fate if policy else None
+
+    def is_grouped(self, claim: Item) -> bool:
+        """True if a policy asks for a group snapshot of the claim and the guest's other disks.
+
+        Raises:
+            Refusal: the policy asks the plugin for what it cannot do.
+        """
+        policy = self._policy(claim)
+        return policy is not None and policy.is_grouped
+
+    def _policy(self, claim: Item) -> VolumePolicy | None:
+        """The policy that decides about a claim.
 
         To Velero a claim that is not bound has no volume, whatever its volumeName (GetPVForPVC in
         pkg/util/kube/pvc_pv.go).
@@ -107,7 +129,7 @@ class Fates:
             return None
         is_bound = it.text(claim, "status", "phase") == "Bound"
         name = it.text(claim, "spec", "volumeName") if is_bound else ""
-        return self.policy.fate(claim, (self.volume(name) if name else None) or {})
+        return self.policy.matching(claim, (self.volume(name) if name else None) or {})
 
     def are_brought_back(self, claim: Item, pods: Iterable[Item]) -> bool:
         """True if the copied files of a claim come back with any of these restored pods."""

@@ -20,6 +20,7 @@ from stillpoint.model import item as it
 from stillpoint.model import quantity
 from stillpoint.model.errors import MalformedItem, Refusal, excerpt
 from stillpoint.model.item import Item
+from stillpoint.velero.volumes import snapshotter
 
 _FINE_FILTERS = ("clusterScopedFilterPolicy", "namespacedFilterPolicies")
 _FIELDS = ("version", "volumePolicies", "includeExcludePolicy", *_FINE_FILTERS)
@@ -33,7 +34,12 @@ class Fate(StrEnum):
     SNAPSHOT = "snapshot"
     CUSTOM = "custom"
     """Another plugin takes the data."""
+    OWN = "stillpoint"
+    """This plugin takes a snapshot."""
 
+
+_ACTIONS = (Fate.SKIP, Fate.FILE_SYSTEM, Fate.SNAPSHOT, Fate.CUSTOM)
+"""The types of a policy's action."""
 
 Condition: TypeAlias = Callable[[Item, Item], bool]
 """A condition of a policy, on a claim and its PersistentVolume, which may be empty."""
@@ -41,14 +47,33 @@ Condition: TypeAlias = Callable[[Item, Item], bool]
 
 @dataclass(frozen=True, slots=True)
 class VolumePolicy:
-    """The fate of the volumes that meet every condition."""
+    """The fate of the volumes that meet every condition.
+
+    Attributes:
+        is_grouped: true if the disks of a guest are to be one group snapshot.
+        source: the ConfigMap of the policy, for errors.
+        fault: the field and cause by which its parameters for this plugin, of which Velero knows
+            nothing, cannot be obeyed; else empty.
+    """
 
     conditions: tuple[Condition, ...]
     fate: Fate
+    is_grouped: bool = False
+    source: str = ""
+    fault: str = ""
 
     def matches(self, claim: Item, volume: Item) -> bool:
         """True if the policy decides about this volume."""
         return all(condition(claim, volume) for condition in self.conditions)
+
+    def check(self) -> None:
+        """Checks the policy's parameters for this plugin.
+
+        Raises:
+            Refusal: they cannot be obeyed.
+        """
+        if self.fault:
+            raise Refusal(self.source, "cannot obey the policies", self.fault)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +95,24 @@ class Policy:
     def parse(cls, config_map: Item) -> "Policy":
         """Parses the policies; Velero refuses the backup where this refuses them.
 
+        Parameters for this plugin that cannot be obeyed are refused when a volume meets them.
+
         Raises:
             Refusal: the policies are invalid.
         """
+        source = it.describe(config_map)
         try:
-            return _parse(_text(config_map))
+            return _parse(_text(config_map), source)
         except (ValueError, MalformedItem) as error:
             cause = getattr(error, "cause", None) or " ".join(str(error).split())
-            raise Refusal(it.describe(config_map), "cannot read the policies", cause) from error
+            raise Refusal(source, "cannot read the policies", cause) from error
 
     @classmethod
-    def of_document(cls, document: Item) -> "Policy":
+    def of_document(cls, document: Item, source: str) -> "Policy":
         """The policies as Velero writes them down.
+
+        Args:
+            source: the ConfigMap of the document, for errors.
 
         Raises:
             ValueError, MalformedItem: the policies are invalid.
@@ -92,7 +123,7 @@ class Policy:
         policies = it.sequence(document, "volumePolicies")
         lists = it.mapping(document, "includeExcludePolicy")
         return cls(
-            tuple(VolumePolicy(tuple(_conditions(each)), _fate(each)) for each in policies),
+            tuple(_volume_policy(*each, source) for each in enumerate(policies)),
             {name: tuple(it.texts(lists, name)) for name in lists},
             any(document.get(name) for name in _FINE_FILTERS),
         )
@@ -101,13 +132,28 @@ class Policy:
         """These policies, and for volumes that meet none of them the volume policies of `other`."""
         return replace(self, volumes=(*self.volumes, *other.volumes))
 
-    def fate(self, claim: Item, volume: Item) -> Fate | None:
-        """The fate that the policies decide for a volume; None if none matches.
+    def matching(self, claim: Item, volume: Item) -> VolumePolicy | None:
+        """The policy that decides about a volume; None if none matches.
 
         Args:
             volume: the PersistentVolume of the claim; empty if not bound.
+
+        Raises:
+            Refusal: the plugin is to take a snapshot, and its parameters cannot be obeyed.
         """
-        return next((each.fate for each in self.volumes if each.matches(claim, volume)), None)
+        found = next((each for each in self.volumes if each.matches(claim, volume)), None)
+        if found and found.fate is Fate.OWN:
+            found.check()
+        return found
+
+    def check(self) -> None:
+        """Checks all parameters for this plugin.
+
+        Raises:
+            Refusal: some cannot be obeyed.
+        """
+        for each in self.volumes:
+            each.check()
 
 
 def _text(config_map: Item) -> str:
@@ -118,7 +164,7 @@ def _text(config_map: Item) -> str:
 
 
 @lru_cache(maxsize=8)  # once for each machine of a backup
-def _parse(text: str) -> Policy:
+def _parse(text: str, source: str) -> Policy:
     import yaml  # noqa: PLC0415 - 10 ms of every start, for the few backups that have policies
 
     try:
@@ -127,12 +173,25 @@ def _parse(text: str) -> Policy:
         raise ValueError(str(error)) from error
     if not isinstance(document, dict):
         raise ValueError("no YAML mapping")  # noqa: TRY004 - handled with what else is wrong
-    return Policy.of_document(document)
+    return Policy.of_document(document, source)
 
 
-def _fate(policy: Item) -> Fate:
-    _check_known(policy, {"conditions", "action"}, "field")
-    return Fate(it.text(policy, "action", "type"))
+def _volume_policy(number: int, policy: Item, source: str) -> VolumePolicy:
+    _check_known(policy, ("conditions", "action"), "field")
+    action = it.mapping(policy, "action")
+    _check_known(action, ("type", "parameters"), "field of action")
+    kind, parameters = it.text(action, "type"), it.mapping(action, "parameters")
+    if kind not in _ACTIONS:
+        raise ValueError(f"{excerpt(kind)} is no type of action: there are {', '.join(_ACTIONS)}")
+    is_own = kind == Fate.CUSTOM and snapshotter.PARAMETER in parameters
+    fault = snapshotter.fault(kind, parameters)
+    return VolumePolicy(
+        tuple(_conditions(policy)),
+        Fate.OWN if is_own else Fate(kind),
+        is_grouped=is_own and parameters.get(snapshotter.GROUP) is True,
+        source=source,
+        fault=f"volumePolicies[{number}].action.parameters: {fault}" if fault else "",
+    )
 
 
 def _conditions(policy: Item) -> Iterator[Condition]:

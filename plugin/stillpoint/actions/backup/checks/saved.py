@@ -16,7 +16,7 @@ from stillpoint.model.names import listing
 from stillpoint.resources.disks import data_volume, persistent_volume_claim, storage_class, volume
 from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 from stillpoint.velero.context import BackupContext
-from stillpoint.velero.volumes import fates, volume_snapshot_class
+from stillpoint.velero.volumes import fates, snapshotter, volume_snapshot_class
 from stillpoint.velero.volumes.policy import Fate
 
 _HINT = (
@@ -29,7 +29,8 @@ def check_machine(machine: Item, instance: Item | None, context: BackupContext) 
     """Checks the disks of a machine, hot-plugged ones of its instance too.
 
     Raises:
-        Refusal: a disk is left out that no template of the machine would populate again.
+        Refusal: a disk is left out that no template of the machine would populate again; or what
+            the backup asks of this plugin's own snapshots cannot be obeyed.
     """
     own = _claims(virtual_machine.volumes(machine))
     plugged = _claims(virtual_machine_instance.volumes(instance)) if instance else ()
@@ -42,7 +43,8 @@ def check_instance(instance: Item, context: BackupContext) -> None:
     """Checks the disks of an instance that no machine owns.
 
     Raises:
-        Refusal: the instance stands alone, and a disk of it is left out.
+        Refusal: the instance stands alone, and a disk of it is left out; or what the backup asks of
+            this plugin's own snapshots cannot be obeyed.
     """
     names = _claims(virtual_machine_instance.volumes(instance))
     is_recreated = virtual_machine_instance.is_owned(instance)
@@ -56,6 +58,7 @@ def _claims(volumes: Sequence[Item]) -> Sequence[str]:
 def _check(
     item: Item, needed: Sequence[str], disks: Collection[str], context: BackupContext
 ) -> None:
+    snapshotter.check(context.backup.asked)
     claims = {name: _claim(it.namespace(item), name, context) for name in disks}
     left_out = dict(_exclusions(claims, context))
     for name in () if context.backup.is_of_metadata else needed:
@@ -96,7 +99,7 @@ def _why_not_saved(namespace: str, name: str, claim: Item | None, context: Backu
         return "skipped by the backup's settings or policies"
     if fate is Fate.FILE_SYSTEM:
         return _not_copied(claim, context)
-    if fate is Fate.SNAPSHOT:
+    if fate in (Fate.SNAPSHOT, Fate.OWN):
         return _not_snapshot(claim, context)
     return ""
 

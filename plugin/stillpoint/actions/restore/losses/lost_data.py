@@ -32,7 +32,7 @@ from stillpoint.resources.machines import pod, virtual_machine
 from stillpoint.velero import own_objects
 from stillpoint.velero.context import RestoreContext
 from stillpoint.velero.request import Backup
-from stillpoint.velero.volumes import claim_data, fates
+from stillpoint.velero.volumes import claim_data, fates, snapshotter
 
 
 class Remains(StrEnum):
@@ -147,7 +147,7 @@ def _cause_without_snapshot(stored: Item, context: RestoreContext) -> str:
     pods = _pods(namespace, context)
     copied = [one for one in pods.get(name, ()) if fates.copies_volume(backup, one, name)]
     is_kept = find is None or not persistent_volume.is_deleted_with_claim(find)
-    if is_kept and not copied and (find or fates.takes_snapshots(backup)):
+    if is_kept and not copied and (find or snapshotter.takes_snapshots(backup)):
         return ""  # Velero makes the claim on that volume
     if any(_may_bring(one, name, backup, context) for one in pods.get(name, ())):
         return ""

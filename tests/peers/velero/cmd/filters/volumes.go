@@ -26,6 +26,7 @@ type fate struct {
 	IsCut  bool   // by a snapshot
 	Failed string // why Velero cannot tell
 	Action string // of the policy that matches; empty for none
+	IsOurs bool   // a custom action with our parameter
 }
 
 // objects answers reads for what a question holds; nobody calls the embedded rest.
@@ -77,6 +78,8 @@ func (a asked) fates(q question) (string, []fate) {
 			runtime.Unstructured(claim), kuberesource.PersistentVolumeClaims); err != nil {
 			one.Failed = err.Error()
 		}
+		one.IsOurs, _ = helper.ShouldPerformCustomAction(claim, kuberesource.PersistentVolumeClaims,
+			map[string]any{"snapshotter": "stillpoint"})
 		_, one.Action, _, _ = helper.GetActionParameters(claim, kuberesource.PersistentVolumeClaims)
 		found = append(found, one)
 	}

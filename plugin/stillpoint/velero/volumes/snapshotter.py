@@ -1,0 +1,79 @@
+"""The switch by which the plugin, and not Velero, takes the snapshots of volumes.
+
+Since Velero 1.18 a volume policy can leave volumes to "custom" actions, of which parameters say
+whose (design/custom-volume-policy-action.md of Velero). Velero 1.15 to 1.17 refuses such a policy;
+there `snapshotVolumes: false` keeps Velero away, and an annotation of the Backup asks the plugin.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stillpoint.model import item as it
+from stillpoint.model import switch
+from stillpoint.model.errors import excerpt
+from stillpoint.model.item import Item
+
+ANNOTATION = "stillpoint.dev/snapshotter"
+"""Annotation of a Backup with `snapshotVolumes: false`."""
+
+ALL = "all"
+"""Its only value: all volumes that no policy and no copy of files decides about."""
+
+PARAMETER, NAME = "snapshotter", "stillpoint"
+"""The parameter of a policy's action that leaves volumes to the plugin, and its only value."""
+
+GROUP = "group"
+"""The parameter that asks for one group snapshot of a guest's disks: true or false."""
+
+
+def takes_snapshots(backup: Item) -> bool:
+    """True if Velero takes snapshots of volumes that no policy decides about."""
+    return it.mapping(backup, "spec").get("snapshotVolumes") is not False
+
+
+def takes_rest(backup: Item) -> bool:
+    """True if the plugin takes snapshots of all volumes that nothing else decides about.
+
+    Raises:
+        Refusal: the annotation has another value than `all`.
+    """
+    return not takes_snapshots(backup) and _is_asked(backup)
+
+
+def check(backup: Item) -> None:
+    """Checks the annotation of a Backup.
+
+    Raises:
+        Refusal: the annotation has another value than `all`, or Velero takes the snapshots itself.
+    """
+    if _is_asked(backup) and takes_snapshots(backup):
+        cause = "spec.snapshotVolumes is not false, so Velero takes the snapshots itself"
+        hint = "set spec.snapshotVolumes: false, or take the annotation off the Backup"
+        raise switch.refusal(backup, ANNOTATION, cause, hint)
+
+
+def _is_asked(backup: Item) -> bool:
+    annotations = it.annotations(backup)
+    if ANNOTATION not in annotations:
+        return False
+    value = it.text(annotations, ANNOTATION)
+    if value != ALL:
+        raise switch.without_meaning(backup, ANNOTATION, value, (ALL,))
+    return True
+
+
+def fault(action_type: str, parameters: Mapping[str, Any]) -> str:
+    """The reason why an action with the plugin's parameter cannot be obeyed; empty if it can."""
+    if PARAMETER not in parameters:
+        return ""  # the action of another plugin
+    asked = parameters[PARAMETER]
+    if action_type != "custom":
+        return f"{PARAMETER} has a meaning with type: custom alone, not with {excerpt(action_type)}"
+    if asked != NAME:
+        return f"{PARAMETER} is {excerpt(asked)}, and can only be {NAME!r}"
+    for name in parameters:
+        if name not in (PARAMETER, GROUP):
+            return f"{excerpt(name)} is no parameter: there are {GROUP}, {PARAMETER}"
+    if not isinstance(parameters.get(GROUP, False), bool):
+        return f"{GROUP} is {excerpt(parameters[GROUP])}, and can only be true or false"
+    return ""
