@@ -106,7 +106,7 @@ class Api:
         response = self._pool.request(method, self.server + path, body=encoded, headers=headers)
         if response.status >= 400:
             raise ApiError(response.status, method, path, error_message(response.data))
-        answer: Object = json.loads(response.data)
+        answer: Object = json.loads(response.data or b"{}")  # KubeVirt's subresources have none
         return answer
 
     def is_ready(self) -> bool:

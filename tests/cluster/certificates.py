@@ -5,11 +5,16 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-NAMES = "DNS:localhost,DNS:node1,DNS:kubernetes.default.svc,IP:127.0.0.1,IP:10.96.0.1"
+NAMES = (
+    "DNS:localhost,DNS:node1,DNS:kubernetes.default.svc,DNS:virt-api.kubevirt.svc"
+    ",IP:127.0.0.1,IP:10.96.0.1"
+)
 SUBJECTS = {
     "apiserver": "/CN=kube-apiserver",
     "kubelet-client": "/O=system:masters/CN=apiserver-kubelet-client",
     "kubelet": "/O=system:nodes/CN=system:node:node1",
+    "virt-api": "/CN=virt-api",
+    "front-proxy-client": "/CN=front-proxy-client",
 }
 
 

@@ -5,11 +5,15 @@ from tests.cluster.manifests import Machine
 
 
 def assert_cut_inside_one_freeze(cluster: Cluster, machine: Machine) -> None:
-    """One freeze and one thaw, both good, and every disk of the machine cut once between them."""
+    """One freeze and one thaw, both good, and every disk of the machine cut once between them.
+
+    A thaw of the thawed guest, which the post hook is after a thaw by the plugin, does not count.
+    """
     calls = [
         call
         for call in cluster.freezes()
         if (call.namespace, call.name) == (machine.namespace, machine.name)
+        if call.has_changed or call.exit_code
     ]
     assert [(call.verb, call.exit_code) for call in calls] == [("freeze", 0), ("unfreeze", 0)]
     frozen, thawed = calls

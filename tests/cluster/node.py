@@ -6,19 +6,26 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from tests.cluster.api import Api
+from tests.cluster.api import Api, Object
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.journal import read_journal
 from tests.cluster.processes import Process, Processes
 from tests.peers.build import binary
 
 NAME = "node1"
+SUBRESOURCES = "v1.subresources.kubevirt.io"
 Verb = Literal["freeze", "unfreeze"]
 
 
 @dataclass(frozen=True)
 class Freeze:
-    """One call of virt-freezer; its time is when a freeze was done, or when a thaw began."""
+    """One call of virt-freezer or of a subresource.
+
+    Attributes:
+        time: when a freeze was done, or when a thaw began.
+        pod: in which virt-freezer ran; empty for a call of the subresource.
+        has_changed: false if the guest was in the wanted state before, or the call failed.
+    """
 
     time: datetime
     verb: Verb
@@ -26,6 +33,7 @@ class Freeze:
     name: str
     pod: str
     exit_code: int
+    has_changed: bool
 
 
 class Node:
@@ -47,9 +55,10 @@ class Node:
         )
 
     def is_ready(self, api: Api) -> bool:
+        """True if pods run on it, and the API server passes on what is for its virt-api."""
         node = api.find("v1", "Node", None, NAME)
-        conditions = (node or {}).get("status", {}).get("conditions", ())
-        return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+        service = api.find("apiregistration.k8s.io/v1", "APIService", None, SUBRESOURCES)
+        return is_true(node, "Ready") and is_true(service, "Available")
 
     @property
     def orders(self) -> Path:
@@ -65,6 +74,7 @@ class Node:
                 line["name"],
                 line["pod"],
                 line["exitCode"],
+                line["changed"],
             )
             for line in read_journal(self.folder / "freezes.jsonl")
         ]
@@ -93,3 +103,8 @@ class Node:
     def soothe(self) -> None:
         for order in self.orders.iterdir():
             order.unlink()
+
+
+def is_true(found: Object | None, condition: str) -> bool:
+    conditions = (found or {}).get("status", {}).get("conditions", ())
+    return any(each["type"] == condition and each["status"] == "True" for each in conditions)

@@ -93,6 +93,47 @@ def test_exec_in_a_pod_runs_virt_freezer_and_is_noted(lab: Cluster) -> None:
     assert instance["status"]["fsFreezeStatus"] == "frozen"
 
 
+def test_the_subresources_reach_the_guest_that_virt_freezer_reaches(lab: Cluster) -> None:
+    namespace = "subresources"
+    lab.create_namespace(namespace)
+    lab.create_vms([Machine(namespace, "db")])
+    pod = Machine(namespace, "db").launcher_pod
+    thaw = ["/usr/bin/virt-freezer", "--unfreeze", "--name", "db", "--namespace", namespace]
+
+    lab.api.request("PUT", subresource(namespace, "db", "freeze"), {"unfreezeTimeout": "5m0s"})
+    lab.api.request("PUT", subresource(namespace, "db", "unfreeze"))
+    assert "completed" in execute(lab, namespace, pod, thaw)
+
+    calls = [each for each in lab.freezes() if each.namespace == namespace]
+    assert [(each.verb, each.pod, each.exit_code, each.has_changed) for each in calls] == [
+        ("freeze", "", 0, True),
+        ("unfreeze", "", 0, True),
+        ("unfreeze", f"{namespace}/{pod}", 0, False),
+    ]
+
+
+def test_the_subresources_refuse_as_those_of_kubevirt(lab: Cluster) -> None:
+    namespace = "refusals"
+    lab.create_namespace(namespace)
+    lab.create_vms([Machine(namespace, "db")])
+    instance = lab.api.get("kubevirt.io/v1", "VirtualMachineInstance", namespace, "db")
+    with pytest.raises(ApiError, match="Unfreeze timeout in freeze request is not set") as caught:
+        lab.api.request("PUT", subresource(namespace, "db", "freeze"))
+    assert caught.value.status == 500
+    with pytest.raises(ApiError, match='"none" not found') as caught:
+        lab.api.request("PUT", subresource(namespace, "none", "unfreeze"))
+    assert caught.value.status == 404
+    lab.api.replace_status(instance, {"phase": "Succeeded"})
+    with pytest.raises(ApiError, match="VMI is not running") as caught:
+        lab.api.request("PUT", subresource(namespace, "db", "unfreeze"))
+    assert caught.value.status == 409
+
+
+def subresource(namespace: str, name: str, verb: str) -> str:
+    one = f"namespaces/{namespace}/virtualmachineinstances/{name}"
+    return f"/apis/subresources.kubevirt.io/v1/{one}/{verb}"
+
+
 def execute(lab: Cluster, namespace: str, pod: str, command: list[str]) -> str:
     configuration = client.Configuration()
     config.load_kube_config(

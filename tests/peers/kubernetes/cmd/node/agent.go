@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// agent is the QEMU guest agent of a booted guest, spoken to as virt-launcher does through libvirt: a guest that is
-// frozen is not frozen again, and one that says "thawed" is not thawed.
+// agent is the QEMU guest agent of a booted guest, spoken to as virt-launcher does through libvirt.
 type agent struct {
 	connection net.Conn
 	lines      *bufio.Reader
@@ -28,8 +27,19 @@ func (f *freezer) agentOf(made call) (string, bool) {
 	return path, err == nil
 }
 
-// settle brings the guest into the state that the verb asks for.
-func settle(path, verb string) error {
+func isFrozen(path string) (bool, error) {
+	status := ""
+	err := speak(path, func(guest agent) error { return guest.ask("guest-fsfreeze-status", &status) })
+	return status == "frozen", err
+}
+
+// tell has the guest's agent freeze or thaw.
+func tell(path, verb string) error {
+	command := map[string]string{"freeze": "guest-fsfreeze-freeze", "unfreeze": "guest-fsfreeze-thaw"}[verb]
+	return speak(path, func(guest agent) error { return guest.ask(command, new(int)) })
+}
+
+func speak(path string, say func(agent) error) error {
 	connection, err := net.Dial("unix", path)
 	if err != nil {
 		return err
@@ -42,18 +52,7 @@ func settle(path, verb string) error {
 	if err := guest.synchronize(); err != nil {
 		return err
 	}
-	var status string
-	if err := guest.ask("guest-fsfreeze-status", &status); err != nil {
-		return err
-	}
-	wanted, command := "frozen", "guest-fsfreeze-freeze"
-	if verb == "unfreeze" {
-		wanted, command = "thawed", "guest-fsfreeze-thaw"
-	}
-	if status == wanted {
-		return nil
-	}
-	return guest.ask(command, new(int))
+	return say(guest)
 }
 
 // synchronize passes over the answers to what was asked before, and to the byte that ends a half-said request.

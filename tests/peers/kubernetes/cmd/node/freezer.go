@@ -20,8 +20,11 @@ import (
 
 const freezerPath = "/usr/bin/virt-freezer"
 
-// freezer does what a test sees of KubeVirt's virt-freezer: it notes every call in DIRECTORY/freezes.jsonl, and
-// sets the VMI's status.fsFreezeStatus as the agent's answer would.
+// freezer does what a test sees of KubeVirt's freezing, by virt-freezer and by its subresources: it notes every call in
+// DIRECTORY/freezes.jsonl, and sets the VMI's status.fsFreezeStatus as the agent's answer would.
+//
+// As in KubeVirt, whoever freezes a frozen guest or thaws a thawed one has succeeded, and nothing was done
+// (pkg/virt-launcher/virtwrap/storage/fsfreeze.go of kubevirt/kubevirt 1.9).
 //
 // A file DIRECTORY/orders/NAMESPACE.NAME.VERB.json changes how the next calls of a verb ("freeze", "unfreeze") go:
 //
@@ -32,15 +35,18 @@ type freezer struct {
 	directory string
 	api       rest.Interface
 	mutex     sync.Mutex
+	frozen    map[string]bool // guests that are not real
 }
 
+// call is one freeze or thaw that was asked for.
 type call struct {
 	Time      string `json:"time"`
 	Verb      string `json:"verb"`
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
-	Pod       string `json:"pod"`
+	Pod       string `json:"pod"` // in which virt-freezer ran; empty for a call of the subresource
 	ExitCode  int    `json:"exitCode"`
+	Changed   bool   `json:"changed"` // whether the guest was in the other state before
 }
 
 type order struct {
@@ -49,7 +55,7 @@ type order struct {
 	Message  string `json:"message"`
 }
 
-// run notes a freeze after its delay and a thaw before it: the guest is at rest at most between the two times.
+// run is a call of virt-freezer in a pod.
 func (f *freezer) run(ctx context.Context, pod string, arguments []string, out io.Writer) error {
 	made, err := parse(arguments)
 	if err != nil {
@@ -57,38 +63,73 @@ func (f *freezer) run(ctx context.Context, pod string, arguments []string, out i
 		return utilexec.CodeExitError{Err: err, Code: 2}
 	}
 	made.Pod = pod
-	ordered, delay, err := f.order(made)
+	if err := f.carryOut(ctx, &made); err != nil {
+		fmt.Fprintf(out, `{"component":"freezer","level":"error","msg":%q}`+"\n", err)
+		return utilexec.CodeExitError{Err: err, Code: made.ExitCode}
+	}
+	fmt.Fprintln(out, `{"component":"freezer","level":"info","msg":"operation completed"}`)
+	return nil
+}
+
+// carryOut notes a freeze after its delay and a thaw before it: the guest is at rest at most between the two times.
+func (f *freezer) carryOut(ctx context.Context, made *call) error {
+	made.ExitCode = 1
+	ordered, delay, err := f.order(*made)
 	if err != nil {
 		return err
 	}
+	isFrozen, err := f.isFrozen(*made)
+	if err != nil {
+		return errors.Join(err, f.note(*made))
+	}
+	if isFrozen == (made.Verb == "freeze") {
+		made.ExitCode = 0
+		return f.note(*made)
+	}
 	made.ExitCode = ordered.ExitCode
+	made.Changed = ordered.ExitCode == 0
 	if made.Verb == "unfreeze" {
-		if err := f.note(made); err != nil {
+		if err := f.note(*made); err != nil {
 			return err
 		}
 	}
 	time.Sleep(delay)
-	if path, isReal := f.agentOf(made); isReal {
-		if err := settle(path, made.Verb); err != nil {
-			ordered = order{ExitCode: 1, Message: err.Error()}
-			made.ExitCode = 1
-		}
-	}
+	err = f.settle(ctx, made, ordered)
 	if made.Verb == "freeze" {
-		if err := f.note(made); err != nil {
-			return err
-		}
+		err = errors.Join(err, f.note(*made))
 	}
-	return f.finish(ctx, made, ordered, out)
+	return err
 }
 
-func (f *freezer) finish(ctx context.Context, made call, ordered order, out io.Writer) error {
+// settle brings the guest into the state that the call asks for, unless the order is to fail.
+func (f *freezer) settle(ctx context.Context, made *call, ordered order) error {
+	err := error(nil)
 	if ordered.ExitCode != 0 {
-		fmt.Fprintf(out, `{"component":"freezer","level":"error","msg":%q}`+"\n", ordered.Message)
-		return utilexec.CodeExitError{Err: errors.New(ordered.Message), Code: ordered.ExitCode}
+		err = errors.New(ordered.Message)
+	} else if path, isReal := f.agentOf(*made); isReal {
+		err = tell(path, made.Verb)
 	}
-	fmt.Fprintln(out, `{"component":"freezer","level":"info","msg":"operation completed"}`)
-	return f.setStatus(ctx, made)
+	if err != nil {
+		made.ExitCode, made.Changed = max(made.ExitCode, 1), false
+		return err
+	}
+	f.mutex.Lock()
+	f.frozen[made.guest()] = made.Verb == "freeze"
+	f.mutex.Unlock()
+	return f.setStatus(ctx, *made)
+}
+
+func (f *freezer) isFrozen(made call) (bool, error) {
+	if path, isReal := f.agentOf(made); isReal {
+		return isFrozen(path)
+	}
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	return f.frozen[made.guest()], nil
+}
+
+func (c call) guest() string {
+	return c.Namespace + "/" + c.Name
 }
 
 func parse(arguments []string) (call, error) {

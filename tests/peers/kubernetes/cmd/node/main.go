@@ -1,5 +1,6 @@
 // node stands in for a node and its kubelet: pods that are bound to it say they run, though nothing does, and
-// commands executed in them run here. KubeVirt's virt-freezer is built in (freezer.go).
+// commands executed in them run here. KubeVirt's virt-freezer is built in (freezer.go), and so is the part of its virt-api
+// that freezes and thaws (subresources.go).
 package main
 
 import (
@@ -37,13 +38,22 @@ func run(ctx context.Context, kubeconfig, certificates, directory string) error 
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", address+":0")
+	kubelet, err := net.Listen("tcp", address+":0")
 	if err != nil {
 		return err
 	}
-	if err := register(ctx, client, listener.Addr().(*net.TCPAddr).Port); err != nil {
+	virtAPI, err := net.Listen("tcp", address+":0")
+	if err != nil {
+		return err
+	}
+	if err := register(ctx, client, kubelet.Addr().(*net.TCPAddr).Port); err != nil {
 		return err
 	}
 	go keepPodsRunning(ctx, client)
-	return serveExec(listener, certificates, &freezer{directory: directory, api: client.CoreV1().RESTClient()})
+	freezer := &freezer{directory: directory, api: client.CoreV1().RESTClient(), frozen: map[string]bool{}}
+	go func() { log.Fatal(serveSubresources(virtAPI, certificates, freezer)) }()
+	if err := registerSubresources(ctx, client, certificates, virtAPI.Addr().(*net.TCPAddr).Port); err != nil {
+		return err
+	}
+	return serveExec(kubelet, certificates, freezer)
 }
