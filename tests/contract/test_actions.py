@@ -1,7 +1,6 @@
 """What every action of the catalogue keeps, whatever its resource."""
 
 import copy
-import logging
 import re
 from typing import Any
 
@@ -11,15 +10,11 @@ from hypothesis import strategies as st
 
 from stillpoint import catalogue
 from stillpoint.calls.action import Entry, ItemBlockEntry, Kind, RestoreEntry, every
-from stillpoint.cluster.cache import CachedIndex
 from stillpoint.model.api_resources import KNOWN
 from stillpoint.model.errors import Forbidden, ReadFailed, StillpointError
 from stillpoint.model.item import Item
-from stillpoint.model.item_log import ItemLog
-from stillpoint.velero.context import BackupContext
-from stillpoint.velero.request import Backup
 from tests.contract.running_machine import ASK_NOTHING
-from tests.unit.contexts import restore_context
+from tests.unit.contexts import backup_context, restore_context
 from tests.unit.dictionary_reader import DictionaryReader
 
 ENTRIES = every(catalogue)
@@ -52,8 +47,7 @@ def call(entry: Entry, item: Item, reader: DictionaryReader) -> Any:
     if isinstance(entry, RestoreEntry):
         archive: list[Item] | None = [] if entry.name in NEED_ARCHIVE else None
         return entry.action.execute(item, restore_context({}, item, reader, archive=archive))
-    log = ItemLog(logging.getLogger("test"), entry.name, "item")
-    context = BackupContext(Backup.parse({}), CachedIndex(reader), log)
+    context = backup_context({}, reader)
     if isinstance(entry, ItemBlockEntry):
         return entry.action.related_items(item, context)
     return entry.action.execute(item, context)

@@ -1,6 +1,5 @@
 """Each read that an action makes fails once, in each way: the action says so, and no more."""
 
-import logging
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -8,14 +7,11 @@ import pytest
 from stillpoint import catalogue
 from stillpoint.calls.action import BackupEntry, ItemBlockEntry, every
 from stillpoint.cluster.api_request import ApiRequest, ApiResponse
-from stillpoint.cluster.cache import CachedIndex
 from stillpoint.model.errors import ReadFailed
 from stillpoint.model.item import Item
-from stillpoint.model.item_log import ItemLog
 from stillpoint.model.reference import Resource
-from stillpoint.velero.context import BackupContext
-from stillpoint.velero.request import Backup
 from tests.contract.running_machine import ASK_NOTHING, BACKUP, CLUSTER, ITEMS
+from tests.unit.contexts import backup_context
 from tests.unit.dictionary_reader import DictionaryReader
 
 Failure = Callable[[ApiRequest], ReadFailed | None]
@@ -85,8 +81,7 @@ ASKING = [
 def call(entry: BackupEntry | ItemBlockEntry, reader: DictionaryReader) -> object:
     item = next((item for end, item in ITEMS.items() if entry.name.endswith(f"-{end}")), None)
     assert item, "ITEMS of running_machine.py has no item for it"
-    log = ItemLog(logging.getLogger("test"), entry.name, "item")
-    context = BackupContext(Backup.parse(BACKUP), CachedIndex(reader), log)
+    context = backup_context(BACKUP, reader)
     if isinstance(entry, ItemBlockEntry):
         return entry.action.related_items(item, context)
     return entry.action.execute(item, context)

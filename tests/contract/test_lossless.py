@@ -1,6 +1,5 @@
 """What no rule names comes out as it went in: through the wire's codec and every action."""
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,14 +11,10 @@ from hypothesis import strategies as st
 from stillpoint import catalogue
 from stillpoint.calls import payload
 from stillpoint.calls.action import BackupEntry, RestoreEntry, every
-from stillpoint.cluster.cache import CachedIndex
 from stillpoint.model.item import Item
-from stillpoint.model.item_log import ItemLog
-from stillpoint.velero.context import BackupContext
-from stillpoint.velero.request import Backup
 from tests.contract.running_machine import BACKUP, CLUSTER, ITEMS
 from tests.json_values import JSON
-from tests.unit.contexts import restore_context
+from tests.unit.contexts import backup_context, restore_context
 from tests.unit.dictionary_reader import DictionaryReader
 
 Path = tuple[str | int, ...]
@@ -53,8 +48,7 @@ def sent(entry: BackupEntry | RestoreEntry, data: bytes) -> bytes:
             item, restore_context({}, item, reader, archive=archive_for(entry))
         )
         return payload.encode_changed(outcome.item, item, data)
-    log = ItemLog(logging.getLogger("test"), entry.name, "item")
-    context = BackupContext(Backup.parse(BACKUP), CachedIndex(reader), log)
+    context = backup_context(BACKUP, reader)
     return payload.encode_changed(entry.action.execute(item, context).item, item, data)
 
 

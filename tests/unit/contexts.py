@@ -12,8 +12,9 @@ from stillpoint.model import item as it
 from stillpoint.model.clock import Clock
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
-from stillpoint.velero.context import RestoreContext
-from stillpoint.velero.request import Restore
+from stillpoint.velero.context import BackupContext, RestoreContext
+from stillpoint.velero.request import Backup, Restore
+from stillpoint.velero.volumes.own_snapshots import OwnSnapshots
 from tests.unit.dictionary_reader import DictionaryReader
 from tests.unit.memory_archive import MemoryArchive
 
@@ -33,6 +34,24 @@ class Hands:
     @property
     def clock(self) -> Clock:
         return Clock(now=lambda: self.now, sleep=self.sleep)
+
+
+def backup_context(
+    backup: Item, reader: DictionaryReader, item: str = "item", hands: Hands | None = None
+) -> BackupContext:
+    """A context as a new plugin process makes it: nothing has been asked yet, or taken.
+
+    Args:
+        item: its name in the log.
+    """
+    return BackupContext(
+        backup=Backup.parse(backup),
+        cluster=CachedIndex(reader),
+        log=ItemLog(logging.getLogger("test"), "backup", item),
+        writer=reader,
+        clock=(hands or Hands()).clock,
+        snapshots=OwnSnapshots(),
+    )
 
 
 def restore_context(

@@ -1,12 +1,12 @@
 """Stands for the cluster in tests of actions: a Reader and Writer over objects in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 from stillpoint.model import item as it
 from stillpoint.model.errors import Unreachable
 from stillpoint.model.item import Item
-from stillpoint.model.reader import Lookup
+from stillpoint.model.reader import Change, Lookup
 from stillpoint.model.reference import Resource
 
 
@@ -39,6 +39,15 @@ class DictionaryReader:
         listed = {it.name(item): item for item in reversed(self.list(resource, namespace))}
         return listed.get
 
+    def changes(
+        self, resource: Resource, namespace: str, labels: str, longest_s: float
+    ) -> Generator[Change, None, None]:
+        """The state of now, and no changes."""
+        del longest_s
+        self._ask(f"watch {resource} {namespace}")
+        found = self._of(resource, namespace)
+        yield from (Change(o) for o in found if _matches(labels, it.labels(o)))
+
     def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
         self._ask(f"patch {resource} {namespace}/{name}")
         if f"{namespace}/{name}" in self.refused:
@@ -47,10 +56,18 @@ class DictionaryReader:
         self.patches.setdefault(f"{namespace}/{name}", []).append(change)
         self.objects[self.objects.index(before)] = merged(before, change)
 
-    def create(self, resource: Resource, item: Item) -> None:
+    def create(self, resource: Resource, item: Item) -> Item | None:
         self._ask(f"create {resource} {it.namespace(item)}/{it.name(item)}")
-        if item not in self.objects:
-            self.objects.append(item)
+        there = self._of(resource, it.namespace(item))
+        if any(it.name(o) == it.name(item) for o in there):
+            return None
+        self.objects.append(item)
+        return item
+
+    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+        self._ask(f"delete {resource} {namespace}/{name}")
+        gone = [o for o in self._of(resource, namespace) if it.name(o) == name]
+        self.objects = [o for o in self.objects if o not in gone]
 
     def _ask(self, question: str) -> None:
         self.questions.append(question)

@@ -3,7 +3,6 @@
 Velero's side is Go, in tests/peers/velero/cmd/filters.
 """
 
-import logging
 from typing import Any
 
 import pytest
@@ -12,14 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillpoint.actions import policies
-from stillpoint.cluster.cache import CachedIndex
 from stillpoint.model.errors import Refusal
 from stillpoint.model.item import Item
-from stillpoint.model.item_log import ItemLog
-from stillpoint.velero.context import BackupContext
-from stillpoint.velero.request import Backup
 from stillpoint.velero.volumes import snapshotter
 from stillpoint.velero.volumes.policy import Fate
+from tests.unit.contexts import backup_context
 from tests.unit.dictionary_reader import DictionaryReader
 from tests.wire.test_filters_like_velero import lists_of, specs
 from tests.wire.velero_filters import Velero
@@ -271,9 +267,7 @@ def compare(
 def fate(spec: Item, annotations: Item, cluster: list[Item]) -> Fate | None:
     """What becomes of the claim, the second object of the cluster; None if we cannot obey."""
     metadata = {"name": "b", "namespace": "velero", "annotations": annotations}
-    backup = Backup.parse({"metadata": metadata, "spec": spec})
-    log = ItemLog(logging.getLogger("test"), "test", "test")
-    context = BackupContext(backup, CachedIndex(DictionaryReader(cluster)), log)
+    context = backup_context({"metadata": metadata, "spec": spec}, DictionaryReader(cluster))
     try:
         return policies.fates(context).of(cluster[1])
     except Refusal as error:

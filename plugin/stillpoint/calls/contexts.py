@@ -5,10 +5,12 @@ imports.
 """
 
 import functools
+import threading
 import time
 import uuid
 from datetime import UTC, datetime
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 from stillpoint.calls.payload import decode_item
 from stillpoint.model.archive import Archive
@@ -19,8 +21,12 @@ from stillpoint.model.reader import Index
 from stillpoint.model.writer import Writer
 from stillpoint.velero.context import BackupContext, RestoreContext
 from stillpoint.velero.request import Backup, Restore
+from stillpoint.velero.volumes.own_snapshots import OwnSnapshots
 
 _CLOCK = Clock(now=lambda: datetime.now(UTC), sleep=time.sleep)
+
+_lock = threading.Lock()
+_snapshots: WeakKeyDictionary[Index, OwnSnapshots] = WeakKeyDictionary()
 
 
 class Clusters(Protocol):
@@ -51,7 +57,15 @@ def of_backup(backup: bytes, clusters: Clusters, log: ItemLog) -> BackupContext:
         backup: the Backup, as JSON.
     """
     parsed = _backup(backup)
-    return BackupContext(parsed, clusters.for_request(parsed.uid), log)
+    view = clusters.for_request(parsed.uid)
+    return BackupContext(
+        backup=parsed,
+        cluster=view,
+        log=log,
+        writer=clusters.writer,
+        clock=_CLOCK,
+        snapshots=_own_snapshots(view),
+    )
 
 
 def of_restore(
@@ -78,6 +92,12 @@ def of_restore(
         clock=_CLOCK,
         started=_started_machines(view),
     )
+
+
+def _own_snapshots(view: Index) -> OwnSnapshots:
+    """Lives as long as the backup's view of the cluster."""
+    with _lock:
+        return _snapshots.setdefault(view, OwnSnapshots())
 
 
 @functools.lru_cache(maxsize=8)

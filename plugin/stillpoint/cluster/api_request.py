@@ -84,10 +84,10 @@ class PageEnd(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """A `get`, `patch` or `create`; a `list` or `watch` of one namespace (empty: of the cluster).
+    """A request for one object, or a `list` or `watch` of one namespace (empty: of the cluster).
 
     Attributes:
-        verb: as RBAC spells it, `get`, `list`, `watch`, `patch` or `create`.
+        verb: as RBAC spells it, `get`, `list`, `watch`, `patch`, `create` or `delete`.
         name: empty for list and watch.
         expires: deadline, a reading of the reader's clock.
         body: content to send; empty for a read.
@@ -109,7 +109,7 @@ class ApiRequest:
     @property
     def method(self) -> str:
         """HTTP method."""
-        return {"patch": "PATCH", "create": "POST"}.get(self.verb, "GET")
+        return {"patch": "PATCH", "create": "POST", "delete": "DELETE"}.get(self.verb, "GET")
 
     @property
     def content_type(self) -> str:

@@ -8,7 +8,7 @@ kinds. A failure is never cached: the next call tries again.
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from typing import Any
 from stillpoint.model import item as it
 from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
-from stillpoint.model.reader import Lookup, Reader
+from stillpoint.model.reader import Change, Lookup, Reader
 from stillpoint.model.reference import Resource
 from stillpoint.model.writer import Cluster, Writer
 
@@ -125,6 +125,12 @@ class CachedIndex:
         """See `Index.current`."""
         return self._reader.get(resource, namespace, name)
 
+    def changes(
+        self, resource: Resource, namespace: str, labels: str, longest_s: float
+    ) -> Generator[Change, None, None]:
+        """See `Index.changes`."""
+        return self._reader.changes(resource, namespace, labels, longest_s)
+
     def list_grouped(
         self,
         resource: Resource,
@@ -189,11 +195,19 @@ class _LateCluster:
     def follow(self, resource: Resource, namespace: str, longest_s: float) -> Lookup:
         return self.connect().follow(resource, namespace, longest_s)
 
+    def changes(
+        self, resource: Resource, namespace: str, labels: str, longest_s: float
+    ) -> Generator[Change, None, None]:
+        return self.connect().changes(resource, namespace, labels, longest_s)
+
     def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
         self.connect().patch(resource, namespace, name, change)
 
-    def create(self, resource: Resource, item: Item) -> None:
-        self.connect().create(resource, item)
+    def create(self, resource: Resource, item: Item) -> Item | None:
+        return self.connect().create(resource, item)
+
+    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+        self.connect().delete(resource, namespace, name)
 
 
 class _List:

@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeAlias
 
@@ -22,11 +22,11 @@ from urllib3 import exceptions as http
 from stillpoint.cluster.api_request import CREDENTIALS_HINT, ApiRequest, ApiResponse, Expired
 from stillpoint.cluster.discovery_request import PATHS, DiscoveryRequest
 from stillpoint.cluster.packed import PackedItems
-from stillpoint.cluster.watch import FollowedItems, Watch
+from stillpoint.cluster.watch import Changes, FollowedItems, Watch
 from stillpoint.model.api_resources import Served
 from stillpoint.model.errors import Forbidden, ReadFailed
 from stillpoint.model.item import Item
-from stillpoint.model.reader import PAGE, Lookup
+from stillpoint.model.reader import PAGE, Change, Lookup
 from stillpoint.model.reference import Resource
 
 _CHUNK_BYTES = 128 * 1024
@@ -160,6 +160,13 @@ class KubernetesReader:
             watch = Watch(request, followed, self._lines)
             threading.Thread(target=self._watch, args=(watch,), daemon=True).start()
         return followed.get
+
+    def changes(
+        self, resource: Resource, namespace: str, labels: str, longest_s: float
+    ) -> Generator[Change, None, None]:
+        """See `Reader.changes`."""
+        request = ApiRequest("watch", resource, namespace, "", self._clock() + longest_s)
+        return Changes(request, labels, self._lines).states(self._clock, self._sleep)
 
     def _watch(self, watch: Watch) -> None:
         try:

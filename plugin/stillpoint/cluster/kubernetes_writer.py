@@ -1,4 +1,4 @@
-"""The `Writer` of a live cluster: the reader's connection and errors, and two more verbs."""
+"""The `Writer` of a live cluster: the reader's connection and errors, and three more verbs."""
 
 import orjson
 
@@ -10,7 +10,7 @@ from stillpoint.model.reference import Resource
 
 
 class KubernetesWriter(KubernetesReader):
-    """Reads, patches and creates over HTTP, from as many threads as want to."""
+    """Reads, patches, creates and deletes over HTTP, from as many threads as want to."""
 
     def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
         """See `Writer.patch`. Sent again if the response was lost: a merge patch is idempotent."""
@@ -18,11 +18,17 @@ class KubernetesWriter(KubernetesReader):
         request = ApiRequest("patch", resource, namespace, name, self._expiry(), body)
         request.read_object(self._send(request, {}))
 
-    def create(self, resource: Resource, item: Item) -> None:
-        """See `Writer.create`. Sent again if the response was lost; the object may exist then."""
+    def create(self, resource: Resource, item: Item) -> Item | None:
+        """See `Writer.create`. Sent again if the response was lost."""
         body = orjson.dumps(item)
         namespace, name = it.namespace(item), it.name(item)
         request = ApiRequest("create", resource, namespace, name, self._expiry(), body)
         response = self._send(request, {})
-        if response.status != 409:
-            request.read_object(response)
+        return None if response.status == 409 else request.read_object(response)
+
+    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+        """See `Writer.delete`. Sent again if the response was lost."""
+        request = ApiRequest("delete", resource, namespace, name, self._expiry())
+        response = self._send(request, {})
+        if response.status not in (200, 202, 404):
+            raise request.failure(response)

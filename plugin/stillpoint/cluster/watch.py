@@ -1,10 +1,12 @@
-"""Keeps a list up to date by a watch.
+"""Watches: one keeps a list up to date, one gives each change to a caller who waits for it.
 
 Source: "Efficient detection of changes" in the API concepts of Kubernetes.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from urllib3 import exceptions as http
 
@@ -13,9 +15,16 @@ from stillpoint.cluster.packed import PackedItems
 from stillpoint.model import item as it
 from stillpoint.model.errors import Forbidden, StillpointError
 from stillpoint.model.item import Item
+from stillpoint.model.reader import Change
 
 _MOST_TRIES = 5
 _PAUSE_S = 1.0
+
+_SHORT_PAUSE_S = 0.2
+"""Before a watch that a frozen guest waits for is opened again."""
+
+_LONGEST_SILENCE_S = 5.0
+"""As often as Velero looks for a snapshot: a connection that died unnoticed costs no more."""
 
 _log = logging.getLogger("stillpoint")
 
@@ -95,3 +104,54 @@ class Watch:
         }
         for line in self._lines(self._request, query):
             self._followed.take(*self._request.event(line))
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Gives each state of objects, until the request expires.
+
+    Each connection begins with the state of all objects, so that nothing is lost between two:
+    neither by a connection that breaks or stays silent, nor by a state that the server has dropped.
+
+    Attributes:
+        request: a `watch`.
+        labels: a label selector.
+    """
+
+    request: ApiRequest
+    labels: str
+    lines: Lines
+
+    def states(
+        self, clock: Callable[[], float], sleep: Callable[[float], None]
+    ) -> Generator[Change, None, None]:
+        """See `Reader.changes`."""
+        failure: StillpointError | None = None
+        while (left_s := self.request.expires - clock()) > 0:
+            try:
+                yield from self._of_connection(left_s, clock())
+                failure = None
+            except http.ReadTimeoutError:
+                failure = None
+                continue
+            except http.HTTPError as error:
+                failure = self.request.no_response(str(error))
+            except Forbidden:
+                raise
+            except StillpointError as error:
+                failure = error
+            sleep(_SHORT_PAUSE_S)
+        if failure:
+            raise failure
+
+    def _of_connection(self, left_s: float, now: float) -> Generator[Change, None, None]:
+        query = {
+            "watch": "true",
+            "labelSelector": self.labels,
+            "timeoutSeconds": str(math.ceil(left_s)),
+        }
+        silence_s = min(left_s, _LONGEST_SILENCE_S)
+        for line in self.lines(replace(self.request, expires=now + silence_s), query):
+            kind, item = self.request.event(line)
+            if kind in ("ADDED", "MODIFIED", "DELETED"):
+                yield Change(item, kind == "DELETED")

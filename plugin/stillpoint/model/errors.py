@@ -6,6 +6,7 @@
     ├── ArchiveUnreadable      the backup archive is unavailable or incomplete
     ├── NoPlace                the plugin finds no folder for its socket
     ├── Refusal                going on would lose data, or promise what cannot be kept
+    ├── SnapshotFailed         the storage has taken no snapshot
     └── ReadFailed             a request to the cluster failed
         ├── Forbidden          this account lacks a right
         └── Unreachable        no response in time, or none that an API server gives
@@ -62,6 +63,10 @@ class NoPlace(StillpointError):
 
 class Refusal(StillpointError):
     """The item must not be processed as asked."""
+
+
+class SnapshotFailed(StillpointError):
+    """The storage has not taken a snapshot of a claim, or not in time."""
 
 
 class ReadFailed(StillpointError):

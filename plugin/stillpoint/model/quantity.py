@@ -13,6 +13,15 @@ _QUANTITY = re.compile(
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 
 
+def of_bytes(number: int) -> str:
+    """A number of bytes as Kubernetes writes it: `10Gi`, or `1500` where no unit fits."""
+    units = iter("KMGTPE")
+    unit = ""
+    while number and number % 1024 == 0 and (larger := next(units, "")):
+        number, unit = number // 1024, f"{larger}i"
+    return f"{number}{unit}"
+
+
 def parse(text: str) -> Decimal:
     """The number that a quantity stands for.
 

@@ -1,7 +1,7 @@
 """Reads of the cluster, for actions and everybody else."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
@@ -11,6 +11,13 @@ Lookup = Callable[[str], Item | None]
 
 PAGE = 2_000
 """Objects of a list in one response: of pods, some 20 MB."""
+
+
+class Change(NamedTuple):
+    """The state of an object: its last, if the object was deleted."""
+
+    item: Item
+    is_deleted: bool = False
 
 
 class Reader(Protocol):
@@ -41,6 +48,17 @@ class Reader(Protocol):
             ReadFailed: as `list` does.
         """
 
+    def changes(
+        self, resource: Resource, namespace: str, labels: str, longest_s: float
+    ) -> Generator[Change, None, None]:
+        """Objects that match a label selector: each as it is now, then as it changes.
+
+        An object may come again unchanged. Ends after `longest_s`; close it to end earlier.
+
+        Raises:
+            ReadFailed: no watch could be opened when the time was over, or the account may not.
+        """
+
 
 class Index(Protocol):
     """A `Reader` for many reads of a namespace: each list is requested once."""
@@ -59,6 +77,11 @@ class Index(Protocol):
 
     def current(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """As `Reader.get`, requested again each time: for a state that changes during a wait."""
+
+    def changes(
+        self, resource: Resource, namespace: str, labels: str, longest_s: float
+    ) -> Generator[Change, None, None]:
+        """As `Reader.changes`; nothing of it is cached."""
 
     def list_grouped(
         self,

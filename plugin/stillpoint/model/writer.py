@@ -1,4 +1,4 @@
-"""Changes of restore actions to the cluster: patches and creations of single objects."""
+"""Changes of actions to the cluster: patches, creations and deletions of single objects."""
 
 from typing import Protocol
 
@@ -20,8 +20,19 @@ class Writer(Protocol):
             ReadFailed: success was not reported; the change may be made all the same.
         """
 
-    def create(self, resource: Resource, item: Item) -> None:
-        """Creates the object under its own name and namespace; no error if it exists.
+    def create(self, resource: Resource, item: Item) -> Item | None:
+        """Creates the object under its own name and namespace.
+
+        Returns:
+            The object as created; None if an object of that name exists: another one, or this one
+            by an attempt whose response was lost.
+
+        Raises:
+            ReadFailed: as `patch`.
+        """
+
+    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+        """Deletes the object; no error if there is none.
 
         Raises:
             ReadFailed: as `patch`.

@@ -10,15 +10,24 @@ from stillpoint.model.item_log import ItemLog
 from stillpoint.model.reader import Index
 from stillpoint.model.writer import Writer
 from stillpoint.velero.request import Backup, Restore
+from stillpoint.velero.volumes.own_snapshots import OwnSnapshots
 
 
 @dataclass(frozen=True, slots=True)
 class BackupContext:
-    """The context of backup and item-block actions."""
+    """The context of backup and item-block actions.
+
+    Attributes:
+        writer: changes objects; no response that `cluster` has cached shows that.
+        snapshots: those that this process takes itself for the backup.
+    """
 
     backup: Backup
     cluster: Index
     log: ItemLog
+    writer: Writer
+    clock: Clock
+    snapshots: OwnSnapshots
 
 
 @dataclass(frozen=True, slots=True)

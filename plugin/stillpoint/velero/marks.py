@@ -19,6 +19,12 @@ SKIPPED = "velero.io/skip-from-backup"
 MUST_INCLUDE = "backup.velero.io/must-include-additional-items"
 """Annotation of an action's item: `true` brings its additional items past the filters."""
 
+OF_BACKUP = "velero.io/backup-name"
+"""Label of what a backup has made, and of claims whose snapshot it has."""
+
+OF_BACKUP_UID = "velero.io/backup-uid"
+"""Label with the uid of the Backup: names return, uids do not."""
+
 OF_RESTORE = "velero.io/restore-name"
 """Label of every object that a restore has created or changed."""
 

@@ -20,6 +20,9 @@ from stillpoint.velero.volumes.policy import Policy
 _OPERATION_TIMEOUT = timedelta(hours=4)
 """Velero's own default."""
 
+_SNAPSHOT_TIMEOUT = timedelta(minutes=10)
+"""Velero's own default, which it writes into the Backup."""
+
 _METADATA_ONLY = "velero.kubevirt.io/metadataBackup"
 POLICIES_OF_ALL = "velero.io/global-backup-volume-policy-configmap"
 """Annotation that the server writes: the ConfigMap with policies of all its backups."""
@@ -79,6 +82,17 @@ class Backup:
     def namespace(self) -> str:
         """The namespace of Velero."""
         return it.namespace(self.asked)
+
+    @property
+    def is_finalizing(self) -> bool:
+        """True if Velero stores items again after its operations have ended."""
+        return it.text(self.asked, "status", "phase").startswith("Finalizing")
+
+    @property
+    def snapshot_timeout(self) -> timedelta:
+        """Time for the storage to take a snapshot."""
+        timeout = it.text(self.asked, "spec", "csiSnapshotTimeout")
+        return duration.parse(timeout) or _SNAPSHOT_TIMEOUT
 
     def policy(self, config_map: Callable[[str], Item | None]) -> Policy:
         """The backup's policies, joined as Velero joins them; empty without any.

@@ -16,7 +16,6 @@ A file holds the cases of one action, named as its module (`backup.virtual_machi
 
 import copy
 import importlib
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +24,10 @@ import yaml
 
 from stillpoint import catalogue
 from stillpoint.calls.action import Entry, ItemBlockEntry, every
-from stillpoint.cluster.cache import CachedIndex
 from stillpoint.model import item as it
 from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
-from stillpoint.model.item_log import ItemLog
-from stillpoint.velero.context import BackupContext
-from stillpoint.velero.request import Backup
-from tests.unit.contexts import restore_context
+from tests.unit.contexts import backup_context, restore_context
 from tests.unit.dictionary_reader import DictionaryReader, merged
 
 CASES = Path(__file__).parent / "cases"
@@ -115,8 +110,7 @@ def answered(module: str, case: Item, reader: DictionaryReader) -> Any:
             case.get("restore", {}), item, reader, archive=case.get("archive")
         )
         return action.execute(item, context)
-    log = ItemLog(logging.getLogger("test"), module, it.describe(item))
-    of_backup = BackupContext(Backup.parse(case.get("backup", {})), CachedIndex(reader), log)
+    of_backup = backup_context(case.get("backup", {}), reader, it.describe(item))
     if module.startswith("item_block"):
         return action.related_items(item, of_backup)
     return action.execute(item, of_backup)

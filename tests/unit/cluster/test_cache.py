@@ -1,7 +1,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,7 +11,7 @@ from stillpoint.cluster.cache import OLDEST_S, Cache, CachedIndex, CachedIndexes
 from stillpoint.model import item as it
 from stillpoint.model.errors import Unreachable
 from stillpoint.model.item import Item
-from stillpoint.model.reader import Lookup
+from stillpoint.model.reader import Change, Lookup
 from stillpoint.model.reference import Resource
 
 THREADS = 32
@@ -51,8 +51,18 @@ class DictionaryReader:
     def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
         self._ask("patch", resource.plural, namespace, name, str(change))
 
-    def create(self, resource: Resource, item: Item) -> None:
-        raise NotImplementedError
+    def changes(
+        self, resource: Resource, namespace: str, labels: str, longest_s: float
+    ) -> Generator[Change, None, None]:
+        self._ask("watch", resource.plural, namespace, labels, str(longest_s))
+        yield from map(Change, self._of(resource, namespace))
+
+    def create(self, resource: Resource, item: Item) -> Item | None:
+        self._ask("create", resource.plural, it.namespace(item), it.name(item))
+        return item
+
+    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+        self._ask("delete", resource.plural, namespace, name)
 
     def _of(self, resource: Resource, namespace: str) -> Sequence[Item]:
         found = self.pods if resource is PODS else []
@@ -336,6 +346,15 @@ def test_a_change_goes_through_the_connection_that_reads() -> None:
     assert indexes.for_request("one").get(PODS, "shop", "a")
     indexes.writer.patch(PODS, "shop", "a", {"spec": {}})
     assert reader.asked["patch", "pods", "shop", "a", "{'spec': {}}"] == 1
+    assert indexes.writer.create(PODS, pod("b")) == pod("b")
+    indexes.writer.delete(PODS, "shop", "b")
+    assert reader.asked["create", "pods", "shop", "b"] == 1
+    assert reader.asked["delete", "pods", "shop", "b"] == 1
+    for times in (1, 2):
+        assert list(indexes.for_request("one").changes(PODS, "shop", "", 3.0)) == [
+            (pod("a"), False)
+        ]
+        assert reader.asked["watch", "pods", "shop", "", "3.0"] == times
     assert connected == [reader]
 
 

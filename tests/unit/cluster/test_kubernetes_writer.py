@@ -5,7 +5,14 @@ from stillpoint.cluster.kubernetes_writer import KubernetesWriter
 from stillpoint.model.errors import Forbidden, Unreachable
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
-from tests.unit.cluster.faulty_api_server import FaultyApiServer, answers, closes, sends, status
+from tests.unit.cluster.faulty_api_server import (
+    FaultyApiServer,
+    Reply,
+    answers,
+    closes,
+    sends,
+    status,
+)
 
 VIRTUAL_MACHINES = Resource("kubevirt.io", "v1", "virtualmachines", "VirtualMachine")
 CHANGE: Item = {"metadata": {"annotations": {"a": None}}, "spec": {"runStrategy": "Always"}}
@@ -70,7 +77,7 @@ NEW: Item = {"kind": "VirtualMachine", "metadata": {"name": "db", "namespace": "
 
 def test_an_object_is_created_in_its_namespace_under_its_name() -> None:
     with FaultyApiServer([answers(201, orjson.dumps(NEW))]) as server:
-        server.reader().create(VIRTUAL_MACHINES, NEW)
+        assert server.reader().create(VIRTUAL_MACHINES, NEW) == NEW
     [heard] = server.heard
     assert (heard.method, heard.path) == (
         "POST",
@@ -81,7 +88,7 @@ def test_an_object_is_created_in_its_namespace_under_its_name() -> None:
 
 def test_one_that_is_there_was_created_by_a_request_whose_answer_was_lost() -> None:
     with FaultyApiServer([closes, status(409, "already exists")]) as server:
-        server.reader().create(VIRTUAL_MACHINES, NEW)
+        assert server.reader().create(VIRTUAL_MACHINES, NEW) is None
     assert len(server.heard) == 2
 
 
@@ -89,3 +96,18 @@ def test_a_creation_that_is_refused_is_an_error_with_the_rule_that_grants_it() -
     with FaultyApiServer([status(403)]) as server, pytest.raises(Forbidden) as caught:
         server.reader().create(VIRTUAL_MACHINES, NEW)
     assert 'verbs: ["create"]' in str(caught.value)
+
+
+@pytest.mark.parametrize("reply", [sends({"kind": "Status"}), status(404), answers(202, b"{}")])
+def test_an_object_is_deleted_or_is_gone_already(reply: Reply) -> None:
+    with FaultyApiServer([closes, reply]) as server:
+        server.reader().delete(VIRTUAL_MACHINES, "shop", "db")
+    assert [(heard.method, heard.path) for heard in server.heard] == 2 * [
+        ("DELETE", "/apis/kubevirt.io/v1/namespaces/shop/virtualmachines/db")
+    ]
+
+
+@pytest.mark.parametrize(("code", "error"), [(403, Forbidden), (409, Unreachable)])
+def test_a_deletion_that_is_refused_is_an_error(code: int, error: type[Exception]) -> None:
+    with FaultyApiServer([status(code)]) as server, pytest.raises(error, match="cannot delete"):
+        server.reader().delete(VIRTUAL_MACHINES, "shop", "db")

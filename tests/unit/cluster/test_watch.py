@@ -3,8 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,10 +12,12 @@ from typing import Any
 import orjson
 import pytest
 
+from stillpoint.cluster.api_request import ApiRequest, ApiResponse
 from stillpoint.cluster.packed import PackedItems
-from stillpoint.cluster.watch import FollowedItems
+from stillpoint.cluster.watch import Changes, FollowedItems, Lines
+from stillpoint.model.errors import Forbidden, Unreachable
 from stillpoint.model.item import Item
-from stillpoint.model.reader import Lookup
+from stillpoint.model.reader import Change, Lookup
 from stillpoint.model.reference import Resource
 from tests.unit.cluster.faulty_api_server import (
     QUICK,
@@ -261,3 +263,98 @@ def test_a_namespace_beyond_so_many_watches_is_not_followed() -> None:
         assert disks(reader.follow(INSTANCES, "other", LONGEST_S)) == ["root"]
     assert len(server.heard) == 3
     assert len(watches(server)) == 1
+
+
+# changes that a caller waits for
+
+States = tuple[list[tuple[str, bool]], list[dict[str, str]]]
+"""Version of each object and whether it was deleted; the queries of the watches."""
+
+
+def states(*script: Reply, longest_s: float = 30.0, silence_s: float = 10.0) -> States:
+    """The states that come to a caller who has enough with version 9."""
+    found: list[tuple[str, bool]] = []
+    with FaultyApiServer(script) as server:
+        reader = server.reader(replace(LONG, silence_s=silence_s))
+        with closing(reader.changes(INSTANCES, "shop", "a=b", longest_s)) as changes:
+            for change in changes:
+                found.append((change.item["metadata"]["resourceVersion"], change.is_deleted))
+                if found[-1][0] == "9":
+                    break
+    return found, watches(server)
+
+
+def test_a_caller_gets_the_state_of_now_and_then_each_change() -> None:
+    now, later = event("ADDED", instance("db", "3")), event("MODIFIED", instance("db", "8"))
+    found, asked = states(tells(now, later, bookmark("8"), event("DELETED", instance("db", "9"))))
+    assert found == [("3", False), ("8", False), ("9", True)]
+    assert asked == [{"watch": "true", "labelSelector": "a=b", "timeoutSeconds": "30"}]
+
+
+NOW = event("ADDED", instance("db", "3"))
+LAST = event("ADDED", instance("db", "9"))
+EXPIRED = event("ERROR", {"kind": "Status", "code": 410, "message": "too old resource version"})
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [breaks(NOW), tells(NOW, then_ends=True), tells(NOW, EXPIRED), tells(NOW, b"{\n")],
+    ids=["reset", "ended by the server", "expired", "no event"],
+)
+def test_a_watch_that_breaks_is_opened_again_with_the_state_of_now(broken: Reply) -> None:
+    found, asked = states(broken, tells(LAST))
+    assert found == [("3", False), ("9", False)]
+    assert len(asked) == 2
+    assert "resourceVersion" not in asked[1]
+
+
+@pytest.mark.parametrize("failure", [closes, status(429), status(500), status(503)])
+def test_a_watch_that_cannot_be_opened_is_tried_again(failure: Reply) -> None:
+    found, asked = states(failure, failure, tells(LAST))
+    assert found == [("9", False)]
+    assert len(asked) == 3
+
+
+def test_a_connection_that_stays_silent_is_not_trusted() -> None:
+    found, _asked = states(tells(NOW), tells(LAST), silence_s=0.05)
+    assert found == [("3", False), ("9", False)]
+
+
+def test_a_missing_right_is_no_reason_to_wait() -> None:
+    with pytest.raises(Forbidden, match="no right to watch") as caught:
+        states(status(403))
+    assert RULE in str(caught.value)
+
+
+def states_by(lines: Lines) -> list[Change]:
+    """The states within ten seconds of a clock that goes on when somebody sleeps, or reads."""
+    hands = [0.0]
+
+    def read(request: ApiRequest, query: Mapping[str, str]) -> Iterator[bytes]:
+        hands[0] += 3.0
+        return lines(request, query)
+
+    def sleep(pause_s: float) -> None:
+        hands[0] += pause_s
+
+    request = ApiRequest("watch", INSTANCES, "shop", "", 10.0)
+    return list(Changes(request, "a=b", read).states(lambda: hands[0], sleep))
+
+
+def test_it_ends_with_the_time() -> None:
+    asked: list[str] = []
+
+    def lines(_request: ApiRequest, query: Mapping[str, str]) -> Iterator[bytes]:
+        asked.append(query["timeoutSeconds"])
+        yield NOW
+
+    assert states_by(lines) == 4 * [(instance("db", "3"), False)]
+    assert asked == ["10", "7", "4", "1"]
+
+
+def test_the_last_failure_is_told_when_the_time_is_over() -> None:
+    def lines(request: ApiRequest, _query: Mapping[str, str]) -> Iterator[bytes]:
+        raise request.failure(ApiResponse(500, "", b"{}"))
+
+    with pytest.raises(Unreachable, match="cannot watch: HTTP 500"):
+        states_by(lines)

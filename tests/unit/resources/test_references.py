@@ -4,7 +4,6 @@ A new field is one row there, one in docs/references.md, and tested by that.
 """
 
 import json
-import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,17 +15,13 @@ from stillpoint.actions.backup import virtual_machine as backup_action
 from stillpoint.actions.restore import other
 from stillpoint.actions.restore import virtual_machine as restore_action
 from stillpoint.actions.restore.selection import plan
-from stillpoint.cluster.cache import CachedIndex
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.item import Item
-from stillpoint.model.item_log import ItemLog
 from stillpoint.model.reference import Reference
 from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 from stillpoint.resources.references import ANNOTATIONS, GUEST, SOURCES, Done, Row
-from stillpoint.velero.context import BackupContext
-from stillpoint.velero.request import Backup
-from tests.unit.contexts import restore_context
+from tests.unit.contexts import backup_context, restore_context
 from tests.unit.dictionary_reader import DictionaryReader
 
 PAGE = Path(__file__).parents[3] / "docs" / "references.md"
@@ -77,9 +72,7 @@ def machine(row: Row, value: str = NAME) -> Item:
 
 
 def backed_up(item: Item, cluster: Sequence[Item] = ()) -> Any:
-    log = ItemLog(logging.getLogger("test"), "backup", it.describe(item))
-    reader = DictionaryReader([item, *cluster])
-    return backup_action.execute(item, BackupContext(Backup.parse({}), CachedIndex(reader), log))
+    return backup_action.execute(item, backup_context({}, DictionaryReader([item, *cluster])))
 
 
 def restored(item: Item, archive: Sequence[Item], **conditions: str) -> Any:

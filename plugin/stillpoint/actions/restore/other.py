@@ -71,7 +71,7 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
 
 def _snapshot_of(reference: Reference, context: RestoreContext) -> Item:
     """The VolumeSnapshot of a content, which shares its fate; any other object itself."""
-    if not reference.is_of(claim_data.SNAPSHOT_CONTENT):
+    if not reference.is_of(kinds.VOLUME_SNAPSHOT_CONTENT):
         return context.stored
     try:
         snapshot = context.archive.get(claim_data.snapshot_of_content(context.stored))
@@ -121,7 +121,7 @@ def _claim(stored: Item, reference: Reference, context: RestoreContext) -> Refer
     """The claim of a volume, or of a snapshot's content."""
     if reference.is_of(persistent_volume.RESOURCE):
         return claim_data.claim_of_volume(stored)
-    if not reference.is_of(claim_data.SNAPSHOT_CONTENT):
+    if not reference.is_of(kinds.VOLUME_SNAPSHOT_CONTENT):
         return None
     snapshot = context.archive.get(claim_data.snapshot_of_content(stored))
     name = volume_snapshot.claim(snapshot or {})

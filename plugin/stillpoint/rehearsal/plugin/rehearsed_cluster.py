@@ -1,12 +1,12 @@
 """The cluster of a rehearsal, as actions read it: objects that were read before."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 
 from stillpoint.model import item as it
 from stillpoint.model.errors import ReadFailed
 from stillpoint.model.item import Item
-from stillpoint.model.reader import PAGE, Lookup
+from stillpoint.model.reader import PAGE, Change, Lookup
 from stillpoint.model.reference import Reference, Resource
 from stillpoint.velero.selection.label_selector import LabelSelector
 
@@ -58,14 +58,25 @@ class RehearsedCluster:
         self.requests += bool(found)  # the watch
         return found.get
 
+    def changes(
+        self, resource: Resource, namespace: str, labels: str, longest_s: float
+    ) -> Generator[Change, None, None]:
+        """See `Reader.changes`: the state now, of what was read before."""
+        del longest_s
+        yield from map(Change, self.list(resource, namespace, labels))
+
     def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
         """Refuses; see `Writer.patch`."""
         del change
         raise ReadFailed(str(resource.named(namespace, name)), "cannot patch", _CAUSE)
 
-    def create(self, resource: Resource, item: Item) -> None:
+    def create(self, resource: Resource, item: Item) -> Item | None:
         """Refuses; see `Writer.create`."""
         raise ReadFailed(str(resource.named(*_identity(item))), "cannot create", _CAUSE)
+
+    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+        """Refuses; see `Writer.delete`."""
+        raise ReadFailed(str(resource.named(namespace, name)), "cannot delete", _CAUSE)
 
 
 def _identity(item: Item) -> tuple[str, str]:

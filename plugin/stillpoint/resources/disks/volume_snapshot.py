@@ -13,3 +13,22 @@ ORIGINAL_UID = "velero.kubevirt.io/original-volumesnapshot-uid"
 def claim(snapshot: Item) -> str:
     """Name of the snapshot's claim; empty for a snapshot that was imported."""
     return it.text(snapshot, "spec", "source", "persistentVolumeClaimName")
+
+
+def content(snapshot: Item) -> str:
+    """Name of the VolumeSnapshotContent that the snapshot is bound to; empty if not yet."""
+    return it.text(snapshot, "status", "boundVolumeSnapshotContentName")
+
+
+def is_taken(snapshot: Item) -> bool:
+    """True if the storage has the bytes: the snapshot controller has copied their moment.
+
+    Source: updateSnapshotStatus in pkg/common-controller/snapshot_controller.go of
+    external-snapshotter v8.6; the driver gives moment and handle in one response.
+    """
+    return bool(content(snapshot)) and bool(it.text(snapshot, "status", "creationTime"))
+
+
+def error(snapshot: Item) -> str:
+    """The storage's latest message about a failure; snapshot and content have the same."""
+    return it.text(snapshot, "status", "error", "message")

@@ -7,15 +7,13 @@ Velero v1.18, whose action runs before those of plugins and goes by the claim's 
 import hashlib
 
 from stillpoint.model import item as it
-from stillpoint.model import kinds
+from stillpoint.model import kinds, quantity
 from stillpoint.model.item import Item
-from stillpoint.model.reference import Reference, Resource
-
-SNAPSHOT_CONTENT = Resource(
-    "snapshot.storage.k8s.io", "v1", "volumesnapshotcontents", "VolumeSnapshotContent"
-)
+from stillpoint.model.reference import Reference
+from stillpoint.velero import marks
 
 _SNAPSHOT = "velero.io/volume-snapshot-name"
+_REQUEST = ("spec", "resources", "requests", "storage")
 _UPLOAD = "velero.io/data-upload-name"
 _MUST_INCLUDE = "restore.velero.io/must-include-additional-items"
 _OF_POPULATORS = (
@@ -47,6 +45,26 @@ def with_snapshot_annotations(stored: Item, *, is_moved: bool) -> Item:
     """
     stored = it.with_annotation(stored, _SNAPSHOT, f"velero-{it.name(stored)}-rehearsed")
     return it.with_annotation(stored, _UPLOAD, "rehearsed") if is_moved else stored
+
+
+def with_snapshot(claim: Item, snapshot: str, backup: str, restore_bytes: int) -> Item:
+    """A claim as Velero's own action stores it with its snapshot.
+
+    Its request is at least the size of the snapshot, which a smaller volume could not take.
+
+    Args:
+        snapshot: name of the VolumeSnapshot; Velero takes that past its filters.
+        backup: name of the Backup.
+        restore_bytes: 0 if the driver does not say.
+    """
+    claim = it.with_annotation(claim, _SNAPSHOT, snapshot)
+    claim = it.with_annotation(claim, marks.MUST_INCLUDE, "true")
+    claim = it.with_label(claim, _SNAPSHOT, marks.label_value(snapshot))
+    claim = it.with_label(claim, marks.OF_BACKUP, marks.label_value(backup))
+    request = it.text(claim, *_REQUEST)
+    if restore_bytes and (not request or quantity.parse(request) < restore_bytes):
+        return it.with_value(claim, quantity.of_bytes(restore_bytes), *_REQUEST)
+    return claim
 
 
 def claim_of_volume(volume: Item) -> Reference:

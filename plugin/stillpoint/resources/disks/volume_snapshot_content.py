@@ -1,0 +1,28 @@
+"""VolumeSnapshotContent (snapshot.storage.k8s.io/v1): a snapshot in the storage."""
+
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.item import Item
+
+RESOURCE = kinds.VOLUME_SNAPSHOT_CONTENT
+
+
+def handle(content: Item) -> str:
+    """The storage's name for the snapshot; empty until its bytes are there."""
+    return it.text(content, "status", "snapshotHandle")
+
+
+def restore_bytes(content: Item) -> int:
+    """The least size of a volume that is made of the snapshot; 0 if the driver does not say."""
+    size = it.mapping(content, "status").get("restoreSize")
+    return size if isinstance(size, int) else 0
+
+
+def is_deleted_with_snapshot(content: Item) -> bool:
+    """True if the snapshot in the storage goes with its VolumeSnapshot."""
+    return it.text(content, "spec", "deletionPolicy") == "Delete"
+
+
+def deletion_with_snapshot() -> Item:
+    """The merge patch that lets the snapshot in the storage go with its VolumeSnapshot."""
+    return {"spec": {"deletionPolicy": "Delete"}}

@@ -1,0 +1,114 @@
+"""Snapshots that this plugin takes itself for a backup, in place of Velero: each a single time."""
+
+import hashlib
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.item import Item
+from stillpoint.velero import marks
+
+TAKEN_WITH = "stillpoint.dev/taken-with"
+"""Label of the VolumeSnapshots that are taken side by side."""
+
+_GENERATED = 58  # the API server's limit for what comes before a generated suffix of five letters
+_LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # of such suffixes
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A snapshot whose bytes are in the storage.
+
+    Attributes:
+        snapshot: the VolumeSnapshot, bound to its content.
+        content: the VolumeSnapshotContent, with the handle of the storage.
+    """
+
+    snapshot: Item
+    content: Item
+
+
+class OwnSnapshots:
+    """The snapshots that this process has begun for one backup, by the uid of their claim.
+
+    Threads may share it. A process that Velero starts again begins them all anew; their names are
+    the same, so that the snapshots of the former process are found.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._begun: dict[str, Future[Item]] = {}
+
+    def begin(self, uids: Iterable[str]) -> Sequence[str]:
+        """Those that nobody has begun; from now on they are the caller's to end."""
+        with self._lock:
+            ours = [uid for uid in dict.fromkeys(uids) if uid not in self._begun]
+            self._begun |= {uid: Future() for uid in ours}
+        return ours
+
+    def end(self, uid: str, outcome: Item | BaseException) -> None:
+        """Gives the VolumeSnapshot, or why there is none, to everybody who waits for it."""
+        if isinstance(outcome, BaseException):
+            self._begun[uid].set_exception(outcome)
+        else:
+            self._begun[uid].set_result(outcome)
+
+    def has_begun(self, uid: str) -> bool:
+        """True if somebody has begun the snapshot of this claim."""
+        return uid in self._begun
+
+    def has_ended(self, uid: str) -> bool:
+        """True if the storage has taken the snapshot of this claim, or nobody waits any more."""
+        return uid in self._begun and self._begun[uid].done()
+
+    def result(self, uid: str) -> Item:
+        """The VolumeSnapshot of a claim that somebody has begun, once it has ended.
+
+        Raises:
+            StillpointError: there is none.
+        """
+        return self._begun[uid].result()
+
+
+def name(claim: Item, backup_uid: str) -> str:
+    """The name of a claim's VolumeSnapshot: Velero's form, but the same in each attempt."""
+    return f"velero-{it.name(claim)}-"[:_GENERATED] + _suffix(f"{backup_uid}/{it.uid(claim)}", 5)
+
+
+def group(claim: Item, backup_uid: str) -> str:
+    """The value of `TAKEN_WITH` for what is taken together with this claim."""
+    return _suffix(f"{backup_uid}/{it.uid(claim)}", 10)
+
+
+def new(claim: Item, backup: Item, snapshot_class: str, taken_with: str) -> Item:
+    """A VolumeSnapshot of a claim as Velero makes it, and two labels by which we know it again.
+
+    Source: createVolumeSnapshot in pkg/backup/actions/csi/pvc_action.go of Velero v1.18.
+    """
+    own = {
+        marks.OF_BACKUP: marks.label_value(it.name(backup)),
+        marks.OF_BACKUP_UID: it.uid(backup),
+        TAKEN_WITH: taken_with,
+    }
+    resource = kinds.VOLUME_SNAPSHOT
+    return {
+        "apiVersion": f"{resource.group}/{resource.version}",
+        "kind": resource.kind,
+        "metadata": {
+            "name": name(claim, it.uid(backup)),
+            "namespace": it.namespace(claim),
+            "labels": {**it.labels(claim), **own},
+        },
+        "spec": {
+            "source": {"persistentVolumeClaimName": it.name(claim)},
+            "volumeSnapshotClassName": snapshot_class,
+        },
+    }
+
+
+def _suffix(text: str, length: int) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest[:length])
