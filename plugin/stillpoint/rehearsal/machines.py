@@ -8,9 +8,10 @@ from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.velero_steps.restore import RestoredItem
-from stillpoint.rehearsal.verdict import verdict
+from stillpoint.rehearsal.verdict import verdict, window
 from stillpoint.rehearsal.verdict.case import Case, Disk, Role, Surroundings
 from stillpoint.rehearsal.verdict.verdict import Judged
+from stillpoint.rehearsal.verdict.window import Window
 from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 
 
@@ -24,6 +25,7 @@ class Machine:
         launchers: pods of the machine in which a guest runs.
         stored: items of the machine in the backup.
         restored: the restore's results for these items.
+        window: the frozen window; None if nothing freezes the guest, or no snapshot is taken.
     """
 
     reference: Reference
@@ -34,6 +36,7 @@ class Machine:
     launchers: tuple[Reference, ...] = ()
     stored: tuple[Reference, ...] = ()
     restored: tuple[RestoredItem, ...] = ()
+    window: Window | None = None
 
     @property
     def title(self) -> str:
@@ -80,4 +83,5 @@ def _machine(reference: Reference, around: Surroundings) -> Machine:
         case.launchers,
         tuple(part for part in case.parts if part in around.backup.stored),
         tuple(around.restored[part] for part in case.parts if part in around.restored),
+        window.of(case),
     )

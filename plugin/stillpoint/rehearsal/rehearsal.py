@@ -28,6 +28,7 @@ from stillpoint.rehearsal.velero_steps.selection import Selection
 from stillpoint.rehearsal.verdict.case import Surroundings
 from stillpoint.velero import own_objects
 from stillpoint.velero.selection import glob
+from stillpoint.velero.volumes import snapshotter
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ def rehearse(known: Known, wanted: Wanted, catalogue: Catalogue = own) -> Rehear
 
     Raises:
         NothingToRehearse: a namespace is not known, or Velero would refuse the specification.
+        Refusal: Velero would refuse the policies, or the plugin what it is asked to take itself.
         MalformedItem: a field that decides the result has the wrong type.
     """
     backup_request = backup_requests.begin(wanted.backup, known, wanted.now)
@@ -118,6 +120,8 @@ def _readable(selection: Selection, backup: Item) -> Mapping[Reference, Item]:
 
 
 def _check(selection: Selection, backup: Item) -> None:
+    selection.policy.check()
+    snapshotter.check(backup)
     known = {reference.namespace for reference in selection.cluster if reference.namespace}
     known |= {reference.name for reference in selection.cluster if reference.is_of(kinds.NAMESPACE)}
     for namespace in it.texts(backup, "spec", "includedNamespaces"):

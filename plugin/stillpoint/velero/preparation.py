@@ -12,7 +12,7 @@ from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
-from stillpoint.velero import marks, own_objects
+from stillpoint.velero import marks, server
 from stillpoint.velero.request import POLICIES_OF_ALL
 from stillpoint.velero.selection.label_selector import LabelSelector
 
@@ -53,19 +53,18 @@ def with_namespace(backup: Item) -> Item:
     return it.with_value(backup, "velero", "metadata", "namespace")
 
 
-def under_server(backup: Item, deployments: Iterable[Item]) -> Item:
+def under_server(backup: Item, objects: Iterable[Item]) -> Item:
     """The Backup, annotated with the policies that its server has for all backups.
 
     A Backup that has the annotation stays as it is.
 
     Args:
-        deployments: the server's may be among them.
+        objects: the server's Deployment may be among them.
     """
     if POLICIES_OF_ALL in it.annotations(backup):
         return backup
-    own = (it.namespace(backup), own_objects.SERVER_NAME)
-    servers = (one for one in deployments if (it.namespace(one), it.name(one)) == own)
-    name = next(filter(None, map(own_objects.policies_of_all, servers)), "")
+    deployment = server.find(it.namespace(backup), objects)
+    name = server.policies_of_all(deployment) if deployment else ""
     return it.with_annotation(backup, POLICIES_OF_ALL, name) if name else backup
 
 

@@ -64,7 +64,7 @@ def test_the_schema_has_the_words_of_the_code() -> None:
 
 def test_json_that_is_not_so_is_refused() -> None:
     with pytest.raises(fastjsonschema.JsonSchemaException):
-        fastjsonschema.compile(SCHEMA)({"schemaVersion": "1.0"})
+        fastjsonschema.compile(SCHEMA)({"schemaVersion": "1.1"})
 
 
 @pytest.fixture

@@ -226,6 +226,7 @@ CASES: dict[str, tuple[str, world.Change]] = {
             "tpm"),
     ),
     "guest-hooks-unknown": ("db", lambda _objects: None),
+    "frozen-window": ("db", lambda _objects: None),
     "needed-at-target": ("db", lambda _objects: None),
 }  # fmt: skip
 ELSEWHERE = {
@@ -241,11 +242,17 @@ ELSEWHERE = {
     "not-created",
     "exists-in-target",
     "snapshot-gate-off",
+    "velero-refuses-policy",
+    "plugin-absent",
+    "plugin-older",
+    "plugin-unknown",
+    "disk-taken-apart",
+    "disk-left-to-velero",
 }
-"""Provoked by the Backup, the Restore or the KubeVirt object, in tests of their own."""
+"""Provoked by the Backup, the Restore, KubeVirt's or Velero's objects, in tests of their own."""
 
 MACHINES = {name for name, _ in CASES.values()}
-CHANGES_NOTHING = ("guest-hooks-unknown", "needed-at-target", "data-in-storage")
+CHANGES_NOTHING = ("guest-hooks-unknown", "needed-at-target", "data-in-storage", "frozen-window")
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,9 @@ from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.velero_steps.restore import RestoredItem
 from stillpoint.rehearsal.verdict.verdict import Finding
+from stillpoint.rehearsal.verdict.window import Window
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 Json = dict[str, Any]
 
@@ -64,9 +65,18 @@ def _machine(machine: Machine, found: Rehearsal, places: Mapping[Reference, int]
             {"claim": disk.name, "role": disk.role, "inSpecification": disk.is_lasting}
             for disk in machine.disks
         ],
+        "frozenSeconds": _window(machine.window) if machine.window else None,
         "block": places.get(machine.reference),
         "items": [str(one) for one in machine.stored],
         "reasons": [_reason(finding) for finding in machine.judged.findings],
+    }
+
+
+def _window(window: Window) -> Json:
+    return {
+        "expected": window.expected,
+        "byVelero": window.by_velero,
+        "byPlugin": window.by_plugin,
     }
 
 

@@ -16,7 +16,7 @@ from stillpoint.model.errors import NoResponse, ReadFailed
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 from stillpoint.rehearsal.sources.known import Known, Unread
-from stillpoint.velero import own_objects, preparation
+from stillpoint.velero import preparation, server
 from stillpoint.velero.request import Backup
 from stillpoint.velero.selection.discovery import STATIC, Discovery
 
@@ -126,12 +126,11 @@ def with_policies(known: Known, asked: Item, reader: "KubernetesReader") -> Know
     """Adds the resource policies of a Backup, which live beside the Backup, not in the scope.
 
     Policies of all backups are named by a flag of the server, so that its Deployment is read as
-    well.
+    well, which also has the server's plugins.
     """
     namespace = it.namespace(asked)
-    known = _with(known, own_objects.SERVER, namespace, [own_objects.SERVER_NAME], reader)
-    servers = (one for one in known.objects if one["kind"] == own_objects.SERVER.kind)
-    request = Backup.parse(preparation.under_server(asked, servers))
+    known = _with(known, server.RESOURCE, namespace, [server.NAME], reader)
+    request = Backup.parse(preparation.under_server(asked, known.objects))
     return _with(known, kinds.CONFIG_MAP, namespace, request.policies, reader)
 
 

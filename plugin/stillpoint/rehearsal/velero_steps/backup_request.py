@@ -8,7 +8,7 @@ from stillpoint.model.item import Item
 from stillpoint.model.names import listing
 from stillpoint.rehearsal.errors import NothingToRehearse
 from stillpoint.rehearsal.sources.known import Known
-from stillpoint.velero import own_objects, preparation
+from stillpoint.velero import preparation
 from stillpoint.velero.selection.label_selector import LabelSelector
 
 
@@ -32,8 +32,7 @@ def begin(backup: Item, known: Known, now: datetime) -> Item:
         NothingToRehearse: Velero would refuse the specification.
         MalformedItem: a field has the wrong type.
     """
-    servers = (one for one in known.objects if one["kind"] == own_objects.SERVER.kind)
-    backup = preparation.under_server(preparation.with_namespace(backup), servers)
+    backup = preparation.under_server(preparation.with_namespace(backup), known.objects)
     if faults := preparation.faults(backup):
         subject, cause = it.describe(backup), listing(faults, "; ")
         raise NothingToRehearse(subject, "Velero would refuse it", cause)

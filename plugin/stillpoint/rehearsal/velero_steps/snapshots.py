@@ -15,7 +15,6 @@ from stillpoint.resources.disks import persistent_volume, persistent_volume_clai
 from stillpoint.resources.machines import pod
 from stillpoint.velero.volumes import claim_data, volume_snapshot_class
 from stillpoint.velero.volumes.fates import Fates, moves_data
-from stillpoint.velero.volumes.policy import Fate
 
 
 def with_snapshots(backup: BackupContents, selection: Selection, request: Item) -> BackupContents:
@@ -71,7 +70,7 @@ def _has_snapshot(claim: Item, selection: Selection, fates: Fates) -> bool:
     bound = selection.cluster.get(persistent_volume.RESOURCE.named("", name))
     if bound is not None and not persistent_volume.csi_driver(bound):
         return False
-    return fates.of(claim) is Fate.SNAPSHOT
+    return fates.of(claim).is_snapshot
 
 
 def _has_snapshot_class(claim: Item, selection: Selection, classes: Sequence[Item]) -> bool:

@@ -17,7 +17,7 @@ from stillpoint.rehearsal.velero_steps.restore import Restoration, RestoredItem
 from stillpoint.rehearsal.velero_steps.selection import Selection
 from stillpoint.resources.disks import persistent_volume_claim, volume
 from stillpoint.resources.machines import pod, virtual_machine, virtual_machine_instance
-from stillpoint.velero import own_objects
+from stillpoint.velero import own_objects, server
 from stillpoint.velero.request import Restore
 from stillpoint.velero.selection.filters import Filters
 from stillpoint.velero.volumes.fates import Fates
@@ -63,6 +63,7 @@ class Surroundings:
         running: other backups in progress, each with its selection.
         restore: the requested restore.
         target: existing objects of the target.
+        server: the Deployment of Velero's server; None if it was not read.
     """
 
     known: Known
@@ -78,6 +79,7 @@ class Surroundings:
     by_resource: Mapping[str, Sequence[Item]]
     restore: Restore
     target: Container[Reference]
+    server: Item | None
 
     @classmethod
     def of(
@@ -109,7 +111,7 @@ class Surroundings:
         fates = snapshots.fates_of(selection, request, mounting)
         return cls(
             known, selection, request, backup, blocks, results, mounting, fates, state, running,
-            by_resource, restore, target,
+            by_resource, restore, target, server.find(it.namespace(request), known.objects),
         )  # fmt: skip
 
     @property

@@ -55,7 +55,7 @@ def _why_not_restored(case: Case, claim: Item) -> str:
     restore = case.around.restore
     if restore.refuses(persistent_volume_claim.RESOURCE):
         return "the Restore leaves persistentvolumeclaims out"
-    if case.around.fates.of(claim) is not Fate.SNAPSHOT:
+    if not case.around.fates.of(claim).is_snapshot:
         return ""
     if not restore.has_volumes:
         return "restorePVs: false"
@@ -74,7 +74,7 @@ def waits_for_consumer(case: Case) -> Iterator[str]:
     """Disks into which a data mover brings nothing before a pod uses them, which none will."""
     is_moved = fates.moves_data(case.around.request) and case.around.restore.has_volumes
     for disk, claim in _disks_with_data(case) if is_moved else ():
-        if case.around.fates.of(claim) is not Fate.SNAPSHOT or _is_there(case, disk):
+        if not case.around.fates.of(claim).is_snapshot or _is_there(case, disk):
             continue
         found = disks.storage_class_of(case, claim)
         is_delayed = found is not None and storage_class.binds_at_first_use(found)

@@ -145,31 +145,42 @@ def several_snapshot_classes(case: Case) -> Iterator[str]:
 
 
 def has_snapshots(case: Case) -> bool:
-    """True if a disk's data is taken at one moment, by Velero or by a policy's custom action.
+    """True if a disk's data is taken at one moment, by Velero, the plugin or a custom action.
 
     A machine without disks has none to lose; a claim that was not read may get a snapshot.
     """
     if not case.disks:
         return True
     if not case.around.known.covers(persistent_volume_claim.RESOURCE):
-        return snapshotter.takes_snapshots(case.around.request)
+        return _takes_snapshots(case)
     return any(
         disk.claim in case.around.backup.stored
-        and case.around.fates.of(claim) in (Fate.SNAPSHOT, Fate.CUSTOM)
+        and case.around.fates.of(claim) in (Fate.SNAPSHOT, Fate.OWN, Fate.CUSTOM)
         for disk, claim in claims(case)
     )
 
 
 def without_snapshots(case: Case) -> Iterator[str]:
-    """All disks, of a backup that takes no data although nobody asked for metadata only."""
-    if not snapshotter.takes_snapshots(case.around.request) and not metadata_only(case):
-        yield from (disk.name for disk in case.disks)
+    """Disks that nobody takes, of a backup without snapshots that was not asked for that."""
+    if _takes_snapshots(case) or metadata_only(case):
+        return
+    found = case.around.fates
+    for disk in case.disks:
+        claim = case.claim(disk)
+        if claim is None or (found.by_policy(claim) is None and found.of(claim) is Fate.SKIP):
+            yield disk.name
 
 
 def metadata_only(case: Case) -> tuple[str, ...]:
     """The backup was asked for no data, by a label of kubevirt-velero-plugin."""
     is_of_metadata = Backup.parse(case.around.request).is_of_metadata
-    return ("",) if is_of_metadata and not snapshotter.takes_snapshots(case.around.request) else ()
+    return ("",) if is_of_metadata and not _takes_snapshots(case) else ()
+
+
+def _takes_snapshots(case: Case) -> bool:
+    """True if somebody takes snapshots of disks that nothing else decides about."""
+    request = case.around.request
+    return snapshotter.takes_snapshots(request) or snapshotter.takes_rest(request)
 
 
 def file_copies(case: Case) -> Iterator[str]:
@@ -227,12 +238,12 @@ def mounting(case: Case, claim: Item) -> Sequence[Item]:
 
 
 def _needs_snapshot(case: Case, claim: Item) -> bool:
-    return persistent_volume_claim.is_bound(claim) and case.around.fates.of(claim) is Fate.SNAPSHOT
+    return persistent_volume_claim.is_bound(claim) and case.around.fates.of(claim).is_snapshot
 
 
 @once
 def _snapshots(case: Case) -> Sequence[tuple[Disk, Item]]:
-    """Disks that Velero would take snapshots of, if their storage can."""
+    """Disks that Velero or the plugin would take snapshots of, if their storage can."""
     return [(disk, claim) for disk, claim in claims(case) if _needs_snapshot(case, claim)]
 
 
@@ -245,6 +256,12 @@ def storage_class_of(case: Case, claim: Item) -> Item | None:
     """The StorageClass of a claim; None if it is not known."""
     name = persistent_volume_claim.storage_class(claim)
     return case.around.cluster.get(storage_class.RESOURCE.named("", name))
+
+
+def csi_driver(case: Case, claim: Item) -> str:
+    """The driver of a claim's volume, or else of its StorageClass; empty if neither is known."""
+    found = _volume(case, claim)
+    return persistent_volume.csi_driver(found) if found else _driver(case, claim)
 
 
 def _driver(case: Case, claim: Item) -> str:

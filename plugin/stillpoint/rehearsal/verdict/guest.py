@@ -8,19 +8,9 @@ from stillpoint.rehearsal.verdict.case import Case, once
 from stillpoint.resources.disks import persistent_volume_claim
 from stillpoint.resources.machines import kubevirt, pod, virtual_machine, virtual_machine_instance
 from stillpoint.velero import pod_hooks
-from stillpoint.velero.volumes import fates, snapshotter
 
 MACHINE = ("",)
 """About the machine itself."""
-
-SNAPSHOT_S = 5
-"""Velero asks every five seconds for the handle of a snapshot, one claim after the other."""
-
-SAFETY_THAW_S = 300
-"""virt-freezer lets the guest thaw by itself after that time (KubeVirt v1.9)."""
-
-VSS_S = 10
-"""Windows' shadow copy service holds writers back no longer."""
 
 _NOTHING: tuple[str, ...] = ()
 
@@ -123,18 +113,6 @@ def outside_block(case: Case) -> Iterator[str]:
             yield disk.name
 
 
-@once
-def frozen_s(case: Case) -> int:
-    """The shortest frozen window in Velero."""
-    key = fates.group_snapshot_label(case.around.request)
-    groups = set()
-    for one in case.block:
-        if one.is_of(persistent_volume_claim.RESOURCE):
-            group = it.labels(case.around.cluster[one]).get(key)
-            groups.add(f"group {group}" if group else one.name)
-    return SNAPSHOT_S * len(groups) if snapshotter.takes_snapshots(case.around.request) else 0
-
-
 def sharing(case: Case) -> Iterator[tuple[Reference, tuple[str, ...]]]:
     """Claims that launcher pods of other machines mount too, with these machines.
 
@@ -152,19 +130,6 @@ def sharing(case: Case) -> Iterator[tuple[Reference, tuple[str, ...]]]:
                 persistent_volume_claim.RESOURCE.named(case.reference.namespace, claim),
                 tuple(sorted(machines)),
             )
-
-
-def too_long(case: Case) -> tuple[str, ...]:
-    """The safety thaw would come before the last snapshot."""
-    return (f"{frozen_s(case)} s",) if would_freeze(case) and frozen_s(case) > SAFETY_THAW_S else ()
-
-
-def too_long_for_vss(case: Case) -> tuple[str, ...]:
-    """Windows would thaw before the last snapshot."""
-    if case.instance is None or not virtual_machine_instance.is_windows(case.instance):
-        return ()
-    is_over = would_freeze(case) and not too_long(case) and frozen_s(case) >= VSS_S
-    return (f"{frozen_s(case)} s",) if is_over else ()
 
 
 def hooks_of_guest_unknown(case: Case) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from stillpoint.rehearsal.verdict import contents, data, disks, guest, remedies
+from stillpoint.rehearsal.verdict import contents, data, disks, guest, remedies, server, window
 from stillpoint.rehearsal.verdict.case import Case
 from stillpoint.rehearsal.verdict.level import Level
 
@@ -59,6 +59,9 @@ _B, _D, _U, _N = Weight.BLOCKS, Weight.DEGRADES, Weight.UNCERTAIN, Weight.NOTE
 
 # fmt: off
 REASONS: tuple[Reason, ...] = (
+    Reason("velero-refuses-policy", _B,
+           "Velero {about} refuses the backup, because a volume policy has a custom action",
+           remedies.of_refused_policy, server.refuses_policy),
     Reason("item-failed", _B,
            "the backup or the restore of an item would fail: {about}",
            "see the message", contents.errors),
@@ -192,10 +195,19 @@ REASONS: tuple[Reason, ...] = (
            "systemctl restart qemu-guest-agent", guest.agent_lacks_commands, level=Level.CRASH),
     Reason("freeze-too-long", _D,
            "snapshots of its disks take {about} or more, the guest thaws by itself after 300 s",
-           remedies.of_long_freeze, guest.too_long, level=Level.MIXED),
+           remedies.of_long_freeze, window.too_long, level=Level.MIXED),
     Reason("freeze-too-long-for-vss", _D,
            "snapshots of its disks take {about} or more, Windows holds writers for 10 s only",
-           remedies.of_long_freeze, guest.too_long_for_vss, level=Level.MIXED),
+           remedies.of_long_freeze, window.too_long_for_vss, level=Level.MIXED),
+    Reason("disk-taken-apart", _D,
+           "volume policies leave these disks to others, who take them at another moment than the "
+           "plugin takes the rest of the machine: {about}",
+           "leave all disks of the machine to the plugin: docs/snapshots.md", window.taken_apart,
+           level=Level.MIXED),
+    Reason("disk-left-to-velero", _D,
+           "Velero takes the snapshots of these disks, and the guest stays frozen until the last: "
+           "{about}",
+           remedies.of_velero_snapshots, window.left_to_velero),
     Reason("disk-being-filled", _D,
            "CDI is populating these disks: nothing of them is saved, a restore populates them "
            "again, and Velero fails on claims without a volume: {about}",
@@ -227,6 +239,16 @@ REASONS: tuple[Reason, ...] = (
            "a volume policy leaves these disks to an action that is not Velero's own: {about}",
            "make sure that this action saves them while the guest is frozen",
            disks.custom_actions),
+    Reason("plugin-absent", _U,
+           "the backup leaves these disks to the plugin, and no init container of Velero is named "
+           "after stillpoint: {about}",
+           "velero plugin add IMAGE, or customPlugins of the DataProtectionApplication "
+           "(docs/install); without the plugin nobody takes the disks", server.plugin_absent),
+    Reason("plugin-older", _U,
+           "the backup leaves disks to the plugin, and that in Velero is older than this command: "
+           "{about}",
+           "put the image of this version into Velero: an older plugin may leave the disks to "
+           "others", server.plugin_older),
     Reason("policy-unknown", _U,
            "resource policies of the backup were not read: {about}",
            "oc get configmap -n velero {first} -o yaml; rehearse with the right to read it",
@@ -239,6 +261,14 @@ REASONS: tuple[Reason, ...] = (
            "{about}",
            "set snapshotMoveData: true in the Backup where they are to outlive it",
            data.snapshots_in_storage),
+    Reason("plugin-unknown", _N,
+           "the backup leaves these disks to the plugin, and what plugins Velero has is not known: "
+           "{about}",
+           "rehearse with the right to get deployments in Velero's namespace",
+           server.plugin_unknown),
+    Reason("frozen-window", _N,
+           "the guest is frozen for {about}",
+           "who takes the snapshots is a choice: docs/snapshots.md", window.length),
     Reason("guest-hooks-unknown", _N,
            "no object of a cluster shows whether hooks in the guest quiesce its applications",
            "in the guest: stillpoint-guest check", guest.hooks_of_guest_unknown),

@@ -37,6 +37,11 @@ class Fate(StrEnum):
     OWN = "stillpoint"
     """This plugin takes a snapshot."""
 
+    @property
+    def is_snapshot(self) -> bool:
+        """True if the data is taken by a CSI snapshot, and restored from one by Velero."""
+        return self in (Fate.SNAPSHOT, Fate.OWN)
+
 
 _ACTIONS = (Fate.SKIP, Fate.FILE_SYSTEM, Fate.SNAPSHOT, Fate.CUSTOM)
 """The types of a policy's action."""

@@ -99,7 +99,7 @@ def _why_not_saved(namespace: str, name: str, claim: Item | None, context: Backu
         return "skipped by the backup's settings or policies"
     if fate is Fate.FILE_SYSTEM:
         return _not_copied(claim, context)
-    if fate in (Fate.SNAPSHOT, Fate.OWN):
+    if fate.is_snapshot:
         return _not_snapshot(claim, context)
     return ""
 
