@@ -21,6 +21,7 @@ from stillpoint.cli.verbs import VERBS
 from stillpoint.model.api_resources import KNOWN
 from stillpoint.model.outcome import Selector
 from stillpoint.rehearsal.verdict.reasons import REASONS, UNREADABLE
+from stillpoint.vm_snapshots.reasons import SNAPSHOT_REASONS
 
 DOCS = Path(__file__).parents[1] / "docs"
 TABLE = re.compile(
@@ -95,6 +96,15 @@ def verbs() -> Iterator[Row]:
     yield "verb", "what for"
     for one in VERBS:
         yield f"`{one.NAME}`", one.HELP
+        for each in getattr(one, "SUB_VERBS", ()):
+            yield f"`{one.NAME} {each.NAME}`", each.HELP
+
+
+def snapshot_reasons() -> Iterator[Row]:
+    yield "code", "effect", "what it says"
+    for one in SNAPSHOT_REASONS:
+        sentence = one.sentence.replace(": {about}", "").replace("{about}", "…")
+        yield f"`{one.code}`", one.effect, sentence
 
 
 def exit_statuses() -> Iterator[Row]:
@@ -107,6 +117,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "reasons": reasons,  # rehearsal/verdict/reasons.py
     "actions": actions,  # `DOES` of each module that catalogue.py names
     "verbs": verbs,  # `HELP` of each module of cli/verbs
+    "snapshot-reasons": snapshot_reasons,  # vm_snapshots/reasons.py
     "exit-statuses": exit_statuses,  # cli/exit_status.py
 }
 

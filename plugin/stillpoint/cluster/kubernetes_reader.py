@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self, TypeAlias
 
 from kubernetes import config
@@ -285,6 +286,30 @@ class KubernetesReader:
             # http.client would refuse it too, and quote it
             raise request.no_response("no credentials: the token is not text", CREDENTIALS_HINT)
         return headers | ({"Authorization": credentials} if credentials else {})
+
+
+def default_namespace(file: str = "", context: str = "") -> str:
+    """The namespace of the chosen context of a kubeconfig, else of this pod, else `default`.
+
+    Args:
+        file: see `KubernetesReader.connect`.
+        context: see `KubernetesReader.connect`.
+
+    Raises:
+        ReadFailed: there is no usable configuration.
+    """
+    file = file or os.environ.get("KUBECONFIG", "")
+    if not (file or context) and os.environ.get("KUBERNETES_SERVICE_HOST"):
+        mounted = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+        return mounted.read_text().strip() if mounted.exists() else "default"
+    try:
+        contexts, current = config.list_kube_config_contexts(file or _DEFAULT_FILE)
+    except Exception as error:  # noqa: BLE001 - see _client
+        cause = _without_secrets(error)
+        subject, attempt = f"kubeconfig {file or _DEFAULT_FILE}", "cannot read its contexts"
+        raise ReadFailed(subject, attempt, cause) from None
+    chosen = next((one for one in contexts if one.get("name") == context), current)
+    return str((chosen.get("context") or {}).get("namespace") or "default")
 
 
 def _client(file: str, context: str) -> ApiClient:

@@ -17,6 +17,8 @@ LINES = [
     ("stillpoint rehearse --from fo", {"folder"}),
     ("stillpoint rehearse --backup fil", {"file"}),
     ("stillpoint install f", {"folder"}),
+    ("stillpoint snapshot ", {"create", "list", "show", "wait"}),
+    ("stillpoint snapshot create --require ", {"crash", "filesystem", "application"}),
 ]
 
 

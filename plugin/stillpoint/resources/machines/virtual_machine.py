@@ -183,6 +183,22 @@ def is_running(machine: Item) -> bool:
     return it.text(machine, "status", "printableStatus") == "Running"
 
 
+def snapshot_support(machine: Item) -> Mapping[str, bool]:
+    """Volumes of which KubeVirt says whether a snapshot would hold them, by their names."""
+    statuses = it.sequence(machine, "status", "volumeSnapshotStatuses")
+    return {it.text(one, "name"): it.flag(one, "enabled") for one in statuses}
+
+
+def snapshot_in_progress(machine: Item) -> str:
+    """Name of the KubeVirt snapshot that is being taken of the machine; may be empty."""
+    return it.text(machine, "status", "snapshotInProgress")
+
+
+def restore_in_progress(machine: Item) -> str:
+    """Name of the KubeVirt restore that is overwriting the machine; may be empty."""
+    return it.text(machine, "status", "restoreInProgress")
+
+
 def trouble(machine: Item) -> str:
     """KubeVirt's reason why the machine's guest does not run; may be empty."""
     messages = (

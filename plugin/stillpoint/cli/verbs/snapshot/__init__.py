@@ -1,0 +1,37 @@
+"""`stillpoint snapshot`: KubeVirt's own snapshots of machines; a module each for its verbs."""
+
+import argparse
+
+from stillpoint.cli.verbs.snapshot import create, listing, show, wait
+
+NAME = "snapshot"
+HELP = "KubeVirt's own snapshots of virtual machines: make, list, look at and wait for them"
+EXAMPLES = """\
+examples:
+  stillpoint snapshot create db --wait             of a machine, and how consistent it is
+  stillpoint snapshot list -n shop                 what there is
+  stillpoint snapshot show db-20260101-120000      one with its disks and indications
+  stillpoint snapshot wait db-20260101-120000      until it is ready, or why it never will be
+"""
+
+SUB_VERBS = (create, listing, show, wait)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See `Verb`."""
+    sub_verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for verb in SUB_VERBS:
+        one = sub_verbs.add_parser(
+            verb.NAME,
+            help=verb.HELP,
+            description=verb.HELP,
+            epilog=verb.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        verb.add_arguments(one)
+        one.set_defaults(sub_verb=verb, sub_parser=one)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """See `Verb`."""
+    return int(arguments.sub_verb.run(arguments))

@@ -1,0 +1,1 @@
+"""KubeVirt's own snapshots of machines: snapshot, its content, restore and clone."""
