@@ -34,7 +34,7 @@ class Taken:
 class OwnSnapshots:
     """The snapshots that this process has begun for one backup, by the uid of their claim.
 
-    Threads may share it. A process that Velero starts again begins them all anew; their names are
+    Threads may share it. A process that Velero starts again begins again; their names are
     the same, so that the snapshots of the former process are found.
     """
 
@@ -43,7 +43,7 @@ class OwnSnapshots:
         self._begun: dict[str, Future[Item]] = {}
 
     def begin(self, uids: Iterable[str]) -> Sequence[str]:
-        """Those that nobody has begun; from now on they are the caller's to end."""
+        """The uids that nobody has begun; from now on they are the caller's to end."""
         with self._lock:
             ours = [uid for uid in dict.fromkeys(uids) if uid not in self._begun]
             self._begun |= {uid: Future() for uid in ours}
