@@ -17,6 +17,7 @@ from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.plugin.action_log import ActionLog, LogLine
 from stillpoint.rehearsal.plugin.calls import BackupCalls, RestoreCalls
 from stillpoint.rehearsal.plugin.rehearsed_cluster import RehearsedCluster
+from stillpoint.rehearsal.plugin.rehearsed_storage import RehearsedStorage
 from stillpoint.rehearsal.plugin.stored_backup import StoredBackup
 from stillpoint.rehearsal.sources.known import Known
 from stillpoint.rehearsal.velero_steps import backup_request as backup_requests
@@ -88,12 +89,15 @@ def rehearse(known: Known, wanted: Wanted, catalogue: Catalogue = own) -> Rehear
     target = selection.cluster if wanted.restore else {}
     log = ActionLog()
 
-    source = RehearsedCluster(_readable(selection, backup_request))
+    readable = _readable(selection, backup_request)
+    started = it.text(backup_request, "status", "startTimestamp")
+    assumed = snapshots.assumed(known, selection, backup_request)
+    source = RehearsedStorage({**readable, **assumed}, started)
     calls = BackupCalls(catalogue, backup_request, source, log.logger)
     backup = back_up(selection, blocks.build(selection, calls), calls, backup_request)
     backup = snapshots.with_snapshots(backup, selection, backup_request)
 
-    restored_to = source if wanted.restore else RehearsedCluster({})
+    restored_to = RehearsedCluster(readable if wanted.restore else {})
     archives = StoredBackup(backup.stored)
     restore_calls = RestoreCalls(catalogue, restore_request, restored_to, archives, log.logger)
     restored = restore.restore(backup.stored, restore_calls, rules, target)
@@ -107,7 +111,7 @@ def rehearse(known: Known, wanted: Wanted, catalogue: Catalogue = own) -> Rehear
         backup,
         restored,
         machines.of(around),
-        sum(cluster.requests for cluster in {source, restored_to}),
+        source.requests + restored_to.requests,
         tuple(log.lines),
         wanted.restore is not None,
     )

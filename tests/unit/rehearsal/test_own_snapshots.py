@@ -220,3 +220,13 @@ def test_a_backup_without_snapshots_names_the_disks_that_nobody_takes() -> None:
     examples.find(objects, "PersistentVolumeClaim", "db-data")["metadata"]["labels"] = {"app": "db"}
     found = rehearsed(ours, objects=objects, snapshotVolumes=False)
     assert sentence(examples.machine(found, "db"), "disk-not-cut").endswith(": db-root")
+
+
+@pytest.mark.parametrize("resource", ["PersistentVolume", "VolumeSnapshotClass"])
+def test_what_was_not_read_of_the_storage_leaves_open_whether_there_is_a_snapshot(
+    resource: str,
+) -> None:
+    objects = [one for one in examples.objects() if one["kind"] != resource]
+    machine = examples.machine(rehearsed(ALL_OURS, objects=objects), "archive")
+    assert "disk-unknown" in examples.codes(machine)
+    assert "item-failed" not in examples.codes(machine)

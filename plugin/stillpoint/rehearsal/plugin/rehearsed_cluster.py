@@ -30,12 +30,21 @@ class RehearsedCluster:
 
     def __init__(self, objects: Mapping[Reference, Item]) -> None:
         self.requests = 0
-        self._objects = objects
+        self._objects: dict[Reference, Item] = {}
         self._lists: defaultdict[tuple[str, str, str], list[Item]] = defaultdict(list)
         for reference in sorted(objects):
-            group, resource, namespace, _ = reference
-            for scope in {namespace, ""}:
-                self._lists[group, resource, scope].append(objects[reference])
+            self.add(reference, objects[reference])
+
+    def has(self, reference: Reference) -> bool:
+        """True if there is such an object."""
+        return reference in self._objects
+
+    def add(self, reference: Reference, item: Item) -> None:
+        """Adds an object, at the end of lists."""
+        self._objects[reference] = item
+        group, resource, namespace, _ = reference
+        for scope in {namespace, ""}:
+            self._lists[group, resource, scope].append(item)
 
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """See `Reader.get`."""

@@ -1,5 +1,8 @@
 """Claims of a backup that Velero would take snapshots of, with Velero's annotations.
 
+Snapshots of the plugin's own are its actions' business, on the rehearsal's stand-in for a storage.
+Unknown facts of the storage count as good for both: a verdict reports them as unknown.
+
 Source: pkg/backup/actions/csi/pvc_action.go and internal/volumehelper of Velero v1.18.
 """
 
@@ -9,19 +12,20 @@ from dataclasses import replace
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
+from stillpoint.rehearsal.sources.known import Known
 from stillpoint.rehearsal.velero_steps.backup import BackupContents
 from stillpoint.rehearsal.velero_steps.selection import Selection
 from stillpoint.resources.disks import persistent_volume, persistent_volume_claim, storage_class
 from stillpoint.resources.machines import pod
-from stillpoint.velero.volumes import claim_data, volume_snapshot_class
+from stillpoint.velero.volumes import claim_data, snapshotter, volume_snapshot_class
 from stillpoint.velero.volumes.fates import Fates, moves_data
+from stillpoint.velero.volumes.policy import Fate
+
+_NOT_KNOWN = "not-known"
 
 
 def with_snapshots(backup: BackupContents, selection: Selection, request: Item) -> BackupContents:
-    """The backup with its claims as Velero stores them after their snapshots.
-
-    Unknown facts of the storage count as good: a verdict reports them as unknown.
-    """
+    """The backup with its claims as Velero stores them after its snapshots."""
     fates, classes = fates_of(selection, request, mounting(selection)), _snapshot_classes(selection)
     stored = {
         reference: claim_data.with_snapshot_annotations(item, is_moved=moves_data(request))
@@ -32,6 +36,37 @@ def with_snapshots(backup: BackupContents, selection: Selection, request: Item) 
         for reference, item in backup.stored.items()
     }
     return replace(backup, stored=stored)
+
+
+def assumed(known: Known, selection: Selection, request: Item) -> Mapping[Reference, Item]:
+    """Objects that were not read, and without which the plugin could take no snapshot."""
+    policies = selection.policy.volumes
+    if not (snapshotter.takes_rest(request) or any(one.fate is Fate.OWN for one in policies)):
+        return {}
+    fates, found = fates_of(selection, request, mounting(selection)), dict[Reference, Item]()
+    for reference, claim in selection.cluster.items():
+        if not reference.is_of(persistent_volume_claim.RESOURCE):
+            continue
+        if persistent_volume_claim.is_bound(claim) and fates.of(claim) is Fate.OWN:
+            found |= _assumed_of_claim(claim, known, selection)
+    return found
+
+
+def _assumed_of_claim(claim: Item, known: Known, selection: Selection) -> Mapping[Reference, Item]:
+    found: dict[Reference, Item] = {}
+    reference = persistent_volume.RESOURCE.named("", persistent_volume_claim.volume(claim))
+    volume = selection.cluster.get(reference)
+    if volume is None and not known.covers(persistent_volume.RESOURCE):
+        driver = _provisioner(claim, selection) or _NOT_KNOWN
+        volume = {"metadata": {"name": reference.name}, "spec": {"csi": {"driver": driver}}}
+        found[reference] = volume
+    driver = persistent_volume.csi_driver(volume or {})
+    is_open = driver == _NOT_KNOWN or not known.covers(volume_snapshot_class.RESOURCE)
+    if driver and is_open:
+        labels = {volume_snapshot_class.LABEL: "true"}
+        snapshot_class = {"metadata": {"name": _NOT_KNOWN, "labels": labels}, "driver": driver}
+        found[volume_snapshot_class.RESOURCE.named("", f"{_NOT_KNOWN}-{driver}")] = snapshot_class
+    return found
 
 
 def mounting(selection: Selection) -> Mapping[Reference, Sequence[Item]]:
@@ -70,15 +105,21 @@ def _has_snapshot(claim: Item, selection: Selection, fates: Fates) -> bool:
     bound = selection.cluster.get(persistent_volume.RESOURCE.named("", name))
     if bound is not None and not persistent_volume.csi_driver(bound):
         return False
-    return fates.of(claim).is_snapshot
+    return fates.of(claim) is Fate.SNAPSHOT
 
 
 def _has_snapshot_class(claim: Item, selection: Selection, classes: Sequence[Item]) -> bool:
+    provisioner = _provisioner(claim, selection)
+    if not provisioner or not classes:
+        return True
+    return bool(volume_snapshot_class.of_driver(classes, provisioner))
+
+
+def _provisioner(claim: Item, selection: Selection) -> str:
+    """The driver of a claim's StorageClass; empty if not known."""
     name = persistent_volume_claim.storage_class(claim)
     found = selection.cluster.get(storage_class.RESOURCE.named("", name))
-    if found is None or not classes:
-        return True
-    return bool(volume_snapshot_class.of_driver(classes, storage_class.provisioner(found)))
+    return storage_class.provisioner(found) if found else ""
 
 
 def _snapshot_classes(selection: Selection) -> Sequence[Item]:

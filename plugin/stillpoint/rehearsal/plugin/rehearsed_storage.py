@@ -1,0 +1,51 @@
+"""The cluster of a rehearsed backup, with a storage that takes each snapshot at once.
+
+Nothing is written: what actions would create is kept here, for their own later reads.
+"""
+
+from collections.abc import Mapping
+
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference, Resource
+from stillpoint.rehearsal.plugin.rehearsed_cluster import RehearsedCluster
+
+
+class RehearsedStorage(RehearsedCluster):
+    """Reads given objects, and keeps what is created; see `RehearsedCluster`.
+
+    Args:
+        started: the time of the backup, at which all snapshots are taken.
+    """
+
+    def __init__(self, objects: Mapping[Reference, Item], started: str) -> None:
+        super().__init__(objects)
+        self._started = started
+
+    def create(self, resource: Resource, item: Item) -> Item | None:
+        """Keeps the object; see `Writer.create`. A VolumeSnapshot is bound, and has its bytes."""
+        self.requests += 1
+        reference = resource.named(*it.identify(item))
+        if self.has(reference):
+            return None
+        if reference.is_of(kinds.VOLUME_SNAPSHOT):
+            item = self._take(item)
+        self.add(reference, item)
+        return item
+
+    def _take(self, snapshot: Item) -> Item:
+        resource = kinds.VOLUME_SNAPSHOT_CONTENT
+        content = {
+            "apiVersion": f"{resource.group}/{resource.version}",
+            "kind": resource.kind,
+            "metadata": {"name": f"snapcontent-{it.namespace(snapshot)}-{it.name(snapshot)}"},
+            "status": {"snapshotHandle": "rehearsed", "readyToUse": True},
+        }
+        self.add(resource.named("", it.name(content)), content)
+        status = {
+            "boundVolumeSnapshotContentName": it.name(content),
+            "creationTime": self._started,
+            "readyToUse": True,
+        }
+        return {**snapshot, "status": status}
