@@ -1,28 +1,54 @@
 """Backup of a PersistentVolumeClaim, whoever uses it (rules 3.1 and 3.2)."""
 
-from stillpoint.actions import uid_label
+from stillpoint.actions import policies, uid_label
+from stillpoint.actions.backup.snapshots import take
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import BackupOutcome, Selector
-from stillpoint.resources.disks import data_volume, persistent_volume_claim
+from stillpoint.resources.disks import (
+    data_volume,
+    persistent_volume_claim,
+    volume_snapshot,
+    volume_snapshot_content,
+)
 from stillpoint.velero import marks
 from stillpoint.velero.context import BackupContext
+from stillpoint.velero.volumes import claim_data
+from stillpoint.velero.volumes.own_snapshots import Taken
 
 APPLIES_TO = Selector((str(persistent_volume_claim.RESOURCE),))
-DOES = "labelled with its uid, marked as populated or as being populated"
+DOES = (
+    "labelled with its uid, marked as populated or as being populated; its snapshot, where the "
+    "backup leaves that to the plugin"
+)
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
     """Labels the claim with its uid, and marks if CDI has not populated the claim.
 
-    A claim with a memory dump is left out where the backup wants none.
+    A claim with a memory dump is left out where the backup wants none. A claim whose volume the
+    backup leaves to this plugin is stored with its snapshot.
+
+    Raises:
+        StillpointError: there is no such snapshot.
     """
     it.identify(item)
     if persistent_volume_claim.is_memory_dump(item) and not context.backup.has_memory_dumps:
         context.log.info("left out: a memory dump, which the backup does not want")
         return BackupOutcome(it.with_annotation(item, marks.SKIPPED, "true"))
     labelled = uid_label.set_to(item, it.uid(item), persistent_volume_claim.ORIGINAL_UID)
-    return BackupOutcome(_with_population(labelled, context))
+    stored = _with_population(labelled, context)
+    if context.backup.is_finalizing or not policies.fates(context).is_own(item):
+        return BackupOutcome(stored)
+    return _with_snapshot(stored, take.of_claim(item, context), context)
+
+
+def _with_snapshot(claim: Item, taken: Taken, context: BackupContext) -> BackupOutcome:
+    """Stores the claim as Velero does with a snapshot; Velero's action for that does the rest."""
+    snapshot = it.name(taken.snapshot)
+    size = volume_snapshot_content.restore_bytes(taken.content)
+    stored = claim_data.with_snapshot(claim, snapshot, context.backup.name, size)
+    return BackupOutcome(stored, (volume_snapshot.RESOURCE.named(it.namespace(claim), snapshot),))
 
 
 def _with_population(claim: Item, context: BackupContext) -> Item:

@@ -110,6 +110,16 @@ class Fates:
         policy = self._policy(claim)
         return policy.fate if policy else None
 
+    def is_own(self, claim: Item) -> bool:
+        """True if the plugin takes a snapshot of the claim; lists nothing where it takes none.
+
+        Raises:
+            Refusal: as `of`.
+        """
+        if decided := self.by_policy(claim):
+            return decided is Fate.OWN
+        return snapshotter.takes_rest(self.backup) and self.of(claim) is Fate.OWN
+
     def is_grouped(self, claim: Item) -> bool:
         """True if a policy asks for a group snapshot of the claim and the guest's other disks.
 

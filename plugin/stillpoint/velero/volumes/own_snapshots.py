@@ -34,8 +34,8 @@ class Taken:
 class OwnSnapshots:
     """The snapshots that this process has begun for one backup, by the uid of their claim.
 
-    Threads may share it. A process that Velero starts again begins again; their names are
-    the same, so that the snapshots of the former process are found.
+    Threads may share it. A process that Velero starts again begins with none; the names are the
+    same, so that the snapshots of the former process are found.
     """
 
     def __init__(self) -> None:

@@ -1,0 +1,101 @@
+"""The disks whose snapshots are taken together: those of a guest, which stands still for them once.
+
+Guests that share a disk stand still together, in one item block.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from stillpoint.actions import policies, reach, surroundings
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.resources.disks import persistent_volume_claim, volume
+from stillpoint.resources.machines import virtual_machine_instance
+from stillpoint.velero.context import BackupContext
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """A freeze, with the guests and the claims that are in it.
+
+    Attributes:
+        guests: instances that run; none for a claim that no guest uses.
+        claims: those whose snapshots this plugin takes.
+    """
+
+    guests: tuple[Item, ...]
+    claims: tuple[Item, ...]
+
+
+def of_one_freeze(claim: Item, context: BackupContext) -> Freeze:
+    """The freeze that a claim is part of, which comes first among its claims.
+
+    The others are those that Velero will surely call for as well: nobody would delete the snapshot
+    of a claim that the backup turns out to leave out.
+    """
+    guests: dict[str, Item] = {}
+    claims = {it.name(claim): claim}
+    left = [claim]
+    while left:
+        for guest in _guests(left.pop(), context):
+            if it.name(guest) in guests:
+                continue
+            guests[it.name(guest)] = guest
+            found = (each for each in _claims(guest, context) if it.name(each) not in claims)
+            new = {it.name(each): each for each in found}
+            claims |= new
+            left += new.values()
+    sure = {it.name(each) for guest in guests.values() for each in _sure(guest, context)}
+    ours = (each for name, each in claims.items() if name in sure and _is_ours(each, context))
+    others = (each for each in ours if it.name(each) != it.name(claim))
+    return Freeze(tuple(guests.values()), (claim, *others))
+
+
+def _guests(claim: Item, context: BackupContext) -> Iterator[Item]:
+    """The guests that write to a claim, each with the disks that it has now."""
+    namespace, name = it.identify(claim)
+    by_claim = context.cluster.list_grouped(
+        virtual_machine_instance.RESOURCE, namespace, claim_names
+    )
+    for listed in by_claim.get(name, ()):
+        guest = surroundings.latest_instance(context.cluster, listed) or listed
+        if virtual_machine_instance.is_live(guest):
+            yield guest
+
+
+def claim_names(instance: Item) -> Iterable[str]:
+    """Names of the claims that the guest of an instance writes to, and of those with its state."""
+    names = map(volume.disk_claim, virtual_machine_instance.volumes(instance))
+    return dict.fromkeys((*filter(None, names), *virtual_machine_instance.state_claims(instance)))
+
+
+def _claims(guest: Item, context: BackupContext) -> Iterator[Item]:
+    yield from surroundings.claims(context.cluster, it.namespace(guest), claim_names(guest))
+    yield from surroundings.state_claims(context.cluster, guest, guest)
+
+
+def _sure(guest: Item, context: BackupContext) -> Iterator[Item]:
+    """The claims of a guest that its item block has."""
+    filters = policies.filters(context)
+    if filters.has_policy:
+        return  # what a policy of names and labels leaves out is not followed
+    if reach.is_guest_meant(guest, context):
+        claims = _claims(guest, context)
+    else:
+        names = {each.name for each in reach.selected_disks(guest, context)}
+        claims = surroundings.claims(context.cluster, it.namespace(guest), names)
+    for claim in claims:
+        if filters.admits(persistent_volume_claim.RESOURCE, claim):
+            yield claim
+
+
+def _is_ours(claim: Item, context: BackupContext) -> bool:
+    """True if Velero comes to this plugin with the claim, and a snapshot can be made of it.
+
+    Velero's own action fails before on a claim without a volume or a class.
+    """
+    return (
+        persistent_volume_claim.is_bound(claim)
+        and bool(persistent_volume_claim.storage_class(claim))
+        and policies.fates(context).is_own(claim)
+    )

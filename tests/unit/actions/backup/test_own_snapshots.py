@@ -1,0 +1,492 @@
+"""Snapshots that the plugin takes itself: which, together with which, and what if one fails."""
+
+import copy
+import logging
+
+import pytest
+
+from stillpoint.actions.backup import persistent_volume_claim as action
+from stillpoint.model import item as it
+from stillpoint.model.errors import Forbidden, StillpointError, Unreachable
+from stillpoint.model.item import Item
+from stillpoint.model.outcome import BackupOutcome
+from stillpoint.model.reference import Resource
+from stillpoint.velero.context import BackupContext
+from tests.unit.actions.backup.storage import (
+    Storage,
+    bound,
+    content_of,
+    fails,
+    says_nothing,
+    takes,
+)
+from tests.unit.contexts import Hands, backup_context
+
+BACKUP: Item = {
+    "kind": "Backup",
+    "metadata": {
+        "name": "nightly",
+        "namespace": "velero",
+        "uid": "b-1",
+        "annotations": {"stillpoint.dev/snapshotter": "all"},
+    },
+    "spec": {"snapshotVolumes": False, "csiSnapshotTimeout": "1m0s"},
+}
+
+
+def claim(name: str, **labels: str) -> Item:
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "namespace": "shop", "uid": f"uid-{name}", "labels": labels},
+        "spec": {
+            "storageClassName": "fast",
+            "volumeName": f"pv-{name}",
+            "resources": {"requests": {"storage": "64Mi"}},
+        },
+        "status": {"phase": "Bound"},
+    }
+
+
+def volume(name: str, driver: str = "fast.io") -> Item:
+    source = {"csi": {"driver": driver}} if driver else {"hostPath": {}}
+    return {"kind": "PersistentVolume", "metadata": {"name": f"pv-{name}"}, "spec": source}
+
+
+def guest(name: str, *disks: str, state: str = "", **status: object) -> Item:
+    own = {"name": f"persistent-state-for-{name}"}
+    statuses = [{**own, "persistentVolumeClaimInfo": {"claimName": state}}] if state else []
+    return {
+        "apiVersion": "kubevirt.io/v1",
+        "kind": "VirtualMachineInstance",
+        "metadata": {"name": name, "namespace": "shop", "uid": f"uid-of-{name}"},
+        "spec": {
+            "volumes": [
+                {"name": disk, "persistentVolumeClaim": {"claimName": disk}} for disk in disks
+            ]
+        },
+        "status": {"phase": "Running", "volumeStatus": statuses, **status},
+    }
+
+
+def snapshot_class(name: str = "fast", driver: str = "fast.io", **labels: str) -> Item:
+    metadata = {"name": name, "labels": labels}
+    return {"kind": "VolumeSnapshotClass", "metadata": metadata, "driver": driver}
+
+
+def cluster(*disks: str, with_class: bool = True) -> list[Item]:
+    """Claims with their volumes, and a class."""
+    objects = [each for disk in disks for each in (claim(disk), volume(disk))]
+    return [*objects, snapshot_class()] if with_class else objects
+
+
+def context(storage: Storage, backup: Item = BACKUP) -> BackupContext:
+    return backup_context(backup, storage)
+
+
+def backed_up(storage: Storage, of: BackupContext, name: str = "root") -> BackupOutcome:
+    """What the action makes of a claim of the cluster."""
+    [item] = [one for one in storage.of("PersistentVolumeClaim") if it.name(one) == name]
+    before = copy.deepcopy(item)
+    outcome = action.execute(item, of)
+    assert item == before
+    return outcome
+
+
+def created(storage: Storage) -> list[str]:
+    """Claims whose VolumeSnapshots were created, in any order."""
+    asked = [one for one in storage.questions if one.startswith("create volumesnapshots")]
+    return sorted(one.partition("shop/velero-")[2].rpartition("-")[0] for one in asked)
+
+
+def left(storage: Storage) -> list[str]:
+    """Claims of which the cluster has VolumeSnapshots."""
+    snapshots = storage.of("VolumeSnapshot")
+    return sorted(one["spec"]["source"]["persistentVolumeClaimName"] for one in snapshots)
+
+
+# the stored claim, and its VolumeSnapshot
+
+
+def test_a_claim_is_stored_as_velero_stores_it_with_its_snapshot() -> None:
+    storage = Storage(cluster("root"))
+    outcome = backed_up(storage, context(storage))
+    [snapshot] = storage.of("VolumeSnapshot")
+    name = it.name(snapshot)
+    assert [str(one) for one in outcome.additional] == [
+        f"volumesnapshots.snapshot.storage.k8s.io shop/{name}"
+    ]
+    assert it.annotations(outcome.item) == {
+        "velero.io/volume-snapshot-name": name,
+        "backup.velero.io/must-include-additional-items": "true",
+    }
+    assert it.labels(outcome.item) == {
+        "velero.kubevirt.io/pvc-uid": "uid-root",
+        "velero.io/volume-snapshot-name": name,
+        "velero.io/backup-name": "nightly",
+    }
+    assert outcome.item["spec"]["resources"]["requests"]["storage"] == "1Gi", "the restore size"
+    assert not outcome.operation
+
+
+def test_a_snapshot_is_made_as_velero_makes_it() -> None:
+    objects = [claim("root", app="db", **{"velero.io/backup-name": "older"}), volume("root")]
+    storage = Storage([*objects, snapshot_class()])
+    backed_up(storage, context(storage))
+    [snapshot] = storage.of("VolumeSnapshot")
+    labels = it.labels(snapshot)
+    assert it.name(snapshot).startswith("velero-root-")
+    assert labels.pop("stillpoint.dev/taken-with")
+    assert labels == {
+        "app": "db",
+        "velero.io/backup-name": "nightly",
+        "velero.io/backup-uid": "b-1",
+    }
+    assert snapshot["spec"] == {
+        "source": {"persistentVolumeClaimName": "root"},
+        "volumeSnapshotClassName": "fast",
+    }
+
+
+def test_a_request_that_is_large_enough_stays() -> None:
+    objects = cluster("root")
+    objects[0]["spec"]["resources"]["requests"]["storage"] = "10Gi"
+    storage = Storage(objects)
+    outcome = backed_up(storage, context(storage))
+    assert outcome.item["spec"]["resources"]["requests"]["storage"] == "10Gi"
+
+
+def test_no_name_is_too_long() -> None:
+    storage = Storage(cluster("r" * 253))
+    backed_up(storage, context(storage), "r" * 253)
+    [snapshot] = storage.of("VolumeSnapshot")
+    assert len(it.name(snapshot)) == 63
+
+
+def test_two_backups_of_one_claim_do_not_meet() -> None:
+    storage = Storage(cluster("root"))
+    other = {**BACKUP, "metadata": {**BACKUP["metadata"], "uid": "b-2"}}
+    one, two = (backed_up(storage, context(storage, each)) for each in (BACKUP, other))
+    assert one.additional != two.additional
+    assert left(storage) == ["root", "root"]
+
+
+# what is taken together
+
+
+def test_all_disks_of_a_guest_are_taken_with_the_first_of_them() -> None:
+    disks = ("root", "data", "state")
+    storage = Storage([*cluster(*disks, "other"), guest("db", "root", "data", state="state")])
+    of = context(storage)
+    backed_up(storage, of)
+    assert created(storage) == ["data", "root", "state"]
+    labels = [it.labels(each)["stillpoint.dev/taken-with"] for each in storage.of("VolumeSnapshot")]
+    assert len(set(labels)) == 1
+    for disk in disks:
+        backed_up(storage, of, disk)
+    assert created(storage) == ["data", "root", "state"], "never a second one"
+    assert len(storage.watched) == 1
+
+
+def test_guests_that_share_a_disk_are_taken_together() -> None:
+    guests = guest("a", "a-root", "shared"), guest("b", "b-root", "shared"), guest("c", "c-root")
+    storage = Storage([*cluster("a-root", "b-root", "c-root", "shared"), *guests])
+    backed_up(storage, context(storage), "a-root")
+    assert created(storage) == ["a-root", "b-root", "shared"]
+
+
+def test_a_machine_of_64_disks_is_one_watch_and_two_requests_for_each_disk() -> None:
+    disks = [f"disk-{number:02}" for number in range(64)]
+    storage = Storage([*cluster(*disks), guest("db", *disks)])
+    of = context(storage)
+    for disk in disks:
+        backed_up(storage, of, disk)
+    assert created(storage) == disks
+    assert len(storage.watched) == 1
+    of_disks = [one for one in storage.questions if "list" not in one and "watch" not in one]
+    assert len(of_disks) == 2 * 64, "a creation, and the content with its handle"
+
+
+def test_a_claim_that_no_guest_uses_is_taken_alone() -> None:
+    storage = Storage([*cluster("root", "notes"), guest("db", "root")])
+    backed_up(storage, context(storage), "notes")
+    assert created(storage) == ["notes"]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        {"metadata": {"labels": {"velero.io/exclude-from-backup": "true"}}},
+        {"metadata": {"deletionTimestamp": "2026-05-04T12:00:00Z"}},
+        {"status": {"phase": "Pending"}},
+        {"spec": {"volumeName": "pv-data"}},
+    ],
+    ids=["excluded", "being deleted", "unbound", "without a class"],
+)
+def test_a_disk_that_velero_will_not_come_with_is_not_taken(reason: Item) -> None:
+    objects = [*cluster("root", "data"), guest("db", "root", "data")]
+    data = next(one for one in objects if it.name(one) == "data")
+    for field, value in reason.items():
+        kept = data[field] if field == "metadata" else {}
+        data[field] = {**kept, **value}
+    storage = Storage(objects)
+    backed_up(storage, context(storage))
+    assert created(storage) == ["root"]
+
+
+def test_a_disk_that_another_policy_sends_elsewhere_is_not_taken() -> None:
+    policy = """
+version: v1
+volumePolicies:
+- conditions: {pvcLabels: {tier: scratch}}
+  action: {type: skip}
+- conditions: {csi: {driver: fast.io}}
+  action: {type: custom, parameters: {snapshotter: stillpoint}}
+"""
+    config_map = {
+        "kind": "ConfigMap",
+        "metadata": {"name": "policies", "namespace": "velero"},
+        "data": {"policy": policy},
+    }
+    spec = {"resourcePolicy": {"kind": "configmap", "name": "policies"}}
+    backup = {"metadata": {"name": "b", "namespace": "velero", "uid": "b-1"}, "spec": spec}
+    scratch = [claim("tmp", tier="scratch"), volume("tmp")]
+    storage = Storage(
+        [*cluster("root", "data"), *scratch, guest("db", "root", "data", "tmp"), config_map]
+    )
+    of = context(storage, backup)
+    backed_up(storage, of)
+    assert created(storage) == ["data", "root"]
+    assert not backed_up(storage, of, "tmp").additional
+
+
+def test_disks_of_a_guest_that_came_for_another_disk_are_not_taken_with_it() -> None:
+    spec = {**BACKUP["spec"], "labelSelector": {"matchLabels": {"keep": "yes"}}}
+    objects = [*cluster("root", "data"), guest("db", "root", "data", "logs")]
+    objects += [claim("logs", keep="yes"), volume("logs")]
+    storage = Storage(objects)
+    backed_up(storage, context(storage, {**BACKUP, "spec": spec}), "logs")
+    assert created(storage) == ["logs"]
+
+
+def test_nothing_is_taken_where_velero_takes_snapshots_or_when_it_finalizes() -> None:
+    changes: list[Item] = [{"spec": {}}, {"status": {"phase": "Finalizing"}}, {"metadata": {}}]
+    for change in changes:
+        storage = Storage([*cluster("root"), guest("db", "root")])
+        outcome = backed_up(storage, context(storage, {**BACKUP, **change}))
+        assert not outcome.additional
+        assert not created(storage)
+
+
+# a process that Velero starts again
+
+
+def test_a_new_process_finds_the_snapshots_of_the_former_one() -> None:
+    storage = Storage([*cluster("root", "data"), guest("db", "root", "data")])
+    first = backed_up(storage, context(storage), "root")
+    again = context(storage)
+    second = backed_up(storage, again, "data")
+    assert left(storage) == ["data", "root"]
+    assert backed_up(storage, again, "root").additional == first.additional
+    assert first.additional != second.additional
+
+
+def test_a_snapshot_of_that_name_that_is_not_ours_is_left_alone() -> None:
+    storage = Storage(cluster("root"))
+    backed_up(storage, context(storage))
+    [snapshot] = storage.of("VolumeSnapshot")
+    snapshot["metadata"]["labels"]["velero.io/backup-uid"] = "theirs"
+    with pytest.raises(StillpointError, match="exists, and is not of this backup"):
+        backed_up(storage, context(storage))
+    assert left(storage) == ["root"]
+
+
+# failures: that claim fails, the others are good, nothing is left
+
+
+def failed(storage: Storage, of: BackupContext, name: str = "root") -> str:
+    with pytest.raises(StillpointError) as caught:
+        backed_up(storage, of, name)
+    assert caught.value.subject == f"PersistentVolumeClaim shop/{name}" or isinstance(
+        caught.value, Forbidden | Unreachable
+    )
+    return str(caught.value)
+
+
+def good_others(storage: Storage, of: BackupContext, *names: str) -> bool:
+    return all(backed_up(storage, of, name).additional for name in names)
+
+
+def test_a_driver_that_fails_fails_its_disk_alone_with_its_message() -> None:
+    storage = Storage([*cluster("root", "data"), guest("db", "root", "data")], root=fails)
+    of = context(storage)
+    assert failed(storage, of) == (
+        "PersistentVolumeClaim shop/root: cannot take a snapshot: none after 60 s "
+        "(csiSnapshotTimeout), the storage's last message: pool is full; HINT: look at the events "
+        "of its VolumeSnapshot and at the log of the driver's csi-snapshotter; set "
+        "csiSnapshotTimeout of the Backup where the storage is slow"
+    )
+    assert good_others(storage, of, "data")
+    assert left(storage) == ["data"]
+    [change] = storage.patches["/" + content_name(storage, "root")]
+    assert change == {"spec": {"deletionPolicy": "Delete"}}, "the storage's snapshot goes too"
+
+
+def content_name(storage: Storage, disk: str) -> str:
+    found = (it.name(one) for one in storage.of("VolumeSnapshotContent"))
+    return next(name for name in found if f"velero-{disk}-" in name)
+
+
+def test_a_disk_whose_snapshot_never_comes_fails_at_the_backups_limit() -> None:
+    storage = Storage([*cluster("root", "data"), guest("db", "root", "data")], data=says_nothing)
+    of = context(storage)
+    assert good_others(storage, of, "root")
+    assert "none after 60 s (csiSnapshotTimeout)" in failed(storage, of, "data")
+    assert storage.watched == [60.0]
+    assert left(storage) == ["root"]
+
+
+def test_a_handle_before_an_error_is_a_snapshot_and_veleros_operation_tells_the_error() -> None:
+    def takes_and_fails(storage: Storage, snapshot: Item) -> list[Item]:
+        states = list(takes(storage, snapshot))
+        return [*states, bound(snapshot, creationTime="x", error={"message": "not ready"})]
+
+    storage = Storage(cluster("root"), root=takes_and_fails)
+    assert backed_up(storage, context(storage)).additional
+
+
+def test_a_driver_that_answers_twice_is_answered_once() -> None:
+    def twice(storage: Storage, snapshot: Item) -> list[Item]:
+        return 2 * list(takes(storage, snapshot))
+
+    storage = Storage([*cluster("root", "data"), guest("db", "root", "data")], root=twice)
+    of = context(storage)
+    assert good_others(storage, of, "root", "data")
+    assert left(storage) == ["data", "root"]
+
+
+def test_a_content_without_a_handle_is_no_snapshot() -> None:
+    def lies(storage: Storage, snapshot: Item) -> list[Item]:
+        storage.objects.append(content_of(snapshot))
+        return [bound(snapshot, creationTime="2026-05-04T12:00:01Z")]
+
+    storage = Storage([*cluster("root", "data"), guest("db", "root", "data")], root=lies)
+    of = context(storage)
+    assert "has no handle of the storage" in failed(storage, of)
+    assert good_others(storage, of, "data")
+    assert left(storage) == ["data"]
+
+
+def test_a_snapshot_that_somebody_deletes_fails_its_disk_at_once() -> None:
+    def is_deleted(_storage: Storage, snapshot: Item) -> list[Item]:
+        metadata = {**snapshot["metadata"], "deletionTimestamp": "2026-05-04T12:00:01Z"}
+        return [{**snapshot, "metadata": metadata}]
+
+    storage = Storage([*cluster("root", "data"), guest("db", "root", "data")], root=is_deleted)
+    of = context(storage)
+    assert "somebody deletes VolumeSnapshot velero-root-" in failed(storage, of)
+    assert good_others(storage, of, "data")
+
+
+REQUESTS = {
+    "create volumesnapshots.snapshot.storage.k8s.io shop/velero-root": "",
+    "get volumesnapshotcontents.snapshot.storage.k8s.io /snapcontent-of-velero-root": "",
+}
+
+
+@pytest.mark.parametrize("code", [403, 404, 409, 429, 500])
+@pytest.mark.parametrize("request_", REQUESTS, ids=lambda text: text.split()[0])
+def test_a_request_that_fails_fails_its_disk_alone(request_: str, code: int) -> None:
+    storage = Storage([*cluster("root", "data"), guest("db", "root", "data")])
+    kind = Forbidden if code == 403 else Unreachable
+    storage.failures[request_] = kind("VolumeSnapshot x", "cannot", f"HTTP {code}")
+    of = context(storage)
+    assert f"HTTP {code}" in failed(storage, of)
+    assert good_others(storage, of, "data")
+    assert left(storage) == ["data"]
+
+
+def test_a_creation_whose_response_was_lost_leaves_nothing_behind() -> None:
+    class Loses(Storage):
+        def create(self, resource: Resource, item: Item) -> Item | None:
+            super().create(resource, item)
+            raise Unreachable(it.describe(item), "cannot create", "connection reset")
+
+    storage = Loses(cluster("root"))
+    assert "connection reset" in failed(storage, context(storage))
+    assert left(storage) == []
+
+
+@pytest.mark.parametrize("kind", [Forbidden, Unreachable])
+def test_without_a_watch_every_disk_fails_with_its_error(kind: type[StillpointError]) -> None:
+    storage = Storage([*cluster("root", "data"), guest("db", "root", "data")])
+    storage.failures["watch volumesnapshots"] = kind("volumesnapshots", "cannot watch", "HTTP 403")
+    of = context(storage)
+    for disk in ("root", "data"):
+        assert "cannot watch: HTTP 403" in failed(storage, of, disk)
+    assert left(storage) == []
+
+
+def test_what_cannot_be_deleted_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    storage = Storage(cluster("root"), root=fails)
+    storage.failures["delete volumesnapshots"] = Forbidden("it", "cannot delete", "HTTP 403")
+    failed(storage, context(storage))
+    [record] = [one for one in caplog.records if one.levelno == logging.ERROR]
+    assert "may be left behind: it: cannot delete: HTTP 403" in record.message
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"metadata": {"deletionTimestamp": "2026-05-04T12:00:00Z"}}, "the claim is being deleted"),
+        ({"status": {"phase": "Pending"}}, "the claim is Pending, not bound to a volume; HINT: "),
+        ({"spec": {"volumeName": "pv-gone"}}, "its PersistentVolume pv-gone does not exist"),
+        ({"spec": {"volumeName": "pv-local"}}, "no CSI driver made its volume pv-local; HINT: let"),
+        ({"spec": {"volumeName": "pv-other"}}, "VolumeSnapshotClass of driver other.io"),
+        ({"spec": {"volumeName": "pv-two"}}, "is none of two-a, two-b; HINT: label one"),
+    ],
+)
+def test_a_claim_that_can_have_no_snapshot_is_refused(change: Item, told: str) -> None:
+    objects = [volume("local", ""), volume("other", "other.io"), volume("two", "two.io")]
+    objects += [snapshot_class("two-a", "two.io"), snapshot_class("two-b", "two.io")]
+    item = claim("root")
+    for field, value in change.items():
+        item[field] = {**item[field], **value}
+    storage = Storage([*cluster("data"), *objects, item, guest("db", "root", "data")])
+    of = context(storage)
+    assert told in failed(storage, of)
+    assert good_others(storage, of, "data")
+    assert created(storage) == ["data"]
+
+
+@pytest.mark.parametrize(
+    ("annotated", "label", "chosen"),
+    [
+        ({"velero.io/csi-volumesnapshot-class": "Named"}, "labelled", "named"),
+        ({}, "labelled", "labelled"),
+        ({}, "fast", "fast"),
+    ],
+)
+def test_the_class_is_chosen_as_velero_does(annotated: Item, label: str, chosen: str) -> None:
+    objects = cluster("root", with_class=False)
+    objects[0]["metadata"]["annotations"] = annotated
+    for name in ("fast", "labelled", "named"):
+        labels = {"velero.io/csi-volumesnapshot-class": "true"} if name == label else {}
+        objects.append(snapshot_class(name, **labels))
+    storage = Storage(objects)
+    backed_up(storage, context(storage))
+    [snapshot] = storage.of("VolumeSnapshot")
+    assert snapshot["spec"]["volumeSnapshotClassName"] == chosen
+
+
+def test_time_that_creations_took_is_not_waited_again() -> None:
+    hands = Hands()
+
+    class Slow(Storage):
+        def create(self, resource: Resource, item: Item) -> Item | None:
+            hands.sleep(12)
+            return super().create(resource, item)
+
+    storage = Slow(cluster("root"))
+    backed_up(storage, backup_context(BACKUP, storage, hands=hands))
+    assert storage.watched == [48.0]
