@@ -10,6 +10,7 @@ import yaml
 from stillpoint.cli.output import document
 from stillpoint.model.errors import Refusal
 from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.velero_steps import backup_request
@@ -222,6 +223,17 @@ def test_a_backup_without_snapshots_names_the_disks_that_nobody_takes() -> None:
     assert sentence(examples.machine(found, "db"), "disk-not-cut").endswith(": db-root")
 
 
+CLAIM = Reference("", "persistentvolumeclaims", "shop", "db-data")
+
+
+def test_a_claim_is_stored_with_the_snapshot_that_the_plugin_would_take() -> None:
+    claim = rehearsed(ALL_OURS).backup.stored[CLAIM]
+    name = claim["metadata"]["annotations"]["velero.io/volume-snapshot-name"]
+    assert name.startswith("velero-db-data-")
+    assert not name.endswith("-rehearsed")  # as Velero's snapshots are in a rehearsal
+    assert claim["metadata"]["labels"]["velero.io/volume-snapshot-name"] == name
+
+
 @pytest.mark.parametrize("resource", ["PersistentVolume", "VolumeSnapshotClass"])
 def test_what_was_not_read_of_the_storage_leaves_open_whether_there_is_a_snapshot(
     resource: str,
@@ -230,3 +242,12 @@ def test_what_was_not_read_of_the_storage_leaves_open_whether_there_is_a_snapsho
     machine = examples.machine(rehearsed(ALL_OURS, objects=objects), "archive")
     assert "disk-unknown" in examples.codes(machine)
     assert "item-failed" not in examples.codes(machine)
+
+
+def test_a_driver_without_a_class_fails_as_in_the_backup() -> None:
+    objects = examples.objects()
+    for one in objects:
+        if one["kind"] == "VolumeSnapshotClass":
+            one["driver"] = "another.io"
+    machine = examples.machine(rehearsed(ALL_OURS, objects=objects), "archive")
+    assert {"no-snapshot-class", "item-failed"} <= examples.codes(machine)
