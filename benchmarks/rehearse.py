@@ -22,6 +22,7 @@ import yaml
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.rehearsal.sources import manifests
+from stillpoint.rehearsal.velero_steps import backup_request
 from tests.api_server.server import ApiServer
 from tests.plugin_process import rehearsed
 
@@ -62,11 +63,11 @@ def run() -> None:
 def show_calls(objects: list[Item]) -> None:
     """The same backup and restore with the calls in this process, and in the plugin's."""
     began = time.monotonic()
-    rehearsed.in_this_process(objects, None)
+    rehearsed.in_this_process(objects, backup_request.of_flags((), None), None)
     here_s = time.monotonic() - began
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
-        rehearsed.over_the_wire(objects, None, Path(folder))
+        rehearsed.over_the_wire(objects, backup_request.of_flags((), None), None, Path(folder))
         there_s = time.monotonic() - began
     print(
         f"{MACHINES_OVER_THE_WIRE} machines: {here_s:.1f} s in one process, {there_s:.1f} s with "

@@ -46,7 +46,7 @@ class Page(NamedTuple):
 
 
 class ApiObjects:
-    """Objects at rest: nothing changes them once they are here.
+    """Objects at rest: nothing changes them once they are here; more can be added.
 
     They become JSON as they are asked for, which is seldom: as JSON beside the objects they would
     take as much memory again. An object is served in each version of its resource, as if versions
@@ -66,6 +66,12 @@ class ApiObjects:
             self._store(item, self._serve(item, with_namespace))
         for shelf in self._shelves.values():
             shelf.sort()
+
+    def add(self, item: Item) -> None:
+        """Adds an object of a resource that is served."""
+        served = self._serve(item, set())
+        self._store(item, served)
+        self._shelves[served.group, served.plural].sort()
 
     def clear(self) -> None:
         """From now on there is no object; what is served stays."""

@@ -1,5 +1,7 @@
 """A stand-in for the Kubernetes API server: it serves given objects to this machine, read-only.
 
+Where it is to take snapshots, a VolumeSnapshot can be created, and is bound and taken at once.
+
 The plugin's process, or a rehearsal of a live cluster, reads it over HTTP as always. What this
 server does not understand it refuses: an answer to half of a question would look like a truth. It
 keeps a token because other users of the machine reach the loopback device too.
@@ -31,7 +33,11 @@ from stillpoint.velero.selection.label_selector import LabelSelector
 from tests.api_server import discovery
 from tests.api_server.objects import ApiObjects
 
-_REASONS = {400: "BadRequest", 401: "Unauthorized", 404: "NotFound", 405: "MethodNotAllowed"}
+_REASONS = {
+    400: "BadRequest", 401: "Unauthorized", 404: "NotFound", 405: "MethodNotAllowed",
+    409: "AlreadyExists",
+}  # fmt: skip
+_SNAPSHOTS = ("snapshot.storage.k8s.io", "v1", "volumesnapshots")
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 
 
@@ -39,7 +45,8 @@ class Request(NamedTuple):
     """One request.
 
     Attributes:
-        verb: `get`, `list` or `discover`; or the HTTP method of a refused change.
+        verb: `get`, `list` (a watch, too), `create` or `discover`; or the HTTP method of a refused
+            change.
     """
 
     verb: str
@@ -56,12 +63,14 @@ class ApiServer:
 
     Args:
         objects: as from YAML; one without a namespace is in `default` if its kind has namespaces.
+        takes_snapshots: VolumeSnapshots can be created.
 
     Raises:
         MalformedItem: an object is none of the Kubernetes API.
     """
 
-    def __init__(self, objects: Iterable[Item]) -> None:
+    def __init__(self, objects: Iterable[Item], *, takes_snapshots: bool = False) -> None:
+        self.takes_snapshots = takes_snapshots
         self.requests: list[Request] = []
         self.token = secrets.token_urlsafe(32)
         self._objects = ApiObjects(objects)
@@ -135,7 +144,10 @@ class ApiServer:
     def _list(
         self, served: Served, question: "_Question", query: Mapping[str, str]
     ) -> tuple[int, bytes]:
-        if query.get("watch") in ("1", "true") or query.get("fieldSelector"):
+        is_watch = query.get("watch") in ("1", "true")
+        if is_watch and self.takes_snapshots and "resourceVersion" not in query:
+            return self._watch(served, question, query)
+        if is_watch or query.get("fieldSelector"):
             return _failure(400, "neither watch nor fieldSelector is served here")
         try:
             selector = LabelSelector.parse(query.get("labelSelector", ""))
@@ -151,6 +163,40 @@ class ApiServer:
         head = {"kind": f"{served.kind}List", "apiVersion": served.api_version}
         start = orjson.dumps({**head, "metadata": metadata})[:-1]
         return 200, b"".join((start, b',"items":[', b",".join(page.items), b"]}"))
+
+    def _watch(
+        self, served: Served, question: "_Question", query: Mapping[str, str]
+    ) -> tuple[int, bytes]:
+        """The objects that there are; a watch that goes on would have nothing to say."""
+        selector = LabelSelector.parse(query.get("labelSelector", ""))
+        page = self._objects.page(served, question.namespace, selector, (0, sys.maxsize))
+        return 200, b"".join(b'{"type":"ADDED","object":%s}\n' % item for item in page.items)
+
+    def create(self, target: str, body: bytes) -> tuple[int, bytes]:
+        """HTTP code and JSON for a POST of a VolumeSnapshot."""
+        path = unquote(urlsplit(target).path)
+        question = _Question.parse(path.strip("/").split("/"))
+        if not question or question.resource != _SNAPSHOTS or question.verb != "list":
+            return _failure(405, f"only volumesnapshots can be created, not {path}")
+        self.requests.append(Request("create", path, {}))
+        snapshot: Item = orjson.loads(body)
+        name, served = snapshot["metadata"]["name"], self._objects.resource(*_SNAPSHOTS)
+        assert served
+        if self._objects.get(served, question.namespace, name):
+            return _failure(409, f'volumesnapshots "{name}" already exists')
+        content = f"snapcontent-{question.namespace}-{name}"
+        self._objects.add(
+            {
+                "apiVersion": "snapshot.storage.k8s.io/v1",
+                "kind": "VolumeSnapshotContent",
+                "metadata": {"name": content},
+                "status": {"snapshotHandle": "taken"},
+            }
+        )
+        taken = "2026-05-04T12:00:00Z"
+        status = {"boundVolumeSnapshotContentName": content, "creationTime": taken}
+        self._objects.add({**snapshot, "status": status})
+        return 201, body
 
 
 class _Question(NamedTuple):
@@ -227,12 +273,21 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        api = self.server.api
-        given = self.headers.get("Authorization", "").encode()
-        if hmac.compare_digest(given, f"Bearer {api.token}".encode()):
-            self._send(*api.answer(self.path, self.headers.get("Accept", "")))
+        if self._is_allowed():
+            self._send(*self.server.api.answer(self.path, self.headers.get("Accept", "")))
         else:
             self._send(*_failure(401, "Unauthorized"))
+
+    def do_POST(self) -> None:
+        if self.server.api.takes_snapshots and self._is_allowed():
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self._send(*self.server.api.create(self.path, body))
+        else:
+            self._refuse()
+
+    def _is_allowed(self) -> bool:
+        given = self.headers.get("Authorization", "").encode()
+        return hmac.compare_digest(given, f"Bearer {self.server.api.token}".encode())
 
     def _refuse(self) -> None:
         self.server.api.requests.append(Request(self.command, self.path, {}))
@@ -240,7 +295,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(*_failure(405, f"this server is read-only: {self.command} is not served"))
 
     # the base class calls them by these names
-    do_DELETE = do_HEAD = do_OPTIONS = do_PATCH = do_POST = do_PUT = _refuse  # noqa: N815
+    do_DELETE = do_HEAD = do_OPTIONS = do_PATCH = do_PUT = _refuse  # noqa: N815
 
     def _send(self, code: int, body: bytes) -> None:
         self.send_response(code)

@@ -32,49 +32,51 @@ class Outcome:
     requests: int
 
 
-def in_this_process(objects: Sequence[Item], asked: Item | None) -> Outcome:
+def in_this_process(objects: Sequence[Item], backup: Item, asked: Item | None) -> Outcome:
     """As `stillpoint rehearse` does.
 
     Args:
+        backup: the Backup.
         asked: the Restore, into the cluster that has the objects; None for an empty one.
     """
-    chosen = backup_request.of_flags((), None)
-    found = rehearse(Known.of_manifests(objects, "a test"), Wanted(chosen, NOW, asked))
+    found = rehearse(Known.of_manifests(objects, "a test"), Wanted(backup, NOW, asked))
     return Outcome(found.backup, found.restored, found.requests)
 
 
-def over_the_wire(objects: Sequence[Item], asked: Item | None, folder: Path) -> Outcome:
+def over_the_wire(
+    objects: Sequence[Item], backup: Item, asked: Item | None, folder: Path
+) -> Outcome:
     """By the same steps, with calls that go to the plugin's process.
 
     Args:
         folder: empty; for the kubeconfig, and for the backup as Velero extracts it.
     """
     known = Known.of_manifests(objects, "a test")
-    request = backup_request.begin(backup_request.of_flags((), None), known, NOW)
+    request = backup_request.begin(backup, known, NOW)
     restored_as = restore_request.begin(asked or restore_request.plain(), request)
     selection = Selection.of(known, request)
     rules = restore_request.rules(restored_as, known.discovery)
     served = [*selection.cluster.values(), {"apiVersion": "velero.io/v1", **request}]
     with _process(served, folder) as (server, process):
         client = PluginClient(process, request, restored_as)
-        backup = back_up(selection, blocks.build(selection, client), client, request)
-        backup = snapshots.with_snapshots(backup, selection, request)
-        extracted.write(backup.stored, folder / "backup")
+        contents = back_up(selection, blocks.build(selection, client), client, request)
+        contents = snapshots.with_snapshots(contents, selection, request)
+        extracted.write(contents.stored, folder / "backup")
         if not asked:
             server.clear()
         target: Mapping[Reference, Item] = selection.cluster if asked else {}
-        items = restore(backup.stored, client, rules, target)
+        items = restore(contents.stored, client, rules, target)
     lines = [
         LogLine(line.fields.get("action", ""), line.fields.get("item", ""), line.message)
         for line in process.log
     ]
-    requests = sum(one.verb in ("get", "list") for one in server.requests)
-    return Outcome(backup, with_reasons(items, backup.stored, lines), requests)
+    requests = sum(one.verb in ("get", "list", "create") for one in server.requests)
+    return Outcome(contents, with_reasons(items, contents.stored, lines), requests)
 
 
 @contextmanager
 def _process(served: Sequence[Item], folder: Path) -> Iterator[tuple[ApiServer, PluginProcess]]:
-    with ApiServer(served) as server:
+    with ApiServer(served, takes_snapshots=True) as server:
         kubeconfig = server.kubeconfig(folder / "kubeconfig")
         environment = {"KUBECONFIG": str(kubeconfig), "TMPDIR": str(folder)}
         with PluginProcess(environment) as process:

@@ -11,8 +11,9 @@ import yaml
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.rehearsal.velero_steps import restore_request
+from stillpoint.rehearsal.velero_steps import backup_request, restore_request
 from stillpoint.rehearsal.velero_steps.restore import RestoredItem
+from stillpoint.velero.volumes import snapshotter
 from tests.plugin_process.rehearsed import in_this_process, over_the_wire
 from tests.unit.rehearsal import examples, test_reasons, world
 
@@ -28,20 +29,35 @@ def broken() -> list[Item]:
     return objects
 
 
-SCENES: dict[str, tuple[Callable[[], Sequence[Item]], Item | None]] = {
-    "examples": (examples.objects, None),
-    "examples into the same cluster": (examples.objects, restore_request.plain()),
-    "examples into another namespace": (examples.objects, RENAMED),
-    "a machine that cannot be read": (broken, None),
-    "every reason": (lambda: world.namespaces(test_reasons.CASES), None),
-    "objects of a peer's backup": (lambda: list(yaml.safe_load_all(PEER.read_text())), None),
+PLAIN = backup_request.of_flags((), None)
+OWN: Item = {
+    **PLAIN,
+    "metadata": {
+        **PLAIN["metadata"],
+        "uid": "7c9f6c8e-3d1c-4d7f-9f0b-1c5a5b6e7d80",  # snapshots are named after it
+        "annotations": {snapshotter.ANNOTATION: snapshotter.ALL},
+    },
+    "spec": {**PLAIN["spec"], "snapshotVolumes": False},
 }
+SCENES: dict[str, tuple[Callable[[], Sequence[Item]], Item, Item | None]] = {
+    "examples": (examples.objects, PLAIN, None),
+    "examples into the same cluster": (examples.objects, PLAIN, restore_request.plain()),
+    "examples into another namespace": (examples.objects, PLAIN, RENAMED),
+    "examples with the plugin's snapshots": (examples.objects, OWN, None),
+    "a machine that cannot be read": (broken, PLAIN, None),
+    "every reason": (lambda: world.namespaces(test_reasons.CASES), PLAIN, None),
+    "every reason with the plugin's snapshots": (
+        lambda: world.namespaces(test_reasons.CASES), OWN, None,
+    ),
+    "objects of a peer's backup": (lambda: list(yaml.safe_load_all(PEER.read_text())), PLAIN, None),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_a_rehearsal_has_the_outcomes_of_the_process(scene: str, tmp_path: Path) -> None:
-    objects, asked = SCENES[scene]
-    here, there = in_this_process(objects(), asked), over_the_wire(objects(), asked, tmp_path)
+    objects, backup, asked = SCENES[scene]
+    here = in_this_process(objects(), backup, asked)
+    there = over_the_wire(objects(), backup, asked, tmp_path)
     assert here.backup == there.backup
     assert comparable(here.restored, objects()) == comparable(there.restored, objects())
     assert here.requests == there.requests
