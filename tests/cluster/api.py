@@ -2,7 +2,7 @@
 
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -100,14 +100,40 @@ class Api:
         body: Object | Objects | None = None,
         content_type: str = "application/json",
     ) -> Object:
+        said = self._request(method, path, body, content_type)
+        answer: Object = json.loads(said or b"{}")  # KubeVirt's subresources have none
+        return answer
+
+    def text(self, path: str, **query: object) -> str:
+        """What is not JSON, such as a log."""
+        return self._request("GET", f"{path}?{urlencode(query)}").decode()
+
+    def stream(self, path: str, **query: object) -> Generator[str, None, None]:
+        """Lines as they come, such as of a log that is followed."""
+        address = f"{self.server}{path}?{urlencode(query)}"
+        response = self._pool.request("GET", address, preload_content=False)
+        try:
+            if response.status >= 400:
+                raise ApiError(response.status, "GET", path, error_message(response.data))
+            for line in response:
+                yield line.decode().removesuffix("\n")
+        finally:
+            response.close()
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: Object | Objects | None = None,
+        content_type: str = "application/json",
+    ) -> bytes:
         headers = {**self._pool.headers, "Content-Type": content_type}
         # As Go writes it: the data of a revision is kept to the byte, and any change is refused.
         encoded = None if body is None else json.dumps(body, separators=(",", ":"))
         response = self._pool.request(method, self.server + path, body=encoded, headers=headers)
         if response.status >= 400:
             raise ApiError(response.status, method, path, error_message(response.data))
-        answer: Object = json.loads(response.data or b"{}")  # KubeVirt's subresources have none
-        return answer
+        return response.data
 
     def is_ready(self) -> bool:
         try:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,8 @@ from tests.peers.build import binary
 
 NAME = "node1"
 SUBRESOURCES = "v1.subresources.kubevirt.io"
+CONSOLE_LOG = "guest-console-log"
+TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 Verb = Literal["freeze", "unfreeze"]
 
 
@@ -99,6 +101,21 @@ class Node:
         link.parent.mkdir(exist_ok=True)
         link.unlink(missing_ok=True)
         link.symlink_to(agent)
+
+    def give_console(self, namespace: str, name: str, console: Path) -> None:
+        """From now on a launcher pod's log has what a guest prints to that file."""
+        link = self.folder / "consoles" / f"{namespace}.{name}"
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(console)
+
+    def log(self, pod: Object, container: str, text: str) -> None:
+        """A container prints a line now; its log is as a container runtime keeps it."""
+        metadata = pod["metadata"]
+        whose = f"{metadata['namespace']}_{metadata['name']}_{metadata['uid']}"
+        log = self.folder / "logs" / whose / container / "0.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a") as file:
+            file.write(f"{datetime.now(UTC).strftime(TIME)} stdout F {text}\n")
 
     def soothe(self) -> None:
         for order in self.orders.iterdir():

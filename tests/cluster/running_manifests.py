@@ -8,6 +8,7 @@ import json
 
 from tests.cluster.api import Object
 from tests.cluster.manifests import TEMPLATE_LABELS, Disk, Machine, condition, guest, owner
+from tests.cluster.node import CONSOLE_LOG
 from tests.cluster.node import NAME as NODE
 
 
@@ -108,6 +109,14 @@ def launcher_pod(machine: Machine, instance: Object) -> Object:
         "spec": {
             "automountServiceAccountToken": False,
             "restartPolicy": "Never",
+            "initContainers": [
+                {
+                    "name": CONSOLE_LOG,
+                    "image": "quay.io/kubevirt/virt-launcher:v1.9.0",
+                    "command": ["/usr/bin/virt-tail"],
+                    "restartPolicy": "Always",
+                }
+            ],
             "containers": [
                 {
                     "name": "compute",

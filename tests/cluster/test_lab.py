@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from kubernetes import client, config, stream
 from tests.cluster.api import ApiError, Object
 from tests.cluster.cluster import Cluster
 from tests.cluster.manifests import Disk, Machine
+from tests.cluster.node import CONSOLE_LOG
 from tests.cluster.storage import wait_until_bound
 from tests.cluster.velero import Settings
 
@@ -154,6 +156,46 @@ def execute(lab: Cluster, namespace: str, pod: str, command: list[str]) -> str:
         printed = str(session.read_all())
         session.sock.shutdown()  # close() leaves the socket open once the server has said goodbye
     return printed
+
+
+def test_logs_of_containers_are_read_with_the_times_of_the_node(
+    lab: Cluster, tmp_path: Path
+) -> None:
+    namespace, console = "logs", tmp_path / "console.log"
+    lab.create_namespace(namespace)
+    created = lab.create_vm(Machine(namespace, "db"))
+    path = lab.api.path("v1", "Pod", namespace, created.machine.launcher_pod) + "/log"
+    console.write_bytes(b"login: \r\n@stillpoint {}\r\nhalf a ")
+    began = datetime.now(UTC)
+    lab.node.give_console(namespace, "db", console)
+
+    def read(container: str = CONSOLE_LOG, **options: object) -> list[tuple[datetime, str]]:
+        text = lab.api.text(path, container=container, timestamps=True, **options)
+        lines = (line.partition(" ") for line in text.split("\n") if line)
+        return [(datetime.fromisoformat(time), said) for time, _, said in lines]
+
+    assert eventually(lambda: len(read()) == 2)
+    (first, prompt), (second, marked) = read()
+    assert (prompt, marked) == ("login: \r", "@stillpoint {}\r")
+    assert began <= first <= second <= datetime.now(UTC)
+
+    followed = lab.api.stream(path, container=CONSOLE_LOG, follow=True, sinceSeconds=1000)
+    with console.open("ab") as more:
+        more.write(b"line\r\n")
+    assert [next(followed) for _ in range(3)] == ["login: \r", "@stillpoint {}\r", "half a line\r"]
+    followed.close()
+    assert [said for _, said in read(tailLines=1)] == ["half a line\r"]
+    last = read()[-1][0]
+    assert [said for _, said in read(sinceTime=last.strftime("%Y-%m-%dT%H:%M:%SZ"))]
+    assert not read(sinceTime="2100-01-01T00:00:00Z")
+
+    pod = lab.api.get("v1", "Pod", namespace, created.machine.launcher_pod)
+    assert read("compute") == []
+    lab.node.log(pod, "compute", "initiating unfreeze")
+    [(time, said)] = read("compute")
+    assert (time > last, said) == (True, "initiating unfreeze")
+    with pytest.raises(ApiError, match="is not valid for pod"):
+        read("none")
 
 
 def test_velero_alone_freezes_backs_up_and_restores(lab: Cluster) -> None:

@@ -20,8 +20,8 @@ import (
 	utilexec "k8s.io/utils/exec"
 )
 
-// serveExec answers what the API server asks of a kubelet when a client executes a command in a pod.
-func serveExec(listener net.Listener, certificates string, freezer *freezer) error {
+// serve answers what the API server asks of a kubelet when a client executes a command in a pod, or reads its logs.
+func serve(listener net.Listener, certificates string, freezer *freezer, logs logs) error {
 	authority, err := os.ReadFile(filepath.Join(certificates, "ca.crt"))
 	if err != nil {
 		return err
@@ -39,6 +39,7 @@ func serveExec(listener net.Listener, certificates string, freezer *freezer) err
 			r.PathValue("container"), r.URL.Query()["command"], options, 4*time.Hour, 30*time.Second,
 			streams.SupportedStreamingProtocols)
 	})
+	routes.Handle("/containerLogs/{namespace}/{pod}/{container}", logs)
 	server := &http.Server{
 		Handler:   routes,
 		TLSConfig: &tls.Config{ClientCAs: trusted, ClientAuth: tls.RequireAndVerifyClientCert},

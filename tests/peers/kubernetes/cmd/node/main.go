@@ -1,6 +1,6 @@
 // node stands in for a node and its kubelet: pods that are bound to it say they run, though nothing does, and
 // commands executed in them run here. KubeVirt's virt-freezer is built in (freezer.go), and so is the part of its virt-api
-// that freezes and thaws (subresources.go).
+// that freezes and thaws (subresources.go). What containers log is in logs.go.
 package main
 
 import (
@@ -21,7 +21,7 @@ const (
 func main() {
 	kubeconfig := flag.String("kubeconfig", "", "how to reach the API server")
 	certificates := flag.String("certificates", "", "folder with ca.crt, kubelet.crt and kubelet.key")
-	directory := flag.String("directory", "", "folder of virt-freezer's journal and orders")
+	directory := flag.String("directory", "", "folder of virt-freezer's journal and orders, and of logs")
 	flag.Parse()
 	if err := run(context.Background(), *kubeconfig, *certificates, *directory); err != nil {
 		log.Fatal(err)
@@ -50,10 +50,12 @@ func run(ctx context.Context, kubeconfig, certificates, directory string) error 
 		return err
 	}
 	go keepPodsRunning(ctx, client)
+	logs := logs{directory: directory, client: client}
+	go logs.keepConsoles(ctx)
 	freezer := &freezer{directory: directory, api: client.CoreV1().RESTClient(), frozen: map[string]bool{}}
 	go func() { log.Fatal(serveSubresources(virtAPI, certificates, freezer)) }()
 	if err := registerSubresources(ctx, client, certificates, virtAPI.Addr().(*net.TCPAddr).Port); err != nil {
 		return err
 	}
-	return serveExec(kubelet, certificates, freezer)
+	return serve(kubelet, certificates, freezer, logs)
 }
