@@ -16,12 +16,15 @@ from tests.guest import campaign
 from tests.guest.lab import keeper
 from tests.guest.lab.agent import Agent
 from tests.guest.lab.inside import (
+    CONSOLE_LOG,
     STATE,
     blocked,
     configure,
     holder,
     number_inside,
+    said_on_console,
     script,
+    serial_console,
     status,
     until,
 )
@@ -50,6 +53,29 @@ def test_a_freeze_and_its_thaw_by_the_real_agent(lab: Lab) -> None:
         assert agent.thaw() == len(lab.disks())
     assert lab.path("/run/app.log").read_text().split()[-2:] == ["freeze", "thaw"]
     until(lambda: status(lab)["last"]["state"] == "released", "the record says that it is over")
+
+
+def test_a_freeze_is_announced_on_the_console_by_the_id_of_its_record(lab: Lab) -> None:
+    with serial_console(lab, CONSOLE_LOG) as terminal, lab.agent() as agent:
+        configure(lab, script(lab, "app", "exit 0"), console=terminal)
+        agent.freeze()
+        until(lambda: bool(said_on_console(lab)), "it says that it holds")
+        record = json.loads(lab.path(f"{STATE}/record.json").read_text())
+        [held] = said_on_console(lab)
+        assert (held["state"], held["id"], held["apps"]) == ("held", record["id"], ["app"])
+        agent.thaw()
+        until(lambda: len(said_on_console(lab)) == 3, "it says that it is over")
+        assert {one["id"] for one in said_on_console(lab)} == {record["id"]}
+
+
+def test_a_console_that_nobody_reads_holds_nobody_up(lab: Lab) -> None:
+    with serial_console(lab) as terminal, lab.agent() as agent:
+        configure(lab, script(lab, "app", "exit 0"), console=terminal)
+        for _ in range(3):
+            assert agent.freeze() == len(lab.disks())
+            assert status(lab)["hold"]["lost"] == ""
+            assert agent.thaw() == len(lab.disks())
+        assert status(lab)["last"]["verdict"] == "application"
 
 
 def test_a_copy_cut_in_the_freeze_tells_when_and_how(lab: Lab, tmp_path: Path) -> None:
@@ -137,15 +163,18 @@ def test_7_a_holder_that_is_killed_loses_the_hold_and_the_thaw_says_so(lab: Lab)
 def test_8_the_watchdog_releases_all_though_one_release_waits_for_a_frozen_disk(lab: Lab) -> None:
     first = script(lab, "first", "echo $1 >> /run/watchdog.log")
     stuck = script(lab, "stuck", 'test "$1" = freeze || echo x > /data/a/release')
-    configure(lab, first + "order = 1\n" + stuck, watchdog_s=0.5)
     log = lab.path("/run/watchdog.log")
-    with lab.agent() as agent:
+    with serial_console(lab, CONSOLE_LOG) as terminal, lab.agent() as agent:
+        watched = {"watchdog_s": 0.5, "console": terminal}
+        configure(lab, first + "order = 1\n" + stuck, **watched)
         agent.freeze()
         until(lambda: log.read_text().split()[-1] == "thaw", "the first one is released")
         assert agent.status() == "frozen"
         lost = lab.guest("thaw")
         assert lost.returncode == 1
         assert "no thaw came within 0.5 s" in lost.stderr
+        ended = [(one["by"], one["lost"]) for one in said_on_console(lab) if "by" in one]
+        assert ended == [("watchdog", True)]
         agent.thaw()
     until(lambda: blocked(lab) == [], "nobody waits for a disk")
     until(lambda: lab.guest("freeze").returncode == 0, "the next freeze works")

@@ -29,6 +29,7 @@ LOST = "guest/unit/test_lost.py::"
 TERMINAL = "guest/unit/test_terminal.py::NamesOfOthers::"
 TRUST = "guest/unit/test_trust.py::WhatRootReads::"
 UNDOING = "guest/unit/test_recovery.py::SideBySide::"
+CONSOLE = "guest/unit/test_console.py::"
 LOG = "guest/unit/test_log.py::LinesAreKeptInMemory::"
 CONFIGURATION = "guest/unit/test_config.py::ConfigurationIsStrict::"
 SELINUX = "machine/test_selinux.py::"
@@ -162,6 +163,14 @@ FOLLOWS = {
         TERMINAL + "test_the_agent_is_told_one_line",
         LOG + "test_a_line_of_others_is_short_and_can_be_printed",
         "guest/unit/test_capacity.py::Records::test_what_others_say_in_it_is_printable_and_bounded",
+        CONSOLE + "ALine::test_is_ascii_and_has_its_marker_once_whatever_applications_are_called",
+    ),
+    "The serial console is written to and never read": (
+        CONSOLE + "AConsoleThatTakesNothing::test_because_its_reader_never_reads",
+        CONSOLE + "AConsoleThatTakesNothing::test_because_it_goes_in_the_middle",
+        CONSOLE + "OnlyATerminal::test_not_a_link_to_one",
+        CONSOLE + "OnlyATerminal::test_not_by_somebody_elses_folder",
+        LAB + "test_a_console_that_nobody_reads_holds_nobody_up",
     ),
     "What root reads is root's": (
         TRUST + "test_is_not_reached_by_somebody_elses_link",

@@ -12,7 +12,17 @@ from stillpoint_guest.hook.holder_start import PROPERTIES
 from tests.cluster.processes import Processes
 from tests.guest import databases
 from tests.guest.lab.agent import Agent
-from tests.guest.lab.inside import configure, holder, number_inside, script, status, until
+from tests.guest.lab.inside import (
+    CONSOLE_LOG,
+    configure,
+    holder,
+    number_inside,
+    said_on_console,
+    script,
+    serial_console,
+    status,
+    until,
+)
 from tests.guest.lab.lab import COMMAND, HOOK, Lab
 from tests.qemu_agent import AgentError
 
@@ -188,11 +198,12 @@ def install(lab: Lab) -> None:
 
 
 def test_the_units_of_the_package_start_the_holder_by_its_socket(lab: Lab) -> None:
-    configure(lab, script(lab, "app", "exit 0"))
     install(lab)
     assert control(lab, "is-active", "stillpoint-guest.service") == "inactive"
-    with lab.agent() as agent:
+    with serial_console(lab, CONSOLE_LOG) as terminal, lab.agent() as agent:
+        configure(lab, script(lab, "app", "exit 0"), console=terminal)
         agent.freeze()
+        until(lambda: bool(said_on_console(lab)), "its unit lets it write to the console")
         assert "stillpoint-guest.service" in group(holder(lab))
         control(lab, "restart", "stillpoint-guest.service")  # it lets go before it leaves
         assert status(lab)["hold"]["lost"] == "the holder was stopped"

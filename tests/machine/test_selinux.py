@@ -28,6 +28,7 @@ TALKS_TO_THE_HOLDER = {
     f"allow {AGENT} stillpoint_guest_t:unix_stream_socket connectto;",
 }
 HOLDER = "stillpoint_guest_t"
+ANNOUNCES = f"allow {HOLDER} tty_device_t:chr_file {{ append getattr ioctl open }};"
 STARTS = {
     f"allow init_t {HOLDER}:process {{ noatsecure rlimitinh siginh transition }};",
     f"allow init_t {HOLDER}:process2 {{ nnp_transition nosuid_transition }};",
@@ -108,6 +109,12 @@ def test_systemd_starts_the_holder_in_a_domain_of_its_own(with_it: Path) -> None
     assert search(with_it, "--allow", "--source=init_t", f"--target={HOLDER}") >= STARTS
     makes = ("--source=init_t", "--target=stillpoint_guest_runtime_t", "--class=sock_file")
     assert search(with_it, "--allow", *makes, "--perm=create")
+
+
+def test_the_holder_may_write_to_the_serial_console_whatever_else_it_may(with_it: Path) -> None:
+    """By a rule of its own, not only as whoever may do everything with devices."""
+    words = (f"--source={HOLDER}", "--target=tty_device_t", "--class=chr_file")
+    assert ANNOUNCES in search(with_it, "--allow", *words)
 
 
 @pytest.mark.parametrize(

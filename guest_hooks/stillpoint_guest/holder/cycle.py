@@ -11,7 +11,7 @@ import itertools
 import threading
 import time
 from functools import partial
-from typing import Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Callable, Dict, List, Optional, Sequence
 
 from stillpoint_guest import __version__
 from stillpoint_guest.deadline import Deadline
@@ -27,7 +27,8 @@ from stillpoint_guest.filesystems import agent_freeze, own_freeze
 from stillpoint_guest.filesystems.mounts import Mount
 from stillpoint_guest.filesystems.reach import NOTHING_FROZEN, Reach
 from stillpoint_guest.holder import capacity
-from stillpoint_guest.holder.application import GRACE_S, RELEASE_S, Application, Instance
+from stillpoint_guest.holder.announcements import Announcements
+from stillpoint_guest.holder.application import GRACE_S, RELEASE_S, Application
 from stillpoint_guest.holder.plan import Plan
 from stillpoint_guest.log import ERROR, WARNING, Log
 from stillpoint_guest.state import freeze_record
@@ -40,6 +41,7 @@ LOCK = "lock"
 HELD = "held"
 RELEASE = "release"
 OVER = "over"
+THAW = "thaw"  # the reason of a release, when it is as it should be
 _RECORD_S = 2.0
 _REACH_S = 2.0  # to look at mounts; one that takes longer does not answer
 _UP_TO_THE_ASKER = "no filesystem was frozen: if a copy is of one moment is up to who asked"
@@ -55,23 +57,23 @@ class Cycle:
         records: Records,
         hold: HoldMarker,
         log: Log,
-        busy: Optional[Mapping[Instance, str]] = None,
+        announcements: Announcements,
     ) -> None:
         """Takes on a plan.
 
         Args:
-            plan: the applications to quiesce.
+            plan: the applications to quiesce; those that are busy do not take part, for what is
+                unfinished there would break this hold.
             records: for the freeze record.
             hold: the hold marker.
             log: for lines.
-            busy: instances with unfinished work of an earlier cycle, and that work; it would break
-                this hold, so they do not take part.
+            announcements: for those that the cluster can read.
         """
         self._plan = plan
-        self._busy = busy or {}
         self._records = records
         self._hold = hold
         self._log = log
+        self._announcements = announcements
         self._given_up = threading.Event()
         self._reason = ""
         self._applications: List[Application] = []
@@ -80,6 +82,7 @@ class Cycle:
         self._thread = threading.Thread(target=self._run, name="cycle", daemon=True)
         self._times: Dict[str, str] = {}
         self._warnings = list(plan.warnings)
+        self._id = freeze_record.new_id()
         self._begin_s = time.monotonic()
         self.phase = PREPARE
         self.error: Optional[GuestError] = None
@@ -126,8 +129,8 @@ class Cycle:
     def _run(self) -> None:
         try:
             if self._quiesce():
-                self._reach_held()
                 self._wait()
+                self._announce_release()
         except GuestError as error:
             self.error = error
         except Exception as error:  # noqa: BLE001  the edge: a fault must not leave locks behind
@@ -164,11 +167,13 @@ class Cycle:
         self.phase = LOCK
         self._lock_all(deadline)
         self._judge_data(reach, deadline)
-        self._write_held()
+        record = self._held_record()
+        is_on_disk = self._write_record(record)
         if self._plan.last:
             disks = Application(self._plan.last, self._given_up)
             self._applications.append(disks)
             self._lock(disks, deadline)
+        self._reach_held(record, is_on_disk)
 
     def _reach(self) -> Reach:
         found = self._plan.reach()
@@ -215,7 +220,7 @@ class Cycle:
             self._try(application, lambda: application.finish_prepare(pending, deadline))
 
     def _require_free(self, application: Application) -> None:
-        why = self._busy.get(application.instance)
+        why = self._plan.busy.get(application.instance)
         if why:
             raise Unreachable(application.name, "freeze", why, "see the system's log")
 
@@ -296,13 +301,13 @@ class Cycle:
         except OSError as error:  # the freeze itself will say so, if it matters
             self._log.say(f"{mount.path}: sync it: {error}", WARNING)
 
-    def _write_held(self) -> None:
+    def _held_record(self) -> FreezeRecord:
         now = time.time()
         self._times["held_at"] = freeze_record.stamp(now)
         self._times["held_until_at_most"] = freeze_record.stamp(now + self._plan.watchdog_s)
-        self._write_record(self._renew_record(freeze_record.HELD))
+        return self._renew_record(freeze_record.HELD)
 
-    def _reach_held(self) -> None:
+    def _reach_held(self, record: FreezeRecord, is_on_disk: bool) -> None:
         try:
             self._hold.write(self._times["held_at"], self._resting)
         except OSError as error:
@@ -310,15 +315,27 @@ class Cycle:
             raise FreezeRefused("guest", "hold", cause, "make room there") from error
         self._require_wanted()
         self.phase = HELD
+        self._announcements.hold(record, self._resting, is_on_disk)
         self._log.say(f"held: {self._summary()}")
         self._settled.set()
 
     def _wait(self) -> None:
         if not self._given_up.wait(self._plan.watchdog_s):
-            why = f"no thaw came within {self._plan.watchdog_s:g} s"
+            why = self._late_thaw
             self._hold.lose(why)
             self.release(why)
             self._log.say(f"watchdog: {why}, so everything is released", ERROR)
+
+    @property
+    def _late_thaw(self) -> str:
+        return f"no thaw came within {self._plan.watchdog_s:g} s"
+
+    def _announce_release(self) -> None:
+        """Before anything is released: without this line on the console, all are still held."""
+        hold = self._hold.read()
+        is_lost = self._reason != THAW or hold is None or bool(hold.lost)
+        by = {THAW: THAW, self._late_thaw: "watchdog"}.get(self._reason, "other")
+        self._announcements.release(is_lost, by)
 
     def _judge_hold(self) -> None:
         if not self._settled.is_set():
@@ -332,6 +349,7 @@ class Cycle:
 
     def _end(self) -> None:
         """Tell; everything runs already."""
+        self._announcements.end(bool(self.error or self.release_errors))
         self._hold.save()
         self._times["released_at"] = freeze_record.stamp()
         if self.error is not None:
@@ -355,12 +373,14 @@ class Cycle:
             ended_by=self._reason if state == freeze_record.RELEASED else "",
             refused=str(self.error or ""),
             freeze_s=round(time.monotonic() - self._begin_s, 4),
+            id=self._id,
             **self._times,
         )
         self.record = freeze_record.bounded(whole)
         return self.record
 
-    def _write_record(self, record: FreezeRecord) -> None:
+    def _write_record(self, record: FreezeRecord) -> bool:
+        """Writes the record; true if the disk has it."""
         attempt = "write the record"
         deadline = Deadline.after(_RECORD_S)
         stop = None if self._released.is_set() else self._given_up
@@ -368,6 +388,8 @@ class Cycle:
             within(deadline, "record", attempt, lambda: self._records.write(record), stop)
         except (OSError, DeadlinePassed) as error:
             self._log.say(f"the disk does not take the record: {error}", WARNING)
+            return False
+        return True
 
     def _verdict(self) -> str:
         levels = {_record_of(one).level for one in self._applications}

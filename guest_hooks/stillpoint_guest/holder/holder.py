@@ -12,14 +12,17 @@ import socket
 import struct
 import threading
 import time
+from functools import partial
 from typing import IO, Collection, Optional, Sequence
 
+from stillpoint_guest.console import Console
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.errors import FreezeRefused, GuestError, HoldLost
 from stillpoint_guest.filesystems.own_freeze import Filesystems
 from stillpoint_guest.holder import capacity, plan
+from stillpoint_guest.holder.announcements import Announcements
 from stillpoint_guest.holder.application import Application, Instance
-from stillpoint_guest.holder.cycle import OVER, Cycle
+from stillpoint_guest.holder.cycle import OVER, THAW, Cycle
 from stillpoint_guest.holder.plan import Kinds, Plan
 from stillpoint_guest.holder.recovery import Recovery
 from stillpoint_guest.hook import messages, qemu_agent
@@ -35,10 +38,12 @@ from stillpoint_guest.hook.messages import (
     Wait,
 )
 from stillpoint_guest.log import ERROR, WARNING, Log
+from stillpoint_guest.options import config
+from stillpoint_guest.options.config import Configuration
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.places import Places
 from stillpoint_guest.processes.children import CHILDREN
-from stillpoint_guest.state import freeze_record
+from stillpoint_guest.state import console_line, freeze_record
 from stillpoint_guest.state.freeze_record import FreezeRecord, Records
 from stillpoint_guest.state.hold_marker import HoldMarker
 from stillpoint_guest.state.undo_journal import UndoJournal
@@ -59,6 +64,7 @@ _UNDO_AT_THAW_S = 8.0  # more: what a thaw says of it is what its caller will be
 _HANGS = "its driver still hangs in the freeze before"
 _IS_UNDONE = "what was noted for a hold before is still being undone"
 _RECORD_S = 2.0
+_LATE_AT_BOOT_S = 60.0  # for the console: a copy is the same copy later
 
 
 class Holder:
@@ -68,6 +74,7 @@ class Holder:
         self._places = places
         self._kinds = kinds
         self._log = log
+        self._console = Console(log)
         self._records = Records(places.state)
         self._hold = HoldMarker(places.hold)
         self._cycle: Optional[Cycle] = None
@@ -91,6 +98,19 @@ class Holder:
             origin = self._records.origin()
         if origin:
             self._log.say(freeze_record.summary(origin), WARNING)
+            self._announce(origin)
+
+    def _announce(self, origin: FreezeRecord) -> None:
+        """Says on the console which record this disk carries."""
+        try:
+            known = within(Deadline.after(_PLAN_S), "configuration", "read it", self._configuration)
+        except (OSError, GuestError) as error:
+            self._log.say(f"nothing is said of this copy on the serial console: {error}", WARNING)
+            return
+        self._console.say(known.console, partial(console_line.copied, origin), _LATE_AT_BOOT_S)
+
+    def _configuration(self) -> Configuration:
+        return config.load(self._places, self._kinds)
 
     def _recognise(self) -> Optional[FreezeRecord]:
         for fault in self._records.faults():
@@ -222,17 +242,19 @@ class Holder:
             todo = within(Deadline.after(_PLAN_S), "plan", "make it", self._plan)
             if request.filesystems is not None:
                 todo = self._with_filesystems(todo, request.filesystems)
-            todo = todo._replace(
-                asker=asker,
-                has_frozen_window=not request.is_leashed,
-                is_agents=qemu_agent.has_asked(asker),
-            )
             self._hold.drop()
             busy = dict.fromkeys(self._recovery.busy, _IS_UNDONE)
             busy.update(dict.fromkeys(self._hanging, _HANGS))
             if Filesystems.KIND in [kind for kind, _ in busy]:  # the agent would hang in it as well
                 raise FreezeRefused(Filesystems.KIND, "freeze", _HANGS)
-            cycle = Cycle(todo, self._records, self._hold, self._log, busy)
+            todo = todo._replace(
+                asker=asker,
+                has_frozen_window=not request.is_leashed,
+                is_agents=qemu_agent.has_asked(asker),
+                busy=busy,
+            )
+            said = Announcements(self._console, todo.console)
+            cycle = Cycle(todo, self._records, self._hold, self._log, said)
             cycle.begin()
             self._cycle = cycle
             return cycle, todo
@@ -268,7 +290,7 @@ class Holder:
         cycle = self._cycle
         left: Sequence[str] = ()
         if cycle is not None and cycle.phase != OVER:
-            cycle.release("thaw")
+            cycle.release(THAW)
             connection.say(**Wait(_THAW_S + _MARGIN_S).fields())
             if not cycle.is_released(_THAW_S):
                 names = ", ".join(cycle.releasing) or "it"

@@ -1,8 +1,9 @@
 """The applications of a freeze: those that are configured, and those that discovery finds."""
 
 import os
-from typing import Dict, List, NamedTuple, Optional, Sequence, Type
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Type
 
+from stillpoint_guest import console
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.discovery import survey
 from stillpoint_guest.discovery.survey import Server
@@ -12,6 +13,7 @@ from stillpoint_guest.filesystems import mounts, reach
 from stillpoint_guest.filesystems.own_freeze import Filesystems
 from stillpoint_guest.filesystems.reach import Reach
 from stillpoint_guest.holder import capacity, matching
+from stillpoint_guest.holder.application import Instance
 from stillpoint_guest.options import config
 from stillpoint_guest.options.config import Configuration
 from stillpoint_guest.options.found import Found
@@ -37,6 +39,8 @@ class Plan(NamedTuple):
     warnings: Sequence[str] = ()  # what runs here and cannot be quiesced
     asker: int = 0  # a process that sees the mounts which the guest agent freezes
     is_agents: bool = True  # no: somebody else asks, who knows what he does with a hold
+    busy: Mapping[Instance, str] = {}  # with unfinished work of an earlier cycle, and that work
+    console: str = console.NONE  # where its beginning and end are announced
 
     def reach(self) -> Reach:
         """The reach of the coming freeze.
@@ -73,6 +77,7 @@ def plan(places: Places, kinds: Kinds) -> Plan:
         configuration.profile.freeze_s,
         configuration.watchdog_s,
         warnings=[*warnings, *without_room],
+        console=configuration.console,
     )
 
 

@@ -1,6 +1,7 @@
 """The configuration: an INI file and its drop-ins, read strictly.
 
-    [stillpoint-guest]            the agent itself: profile, freeze_s, watchdog_s, discovery
+    [stillpoint-guest]            the agent itself: profile, freeze_s, watchdog_s, discovery,
+                                  console
     profile = fast
 
     [postgresql:15/main]          one section per application; the name is free
@@ -18,14 +19,14 @@ import glob
 import os
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple, Type
 
-from stillpoint_guest import trust
+from stillpoint_guest import console, trust
 from stillpoint_guest.errors import ConfigurationError
 from stillpoint_guest.options.kind import Kind
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.places import Places
 
 AGENT = "stillpoint-guest"
-_AGENT_KEYS = ("profile", "freeze_s", "watchdog_s", "discovery")
+_AGENT_KEYS = ("profile", "freeze_s", "watchdog_s", "discovery", "console")
 _SECTION_KEYS = (
     "type",
     "order",
@@ -66,6 +67,7 @@ class Configuration(NamedTuple):
     watchdog_s: float = 300.0
     covered: Tuple[str, ...] = ()  # names of instances that some section quiesces
     has_discovery: bool = True
+    console: str = console.KERNELS
     files: Tuple[str, ...] = ()
 
 
@@ -134,7 +136,18 @@ def _agent(written: _Written) -> Configuration:
         profile=profile._replace(freeze_s=section.seconds("freeze_s", profile.freeze_s)),
         watchdog_s=section.seconds("watchdog_s", 300),
         has_discovery=section.boolean("discovery", default=True),
+        console=_console(section),
     )
+
+
+def _console(section: Section) -> str:
+    written = section.text("console", "yes")
+    if written.startswith("/dev/"):
+        return written
+    try:
+        return console.KERNELS if section.boolean("console", default=True) else console.NONE
+    except ConfigurationError as error:
+        raise section.error("console", "yes, no or a path that begins with /dev/") from error
 
 
 def _section(

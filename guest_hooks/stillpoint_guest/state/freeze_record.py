@@ -24,6 +24,7 @@ _MOST_KEYS = 50
 _MOST_TEXTS = 20  # in a list; many tables or scripts are reported by their number
 _MOST_READ_BYTES = 16 * 1024 * 1024
 _TIMES = ("began_at", "held_at", "held_until_at_most", "released_at")
+_ID = "id"  # earlier records have none
 
 
 class ApplicationRecord(NamedTuple):
@@ -44,7 +45,7 @@ class ApplicationRecord(NamedTuple):
 
 
 class FreezeRecord(NamedTuple):
-    """The record of a freeze; the names are the keys of its JSON, empty times have none."""
+    """The record of a freeze; the names are the keys of its JSON, empty times and ids have none."""
 
     state: str
     verdict: str
@@ -59,6 +60,12 @@ class FreezeRecord(NamedTuple):
     held_at: str = ""
     held_until_at_most: str = ""
     released_at: str = ""
+    id: str = ""  # of this freeze and no other
+
+
+def new_id() -> str:
+    """An id that no other freeze of any guest has: 32 hexadecimal digits."""
+    return os.urandom(16).hex()
 
 
 def boot_id() -> str:
@@ -84,7 +91,7 @@ def bounded(record: FreezeRecord) -> FreezeRecord:
 def to_json(record: FreezeRecord) -> Dict[str, Any]:
     """The record as the object that docs/guest/record.md shows."""
     content = {"format": FORMAT, **plain(record)}
-    return {key: value for key, value in content.items() if value or key not in _TIMES}
+    return {key: value for key, value in content.items() if value or key not in (*_TIMES, _ID)}
 
 
 def from_json(content: Any) -> FreezeRecord:
@@ -107,7 +114,7 @@ def from_json(content: Any) -> FreezeRecord:
         ended_by=fields.text("ended_by", ""),
         refused=fields.text("refused", ""),
         freeze_s=fields.number("freeze_s", 0.0),
-        **{key: fields.text(key, "") for key in _TIMES},
+        **{key: fields.text(key, "") for key in (*_TIMES, _ID)},
     )
 
 

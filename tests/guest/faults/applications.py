@@ -23,6 +23,7 @@ CONFIGURATION = """
 freeze_s = 2
 watchdog_s = {watchdog_s}
 discovery = yes
+console = no
 [session]
 type = session
 prepare_s = 0.3

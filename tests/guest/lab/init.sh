@@ -26,6 +26,9 @@ if [ "$first" = systemd ]; then  # it puts its own into /dev, and the other is t
     umount "$root/sys/fs/cgroup"
 else
     mount -t devtmpfs dev "$root/dev"
+    for console in ttyS0 ttyAMA0 hvc0; do  # this machine's
+        if [ -e "$root/dev/$console" ]; then mount --bind /dev/null "$root/dev/$console"; fi
+    done
 fi
 for disk; do
     path=${disk%:*}

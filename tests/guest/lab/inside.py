@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.guest.lab import crowd
+from tests.guest.lab import console, crowd
 from tests.guest.lab.lab import Lab, python
 
 CROWD = "/run/crowd"
 STATE = "/var/lib/stillpoint-guest"
 CONFIGURATION = "/etc/stillpoint-guest.conf"
+CONSOLE_LOG = "/run/console.log"
+MARKER = "@stillpoint "
 
 
 def configure(lab: Lab, text: str = "", **agent: object) -> None:
@@ -52,6 +54,31 @@ def beside_a_crowd(lab: Lab, number: int, user: str = "nobody") -> Iterator[list
     finally:
         heard += process.communicate()[0].splitlines()
         shutil.rmtree(lab.path(CROWD))
+
+
+@contextlib.contextmanager
+def serial_console(lab: Lab, *log: str) -> Iterator[str]:
+    """A terminal in the lab, as a path; its output goes to the log, without one nobody reads it."""
+    program = "/run/console.py"
+    shutil.copy(console.__file__, lab.path(program))
+    words = lab.command(python(), "-IB", program, *log)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True)
+    try:
+        assert process.stdout
+        yield process.stdout.readline().strip()
+    finally:
+        process.communicate()
+        lab.run("umount", "/dev/pts")
+        lab.path(CONSOLE_LOG).unlink(missing_ok=True)
+
+
+def said_on_console(lab: Lab) -> list[dict[str, Any]]:
+    """Our lines in its log."""
+    log = lab.path(CONSOLE_LOG)
+    whole = log.read_text("ascii").rpartition("\n")[0] if log.exists() else ""
+    ours = (line for line in whole.splitlines() if line.startswith(MARKER))
+    return [json.loads(line.removeprefix(MARKER)) for line in ours]
 
 
 def until(is_so: Callable[[], bool], what: str) -> None:

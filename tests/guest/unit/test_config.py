@@ -1,6 +1,7 @@
 import os
 import unittest
 
+from stillpoint_guest import console
 from stillpoint_guest.errors import ConfigurationError, UntrustedFile
 from stillpoint_guest.options import config
 
@@ -47,6 +48,21 @@ class ConfigurationIsStrict(FolderCase):
     def test_a_disabled_section_is_left_alone(self) -> None:
         read = self.load("[scripted:one]\nenabled = no\n")
         self.assertEqual((read.sections, read.disabled), ((), ("scripted:one",)))
+
+    def test_a_console_is_the_kernels_or_none_or_a_device(self) -> None:
+        self.assertEqual(self.load("").console, console.KERNELS)
+        for written, read in (
+            ("on", console.KERNELS),
+            ("no", console.NONE),
+            ("/dev/ttyS1", "/dev/ttyS1"),
+        ):
+            said = self.load(f"[stillpoint-guest]\nconsole = {written}\n")
+            self.assertEqual(said.console, read)
+        for wrong in ("ttyS0", "/etc/passwd", "", "maybe"):
+            told = self.refusal(f"[stillpoint-guest]\nconsole = {wrong}\n")
+            self.assertIn(
+                f"console = {wrong} is not yes, no or a path that begins with /dev/", told
+            )
 
     def test_an_unknown_key_names_the_nearest(self) -> None:
         told = self.refusal("[db]\ntype = scripted\nlokc_s = 2\n")

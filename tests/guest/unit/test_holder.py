@@ -19,12 +19,14 @@ from stillpoint_guest.verbs import check, status
 from tests.guest.unit import scripted
 from tests.guest.unit.folders import FolderCase
 
-HEAD = "[stillpoint-guest]\nwatchdog_s = {}\n"
+HEAD = "[stillpoint-guest]\nwatchdog_s = {}\nconsole = {}\n"
 
 
 class HolderCase(FolderCase):
+    console = "no"  # this machine's is none of a test's
+
     def begin(self, sections: str, watchdog_s: float = 60, agent: str = "") -> None:
-        self.write("guest.conf", HEAD.format(watchdog_s) + agent + sections)
+        self.write("guest.conf", HEAD.format(watchdog_s, self.console) + agent + sections)
         del scripted.DID[:]
         scripted.AT_S.clear()
         self.addCleanup(scripted.RUNNING.clear)

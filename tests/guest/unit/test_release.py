@@ -5,9 +5,11 @@ import time
 from typing import Sequence
 from unittest import mock
 
+from stillpoint_guest.console import NONE, Console
 from stillpoint_guest.errors import HoldLost
 from stillpoint_guest.filesystems import own_freeze
 from stillpoint_guest.holder import application, cycle
+from stillpoint_guest.holder.announcements import Announcements
 from stillpoint_guest.holder.cycle import Cycle
 from stillpoint_guest.holder.plan import Plan
 from stillpoint_guest.hook import client
@@ -127,9 +129,10 @@ class OfTheSameName(FolderCase):
     def held(self, sections: Sequence[Section]) -> Cycle:
         drivers = [scripted.Scripted(one, UndoJournal(self.folder, one)) for one in sections]
         places = self.places()
-        begun = Cycle(
-            Plan(drivers, 5, 60), Records(places.state), HoldMarker(self.path("hold")), Log("/none")
-        )
+        log = Log("/none")
+        hold = HoldMarker(self.path("hold"))
+        said = Announcements(Console(log), NONE)
+        begun = Cycle(Plan(drivers, 5, 60), Records(places.state), hold, log, said)
         begun.begin()
         self.assertTrue(begun.is_settled(20))
         return begun
