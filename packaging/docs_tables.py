@@ -16,6 +16,7 @@ from pathlib import Path
 
 from stillpoint import catalogue
 from stillpoint.calls.action import Entry, ItemBlockEntry, Kind, every
+from stillpoint.check import registry
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.verbs import VERBS
 from stillpoint.model.api_resources import KNOWN
@@ -64,6 +65,15 @@ def reasons() -> Iterator[Row]:
     for one in (*REASONS, UNREADABLE):
         sentence = one.sentence.replace(": {about}", "").replace("{about}", "…")
         yield f"`{one.code}`", one.weight, f"`{one.level}`" if one.level else "", sentence
+
+
+def findings() -> Iterator[Row]:
+    yield "code", "weight", "what it says", "why that matters", "remedy"
+    for area, row in registry.rows():
+        if row is area.rows[0]:
+            yield f"**{area.title}**", "", "", "", ""
+        cells = (row.sentence, row.cause, row.general_remedy)
+        yield f"`{row.code}`", row.weight, *(cell.replace("|", "\\|") for cell in cells)
 
 
 def actions() -> Iterator[Row]:
@@ -115,6 +125,7 @@ def exit_statuses() -> Iterator[Row]:
 
 TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "reasons": reasons,  # rehearsal/verdict/reasons.py
+    "findings": findings,  # check/areas
     "actions": actions,  # `DOES` of each module that catalogue.py names
     "verbs": verbs,  # `HELP` of each module of cli/verbs
     "snapshot-reasons": snapshot_reasons,  # vm_snapshots/reasons.py

@@ -1,4 +1,7 @@
-"""Arguments that name files and folders; shells complete them (shtab 1.13, `complete`)."""
+"""Arguments that name files, folders and the cluster to read.
+
+Shells complete names of files (shtab 1.13, `complete`).
+"""
 
 import argparse
 from collections.abc import Sequence
@@ -50,3 +53,29 @@ def existing_file(text: str) -> Path:
     if not file.is_file():
         raise argparse.ArgumentTypeError(f"there is no file {text!r}")
     return file
+
+
+def add_source(parser: argparse.ArgumentParser, manifests: str) -> argparse._ArgumentGroup:
+    """Declares `--from`, `--kubeconfig` and `--context`; gives their group.
+
+    Args:
+        manifests: how the files of a folder come to be.
+    """
+    source = parser.add_argument_group("which cluster (the one of KUBECONFIG by default)")
+    source.add_argument(
+        "--from",
+        dest="folder",
+        metavar="DIR",
+        action=FolderName,
+        type=existing_folder,
+        help=f"a folder of manifests instead, {manifests}",
+    )
+    source.add_argument(
+        "--kubeconfig",
+        metavar="FILE",
+        action=FileName,
+        default="",
+        help="read-only rights will do",
+    )
+    source.add_argument("--context", metavar="NAME", default="", help="context of the kubeconfig")
+    return source

@@ -7,6 +7,8 @@ from stillpoint.model.reference import Resource
 BACKUP = Resource("velero.io", "v1", "backups", "Backup")
 DATA_UPLOAD = Resource("velero.io", "v2alpha1", "datauploads", "DataUpload")
 RESTORE = Resource("velero.io", "v1", "restores", "Restore")
+SCHEDULE = Resource("velero.io", "v1", "schedules", "Schedule")
+STORAGE_LOCATION = Resource("velero.io", "v1", "backupstoragelocations", "BackupStorageLocation")
 
 _RUNNING = ("InProgress", "WaitingForPluginOperations", "Finalizing")
 """Phases in which items are read or snapshots taken; a queued backup has yet to begin."""
@@ -15,3 +17,14 @@ _RUNNING = ("InProgress", "WaitingForPluginOperations", "Finalizing")
 def is_running(backup: Item) -> bool:
     """True if the backup may freeze guests now."""
     return it.text(backup, "status", "phase") in _RUNNING
+
+
+def phase(backup: Item) -> str:
+    """The phase of a Backup; empty before Velero has seen it."""
+    return it.text(backup, "status", "phase")
+
+
+def failure(backup: Item) -> str:
+    """Velero's reason why a Backup failed; may be empty."""
+    faults = it.texts(backup, "status", "validationErrors")
+    return it.text(backup, "status", "failureReason") or "; ".join(faults)

@@ -5,9 +5,10 @@ selectors it fits. Source: internal/hook/item_hook_handler.go of Velero v1.18.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
+from stillpoint.model import duration, kinds
 from stillpoint.model import item as it
-from stillpoint.model import kinds
 from stillpoint.model.item import Item
 from stillpoint.velero.selection import discovery
 from stillpoint.velero.selection.label_selector import LabelSelector
@@ -15,6 +16,10 @@ from stillpoint.velero.selection.resource_filter import Names
 
 _OWN = ("pre.hook.backup.velero.io/command", "hook.backup.velero.io/command")
 """Annotations with a command: today's name, and that of Velero's first versions."""
+
+_TIMEOUTS = ("pre.hook.backup.velero.io/timeout", "hook.backup.velero.io/timeout")
+_TIMEOUT = timedelta(seconds=30)
+"""Of a command without one."""
 
 
 def commands(pod: Item, backup: Item) -> Sequence[str]:
@@ -28,6 +33,14 @@ def commands(pod: Item, backup: Item) -> Sequence[str]:
 def freezes(pod: Item, backup: Item) -> bool:
     """True if a command of the pod is KubeVirt's freeze, or has `freez` in its words."""
     return any("freez" in command for command in commands(pod, backup))
+
+
+def own_timeout(pod: Item) -> timedelta | None:
+    """Time that Velero gives to the pod's own command; None for a pod without one."""
+    if not any(one in it.annotations(pod) for one in _OWN):
+        return None
+    given = (it.text(it.annotations(pod), annotation) for annotation in _TIMEOUTS)
+    return next(filter(None, map(duration.parse, filter(None, given))), _TIMEOUT)
 
 
 def _of_backup(pod: Item, backup: Item) -> Iterator[str]:

@@ -36,13 +36,23 @@ def policies_of_all(deployment: Item) -> str:
 
     Source: pkg/cmd/server/config of Velero, on its way to 1.19; older servers refuse the flag.
     """
-    for container in _containers(deployment):
+    return flag(deployment, _POLICIES_OF_ALL_FLAG) or ""
+
+
+def flag(workload: Item, name: str) -> str | None:
+    """A flag of the containers of a Deployment or DaemonSet; None if it is not given.
+
+    Args:
+        name: without dashes. One without a value is empty.
+    """
+    for container in _containers(workload):
         words = [*it.texts(container, "command"), *it.texts(container, "args")]
         for number, word in enumerate(words):
-            flag, equals, value = word.partition("=")
-            if flag.lstrip("-") == _POLICIES_OF_ALL_FLAG:
-                return value if equals else "".join(words[number + 1 : number + 2])
-    return ""
+            given, equals, value = word.partition("=")
+            if word.startswith("-") and given.lstrip("-") == name:
+                following = "".join(words[number + 1 : number + 2])
+                return value if equals else following if following[:1] != "-" else ""
+    return None
 
 
 def version(deployment: Item) -> Version | None:
@@ -63,8 +73,13 @@ def plugin_images(deployment: Item) -> Iterator[str]:
     """Images of the init containers that bring this plugin: the name or the image says so."""
     for container in it.sequence(deployment, "spec", "template", "spec", "initContainers"):
         image = it.text(container, "image")
-        if _PLUGIN in it.text(container, "name") or _PLUGIN in image.rpartition("/")[2]:
+        if is_plugin(it.text(container, "name"), image):
             yield image
+
+
+def is_plugin(container: str, image: str) -> bool:
+    """True if an init container brings this plugin: its name or its image says so."""
+    return _PLUGIN in container or _PLUGIN in image.rpartition("/")[2]
 
 
 def polls_early(deployment: Item) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stillpoint import garbage
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.output import standard_output
-from stillpoint.cli.paths import FileName, FolderName, existing_file, existing_folder
+from stillpoint.cli.paths import FileName, add_source, existing_file
 
 if TYPE_CHECKING:  # `--help` does without what takes time to import
     from stillpoint.rehearsal.rehearsal import Rehearsal
@@ -32,23 +32,7 @@ exit status: 0 every machine would come back, 1 one is blocked (with --strict: o
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `Verb`."""
-    source = parser.add_argument_group("which cluster (the one of KUBECONFIG by default)")
-    source.add_argument(
-        "--from",
-        dest="folder",
-        metavar="DIR",
-        action=FolderName,
-        type=existing_folder,
-        help="a folder of manifests instead, as `oc get -o yaml` or `-o json` prints them",
-    )
-    source.add_argument(
-        "--kubeconfig",
-        metavar="FILE",
-        action=FileName,
-        default="",
-        help="read-only rights will do",
-    )
-    source.add_argument("--context", metavar="NAME", default="", help="context of the kubeconfig")
+    source = add_source(parser, "as `oc get -o yaml` or `-o json` prints them")
     source.add_argument(
         "--every-resource",
         action="store_true",

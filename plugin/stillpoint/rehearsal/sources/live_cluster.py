@@ -83,9 +83,30 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
+    """One list.
+
+    Attributes:
+        namespace: empty for the cluster.
+        labels: a selector; empty for all objects.
+    """
+
     served: Served
-    namespace: str
+    namespace: str = ""
+    labels: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """Results of lists.
+
+    Attributes:
+        incomplete: names of resources of which a list failed.
+    """
+
+    objects: tuple[Item, ...]
+    incomplete: frozenset[str]
+    unread: tuple[Unread, ...]
 
 
 def read(reader: "KubernetesReader", scope: Scope, progress: Progress) -> Known:
@@ -105,9 +126,21 @@ def read(reader: "KubernetesReader", scope: Scope, progress: Progress) -> Known:
         if one.name in _AROUND_MACHINES or (scope.is_whole and one.name not in _TWICE)
     ]
     parts = [part for one in wanted for part in _parts(one, _few(scope.namespaces))]
+    lists = read_parts(reader, parts, progress)
+    unread = (*_not_served(discovery, is_discovered=served is not None), *lists.unread)
+    complete = _complete(discovery, wanted, lists.incomplete, is_discovered=served is not None)
+    origin = f"{len(lists.objects)} objects of the cluster {reader.host}"
+    return Known(lists.objects, discovery, complete, origin, unread)
+
+
+def read_parts(reader: "KubernetesReader", parts: Sequence[Part], progress: Progress) -> Lists:
+    """Sends the lists, a few at the same time.
+
+    Raises:
+        NoResponse: the cluster does not answer.
+    """
     objects: list[Item] = []
-    unread = list(_not_served(discovery, is_discovered=served is not None))
-    incomplete = set()
+    unread, incomplete = [], set()
     with ThreadPoolExecutor(_WORKERS) as workers:
         results = workers.map(lambda part: _list(reader, part), parts)
         for number, (part, result) in enumerate(zip(parts, results, strict=True), 1):
@@ -117,9 +150,7 @@ def read(reader: "KubernetesReader", scope: Scope, progress: Progress) -> Known:
             else:
                 objects += result
             progress(number, len(parts), part.served.plural)
-    complete = _complete(discovery, wanted, incomplete, is_discovered=served is not None)
-    origin = f"{len(objects)} objects of the cluster {reader.host}"
-    return Known(tuple(objects), discovery, complete, origin, tuple(unread))
+    return Lists(tuple(objects), frozenset(incomplete), tuple(unread))
 
 
 def with_policies(known: Known, asked: Item, reader: "KubernetesReader") -> Known:
@@ -161,16 +192,16 @@ def _few(namespaces: Sequence[str]) -> Sequence[str]:
     return namespaces if len(namespaces) <= MOST_NAMESPACES else ()
 
 
-def _parts(served: Served, namespaces: Sequence[str]) -> Iterator[_Part]:
+def _parts(served: Served, namespaces: Sequence[str]) -> Iterator[Part]:
     is_split = served.is_namespaced and namespaces and served.name not in _EVERYWHERE
-    yield from (_Part(served, name) for name in (namespaces if is_split else ("",)))
+    yield from (Part(served, name) for name in (namespaces if is_split else ("",)))
 
 
-def _list(reader: "KubernetesReader", part: _Part) -> Sequence[Item] | ReadFailed:
+def _list(reader: "KubernetesReader", part: Part) -> Sequence[Item] | ReadFailed:
     one = part.served
     resource = Resource(one.group, one.version, one.plural, one.kind)
     try:
-        return [*reader.list(resource, part.namespace)]
+        return [*reader.list(resource, part.namespace, part.labels)]
     except NoResponse:
         raise
     except ReadFailed as error:

@@ -46,7 +46,8 @@ def read(folder: Path, progress: Progress = lambda *_: None) -> Manifests:
     """Every object of the folder and its subfolders; hidden files are left out.
 
     Other documents, as a Kustomization or the values of a chart, are passed over. A document that
-    could be an object and cannot be read is an error: half a result would be a wrong one.
+    could be an object and cannot be read is an error: half a result would be a wrong one. Of copies
+    of one object, as `oc adm must-gather` leaves them, the newest counts.
 
     Args:
         folder: or a file.
@@ -61,8 +62,10 @@ def read(folder: Path, progress: Progress = lambda *_: None) -> Manifests:
     for number, file in enumerate(files, 1):
         progress(number - 1, len(files), file.name)
         for place, item in _objects(file, passed_over.append):
-            first, _ = found.setdefault(_identity(item), (place, item))
-            if first != place:
+            first, other = found.setdefault(_identity(item), (place, item))
+            if first != place and _is_copy(item, other):
+                found[_identity(item)] = (first, max(other, item, key=_version))
+            elif first != place:
                 cause = f"{it.describe(item)} is in {first}, too"
                 raise UnreadableManifests(place, cause, "rehearse one cluster at a time")
     if not found:
@@ -182,6 +185,17 @@ def _check(entry: Any, place: str, of: Item | None = None) -> Item:
     except MalformedItem as error:
         raise UnreadableManifests(place, f"{error.subject}: {error.cause}") from error
     return item
+
+
+def _is_copy(item: Item, other: Item) -> bool:
+    """True for two states of one object of one cluster."""
+    return bool(it.uid(item)) and it.uid(item) == it.uid(other)
+
+
+def _version(item: Item) -> int:
+    """The state's number, which grows with each change; 0 where it is no number."""
+    text = it.text(item, "metadata", "resourceVersion")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
 
 
 def _identity(item: Item) -> tuple[str, ...]:

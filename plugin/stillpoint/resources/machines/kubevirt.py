@@ -59,3 +59,17 @@ def are_hooks_skipped(installation: Item) -> bool:
 def version(installation: Item) -> str:
     """The running version; empty if the status does not say."""
     return it.text(installation, "status", "observedKubeVirtVersion")
+
+
+def phase(installation: Item) -> str:
+    """`Deployed` when all of it runs; empty if the status does not say."""
+    return it.text(installation, "status", "phase")
+
+
+def logs_no_serial_console(installation: Item) -> bool:
+    """True if launcher pods do not log the guests' serial consoles, unless an instance asks for it.
+
+    Source: `DisableSerialConsoleLog` of VirtualMachineOptions, KubeVirt v1.9: there or not.
+    """
+    options = it.mapping(installation, "spec", "configuration", "virtualMachineOptions")
+    return options.get("disableSerialConsoleLog") is not None

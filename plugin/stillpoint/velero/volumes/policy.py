@@ -161,6 +161,17 @@ class Policy:
             each.check()
 
 
+def drivers(config_map: Item) -> Sequence[str]:
+    """The CSI drivers that policies name, which Velero compares letter by letter.
+
+    Raises:
+        ValueError, MalformedItem: the policies are invalid, see `Policy.parse`.
+    """
+    policies = it.sequence(_document(_text(config_map)), "volumePolicies")
+    named = (it.text(one, "conditions", "csi", "driver") for one in policies)
+    return list(filter(None, named))
+
+
 def _text(config_map: Item) -> str:
     data = it.mapping(config_map, "data")
     if len(data) != 1:
@@ -170,6 +181,10 @@ def _text(config_map: Item) -> str:
 
 @lru_cache(maxsize=8)  # once for each machine of a backup
 def _parse(text: str, source: str) -> Policy:
+    return Policy.of_document(_document(text), source)
+
+
+def _document(text: str) -> Item:
     import yaml  # noqa: PLC0415 - 10 ms of every start, for the few backups that have policies
 
     try:
@@ -178,7 +193,7 @@ def _parse(text: str, source: str) -> Policy:
         raise ValueError(str(error)) from error
     if not isinstance(document, dict):
         raise ValueError("no YAML mapping")  # noqa: TRY004 - handled with what else is wrong
-    return Policy.of_document(document, source)
+    return document
 
 
 def _volume_policy(number: int, policy: Item, source: str) -> VolumePolicy:

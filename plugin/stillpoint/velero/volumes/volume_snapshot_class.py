@@ -66,3 +66,8 @@ def lives_with_volume(snapshot_class: Item) -> bool:
     """
     kind = it.text(snapshot_class, "parameters", "type")
     return (it.text(snapshot_class, "driver"), kind) == ("driver.longhorn.io", "snap")
+
+
+def deletion_policy(snapshot_class: Item) -> str:
+    """`Delete` or `Retain`: what becomes of a snapshot whose object is deleted."""
+    return it.text(snapshot_class, "deletionPolicy")

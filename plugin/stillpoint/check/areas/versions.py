@@ -1,0 +1,150 @@
+"""Versions of Velero, OADP, OpenShift and KubeVirt, and whether they fit."""
+
+from collections.abc import Iterator
+
+from stillpoint.check import matrix
+from stillpoint.check.case import Case, Installation
+from stillpoint.check.finding import Area, Row
+from stillpoint.check.found import Found, NotKnown
+from stillpoint.model import item as it
+from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.resources.installation import operators
+from stillpoint.resources.machines import kubevirt
+from stillpoint.velero import server
+from stillpoint.velero.volumes import volume_snapshot_class
+
+Facts = Iterator[Found | NotKnown]
+
+
+def velero(case: Case, one: Installation) -> matrix.Minor | None:
+    """The version of Velero: of its image, else the one that this OADP brings."""
+    if one.server and (found := server.version(one.server)):
+        return found[:2]
+    line = matrix.OADP.get(oadp(case, one) or (0, 0))
+    return line.velero if line else None
+
+
+def oadp(case: Case, one: Installation) -> matrix.Minor | None:
+    """The version of OADP; None where no operator says."""
+    installed = case.found(operators.CLUSTER_SERVICE_VERSION)
+    own = (item for item in installed if it.namespace(item) == one.namespace)
+    return next(filter(None, (matrix.parse(operators.oadp_version(item)) for item in own)), None)
+
+
+def openshift(case: Case) -> matrix.Minor | None:
+    """The version of OpenShift; None elsewhere."""
+    found = case.found(operators.CLUSTER_VERSION)
+    versions = (matrix.parse(operators.openshift_version(item)) for item in found)
+    return next(filter(None, versions), None)
+
+
+def _velero_too_old(case: Case) -> Facts:
+    for one in case.installations:
+        version = velero(case, one)
+        if version is None:
+            yield NotKnown(
+                f"the version of Velero in {one.namespace}: its image has a digest, not a version"
+                if one.server
+                else f"the version of Velero in {one.namespace}: it has no Deployment"
+            )
+        elif version < matrix.LEAST_VELERO:
+            yield Found.of(f"Velero {matrix.words(version)} in {one.namespace}")
+
+
+def _do_not_fit(case: Case) -> Facts:
+    for one in case.installations:
+        has = oadp(case, one)
+        if one.applications and has is None:
+            case.all(operators.CLUSTER_SERVICE_VERSION)
+            yield NotKnown(f"the version of OADP: no operator in {one.namespace} says")
+        line = matrix.OADP.get(has) if has else None
+        if not (has and line):
+            continue
+        title = f"OADP {matrix.words(has)} in {one.namespace}"
+        runs = velero(case, one)
+        if runs and runs != line.velero:
+            wanted = matrix.words(line.velero)
+            yield Found.of(f"{title} comes with Velero {wanted}, not {matrix.words(runs)}")
+        on = openshift(case) if case.is_openshift else None
+        if on and line.openshift:
+            oldest, newest = line.openshift
+            if on < oldest or (newest and on > newest):
+                until = f" to {matrix.words(newest)}" if newest else " and newer"
+                yield Found.of(
+                    f"{title} is for OpenShift {matrix.words(oldest)}{until}, "
+                    f"not {matrix.words(on)}"
+                )
+
+
+def _not_in_matrix(case: Case) -> Facts:
+    for one in case.installations:
+        has, runs = oadp(case, one), velero(case, one)
+        if has and has not in matrix.OADP:
+            yield Found.of(f"OADP {matrix.words(has)} in {one.namespace}")
+        if runs and runs > matrix.NEWEST_TESTED_VELERO:
+            yield Found.of(f"Velero {matrix.words(runs)} in {one.namespace}")
+    for item in case.found(kubevirt.RESOURCE):
+        version = matrix.parse(kubevirt.version(item))
+        if version and version > matrix.NEWEST_TESTED_KUBEVIRT:
+            yield Found.of(f"KubeVirt {matrix.words(version)}")
+
+
+def _kubevirt_missing(case: Case) -> Facts:
+    if not case.all(kubevirt.RESOURCE):
+        yield Found.of("there is no KubeVirt object")
+
+
+def _kubevirt_too_old(case: Case) -> Facts:
+    for item in case.all(kubevirt.RESOURCE):
+        title = f"KubeVirt {it.namespace(item)}/{it.name(item)}"
+        version = matrix.parse(kubevirt.version(item))
+        if version is None:
+            yield NotKnown(f"the version of {title}: its status does not say")
+        elif version < matrix.LEAST_KUBEVIRT:
+            yield Found.of(f"{title}: {matrix.words(version)}")
+
+
+def _no_snapshot_api(case: Case) -> Facts:
+    if not case.is_served(volume_snapshot_class.RESOURCE):
+        yield Found.of(str(volume_snapshot_class.RESOURCE))
+
+
+# fmt: off
+AREA = Area("versions", "Versions", (
+    Row("velero-too-old", Weight.BLOCKS,
+        f"Velero is older than {matrix.words(matrix.LEAST_VELERO)}, which the plugin needs",
+        cause="the plugin has item-block actions; an older Velero does not start with them",
+        by_hand="kubectl get deployment -n NAMESPACE velero "
+                "-o jsonpath='{.spec.template.spec.containers[*].image}'",
+        remedy="update Velero; with OADP: 1.5 or newer", fact=_velero_too_old),
+    Row("versions-do-not-fit", Weight.DEGRADES,
+        "versions that are not meant for each other",
+        cause="OADP says with which Velero and on which OpenShift it works",
+        by_hand="oc get clusterversion; oc get csv -n NAMESPACE",
+        remedy="update OADP by its channel, or take overrides of images out of the "
+               "DataProtectionApplication", fact=_do_not_fit),
+    Row("version-not-in-matrix", Weight.NOTE,
+        "versions newer than this stillpoint knows",
+        cause="nothing is known against them, and nothing was tried with them",
+        by_hand="stillpoint version",
+        remedy="update stillpoint, or try a backup and a restore of one machine first",
+        fact=_not_in_matrix),
+    Row("no-kubevirt", Weight.BLOCKS,
+        "KubeVirt is not installed",
+        cause="there are no virtual machines to back up",
+        by_hand="kubectl get kubevirt -A",
+        remedy="install OpenShift Virtualization, or KubeVirt", fact=_kubevirt_missing),
+    Row("kubevirt-too-old", Weight.DEGRADES,
+        f"KubeVirt is older than {matrix.words(matrix.LEAST_KUBEVIRT)}",
+        cause="how long it waits for a freeze, and what it writes, is not known here",
+        by_hand="kubectl get kubevirt -A -o jsonpath='{.items[*].status.observedKubeVirtVersion}'",
+        remedy="update OpenShift Virtualization, or KubeVirt", fact=_kubevirt_too_old),
+    Row("no-snapshot-api", Weight.BLOCKS,
+        "the snapshot API of CSI is not installed",
+        cause="Velero takes snapshots of disks through it",
+        by_hand="kubectl api-resources --api-group=snapshot.storage.k8s.io",
+        remedy="install the custom resource definitions and the snapshot controller of "
+               "external-snapshotter; on OpenShift the operator of cluster storage brings them",
+        fact=_no_snapshot_api),
+))
+# fmt: on

@@ -1,0 +1,201 @@
+"""Reads what a check needs: of a cluster one list for each resource, or a folder of manifests.
+
+Nothing is changed, and of Secrets metadata alone is asked for.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stillpoint.check.areas import locations
+from stillpoint.check.case import Case
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.api_resources import Served
+from stillpoint.model.errors import NoResponse, ReadFailed, StillpointError
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Resource
+from stillpoint.rehearsal import requests
+from stillpoint.rehearsal.sources import live_cluster
+from stillpoint.rehearsal.sources.known import Known, Unread
+from stillpoint.rehearsal.sources.live_cluster import Lists, Part
+from stillpoint.resources.disks import persistent_volume, persistent_volume_claim, storage_class
+from stillpoint.resources.installation import (
+    data_protection_application,
+    node,
+    operators,
+    secret,
+    storage_location,
+    storage_profile,
+    workload,
+)
+from stillpoint.resources.machines import kubevirt, pod, virtual_machine, virtual_machine_instance
+from stillpoint.velero import own_objects
+from stillpoint.velero.selection.discovery import Discovery
+from stillpoint.velero.volumes import volume_snapshot_class
+
+if TYPE_CHECKING:
+    from stillpoint.cluster.kubernetes_reader import KubernetesReader
+
+Progress = Callable[[int, int, str], None]
+
+OF_CLUSTER = (
+    node.RESOURCE,
+    storage_class.RESOURCE,
+    volume_snapshot_class.RESOURCE,
+    persistent_volume.RESOURCE,
+    persistent_volume_claim.RESOURCE,
+    virtual_machine.RESOURCE,
+    virtual_machine_instance.RESOURCE,
+    kubevirt.RESOURCE,
+    operators.CDI,
+    operators.CLUSTER_VERSION,
+    operators.HYPER_CONVERGED,
+    storage_profile.RESOURCE,
+    kinds.NAMESPACE,
+)
+"""Listed in the whole cluster."""
+
+OF_MACHINES = (pod.RESOURCE,)
+"""Listed in the whole cluster, of machines alone."""
+
+WHERE_VELERO_IS = (data_protection_application.RESOURCE, storage_location.RESOURCE)
+"""Listed in the whole cluster, unless namespaces are named."""
+
+OF_VELERO = (
+    workload.SERVER,
+    workload.NODE_AGENT,
+    kinds.CONFIG_MAP,
+    operators.CLUSTER_SERVICE_VERSION,
+    own_objects.SCHEDULE,
+    own_objects.BACKUP,
+)
+"""Listed in the namespaces of Velero alone."""
+
+
+def of_folder(folder: Path, namespaces: Sequence[str], progress: Progress) -> Case:
+    """Objects of a folder, as `oc adm must-gather` or `oc get -o yaml` leave them.
+
+    A Secret that is not in it does not exist if others of its namespace are in it. The time of the
+    objects is that of the newest word of a node.
+
+    Raises:
+        UnreadableManifests: the folder has no objects, or an invalid one.
+    """
+    known = requests.of_folder(folder, progress)
+    known = replace(known, objects=tuple(map(_without_values, known.objects)))
+    nodes = [one for one in known.objects if it.group_kind(one) == ("", node.RESOURCE.kind)]
+    now = max(filter(None, map(node.heartbeat, nodes)), default=None)
+    there = {(it.namespace(one), it.name(one)): one for one in known.objects if _is_secret(one)}
+    dumped = {namespace for namespace, _ in there}
+    absent = [one for one in named_secrets(Case(known, {}, namespaces)) if one[0] in dumped]
+    return Case(known, {**dict.fromkeys(absent), **there}, namespaces, now)
+
+
+def _is_secret(item: Item) -> bool:
+    return it.group_kind(item) == ("", secret.RESOURCE.kind)
+
+
+def _without_values(item: Item) -> Item:
+    return secret.without_values(item) if _is_secret(item) else item
+
+
+def of_cluster(
+    reader: "KubernetesReader", namespaces: Sequence[str], now: datetime, progress: Progress
+) -> Case:
+    """Objects of a live cluster.
+
+    Args:
+        namespaces: of Velero; empty to look for it.
+
+    Raises:
+        ReadFailed: the cluster does not answer.
+        StillpointError: it is too old to be asked what it serves.
+    """
+    served = reader.discover()
+    if served is None:
+        cause = "its API server is older than 1.27, and does not say in one answer what it serves"
+        raise StillpointError(reader.host, "cannot check it", cause, "use --from with a dump")
+    discovery = Discovery(served)
+    search = live_cluster.read_parts(reader, list(_first(discovery, namespaces)), progress)
+    found = list(namespaces) or sorted(_namespaces(search.objects))
+    parts = [Part(one, name) for name in found for one in _served(discovery, OF_VELERO)]
+    known = _known(discovery, search, live_cluster.read_parts(reader, parts, progress), found)
+    origin = f"{len(known.objects)} objects of the cluster {reader.host}"
+    return _with_secrets(Case(replace(known, origin=origin), {}, namespaces, now), reader)
+
+
+def _first(discovery: Discovery, namespaces: Sequence[str]) -> Iterator[Part]:
+    for one in _served(discovery, OF_CLUSTER):
+        yield Part(one)
+    for one in _served(discovery, OF_MACHINES):
+        yield Part(one, labels=pod.OF_MACHINES)
+    for one in _served(discovery, WHERE_VELERO_IS):
+        yield from (Part(one, name) for name in namespaces or ("",))
+    if not namespaces:
+        for one in _served(discovery, (workload.SERVER,)):
+            yield from (Part(one, labels=labels) for labels in workload.LABELS)
+
+
+def _served(discovery: Discovery, resources: Iterable[Resource]) -> list[Served]:
+    """The resources that the cluster has, each in the version that it serves."""
+    by_name = {one.name: one for one in discovery.served}
+    return [by_name[str(one)] for one in resources if str(one) in by_name]
+
+
+def _namespaces(objects: Iterable[Item]) -> set[str]:
+    wanted = {(one.group, one.kind) for one in (*WHERE_VELERO_IS, workload.SERVER)}
+    return {it.namespace(one) for one in objects if it.group_kind(one) in wanted}
+
+
+def _known(discovery: Discovery, search: Lists, own: Lists, found: Sequence[str]) -> Known:
+    """The objects of both rounds, each once; a resource of which a list failed is incomplete.
+
+    That Deployments could not be searched for leaves nothing open of a Velero that was found.
+    """
+    objects = {
+        (it.group_kind(one), it.namespace(one), it.name(one)): one
+        for one in (*search.objects, *own.objects)
+    }
+    failed = search.incomplete | own.incomplete
+    if found and str(workload.SERVER) not in own.incomplete:
+        failed -= {str(workload.SERVER)}
+    complete = {
+        str(one) for one in (*OF_CLUSTER, *OF_MACHINES, *WHERE_VELERO_IS, *OF_VELERO)
+    } - failed
+    unread = {(one.resource, one.cause): one for one in (*search.unread, *own.unread)}
+    return Known(
+        tuple(objects.values()), discovery, frozenset(complete), "", tuple(unread.values())
+    )
+
+
+def _with_secrets(case: Case, reader: "KubernetesReader") -> Case:
+    """The case with the metadata of each Secret that a location names."""
+    secrets: dict[tuple[str, str], Item | None] = {}
+    unread = list(case.known.unread)
+    for namespace, name in named_secrets(case):
+        try:
+            found = reader.get(secret.RESOURCE, namespace, name)
+        except NoResponse:
+            raise
+        except ReadFailed as error:
+            resource = f"{secret.RESOURCE} {namespace}/{name}"
+            unread.append(Unread(resource, error.cause, error.hint))
+        else:
+            secrets[namespace, name] = found and secret.without_values(found)
+    known = replace(case.known, unread=tuple(unread))
+    return Case(known, secrets, case.asked, case.now)
+
+
+def named_secrets(case: Case) -> list[tuple[str, str]]:
+    """Namespace and name of each Secret that a location needs."""
+    named = {
+        (one.namespace, key.secret)
+        for one in case.installations
+        for location in one.locations
+        for key in locations.named_keys(one, location)
+        if key.secret
+    }
+    return sorted(named)

@@ -1,0 +1,1 @@
+"""Objects of which an installation of Velero, OADP and KubeVirt is made."""

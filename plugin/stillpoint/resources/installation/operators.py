@@ -1,0 +1,46 @@
+"""Versions in the words of operators: OpenShift, OADP, HyperConverged, CDI.
+
+Sources: config/v1/types_cluster_version.go of openshift/api, ClusterServiceVersion of
+operator-framework/api, HyperConverged of kubevirt/hyperconverged-cluster-operator
+(`status.versions`) and CDI of containerized-data-importer (`status.observedVersion`).
+"""
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Resource
+
+CLUSTER_VERSION = Resource("config.openshift.io", "v1", "clusterversions", "ClusterVersion")
+CLUSTER_SERVICE_VERSION = Resource(
+    "operators.coreos.com", "v1alpha1", "clusterserviceversions", "ClusterServiceVersion"
+)
+HYPER_CONVERGED = Resource("hco.kubevirt.io", "v1beta1", "hyperconvergeds", "HyperConverged")
+CDI = Resource("cdi.kubevirt.io", "v1beta1", "cdis", "CDI")
+
+_OADP = "oadp-operator."
+
+
+def openshift_version(cluster_version: Item) -> str:
+    """The version that runs: the newest that was completed; empty if none was."""
+    history = it.sequence(cluster_version, "status", "history")
+    completed = (one for one in history if it.text(one, "state") == "Completed")
+    return next((it.text(one, "version") for one in completed), "")
+
+
+def oadp_version(service_version: Item) -> str:
+    """The version of OADP that is installed; empty for any other operator."""
+    is_installed = it.text(service_version, "status", "phase") == "Succeeded"
+    if is_installed and it.name(service_version).startswith(_OADP):
+        return it.text(service_version, "spec", "version")
+    return ""
+
+
+def hyper_converged_version(hyper_converged: Item) -> str:
+    """The version of OpenShift Virtualization, or of HyperConverged upstream; empty if unknown."""
+    found = it.sequence(hyper_converged, "status", "versions")
+    versions = (it.text(one, "version") for one in found if it.text(one, "name") == "operator")
+    return next(versions, "")
+
+
+def cdi_version(cdi: Item) -> str:
+    """The version that runs; empty if the status does not say."""
+    return it.text(cdi, "status", "observedVersion")

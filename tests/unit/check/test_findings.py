@@ -1,0 +1,367 @@
+"""Each finding: what provokes it, in a good installation that has none.
+
+Any two changes give both codes, and no other that neither gives alone.
+"""
+
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from stillpoint.check import registry, report
+from stillpoint.check.case import Case
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.velero.selection.discovery import Discovery
+from tests.unit.check import world
+from tests.unit.check.world import OPENSHIFT, VELERO, Change, put
+
+DPA, SERVER, AGENT = "DataProtectionApplication", "Deployment", "DaemonSet"
+LOCATION, CLASS, SECRET = "BackupStorageLocation", "VolumeSnapshotClass", "Secret"
+CONFIGURATION = ("spec", "configuration")
+
+
+def both(*changes: Change) -> Change:
+    def change(of: list[Item]) -> None:
+        for one in changes:
+            one(of)
+
+    return change
+
+
+def condition(kind: str, status: str, message: str) -> Change:
+    def change(of: list[Item]) -> None:
+        (one,) = (one for one in of if one["kind"] == DPA)
+        conditions = one["status"]["conditions"]
+        others = [each for each in conditions if each["type"] != kind]
+        one["status"]["conditions"] = [
+            *others,
+            {"type": kind, "status": status, "message": message},
+        ]
+
+    return change
+
+
+def plugins(*names: str) -> Change:
+    return put(DPA, list(names), *CONFIGURATION, "velero", "defaultPlugins")
+
+
+def version(kind: str, text: str) -> Change:
+    fields = {
+        "KubeVirt": ("status", "observedKubeVirtVersion"),
+        "ClusterServiceVersion": ("spec", "version"),
+    }
+    return put(kind, text, *fields[kind])
+
+
+def image(name: str) -> Change:
+    def change(of: list[Item]) -> None:
+        (one,) = (one for one in of if one["kind"] == SERVER)
+        one["spec"]["template"]["spec"]["containers"][0]["image"] = name
+
+    return change
+
+
+def setting(value: object, *path: str) -> Change:
+    """Of a location, and of the DataProtectionApplication that it is made of."""
+    return put(LOCATION, value, "spec", *path)
+
+
+def no_location(of: list[Item]) -> None:
+    world.without(LOCATION)(of)
+    put(DPA, [], "spec", "backupLocations")(of)
+
+
+def no_installation(of: list[Item]) -> None:
+    for kind in (LOCATION, DPA, SERVER):
+        world.without(kind)(of)
+
+
+def marked(*names: str) -> Change:
+    """Only these classes of the driver, each with Velero's label."""
+
+    def change(of: list[Item]) -> None:
+        for one in [one for one in of if one["kind"] == CLASS]:
+            one["metadata"]["labels"] = {world.CHOSEN: "true"} if it.name(one) in names else {}
+
+    return change
+
+
+def schedule(value: object, *path: str) -> Change:
+    return put("Schedule", value, "spec", "template", *path)
+
+
+def policy(text: str) -> Change:
+    return put("ConfigMap", {"policies.yaml": text}, "data", name="policies")
+
+
+def driver_policy(driver: str, action: str = "snapshot") -> Change:
+    return policy(
+        "version: v1\nvolumePolicies:\n"
+        f"- conditions: {{csi: {{driver: '{driver}'}}}}\n  action: {{type: {action}}}\n"
+    )
+
+
+HOOK = "pre.hook.backup.velero.io/timeout"
+
+CASES: dict[str, Change] = {
+    "velero-too-old": both(
+        version("ClusterServiceVersion", "1.4.3"),
+        put("ClusterVersion", [{"state": "Completed", "version": "4.18.2"}], "status", "history"),
+    ),
+    "versions-do-not-fit": image("velero/velero:v1.15.2"),
+    "version-not-in-matrix": version("KubeVirt", "v1.10.0"),
+    "no-kubevirt": world.without("KubeVirt"),
+    "kubevirt-too-old": both(version("KubeVirt", "v1.3.1"), world.without("Pod")),
+    "no-velero": no_installation,
+    "dpa-missing": world.without(DPA),
+    "several-dpas": world.copied(DPA, "second"),
+    "dpa-not-reconciled": condition("Reconciled", "False", "secret not found"),
+    "dpa-part-not-ready": condition("KubevirtDatamoverReady", "False", "0/1 replicas ready"),
+    "openshift-plugin-missing": plugins("csi", "aws"),
+    "csi-missing": plugins("openshift", "aws"),
+    "kubevirt-plugin-asked-for": plugins("openshift", "csi", "aws", "kubevirt"),
+    "resource-timeout-short": put(DPA, "1m30s", *CONFIGURATION, "velero", "resourceTimeout"),
+    "node-agent-not-asked-for": put(DPA, False, *CONFIGURATION, "nodeAgent", "enable"),
+    "uploader-not-kopia": put(DPA, "restic", *CONFIGURATION, "nodeAgent", "uploaderType"),
+    "node-selector-without-node": put("Node", {}, "metadata", "labels"),
+    "files-copied-by-default": put(DPA, True, *CONFIGURATION, "velero", "defaultVolumesToFSBackup"),
+    "no-default-location-incomplete": put(
+        DPA, True, *CONFIGURATION, "velero", "noDefaultBackupLocation"
+    ),
+    "images-without-prefix": both(
+        world.off(DPA, "spec", "backupImages"),
+        put(
+            DPA,
+            [{"name": "default", "velero": {"provider": "aws", "objectStorage": {"bucket": "b"}}}],
+            "spec",
+            "backupLocations",
+        ),
+    ),
+    "unsupported-overrides": put(DPA, {"veleroImageFqin": "x"}, "spec", "unsupportedOverrides"),
+    "no-server": world.without(SERVER),
+    "velero-not-ready": put(SERVER, {"replicas": 1}, "status"),
+    "plugin-missing": world.without_plugin("stillpoint"),
+    "plugin-twice": world.plugin("other", "registry.example.com/stillpoint:0.3.0"),
+    "kubevirt-plugin-beside": world.plugin(
+        "kubevirt-velero-plugin", "quay.io/kubevirt/kubevirt-velero-plugin:v0.8.0"
+    ),
+    "csi-feature-off": world.argument(SERVER, "--features=EnableCSI", ""),
+    "server-copies-files": world.argument(
+        SERVER, "--default-volumes-to-fs-backup=false", "--default-volumes-to-fs-backup"
+    ),
+    "no-node-agent": world.without(AGENT),
+    "node-agents-not-ready": put(AGENT, 0, "status", "numberReady"),
+    "no-location": no_location,
+    "location-unavailable": put(LOCATION, "Unavailable", "status", "phase"),
+    "location-not-validated": world.off(LOCATION, "status", "lastValidationTime"),
+    "location-validation-old": put(
+        LOCATION, "2026-11-01T11:49:00Z", "status", "lastValidationTime"
+    ),
+    "location-validation-off": setting("0s", "validationFrequency"),
+    "location-read-only": setting("ReadOnly", "accessMode"),
+    "no-default-location": both(
+        setting(False, "default"),
+        put(LOCATION, "other", "metadata", "name"),
+        put(DPA, [], "spec", "backupLocations"),
+    ),
+    "several-default-locations": world.copied(
+        LOCATION, "second", put(LOCATION, "there", "spec", "objectStorage", "prefix")
+    ),
+    "location-without-bucket": setting("", "objectStorage", "bucket"),
+    "location-shares-folder": world.copied(
+        LOCATION,
+        "second",
+        put(LOCATION, "here/again", "spec", "objectStorage", "prefix"),
+        setting(False, "default"),
+    ),
+    "provider-plugin-missing": world.without_plugin("velero-plugin-for-aws"),
+    "location-secret-missing": world.without(SECRET),
+    "location-key-missing": put(SECRET, {"credentials": "eA=="}, "data"),
+    "location-settings-missing": setting({"s3Url": "https://store.example.com"}, "config"),
+    "location-tls-unverified": setting(
+        {"region": "eu-west-1", "insecureSkipTLSVerify": "true"}, "config"
+    ),
+    "location-with-two-authorities": both(
+        setting("eA==", "objectStorage", "caCert"),
+        setting({"name": "cloud-credentials", "key": "cloud"}, "objectStorage", "caCertRef"),
+    ),
+    "disk-without-csi": put("PersistentVolume", {"nfs": {}}, "spec"),
+    "no-snapshot-class": put(CLASS, "another.csi.example.com", "driver"),
+    "snapshot-class-not-chosen": both(world.copied(CLASS, "slow"), marked()),
+    "several-snapshot-classes": both(world.copied(CLASS, "slow"), marked("fast", "slow")),
+    "snapshots-deleted-with-object": put(CLASS, "Delete", "deletionPolicy"),
+    "snapshots-die-with-volume": both(
+        put(CLASS, "driver.longhorn.io", "driver"),
+        put("PersistentVolume", "driver.longhorn.io", "spec", "csi", "driver"),
+        driver_policy("driver.longhorn.io"),
+        put(CLASS, {"type": "snap"}, "parameters"),
+        put(DPA, False, *CONFIGURATION, "velero", "defaultSnapshotMoveData"),
+        world.argument(SERVER, "--default-snapshot-move-data=true", ""),
+    ),
+    "moved-data-waits-for-consumer": both(
+        put("StorageClass", "WaitForFirstConsumer", "volumeBindingMode"),
+        put("ConfigMap", {"node-agent-config": "{}"}, "data", name="node-agent"),
+    ),
+    "storage-profile-empty": put("StorageProfile", {}, "status"),
+    "item-operations-end-early": world.argument(SERVER, "", "--default-item-operation-timeout=10m"),
+    "early-polling-off": both(
+        image("velero/velero:v1.18.3"), version("ClusterServiceVersion", "1.6.0")
+    ),
+    "concurrent-backups": world.argument(SERVER, "", "--concurrent-backups=3"),
+    "kubevirt-not-deployed": put("KubeVirt", "Deploying", "status", "phase"),
+    "hooks-skipped-everywhere": put(
+        "KubeVirt", {"kubevirt.io/skip-backup-hooks": "true"}, "metadata", "annotations"
+    ),
+    "hook-shorter-than-freeze": both(
+        version("KubeVirt", "v1.8.1"), put("Pod", "30s", "metadata", "annotations", HOOK)
+    ),
+    "snapshot-gate-off": put("KubeVirt", {}, "spec"),
+    "incremental-gate-off": plugins("openshift", "csi", "aws", "kubevirt-datamover"),
+    "serial-log-off": put(
+        "KubeVirt", {}, "spec", "configuration", "virtualMachineOptions", "disableSerialConsoleLog"
+    ),
+    "no-schedule": world.without("Schedule"),
+    "schedule-paused": put("Schedule", True, "spec", "paused"),
+    "schedule-invalid": put("Schedule", ["no such cron"], "status", "validationErrors"),
+    "schedule-without-location": schedule("nowhere", "storageLocation"),
+    "schedule-copies-files": schedule(True, "defaultVolumesToFsBackup"),
+    "schedule-expires-early": schedule("1h", "ttl"),
+    "snapshot-wait-beyond-thaw": world.off("Schedule", "spec", "template", "csiSnapshotTimeout"),
+    "schedule-policy-missing": schedule("others", "resourcePolicy", "name"),
+    "schedule-policy-invalid": policy("version: v1\nvolumePolicies: [{action: {type: fly}}]"),
+    "policy-driver-pattern": driver_policy("*.csi.example.com"),
+    "policy-misses-driver": driver_policy("other.csi.example.com"),
+    "machine-without-schedule": schedule(["elsewhere"], "includedNamespaces"),
+    "last-backup-failed": put("Backup", "PartiallyFailed", "status", "phase"),
+    "backup-stuck": world.copied(
+        "Backup",
+        "by-hand",
+        put("Backup", {}, "metadata", "labels"),
+        put("Backup", {"phase": "InProgress", "startTimestamp": "2026-10-30T01:00:00Z"}, "status"),
+    ),
+}
+"""By code, what provokes it; each in a good installation with OADP."""
+
+UNSERVED = "no-snapshot-api"
+"""Of an API that is not there: see below."""
+
+
+def test_every_finding_has_its_test() -> None:
+    rows = {row.code for _, row in registry.rows()}
+    assert CASES.keys() | {UNSERVED} == rows
+
+
+def test_codes_are_used_once() -> None:
+    found = [row.code for _, row in registry.rows()]
+    assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize("file", [OPENSHIFT, VELERO], ids=["OADP", "Velero"])
+def test_a_good_installation_has_no_finding(file: Path) -> None:
+    found = world.judged(file=file)
+    assert world.codes(found) == set()
+    assert found.open == ()
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_what_provokes_a_finding_gives_that_one(code: str) -> None:
+    found = world.judged(CASES[code])
+    assert world.codes(found) == {code}
+    assert world.open_codes(found) == set()
+
+
+OF_VELERO = {
+    row.code
+    for area, row in registry.rows()
+    if area.name in ("set-up", "running", "locations", "schedules") and row.code != "no-velero"
+} | {"velero-too-old", "versions-do-not-fit", "moved-data-waits-for-consumer"}
+
+HIDES = {
+    "no-velero": OF_VELERO,
+    "versions-do-not-fit": {"velero-too-old"},
+    "dpa-missing": {"node-selector-without-node"},
+    "no-server": {"dpa-missing", "no-node-agent"},
+    "no-location": {
+        "provider-plugin-missing",
+        "location-secret-missing",
+        "location-key-missing",
+    },
+    "disk-without-csi": {
+        "no-snapshot-class",
+        "snapshot-class-not-chosen",
+        "several-snapshot-classes",
+        "snapshots-deleted-with-object",
+        "policy-misses-driver",
+    },
+    "no-schedule": {
+        "schedule-policy-invalid",
+        "policy-driver-pattern",
+        "policy-misses-driver",
+        "last-backup-failed",
+    },
+    "schedule-policy-missing": {
+        "schedule-policy-invalid",
+        "policy-driver-pattern",
+        "policy-misses-driver",
+    },
+    "snapshots-die-with-volume": {"no-node-agent", "moved-data-waits-for-consumer"},
+}
+"""What is no question any more where another thing is missing: data that nobody moves, say."""
+
+
+def test_any_two_changes_of_different_objects_give_both_codes() -> None:
+    base = world.objects()
+    touched = {code: touched_by(change, base) for code, change in CASES.items()}
+    pairs = [pair for pair in combinations(CASES, 2) if not touched[pair[0]] & touched[pair[1]]]
+    assert len(pairs) > 2000
+    for one, other in pairs[::3]:  # all of them take a quarter of a minute
+        found = world.codes(world.judged(CASES[one], CASES[other]))
+        assert found == {one, other} - HIDES.get(one, set()) - HIDES.get(other, set())
+
+
+def touched_by(change: Change, base: list[Item]) -> set[str]:
+    """Kinds of the objects that it changes."""
+    changed = world.objects()
+    change(changed)
+    kept = [one for one in base if one in changed]
+    return {one["kind"] for one in (*base, *changed) if one not in kept}
+
+
+@pytest.mark.parametrize("resource", sorted(world.EVERY))
+@pytest.mark.parametrize("file", [OPENSHIFT, VELERO], ids=["OADP", "Velero"])
+def test_what_may_not_be_read_is_said_and_never_found_wanting(resource: str, file: Path) -> None:
+    found = report.judge(world.case(world.objects(file), unread=[resource]))
+    assert world.codes(found) == set()
+    if file is OPENSHIFT and resource not in FOR_VERSIONS:
+        causes = [cause for one in found.open for cause in one.causes]
+        assert any(resource.partition(".")[0][:-1] in cause for cause in causes)
+
+
+FOR_VERSIONS = {
+    "cdis.cdi.kubevirt.io",
+    "hyperconvergeds.hco.kubevirt.io",
+    "storageclasses.storage.k8s.io",
+    "persistentvolumes",
+    "configmaps",
+}
+"""Without these the answer is the same, or their lack is said in other words."""
+
+
+def test_without_the_right_to_read_secrets_the_rest_is_judged() -> None:
+    of = world.objects()
+    put(LOCATION, "Unavailable", "status", "phase")(of)
+    found = report.judge(world.case(of, unread=["secrets"]))
+    assert world.codes(found) == {"location-unavailable"}
+    assert world.open_codes(found) == {"location-secret-missing", "location-key-missing"}
+
+
+def test_an_api_that_is_not_served_is_found() -> None:
+    of = world.objects()
+    world.without(CLASS)(of)
+    case = world.case(of)
+    others = [one for one in case.known.discovery.served if one.plural != "volumesnapshotclasses"]
+    known = replace(case.known, discovery=Discovery(others))
+    found = report.judge(Case(known, {}, (), world.NOW))
+    assert "no-snapshot-api" in world.codes(found)
