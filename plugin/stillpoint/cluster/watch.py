@@ -112,6 +112,9 @@ class Changes:
 
     Each connection begins with the state of all objects, so that nothing is lost between two:
     neither by a connection that breaks or stays silent, nor by a state that the server has dropped.
+    The state is one that the server has at hand (`resourceVersion=0`), and what came later follows:
+    for the latest state the server waits until its cache has seen that: for ever, if nobody writes
+    such objects and etcd reports no progress (before 3.4.31 and 3.5.13).
 
     Attributes:
         request: a `watch`.
@@ -148,6 +151,7 @@ class Changes:
         query = {
             "watch": "true",
             "labelSelector": self.labels,
+            "resourceVersion": "0",
             "timeoutSeconds": str(math.ceil(left_s)),
         }
         silence_s = min(left_s, _LONGEST_SILENCE_S)

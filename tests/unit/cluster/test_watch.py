@@ -288,7 +288,9 @@ def test_a_caller_gets_the_state_of_now_and_then_each_change() -> None:
     now, later = event("ADDED", instance("db", "3")), event("MODIFIED", instance("db", "8"))
     found, asked = states(tells(now, later, bookmark("8"), event("DELETED", instance("db", "9"))))
     assert found == [("3", False), ("8", False), ("9", True)]
-    assert asked == [{"watch": "true", "labelSelector": "a=b", "timeoutSeconds": "30"}]
+    assert asked == [
+        {"watch": "true", "labelSelector": "a=b", "resourceVersion": "0", "timeoutSeconds": "30"}
+    ]
 
 
 NOW = event("ADDED", instance("db", "3"))
@@ -305,7 +307,7 @@ def test_a_watch_that_breaks_is_opened_again_with_the_state_of_now(broken: Reply
     found, asked = states(broken, tells(LAST))
     assert found == [("3", False), ("9", False)]
     assert len(asked) == 2
-    assert "resourceVersion" not in asked[1]
+    assert asked[1]["resourceVersion"] == "0"
 
 
 @pytest.mark.parametrize("failure", [closes, status(429), status(500), status(503)])
