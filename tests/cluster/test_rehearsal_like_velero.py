@@ -7,21 +7,25 @@ which it put into one block, and in which guests it ran hooks. No disk is cut in
 import random
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from stillpoint.cluster.kubernetes_reader import KubernetesReader
+from stillpoint.model import item as it
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.rehearsal import Rehearsal, Wanted, rehearse
 from stillpoint.rehearsal.sources import live_cluster
 from stillpoint.rehearsal.sources.known import Known
 from stillpoint.rehearsal.velero_steps import archive
+from stillpoint.resources.disks import persistent_volume_claim
+from stillpoint.velero.volumes import snapshotter
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster, velero_object
 from tests.cluster.manifests import Disk, Machine
+from tests.cluster.velero import NAMESPACE
 
 FIRST, SECOND = "rehearsed-one", "rehearsed-two"
 LABEL = {"matchLabels": {"backup": "yes"}}
@@ -145,6 +149,77 @@ def test_velero_cuts_the_disks_that_the_rehearsal_said_within_one_freeze(place: 
     assert {(one.name, one.verb) for one in freezes} == {("other", "freeze"), ("other", "unfreeze")}
     [unfrozen] = cuts[f"{SECOND}/plain-root"]
     assert not freezes[-2].time < unfrozen.started < freezes[-1].time
+
+
+POLICY = """
+version: v1
+volumePolicies:
+- conditions: {csi: {}}
+  action: {type: custom, parameters: {snapshotter: stillpoint}}
+"""
+SWITCHES: dict[str, tuple[Object, Object]] = {
+    "policy": ({"resourcePolicy": {"kind": "configmap", "name": "rehearsed-policy"}}, {}),
+    "annotation": ({"snapshotVolumes": False}, {snapshotter.ANNOTATION: snapshotter.ALL}),
+}
+
+
+@pytest.fixture(scope="module")
+def with_policy(place: Place) -> Place:
+    metadata = {"name": "rehearsed-policy", "namespace": NAMESPACE}
+    config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    created = place.cluster.api.create({**config_map, "data": {"policies": POLICY}})
+    known = replace(place.known, objects=(*place.known.objects, created))
+    return replace(place, known=known)
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_the_plugin_takes_the_snapshots_that_the_rehearsal_said(
+    with_policy: Place, switch: str
+) -> None:
+    cluster, name = with_policy.cluster, f"rehearsed-{switch}"
+    more, annotations = SWITCHES[switch]
+    spec = {"includedNamespaces": [FIRST], **more}
+    asked = velero_object("Backup", name, spec)
+    asked["metadata"]["annotations"] = annotations
+    found = rehearse(with_policy.known, Wanted(asked, datetime.now(UTC)))
+    assert errors(found) == []
+    assert {one.reference.name: one.judged.level for one in found.machines} == {
+        "archive": "stopped", "db": "filesystem", "web": "filesystem",
+    }  # fmt: skip
+    calls, cuts = len(cluster.freezes()), cluster.snapshots_cut()
+    backup = cluster.backup(name, spec, annotations=annotations)
+    assert backup["status"]["phase"] == "Completed", cluster.backup_log(name)
+    assert_same_items(cluster, found, name)
+    stored = cluster.backup_items(name)
+    claims = [one for one in found.backup.stored if one.is_of(persistent_volume_claim.RESOURCE)]
+    assert len(claims) == 6
+    for claim in claims:
+        path = f"resources/persistentvolumeclaims/namespaces/{FIRST}/{claim.name}.json"
+        assert of_snapshot(found.backup.stored[claim]) == of_snapshot(stored[path])
+        of_claim = cluster.snapshots_cut()[f"{FIRST}/{claim.name}"]
+        [cut] = of_claim[len(cuts.get(f"{FIRST}/{claim.name}", ())) :]
+        guest = claim.name.partition("-")[0]
+        frozen = [one for one in cluster.freezes()[calls:] if one.name == guest and one.has_changed]
+        assert [one.verb for one in frozen] == (
+            [] if guest == "archive" else ["freeze", "unfreeze"]
+        )
+        if frozen:
+            assert frozen[0].time < cut.started < cut.finished < frozen[1].time
+
+
+def of_snapshot(claim: Object) -> Object:
+    """What the plugin changes in a claim; without the snapshot's name, which its Backup makes."""
+    name = it.text(claim, "metadata", "annotations", "velero.io/volume-snapshot-name")
+    assert name.startswith(f"velero-{it.name(claim)}-")
+    return {
+        f"{kind} {key}": "a snapshot of it" if value == name else value
+        for kind, mapping in (
+            ("label", it.labels(claim)),
+            ("annotation", it.annotations(claim)),
+            ("spec", it.mapping(claim, "spec")),
+        )
+        for key, value in mapping.items()
+    }
 
 
 def drawn(by: random.Random) -> Object:

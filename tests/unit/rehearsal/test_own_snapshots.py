@@ -232,6 +232,7 @@ def test_a_claim_is_stored_with_the_snapshot_that_the_plugin_would_take() -> Non
     assert name.startswith("velero-db-data-")
     assert not name.endswith("-rehearsed")  # as Velero's snapshots are in a rehearsal
     assert claim["metadata"]["labels"]["velero.io/volume-snapshot-name"] == name
+    assert claim["metadata"]["annotations"]["backup.velero.io/must-include-additional-items"]
 
 
 @pytest.mark.parametrize("resource", ["PersistentVolume", "VolumeSnapshotClass"])

@@ -146,8 +146,13 @@ class _Backupper:
         return BackedUpItem(reference, BackupResult.STORED, block, item, "", tuple(called))
 
     def _take(self, outcome: BackupOutcome, block: int) -> tuple[Item, str]:
-        """The item of an action's outcome, and the error of its additional items."""
-        changed, must_include = _without_message(outcome.item)
+        """The item of an action's outcome, and the error of its additional items.
+
+        The mark by which additional items come past the filters stays: Velero removes it from a
+        copy of the annotations (executeActions in v1.18.3).
+        """
+        changed = outcome.item
+        must_include = it.annotations(changed).get(marks.MUST_INCLUDE) == "true"
         if marks.SKIPPED in it.annotations(changed):
             return changed, ""
         return changed, self._bring(outcome.additional, block, must_include=must_include)
@@ -157,9 +162,3 @@ class _Backupper:
             if error := self.back_up(reference, block, must_include=must_include):
                 return error
         return ""
-
-
-def _without_message(item: Item) -> tuple[Item, bool]:
-    """The item without the annotation that is between an action and Velero, and what that says."""
-    must_include = it.annotations(item).get(marks.MUST_INCLUDE) == "true"
-    return it.without(item, "metadata", "annotations", marks.MUST_INCLUDE), must_include
