@@ -23,6 +23,7 @@ from stillpoint.model.api_resources import KNOWN
 from stillpoint.model.outcome import Selector
 from stillpoint.rehearsal.verdict.reasons import REASONS, UNREADABLE
 from stillpoint.vm_snapshots.reasons import SNAPSHOT_REASONS
+from stillpoint.vm_snapshots.restore_reasons import RESTORE_REASONS
 
 DOCS = Path(__file__).parents[1] / "docs"
 TABLE = re.compile(
@@ -117,6 +118,13 @@ def snapshot_reasons() -> Iterator[Row]:
         yield f"`{one.code}`", one.effect, sentence
 
 
+def restore_reasons() -> Iterator[Row]:
+    yield "code", "effect", "what it says"
+    for one in RESTORE_REASONS:
+        sentence = one.sentence.replace(": {about}", "").replace("{target}", "the target")
+        yield f"`{one.code}`", one.effect, sentence
+
+
 def exit_statuses() -> Iterator[Row]:
     yield "exit status", "meaning"
     for one in ExitStatus:
@@ -129,6 +137,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "actions": actions,  # `DOES` of each module that catalogue.py names
     "verbs": verbs,  # `HELP` of each module of cli/verbs
     "snapshot-reasons": snapshot_reasons,  # vm_snapshots/reasons.py
+    "restore-reasons": restore_reasons,  # vm_snapshots/restore_reasons.py
     "exit-statuses": exit_statuses,  # cli/exit_status.py
 }
 

@@ -71,6 +71,10 @@ class SnapshotController:
         except Exception as error:  # noqa: BLE001 - raised again where the context ends
             self.error = error
 
+    def time(self) -> datetime:
+        """Now, by this controller's clock."""
+        return datetime.now(UTC) + self.ahead
+
     def look(self, namespace: str) -> None:
         for kind, update in ((SNAPSHOT, self._update), (CONTENT, self._update_content)):
             for item in self.api.list(*kind, namespace):
@@ -323,7 +327,7 @@ class SnapshotController:
         if not limit or not progresses(snapshot) or status.get("creationTime"):
             return False
         created = datetime.fromisoformat(snapshot["metadata"]["creationTimestamp"])
-        return created + limit < datetime.now(UTC) + self.ahead
+        return created + limit < self.time()
 
     def _indicate(self, status: Object, machine: Object) -> None:
         instance = self.api.find(*INSTANCE, *identity(machine))

@@ -1,63 +1,39 @@
 """`stillpoint snapshot` on KubeVirt's own snapshots, whose controller is a stand-in."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
-import fastjsonschema
 import pytest
-import yaml
 
-from stillpoint import cli
 from tests.cluster.api import ApiError, Object
 from tests.cluster.cluster import Cluster, velero_object
 from tests.cluster.manifests import Disk, Machine, condition
 from tests.cluster.namespaces import wait_until
 from tests.cluster.snapshot_controller import INSTANCE, MACHINE, SNAPSHOT, SnapshotController
 from tests.cluster.storage import wait_until_bound
+from tests.cluster.vm_snapshots import Account
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "docs/vm-snapshots.schema.json").read_text())
 NAMESPACE = "vm-snapshots"
 DB = Machine(NAMESPACE, "db", (Disk("root"), Disk("data", "Block")), (Disk("extra"),))
 OFF = Machine(NAMESPACE, "off", is_running=False, has_instancetype=False)
 PLAIN = Machine(NAMESPACE, "plain", is_agent_connected=False, has_instancetype=False)
 PART = Machine(NAMESPACE, "part", is_running=False, has_instancetype=False)
 SLOW = Machine(NAMESPACE, "slow", is_running=False, has_instancetype=False)
-RIGHTS = Path(__file__).parents[2] / "docs" / "install" / "rbac-snapshots.yaml"
-USER = "vm-snapshots"
-"""An account with the rights of RIGHTS and no others."""
 DEADLINE = timedelta(minutes=5, seconds=1)
 MACHINES = (DB, OFF, PLAIN, PART, SLOW)
 
 
 @dataclass(frozen=True)
-class Place:
-    cluster: Cluster
+class Place(Account):
     controller: SnapshotController
-    capture: pytest.CaptureFixture[str]
     began: datetime
 
     def freezes(self) -> list[str]:
         """Freezes and thaws of guests of the namespace during the test, the oldest first."""
         calls = self.cluster.freezes()
         return [one.verb for one in calls if one.namespace == NAMESPACE and one.time > self.began]
-
-    def run(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit status, standard output and standard error of `stillpoint snapshot`."""
-        kubeconfig = str(self.cluster.control_plane.kubeconfig(USER))
-        where = ("-n", NAMESPACE, "--kubeconfig", kubeconfig)
-        status = cli.main(["snapshot", *arguments, *where])
-        return status, *self.capture.readouterr()
-
-    def json(self, *arguments: str) -> tuple[int, Any]:
-        status, output, _errors = self.run(*arguments, "--output", "json")
-        document = json.loads(output)
-        fastjsonschema.compile(SCHEMA)(document)
-        return status, document
 
     def shown(self, name: str) -> Object:
         [found] = self.json("show", name)[1]["snapshots"]
@@ -69,7 +45,6 @@ def controller(cluster_without_velero: Cluster) -> Iterator[SnapshotController]:
     cluster = cluster_without_velero
     cluster.create_namespace(NAMESPACE)
     cluster.create_vms(MACHINES)
-    give_rights(cluster)
     with SnapshotController(cluster.api, [NAMESPACE]) as running:
         yield running
 
@@ -81,7 +56,7 @@ def place(
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Place]:
     controller.ahead = timedelta()
-    yield Place(cluster_without_velero, controller, capsys, datetime.now(UTC))
+    yield Place(cluster_without_velero, NAMESPACE, capsys, controller, datetime.now(UTC))
     cluster_without_velero.node.soothe()
     assert controller.error is None
 
@@ -244,30 +219,6 @@ def test_a_name_is_not_taken_twice_and_nothing_is_made_by_a_dry_run(place: Place
     assert "exists" in errors
 
 
-def give_rights(cluster: Cluster) -> None:
-    """The service account of the namespace gets the rights of RIGHTS, and the tests its token."""
-    api = cluster.api
-    group = "rbac.authorization.k8s.io"
-    subject = {"kind": "ServiceAccount", "name": "default", "namespace": NAMESPACE}
-    bindings = ({"kind": "RoleBinding", "namespace": NAMESPACE}, {"kind": "ClusterRoleBinding"})
-    for role, binding in zip(yaml.safe_load_all(RIGHTS.read_text()), bindings, strict=True):
-        api.create(role)
-        name = role["metadata"]["name"]
-        api.create(
-            {
-                "apiVersion": f"{group}/v1",
-                "kind": binding.pop("kind"),
-                "metadata": {"name": name, **binding},
-                "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
-                "subjects": [subject],
-            }
-        )
-    account = api.path("v1", "ServiceAccount", NAMESPACE, "default")
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    answer = api.request("POST", f"{account}/token", request)
-    cluster.control_plane.tokens[USER] = answer["status"]["token"]
-
-
 def snapshot(name: str, machine: str, **specification: str) -> Object:
     source = {"apiGroup": "kubevirt.io", "kind": "VirtualMachine", "name": machine}
     return {
@@ -320,7 +271,12 @@ def bind_without_snapshots(place: Place, claim: str) -> None:
             "apiVersion": "v1",
             "kind": "PersistentVolume",
             "metadata": {"name": name},
-            "spec": {**common, "capacity": {"storage": "1Mi"}, "hostPath": {"path": "/nowhere"}},
+            "spec": {
+                **common,
+                "capacity": {"storage": "1Mi"},
+                "hostPath": {"path": "/nowhere"},
+                "claimRef": {"namespace": NAMESPACE, "name": claim},
+            },
         }
     )
     api.create(
@@ -328,7 +284,11 @@ def bind_without_snapshots(place: Place, claim: str) -> None:
             "apiVersion": "v1",
             "kind": "PersistentVolumeClaim",
             "metadata": {"name": claim, "namespace": NAMESPACE},
-            "spec": {**common, "resources": {"requests": {"storage": "1Mi"}}},
+            "spec": {
+                **common,
+                "resources": {"requests": {"storage": "1Mi"}},
+                "volumeName": name,
+            },
         }
     )
     wait_until_bound(api, NAMESPACE)

@@ -16,7 +16,7 @@ from stillpoint.resources.vm_snapshots import virtual_machine_snapshot
 from stillpoint.vm_snapshots import disks, reasons
 from stillpoint.vm_snapshots.errors import NotMade, WrongRequest
 from stillpoint.vm_snapshots.facts import MachineFacts
-from stillpoint.vm_snapshots.reasons import Effect, Plan, SnapshotFinding
+from stillpoint.vm_snapshots.reasons import Plan, SnapshotFinding
 from stillpoint.vm_snapshots.state import satisfies
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
@@ -42,8 +42,7 @@ class Intended:
 
     def obstacles(self, required: Level | None, *, accepts_partial: bool) -> Sequence[str]:
         """Why it is not made, in sentences; none if it can be."""
-        refusing = {Effect.REFUSES} | (set() if accepts_partial else {Effect.PARTIAL})
-        found = [one.sentence for one in self.findings if one.effect in refusing]
+        found = reasons.obstacles(self.findings, accepts_partial=accepts_partial)
         if required and not satisfies(self.expected, required):
             found.append(f"the level {required} is required, and {self.expected} is to be expected")
         return found

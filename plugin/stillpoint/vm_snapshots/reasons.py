@@ -275,6 +275,12 @@ def findings(plan: Plan) -> Sequence[SnapshotFinding]:
     return tuple(_finding(row, plan, about) for row, about in _holding(plan))
 
 
+def obstacles(found: Iterable[SnapshotFinding], *, accepts_partial: bool) -> list[str]:
+    """Why something is not made, in sentences; none if it can be."""
+    refusing = {Effect.REFUSES} | (set() if accepts_partial else {Effect.PARTIAL})
+    return [one.sentence for one in found if one.effect in refusing]
+
+
 def expected(plan: Plan) -> Level:
     """The level that a snapshot taken now would reach at best, as far as the cluster shows."""
     if not any(disk.outlook is Outlook.TAKEN for disk in plan.disks):

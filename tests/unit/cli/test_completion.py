@@ -17,7 +17,10 @@ LINES = [
     ("stillpoint rehearse --from fo", {"folder"}),
     ("stillpoint rehearse --backup fil", {"file"}),
     ("stillpoint install f", {"folder"}),
-    ("stillpoint snapshot ", {"create", "list", "show", "wait"}),
+    (
+        "stillpoint snapshot ",
+        {"create", "list", "show", "wait", "restore", "clone", "delete", "prune"},
+    ),
     ("stillpoint snapshot create --require ", {"crash", "filesystem", "application"}),
 ]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import fastjsonschema
 import pytest
+import yaml
 
 from stillpoint import cli
 from stillpoint.model import item as it
@@ -129,6 +130,18 @@ def test_a_cluster_that_refuses_is_an_error_with_its_words(
         ["create", "db", "--require", "perfect"],
         ["create", "db", "--deadline", "soon"],
         ["wait", "one", "--timeout", "soon"],
+        ["restore", "one", "--target-readiness-policy", "WaitGracePeriod 5"],
+        ["restore", "one", "--target-readiness-policy", "Never"],
+        ["restore", "one", "--volume-restore-policy", "Never"],
+        ["restore", "one", "--volume-name", "root"],
+        ["restore", "one", "--volume-label", "root=tier"],
+        ["restore", "one", "--patch", "{}"],
+        ["clone", "db"],
+        ["clone", "db", "--to", "copy", "--mac", "02-00-00-00-00-01"],
+        ["delete"],
+        ["prune"],
+        ["prune", "--keep", "-1"],
+        ["prune", "--older-than", "long"],
         ["show"],
         [],
     ],
@@ -177,3 +190,40 @@ def test_a_name_is_for_one_snapshot(arguments: list[str], code: int, tmp_path: P
         except SystemExit as ended:
             status = int(ended.code or 0)
     assert status == code
+
+
+def test_a_dry_run_of_a_restore_prints_what_oc_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(tmp_path, [snapshot("one", READY)]) as where:
+        assert cli.main(["snapshot", "restore", "one", "--dry-run", *where]) == 1
+        output, errors = capsys.readouterr()
+    made = json.loads(output)
+    assert made["kind"] == "VirtualMachineRestore"
+    assert made["spec"]["target"]["name"] == "db"
+    assert "content-missing" in errors
+    assert "target-runs" in errors
+
+
+def test_prune_says_what_goes_and_a_server_that_would_refuse_is_not_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = snapshot("bad", {"phase": "Failed"})
+    failed["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z"
+    with serving(tmp_path, [snapshot("one", READY), failed]) as where:
+        assert cli.main(["snapshot", "prune", "--keep", "1", *where]) == 0
+        output, errors = capsys.readouterr()
+        rows = [line.split() for line in output.splitlines()[1:]]
+        assert [(row[0], row[3]) for row in rows] == [("shop/bad", "yes"), ("shop/one", "no")]
+        assert "Nothing was deleted" in errors
+        assert cli.main(["snapshot", "prune", "--keep", "1", "--delete", *where]) == 3
+
+
+def test_the_namespace_is_that_of_the_context(tmp_path: Path) -> None:
+    with ApiServer([*examples.objects(), snapshot("one", READY)]) as server:
+        file = server.kubeconfig(tmp_path / "kubeconfig")
+        assert cli.main(["snapshot", "show", "one", "--kubeconfig", str(file)]) == 3
+        known = yaml.safe_load(file.read_text())
+        known["contexts"][0]["context"]["namespace"] = "shop"
+        file.write_text(yaml.safe_dump(known))
+        assert cli.main(["snapshot", "show", "one", "--kubeconfig", str(file)]) == 0

@@ -71,7 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """See `Verb`."""
-    from stillpoint.cli.output import question, report, snapshot_document, snapshots, terminal  # noqa: PLC0415
+    from stillpoint.cli.output import question, report, terminal  # noqa: PLC0415
+    from stillpoint.cli.output.vm_snapshots import document, snapshots  # noqa: PLC0415
     from stillpoint.rehearsal.verdict.level import Level  # noqa: PLC0415
     from stillpoint.vm_snapshots import creation  # noqa: PLC0415
 
@@ -92,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run or any(obstacles.values()):
         if arguments.output == "json":
             with standard_output.flushed() as output:
-                output.buffer.write(snapshot_document.text([], wanted, obstacles).encode())
+                output.buffer.write(document.text([], wanted, obstacles).encode())
         return ExitStatus.NOT_SAFE if any(obstacles.values()) else ExitStatus.GOOD
     if not arguments.yes and not question.is_agreed(
         f"Make {report.number(len(wanted), 'snapshot')}?"

@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """See `Verb`."""
-    from stillpoint.cli.output import snapshot_document, snapshots, terminal  # noqa: PLC0415
+    from stillpoint.cli.output import terminal  # noqa: PLC0415
+    from stillpoint.cli.output.vm_snapshots import document, snapshots  # noqa: PLC0415
     from stillpoint.resources.vm_snapshots import virtual_machine_snapshot  # noqa: PLC0415
     from stillpoint.vm_snapshots import waiting  # noqa: PLC0415
 
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     ]
     with standard_output.flushed() as output:
         if arguments.output == "json":
-            output.buffer.write(snapshot_document.text(found).encode())
+            output.buffer.write(document.text(found).encode())
         else:
             snapshots.write(found, datetime.now(UTC), terminal.console(output))
     return ExitStatus.GOOD

@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """See `Verb`."""
-    from stillpoint.cli.output import snapshot_document, snapshots, terminal  # noqa: PLC0415
+    from stillpoint.cli.output import terminal  # noqa: PLC0415
+    from stillpoint.cli.output.vm_snapshots import document, snapshots  # noqa: PLC0415
     from stillpoint.vm_snapshots import waiting  # noqa: PLC0415
     from stillpoint.vm_snapshots.state import Standing  # noqa: PLC0415
 
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = waiting.state(cluster, *wanted)
     with standard_output.flushed() as output:
         if arguments.output == "json":
-            output.buffer.write(snapshot_document.text([found]).encode())
+            output.buffer.write(document.text([found]).encode())
         else:
             snapshots.write_one(found, datetime.now(UTC), terminal.console(output))
     statuses = {Standing.READY: ExitStatus.GOOD, Standing.FAILED: ExitStatus.NOT_SAFE}

@@ -59,7 +59,8 @@ def wait_and_write(
         longest_s: seconds; 0 for a look without a wait.
         required: the level that each has to reach.
     """
-    from stillpoint.cli.output import snapshot_document, snapshots, terminal  # noqa: PLC0415
+    from stillpoint.cli.output import terminal  # noqa: PLC0415
+    from stillpoint.cli.output.vm_snapshots import document, snapshots  # noqa: PLC0415
     from stillpoint.model.clock import Clock  # noqa: PLC0415
     from stillpoint.vm_snapshots import waiting  # noqa: PLC0415
 
@@ -70,7 +71,7 @@ def wait_and_write(
     states = list(end.states.values())
     with standard_output.flushed() as output:
         if arguments.output == "json":
-            output.buffer.write(snapshot_document.text(states).encode())
+            output.buffer.write(document.text(states).encode())
         else:
             snapshots.write(states, clock.now(), terminal.console(output))
     return _status(end, required, longest_s)

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from stillpoint.cli.output.vm_snapshots import findings
 from stillpoint.model import item as it
 from stillpoint.resources.vm_snapshots import virtual_machine_snapshot as fields
 from stillpoint.vm_snapshots.creation import Intended
@@ -89,16 +90,7 @@ def _intended(one: Intended, obstacles: Sequence[str]) -> Json:
             {"volume": disk.volume, "claim": disk.claim, "outlook": disk.outlook}
             for disk in one.plan.disks
         ],
-        "reasons": [
-            {
-                "code": finding.code,
-                "effect": finding.effect,
-                "about": list(finding.about),
-                "sentence": finding.sentence,
-                "remedy": finding.remedy,
-            }
-            for finding in one.findings
-        ],
+        "reasons": findings.document(one.findings),
     }
 
 

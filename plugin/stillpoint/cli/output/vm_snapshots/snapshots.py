@@ -9,6 +9,7 @@ from rich.text import Text
 from stillpoint.cli.output import table
 from stillpoint.cli.output.table import Column
 from stillpoint.cli.output.terminal import line, write_line, write_paragraph
+from stillpoint.cli.output.vm_snapshots import findings
 from stillpoint.rehearsal.verdict.level import Level
 from stillpoint.resources.vm_snapshots import virtual_machine_snapshot as fields
 from stillpoint.vm_snapshots.creation import Intended
@@ -31,12 +32,6 @@ _COLOURS = {
     Standing.UNDER_WAY: "yellow",
     Standing.FAILED: "red",
     Standing.UNKNOWN: "yellow",
-}
-_EFFECTS = {
-    Effect.REFUSES: "red",
-    Effect.PARTIAL: "red",
-    Effect.DEGRADES: "yellow",
-    Effect.NOTE: "cyan",
 }
 _LEVELS = {
     Level.FILESYSTEM: "KubeVirt froze the guest and heard of no error; whether applications were "
@@ -167,14 +162,9 @@ def write_intention(
         if without:
             write_paragraph(output, without, 10, "  without ")
         write_paragraph(output, f"{level}; KubeVirt gives up after {deadline}", 10, "  level   ")
-        for finding in one.findings:
-            first = (f"  {finding.effect}: ", _EFFECTS[finding.effect])
-            write_paragraph(output, f"{finding.code}: {finding.sentence}", len(first[0]), first)
-            if finding.remedy:
-                write_paragraph(output, finding.remedy, 6, ("    > ", "bold"))
-    refused = [title for title, found in obstacles.items() if found]
-    for title in refused:
-        write_line(output, (f"{title} is not made: ", "red"), "; ".join(obstacles[title]))
+        findings.write(one.findings, output)
+    for title, found in obstacles.items():
+        findings.write_refusal(title, found, output)
     partial = any(one.effect is Effect.PARTIAL for each in wanted for one in each.findings)
-    if refused and partial:
+    if partial and any(obstacles.values()):
         write_line(output, ("HINT:", "bold"), " --accept-partial makes snapshots that lack disks")

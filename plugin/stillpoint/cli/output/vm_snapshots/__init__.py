@@ -1,0 +1,1 @@
+"""KubeVirt's own snapshots, their restores, clones and removals, as the command prints them."""

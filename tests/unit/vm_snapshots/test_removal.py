@@ -1,0 +1,134 @@
+"""Which snapshots may go, and what is left behind."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.resources.vm_snapshots import virtual_machine_snapshot
+from stillpoint.vm_snapshots import removal
+from stillpoint.vm_snapshots.removal import Rule
+from stillpoint.vm_snapshots.state import SnapshotState
+from tests.unit.dictionary_reader import DictionaryReader
+
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
+FREE: set[tuple[str, str]] = set()
+GOOD: Item = {"phase": "Succeeded", "readyToUse": True}
+VOLUMES = {"includedVolumes": ["root"]}
+
+
+def snapshot(name: str, days: int, machine: str = "db", **status: Any) -> SnapshotState:
+    """A good one of so many days, or with other fields of its status."""
+    item = virtual_machine_snapshot.manifest("shop", name, machine, "", "")
+    created = (NOW - timedelta(days=days)).isoformat()
+    item = it.with_value(item, created, "metadata", "creationTimestamp")
+    whole = {**GOOD, "snapshotVolumes": VOLUMES, **status}
+    return SnapshotState(it.with_value(item, whole, "status"), None, None)
+
+
+def going(*states: SnapshotState, rule: Rule, in_use: set[tuple[str, str]] = FREE) -> list[str]:
+    found = removal.judged(states, in_use, rule, NOW)
+    return [it.name(one.state.item) for one in found if one.goes]
+
+
+def failed(name: str, days: int) -> SnapshotState:
+    return snapshot(name, days, phase="Failed", readyToUse=False)
+
+
+def test_failed_ones_go_first_then_the_oldest() -> None:
+    states = [snapshot(f"s{days}", days) for days in (1, 2, 3, 4)]
+    assert going(*states, failed("bad", 1), rule=Rule(keep=2)) == ["bad", "s4", "s3"]
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+def test_the_last_good_one_of_each_machine_stays_however_few_are_kept(keep: int) -> None:
+    states = [snapshot("old", 9), snapshot("new", 1), snapshot("other", 99, "web")]
+    assert going(*states, rule=Rule(keep=keep)) == ["old"]
+
+
+def test_the_last_good_one_stays_also_when_newer_ones_are_worth_less() -> None:
+    """Newer, and ready, but of an unknown level: it is no reason to give up the good one."""
+    doubtful = snapshot("doubtful", 1, indications=["Someday"])
+    assert going(snapshot("good", 5), doubtful, failed("bad", 0), rule=Rule(keep=0)) == ["bad"]
+
+
+def test_age_counts_and_with_a_number_both_must_hold() -> None:
+    states = [snapshot(f"s{days}", days) for days in (1, 5, 10, 20)]
+    week = timedelta(days=7)
+    assert going(*states, failed("bad", 1), rule=Rule(older_than=week)) == ["s20", "s10"]
+    assert going(*states, rule=Rule(keep=3, older_than=week)) == ["s20"]
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"phase": "InProgress", "readyToUse": False},
+        {"phase": "Someday"},
+        {"phase": "Unknown"},
+        {"phase": "Succeeded", "readyToUse": False},
+        {"phase": ""},
+    ],
+)
+def test_what_is_under_way_or_not_known_stays(status: Item) -> None:
+    old = snapshot("old", 99, **status)
+    assert going(old, snapshot("new", 1), rule=Rule(keep=1)) == []
+
+
+def test_one_that_is_used_or_belongs_to_somebody_or_has_no_age_stays() -> None:
+    owned = snapshot("owned", 99)
+    owner = {"kind": "VirtualMachineClone", "name": "copy", "controller": True}
+    owned.item["metadata"]["ownerReferences"] = [owner]
+    ageless = snapshot("ageless", 99)
+    del ageless.item["metadata"]["creationTimestamp"]
+    states = (owned, ageless, snapshot("used", 99), snapshot("new", 1), snapshot("old", 2))
+    assert going(*states, rule=Rule(keep=1), in_use={("shop", "used")}) == ["old"]
+
+
+def test_a_restore_that_goes_on_uses_its_snapshot_and_one_that_has_ended_does_not() -> None:
+    def restore(snapshot: str, status: Item) -> Item:
+        return {
+            "metadata": {"name": snapshot, "namespace": "shop"},
+            "spec": {"virtualMachineSnapshotName": snapshot},
+            "status": status,
+        }
+
+    failure = {"conditions": [{"type": "Failure", "status": "True"}]}
+    restores = [
+        restore("going", {"complete": False}),
+        restore("done", {"complete": True}),
+        restore("failed", failure),
+        restore("new", {}),
+    ]
+    assert set(removal.used(restores)) == {("shop", "going"), ("shop", "new")}
+
+
+def test_what_is_left_of_snapshots_that_are_gone() -> None:
+    def of(kind: str, name: str, **fields: Any) -> Item:
+        return {"kind": kind, "metadata": {"name": name, "namespace": "shop"}, **fields}
+
+    content = "VirtualMachineSnapshotContent"
+    labels = {"snapshot.kubevirt.io/source-vm-name": "db"}
+
+    def cut(name: str, owner: str) -> Item:
+        item = it.with_value(of("VolumeSnapshot", name), labels, "metadata", "labels")
+        owners = [{"kind": content, "name": owner}] if owner else []
+        return it.with_value(item, owners, "metadata", "ownerReferences")
+
+    reader = DictionaryReader(
+        [
+            of("VirtualMachineSnapshot", "here"),
+            of(content, "of-here", spec={"virtualMachineSnapshotName": "here"}),
+            of(content, "kept", spec={"virtualMachineSnapshotName": "gone"}),
+            cut("used", "of-here"),
+            cut("collected", "gone"),
+            cut("lost", ""),
+            it.with_value(
+                cut("going", ""), "2026-01-01T00:00:00Z", "metadata", "deletionTimestamp"
+            ),
+            of("VolumeSnapshot", "of-velero"),
+        ]
+    )
+    found = removal.remains(reader, "shop")
+    assert (found.contents, found.volume_snapshots) == (["kept"], ["lost"])
