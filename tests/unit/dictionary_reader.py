@@ -64,6 +64,9 @@ class DictionaryReader:
         self.objects.append(item)
         return item
 
+    def put(self, resource: Resource, namespace: str, name: str, subresource: str) -> None:
+        self._ask(f"put {resource} {namespace}/{name}/{subresource}")
+
     def delete(self, resource: Resource, namespace: str, name: str) -> None:
         self._ask(f"delete {resource} {namespace}/{name}")
         gone = [o for o in self._of(resource, namespace) if it.name(o) == name]

@@ -87,10 +87,11 @@ class ApiRequest:
     """A request for one object, or a `list` or `watch` of one namespace (empty: of the cluster).
 
     Attributes:
-        verb: as RBAC spells it, `get`, `list`, `watch`, `patch`, `create` or `delete`.
+        verb: as RBAC spells it, `get`, `list`, `watch`, `patch`, `create`, `update` or `delete`.
         name: empty for list and watch.
         expires: deadline, a reading of the reader's clock.
         body: content to send; empty for a read.
+        subresource: of the object; empty for the object itself.
     """
 
     verb: str
@@ -99,6 +100,7 @@ class ApiRequest:
     name: str
     expires: float
     body: bytes = b""
+    subresource: str = ""
 
     @property
     def accept(self) -> str:
@@ -109,7 +111,8 @@ class ApiRequest:
     @property
     def method(self) -> str:
         """HTTP method."""
-        return {"patch": "PATCH", "create": "POST", "delete": "DELETE"}.get(self.verb, "GET")
+        verbs = {"patch": "PATCH", "create": "POST", "update": "PUT", "delete": "DELETE"}
+        return verbs.get(self.verb, "GET")
 
     @property
     def content_type(self) -> str:
@@ -123,7 +126,8 @@ class ApiRequest:
         group = ("apis", resource.group) if resource.group else ("api",)
         namespace = ("namespaces", self.namespace) if self.namespace else ()
         name = (self.name,) if self.name and self.verb != "create" else ()
-        parts = (*group, resource.version, *namespace, resource.plural, *name)
+        subresource = (self.subresource,) if self.subresource else ()
+        parts = (*group, resource.version, *namespace, resource.plural, *name, *subresource)
         return "".join(f"/{quote(part, safe='')}" for part in parts)
 
     def read_object(self, response: ApiResponse) -> Item:
@@ -207,7 +211,7 @@ class ApiRequest:
             return Forbidden(subject, attempt, response.message, CREDENTIALS_HINT)
         if response.status == 403:
             where = f"in namespace {self.namespace}" if self.namespace else "in the whole cluster"
-            right = f"the account has no right to {self.verb} {self.resource} {where}"
+            right = f"the account has no right to {self.verb} {self._granted} {where}"
             return Forbidden(subject, attempt, f"{right} ({response.message})", self._rule)
         if response.status == 410:
             return Expired(subject, attempt, response.message)
@@ -224,14 +228,21 @@ class ApiRequest:
         wanted = ", ".join(f'"{verb}"' for verb in verbs)
         return (
             "grant the account a role with the rule "
-            f'apiGroups: ["{self.resource.group}"], resources: ["{self.resource.plural}"], '
+            f'apiGroups: ["{self.resource.group}"], resources: ["{self._granted.plural}"], '
             f"verbs: [{wanted}]"
         )
 
     @property
+    def _granted(self) -> Resource:
+        """The resource as RBAC spells it: `virtualmachineinstances/unfreeze`."""
+        if not self.subresource:
+            return self.resource
+        return self.resource._replace(plural=f"{self.resource.plural}/{self.subresource}")
+
+    @property
     def _subject(self) -> str:
         if self.name:
-            return str(self.resource.named(self.namespace, self.name))
+            return str(self._granted.named(self.namespace, self.name))
         where = f" in namespace {self.namespace}" if self.namespace else ""
         return f"{self.resource}{where}"
 

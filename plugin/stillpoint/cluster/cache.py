@@ -206,6 +206,9 @@ class _LateCluster:
     def create(self, resource: Resource, item: Item) -> Item | None:
         return self.connect().create(resource, item)
 
+    def put(self, resource: Resource, namespace: str, name: str, subresource: str) -> None:
+        self.connect().put(resource, namespace, name, subresource)
+
     def delete(self, resource: Resource, namespace: str, name: str) -> None:
         self.connect().delete(resource, namespace, name)
 

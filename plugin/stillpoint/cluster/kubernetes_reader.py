@@ -195,9 +195,12 @@ class KubernetesReader:
                 return items
             query["continue"] = token
 
-    def _send(self, request: _Request, query: Mapping[str, str]) -> ApiResponse:
+    def _send(
+        self, request: _Request, query: Mapping[str, str], *, is_repeatable: bool = True
+    ) -> ApiResponse:
+        send = self._retry if is_repeatable else self._request
         try:
-            return self._retry(request, query)
+            return send(request, query)
         except http.HTTPError as error:
             raise request.no_response(_reason(error)) from error
 

@@ -1,4 +1,4 @@
-"""The `Writer` of a live cluster: the reader's connection and errors, and three more verbs."""
+"""The `Writer` of a live cluster: the reader's connection and errors, and four more verbs."""
 
 import orjson
 
@@ -25,6 +25,14 @@ class KubernetesWriter(KubernetesReader):
         request = ApiRequest("create", resource, namespace, name, self._expiry(), body)
         response = self._send(request, {})
         return None if response.status == 409 else request.read_object(response)
+
+    def put(self, resource: Resource, namespace: str, name: str, subresource: str) -> None:
+        """See `Writer.put`."""
+        expires = self._expiry()
+        request = ApiRequest("update", resource, namespace, name, expires, subresource=subresource)
+        response = self._send(request, {}, is_repeatable=False)
+        if response.status not in (200, 202):
+            raise request.failure(response)
 
     def delete(self, resource: Resource, namespace: str, name: str) -> None:
         """See `Writer.delete`. Sent again if the response was lost."""

@@ -31,6 +31,15 @@ class Writer(Protocol):
             ReadFailed: as `patch`.
         """
 
+    def put(self, resource: Resource, namespace: str, name: str, subresource: str) -> None:
+        """Asks for what a subresource of the object does; sent once, without a body.
+
+        Example: `unfreeze` of an instance.
+
+        Raises:
+            ReadFailed: as `patch`.
+        """
+
     def delete(self, resource: Resource, namespace: str, name: str) -> None:
         """Deletes the object; no error if there is none.
 

@@ -61,6 +61,9 @@ class DictionaryReader:
         self._ask("create", resource.plural, it.namespace(item), it.name(item))
         return item
 
+    def put(self, resource: Resource, namespace: str, name: str, subresource: str) -> None:
+        self._ask("put", resource.plural, namespace, name, subresource)
+
     def delete(self, resource: Resource, namespace: str, name: str) -> None:
         self._ask("delete", resource.plural, namespace, name)
 
@@ -349,7 +352,9 @@ def test_a_change_goes_through_the_connection_that_reads() -> None:
     assert indexes.writer.create(PODS, pod("b")) == pod("b")
     indexes.writer.delete(PODS, "shop", "b")
     assert reader.asked["create", "pods", "shop", "b"] == 1
+    indexes.writer.put(PODS, "shop", "a", "evict")
     assert reader.asked["delete", "pods", "shop", "b"] == 1
+    assert reader.asked["put", "pods", "shop", "a", "evict"] == 1
     for times in (1, 2):
         assert list(indexes.for_request("one").changes(PODS, "shop", "", 3.0)) == [
             (pod("a"), False)

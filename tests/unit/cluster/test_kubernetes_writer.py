@@ -2,7 +2,7 @@ import orjson
 import pytest
 
 from stillpoint.cluster.kubernetes_writer import KubernetesWriter
-from stillpoint.model.errors import Forbidden, Unreachable
+from stillpoint.model.errors import Forbidden, ReadFailed, Unreachable
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 from tests.unit.cluster.faulty_api_server import (
@@ -111,3 +111,30 @@ def test_an_object_is_deleted_or_is_gone_already(reply: Reply) -> None:
 def test_a_deletion_that_is_refused_is_an_error(code: int, error: type[Exception]) -> None:
     with FaultyApiServer([status(code)]) as server, pytest.raises(error, match="cannot delete"):
         server.reader().delete(VIRTUAL_MACHINES, "shop", "db")
+
+
+INSTANCES = Resource("subresources.kubevirt.io", "v1", "virtualmachineinstances", "")
+
+
+@pytest.mark.parametrize("code", [200, 202])
+def test_a_subresource_is_asked_for_without_a_body_and_may_have_none_to_give(code: int) -> None:
+    with FaultyApiServer([answers(code, b"")]) as server:
+        server.reader().put(INSTANCES, "shop", "db", "unfreeze")
+    [heard] = server.heard
+    path = "/apis/subresources.kubevirt.io/v1/namespaces/shop/virtualmachineinstances/db/unfreeze"
+    assert (heard.method, heard.path, heard.body) == ("PUT", path, b"")
+
+
+@pytest.mark.parametrize("failure", [status(500, "the agent is away"), status(503), closes])
+def test_what_a_subresource_does_is_asked_for_once(failure: Reply) -> None:
+    with FaultyApiServer([failure]) as server, pytest.raises(ReadFailed, match="cannot update"):
+        server.reader().put(INSTANCES, "shop", "db", "unfreeze")
+    assert len(server.heard) == 1
+
+
+def test_a_missing_right_to_a_subresource_is_named_with_the_rule_that_grants_it() -> None:
+    with FaultyApiServer([status(403)]) as server, pytest.raises(Forbidden) as caught:
+        server.reader().put(INSTANCES, "shop", "db", "unfreeze")
+    assert "no right to update virtualmachineinstances/unfreeze.subresources." in str(caught.value)
+    rule = 'resources: ["virtualmachineinstances/unfreeze"], verbs: ["update"]'
+    assert rule in str(caught.value)

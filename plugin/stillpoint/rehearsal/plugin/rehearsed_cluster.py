@@ -83,6 +83,11 @@ class RehearsedCluster:
         """Refuses; see `Writer.create`."""
         raise ReadFailed(str(resource.named(*_identity(item))), "cannot create", _CAUSE)
 
+    def put(self, resource: Resource, namespace: str, name: str, subresource: str) -> None:
+        """Refuses; see `Writer.put`."""
+        del subresource
+        raise ReadFailed(str(resource.named(namespace, name)), "cannot update", _CAUSE)
+
     def delete(self, resource: Resource, namespace: str, name: str) -> None:
         """Refuses; see `Writer.delete`."""
         raise ReadFailed(str(resource.named(namespace, name)), "cannot delete", _CAUSE)
