@@ -9,8 +9,9 @@ import yaml
 
 from stillpoint.cluster.kubernetes_reader import KubernetesReader
 from stillpoint.model import kinds
-from tests.cluster.audit import events
+from tests.cluster.audit import events, resource
 from tests.cluster.cluster import Cluster
+from tests.cluster.freezes import assert_cut_inside_one_freeze
 from tests.cluster.manifests import Machine
 from tests.cluster.velero import PLUGIN_ACCOUNT, PLUGIN_USER, RIGHTS
 
@@ -40,7 +41,7 @@ def test_nothing_that_the_plugin_asked_was_forbidden(cluster: Cluster) -> None:
     refused = [event["requestURI"] for event in found if event["responseStatus"]["code"] == 403]
     assert refused == []
     used = {
-        (reference.get("apiGroup", ""), reference["resource"], event["verb"])
+        (reference.get("apiGroup", ""), resource(event), event["verb"])
         for event in found
         if (reference := event.get("objectRef"))
     }
@@ -127,6 +128,22 @@ def test_the_right_to_get_secrets_is_optional(cluster: Cluster, source: Machine)
     assert results["errors"] == {}
     told = str(results["warnings"])
     assert "db needs what could not be looked at here: Secret db-cloud-init" in told
+
+
+def test_the_right_to_thaw_is_optional(cluster: Cluster) -> None:
+    machines = [Machine("rights-thaw", name) for name in ("db", "web")]
+    cluster.create_namespace("rights-thaw")
+    cluster.create_vms(machines)
+    spec = {"includedNamespaces": ["rights-thaw"], "snapshotVolumes": False}
+    ours = {"stillpoint.dev/snapshotter": "all"}
+    with without(cluster, "stillpoint-thaw", "virtualmachineinstances/unfreeze"):
+        backup = cluster.backup("rights-thaw", spec, annotations=ours)
+    log = cluster.backup_log("rights-thaw")
+    assert backup["status"]["phase"] == "Completed", log
+    assert log.count("guests are left to the post hook") == 1
+    for machine in machines:
+        assert_cut_inside_one_freeze(cluster, machine)
+    assert all(call.pod for call in cluster.freezes() if call.namespace == "rights-thaw")
 
 
 def test_an_error_for_a_missing_right_tells_the_rule_that_is_enough(

@@ -28,3 +28,8 @@ def failure(backup: Item) -> str:
     """Velero's reason why a Backup failed; may be empty."""
     faults = it.texts(backup, "status", "validationErrors")
     return it.text(backup, "status", "failureReason") or "; ".join(faults)
+
+
+def may_hold_guests(backup: Item) -> bool:
+    """True if the backup may have frozen a guest that it has yet to thaw."""
+    return it.text(backup, "status", "phase") == "InProgress"

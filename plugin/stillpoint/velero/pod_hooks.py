@@ -21,6 +21,11 @@ _TIMEOUTS = ("pre.hook.backup.velero.io/timeout", "hook.backup.velero.io/timeout
 _TIMEOUT = timedelta(seconds=30)
 """Of a command without one."""
 
+_OF_KUBEVIRT = (
+    ("pre.hook.backup.velero.io/command", "--freeze"),
+    ("post.hook.backup.velero.io/command", "--unfreeze"),
+)
+
 
 def commands(pod: Item, backup: Item) -> Sequence[str]:
     """The commands that Velero runs in the pod first, each as written; may be none."""
@@ -28,6 +33,19 @@ def commands(pod: Item, backup: Item) -> Sequence[str]:
         if command := str(it.annotations(pod).get(annotation, "")):
             return (command,)
     return tuple(_of_backup(pod, backup))
+
+
+def is_thawed_by_velero(pod: Item) -> bool:
+    """True if the pod's own annotations have KubeVirt's virt-freezer freeze and thaw its guest.
+
+    Source: pkg/storage/pod/annotations of KubeVirt v1.9.
+    """
+    annotations = it.annotations(pod)
+    return all(
+        "virt-freezer" in command and verb in command
+        for annotation, verb in _OF_KUBEVIRT
+        for command in (str(annotations.get(annotation, "")),)
+    )
 
 
 def freezes(pod: Item, backup: Item) -> bool:

@@ -34,6 +34,11 @@ class RehearsedStorage(RehearsedCluster):
         self.add(reference, item)
         return item
 
+    def put(self, resource: Resource, namespace: str, name: str, subresource: str) -> None:
+        """Does nothing, as no guest is frozen; see `Writer.put`."""
+        del resource, namespace, name, subresource
+        self.requests += 1
+
     def _take(self, snapshot: Item) -> Item:
         resource = kinds.VOLUME_SNAPSHOT_CONTENT
         content = {

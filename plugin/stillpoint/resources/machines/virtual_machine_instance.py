@@ -10,6 +10,9 @@ from stillpoint.resources.machines import guest
 
 RESOURCE = Resource("kubevirt.io", "v1", "virtualmachineinstances", "VirtualMachineInstance")
 
+SUBRESOURCES = RESOURCE._replace(group="subresources.kubevirt.io")
+"""What KubeVirt does with an instance on request, behind the API server."""
+
 IS_OWNED = "cdi.kubevirt.io/velero.isOwned"
 """Annotation of a stored instance that its owner recreates: it is not restored."""
 
@@ -84,6 +87,15 @@ def is_migrating(instance: Item) -> bool:
 def is_frozen(instance: Item) -> bool:
     """True if the guest's filesystems are frozen now: a backup or a snapshot is going on."""
     return it.text(instance, "status", "fsFreezeStatus") == "frozen"
+
+
+def backup_in_progress(instance: Item) -> str:
+    """Name of the VirtualMachineBackup that is at the guest now; empty if there is none.
+
+    KubeVirt sets it before the freeze (v1.9, pkg/storage/cbt/backup.go).
+    """
+    status = it.mapping(instance, "status", "changedBlockTracking", "backupStatus")
+    return "" if it.flag(status, "completed") else it.text(status, "backupName")
 
 
 def is_windows(instance: Item) -> bool:

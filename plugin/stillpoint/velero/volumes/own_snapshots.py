@@ -36,9 +36,13 @@ class OwnSnapshots:
 
     Threads may share it. A process that Velero starts again begins with none; the names are the
     same, so that the snapshots of the former process are found.
+
+    Attributes:
+        is_thaw_forbidden: true once the account was refused the right to thaw a guest.
     """
 
     def __init__(self) -> None:
+        self.is_thaw_forbidden = False
         self._lock = threading.Lock()
         self._begun: dict[str, Future[Item]] = {}
 

@@ -41,7 +41,7 @@ def of_one_freeze(claim: Item, context: BackupContext) -> Freeze:
             if it.name(guest) in guests:
                 continue
             guests[it.name(guest)] = guest
-            found = (each for each in _claims(guest, context) if it.name(each) not in claims)
+            found = (each for each in claims_of(guest, context) if it.name(each) not in claims)
             new = {it.name(each): each for each in found}
             claims |= new
             left += new.values()
@@ -69,7 +69,8 @@ def claim_names(instance: Item) -> Iterable[str]:
     return dict.fromkeys((*filter(None, names), *virtual_machine_instance.state_claims(instance)))
 
 
-def _claims(guest: Item, context: BackupContext) -> Iterator[Item]:
+def claims_of(guest: Item, context: BackupContext) -> Iterator[Item]:
+    """The claims that a guest writes to, and those with its state; some may come twice."""
     yield from surroundings.claims(context.cluster, it.namespace(guest), claim_names(guest))
     yield from surroundings.state_claims(context.cluster, guest, guest)
 
@@ -80,7 +81,7 @@ def _sure(guest: Item, context: BackupContext) -> Iterator[Item]:
     if filters.has_policy:
         return  # what a policy of names and labels leaves out is not followed
     if reach.is_guest_meant(guest, context):
-        claims = _claims(guest, context)
+        claims = claims_of(guest, context)
     else:
         names = {each.name for each in reach.selected_disks(guest, context)}
         claims = surroundings.claims(context.cluster, it.namespace(guest), names)

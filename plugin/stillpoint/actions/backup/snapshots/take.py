@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
-from stillpoint.actions.backup.snapshots import disks
+from stillpoint.actions.backup.snapshots import disks, thaw
 from stillpoint.model import item as it
 from stillpoint.model.errors import Refusal, SnapshotFailed, StillpointError
 from stillpoint.model.item import Item
@@ -51,6 +51,7 @@ def of_claim(claim: Item, context: BackupContext) -> Taken:
         _take(
             [claims[each] for each in ours], own_snapshots.group(claim, context.backup.uid), context
         )
+        thaw.when_taken(freeze, context)
     snapshot = context.snapshots.result(uid)
     try:
         return Taken(snapshot, _content(claim, snapshot, context))

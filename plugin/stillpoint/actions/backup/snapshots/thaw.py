@@ -1,0 +1,109 @@
+"""Thaws a guest as soon as the storage has the last of its disks, if the account may.
+
+Velero's post hook thaws after the whole item block: its volumes, contents and the machine's own
+objects are 0.1 s per disk in which the guest need not stand still. KubeVirt's subresource
+`unfreeze` thaws the same guest, and the post hook, which then finds the guest thawed, succeeds all
+the same (pkg/virt-launcher/virtwrap/storage/fsfreeze.go of KubeVirt v1.9).
+
+All who freeze a guest share one freeze, and one thaw ends it for all of them. So in doubt the guest
+is left to the post hook.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from stillpoint.actions import policies, surroundings
+from stillpoint.actions.backup.snapshots import disks
+from stillpoint.actions.backup.snapshots.disks import Freeze
+from stillpoint.model import item as it
+from stillpoint.model.errors import Forbidden, StillpointError
+from stillpoint.model.item import Item
+from stillpoint.resources.machines import pod, virtual_machine, virtual_machine_instance
+from stillpoint.velero import own_objects, pod_hooks
+from stillpoint.velero.context import BackupContext
+from stillpoint.velero.selection.filters import Filters
+from stillpoint.velero.volumes.policy import Fate
+
+
+def when_taken(freeze: Freeze, context: BackupContext) -> None:
+    """Thaws the guests of a freeze, unless something needs it still.
+
+    A thaw that fails is no error: the post hook follows.
+    """
+    for guest in freeze.guests:
+        if context.snapshots.is_thaw_forbidden:
+            return
+        name = it.name(guest)
+        try:
+            if reason := next(_reasons_to_wait(guest, freeze, context), ""):
+                context.log.debug("guest %s is left to the post hook: %s", name, reason)
+                continue
+            subresources = virtual_machine_instance.SUBRESOURCES
+            context.writer.put(subresources, it.namespace(guest), name, "unfreeze")
+            context.log.info("guest %s thawed: the storage has all its disks", name)
+        except Forbidden as error:
+            context.snapshots.is_thaw_forbidden = True
+            context.log.info("guests are left to the post hook: %s", error)
+        except StillpointError as error:
+            context.log.info("guest %s is left to the post hook: %s", name, error)
+
+
+def _reasons_to_wait(guest: Item, freeze: Freeze, context: BackupContext) -> Iterator[str]:
+    """Reasons not to thaw a guest now; those that cost a request come last."""
+    launcher = surroundings.launcher_pod(context.cluster, guest)
+    if launcher is None or not pod_hooks.is_thawed_by_velero(launcher):
+        yield "no hook of Velero has frozen it"
+    elif reason := policies.filters(context).bars(pod.RESOURCE, launcher):
+        yield f"no hook of Velero has frozen it, its launcher pod is left out {reason}"
+    for name in _left(freeze.guests, context):
+        yield f"claim {name} is not taken yet, or not by this plugin"
+    for name in _other_backups(it.namespace(guest), context):
+        yield f"backup {name} may need its freeze"
+    yield from _at_work(guest, context)
+
+
+def _left(guests: Iterable[Item], context: BackupContext) -> Iterator[str]:
+    """Claims of guests that have yet to be taken."""
+    fates = policies.fates(context)
+    for guest in guests:
+        for claim in disks.claims_of(guest, context):
+            fate = fates.of(claim)
+            is_taken = fate is Fate.OWN and context.snapshots.has_ended(it.uid(claim))
+            if not is_taken and fate is not Fate.SKIP:
+                yield it.name(claim)
+
+
+def _other_backups(namespace: str, context: BackupContext) -> Iterator[str]:
+    """Other backups that may have frozen guests of a namespace.
+
+    A list of five minutes ago is good enough: Velero takes backups of one namespace one after the
+    other (v1.18: pkg/controller/backup_queue_controller.go; before, all backups).
+    """
+    velero = context.backup.namespace
+    backups = context.cluster.list_grouped(own_objects.BACKUP, velero, it.names)
+    for name, [backup] in backups.items():
+        is_other = name != context.backup.name and own_objects.may_hold_guests(backup)
+        if is_other and Filters.parse(backup).selects_namespace(namespace):
+            yield name
+
+
+def _at_work(guest: Item, context: BackupContext) -> Iterator[str]:
+    """Reasons by which the guest's state of now forbids a thaw."""
+    namespace, name = it.identify(guest)
+    now = context.cluster.current(virtual_machine_instance.RESOURCE, namespace, name) or {}
+    if it.uid(now) != it.uid(guest):
+        yield "it has ended"
+        return
+    for plugged in _left((now,), context):
+        yield f"claim {plugged} has been plugged in meanwhile"
+    if virtual_machine_instance.phase(now) != "Running":
+        yield "it does not run"
+    elif virtual_machine_instance.is_paused(now):
+        yield "it is paused"
+    elif virtual_machine_instance.is_migrating(now):
+        yield "it is being migrated"
+    elif backup := virtual_machine_instance.backup_in_progress(now):
+        yield f"VirtualMachineBackup {backup} is at work"
+    if machine := virtual_machine_instance.machine(guest):
+        found = context.cluster.current(virtual_machine.RESOURCE, namespace, machine)
+        if snapshot := virtual_machine.snapshot_in_progress(found or {}):
+            yield f"VirtualMachineSnapshot {snapshot} is at work"
