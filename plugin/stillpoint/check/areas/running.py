@@ -232,7 +232,8 @@ AREA = Area("running", "Velero as it runs", (
               "Velero looks each second for the first ten",
         by_hand="kubectl get deployment -n NAMESPACE NAME "
                 "-o jsonpath='{.spec.template.spec.containers[*].env}'",
-        remedy="kubectl set env deployment/{name} -n {namespace} "
+        remedy="let the plugin take the snapshots, all at once (docs/snapshots.md); second best: "
+               "kubectl set env deployment/{name} -n {namespace} "
                f"{server_of.EARLY_POLLING}=true; with OADP spec.configuration.velero.podConfig.env",
         fact=_late_polling),
     Row("concurrent-backups", Weight.NOTE,

@@ -264,7 +264,7 @@ REASONS: tuple[Reason, ...] = (
     Reason("plugin-unknown", _N,
            "the backup leaves these disks to the plugin, and what plugins Velero has is not known: "
            "{about}",
-           "rehearse with the right to get deployments in Velero's namespace",
+           "stillpoint check; or rehearse with the right to get deployments in Velero's namespace",
            server.plugin_unknown),
     Reason("frozen-window", _N,
            "the guest is frozen for {about}",
