@@ -1,6 +1,7 @@
 """A stand-in for the Kubernetes API server: it serves given objects to this machine, read-only.
 
-Where it is to take snapshots, a VolumeSnapshot can be created, and is bound and taken at once.
+Where it is to take snapshots, a VolumeSnapshot can be created, and is bound and taken at once, and
+an instance can be thawed.
 
 The plugin's process, or a rehearsal of a live cluster, reads it over HTTP as always. What this
 server does not understand it refuses: an answer to half of a question would look like a truth. It
@@ -12,6 +13,7 @@ Source: "Kubernetes API Concepts" of the Kubernetes reference documentation.
 import contextlib
 import hmac
 import os
+import re
 import secrets
 import socket
 import socketserver
@@ -37,6 +39,9 @@ _REASONS = {
     400: "BadRequest", 401: "Unauthorized", 404: "NotFound", 405: "MethodNotAllowed",
     409: "AlreadyExists",
 }  # fmt: skip
+_THAW = re.compile(
+    "/apis/subresources.kubevirt.io/v1/namespaces/[^/]+/virtualmachineinstances/[^/]+/unfreeze"
+)
 _SNAPSHOTS = ("snapshot.storage.k8s.io", "v1", "volumesnapshots")
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 
@@ -45,8 +50,8 @@ class Request(NamedTuple):
     """One request.
 
     Attributes:
-        verb: `get`, `list` (a watch, too), `create` or `discover`; or the HTTP method of a refused
-            change.
+        verb: `get`, `list` (a watch, too), `create`, `update` or `discover`; or the HTTP method of
+            a refused change.
     """
 
     verb: str
@@ -63,7 +68,7 @@ class ApiServer:
 
     Args:
         objects: as from YAML; one without a namespace is in `default` if its kind has namespaces.
-        takes_snapshots: VolumeSnapshots can be created.
+        takes_snapshots: VolumeSnapshots can be created, and instances thawed.
 
     Raises:
         MalformedItem: an object is none of the Kubernetes API.
@@ -145,7 +150,7 @@ class ApiServer:
         self, served: Served, question: "_Question", query: Mapping[str, str]
     ) -> tuple[int, bytes]:
         is_watch = query.get("watch") in ("1", "true")
-        if is_watch and self.takes_snapshots and "resourceVersion" not in query:
+        if is_watch and self.takes_snapshots and query.get("resourceVersion", "0") == "0":
             return self._watch(served, question, query)
         if is_watch or query.get("fieldSelector"):
             return _failure(400, "neither watch nor fieldSelector is served here")
@@ -197,6 +202,14 @@ class ApiServer:
         status = {"boundVolumeSnapshotContentName": content, "creationTime": taken}
         self._objects.add({**snapshot, "status": status})
         return 201, body
+
+    def update(self, target: str) -> tuple[int, bytes]:
+        """HTTP code and JSON for a PUT of an instance's thaw."""
+        path = unquote(urlsplit(target).path)
+        if not _THAW.fullmatch(path):
+            return _failure(405, f"only a thaw can be put, not {path}")
+        self.requests.append(Request("update", path, {}))
+        return 202, b"{}"
 
 
 class _Question(NamedTuple):
@@ -285,6 +298,13 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._refuse()
 
+    def do_PUT(self) -> None:
+        if self.server.api.takes_snapshots and self._is_allowed():
+            self.rfile.read(int(self.headers["Content-Length"] or 0))
+            self._send(*self.server.api.update(self.path))
+        else:
+            self._refuse()
+
     def _is_allowed(self) -> bool:
         given = self.headers.get("Authorization", "").encode()
         return hmac.compare_digest(given, f"Bearer {self.server.api.token}".encode())
@@ -295,7 +315,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(*_failure(405, f"this server is read-only: {self.command} is not served"))
 
     # the base class calls them by these names
-    do_DELETE = do_HEAD = do_OPTIONS = do_PATCH = do_PUT = _refuse  # noqa: N815
+    do_DELETE = do_HEAD = do_OPTIONS = do_PATCH = _refuse  # noqa: N815
 
     def _send(self, code: int, body: bytes) -> None:
         self.send_response(code)

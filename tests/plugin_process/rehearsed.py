@@ -70,7 +70,8 @@ def over_the_wire(
         LogLine(line.fields.get("action", ""), line.fields.get("item", ""), line.message)
         for line in process.log
     ]
-    requests = sum(one.verb in ("get", "list", "create") for one in server.requests)
+    verbs = ("get", "list", "create", "update")
+    requests = sum(one.verb in verbs for one in server.requests)
     return Outcome(contents, with_reasons(items, contents.stored, lines), requests)
 
 
