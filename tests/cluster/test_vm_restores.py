@@ -156,7 +156,9 @@ def test_a_data_source_that_is_gone_is_found_before_kubevirt_hangs(account: Acco
             assert "data-source-missing" in errors
 
 
-def test_a_snapshot_whose_disks_somebody_deleted_is_refused(account: Account) -> None:
+def test_a_snapshot_whose_disks_somebody_deleted_is_refused_and_not_waited_for(
+    account: Account,
+) -> None:
     api = account.cluster.api
     assert account.call("create", "db", "--name", "robbed", "--wait") == 0
     [found] = account.json("show", "robbed")[1]["snapshots"]
@@ -168,7 +170,14 @@ def test_a_snapshot_whose_disks_somebody_deleted_is_refused(account: Account) ->
     )
     status, _, errors = account.run("restore", "robbed")
     assert status == 1
-    assert "volume-snapshot-missing" in errors or "snapshot-not-ready" in errors
+    assert "volume-snapshot-missing" in errors
+    wait_until(
+        lambda: account.json("show", "robbed")[1]["snapshots"][0]["standing"] == "failed",
+        "KubeVirt has looked again",
+    )
+    status, output, _ = account.run("wait", "robbed")
+    assert status == 1
+    assert f"({gone}) missing" in output
 
 
 def completed(account: Account, *arguments: str) -> tuple[int, Object]:

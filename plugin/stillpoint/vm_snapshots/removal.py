@@ -107,6 +107,8 @@ def _of_machine(
             yield Judged(one, goes=False, why="its age is not known")
         elif rule.older_than is not None and now - one.taken_at < rule.older_than:
             yield Judged(one, goes=False, why="it is younger")
+        elif one.standing is Standing.FAILED and any(disk.is_ready for disk in one.disks):
+            yield Judged(one, goes=False, why="some of its disks are still there")
         elif one.standing is Standing.FAILED:
             yield Judged(one, goes=True, why="it has failed")
         elif one in last:

@@ -80,8 +80,11 @@ class SnapshotState:
         phase = snapshots.phase(self.item)
         if it.is_being_deleted(self.item) or phase in (snapshots.FAILED, snapshots.DELETING):
             return Standing.FAILED
+        if phase == snapshots.SUCCEEDED and snapshots.is_ready(self.item):
+            return Standing.READY
         if phase == snapshots.SUCCEEDED:
-            return Standing.READY if snapshots.is_ready(self.item) else Standing.UNDER_WAY
+            is_lost = any(disk.is_lost for disk in self.disks)
+            return Standing.FAILED if is_lost else Standing.UNDER_WAY
         return Standing.UNDER_WAY if phase in ("", "InProgress") else Standing.UNKNOWN
 
     @property

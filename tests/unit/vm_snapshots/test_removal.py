@@ -76,6 +76,17 @@ def test_what_is_under_way_or_not_known_stays(status: Item) -> None:
     assert going(old, snapshot("new", 1), rule=Rule(keep=1)) == []
 
 
+def test_a_failed_one_with_disks_that_are_still_there_stays() -> None:
+    half = failed("half", 99)
+    backups = [{"volumeName": name, "volumeSnapshotName": name} for name in ("root", "data")]
+    states = [{"volumeSnapshotName": "root", "readyToUse": True}]
+    status = {"creationTime": "2026-01-01T00:00:00Z", "volumeSnapshotStatus": states}
+    content = {"spec": {"volumeBackups": backups}, "status": status}
+    kept = SnapshotState(half.item, content, None)
+    assert going(half, snapshot("new", 1), rule=Rule(keep=1)) == ["half"]
+    assert going(kept, snapshot("new", 1), rule=Rule(keep=1)) == []
+
+
 def test_one_that_is_used_or_belongs_to_somebody_or_has_no_age_stays() -> None:
     owned = snapshot("owned", 99)
     owner = {"kind": "VirtualMachineClone", "name": "copy", "controller": True}

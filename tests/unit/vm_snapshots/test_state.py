@@ -98,6 +98,25 @@ def test_standing_by_phase(status: Any, standing: Standing) -> None:
     assert state(status).standing is standing
 
 
+@pytest.mark.parametrize(
+    ("taken", "states", "standing"),
+    [
+        ("2026-01-01T00:00:00Z", [], Standing.FAILED),
+        ("2026-01-01T00:00:00Z", [{"volumeSnapshotName": "cut"}], Standing.UNDER_WAY),
+        (None, [], Standing.UNDER_WAY),
+    ],
+)
+def test_a_snapshot_whose_disks_were_deleted_will_never_be_ready(
+    taken: str | None, states: list[Item], standing: Standing
+) -> None:
+    content: Item = {
+        "spec": {"volumeBackups": [{"volumeName": "root", "volumeSnapshotName": "cut"}]},
+        "status": {"creationTime": taken, "volumeSnapshotStatus": states},
+    }
+    item = state({"phase": "Succeeded", "readyToUse": False}).item
+    assert SnapshotState(item, content, None).standing is standing
+
+
 def test_a_snapshot_on_its_way_out_is_not_ready() -> None:
     found = state(READY, deletionTimestamp="2026-01-01T00:00:00Z")
     assert (found.standing, found.level) == (Standing.FAILED, Level.UNKNOWN)

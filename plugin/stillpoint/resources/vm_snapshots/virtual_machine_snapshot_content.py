@@ -28,6 +28,7 @@ class TakenDisk(NamedTuple):
         size: of the claim, as a quantity; may be empty.
         is_ready: true if the storage says that the VolumeSnapshot can be used.
         error: the storage's error; may be empty.
+        is_lost: true if all disks were taken, and KubeVirt finds this VolumeSnapshot no more.
     """
 
     volume: str
@@ -36,6 +37,7 @@ class TakenDisk(NamedTuple):
     size: str
     is_ready: bool
     error: str
+    is_lost: bool
 
 
 def disks(content: Item) -> Iterator[TakenDisk]:
@@ -44,6 +46,7 @@ def disks(content: Item) -> Iterator[TakenDisk]:
         it.text(one, "volumeSnapshotName"): one
         for one in it.sequence(content, "status", "volumeSnapshotStatus")
     }
+    are_taken = it.time(content, "status", "creationTime") is not None
     for backup in it.sequence(content, "spec", "volumeBackups"):
         name = it.text(backup, "volumeSnapshotName")
         state = states.get(name, {})
@@ -55,6 +58,7 @@ def disks(content: Item) -> Iterator[TakenDisk]:
             it.text(backup, *request),
             it.flag(state, "readyToUse"),
             it.text(state, "error", "message"),
+            are_taken and bool(name) and name not in states,
         )
 
 
