@@ -9,7 +9,6 @@ of Velero v1.18.
 """
 
 import hashlib
-from typing import Any
 
 import orjson
 
@@ -18,13 +17,9 @@ from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 from stillpoint.velero import marks
+from stillpoint.velero.volumes import data_movement
 
 RESOURCE = Resource("velero.io", "v2alpha1", "datadownloads", "DataDownload")
-
-OPERATION = "velero.io/async-operation-id"
-"""Label by which an operation finds its DataDownload."""
-
-COMPLETED, CANCELED, FAILED = "Completed", "Canceled", "Failed"
 
 _COPIED = (
     "backupStorageLocation", "datamover", "snapshotID", "snapshotSize", "sourceNamespace", "nodeOS",
@@ -91,7 +86,7 @@ def for_operation(download: Item, operation_id: str, purpose: str) -> Item:
     kept = ("namespace", "labels", "ownerReferences")
     metadata = {key: download["metadata"][key] for key in kept if key in download["metadata"]}
     named_after = {**download, "metadata": {**metadata, "name": f"{restore}-{digest}"}}
-    return it.with_label(it.without(named_after, "status"), OPERATION, operation_id)
+    return it.with_label(it.without(named_after, "status"), data_movement.OPERATION, operation_id)
 
 
 def with_target(download: Item, namespace: str, name: str) -> Item:
@@ -101,28 +96,12 @@ def with_target(download: Item, namespace: str, name: str) -> Item:
 
 def without_work(download: Item, message: str) -> Item:
     """A copy that has ended, for an operation without bytes to bring."""
-    return {**download, "status": {"phase": COMPLETED, "message": message}}
+    return {**download, "status": {"phase": data_movement.COMPLETED, "message": message}}
 
 
 def cancellation() -> Item:
     """The merge patch that removes a DataDownload from its operation, and cancels the download."""
-    return {"metadata": {"labels": {OPERATION: None}}, "spec": {"cancel": True}}
-
-
-def phase(download: Item) -> str:
-    """`New`, `Accepted`, `Prepared`, `InProgress`, `Completed`, `Canceled` or `Failed`."""
-    return it.text(download, "status", "phase")
-
-
-def message(download: Item) -> str:
-    """The data mover's message about a failure."""
-    return it.text(download, "status", "message")
-
-
-def progress_bytes(download: Item) -> tuple[int, int]:
-    """The bytes that are there, and all bytes."""
-    progress: Any = it.mapping(download, "status", "progress")
-    return int(progress.get("bytesDone") or 0), int(progress.get("totalBytes") or 0)
+    return {"metadata": {"labels": {data_movement.OPERATION: None}}, **data_movement.cancellation()}
 
 
 def with_volume_to_come(claim: Item, namespace: str, name: str, mark: str) -> Item:

@@ -15,7 +15,7 @@ from stillpoint.model.item import Item
 from stillpoint.model.outcome import Progress
 from stillpoint.velero import own_objects
 from stillpoint.velero.context import RestoreContext
-from stillpoint.velero.volumes import claim_data, data_download
+from stillpoint.velero.volumes import claim_data, data_download, data_movement
 
 
 def call_off(context: RestoreContext, why: str) -> None:
@@ -55,33 +55,17 @@ def progress(operation: str, context: RestoreContext) -> Progress:
     Raises:
         Refusal: the DataDownload is gone.
     """
-    found = _find(operation, context)
-    phase = data_download.phase(found)
-    done, total = data_download.progress_bytes(found)
-    now = context.clock.now()
-    failures = {
-        data_download.CANCELED: "DataDownload is canceled",
-        data_download.FAILED: data_download.message(found) or "DataDownload has failed",
-    }
-    return Progress(
-        started=it.time(found, "status", "startTimestamp") or it.creation_time(found) or now,
-        updated=now,
-        completed=phase in (data_download.COMPLETED, *failures),
-        error=failures.get(phase, ""),
-        done=done,
-        total=total,
-        units="Bytes",
-        description=phase or "New",
-    )
+    return data_movement.progress(_find(operation, context), context.clock.now())
 
 
 def cancel(operation: str, context: RestoreContext) -> None:
     """Cancels our DataDownload."""
     name = it.name(_find(operation, context))
     velero_namespace = it.namespace(context.restore.asked)
-    change = {"spec": {"cancel": True}}
     context.log.info("no longer brought: cancelled")
-    context.writer.patch(data_download.RESOURCE, velero_namespace, name, change)
+    context.writer.patch(
+        data_download.RESOURCE, velero_namespace, name, data_movement.cancellation()
+    )
 
 
 def _operation(context: RestoreContext) -> str:
@@ -96,7 +80,7 @@ def _downloads(context: RestoreContext) -> Iterable[Item]:
 
 
 def _of_operation(operation: str, context: RestoreContext) -> Iterable[Item]:
-    selector = f"{data_download.OPERATION}={operation}"
+    selector = f"{data_movement.OPERATION}={operation}"
     namespace = it.namespace(context.restore.asked)
     found = context.cluster.list_grouped(data_download.RESOURCE, namespace, _one, selector)
     return found.get("", ())
