@@ -46,11 +46,17 @@ class Archive:
         """Errors and warnings, as Velero groups them."""
         return self._json(f"restores/{name}/restore-{name}-results.gz")
 
+    def backup_operations(self, name: str) -> list[dict[str, Any]]:
+        """Item operations, as Velero wrote them last."""
+        return self._list(f"backups/{name}/{name}-itemoperations.json.gz")
+
+    def volume_infos(self, name: str) -> list[dict[str, Any]]:
+        """Velero's book of the volumes: what was done with each."""
+        return self._list(f"backups/{name}/{name}-volumeinfo.json.gz")
+
     def restore_operations(self, name: str) -> list[dict[str, Any]]:
         """Item operations, as Velero wrote them last: when a person asked, or at their end."""
-        text = self._text(f"restores/{name}/restore-{name}-itemoperations.json.gz")
-        operations: list[dict[str, Any]] = json.loads(text or "[]")
-        return operations
+        return self._list(f"restores/{name}/restore-{name}-itemoperations.json.gz")
 
     def _text(self, key: str) -> str:
         """Content of a compressed object; empty if Velero wrote none, as for a bad spec."""
@@ -59,4 +65,8 @@ class Archive:
 
     def _json(self, key: str) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(self._text(key) or "{}")
+        return content
+
+    def _list(self, key: str) -> list[dict[str, Any]]:
+        content: list[dict[str, Any]] = json.loads(self._text(key) or "[]")
         return content

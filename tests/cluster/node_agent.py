@@ -26,6 +26,7 @@ VELERO = "velero.io/v2alpha1"
 SNAPSHOTS = "snapshot.storage.k8s.io/v1"
 CLAIM = ("v1", "PersistentVolumeClaim")
 VOLUME = ("v1", "PersistentVolume")
+DAEMON_SET = ("apps/v1", "DaemonSet", NAMESPACE, "node-agent")
 
 
 class Cancelled(Exception):
@@ -44,8 +45,9 @@ class NodeAgent:
         self._storage = storage
         self._repository = repository
         self._ended = threading.Event()
-        self._may_download = threading.Event()
-        self._may_download.set()
+        self._may_move = {"DataUpload": threading.Event(), "DataDownload": threading.Event()}
+        for each in self._may_move.values():
+            each.set()
         self._taken: set[str] = set()
         self._workers = ThreadPoolExecutor(8, thread_name_prefix="node-agent")
         self._watcher = threading.Thread(target=self._watch)
@@ -54,27 +56,33 @@ class NodeAgent:
         """Returns when Velero takes the agent for ready."""
         self._repository.mkdir(exist_ok=True)
         self._api.create(daemon_set())
-        where = ("apps/v1", "DaemonSet", NAMESPACE, "node-agent")
         wait_until(
-            lambda: bool(self._api.get(*where)["status"].get("numberReady")), "node agent is ready"
+            lambda: bool(self._api.get(*DAEMON_SET)["status"].get("numberReady")),
+            "node agent is ready",
         )
         self._watcher.start()
 
     def close(self) -> None:
         self._ended.set()
-        self._may_download.set()
+        for each in self._may_move.values():
+            each.set()
         if self._watcher.is_alive():
             self._watcher.join()
         self._workers.shutdown()
+        self._api.delete(*DAEMON_SET)
 
     @contextmanager
-    def downloads_held(self) -> Iterator[None]:
-        """Downloads stop half-way, in progress, until the end of the context."""
-        self._may_download.clear()
+    def held(self, kind: str) -> Iterator[None]:
+        """Objects of a kind stop half-way, in progress, until the end of the context."""
+        self._may_move[kind].clear()
         try:
             yield
         finally:
-            self._may_download.set()
+            self.release(kind)
+
+    def release(self, kind: str) -> None:
+        """Ends the hold of a kind before its context."""
+        self._may_move[kind].set()
 
     def _watch(self) -> None:
         while not self._ended.wait(0.3):
@@ -104,8 +112,10 @@ class NodeAgent:
         content = self._content(namespace, name)
         source = self._storage.folder / "snapshots" / content["status"]["snapshotHandle"]
         snapshot = f"moved-{uuid.uuid4()}"
-        size = self._move(upload, source, self._repository / snapshot)
-        self._api.delete(SNAPSHOTS, "VolumeSnapshot", namespace, name)
+        try:
+            size = self._move(upload, source, self._repository / snapshot)
+        finally:
+            self._api.delete(SNAPSHOTS, "VolumeSnapshot", namespace, name)
         moved = {"bytesDone": size, "totalBytes": size}
         return {"snapshotID": snapshot, "progress": moved, "nodeOS": "linux"}
 
@@ -149,19 +159,18 @@ class NodeAgent:
         self._tell(moved, phase="Prepared", node=NODE)
         progress = {"bytesDone": size // 2, "totalBytes": size}
         self._tell(moved, phase="InProgress", startTimestamp=now(), progress=progress)
-        if moved["kind"] == "DataDownload":
-            self._wait_for_download(moved)
+        self._wait_to_move(moved)
         if source.is_file():
             shutil.copyfile(source, target)
         else:
             shutil.copytree(source, target, dirs_exist_ok=True)
         return size
 
-    def _wait_for_download(self, download: Object) -> None:
-        where = (VELERO, "DataDownload", NAMESPACE, download["metadata"]["name"])
+    def _wait_to_move(self, moved: Object) -> None:
+        where = (VELERO, moved["kind"], NAMESPACE, moved["metadata"]["name"])
         is_held = True
         while is_held:
-            is_held = not self._may_download.wait(0.3)
+            is_held = not self._may_move[moved["kind"]].wait(0.3)
             if self._api.get(*where)["spec"].get("cancel"):
                 raise Cancelled
 

@@ -1,7 +1,8 @@
 """A yard of machines comes back in every way that people restore, from snapshots and moved data.
 
-Two equal namespaces are backed up, one by CSI snapshots alone, one with `snapshotMoveData`; then
-all is restored side by side, and each disk is compared byte by byte with what it was at backup.
+Two equal namespaces are backed up, one by CSI snapshots alone, one with `snapshotMoveData`, and in
+both the plugin takes the disks of one machine itself; then all is restored side by side, also by
+Velero alone, and each disk is compared byte by byte with what it was at backup.
 """
 
 from collections.abc import Iterator, Sequence
@@ -58,7 +59,13 @@ def yards(cluster: Cluster) -> Iterator[Yards]:
             starting.result()
             for yard in made.values():
                 fresh.api.create(fresh.archive.synchronized_backup(yard.namespace))
-            yield Yards(made, restore(made, agents))
+            seen = restore(made, agents)
+            with fresh.velero_with(Settings()):
+                for yard in made.values():
+                    yard.begin("alone")
+                for yard in made.values():
+                    yard.restores["alone"].result()
+            yield Yards(made, seen)
         finally:
             for agent in agents:
                 agent.close()
@@ -87,7 +94,7 @@ def restore(yards: dict[str, Yard], agents: Sequence[NodeAgent]) -> Seen:
     mover = yards["mover"]
     others = [yard.target("other") for yard in yards.values()]
     with VirtController(mover.cluster.api, others, takes_s=3) as seen.virt_controller:
-        with agents[0].downloads_held():
+        with agents[0].held("DataDownload"):
             begin_waiting(mover)
             web = {"labelSelector": {"matchLabels": {"app": "web"}}}
             mover.begin("late", web, wait="disks", wait_timeout="3s")
@@ -238,6 +245,35 @@ def test_into_a_fresh_cluster(yards: Yards, method: str) -> None:
     yard.assert_completed("fresh")
     assert yard.names(yard.target("fresh"), yard.fresh)["machines"] == ["archive", "db", "web"]
     yard.assert_same_bytes(yard.target("fresh"), *yard.claims)
+
+
+@by_each_method
+def test_by_velero_alone_whoever_took_the_snapshots(yards: Yards, method: str) -> None:
+    yard = yards[method]
+    yard.assert_completed("alone")
+    yard.assert_same_bytes(yard.target("alone"), *yard.claims)
+
+
+def test_an_upload_of_the_plugin_has_all_that_one_of_velero_has(yards: Yards) -> None:
+    yard = yards["mover"]
+    found = yard.cluster.backup_items(yard.namespace)
+    uploads = {
+        each["spec"]["sourcePVC"]: each for path, each in found.items() if "/datauploads" in path
+    }
+    assert sorted(uploads) == sorted(yard.claims)
+    ours, theirs = uploads["db-root"], uploads["web-root"]
+    assert "generateName" not in ours["metadata"]
+    assert "generateName" in theirs["metadata"]
+    assert outline(ours) == outline(theirs)
+
+
+def outline(item: Object) -> Object:
+    """Fields and labels without their values."""
+    return {
+        key: outline(value) if isinstance(value, dict) else type(value)
+        for key, value in item.items()
+        if key not in ("generateName", "managedFields")
+    }
 
 
 @by_each_method

@@ -13,9 +13,12 @@ from tests.cluster.audit import events, resource
 from tests.cluster.cluster import Cluster
 from tests.cluster.freezes import assert_cut_inside_one_freeze
 from tests.cluster.manifests import Machine
-from tests.cluster.velero import PLUGIN_ACCOUNT, PLUGIN_USER, RIGHTS
+from tests.cluster.node_agent import SNAPSHOTS, NodeAgent
+from tests.cluster.velero import NAMESPACE, PLUGIN_ACCOUNT, PLUGIN_USER, RIGHTS
 
-Role: TypeAlias = tuple[str, str, None, str]
+Role: TypeAlias = tuple[str, str, str | None, str]
+CLUSTER_ROLE = ("rbac.authorization.k8s.io/v1", "ClusterRole", None)
+ROLE = ("rbac.authorization.k8s.io/v1", "Role", NAMESPACE)
 
 
 def rights() -> set[tuple[str, str, str]]:
@@ -108,9 +111,8 @@ def source(cluster: Cluster) -> Machine:
 
 
 @contextmanager
-def without(cluster: Cluster, name: str, resource: str) -> Iterator[tuple[Role, list[Any]]]:
+def without(cluster: Cluster, role: Role, resource: str) -> Iterator[tuple[Role, list[Any]]]:
     """A role without its rule of one resource: the role, and the rules that are left."""
-    role = ("rbac.authorization.k8s.io/v1", "ClusterRole", None, name)
     rules = cluster.api.get(*role)["rules"]
     left = [rule for rule in rules if rule["resources"] != [resource]]
     assert len(left) == len(rules) - 1
@@ -123,7 +125,7 @@ def without(cluster: Cluster, name: str, resource: str) -> Iterator[tuple[Role, 
 
 def test_the_right_to_get_secrets_is_optional(cluster: Cluster, source: Machine) -> None:
     """From here on requests are forbidden, which must not count above."""
-    with without(cluster, "stillpoint-secrets", "secrets"):
+    with without(cluster, (*CLUSTER_ROLE, "stillpoint-secrets"), "secrets"):
         results = restored(cluster, source, "rights-optional")
     assert results["errors"] == {}
     told = str(results["warnings"])
@@ -149,7 +151,7 @@ def test_the_right_to_thaw_is_optional(cluster: Cluster) -> None:
 def test_an_error_for_a_missing_right_tells_the_rule_that_is_enough(
     cluster: Cluster, source: Machine
 ) -> None:
-    with without(cluster, "stillpoint", "virtualmachines") as (role, left):
+    with without(cluster, (*CLUSTER_ROLE, "stillpoint"), "virtualmachines") as (role, left):
         [error] = restored(cluster, source, "rights-lacking")["errors"]["namespaces"].popitem()[1]
         assert "virtualmachines.kubevirt.io" in error
         assert "the account has no right to list" in error
@@ -157,6 +159,30 @@ def test_an_error_for_a_missing_right_tells_the_rule_that_is_enough(
         assert told["verbs"] == ["get", "list"]
         cluster.api.patch(*role, {"rules": [*left, told]})
         assert restored(cluster, source, "rights-enough")["errors"] == {}
+
+
+def test_without_the_right_to_make_uploads_the_error_tells_the_rule_and_no_snapshot_stays(
+    cluster: Cluster, source: Machine
+) -> None:
+    spec = {
+        "includedNamespaces": [source.namespace],
+        "snapshotVolumes": False,
+        "snapshotMoveData": True,
+    }
+    own = {"stillpoint.dev/snapshotter": "all"}
+    agent = NodeAgent(cluster.api, cluster.storage, cluster.folder / "moved")
+    try:
+        agent.start()
+        with without(cluster, (*ROLE, "stillpoint"), "datauploads"):
+            backup = cluster.backup("rights-uploads", spec, annotations=own)
+    finally:
+        agent.close()
+    assert backup["status"]["phase"] == "PartiallyFailed"
+    [error] = cluster.backup_results("rights-uploads")["errors"]["velero"]
+    assert "the account has no right to list datauploads.velero.io in namespace velero" in error
+    told = yaml.safe_load("{" + error.partition("with the rule ")[2].partition("}")[0] + "}")
+    assert told["verbs"] == ["get", "list"]
+    assert cluster.api.list(SNAPSHOTS, "VolumeSnapshot", source.namespace) == []
 
 
 def restored(cluster: Cluster, machine: Machine, name: str) -> dict[str, Any]:

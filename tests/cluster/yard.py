@@ -5,6 +5,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import yaml
+
 from tests.cluster.api import Api, ApiError, Object
 from tests.cluster.cluster import Cluster, velero_object
 from tests.cluster.manifests import Disk, Machine
@@ -18,6 +20,8 @@ from tests.cluster.storage import wait_until_bound
 from tests.cluster.velero import API_VERSION, NAMESPACE
 
 KUBEVIRT = "kubevirt.io/v1"
+OF_PLUGIN = {"snapshots": "of-stillpoint"}
+"""Label of the claims whose snapshots the plugin takes."""
 
 
 @dataclass
@@ -52,19 +56,45 @@ class Yard:
             self.cluster.disk_image(self.namespace, claim).write_bytes(content(claim))
 
     def back_up(self) -> None:
-        """The disks change after it, so that what comes back is of the backup."""
+        """The plugin takes the disks of db itself, Velero the others.
+
+        All change after it, so that what comes back is of the backup.
+        """
         self.write(self.content)
+        self.leave_to_plugin("db-root", "db-data")
         spec = {
             "includedNamespaces": [self.namespace],
             "snapshotMoveData": self.method == "mover",
+            "resourcePolicy": {"kind": "ConfigMap", "name": self.namespace},
         }
         backup = self.cluster.backup(self.namespace, spec)
         log = self.cluster.backup_log(self.namespace)
         assert backup["status"]["phase"] == "Completed", log
         self.write(lambda claim: b"later than the backup of " + claim.encode())
 
+    def leave_to_plugin(self, *claims: str) -> None:
+        """By a volume policy, and a label of the claims."""
+        for claim in claims:
+            where = ("v1", "PersistentVolumeClaim", self.namespace, claim)
+            self.cluster.api.patch(*where, {"metadata": {"labels": OF_PLUGIN}})
+        action = {"type": "custom", "parameters": {"snapshotter": "stillpoint"}}
+        policy = {"conditions": {"pvcLabels": OF_PLUGIN}, "action": action}
+        document = yaml.safe_dump({"version": "v1", "volumePolicies": [policy]})
+        self.cluster.api.create(
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": self.namespace, "namespace": NAMESPACE},
+                "data": {"policy": document},
+            }
+        )
+
     def target(self, name: str) -> str:
         return f"{self.namespace}-{name}"
+
+    def where(self, name: str) -> Cluster:
+        """The cluster of a restore."""
+        return self.fresh if name in ("fresh", "alone") else self.cluster
 
     def begin(
         self, name: str, spec: Object | None = None, *, to_other: bool = True, **conditions: str
@@ -72,7 +102,7 @@ class Yard:
         """A restore into a namespace of its own name, unless it is to go where it came from."""
         where = {"namespaceMapping": {self.namespace: self.target(name)}} if to_other else {}
         self.restores[name] = self.workers.submit(
-            (self.fresh if name == "fresh" else self.cluster).restore,
+            self.where(name).restore,
             self.target(name),
             {"backupName": self.namespace, **where, **(spec or {})},
             timeout_s=240,
@@ -85,7 +115,7 @@ class Yard:
     def assert_completed(self, name: str) -> None:
         """That the restore has, and that the claims it made are bound."""
         restore = self.restores[name].result()
-        cluster = self.fresh if name == "fresh" else self.cluster
+        cluster = self.where(name)
         log = cluster.restore_log(self.target(name))
         results = cluster.restore_results(self.target(name))
         assert restore["status"]["phase"] == "Completed", f"{results}\n{log}"

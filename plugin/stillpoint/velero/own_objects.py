@@ -5,7 +5,6 @@ from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 
 BACKUP = Resource("velero.io", "v1", "backups", "Backup")
-DATA_UPLOAD = Resource("velero.io", "v2alpha1", "datauploads", "DataUpload")
 RESTORE = Resource("velero.io", "v1", "restores", "Restore")
 SCHEDULE = Resource("velero.io", "v1", "schedules", "Schedule")
 STORAGE_LOCATION = Resource("velero.io", "v1", "backupstoragelocations", "BackupStorageLocation")

@@ -252,3 +252,19 @@ def test_a_driver_without_a_class_fails_as_in_the_backup() -> None:
             one["driver"] = "another.io"
     machine = examples.machine(rehearsed(ALL_OURS, objects=objects), "archive")
     assert {"no-snapshot-class", "item-failed"} <= examples.codes(machine)
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [(None, Verdict.READY), ({"numberReady": 2}, Verdict.READY), ({}, Verdict.BLOCKED)],
+    ids=["not-read", "ready", "not-ready"],
+)
+def test_moved_data_needs_a_node_agent_that_is_ready(status: Item | None, verdict: Verdict) -> None:
+    metadata = {"name": "node-agent", "namespace": "velero"}
+    agent: Item = {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata}
+    if status is not None:
+        agent["status"] = status
+    objects = [*examples.objects(), agent]
+    found = rehearsed(ALL_OURS, server=server("", PLUGIN), objects=objects, snapshotMoveData=True)
+    machine = examples.machine(found, "db")
+    assert machine.judged.verdict is verdict, examples.codes(machine)

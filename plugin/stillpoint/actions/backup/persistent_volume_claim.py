@@ -1,10 +1,10 @@
 """Backup of a PersistentVolumeClaim, whoever uses it (rules 3.1 and 3.2)."""
 
 from stillpoint.actions import policies, uid_label
-from stillpoint.actions.backup.snapshots import take
+from stillpoint.actions.backup.snapshots import moved, take
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.model.outcome import BackupOutcome, Selector
+from stillpoint.model.outcome import BackupOutcome, Progress, Selector
 from stillpoint.resources.disks import (
     data_volume,
     persistent_volume_claim,
@@ -13,7 +13,7 @@ from stillpoint.resources.disks import (
 )
 from stillpoint.velero import marks
 from stillpoint.velero.context import BackupContext
-from stillpoint.velero.volumes import claim_data
+from stillpoint.velero.volumes import claim_data, fates
 from stillpoint.velero.volumes.own_snapshots import Taken
 
 APPLIES_TO = Selector((str(persistent_volume_claim.RESOURCE),))
@@ -40,7 +40,24 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
     stored = _with_population(labelled, context)
     if context.backup.is_finalizing or not policies.fates(context).is_own(item):
         return BackupOutcome(stored)
+    if fates.moves_data(context.backup.asked):
+        return moved.outcome(stored, moved.upload(item, context) or _upload(item, context), context)
     return _with_snapshot(stored, take.of_claim(item, context), context)
+
+
+def progress(operation: str, context: BackupContext) -> Progress:
+    """The progress of the data mover with a claim's data."""
+    return moved.progress(operation, context)
+
+
+def cancel(operation: str, context: BackupContext) -> None:
+    """Stops the data mover's work for a claim."""
+    moved.cancel(operation, context)
+
+
+def _upload(claim: Item, context: BackupContext) -> Item:
+    moved.check_mover(claim, context)
+    return moved.begin(claim, take.of_claim(claim, context), context)
 
 
 def _with_snapshot(claim: Item, taken: Taken, context: BackupContext) -> BackupOutcome:

@@ -17,8 +17,9 @@ from stillpoint.rehearsal.velero_steps.backup import BackupContents
 from stillpoint.rehearsal.velero_steps.selection import Selection
 from stillpoint.resources.disks import persistent_volume, persistent_volume_claim, storage_class
 from stillpoint.resources.machines import pod
+from stillpoint.velero import node_agent
 from stillpoint.velero.volumes import claim_data, snapshotter, volume_snapshot_class
-from stillpoint.velero.volumes.fates import Fates, moves_data
+from stillpoint.velero.volumes.fates import Fates, has_builtin_mover, moves_data
 from stillpoint.velero.volumes.policy import Fate
 
 _NOT_KNOWN = "not-known"
@@ -43,13 +44,25 @@ def assumed(known: Known, selection: Selection, request: Item) -> Mapping[Refere
     policies = selection.policy.volumes
     if not (snapshotter.takes_rest(request) or any(one.fate is Fate.OWN for one in policies)):
         return {}
-    fates, found = fates_of(selection, request, mounting(selection)), dict[Reference, Item]()
+    fates = fates_of(selection, request, mounting(selection))
+    found = _assumed_mover(selection, request)
     for reference, claim in selection.cluster.items():
         if not reference.is_of(persistent_volume_claim.RESOURCE):
             continue
         if persistent_volume_claim.is_bound(claim) and fates.of(claim) is Fate.OWN:
             found |= _assumed_of_claim(claim, known, selection)
     return found
+
+
+def _assumed_mover(selection: Selection, request: Item) -> dict[Reference, Item]:
+    """A node agent, unless one was read with its status, which a manifest does not have."""
+    if not (moves_data(request) and has_builtin_mover(request)):
+        return {}
+    agents = [node_agent.RESOURCE.named(it.namespace(request), name) for name in node_agent.NAMES]
+    if any("status" in selection.cluster.get(agent, {}) for agent in agents):
+        return {}
+    metadata = {"name": agents[0].name, "namespace": agents[0].namespace}
+    return {agents[0]: {"metadata": metadata, "status": {"numberReady": 1}}}
 
 
 def _assumed_of_claim(claim: Item, known: Known, selection: Selection) -> Mapping[Reference, Item]:

@@ -13,8 +13,7 @@ from stillpoint.rehearsal.verdict import disks
 from stillpoint.rehearsal.verdict.case import Case, Disk, once
 from stillpoint.resources.disks import data_volume, persistent_volume_claim, storage_class
 from stillpoint.resources.machines import pending_start, pod, virtual_machine
-from stillpoint.velero import own_objects
-from stillpoint.velero.volumes import fates, volume_snapshot_class
+from stillpoint.velero.volumes import data_upload, fates, volume_snapshot_class
 from stillpoint.velero.volumes.policy import Fate
 
 
@@ -60,8 +59,8 @@ def _why_not_restored(case: Case, claim: Item) -> str:
     if not restore.has_volumes:
         return "restorePVs: false"
     is_moved = fates.moves_data(case.around.request)
-    is_upload_left_out = is_moved and restore.refuses(own_objects.DATA_UPLOAD)
-    return f"the Restore leaves {own_objects.DATA_UPLOAD} out" if is_upload_left_out else ""
+    is_upload_left_out = is_moved and restore.refuses(data_upload.RESOURCE)
+    return f"the Restore leaves {data_upload.RESOURCE} out" if is_upload_left_out else ""
 
 
 def stays_as_it_is(case: Case) -> Iterator[str]:

@@ -67,6 +67,15 @@ def with_snapshot(claim: Item, snapshot: str, backup: str, restore_bytes: int) -
     return claim
 
 
+def with_upload(claim: Item, upload: str) -> Item:
+    """A claim as Velero stores it whose data a data mover has.
+
+    Args:
+        upload: the DataUpload, `velero/nightly-1f3a`.
+    """
+    return it.with_annotation(claim, _UPLOAD, upload)
+
+
 def claim_of_volume(volume: Item) -> Reference:
     """The claim that a PersistentVolume is bound to; without a name if there is none."""
     claim = it.mapping(volume, "spec", "claimRef")

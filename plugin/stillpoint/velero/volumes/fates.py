@@ -20,6 +20,14 @@ def moves_data(backup: Item) -> bool:
     return it.mapping(backup, "spec").get("snapshotMoveData") is True
 
 
+def has_builtin_mover(backup: Item) -> bool:
+    """True if the data mover, where there is one, is Velero's own: its node agent.
+
+    Source: IsBuiltInUploader in pkg/datamover/util.go of Velero v1.18.
+    """
+    return it.text(backup, "spec", "datamover") in ("", "velero")
+
+
 def has_native_snapshots(backup: Item) -> bool:
     """True if an ended backup has snapshots of Velero's volume snapshotters, not of CSI."""
     return bool(it.mapping(backup, "status").get("volumeSnapshotsAttempted"))

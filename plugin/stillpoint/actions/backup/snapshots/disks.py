@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from stillpoint.actions import policies, reach, surroundings
+from stillpoint.actions.backup.snapshots import moved
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.resources.disks import persistent_volume_claim, volume
@@ -91,7 +92,7 @@ def _sure(guest: Item, context: BackupContext) -> Iterator[Item]:
 
 
 def _is_ours(claim: Item, context: BackupContext) -> bool:
-    """True if Velero comes to this plugin with the claim, and a snapshot can be made of it.
+    """True if Velero comes to this plugin with the claim, and a snapshot is to be made of it.
 
     Velero's own action fails before on a claim without a volume or a class.
     """
@@ -99,4 +100,5 @@ def _is_ours(claim: Item, context: BackupContext) -> bool:
         persistent_volume_claim.is_bound(claim)
         and bool(persistent_volume_claim.storage_class(claim))
         and policies.fates(context).is_own(claim)
+        and moved.upload(claim, context) is None
     )

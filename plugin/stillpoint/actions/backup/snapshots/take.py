@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 from stillpoint.actions.backup.snapshots import disks, thaw
+from stillpoint.actions.backup.snapshots.discard import discard
 from stillpoint.model import item as it
 from stillpoint.model.errors import Refusal, SnapshotFailed, StillpointError
 from stillpoint.model.item import Item
@@ -56,7 +57,7 @@ def of_claim(claim: Item, context: BackupContext) -> Taken:
     try:
         return Taken(snapshot, _content(claim, snapshot, context))
     except StillpointError:
-        _delete(claim, context)
+        _discard(claim, context)
         raise
 
 
@@ -79,7 +80,7 @@ def _take(claims: Sequence[Item], group: str, context: BackupContext) -> None:
             together.wait(workers.map(together.create, claims))
         finally:
             together.end_all()
-        list(workers.map(lambda claim: _delete(claim, context), together.failed))
+        list(workers.map(lambda claim: _discard(claim, context), together.failed))
 
 
 class _Together:
@@ -227,22 +228,6 @@ def _is_of(snapshot: Item, claim: Item, context: BackupContext) -> bool:
     return is_named and is_of_backup and volume_snapshot.claim(snapshot) == it.name(claim)
 
 
-def _delete(claim: Item, context: BackupContext) -> None:
-    """Deletes what there is of a claim's snapshot, in the storage too.
-
-    Source: CleanupVolumeSnapshot in pkg/util/csi/volume_snapshot.go of Velero v1.18.
-    """
-    namespace, name = it.namespace(claim), own_snapshots.name(claim, context.backup.uid)
-    content = volume_snapshot_content.RESOURCE
-    try:
-        found = context.cluster.current(volume_snapshot.RESOURCE, namespace, name)
-        if found is None or not _is_of(found, claim, context):
-            return
-        bound_name = volume_snapshot.content(found)
-        bound = context.cluster.current(content, "", bound_name) if bound_name else None
-        if bound and not volume_snapshot_content.is_deleted_with_snapshot(bound):
-            change = volume_snapshot_content.deletion_with_snapshot()
-            context.writer.patch(content, "", it.name(bound), change)
-        context.writer.delete(volume_snapshot.RESOURCE, namespace, name)
-    except StillpointError as error:
-        context.log.error("VolumeSnapshot %s/%s may be left behind: %s", namespace, name, error)  # noqa: TRY400
+def _discard(claim: Item, context: BackupContext) -> None:
+    name = own_snapshots.name(claim, context.backup.uid)
+    discard(volume_snapshot.RESOURCE.named(it.namespace(claim), name), it.name(claim), context)
