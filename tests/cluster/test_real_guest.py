@@ -19,7 +19,7 @@ from tests.cluster import real_guest
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster
 from tests.cluster.conftest import line_writer
-from tests.cluster.node import Freeze
+from tests.cluster.node import CONSOLE_LOG, Freeze
 from tests.cluster.real_guest import Found
 from tests.cluster.storage import Cut, wait_until_bound
 from tests.machine import packages
@@ -76,12 +76,14 @@ def life(
         lived.told["discovered"] = packages.status(guest)
         packages.configure(guest, "patient", packages.PATIENT)
         lived.taken["held"] = _backup(cluster, guest, "held", {"includedNamespaces": [NAMESPACE]})
+        lived.told["console log"] = _console_log(cluster)
         labelled = {"labelSelector": {"matchLabels": LABEL}}
         lived.taken["label"] = _backup(cluster, guest, "label", labelled)
         packages.configure(guest, "refusing", REFUSING)
         lived.taken["refused"] = _backup(cluster, guest, "refused", labelled)
         lived.told["refused"] = packages.status(guest)
         packages.configure(guest, "refusing", "")
+        lived.told["console"] = packages.announced(guest)
         lived.told["removed"] = _upgraded_and_removed(guest)
     for name in ("bare", "held"):
         with ExitStack() as power:
@@ -89,6 +91,7 @@ def life(
             lived.restored[name] = real_guest.found(again)
             if name == "held":
                 lived.told["status"] = json.loads(again.run(packages.STATUS))
+                lived.told["console of the copy"] = packages.announced(again)
                 lived.told["journal"] = again.run("journalctl -b -u stillpoint-guest -o cat")
     return lived
 
@@ -106,6 +109,7 @@ def _switched_on(cluster: Cluster, image: Image, power: ExitStack, logs: Path) -
         guest.run(real_guest.is_running(database))
         guest.run(f"systemctl start commits@{database}")
     cluster.node.give_agent(NAMESPACE, NAME, guest.agent_socket)
+    cluster.node.give_console(NAMESPACE, NAME, guest.console_log)
     return guest
 
 
@@ -141,6 +145,19 @@ def _backup(cluster: Cluster, guest: Machine, name: str, spec: Object) -> Taken:
     return Taken(backup, cuts, cluster.freezes()[freezes:], real_guest.acknowledged(guest, first))
 
 
+def _console_log(cluster: Cluster) -> list[tuple[datetime, Any]]:
+    """Our lines on the guest's console as the cluster has them, with the times of the node."""
+    machine = real_guest.described(NAMESPACE, NAME, LABEL)
+    path = cluster.api.path("v1", "Pod", NAMESPACE, machine.launcher_pod)
+    text = cluster.api.text(f"{path}/log", container=CONSOLE_LOG, timestamps=True)
+    lines = (line.partition(" ") for line in text.split("\n") if line)
+    return [
+        (datetime.fromisoformat(time), one)
+        for time, _, said in lines
+        for one in packages.announcements(said)
+    ]
+
+
 def _upgraded_and_removed(guest: Machine) -> Mapping[str, str]:
     told = {"upgrade": guest.shell("dpkg -i /root/stillpoint-guest.deb; echo upgraded: $?", 300)}
     told["hook"] = guest.shell("cat /etc/qemu/qemu-ga.conf")
@@ -162,6 +179,17 @@ def test_all_disks_are_cut_inside_one_freeze_by_the_real_agent(life: Life, name:
     assert len(taken.cuts) == 3
     for claim, cut in taken.cuts.items():
         assert frozen < cut.started < cut.finished < thawed, claim
+
+
+def test_the_log_of_the_console_says_that_the_databases_rested_at_every_cut(life: Life) -> None:
+    """With the times of the node alone: what the guest says of time counts for nothing."""
+    origin = life.told["status"]["origin"]
+    ours = [pair for pair in life.told["console log"] if pair[1]["id"] == origin["id"]]
+    (held_at, held), (released_at, released), (_, over) = ours
+    assert (held["verdict"], released["lost"], over["lost"]) == (origin["verdict"], False, False)
+    cuts = life.taken["held"].cuts.values()
+    assert held_at < min(cut.started for cut in cuts)
+    assert max(cut.finished for cut in cuts) < released_at
 
 
 @pytest.mark.parametrize("database", DATABASES)
@@ -200,6 +228,10 @@ def test_the_restored_guest_tells_from_which_freeze_it_is(life: Life) -> None:
     kinds = {one["name"].partition(":")[0] for one in origin["applications"]}
     assert kinds >= set(DATABASES)
     assert origin["held_at"] in life.told["journal"]
+    states = {one["state"] for one in life.told["console"] if one["id"] == origin["id"]}
+    assert states == {"held", "released", "over"}
+    [copied] = life.told["console of the copy"]
+    assert (copied["state"], copied["id"]) == ("copied", origin["id"])
 
 
 def test_the_package_installs_upgrades_and_gives_back_the_hook_of_before(life: Life) -> None:

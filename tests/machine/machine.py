@@ -102,7 +102,12 @@ class Machine:
     @property
     def console(self) -> str:
         """What kernel and systemd have printed so far."""
-        return (self.folder / "console.log").read_text(errors="replace")
+        return self.console_log.read_text(errors="replace")
+
+    @property
+    def console_log(self) -> Path:
+        """The file of that, which grows."""
+        return self.folder / "console.log"
 
     @contextmanager
     def agent(self, timeout_s: float = BOOT_S) -> Iterator[Agent]:

@@ -1,5 +1,6 @@
 """The guest's packages of this checkout, and what one of them does in a booted guest."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -59,6 +60,20 @@ def configure(guest: Machine, name: str, content: str) -> None:
     """A file of its configuration, which counts from the next freeze on."""
     with guest.agent() as agent:
         agent.write(f"/etc/stillpoint-guest/conf.d/{name}.conf", content.encode())
+
+
+def announced(guest: Machine) -> list[dict[str, Any]]:
+    """What it has said on the serial console so far: whole lines, whatever stands before them."""
+    return announcements(guest.console.rpartition("\n")[0])
+
+
+def announcements(text: str) -> list[dict[str, Any]]:
+    """Our lines among others."""
+    said = []
+    for line in text.splitlines():
+        with contextlib.suppress(ValueError):  # torn by a message of the kernel
+            said.append(json.loads(line.partition("@stillpoint ")[2]))
+    return said
 
 
 def status(guest: Machine) -> dict[str, Any]:

@@ -172,6 +172,9 @@ def test_the_hosts_safety_thaw_ends_a_hold_that_lasts(guest: Machine) -> None:
     with guest.agent() as host:
         assert host.thaw() == len(DISKS)
     lives_on(guest)
+    held = packages.status(guest)["last"]["id"]
+    for state in ("held", "released", "over"):
+        until(lambda: held in announced(guest, state), f"its console says {state}")  # noqa: B023
     with guest.agent() as late:
         assert late.status() == "thawed"
         assert late.thaw() == 0, "that of Velero's hook, should it ask all the same"
@@ -283,6 +286,11 @@ def test_a_journal_that_takes_nothing_holds_nobody_up(guest: Machine) -> None:
     until(lambda: "no thaw came within 30 s" in guest.run(JOURNAL), "our lines come after all")
 
 
+def announced(guest: Machine, state: str) -> list[str]:
+    """The ids of the records of which its console says so."""
+    return [said["id"] for said in packages.announced(guest) if said["state"] == state]
+
+
 def takes_a_line(guest: Machine) -> bool:
     return "taken: 0" in guest.shell("timeout 5 logger hello; echo taken: $?")
 
@@ -323,7 +331,8 @@ def test_a_reset_while_frozen_costs_no_acknowledged_commit(guest: Machine) -> No
     boot = guest.shell("cat /proc/sys/kernel/random/boot_id")
     freeze(guest)
     assert guest.shell(DURABILITY) == DURABLE
-    frozen_at = packages.status(guest)["hold"]["since"]
+    held = packages.status(guest)
+    frozen_at = held["hold"]["since"]
     acknowledged = {name: commits.last() for name, commits in guest.commits.items()}
     guest.reset()
     until(lambda: boot not in guest.run("cat /proc/sys/kernel/random/boot_id"), "it boots")
@@ -335,6 +344,8 @@ def test_a_reset_while_frozen_costs_no_acknowledged_commit(guest: Machine) -> No
     told = packages.status(guest)
     assert (told["phase"], told["hold"]) == ("idle", None)
     assert told["origin"]["held_at"] == frozen_at
+    assert told["origin"]["id"] == held["last"]["id"]
+    until(lambda: held["last"]["id"] in announced(guest, "copied"), "its console tells, too")
     assert f"(or its guest reset) between {frozen_at}" in guest.run(JOURNAL)
     freeze(guest)
     with guest.agent() as agent:
