@@ -138,7 +138,7 @@ def test_the_right_to_thaw_is_optional(cluster: Cluster) -> None:
     cluster.create_vms(machines)
     spec = {"includedNamespaces": ["rights-thaw"], "snapshotVolumes": False}
     ours = {"stillpoint.dev/snapshotter": "all"}
-    with without(cluster, "stillpoint-thaw", "virtualmachineinstances/unfreeze"):
+    with without(cluster, (*CLUSTER_ROLE, "stillpoint-thaw"), "virtualmachineinstances/unfreeze"):
         backup = cluster.backup("rights-thaw", spec, annotations=ours)
     log = cluster.backup_log("rights-thaw")
     assert backup["status"]["phase"] == "Completed", log
