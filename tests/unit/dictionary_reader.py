@@ -11,7 +11,7 @@ from stillpoint.model.reference import Resource
 
 
 class DictionaryReader:
-    """Answers from `objects`; label selectors in the forms `a=b` and `a in (b, c)`.
+    """Answers from `objects`; label selectors in the forms `a`, `a=b` and `a in (b, c)`.
 
     Attributes:
         questions: every question asked, `list pods shop` or `get secrets shop/db`.
@@ -91,6 +91,8 @@ def _matches(selector: str, labels: Item) -> bool:
     label, _in, values = selector.partition(" in ")
     if values:
         return labels.get(label) in [value.strip() for value in values.strip("()").split(",")]
+    if "=" not in selector:
+        return selector in labels
     pairs = (part.partition("=") for part in selector.split(","))
     return all(labels.get(label) == value for label, _equals, value in pairs)
 

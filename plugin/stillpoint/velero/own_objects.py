@@ -13,6 +13,19 @@ _RUNNING = ("InProgress", "WaitingForPluginOperations", "Finalizing")
 """Phases in which items are read or snapshots taken; a queued backup has yet to begin."""
 
 
+_ENDED = ("Completed", "PartiallyFailed", "Failed", "FailedValidation")
+
+
+def has_ended(backup: Item) -> bool:
+    """True if Velero does nothing more for the backup."""
+    return it.text(backup, "status", "phase") in _ENDED
+
+
+def has_failed(backup: Item) -> bool:
+    """True if the backup failed as a whole, as one whose server was restarted."""
+    return it.text(backup, "status", "phase") == "Failed"
+
+
 def is_running(backup: Item) -> bool:
     """True if the backup may freeze guests now."""
     return it.text(backup, "status", "phase") in _RUNNING

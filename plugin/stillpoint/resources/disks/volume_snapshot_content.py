@@ -18,6 +18,13 @@ def restore_bytes(content: Item) -> int:
     return size if isinstance(size, int) else 0
 
 
+def is_bound_to(content: Item, snapshot: Item) -> bool:
+    """True if the content says so too: who may write a snapshot's status can name any content."""
+    bound = it.mapping(content, "spec", "volumeSnapshotRef")
+    found = it.text(bound, "namespace"), it.text(bound, "name"), it.text(bound, "uid")
+    return found == (it.namespace(snapshot), it.name(snapshot), it.uid(snapshot))
+
+
 def is_deleted_with_snapshot(content: Item) -> bool:
     """True if the snapshot in the storage goes with its VolumeSnapshot."""
     return it.text(content, "spec", "deletionPolicy") == "Delete"

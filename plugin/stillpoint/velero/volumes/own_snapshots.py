@@ -14,6 +14,12 @@ from stillpoint.velero import marks
 TAKEN_WITH = "stillpoint.dev/taken-with"
 """Label of the VolumeSnapshots that are taken side by side."""
 
+_BACKUP = "stillpoint.dev/backup"
+"""Annotation with namespace and name of the Backup; Velero's label has neither in full."""
+
+_HANDLE = "velero.io/csi-volumesnapshot-handle"
+"""Annotation of a VolumeSnapshot that Velero has put into its archive."""
+
 _GENERATED = 58  # the API server's limit for what comes before a generated suffix of five letters
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # of such suffixes
 
@@ -45,6 +51,7 @@ class OwnSnapshots:
         self.is_thaw_forbidden = False
         self._lock = threading.Lock()
         self._begun: dict[str, Future[Item]] = {}
+        self._looked: set[str] = set()
 
     def begin(self, uids: Iterable[str]) -> Sequence[str]:
         """The uids that nobody has begun; from now on they are the caller's to end."""
@@ -59,6 +66,13 @@ class OwnSnapshots:
             self._begun[uid].set_exception(outcome)
         else:
             self._begun[uid].set_result(outcome)
+
+    def is_first_look(self, namespace: str) -> bool:
+        """True once for each namespace."""
+        with self._lock:
+            is_first = namespace not in self._looked
+            self._looked.add(namespace)
+        return is_first
 
     def has_begun(self, uid: str) -> bool:
         """True if somebody has begun the snapshot of this claim."""
@@ -88,7 +102,7 @@ def group(claim: Item, backup_uid: str) -> str:
 
 
 def new(claim: Item, backup: Item, snapshot_class: str, taken_with: str) -> Item:
-    """A VolumeSnapshot of a claim as Velero makes it, and two labels by which we know it again.
+    """A VolumeSnapshot of a claim as Velero makes it, with what we know it again by.
 
     Source: createVolumeSnapshot in pkg/backup/actions/csi/pvc_action.go of Velero v1.18.
     """
@@ -105,12 +119,28 @@ def new(claim: Item, backup: Item, snapshot_class: str, taken_with: str) -> Item
             "name": name(claim, it.uid(backup)),
             "namespace": it.namespace(claim),
             "labels": {**it.labels(claim), **own},
+            "annotations": {_BACKUP: f"{it.namespace(backup)}/{it.name(backup)}"},
         },
         "spec": {
             "source": {"persistentVolumeClaimName": it.name(claim)},
             "volumeSnapshotClassName": snapshot_class,
         },
     }
+
+
+def backups(snapshot: Item) -> Iterable[str]:
+    """Namespace and name of the Backup that a snapshot was taken for, as the only key."""
+    return (it.text(snapshot, "metadata", "annotations", _BACKUP),)
+
+
+def is_of(snapshot: Item, backup: Item) -> bool:
+    """True if the snapshot was taken for this Backup, not for one of the same name."""
+    return it.labels(snapshot).get(marks.OF_BACKUP_UID) == it.uid(backup)
+
+
+def is_archived(snapshot: Item) -> bool:
+    """True if the archive of a backup has the snapshot."""
+    return _HANDLE in it.annotations(snapshot)
 
 
 def _suffix(text: str, length: int) -> str:

@@ -40,10 +40,11 @@ def bound(snapshot: Item, **status: object) -> Item:
 
 
 def content_of(snapshot: Item, **status: object) -> Item:
+    of = {"namespace": it.namespace(snapshot), "name": it.name(snapshot), "uid": it.uid(snapshot)}
     return {
         "kind": "VolumeSnapshotContent",
         "metadata": {"name": f"snapcontent-of-{it.name(snapshot)}"},
-        "spec": {"deletionPolicy": "Retain", "driver": "fast.io"},
+        "spec": {"deletionPolicy": "Retain", "driver": "fast.io", "volumeSnapshotRef": of},
         "status": status,
     }
 

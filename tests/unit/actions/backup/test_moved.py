@@ -36,7 +36,11 @@ SNAPSHOT: Item = {
 CONTENT: Item = {
     "kind": "VolumeSnapshotContent",
     "metadata": {"name": "content-1"},
-    "spec": {"driver": "rbd.csi.ceph.com", "deletionPolicy": "Retain"},
+    "spec": {
+        "driver": "rbd.csi.ceph.com",
+        "deletionPolicy": "Retain",
+        "volumeSnapshotRef": {"namespace": "shop", "name": "velero-db-root-x7k2p"},
+    },
 }
 TAKEN = Taken(SNAPSHOT, CONTENT)
 OPERATION = data_upload.operation(BACKUP, CLAIM)

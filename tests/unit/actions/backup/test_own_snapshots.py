@@ -69,6 +69,48 @@ def guest(name: str, *disks: str, state: str = "", **status: object) -> Item:
     }
 
 
+def launcher(name: str, *disks: str) -> Item:
+    owner = {"kind": "VirtualMachineInstance", "name": name, "controller": True}
+    return {
+        "kind": "Pod",
+        "metadata": {
+            "name": f"virt-launcher-{name}",
+            "namespace": "shop",
+            "labels": {"kubevirt.io": "virt-launcher"},
+            "ownerReferences": [owner],
+        },
+        "spec": {"volumes": mounted(*disks)},
+        "status": {"phase": "Running"},
+    }
+
+
+def attachment(name: str, *disks: str) -> Item:
+    """The pod that attaches hot-plugged disks to a guest."""
+    owner = {"kind": "Pod", "name": f"virt-launcher-{name}", "controller": True}
+    return {
+        "kind": "Pod",
+        "metadata": {
+            "name": f"hp-volume-{name}",
+            "namespace": "shop",
+            "labels": {"kubevirt.io": "hotplug-disk"},
+            "ownerReferences": [owner],
+        },
+        "spec": {"volumes": mounted(*disks)},
+        "status": {"phase": "Running"},
+    }
+
+
+def mounted(*disks: str) -> list[Item]:
+    return [{"name": disk, "persistentVolumeClaim": {"claimName": disk}} for disk in disks]
+
+
+def running(name: str, *disks: str, state: str = "", plugged: tuple[str, ...] = ()) -> list[Item]:
+    """A guest with its pods."""
+    own = (*disks, state) if state else disks
+    pods = [launcher(name, *own), *([attachment(name, *plugged)] if plugged else [])]
+    return [guest(name, *disks, *plugged, state=state), *pods]
+
+
 def snapshot_class(name: str = "fast", driver: str = "fast.io", **labels: str) -> Item:
     metadata = {"name": name, "labels": labels}
     return {"kind": "VolumeSnapshotClass", "metadata": metadata, "driver": driver}
@@ -164,8 +206,9 @@ def test_no_name_is_too_long() -> None:
 
 
 def test_two_backups_of_one_claim_do_not_meet() -> None:
-    storage = Storage(cluster("root"))
-    other = {**BACKUP, "metadata": {**BACKUP["metadata"], "uid": "b-2"}}
+    running: Item = {"status": {"phase": "InProgress"}}
+    other = {**BACKUP, "metadata": {**BACKUP["metadata"], "name": "weekly", "uid": "b-2"}}
+    storage = Storage([*cluster("root"), BACKUP | running, other | running])
     one, two = (backed_up(storage, context(storage, each)) for each in (BACKUP, other))
     assert one.additional != two.additional
     assert left(storage) == ["root", "root"]
@@ -176,7 +219,7 @@ def test_two_backups_of_one_claim_do_not_meet() -> None:
 
 def test_all_disks_of_a_guest_are_taken_with_the_first_of_them() -> None:
     disks = ("root", "data", "state")
-    storage = Storage([*cluster(*disks, "other"), guest("db", "root", "data", state="state")])
+    storage = Storage([*cluster(*disks, "other"), *running("db", "root", "data", state="state")])
     of = context(storage)
     backed_up(storage, of)
     assert created(storage) == ["data", "root", "state"]
@@ -189,15 +232,28 @@ def test_all_disks_of_a_guest_are_taken_with_the_first_of_them() -> None:
 
 
 def test_guests_that_share_a_disk_are_taken_together() -> None:
-    guests = guest("a", "a-root", "shared"), guest("b", "b-root", "shared"), guest("c", "c-root")
+    guests = [
+        *running("a", "a-root", "shared"),
+        *running("b", "b-root", plugged=("shared",)),
+        *running("c", "c-root"),
+    ]
     storage = Storage([*cluster("a-root", "b-root", "c-root", "shared"), *guests])
     backed_up(storage, context(storage), "a-root")
     assert created(storage) == ["a-root", "b-root", "shared"]
 
 
+def test_a_guest_whose_pods_do_not_mount_a_shared_disk_is_frozen_at_another_time() -> None:
+    others = [guest("b", "b-root", "shared"), launcher("b", "b-root")]
+    storage = Storage(
+        [*cluster("root", "b-root", "shared"), *running("a", "root", "shared"), *others]
+    )
+    backed_up(storage, context(storage))
+    assert created(storage) == ["root", "shared"]
+
+
 def test_a_machine_of_64_disks_is_one_watch_and_two_requests_for_each_disk() -> None:
     disks = [f"disk-{number:02}" for number in range(64)]
-    storage = Storage([*cluster(*disks), guest("db", *disks)])
+    storage = Storage([*cluster(*disks), *running("db", *disks)])
     of = context(storage)
     for disk in disks:
         backed_up(storage, of, disk)
@@ -208,7 +264,7 @@ def test_a_machine_of_64_disks_is_one_watch_and_two_requests_for_each_disk() -> 
 
 
 def test_a_claim_that_no_guest_uses_is_taken_alone() -> None:
-    storage = Storage([*cluster("root", "notes"), guest("db", "root")])
+    storage = Storage([*cluster("root", "notes"), *running("db", "root")])
     backed_up(storage, context(storage), "notes")
     assert created(storage) == ["notes"]
 
@@ -224,7 +280,7 @@ def test_a_claim_that_no_guest_uses_is_taken_alone() -> None:
     ids=["excluded", "being deleted", "unbound", "without a class"],
 )
 def test_a_disk_that_velero_will_not_come_with_is_not_taken(reason: Item) -> None:
-    objects = [*cluster("root", "data"), guest("db", "root", "data")]
+    objects = [*cluster("root", "data"), *running("db", "root", "data")]
     data = next(one for one in objects if it.name(one) == "data")
     for field, value in reason.items():
         kept = data[field] if field == "metadata" else {}
@@ -252,7 +308,7 @@ volumePolicies:
     backup = {"metadata": {"name": "b", "namespace": "velero", "uid": "b-1"}, "spec": spec}
     scratch = [claim("tmp", tier="scratch"), volume("tmp")]
     storage = Storage(
-        [*cluster("root", "data"), *scratch, guest("db", "root", "data", "tmp"), config_map]
+        [*cluster("root", "data"), *scratch, *running("db", "root", "data", "tmp"), config_map]
     )
     of = context(storage, backup)
     backed_up(storage, of)
@@ -262,7 +318,7 @@ volumePolicies:
 
 def test_disks_of_a_guest_that_came_for_another_disk_are_not_taken_with_it() -> None:
     spec = {**BACKUP["spec"], "labelSelector": {"matchLabels": {"keep": "yes"}}}
-    objects = [*cluster("root", "data"), guest("db", "root", "data", "logs")]
+    objects = [*cluster("root", "data"), *running("db", "root", "data", "logs")]
     objects += [claim("logs", keep="yes"), volume("logs")]
     storage = Storage(objects)
     backed_up(storage, context(storage, {**BACKUP, "spec": spec}), "logs")
@@ -272,7 +328,7 @@ def test_disks_of_a_guest_that_came_for_another_disk_are_not_taken_with_it() -> 
 def test_nothing_is_taken_where_velero_takes_snapshots_or_when_it_finalizes() -> None:
     changes: list[Item] = [{"spec": {}}, {"status": {"phase": "Finalizing"}}, {"metadata": {}}]
     for change in changes:
-        storage = Storage([*cluster("root"), guest("db", "root")])
+        storage = Storage([*cluster("root"), *running("db", "root")])
         outcome = backed_up(storage, context(storage, {**BACKUP, **change}))
         assert not outcome.additional
         assert not created(storage)
@@ -282,7 +338,7 @@ def test_nothing_is_taken_where_velero_takes_snapshots_or_when_it_finalizes() ->
 
 
 def test_a_new_process_finds_the_snapshots_of_the_former_one() -> None:
-    storage = Storage([*cluster("root", "data"), guest("db", "root", "data")])
+    storage = Storage([*cluster("root", "data"), *running("db", "root", "data")])
     first = backed_up(storage, context(storage), "root")
     again = context(storage)
     second = backed_up(storage, again, "data")
@@ -296,9 +352,102 @@ def test_a_snapshot_of_that_name_that_is_not_ours_is_left_alone() -> None:
     backed_up(storage, context(storage))
     [snapshot] = storage.of("VolumeSnapshot")
     snapshot["metadata"]["labels"]["velero.io/backup-uid"] = "theirs"
+    snapshot["metadata"]["annotations"] = {}
     with pytest.raises(StillpointError, match="exists, and is not of this backup"):
         backed_up(storage, context(storage))
     assert left(storage) == ["root"]
+
+
+# what a former backup has left behind
+
+
+def former(phase: str, uid: str = "b-0") -> Item:
+    metadata = {"name": "yesterday", "namespace": "velero", "uid": uid}
+    return {"kind": "Backup", "metadata": metadata, "status": {"phase": phase}}
+
+
+def with_leftover(*beside: Item, is_archived: bool = False) -> Storage:
+    """A cluster with a snapshot that a process took for a backup `yesterday`, and died."""
+    storage = Storage([*cluster("root", "data"), *running("db", "data"), *beside])
+    [metadata] = [former("InProgress")["metadata"]]
+    died = context(storage, {**BACKUP, "metadata": {**BACKUP["metadata"], **metadata}})
+    backed_up(storage, died)
+    if is_archived:
+        [snapshot] = storage.of("VolumeSnapshot")
+        annotations = it.annotations(snapshot) | {"velero.io/csi-volumesnapshot-handle": "s-1"}
+        snapshot["metadata"]["annotations"] = annotations
+    return storage
+
+
+@pytest.mark.parametrize(
+    "backups",
+    [
+        [],
+        [former("Completed", uid="of the same name")],
+        [former("Completed")],
+        [former("PartiallyFailed")],
+        [former("Failed")],
+    ],
+    ids=["deleted", "another of its name", "completed", "partially failed", "failed"],
+)
+def test_the_next_backup_deletes_what_one_that_has_ended_has_left_behind(
+    backups: list[Item],
+) -> None:
+    storage = with_leftover(*backups)
+    of = context(storage)
+    backed_up(storage, of, "data")
+    assert left(storage) == ["data"]
+    [changes] = storage.patches.values()
+    assert changes == [{"spec": {"deletionPolicy": "Delete"}}], "in the storage too"
+
+
+@pytest.mark.parametrize(
+    ("backups", "is_archived", "kept"),
+    [
+        ([former("InProgress")], False, True),
+        ([former("WaitingForPluginOperations")], False, True),
+        ([former("Completed")], True, True),
+        ([], True, True),
+        ([former("Failed")], True, False),
+    ],
+)
+def test_a_snapshot_that_a_backup_has_or_may_have_is_no_leftover(
+    backups: list[Item], is_archived: bool, kept: bool
+) -> None:
+    storage = with_leftover(*backups, is_archived=is_archived)
+    backed_up(storage, context(storage), "data")
+    assert left(storage) == (["data", "root"] if kept else ["data"])
+
+
+def test_another_veleros_snapshots_and_a_users_own_are_no_leftovers() -> None:
+    storage = with_leftover()
+    [snapshot] = storage.of("VolumeSnapshot")
+    other = {"stillpoint.dev/backup": "openshift-adp/yesterday"}
+    snapshot["metadata"]["annotations"] = other
+    theirs = {
+        "kind": "VolumeSnapshot",
+        "metadata": {"name": "mine", "namespace": "shop"},
+        "spec": {"source": {"persistentVolumeClaimName": "root"}},
+    }
+    storage.objects.append(theirs)
+    backed_up(storage, context(storage), "data")
+    assert left(storage) == ["data", "root", "root"]
+
+
+def test_leftovers_are_looked_for_once_in_a_namespace() -> None:
+    storage = Storage(cluster("root", "data"))
+    of = context(storage)
+    for disk in ("root", "data"):
+        backed_up(storage, of, disk)
+    looks = [one for one in storage.questions if one.startswith("list volumesnapshots.")]
+    assert len(looks) == 1
+
+
+def test_a_look_for_leftovers_that_fails_costs_no_disk(caplog: pytest.LogCaptureFixture) -> None:
+    storage = Storage(cluster("root"))
+    storage.failures["list volumesnapshots."] = Forbidden("it", "cannot list", "HTTP 403")
+    assert backed_up(storage, context(storage)).additional
+    assert "may be left behind: it: cannot list: HTTP 403" in caplog.text
 
 
 # failures: that claim fails, the others are good, nothing is left
@@ -318,7 +467,7 @@ def good_others(storage: Storage, of: BackupContext, *names: str) -> bool:
 
 
 def test_a_driver_that_fails_fails_its_disk_alone_with_its_message() -> None:
-    storage = Storage([*cluster("root", "data"), guest("db", "root", "data")], root=fails)
+    storage = Storage([*cluster("root", "data"), *running("db", "root", "data")], root=fails)
     of = context(storage)
     assert failed(storage, of) == (
         "PersistentVolumeClaim shop/root: cannot take a snapshot: none after 60 s "
@@ -332,13 +481,26 @@ def test_a_driver_that_fails_fails_its_disk_alone_with_its_message() -> None:
     assert change == {"spec": {"deletionPolicy": "Delete"}}, "the storage's snapshot goes too"
 
 
+def test_a_content_of_somebody_else_is_never_touched() -> None:
+    def names_another(storage: Storage, snapshot: Item) -> list[Item]:
+        content = content_of(snapshot)
+        content["spec"]["volumeSnapshotRef"]["namespace"] = "theirs"
+        storage.objects.append(content)
+        return [bound(snapshot)]
+
+    storage = Storage(cluster("root"), root=names_another)
+    failed(storage, context(storage))
+    assert left(storage) == []
+    assert storage.patches == {}
+
+
 def content_name(storage: Storage, disk: str) -> str:
     found = (it.name(one) for one in storage.of("VolumeSnapshotContent"))
     return next(name for name in found if f"velero-{disk}-" in name)
 
 
 def test_a_disk_whose_snapshot_never_comes_fails_at_the_backups_limit() -> None:
-    storage = Storage([*cluster("root", "data"), guest("db", "root", "data")], data=says_nothing)
+    storage = Storage([*cluster("root", "data"), *running("db", "root", "data")], data=says_nothing)
     of = context(storage)
     assert good_others(storage, of, "root")
     assert "none after 60 s (csiSnapshotTimeout)" in failed(storage, of, "data")
@@ -359,7 +521,7 @@ def test_a_driver_that_answers_twice_is_answered_once() -> None:
     def twice(storage: Storage, snapshot: Item) -> list[Item]:
         return 2 * list(takes(storage, snapshot))
 
-    storage = Storage([*cluster("root", "data"), guest("db", "root", "data")], root=twice)
+    storage = Storage([*cluster("root", "data"), *running("db", "root", "data")], root=twice)
     of = context(storage)
     assert good_others(storage, of, "root", "data")
     assert left(storage) == ["data", "root"]
@@ -370,7 +532,7 @@ def test_a_content_without_a_handle_is_no_snapshot() -> None:
         storage.objects.append(content_of(snapshot))
         return [bound(snapshot, creationTime="2026-05-04T12:00:01Z")]
 
-    storage = Storage([*cluster("root", "data"), guest("db", "root", "data")], root=lies)
+    storage = Storage([*cluster("root", "data"), *running("db", "root", "data")], root=lies)
     of = context(storage)
     assert "has no handle of the storage" in failed(storage, of)
     assert good_others(storage, of, "data")
@@ -382,7 +544,7 @@ def test_a_snapshot_that_somebody_deletes_fails_its_disk_at_once() -> None:
         metadata = {**snapshot["metadata"], "deletionTimestamp": "2026-05-04T12:00:01Z"}
         return [{**snapshot, "metadata": metadata}]
 
-    storage = Storage([*cluster("root", "data"), guest("db", "root", "data")], root=is_deleted)
+    storage = Storage([*cluster("root", "data"), *running("db", "root", "data")], root=is_deleted)
     of = context(storage)
     assert "somebody deletes VolumeSnapshot velero-root-" in failed(storage, of)
     assert good_others(storage, of, "data")
@@ -397,7 +559,7 @@ REQUESTS = {
 @pytest.mark.parametrize("code", [403, 404, 409, 429, 500])
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda text: text.split()[0])
 def test_a_request_that_fails_fails_its_disk_alone(request_: str, code: int) -> None:
-    storage = Storage([*cluster("root", "data"), guest("db", "root", "data")])
+    storage = Storage([*cluster("root", "data"), *running("db", "root", "data")])
     kind = Forbidden if code == 403 else Unreachable
     storage.failures[request_] = kind("VolumeSnapshot x", "cannot", f"HTTP {code}")
     of = context(storage)
@@ -419,7 +581,7 @@ def test_a_creation_whose_response_was_lost_leaves_nothing_behind() -> None:
 
 @pytest.mark.parametrize("kind", [Forbidden, Unreachable])
 def test_without_a_watch_every_disk_fails_with_its_error(kind: type[StillpointError]) -> None:
-    storage = Storage([*cluster("root", "data"), guest("db", "root", "data")])
+    storage = Storage([*cluster("root", "data"), *running("db", "root", "data")])
     storage.failures["watch volumesnapshots"] = kind("volumesnapshots", "cannot watch", "HTTP 403")
     of = context(storage)
     for disk in ("root", "data"):
@@ -452,7 +614,7 @@ def test_a_claim_that_can_have_no_snapshot_is_refused(change: Item, told: str) -
     item = claim("root")
     for field, value in change.items():
         item[field] = {**item[field], **value}
-    storage = Storage([*cluster("data"), *objects, item, guest("db", "root", "data")])
+    storage = Storage([*cluster("data"), *objects, item, *running("db", "root", "data")])
     of = context(storage)
     assert told in failed(storage, of)
     assert good_others(storage, of, "data")

@@ -2,6 +2,7 @@
 
 from stillpoint.model import item as it
 from stillpoint.model.errors import StillpointError
+from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
 from stillpoint.resources.disks import volume_snapshot, volume_snapshot_content
 from stillpoint.velero import marks
@@ -14,24 +15,31 @@ def discard(snapshot: Reference, claim: str, context: BackupContext) -> None:
     What has this name and is another's stays.
 
     A failure is logged: the reason why the snapshot is discarded matters more.
-
-    Source: CleanupVolumeSnapshot in pkg/util/csi/volume_snapshot.go of Velero v1.18.
     """
     try:
-        _delete(snapshot, claim, context)
+        found = context.cluster.current(volume_snapshot.RESOURCE, snapshot.namespace, snapshot.name)
+        is_of_backup = it.labels(found or {}).get(marks.OF_BACKUP_UID) == context.backup.uid
+        if found and is_of_backup and volume_snapshot.claim(found) == claim:
+            delete(found, context)
     except StillpointError as error:
         context.log.error("%s may be left behind: %s", snapshot, error)  # noqa: TRY400
 
 
-def _delete(snapshot: Reference, claim: str, context: BackupContext) -> None:
-    namespace, name = snapshot.namespace, snapshot.name
-    found = context.cluster.current(volume_snapshot.RESOURCE, namespace, name)
-    is_of_backup = it.labels(found or {}).get(marks.OF_BACKUP_UID) == context.backup.uid
-    if found is None or not is_of_backup or volume_snapshot.claim(found) != claim:
-        return
-    resource, content = volume_snapshot_content.RESOURCE, volume_snapshot.content(found)
-    bound = context.cluster.current(resource, "", content) if content else None
-    if bound and not volume_snapshot_content.is_deleted_with_snapshot(bound):
+def delete(snapshot: Item, context: BackupContext) -> None:
+    """Deletes a VolumeSnapshot, and its bytes in the storage.
+
+    Source: CleanupVolumeSnapshot in pkg/util/csi/volume_snapshot.go of Velero v1.18.
+
+    Raises:
+        ReadFailed: it may be left.
+    """
+    resource, name = volume_snapshot_content.RESOURCE, volume_snapshot.content(snapshot)
+    content = context.cluster.current(resource, "", name) if name else None
+    if (
+        content
+        and volume_snapshot_content.is_bound_to(content, snapshot)
+        and not volume_snapshot_content.is_deleted_with_snapshot(content)
+    ):
         change = volume_snapshot_content.deletion_with_snapshot()
-        context.writer.patch(resource, "", content, change)
-    context.writer.delete(volume_snapshot.RESOURCE, namespace, name)
+        context.writer.patch(resource, "", name, change)
+    context.writer.delete(volume_snapshot.RESOURCE, *it.identify(snapshot))

@@ -11,7 +11,7 @@ from stillpoint.actions.backup.snapshots import moved
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.resources.disks import persistent_volume_claim, volume
-from stillpoint.resources.machines import virtual_machine_instance
+from stillpoint.resources.machines import pod, virtual_machine_instance
 from stillpoint.velero.context import BackupContext
 
 
@@ -53,15 +53,28 @@ def of_one_freeze(claim: Item, context: BackupContext) -> Freeze:
 
 
 def _guests(claim: Item, context: BackupContext) -> Iterator[Item]:
-    """The guests that write to a claim, each with the disks that it has now."""
+    """The guests whose pods mount a claim, each with the disks that it has now.
+
+    Velero joins the blocks of guests by these pods; a guest that only names the claim is frozen at
+    another time.
+    """
     namespace, name = it.identify(claim)
-    by_claim = context.cluster.list_grouped(
-        virtual_machine_instance.RESOURCE, namespace, claim_names
-    )
-    for listed in by_claim.get(name, ()):
-        guest = surroundings.latest_instance(context.cluster, listed) or listed
-        if virtual_machine_instance.is_live(guest):
-            yield guest
+    by_claim = context.cluster.list_grouped(pod.RESOURCE, namespace, pod.claims, pod.OF_MACHINES)
+    by_name = context.cluster.list_grouped(pod.RESOURCE, namespace, it.names, pod.OF_MACHINES)
+    for mounting in by_claim.get(name, ()):
+        launchers = [each for owner in pod.launchers(mounting) for each in by_name.get(owner, ())]
+        for launcher in (mounting, *launchers):
+            if not pod.is_over(launcher):
+                yield from _instances(launcher, context)
+
+
+def _instances(launcher: Item, context: BackupContext) -> Iterator[Item]:
+    for name in pod.instances(launcher):
+        found = context.cluster.latest(
+            virtual_machine_instance.RESOURCE, it.namespace(launcher), name
+        )
+        if found and virtual_machine_instance.is_live(found):
+            yield found
 
 
 def claim_names(instance: Item) -> Iterable[str]:

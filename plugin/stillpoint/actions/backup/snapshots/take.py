@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
-from stillpoint.actions.backup.snapshots import disks, thaw
+from stillpoint.actions.backup.snapshots import disks, leftovers, thaw
 from stillpoint.actions.backup.snapshots.discard import discard
 from stillpoint.model import item as it
 from stillpoint.model.errors import Refusal, SnapshotFailed, StillpointError
@@ -49,10 +49,12 @@ def of_claim(claim: Item, context: BackupContext) -> Taken:
         freeze = disks.of_one_freeze(claim, context)
         claims = {it.uid(each): each for each in freeze.claims}
         ours = context.snapshots.begin(claims)
-        _take(
-            [claims[each] for each in ours], own_snapshots.group(claim, context.backup.uid), context
-        )
+        group = own_snapshots.group(claim, context.backup.uid)
+        failed = _take([claims[each] for each in ours], group, context)
         thaw.when_taken(freeze, context)
+        for each in failed:
+            _discard(each, context)
+        leftovers.delete(it.namespace(claim), context)
     snapshot = context.snapshots.result(uid)
     try:
         return Taken(snapshot, _content(claim, snapshot, context))
@@ -70,24 +72,32 @@ def _content(claim: Item, snapshot: Item, context: BackupContext) -> Item:
     return content
 
 
-def _take(claims: Sequence[Item], group: str, context: BackupContext) -> None:
-    """Takes snapshots side by side, and ends each of them in `context.snapshots`."""
+def _take(claims: Sequence[Item], group: str, context: BackupContext) -> Sequence[Item]:
+    """Takes snapshots side by side, and ends each of them in `context.snapshots`.
+
+    Returns:
+        The claims that have none; there may be some of it in the cluster.
+    """
     if not claims:
-        return
+        return ()
     together = _Together(claims, group, context)
     with ThreadPoolExecutor(min(len(claims), _SIDE_BY_SIDE)) as workers:
         try:
             together.wait(workers.map(together.create, claims))
         finally:
             together.end_all()
-        list(workers.map(lambda claim: _discard(claim, context), together.failed))
+    within = (context.clock.now() - together.began).total_seconds()
+    names = listing(map(it.name, claims))
+    context.log.info("took snapshots of %s side by side within %.2f s", names, within)
+    return together.failed
 
 
 class _Together:
     """Snapshots that are taken side by side.
 
     Attributes:
-        failed: claims that have none; there may be some of it in the cluster.
+        began: before the first of them was created.
+        failed: claims that have none.
 
     Args:
         group: the value of their common label.
@@ -97,7 +107,7 @@ class _Together:
         self.failed: list[Item] = []
         self._group = group
         self._context = context
-        self._began = context.clock.now()
+        self.began = context.clock.now()
         self._left = {it.name(claim): claim for claim in claims}
         self._messages: dict[str, str] = {}  # of the storage about its failures, by claim
 
@@ -131,7 +141,7 @@ class _Together:
             return
         context, namespace = self._context, it.namespace(next(iter(self._left.values())))
         left_s = (
-            context.backup.snapshot_timeout - (context.clock.now() - self._began)
+            context.backup.snapshot_timeout - (context.clock.now() - self.began)
         ).total_seconds()
         changes = context.cluster.changes(volume_snapshot.RESOURCE, namespace, labels, left_s)
         with closing(changes):

@@ -1,0 +1,55 @@
+"""Deletes snapshots that this plugin has taken for a backup that has ended without them.
+
+A server that is restarted takes its backup for failed, and a plugin's process that dies fails the
+claim in its hands; nobody knows their snapshots then. The next backup that takes a snapshot in the
+namespace deletes them, in the storage too, when its own are taken.
+
+A snapshot that has reached an archive has Velero's annotation with the handle, and is Velero's to
+delete, unless its backup has failed as a whole and so has no archive.
+"""
+
+from stillpoint.actions.backup.snapshots import discard
+from stillpoint.model import item as it
+from stillpoint.model.errors import StillpointError
+from stillpoint.model.item import Item
+from stillpoint.resources.disks import volume_snapshot
+from stillpoint.velero import own_objects
+from stillpoint.velero.context import BackupContext
+from stillpoint.velero.volumes import own_snapshots
+
+
+def delete(namespace: str, context: BackupContext) -> None:
+    """Deletes what former backups have left in a namespace; looks once in a backup.
+
+    A failure is logged: the next backup looks again.
+    """
+    if not context.snapshots.is_first_look(namespace):
+        return
+    try:
+        found = context.cluster.list_grouped(
+            volume_snapshot.RESOURCE, namespace, own_snapshots.backups, own_snapshots.TAKEN_WITH
+        )
+        for backup, snapshots in found.items():
+            for snapshot in snapshots:
+                if _is_left(snapshot, backup, context):
+                    discard.delete(snapshot, context)
+                    name = it.name(snapshot)
+                    context.log.info("deleted %s, which backup %s has left behind", name, backup)
+    except StillpointError as error:
+        context.log.warning("snapshots of former backups may be left behind: %s", error)
+
+
+def _is_left(snapshot: Item, backup: str, context: BackupContext) -> bool:
+    namespace, _slash, name = backup.partition("/")
+    is_ours = namespace == context.backup.namespace  # there may be another Velero
+    if not is_ours or not name or it.is_being_deleted(snapshot):
+        return False
+    if own_snapshots.is_of(snapshot, context.backup.asked):
+        return False
+    found = context.cluster.single(own_objects.BACKUP, namespace, name)
+    if found and own_snapshots.is_of(snapshot, found):
+        if own_objects.has_failed(found):
+            return True
+        if not own_objects.has_ended(found):
+            return False
+    return not own_snapshots.is_archived(snapshot)
