@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 
 from stillpoint.check.found import NotKnown
+from stillpoint.check.rights import Right
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.item import Item
@@ -101,6 +102,8 @@ class Case:
         secrets: what is known of Secrets that locations name; None for one that does not exist.
         asked: the namespaces that were asked for; empty for all with a Velero.
         now: the time of the objects; None for manifests that do not say.
+        lacking: by namespace, the rights that the plugin lacks there; without an entry nothing
+            says.
     """
 
     def __init__(
@@ -109,10 +112,12 @@ class Case:
         secrets: Mapping[tuple[str, str], Item | None],
         asked: Sequence[str] = (),
         now: datetime | None = None,
+        lacking: Mapping[str, tuple[Right, ...]] | None = None,
     ) -> None:
         self.known = known
         self.now = now
         self._secrets = secrets
+        self._lacking = lacking or {}
         self.asked = tuple(asked)
         self._served = {one.name for one in known.discovery.served}
         self._by_kind: dict[tuple[str, str], list[Item]] = {}
@@ -156,6 +161,10 @@ class Case:
             return self._secrets[namespace, name]
         except KeyError:
             raise MissingObjects(f"secret {namespace}/{name} was not read") from None
+
+    def lacking(self, namespace: str) -> tuple[Right, ...] | None:
+        """The rights that the plugin lacks in the Velero of a namespace; None if nothing says."""
+        return self._lacking.get(namespace)
 
     @cached_property
     def installations(self) -> tuple[Installation, ...]:
@@ -230,17 +239,19 @@ class Case:
                         yield machine, one
 
     def _disk(self, claim: Reference, machine: Reference, item: Item) -> Disk:
-        name = persistent_volume_claim.storage_class(item)
-        of_name = self._one(self.found(storage_class.RESOURCE), name)
-        bound = persistent_volume_claim.volume(item)
-        if bytes_of := self._one(self.found(persistent_volume.RESOURCE), bound):
+        of_name = self._classes.get(persistent_volume_claim.storage_class(item))
+        if bytes_of := self._volumes.get(persistent_volume_claim.volume(item)):
             return Disk(claim, machine, persistent_volume.csi_driver(bytes_of), of_name)
         driver = storage_class.provisioner(of_name) if of_name else None
         return Disk(claim, machine, driver, of_name)
 
-    @staticmethod
-    def _one(items: Iterable[Item], name: str) -> Item | None:
-        return next((one for one in items if name and it.name(one) == name), None)
+    @cached_property
+    def _classes(self) -> Mapping[str, Item]:
+        return {it.name(one): one for one in self.found(storage_class.RESOURCE)}
+
+    @cached_property
+    def _volumes(self) -> Mapping[str, Item]:
+        return {it.name(one): one for one in self.found(persistent_volume.RESOURCE)}
 
 
 def _locations(objects: Iterable[Item], applications: Iterable[Item]) -> Iterator[Location]:

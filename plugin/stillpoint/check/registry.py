@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from stillpoint.check.areas import (
     locations,
+    rights,
     running,
     schedules,
     set_up,
@@ -17,6 +18,7 @@ AREAS: tuple[Area, ...] = (
     versions.AREA,
     set_up.AREA,
     running.AREA,
+    rights.AREA,
     locations.AREA,
     storage.AREA,
     virtualization.AREA,

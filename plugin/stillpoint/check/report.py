@@ -50,7 +50,11 @@ def judge(case: Case) -> Report:
             open_.append(Open(area, row, tuple(dict.fromkeys(causes))))
     areas = registry.AREAS
     findings.sort(key=lambda one: (areas.index(one.area), _WEIGHTS.index(one.row.weight)))
-    return Report(case, tuple(findings), tuple(open_), tuple(_versions(case)))
+    try:
+        of = tuple(_versions(case))
+    except StillpointError as error:  # which leaves rows open as well
+        of = (f"not known: {error.subject}: {error.cause}",)
+    return Report(case, tuple(findings), tuple(open_), of)
 
 
 def _facts(row: Row, case: Case) -> tuple[list[Found], list[str]]:

@@ -4,13 +4,16 @@ Nothing is changed, and of Secrets metadata alone is asked for.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stillpoint.check import rights
 from stillpoint.check.areas import locations
 from stillpoint.check.case import Case
+from stillpoint.check.rights import Right
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.api_resources import Served
@@ -23,6 +26,7 @@ from stillpoint.rehearsal.sources.known import Known, Unread
 from stillpoint.rehearsal.sources.live_cluster import Lists, Part
 from stillpoint.resources.disks import persistent_volume, persistent_volume_claim, storage_class
 from stillpoint.resources.installation import (
+    cluster_role_binding,
     data_protection_application,
     node,
     operators,
@@ -38,6 +42,8 @@ from stillpoint.velero.volumes import volume_snapshot_class
 
 if TYPE_CHECKING:
     from stillpoint.cluster.kubernetes_reader import KubernetesReader
+
+_WORKERS = 6
 
 Progress = Callable[[int, int, str], None]
 
@@ -90,8 +96,21 @@ def of_folder(folder: Path, namespaces: Sequence[str], progress: Progress) -> Ca
     now = max(filter(None, map(node.heartbeat, nodes)), default=None)
     there = {(it.namespace(one), it.name(one)): one for one in known.objects if _is_secret(one)}
     dumped = {namespace for namespace, _ in there}
-    absent = [one for one in named_secrets(Case(known, {}, namespaces)) if one[0] in dumped]
-    return Case(known, {**dict.fromkeys(absent), **there}, namespaces, now)
+    case = Case(known, {}, namespaces)
+    absent = [one for one in named_secrets(case) if one[0] in dumped]
+    secrets = {**dict.fromkeys(absent), **there}
+    return Case(known, secrets, namespaces, now, administrators(case))
+
+
+def administrators(case: Case) -> dict[str, tuple[Right, ...]]:
+    """No right is lacking where a binding of the folder makes Velero's account cluster-admin."""
+    bindings = case.found(cluster_role_binding.RESOURCE)
+    administrators = {one for item in bindings for one in cluster_role_binding.administrators(item)}
+    return {
+        one.namespace: ()
+        for one in case.installations
+        if one.server and (one.namespace, workload.account(one.server)) in administrators
+    }
 
 
 def _is_secret(item: Item) -> bool:
@@ -124,7 +143,13 @@ def of_cluster(
     parts = [Part(one, name) for name in found for one in _served(discovery, OF_VELERO)]
     known = _known(discovery, search, live_cluster.read_parts(reader, parts, progress), found)
     origin = f"{len(known.objects)} objects of the cluster {reader.host}"
-    return _with_secrets(Case(replace(known, origin=origin), {}, namespaces, now), reader)
+    known = replace(known, origin=origin)
+    case = Case(known, {}, namespaces, now)
+    unread: list[Unread] = []
+    secrets = _secrets(case, reader, unread)
+    lacking = _lacking(case, reader, unread)
+    known = replace(known, unread=(*known.unread, *unread))
+    return Case(known, secrets, namespaces, now, lacking)
 
 
 def _first(discovery: Discovery, namespaces: Sequence[str]) -> Iterator[Part]:
@@ -171,10 +196,11 @@ def _known(discovery: Discovery, search: Lists, own: Lists, found: Sequence[str]
     )
 
 
-def _with_secrets(case: Case, reader: "KubernetesReader") -> Case:
-    """The case with the metadata of each Secret that a location names."""
+def _secrets(
+    case: Case, reader: "KubernetesReader", unread: list[Unread]
+) -> dict[tuple[str, str], Item | None]:
+    """The metadata of each Secret that a location names; what cannot be read goes to `unread`."""
     secrets: dict[tuple[str, str], Item | None] = {}
-    unread = list(case.known.unread)
     for namespace, name in named_secrets(case):
         try:
             found = reader.get(secret.RESOURCE, namespace, name)
@@ -185,8 +211,42 @@ def _with_secrets(case: Case, reader: "KubernetesReader") -> Case:
             unread.append(Unread(resource, error.cause, error.hint))
         else:
             secrets[namespace, name] = found and secret.without_values(found)
-    known = replace(case.known, unread=tuple(unread))
-    return Case(known, secrets, case.asked, case.now)
+    return secrets
+
+
+def _lacking(
+    case: Case, reader: "KubernetesReader", unread: list[Unread]
+) -> dict[str, tuple[Right, ...]]:
+    """The rights that Velero's accounts lack; an account that may not ask goes to `unread`."""
+    lacking = {}
+    for one in case.installations:
+        if one.server:
+            try:
+                account = (one.namespace, workload.account(one.server))
+                lacking[one.namespace] = _lacking_of(account, case, reader)
+            except NoResponse:
+                raise
+            except ReadFailed as error:
+                unread.append(Unread(error.subject, error.cause, error.hint))
+    return lacking
+
+
+def _lacking_of(
+    account: tuple[str, str], case: Case, reader: "KubernetesReader"
+) -> tuple[Right, ...]:
+    """One question for an account with all rights; else one for each right that is needed here."""
+
+    def has(right: Right) -> bool:
+        namespace = account[0] if right.is_of_velero else ""
+        return reader.allows(account, namespace, right.verb, right.group, right.resource)
+
+    if has(rights.ALL):
+        return ()
+    served = {one.name for one in case.known.discovery.served}
+    needed = [right for right in rights.NEEDED if right.served_as in served]
+    with ThreadPoolExecutor(_WORKERS) as workers:
+        allowed = list(workers.map(has, needed))
+    return tuple(right for right, may in zip(needed, allowed, strict=True) if not may)
 
 
 def named_secrets(case: Case) -> list[tuple[str, str]]:

@@ -142,6 +142,17 @@ class ApiRequest:
             raise self.unreachable("the response is not the requested object")
         return item
 
+    def read_review(self, response: ApiResponse) -> bool:
+        """The answer to a SubjectAccessReview.
+
+        Raises:
+            ReadFailed: the response is a failure, or no answer.
+        """
+        status = self._parse(response).get("status")
+        if not isinstance(status, dict) or not isinstance(status.get("allowed"), bool):
+            raise self.unreachable("the response is no review")
+        return bool(status["allowed"])
+
     def read_page(self, response: ApiResponse, take: Callable[[Fields], None]) -> PageEnd:
         """Hands the objects of one page to `take`.
 

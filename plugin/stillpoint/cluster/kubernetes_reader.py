@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeAlias
 
+import orjson
 from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
 from urllib3 import BaseHTTPResponse, Timeout
@@ -36,6 +37,9 @@ _PASSING = frozenset({429, 500, 502, 503, 504})
 _DEFAULT_FILE = "~/.kube/config"
 
 _log = logging.getLogger("stillpoint")
+
+REVIEW = Resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview")
+_REVIEW_VERSION = f"{REVIEW.group}/{REVIEW.version}"
 
 _Request: TypeAlias = ApiRequest | DiscoveryRequest
 _BROKEN_CONNECTION = (
@@ -141,6 +145,36 @@ class KubernetesReader:
         request = ApiRequest("get", resource, namespace, name, self._expiry())
         response = self._send(request, {})
         return None if response.status == 404 else request.read_object(response)
+
+    def allows(
+        self, account: tuple[str, str], namespace: str, verb: str, group: str, resource: str
+    ) -> bool:
+        """True if a service account may do this, by the API server's own word.
+
+        Sends a SubjectAccessReview, a question that the API server stores nowhere.
+
+        Args:
+            account: its namespace and name.
+            namespace: empty for all.
+            resource: its plural, `*`, or one of a resource's own: `pods/log`.
+
+        Raises:
+            ReadFailed: it was not answered, for lack of the right to ask for instance.
+        """
+        named, _, part = resource.partition("/")
+        attributes = {"verb": verb, "group": group, "resource": named, "namespace": namespace}
+        if part:
+            attributes["subresource"] = part
+        of, name = account
+        groups = (f"system:serviceaccounts{part}" for part in ("", f":{of}"))
+        question = {
+            "user": f"system:serviceaccount:{of}:{name}",
+            "groups": [*groups, "system:authenticated"],
+            "resourceAttributes": attributes,
+        }
+        body = orjson.dumps({"apiVersion": _REVIEW_VERSION, "kind": REVIEW.kind, "spec": question})
+        request = ApiRequest("create", REVIEW, "", "", self._expiry(), body)
+        return request.read_review(self._send(request, {}))
 
     def list(self, resource: Resource, namespace: str, labels: str = "") -> PackedItems:
         """See `Reader.list`."""

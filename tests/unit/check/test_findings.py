@@ -4,12 +4,13 @@ Any two changes give both codes, and no other that neither gives alone.
 """
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import pytest
+import yaml
 
-from stillpoint.check import registry, report
+from stillpoint.check import registry, report, rights
 from stillpoint.check.case import Case
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
@@ -17,6 +18,7 @@ from stillpoint.velero.selection.discovery import Discovery
 from tests.unit.check import world
 from tests.unit.check.world import OPENSHIFT, VELERO, Change, put
 
+RBAC = Path(__file__).parents[3] / "docs/install/rbac.yaml"
 DPA, SERVER, AGENT = "DataProtectionApplication", "Deployment", "DaemonSet"
 LOCATION, CLASS, SECRET = "BackupStorageLocation", "VolumeSnapshotClass", "Secret"
 CONFIGURATION = ("spec", "configuration")
@@ -244,13 +246,13 @@ CASES: dict[str, Change] = {
 }
 """By code, what provokes it; each in a good installation with OADP."""
 
-UNSERVED = "no-snapshot-api"
-"""Of an API that is not there: see below."""
+BY_OTHER_WAYS = {"no-snapshot-api", "rights-missing", "optional-rights-missing"}
+"""Of what no object says: see below."""
 
 
 def test_every_finding_has_its_test() -> None:
     rows = {row.code for _, row in registry.rows()}
-    assert CASES.keys() | {UNSERVED} == rows
+    assert CASES.keys() | BY_OTHER_WAYS == rows
 
 
 def test_codes_are_used_once() -> None:
@@ -355,6 +357,25 @@ def test_without_the_right_to_read_secrets_the_rest_is_judged() -> None:
     found = report.judge(world.case(of, unread=["secrets"]))
     assert world.codes(found) == {"location-unavailable"}
     assert world.open_codes(found) == {"location-secret-missing", "location-key-missing"}
+
+
+def test_rights_that_the_plugin_lacks_are_found() -> None:
+    found = world.lacking(rights.Right("kubevirt.io", "virtualmachines", "patch"))
+    (finding,) = (one for one in found.findings if one.row.code == "rights-missing")
+    account = "service account openshift-adp/velero"
+    assert finding.subjects[0].about == f"{account}: patch virtualmachines.kubevirt.io"
+    optional = world.lacking(rights.Right("", "secrets", "get", rights.SECRETS))
+    assert world.codes(optional) & BY_OTHER_WAYS == {"optional-rights-missing"}
+
+
+def test_the_rights_are_those_of_the_manifest() -> None:
+    found = set()
+    for manifest in yaml.safe_load_all(RBAC.read_text()):
+        role = manifest["metadata"]["name"]
+        for rule in manifest.get("rules", ()):
+            for group, name, verb in product(rule["apiGroups"], rule["resources"], rule["verbs"]):
+                found.add(rights.Right(group, name, verb, role, manifest["kind"] == "Role"))
+    assert found == set(rights.NEEDED)
 
 
 def test_an_api_that_is_not_served_is_found() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from stillpoint.check import report, sources
 from stillpoint.check.case import Case
 from stillpoint.check.report import Report
+from stillpoint.check.rights import Right
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.rehearsal.sources import manifests
@@ -61,7 +62,9 @@ def case(of: Sequence[Item], unread: Iterable[str] = (), namespaces: Sequence[st
         if it.group_kind(one) == ("", secret.RESOURCE.kind)
     }
     secrets = {one: there.get(one) for one in named}
-    return Case(served, {} if "secrets" in unread else secrets, namespaces, NOW)
+    found = {} if "secrets" in unread else secrets
+    lacking = sources.administrators(Case(served, {}, namespaces))
+    return Case(served, found, namespaces, NOW, lacking)
 
 
 def _name(known: Known, item: Item) -> str:
@@ -143,6 +146,13 @@ def argument(kind: str, old: str, new: str) -> Change:
         )
 
     return change
+
+
+def lacking(right: Right) -> Report:
+    """The report on a good installation whose account lacks this right."""
+    good = case(objects())
+    found = {one.namespace: (right,) for one in good.installations}
+    return report.judge(Case(good.known, {}, (), NOW, found))
 
 
 def plugin(name: str, image: str) -> Change:

@@ -228,12 +228,12 @@ AREA = Area("running", "Velero as it runs", (
                "spec.configuration.velero.defaultItemOperationTimeout", fact=_operations_end_early),
     Row("early-polling-off", Weight.NOTE,
         f"Velero looks for a snapshot every 5 s ({server_of.EARLY_POLLING} is not set)",
-        cause="a guest stays frozen up to 5 s longer for each disk than its storage needs; with it "
-              "Velero looks each second for the first ten",
+        cause="a guest stays frozen up to 5 s longer for each disk than its storage needs, unless "
+              "the plugin takes the snapshots; with it Velero looks each second for the first ten",
         by_hand="kubectl get deployment -n NAMESPACE NAME "
                 "-o jsonpath='{.spec.template.spec.containers[*].env}'",
-        remedy="let the plugin take the snapshots, all at once (docs/snapshots.md); second best: "
-               "kubectl set env deployment/{name} -n {namespace} "
+        remedy="let the plugin take the snapshots, all at once (stillpoint render policy); second "
+               "best: kubectl set env deployment/{name} -n {namespace} "
                f"{server_of.EARLY_POLLING}=true; with OADP spec.configuration.velero.podConfig.env",
         fact=_late_polling),
     Row("concurrent-backups", Weight.NOTE,

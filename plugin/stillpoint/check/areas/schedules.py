@@ -158,7 +158,7 @@ def _is_pattern(driver: str) -> bool:
 def _driver_missed(case: Case) -> Facts:
     for one in _each(case):
         named = _drivers(case, one)
-        if not named or any(map(_is_pattern, named)):
+        if not all(named) or not named or any(map(_is_pattern, named)):
             continue
         used = {disk.driver for disk in case.disks if disk.driver}
         for driver in sorted(used - set(named)):

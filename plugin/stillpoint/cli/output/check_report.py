@@ -18,16 +18,21 @@ _WIDEST = max(map(len, _COLOURS))
 def write(found: Report, output: Console) -> None:
     """Writes heading, findings by area with their remedies, and what is not known."""
     _write_heading(found, output)
+    write_findings(found, output)
+    _write_open(found, output)
+    if found.findings:
+        code = found.findings[0].row.code
+        write_paragraph(output, f"Cause, and how to see it by hand: --explain {code}", 0)
+
+
+def write_findings(found: Report, output: Console) -> None:
+    """Writes findings by area, each with its remedies."""
     title = ""
     for finding in found.findings:
         if finding.area.title != title:
             title = finding.area.title
             write_line(output, (title, "bold"))
         _write_finding(finding, output)
-    _write_open(found, output)
-    if found.findings:
-        code = found.findings[0].row.code
-        write_paragraph(output, f"Cause, and how to see it by hand: --explain {code}", 0)
 
 
 def _write_heading(found: Report, output: Console) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from typing import Protocol
 
-from stillpoint.cli.verbs import check, completion, install, rehearse, snapshot, version
+from stillpoint.cli.verbs import check, completion, install, rehearse, render, snapshot, version
 
 
 class Verb(Protocol):
@@ -30,4 +30,4 @@ class Verb(Protocol):
         """
 
 
-VERBS: tuple[Verb, ...] = (check, rehearse, snapshot, install, completion, version)
+VERBS: tuple[Verb, ...] = (check, render, rehearse, snapshot, install, completion, version)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from stillpoint.model import item as it
+from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 from stillpoint.velero import server
@@ -74,7 +75,7 @@ def account(deployment: Item) -> str:
 def ready(deployment: Item) -> int | None:
     """Ready pods of a Deployment; None if its status does not say."""
     status = it.mapping(deployment, "status")
-    return int(status.get("readyReplicas") or 0) if status else None
+    return _count(deployment, "readyReplicas") if status else None
 
 
 def agents(daemon_set: Item) -> tuple[int, int] | None:
@@ -82,7 +83,14 @@ def agents(daemon_set: Item) -> tuple[int, int] | None:
     status = it.mapping(daemon_set, "status")
     if "desiredNumberScheduled" not in status:
         return None
-    return int(status.get("numberReady") or 0), int(status["desiredNumberScheduled"])
+    return _count(daemon_set, "numberReady"), _count(daemon_set, "desiredNumberScheduled")
+
+
+def _count(workload: Item, field: str) -> int:
+    value = it.mapping(workload, "status").get(field) or 0
+    if not isinstance(value, int):
+        raise MalformedItem(it.describe(workload), f"status.{field}", "a number", value)
+    return value
 
 
 def owner(deployment: Item) -> str:

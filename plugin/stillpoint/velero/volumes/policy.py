@@ -162,14 +162,14 @@ class Policy:
 
 
 def drivers(config_map: Item) -> Sequence[str]:
-    """The CSI drivers that policies name, which Velero compares letter by letter.
+    """The CSI drivers of policies, which Velero compares letter by letter; empty for all.
 
     Raises:
         ValueError, MalformedItem: the policies are invalid, see `Policy.parse`.
     """
     policies = it.sequence(_document(_text(config_map)), "volumePolicies")
-    named = (it.text(one, "conditions", "csi", "driver") for one in policies)
-    return list(filter(None, named))
+    conditions = [it.mapping(one, "conditions") for one in policies]
+    return [it.text(one, "csi", "driver") for one in conditions if "csi" in one]
 
 
 def _text(config_map: Item) -> str:

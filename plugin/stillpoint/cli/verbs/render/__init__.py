@@ -1,0 +1,37 @@
+"""`stillpoint render`: manifests of an installation on standard output; a module each."""
+
+import argparse
+
+from stillpoint.cli.verbs.render import dpa, policy, rbac, schedule
+
+NAME = "render"
+HELP = "manifests of an installation, with the reason of each choice, on standard output"
+EXAMPLES = """\
+examples:
+  stillpoint render dpa --image IMAGE --provider gcp --bucket backups --prefix prod --check
+  stillpoint render policy -n openshift-adp | oc apply -f -
+  stillpoint render schedule -n openshift-adp --take shop --take web
+  stillpoint render rbac -n velero
+"""
+
+SUB_VERBS = (dpa, policy, schedule, rbac)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See `Verb`."""
+    sub_verbs = parser.add_subparsers(title="manifests", metavar="MANIFEST", required=True)
+    for verb in SUB_VERBS:
+        one = sub_verbs.add_parser(
+            verb.NAME,
+            help=verb.HELP,
+            description=verb.HELP,
+            epilog=verb.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        verb.add_arguments(one)
+        one.set_defaults(sub_verb=verb)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """See `Verb`."""
+    return int(arguments.sub_verb.run(arguments))

@@ -1,0 +1,33 @@
+"""`stillpoint render policy`."""
+
+import argparse
+
+from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.cli.verbs.render import result
+
+NAME = "policy"
+HELP = "resource policies by which the plugin takes the snapshots, all of a machine in one freeze"
+EXAMPLES = ""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See `Verb`."""
+    result.add_place(parser, "openshift-adp", "stillpoint-snapshots")
+    parser.add_argument(
+        "--driver",
+        dest="drivers",
+        metavar="DRIVER",
+        action="append",
+        default=[],
+        help="for disks of this CSI driver only; may be given more than once",
+    )
+
+
+def run(arguments: argparse.Namespace) -> ExitStatus:
+    """See `Verb`."""
+    from stillpoint.rendering import policy  # noqa: PLC0415
+
+    return result.write(
+        policy.manifest(arguments.namespace, arguments.name, arguments.drivers),
+        is_checked=arguments.check,
+    )

@@ -1,0 +1,69 @@
+"""The place for backups: provider, bucket, credentials."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from stillpoint.model.errors import StillpointError
+
+S3 = "s3"
+"""Any store that speaks S3: AWS's plugin, by its URL."""
+
+PROVIDERS = ("aws", "gcp", "azure", S3)
+_SECRETS = {"gcp": "cloud-credentials-gcp", "azure": "cloud-credentials-azure"}
+_NEEDED = {
+    S3: (("s3_url", "--s3-url"), ("region", "--region")),
+    "azure": (("resource_group", "--resource-group"), ("storage_account", "--storage-account")),
+    "aws": (("region", "--region"),),
+    "gcp": (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """The answers about a place for backups.
+
+    Attributes:
+        settings: of the provider, by the names of `_NEEDED`; empty ones are not given.
+        secret: empty for the name that OADP looks for.
+    """
+
+    provider: str
+    bucket: str
+    prefix: str
+    settings: dict[str, str] = field(default_factory=dict)
+    secret: str = ""
+    key: str = "cloud"
+
+    @property
+    def plugin(self) -> str:
+        """The provider in the words of Velero and OADP."""
+        return "aws" if self.provider == S3 else self.provider
+
+    @property
+    def secret_name(self) -> str:
+        """The Secret with the credentials."""
+        return self.secret or _SECRETS.get(self.provider, "cloud-credentials")
+
+    def config(self) -> dict[str, str]:
+        """Settings for the provider's plugin.
+
+        Raises:
+            StillpointError: one that it needs is missing.
+        """
+        missing = [flag for name, flag in _NEEDED[self.provider] if not self.settings.get(name)]
+        if missing:
+            subject = f"location for provider {self.provider}"
+            cause = f"{', '.join(missing)} is missing"
+            raise StillpointError(subject, "cannot write it", cause, f"add {' and '.join(missing)}")
+        return dict(self._config())
+
+    def _config(self) -> Iterator[tuple[str, str]]:
+        given = self.settings
+        if self.provider in ("aws", S3):
+            yield "region", given["region"]
+        if self.provider == S3:
+            yield "s3ForcePathStyle", "true"
+            yield "s3Url", given["s3_url"]
+        if self.provider == "azure":
+            yield "resourceGroup", given["resource_group"]
+            yield "storageAccount", given["storage_account"]

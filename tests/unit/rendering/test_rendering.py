@@ -1,0 +1,160 @@
+"""What is written is YAML of what was asked for, whatever that is, and passes the check."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stillpoint import cli
+from stillpoint.check import report
+from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.model.item import Item
+from tests.unit.check import world
+
+INSTALL = Path(__file__).parents[3] / "docs/install"
+HOSTILE = "a: b\n- c # 'd' \"e\" {f} $(g) \x1b[31m é"
+
+PROVIDERS = {
+    "aws": ["--region", "eu-west-1"],
+    "gcp": [],
+    "azure": ["--resource-group", "rg", "--storage-account", "backups"],
+    "s3": ["--region", "any", "--s3-url", "https://store.example.com:9000"],
+}
+
+
+def rendered(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[Any]:
+    assert cli.main(["render", *arguments]) == ExitStatus.GOOD
+    return list(yaml.safe_load_all(capsys.readouterr().out))
+
+
+def dpa_arguments(provider: str, *more: str) -> list[str]:
+    image = "registry.example.com/stillpoint:1.0"
+    place = ["--provider", provider, "--bucket", "backups", "--prefix", "here"]
+    return ["dpa", "--image", image, *place, *PROVIDERS[provider], *more]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("more", [[], ["--no-move-data"]], ids=["moved", "kept"])
+def test_a_rendered_dpa_passes_its_check(
+    provider: str, more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["render", *dpa_arguments(provider, *more, "--check")]) == ExitStatus.GOOD
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    (made,) = yaml.safe_load_all(printed.out)
+    assert made["spec"]["configuration"]["velero"]["defaultSnapshotMoveData"] is not bool(more)
+
+
+def test_a_rendered_installation_has_no_finding(capsys: pytest.CaptureFixture[str]) -> None:
+    label = "node-role.kubernetes.io/worker="
+    made = [
+        *rendered(capsys, *dpa_arguments("aws", "--node-selector", label)),
+        *rendered(capsys, "policy", "-n", "openshift-adp", "--name", "policies"),
+        *rendered(
+            capsys, "schedule", "-n", "openshift-adp", "--take", "shop", "--policy", "policies"
+        ),
+    ]
+    of = [one for one in world.objects() if not any(map(same(one), made))]
+    (dpa, *_) = made
+    dpa["status"] = next(one["status"] for one in world.objects() if one["kind"] == dpa["kind"])
+    found = report.judge(world.case([*of, *made]))
+    assert world.codes(found) == set()
+    assert found.open == ()
+
+
+def same(one: Item) -> Any:
+    def is_same(other: Item) -> bool:
+        names = [
+            (each["kind"], each["metadata"]["name"], each["metadata"].get("namespace"))
+            for each in (one, other)
+        ]
+        return names[0] == names[1]
+
+    return is_same
+
+
+def test_every_answer_comes_back_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    (made,) = rendered(
+        capsys,
+        *("dpa", "--image", HOSTILE, "--provider", "s3", "--bucket", HOSTILE, "--prefix", HOSTILE),
+        *("--region", HOSTILE, "--s3-url", HOSTILE, "--secret", HOSTILE, "--key", HOSTILE),
+        *("-n", HOSTILE, "--name", HOSTILE, "--node-selector", f"{HOSTILE}={HOSTILE}"),
+    )
+    assert made["metadata"] == {"name": HOSTILE, "namespace": HOSTILE}
+    (location,) = made["spec"]["backupLocations"]
+    assert location["velero"] == {
+        "provider": "aws",
+        "default": True,
+        "credential": {"name": HOSTILE, "key": HOSTILE},
+        "objectStorage": {"bucket": HOSTILE, "prefix": HOSTILE},
+        "config": {"region": HOSTILE, "s3ForcePathStyle": "true", "s3Url": HOSTILE},
+    }
+    agent = made["spec"]["configuration"]["nodeAgent"]
+    assert agent["podConfig"]["nodeSelector"] == {HOSTILE: HOSTILE}
+    (policy,) = rendered(
+        capsys, "policy", "-n", HOSTILE, "--driver", "true", "--driver", "csi.example.com"
+    )
+    volume_policies = yaml.safe_load(policy["data"]["policies.yaml"])["volumePolicies"]
+    assert [one["conditions"]["csi"]["driver"] for one in volume_policies] == [
+        "true",
+        "csi.example.com",
+    ]
+    (schedule,) = rendered(
+        capsys, "schedule", "-n", HOSTILE, "--take", HOSTILE, "--take", "no", "--cron", HOSTILE,
+        "--ttl", HOSTILE, "--policy", HOSTILE, "--name", HOSTILE,
+    )  # fmt: skip
+    assert schedule["spec"]["schedule"] == HOSTILE
+    assert schedule["spec"]["template"]["includedNamespaces"] == [HOSTILE, "no"]
+    assert schedule["spec"]["template"]["ttl"] == HOSTILE
+    for one in rendered(capsys, "rbac", "-n", HOSTILE, "--account", HOSTILE):
+        for subject in one.get("subjects", ()):
+            assert subject == {"kind": "ServiceAccount", "name": HOSTILE, "namespace": HOSTILE}
+
+
+def rights(of: list[Any]) -> set[tuple[str, ...]]:
+    return {
+        (one["kind"], one["metadata"]["name"], group, resource, verb)
+        for one in of
+        for rule in one.get("rules", ())
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def test_rights_are_those_of_the_manifest_in_the_docs(capsys: pytest.CaptureFixture[str]) -> None:
+    documented = list(yaml.safe_load_all((INSTALL / "rbac.yaml").read_text()))
+    made = rendered(capsys, "rbac")
+    assert rights(made) == rights(documented)
+    bindings = [[one for one in each if "roleRef" in one] for each in (made, documented)]
+    assert bindings[0] == bindings[1]
+
+
+def test_the_policy_is_that_of_the_docs(capsys: pytest.CaptureFixture[str]) -> None:
+    (made,) = rendered(capsys, "policy", "-n", "velero")
+    documented = yaml.safe_load((INSTALL / "policy.yaml").read_text())
+    texts = [one["data"].pop("policies.yaml") for one in (made, documented)]
+    assert made == documented
+    assert yaml.safe_load(texts[0]) == yaml.safe_load(texts[1])
+
+
+@pytest.mark.parametrize("provider", ["aws", "azure", "s3"])
+def test_what_a_provider_needs_is_asked_for(
+    provider: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [
+        *("dpa", "--image", "i", "--provider", provider, "--bucket", "b", "--prefix", "p"),
+    ]
+    assert cli.main(["render", *given]) == ExitStatus.CANNOT_TELL
+    assert PROVIDERS[provider][0] in capsys.readouterr().err
+
+
+def test_no_secret_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["render", *dpa_arguments("gcp")]) == ExitStatus.GOOD
+    printed = capsys.readouterr().out
+    assert "kind: Secret" not in printed
+    assert (
+        "oc create secret generic cloud-credentials-gcp -n openshift-adp --from-file=cloud=FILE"
+        in printed
+    )
