@@ -32,21 +32,16 @@ def action(parameters: str, kind: str = "custom") -> str:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "fate", "is_grouped"),
+    ("parameters", "fate"),
     [
-        ("{snapshotter: stillpoint}", Fate.OWN, False),
-        ("{snapshotter: stillpoint, group: false}", Fate.OWN, False),
-        ("{snapshotter: stillpoint, group: true}", Fate.OWN, True),
-        ("{datamover: kubevirt}", Fate.CUSTOM, False),
-        ("{datamover: kubevirt, group: true}", Fate.CUSTOM, False),
-        ("null", Fate.CUSTOM, False),
+        ("{snapshotter: stillpoint}", Fate.OWN),
+        ("{datamover: kubevirt}", Fate.CUSTOM),
+        ("{datamover: kubevirt, group: true}", Fate.CUSTOM),
+        ("null", Fate.CUSTOM),
     ],
 )
-def test_a_custom_action_is_ours_by_its_parameter(
-    parameters: str, fate: Fate, is_grouped: bool
-) -> None:
-    found = fates(action(parameters))
-    assert (found.of(CLAIM), found.is_grouped(CLAIM)) == (fate, is_grouped)
+def test_a_custom_action_is_ours_by_its_parameter(parameters: str, fate: Fate) -> None:
+    assert fates(action(parameters)).of(CLAIM) is fate
 
 
 @pytest.mark.parametrize(
@@ -56,14 +51,9 @@ def test_a_custom_action_is_ours_by_its_parameter(
         ("{snapshotter: null}", "snapshotter is None, and can only be 'stillpoint'"),
         ("{snapshotter: [stillpoint]}", "snapshotter is ['stillpoint'], and can only be"),
         (
-            "{snapshotter: stillpoint, groups: true}",
-            "'groups' is no parameter: there are group, snapshotter",
+            "{snapshotter: stillpoint, group: true}",
+            "'group' is no parameter: there is snapshotter alone",
         ),
-        (
-            "{snapshotter: stillpoint, group: 'true'}",
-            "group is 'true', and can only be true or false",
-        ),
-        ("{snapshotter: stillpoint, group: null}", "group is None, and can only be true or false"),
     ],
 )
 def test_a_parameter_without_meaning_fails_the_volumes_of_its_policy_alone(

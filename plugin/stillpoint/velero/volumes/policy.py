@@ -55,7 +55,6 @@ class VolumePolicy:
     """The fate of the volumes that meet every condition.
 
     Attributes:
-        is_grouped: true if the disks of a guest are to be one group snapshot.
         source: the ConfigMap of the policy, for errors.
         fault: the field and cause by which its parameters for this plugin, of which Velero knows
             nothing, cannot be obeyed; else empty.
@@ -63,7 +62,6 @@ class VolumePolicy:
 
     conditions: tuple[Condition, ...]
     fate: Fate
-    is_grouped: bool = False
     source: str = ""
     fault: str = ""
 
@@ -208,7 +206,6 @@ def _volume_policy(number: int, policy: Item, source: str) -> VolumePolicy:
     return VolumePolicy(
         tuple(_conditions(policy)),
         Fate.OWN if is_own else Fate(kind),
-        is_grouped=is_own and parameters.get(snapshotter.GROUP) is True,
         source=source,
         fault=f"volumePolicies[{number}].action.parameters: {fault}" if fault else "",
     )
