@@ -9,7 +9,8 @@ import pytest
 from stillpoint import cli
 
 LINES = [
-    ("stillpoint re", {"rehearse"}),
+    ("stillpoint re", {"rehearse", "render"}),
+    ("stillpoint render po", {"policy"}),
     ("stillpoint rehearse --ba", {"--backup"}),
     ("stillpoint rehearse --output ", {"table", "json"}),
     ("stillpoint rehearse -o j", {"json"}),
