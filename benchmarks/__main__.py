@@ -13,6 +13,7 @@ from benchmarks import (
     rehearse,
     restore,
     scale,
+    snapshots,
     stalls,
     start_up,
 )
@@ -23,6 +24,7 @@ BENCHMARKS = {
     "scale": scale.run,
     "rehearse": rehearse.run,
     "backup": backup.run,
+    "snapshots": snapshots.run,
     "restore": restore.run,
     "guest": guest.run,
     "discovery": discovery.run,

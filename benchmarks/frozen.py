@@ -7,11 +7,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks import snapshots
+from benchmarks.snapshots import Way, prepared, write_policy
 from tests.cluster import real_guest
 from tests.cluster.cluster import Cluster
 from tests.cluster.manifests import Disk
 from tests.cluster.manifests import Machine as Described
-from tests.cluster.velero import Settings
 from tests.machine import packages
 from tests.machine.image import Image, guest_image
 from tests.machine.machine import DATABASES, Machine
@@ -23,7 +24,11 @@ SAMPLE = Path(__file__).parent / "hooks" / "fifo.sh"
 CLIENT = "#!/bin/sh\nMARIADB='mariadb -NB --unbuffered'\n"
 NONE, AS_SAMPLE, OURS = "none", "as QEMU's MySQL sample", "stillpoint-guest"
 HOOKS = {NONE: "", AS_SAMPLE: "/usr/local/sbin/sample", OURS: "/usr/bin/stillpoint-guest"}
-POLLS = {"1 s": True, "5 s, the default": False}
+WAYS = {
+    "stillpoint": Way(is_ours=True),
+    "Velero, every 1 s": Way(polls_often=True),
+    "Velero, every 5 s": Way(),
+}
 SETTLE_S = 3
 
 
@@ -32,7 +37,7 @@ class Measured:
     """One backup.
 
     Attributes:
-        frozen_s: from when the freeze was done to when the thaw was asked for.
+        frozen_s: from when the freeze was done to when the first thaw was asked for.
         stall_s: the longest time in which a database acknowledged nothing, of each.
     """
 
@@ -40,7 +45,7 @@ class Measured:
     stall_s: Mapping[str, float]
 
 
-Runs = dict[tuple[str, int, str], Measured]  # by polling, disks and hook
+Runs = dict[tuple[str, int, str], Measured]  # by who takes the snapshots, disks and hook
 
 
 def run() -> None:
@@ -50,6 +55,7 @@ def run() -> None:
     runs: Runs = {}
     try:
         cluster.start()
+        write_policy(cluster)
         with tempfile.TemporaryDirectory() as folder:
             package = packages.build(Path(folder)).deb
             for count in DISKS:
@@ -117,13 +123,11 @@ def mounted(number: int) -> str:
 
 
 def measure(cluster: Cluster, guest: Machine, count: int, runs: Runs) -> None:
-    plugin = cluster.velero.plugin_under_test()
-    for poll, often in POLLS.items():
-        with cluster.velero_with(Settings(plugin=plugin, polls_often=often)):
-            for number, (hook, program) in enumerate(HOOKS.items()):
+    for taker, way in WAYS.items():
+        with prepared(cluster, way):
+            for hook, program in HOOKS.items():
                 call(guest, program)
-                name = f"disks-{count}-{'often' if often else 'seldom'}-{number}"
-                runs[poll, count, hook] = backup(cluster, guest, count, name)
+                runs[taker, count, hook] = backup(cluster, guest, count, way)
 
 
 def call(guest: Machine, hook: str) -> None:
@@ -135,23 +139,21 @@ def call(guest: Machine, hook: str) -> None:
         time.sleep(SETTLE_S)
 
 
-def backup(cluster: Cluster, guest: Machine, count: int, name: str) -> Measured:
+def backup(cluster: Cluster, guest: Machine, count: int, way: Way) -> Measured:
     for commits in guest.commits.values():
         commits.wait(more=20)
     before = len(cluster.freezes())
-    done = cluster.backup(name, {"includedNamespaces": [f"disks-{count}"]})
-    if done["status"]["phase"] != "Completed":
-        raise RuntimeError(cluster.backup_log(name)[-5_000:])
+    snapshots.backup(cluster, way, f"disks-{count}")
     for commits in guest.commits.values():
         commits.wait(more=20)
-    frozen, thawed = (call.time for call in cluster.freezes()[before:])
+    frozen, thawed = (call.time for call in cluster.freezes()[before:] if call.has_changed)
     stalls = {name: each.longest_stall_s(frozen, thawed) for name, each in guest.commits.items()}
     return Measured((thawed - frozen).total_seconds(), stalls)
 
 
 def tell(runs: Runs) -> None:
-    print(f"{'Velero looks every':<20}{'disks':>6}  {'hook':<24}{'frozen s':>9}", end="")
+    print(f"{'snapshots by':<20}{'disks':>6}  {'hook':<24}{'frozen s':>9}", end="")
     print("".join(f"{database + ' s':>14}" for database in DATABASES))
-    for (poll, count, hook), found in sorted(runs.items(), key=lambda run: run[0][:2]):
-        print(f"{poll:<20}{count:>6}  {hook:<24}{found.frozen_s:>9.1f}", end="")
-        print("".join(f"{found.stall_s[database]:>14.1f}" for database in DATABASES))
+    for (taker, count, hook), found in sorted(runs.items(), key=lambda run: run[0][:2]):
+        print(f"{taker:<20}{count:>6}  {hook:<24}{found.frozen_s:>9.2f}", end="")
+        print("".join(f"{found.stall_s[database]:>14.2f}" for database in DATABASES))
