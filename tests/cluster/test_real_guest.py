@@ -1,8 +1,9 @@
 """A booted guest with two databases goes through real Velero with our plugin, and boots again.
 
 Its disks are volumes of the cluster, one of them hot-plugged; virt-freezer speaks to its real
-QEMU guest agent. While it commits, it is backed up as it is, then with our package, then with a
-hook that refuses. MariaDB is set up as many have it: it flushes once a second.
+QEMU guest agent. While it commits, it is backed up as it is, then with our package, with snapshots
+by the plugin and by Velero, then with a hook that refuses. MariaDB is set up as many have it: it
+flushes once a second.
 """
 
 import json
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.e2e
 
 NAMESPACE, NAME = "guest", "db"
 LABEL = {"backup": "yes"}
+BY_THE_PLUGIN = {"stillpoint.dev/snapshotter": "all"}
 BEFORE = "/usr/local/sbin/hook-of-before"
 AGENT_CONFIGURATION = f"[general]\nfsfreeze-hook={BEFORE}\n"
 REFUSING = "[script:refusing]\nmethod = pair\nfreeze = /usr/bin/false\nthaw = /usr/bin/true\n"
@@ -75,7 +77,8 @@ def life(
         packages.install(guest, built.deb)
         lived.told["discovered"] = packages.status(guest)
         packages.configure(guest, "patient", packages.PATIENT)
-        lived.taken["held"] = _backup(cluster, guest, "held", {"includedNamespaces": [NAMESPACE]})
+        ours = {"includedNamespaces": [NAMESPACE], "snapshotVolumes": False}
+        lived.taken["held"] = _backup(cluster, guest, "held", ours, BY_THE_PLUGIN)
         lived.told["console log"] = _console_log(cluster)
         labelled = {"labelSelector": {"matchLabels": LABEL}}
         lived.taken["label"] = _backup(cluster, guest, "label", labelled)
@@ -129,11 +132,17 @@ def _restored(cluster: Cluster, image: Image, name: str, power: ExitStack, logs:
     return _started(Machine(image, real_guest.disks(cluster, machine, target)), power, logs)
 
 
-def _backup(cluster: Cluster, guest: Machine, name: str, spec: Object) -> Taken:
+def _backup(
+    cluster: Cluster,
+    guest: Machine,
+    name: str,
+    spec: Object,
+    annotations: Mapping[str, str] | None = None,
+) -> Taken:
     for commits in guest.commits.values():
         commits.wait(more=50)
     freezes = len(cluster.freezes())
-    backup = cluster.backup(name, {"snapshotMoveData": False, **spec})
+    backup = cluster.backup(name, {"snapshotMoveData": False, **spec}, annotations=annotations)
     cuts = {
         claim: cuts[-1]
         for claim, cuts in cluster.snapshots_cut().items()
@@ -171,11 +180,10 @@ def _upgraded_and_removed(guest: Machine) -> Mapping[str, str]:
 def test_all_disks_are_cut_inside_one_freeze_by_the_real_agent(life: Life, name: str) -> None:
     taken = life.taken[name]
     assert taken.phase == "Completed", life.cluster.backup_log(name)
-    assert [(call.verb, call.exit_code) for call in taken.freezes] == [
-        ("freeze", 0),
-        ("unfreeze", 0),
-    ]
-    frozen, thawed = (call.time for call in taken.freezes)
+    assert {call.exit_code for call in taken.freezes} == {0}
+    freezes = [call for call in taken.freezes if call.has_changed]
+    assert [call.verb for call in freezes] == ["freeze", "unfreeze"]
+    frozen, thawed = (call.time for call in freezes)
     assert len(taken.cuts) == 3
     for claim, cut in taken.cuts.items():
         assert frozen < cut.started < cut.finished < thawed, claim
@@ -190,6 +198,15 @@ def test_the_log_of_the_console_says_that_the_databases_rested_at_every_cut(life
     cuts = life.taken["held"].cuts.values()
     assert held_at < min(cut.started for cut in cuts)
     assert max(cut.finished for cut in cuts) < released_at
+
+
+def test_the_plugin_thaws_the_guest_whose_snapshots_it_takes(life: Life) -> None:
+    calls = [(call.verb, bool(call.pod), call.has_changed) for call in life.taken["held"].freezes]
+    assert calls == [
+        ("freeze", True, True),
+        ("unfreeze", False, True),
+        ("unfreeze", True, False),
+    ]
 
 
 @pytest.mark.parametrize("database", DATABASES)
