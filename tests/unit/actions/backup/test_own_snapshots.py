@@ -347,6 +347,27 @@ def test_a_new_process_finds_the_snapshots_of_the_former_one() -> None:
     assert first.additional != second.additional
 
 
+def test_a_new_process_takes_no_disk_again_whose_data_is_on_its_way() -> None:
+    agent = {
+        "kind": "DaemonSet",
+        "metadata": {"name": "node-agent", "namespace": "velero"},
+        "status": {"numberReady": 1},
+    }
+    moving = {**BACKUP, "spec": {**BACKUP["spec"], "snapshotMoveData": True}}
+    storage = Storage([*cluster("root", "data"), *running("db", "root", "data"), agent])
+    first = backed_up(storage, context(storage, moving), "root")
+    [upload] = storage.of("DataUpload")
+    moved = upload["spec"]["csiSnapshot"]["volumeSnapshot"]
+    storage.objects = [one for one in storage.objects if it.name(one) != moved]
+    again = context(storage, moving)
+    second = backed_up(storage, again, "data")
+    assert left(storage) == ["data"]
+    assert backed_up(storage, again, "root") == first
+    assert [it.name(one) for one in storage.of("DataUpload")] == [
+        each.after_operation[0].name for each in (first, second)
+    ]
+
+
 def test_a_snapshot_of_that_name_that_is_not_ours_is_left_alone() -> None:
     storage = Storage(cluster("root"))
     backed_up(storage, context(storage))
