@@ -39,6 +39,12 @@ class Archive:
         """Errors and warnings, as Velero groups them."""
         return self._json(f"backups/{name}/{name}-results.gz")
 
+    def volume_information(self, name: str) -> list[dict[str, Any]]:
+        """Velero's entries about the volumes of a backup, in its order."""
+        text = self._text(f"backups/{name}/{name}-volumeinfo.json.gz")
+        entries: list[dict[str, Any]] = json.loads(text or "[]")
+        return entries
+
     def restore_log(self, name: str) -> str:
         return self._text(f"restores/{name}/restore-{name}-logs.gz")
 

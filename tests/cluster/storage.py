@@ -1,6 +1,8 @@
 """CSI storage: our driver with real snapshots, and the usual controllers beside it."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -75,6 +77,24 @@ class Storage:
         """The file with the bytes of a disk: disk.img on a filesystem, or the device itself."""
         volume = self.disk_path(namespace, claim)
         return volume / "disk.img" if volume.is_dir() else volume
+
+    @contextmanager
+    def orders(self, namespace: str, **claims: str) -> Iterator[None]:
+        """Snapshots of claims go wrong for a while: `fail`, `hang`, `unready`, or last `2s`."""
+        folder = self.folder / "orders" / namespace
+        folder.mkdir(parents=True, exist_ok=True)
+        files = [folder / claim.replace("_", "-") for claim in claims]
+        for file, order in zip(files, claims.values(), strict=True):
+            file.write_text(order)
+        try:
+            yield
+        finally:
+            for file in files:
+                file.unlink()
+
+    def snapshots(self) -> set[str]:
+        """Names of all snapshots whose bytes are in the storage."""
+        return {each.name for each in (self.folder / "snapshots").iterdir()}
 
     def cuts(self) -> dict[str, list[Cut]]:
         """Snapshots ever cut, also those deleted since, by NAMESPACE/CLAIM, the oldest first."""

@@ -191,3 +191,20 @@ def restored(cluster: Cluster, machine: Machine, name: str) -> dict[str, Any]:
         name, {"backupName": machine.namespace, "namespaceMapping": {machine.namespace: name}}
     )
     return cluster.restore_results(name)
+
+
+def test_without_the_right_to_take_snapshots_each_claim_tells_the_rule(
+    cluster: Cluster, source: Machine
+) -> None:
+    spec = {"includedNamespaces": [source.namespace], "snapshotVolumes": False}
+    with without(cluster, (*CLUSTER_ROLE, "stillpoint"), "volumesnapshots"):
+        own = {"stillpoint.dev/snapshotter": "all"}
+        backup = cluster.backup("rights-snapshots", spec, annotations=own)
+    assert backup["status"]["phase"] == "PartiallyFailed"
+    [error] = cluster.backup_results("rights-snapshots")["errors"]["velero"]
+    assert f"PersistentVolumeClaim {source.namespace}/db-root" in error
+    told = "no right to create volumesnapshots.snapshot.storage.k8s.io in namespace rights"
+    assert told in error
+    assert 'resources: ["volumesnapshots"], verbs: ["create"]' in error
+    folder = f"resources/persistentvolumeclaims/namespaces/{source.namespace}"
+    assert f"{folder}/db-root.json" not in cluster.backup_items("rights-snapshots")

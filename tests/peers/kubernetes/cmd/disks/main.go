@@ -6,6 +6,7 @@
 //	DIR/snapshots/ID               the bytes of a snapshot
 //	DIR/claims/NAMESPACE/CLAIM     link to the volume that was made for a claim
 //	DIR/cuts.jsonl                 one line per snapshot ever cut, also of those deleted since
+//	DIR/orders/NAMESPACE/CLAIM     how snapshots of a claim go wrong, see orders.go; written by tests
 package main
 
 import (

@@ -14,16 +14,21 @@ import (
 
 // CreateSnapshot may be called again for a snapshot that exists: the name is its identity.
 func (d *driver) CreateSnapshot(
-	_ context.Context, request *csi.CreateSnapshotRequest,
+	ctx context.Context, request *csi.CreateSnapshotRequest,
 ) (*csi.CreateSnapshotResponse, error) {
+	source, isNew, err := d.source(request)
+	if err != nil {
+		return nil, err
+	}
+	if isNew {
+		if err := d.folder.obey(ctx, source.claim); err != nil {
+			return nil, err
+		}
+	}
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
 	made, known := d.snapshots[request.Name]
 	if !known {
-		source, exists := d.volumes[request.SourceVolumeId]
-		if !exists {
-			return nil, status.Errorf(codes.NotFound, "no volume %s", request.SourceVolumeId)
-		}
 		made = snapshot{id: request.Name, source: source, cut: time.Now()}
 		if err := d.cut(made); err != nil {
 			return nil, err
@@ -31,6 +36,20 @@ func (d *driver) CreateSnapshot(
 		d.snapshots[made.id] = made
 	}
 	return &csi.CreateSnapshotResponse{Snapshot: d.describe(made)}, nil
+}
+
+// source is the volume of a snapshot to take; it may be gone once there is one of that name.
+func (d *driver) source(request *csi.CreateSnapshotRequest) (source volume, isNew bool, err error) {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	if _, known := d.snapshots[request.Name]; known {
+		return volume{}, false, nil
+	}
+	source, exists := d.volumes[request.SourceVolumeId]
+	if !exists {
+		return volume{}, false, status.Errorf(codes.NotFound, "no volume %s", request.SourceVolumeId)
+	}
+	return source, true, nil
 }
 
 // cut copies the bytes and notes between which two moments it did so.
@@ -47,7 +66,7 @@ func (d *driver) describe(made snapshot) *csi.Snapshot {
 		SourceVolumeId: made.source.id,
 		SizeBytes:      made.source.bytes,
 		CreationTime:   timestamppb.New(made.cut),
-		ReadyToUse:     time.Since(made.cut) >= d.lag,
+		ReadyToUse:     time.Since(made.cut) >= d.lag && d.folder.order(made.source.claim) != unready,
 	}
 }
 
@@ -71,6 +90,9 @@ func (d *driver) ListSnapshots(
 	response := &csi.ListSnapshotsResponse{}
 	for _, kept := range d.snapshots {
 		if isAskedFor(kept, request) {
+			if d.folder.order(kept.source.claim) == unready {
+				return nil, status.Errorf(codes.Internal, "snapshot of %s is lost", kept.source.claim)
+			}
 			response.Entries = append(response.Entries, &csi.ListSnapshotsResponse_Entry{Snapshot: d.describe(kept)})
 		}
 	}
