@@ -268,3 +268,21 @@ def test_moved_data_needs_a_node_agent_that_is_ready(status: Item | None, verdic
     found = rehearsed(ALL_OURS, server=server("", PLUGIN), objects=objects, snapshotMoveData=True)
     machine = examples.machine(found, "db")
     assert machine.judged.verdict is verdict, examples.codes(machine)
+
+
+def test_a_backup_would_delete_what_a_former_one_has_left_behind() -> None:
+    left = {
+        "apiVersion": "snapshot.storage.k8s.io/v1",
+        "kind": "VolumeSnapshot",
+        "metadata": {
+            "name": "velero-db-root-x7k2p",
+            "namespace": "shop",
+            "labels": {"velero.io/backup-uid": "gone", "stillpoint.dev/taken-with": "x7k2p"},
+            "annotations": {"stillpoint.dev/backup": "velero/gone"},
+        },
+        "spec": {"source": {"persistentVolumeClaimName": "db-root"}},
+    }
+    found = rehearsed(ALL_OURS, objects=[*examples.objects(), left])
+    messages = [line.message for line in found.log]
+    assert any("backup velero/gone has left behind" in each for each in messages)
+    assert not any("a rehearsal changes nothing" in each for each in messages)

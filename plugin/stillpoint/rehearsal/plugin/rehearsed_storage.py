@@ -39,6 +39,16 @@ class RehearsedStorage(RehearsedCluster):
         del resource, namespace, name, subresource
         self.requests += 1
 
+    def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
+        """Does nothing, as what is discarded stays; see `Writer.patch`."""
+        del resource, namespace, name, change
+        self.requests += 1
+
+    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+        """Does nothing, as what is discarded stays; see `Writer.delete`."""
+        del resource, namespace, name
+        self.requests += 1
+
     def _take(self, snapshot: Item) -> Item:
         resource = kinds.VOLUME_SNAPSHOT_CONTENT
         content = {
