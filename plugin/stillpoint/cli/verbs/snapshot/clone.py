@@ -32,7 +32,9 @@ _TIMEOUT_S = 600.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `Verb`."""
-    parser.add_argument("source", metavar="SOURCE", help="NAME or NAMESPACE/NAME")
+    parser.add_argument(
+        "source", metavar="SOURCE", type=place.one_name, help="NAME or NAMESPACE/NAME"
+    )
     parser.add_argument("--snapshot", action="store_true", help="SOURCE is a snapshot, not a VM")
     parser.add_argument("--to", metavar="VM", required=True, help="name of the new machine")
     parser.add_argument("--name", default="", help="of the clone; default: VM-DATE-TIME")

@@ -41,7 +41,9 @@ _LEVELS = ("crash", "filesystem", "application")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `Verb`."""
-    parser.add_argument("machines", metavar="VM", nargs="*", help="NAME or NAMESPACE/NAME")
+    parser.add_argument(
+        "machines", metavar="VM", nargs="*", type=place.one_name, help="NAME or NAMESPACE/NAME"
+    )
     parser.add_argument(
         "-l", "--selector", metavar="SELECTOR", type=_selector, help="machines with these labels"
     )

@@ -21,7 +21,13 @@ exit status: 0 deleted (with --wait: gone), 1 refused, 2 wrong usage, 3 not gone
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `Verb`."""
-    parser.add_argument("snapshots", metavar="SNAPSHOT", nargs="+", help="NAME or NAMESPACE/NAME")
+    parser.add_argument(
+        "snapshots",
+        metavar="SNAPSHOT",
+        nargs="+",
+        type=place.one_name,
+        help="NAME or NAMESPACE/NAME",
+    )
     removals.add_arguments(parser)
     place.add_arguments(parser)
 

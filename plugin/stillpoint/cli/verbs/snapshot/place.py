@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from stillpoint.cli.paths import FileName
+from stillpoint.model.names import is_name
 
 if TYPE_CHECKING:  # `--help` does without what takes time to import
     from stillpoint.cluster.kubernetes_writer import KubernetesWriter
@@ -57,6 +58,18 @@ def identities(names: Iterable[str], arguments: argparse.Namespace) -> list[tupl
     given = [name.rpartition("/") for name in dict.fromkeys(names)]
     default = namespace(arguments) if any(not one[0] for one in given) else ""
     return [(before or default, name) for before, _slash, name in given]
+
+
+def one_name(text: str) -> str:
+    """A `NAME` or `NAMESPACE/NAME`; an empty name in a request would mean all.
+
+    Raises:
+        ArgumentTypeError: the text is neither.
+    """
+    before, slash, name = text.rpartition("/")
+    if not is_name(name) or (slash and not is_name(before)):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither NAME nor NAMESPACE/NAME")
+    return text
 
 
 def seconds(text: str) -> float:

@@ -37,7 +37,9 @@ _VOLUMES = ("RandomizeNames", "PrefixTargetName", "InPlace")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `Verb`."""
-    parser.add_argument("snapshot", metavar="SNAPSHOT", help="NAME or NAMESPACE/NAME")
+    parser.add_argument(
+        "snapshot", metavar="SNAPSHOT", type=place.one_name, help="NAME or NAMESPACE/NAME"
+    )
     parser.add_argument("--to", metavar="VM", default="", help="name of the machine to be written")
     parser.add_argument("--name", default="", help="of the restore; default: VM-DATE-TIME")
     parser.add_argument(

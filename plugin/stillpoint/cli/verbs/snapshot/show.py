@@ -20,7 +20,9 @@ exit status: 0 it is ready, 1 it has failed, 2 wrong usage, 3 it is not ready ye
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `Verb`."""
-    parser.add_argument("snapshot", metavar="SNAPSHOT", help="NAME or NAMESPACE/NAME")
+    parser.add_argument(
+        "snapshot", metavar="SNAPSHOT", type=place.one_name, help="NAME or NAMESPACE/NAME"
+    )
     place.add_arguments(parser)
 
 

@@ -17,7 +17,13 @@ exit status: 0 all are ready, 1 one has failed or is gone, 2 wrong usage, 3 not 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `Verb`."""
-    parser.add_argument("snapshots", metavar="SNAPSHOT", nargs="+", help="NAME or NAMESPACE/NAME")
+    parser.add_argument(
+        "snapshots",
+        metavar="SNAPSHOT",
+        nargs="+",
+        type=place.one_name,
+        help="NAME or NAMESPACE/NAME",
+    )
     parser.add_argument(
         "--timeout",
         metavar="TIME",
