@@ -68,6 +68,11 @@ def test_a_machine_that_is_off_gets_the_bytes_of_its_snapshot(account: Account) 
     volumes = machine["spec"]["template"]["spec"]["volumes"]
     assert [each["dataVolume"]["name"] for each in volumes[:2]] == list(claims.values())
     assert "restoreInProgress" not in machine["status"]
+    write(account.cluster, claims["root"], NOW)
+    status, document = completed(account, "restore", "db", "--name", "undo-again", "--wait")
+    again = {each["volume"]: each["claim"] for each in document["restores"][0]["volumes"]}
+    assert (status, again["root"] == claims["root"]) == (0, False)
+    assert account.cluster.disk_image(NAMESPACE, again["root"]).read_bytes().startswith(THEN)
 
 
 def test_a_new_machine_beside_it_has_its_own_disks_address_and_uuid(account: Account) -> None:
@@ -93,6 +98,9 @@ def test_a_machine_that_runs_is_refused_or_stopped_first(account: Account) -> No
     status, _, errors = account.run("restore", "live")
     assert status == 1
     assert "target-runs" in errors
+    by_name = ("--volume-restore-policy", "PrefixTargetName")  # live-root, which exists
+    status, _, errors = account.run("restore", "live", POLICY, "StopTarget", *by_name)
+    assert (status, "claims-exist" in errors) == (1, True)
     status, document = completed(account, "restore", "live", POLICY, "StopTarget", "--wait")
     assert status == 0
     assert account.cluster.api.find(*INSTANCE, NAMESPACE, "live") is None

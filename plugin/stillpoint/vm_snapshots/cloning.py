@@ -14,13 +14,20 @@ from datetime import datetime
 from stillpoint.model import item as it
 from stillpoint.model.clock import Clock
 from stillpoint.model.item import Item
-from stillpoint.model.names import LONGEST_MACHINE_NAME, is_name
+from stillpoint.model.names import LONGEST_MACHINE_NAME, is_name, listing
 from stillpoint.model.reader import Reader
 from stillpoint.model.writer import Writer
-from stillpoint.resources.disks import volume
+from stillpoint.resources.disks import persistent_volume_claim, volume
 from stillpoint.resources.machines import persistent_state, virtual_machine
-from stillpoint.resources.vm_snapshots import virtual_machine_clone
-from stillpoint.vm_snapshots import creation, disks, reasons, restore_reasons, restoring
+from stillpoint.resources.vm_snapshots import virtual_machine_clone, virtual_machine_restore
+from stillpoint.vm_snapshots import (
+    claim_names,
+    creation,
+    disks,
+    reasons,
+    restore_reasons,
+    restoring,
+)
 from stillpoint.vm_snapshots.errors import NoSuchObject, NotMade, WrongRequest
 from stillpoint.vm_snapshots.facts import MachineFacts, NamespaceFacts
 from stillpoint.vm_snapshots.reasons import Effect, Plan, SnapshotFinding
@@ -97,7 +104,7 @@ def of_machine(
     around = NamespaceFacts.read(reader, namespace)
     facts = around.machine(name)
     snapshot = Plan(facts, disks.of(facts))
-    found = [*_own(facts, wish.target), *reasons.findings(snapshot)]
+    found = [*_own(facts, wish.target), *_claims_exist(snapshot, wish), *reasons.findings(snapshot)]
     item = _manifest(namespace, (virtual_machine_clone.OF_MACHINE, name), wish, now)
     return ClonePlan(item, found)
 
@@ -113,7 +120,8 @@ def of_snapshot(
         ReadFailed: a request failed.
     """
     item = _manifest(namespace, (virtual_machine_clone.OF_SNAPSHOT, name), wish, now)
-    restore = restoring.plan(reader, namespace, name, restoring.Wish(wish.target), now)
+    same = restoring.Wish(wish.target, volume_policy=wish.volume_names)
+    restore = restoring.plan(reader, namespace, name, same, now)
     found = restore_reasons.findings(restore)
     if restore.target is not None and not restore.is_copy:
         found = [*found, _target_exists(namespace, wish.target)]
@@ -207,6 +215,23 @@ def _own(facts: MachineFacts, target: str) -> Sequence[SnapshotFinding]:
         one = _refusing("support-not-said", sentence, remedy)
         found.append(replace(one, about=tuple(silent)))
     return found
+
+
+def _claims_exist(snapshot: Plan, wish: CloneWish) -> Sequence[SnapshotFinding]:
+    """As before a restore: KubeVirt takes a claim of the new disk's name as it is."""
+    if wish.volume_names != virtual_machine_restore.PREFIX_TARGET_NAME:
+        return ()
+    wanted = [claim_names.for_volume(wish.target, disk.volume) for disk in snapshot.disks]
+    around = snapshot.facts.around
+    existing = set(map(it.name, around.all_of(persistent_volume_claim.RESOURCE)))
+    if not (taken := claim_names.taken(wanted, existing)):
+        return ()
+    sentence = (
+        "claims of these names exist, and KubeVirt would take them as they are, without the data "
+        f"of the machine: {listing(taken)}"
+    )
+    remedy = "without --volume-name-policy, or another name for --to"
+    return (replace(_refusing("claims-exist", sentence, remedy), about=tuple(taken)),)
 
 
 def _target_exists(namespace: str, target: str) -> SnapshotFinding:

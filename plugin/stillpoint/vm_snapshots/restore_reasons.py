@@ -3,13 +3,15 @@
 Source: pkg/storage/snapshot/restore.go and pkg/storage/admitters/vmrestore.go of KubeVirt v1.9.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from stillpoint.model import item as it
 from stillpoint.model.names import listing
 from stillpoint.resources.machines import persistent_state
 from stillpoint.resources.vm_snapshots import virtual_machine_restore as restores
+from stillpoint.vm_snapshots import claim_names
+from stillpoint.vm_snapshots.disks import STATE
 from stillpoint.vm_snapshots.reasons import Effect, SnapshotFinding
 from stillpoint.vm_snapshots.restoring import RestorePlan
 from stillpoint.vm_snapshots.state import Standing
@@ -63,9 +65,15 @@ def _other_restore(plan: RestorePlan) -> Sequence[str]:
 
 
 def _in_place_elsewhere(plan: RestorePlan) -> Sequence[str]:
-    if plan.wish.volume_policy != restores.IN_PLACE or not plan.is_copy:
+    if plan.wish.volume_policy != restores.IN_PLACE:
         return _NOTHING
-    return [disk.claim for disk in plan.snapshot.disks if disk.claim in plan.claims]
+    own: Collection[str] = () if plan.is_copy else plan.own_claims
+    claims = (d.claim for d in plan.snapshot.disks if not d.volume.startswith(f"{STATE}-"))
+    return [name for name in claims if name in plan.claims and name not in own]
+
+
+def _claims_exist(plan: RestorePlan) -> Sequence[str]:
+    return claim_names.taken(plan.new_claims, plan.claims)
 
 
 def _patches_of_target(plan: RestorePlan) -> Sequence[str]:
@@ -120,10 +128,16 @@ RESTORE_REASONS: tuple[RestoreReason, ...] = (
     RestoreReason("restore-not-complete", _R,
            "other restores into {target} are not complete, and KubeVirt allows no second one, also "
            "after one has failed: {about}",
-           "oc delete vmrestore -n {namespace} {first}", _other_restore),
+           "oc get vmrestore -n {namespace} {first} -o yaml; wait for it, or once it has a "
+           "condition Failure: oc delete vmrestore -n {namespace} {first}", _other_restore),
     RestoreReason("in-place-elsewhere", _R,
-           "InPlace would delete claims that the machine of the snapshot may still use: {about}",
-           "--volume-restore-policy PrefixTargetName", _in_place_elsewhere),
+           "InPlace would delete claims that {target} does not use, and another machine may: "
+           "{about}", "--volume-restore-policy RandomizeNames", _in_place_elsewhere),
+    RestoreReason("claims-exist", _R,
+           "claims of these names exist, or two volumes are to have the same, and KubeVirt would "
+           "take such a claim as it is, without the data of the snapshot: {about}",
+           "--volume-restore-policy RandomizeNames, or other names by --volume-name",
+           _claims_exist),
     RestoreReason("patches-of-target", _R,
            "{target} exists, and KubeVirt patches new machines alone", "--to a new name",
            _patches_of_target),

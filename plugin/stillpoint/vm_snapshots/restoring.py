@@ -18,7 +18,7 @@ from stillpoint.resources.vm_snapshots import (
     virtual_machine_snapshot,
     virtual_machine_snapshot_content,
 )
-from stillpoint.vm_snapshots import creation, patches, waiting
+from stillpoint.vm_snapshots import claim_names, creation, patches, waiting
 from stillpoint.vm_snapshots.errors import NotMade, WrongRequest
 from stillpoint.vm_snapshots.state import SnapshotState
 
@@ -122,12 +122,36 @@ class RestorePlan:
 
     @property
     def deleted(self) -> Sequence[str]:
-        """DataVolumes of the target that are not in the snapshot, and that KubeVirt deletes."""
+        """DataVolumes of the target that are not in the snapshot, and that KubeVirt deletes.
+
+        Not those that the restore replaces, which after an earlier restore have other names.
+        """
         if self.target is None:
             return ()
-        kept = set(virtual_machine.data_volume_templates(self.source))
+        taken = {disk.volume for disk in self.snapshot.disks}
+        replaced = {
+            volume.disk_claim(one) for one in volumes(self.target) if it.text(one, "name") in taken
+        }
+        kept = replaced.union(virtual_machine.data_volume_templates(self.source))
         now = virtual_machine.data_volume_templates(self.target)
         return [name for name in now if name not in kept]
+
+    @property
+    def own_claims(self) -> frozenset[str]:
+        """Claims that the target has now."""
+        return frozenset(volume.disk_claim(one) for one in volumes(self.target or {}))
+
+    @property
+    def new_claims(self) -> Sequence[str]:
+        """Names of the claims that the wish gives to volumes; others get names of their own."""
+        given = {one.volume: one.name for one in self.wish.overrides if one.name}
+        is_by_target = self.wish.volume_policy == virtual_machine_restore.PREFIX_TARGET_NAME
+        names = (
+            given.get(disk.volume)
+            or (is_by_target and claim_names.for_volume(self.target_name, disk.volume))
+            for disk in self.snapshot.disks
+        )
+        return [name for name in names if name]
 
     @property
     def replaced(self) -> Sequence[str]:

@@ -72,6 +72,21 @@ def test_a_snapshot_is_cloned_by_a_restore_with_its_obstacles() -> None:
     assert [one.code for one in plan.findings] == ["volume-snapshot-missing"]
 
 
+@pytest.mark.parametrize("policy", ["", "RandomizeNames", "PrefixTargetName"])
+def test_a_claim_that_exists_never_passes_for_a_disk_of_the_clone(policy: str) -> None:
+    wish = CloneWish("copy", volume_names=policy)
+    claim = {
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "copy-root", "namespace": "shop"},
+    }
+    of_machine, of_snapshot = [*known(), claim], [*test_restoring.objects().values(), claim]
+    expected = ["claims-exist"] if policy == "PrefixTargetName" else []
+    plan = cloning.of_machine(DictionaryReader(of_machine), "shop", "db", wish, NOW)
+    assert [one.code for one in plan.findings] == expected
+    plan = cloning.of_snapshot(DictionaryReader(of_snapshot), "shop", "one", wish, NOW)
+    assert [one.code for one in plan.findings] == expected
+
+
 def test_names_that_no_machine_has_are_errors() -> None:
     for target in ("No Name", "m" * 64):
         with pytest.raises(StillpointError):

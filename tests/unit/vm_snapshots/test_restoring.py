@@ -10,7 +10,7 @@ import pytest
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.resources.vm_snapshots import virtual_machine_snapshot
-from stillpoint.vm_snapshots import patches, restore_reasons, restoring
+from stillpoint.vm_snapshots import claim_names, patches, restore_reasons, restoring
 from stillpoint.vm_snapshots.errors import NoSuchObject, WrongRequest
 from stillpoint.vm_snapshots.restore_reasons import RESTORE_REASONS
 from stillpoint.vm_snapshots.restoring import Override, RestorePlan, Wish
@@ -124,6 +124,7 @@ CASES: dict[str, tuple[Wish, Change]] = {
 }
 WISHES = {
     "in-place-elsewhere": replace(COPY, volume_policy="InPlace"),
+    "claims-exist": replace(ITSELF, volume_policy="PrefixTargetName"),
     "patches-of-target": replace(ITSELF, patches=(PATCH,)),
     "volume-unknown": replace(ITSELF, overrides=(Override("none", "claim"),)),
 }
@@ -145,6 +146,64 @@ def test_a_reason_holds_where_it_is_provoked_and_not_before(code: str) -> None:
 @pytest.mark.parametrize("code", WISHES)
 def test_a_wish_that_kubevirt_would_not_grant_or_not_well(code: str) -> None:
     assert codes(objects(), WISHES[code]) == {code}
+
+
+@pytest.mark.parametrize(
+    ("wish", "about"),
+    [
+        (replace(COPY, overrides=(Override("root", "db-root"),)), ("db-root",)),
+        (replace(COPY, overrides=(Override("root", "free"),)), ()),
+        (replace(COPY, volume_policy="PrefixTargetName"), ()),
+        (Wish("db", volume_policy="InPlace", overrides=(Override("root", "other"),)), ("other",)),
+    ],
+)
+def test_a_claim_that_exists_never_passes_for_the_data_of_the_snapshot(
+    wish: Wish, about: tuple[str, ...]
+) -> None:
+    known = objects()
+    known["other"] = named("PersistentVolumeClaim", "other")
+    found = restore_reasons.findings(plan(known, wish))
+    assert [(one.code, one.about) for one in found] == [("claims-exist", about)] * bool(about)
+
+
+def test_two_volumes_never_get_one_claim() -> None:
+    known = objects()
+    [root] = known["content"]["spec"]["volumeBackups"]
+    put("content", [root, {**root, "volumeName": "data"}], "spec", "volumeBackups")(known)
+    wish = replace(COPY, overrides=(Override("root", "same"), Override("data", "same")))
+    assert codes(known, wish) == {"claims-exist"}
+
+
+def test_in_place_deletes_no_claim_but_those_of_the_target() -> None:
+    known, wish = objects(), replace(ITSELF, volume_policy="InPlace")
+    assert codes(known, wish) == set()
+    restored = [{"name": "root", "dataVolume": {"name": "restore-1-root"}}]
+    put("machine", restored, "spec", "template", "spec", "volumes")(known)
+    assert codes(known, wish) == {"in-place-elsewhere"}
+
+
+def test_a_machine_that_was_restored_before_is_restored_again() -> None:
+    """KubeVirt has given its disks and templates other names, and replaces them."""
+    known = objects()
+    specification = known["machine"]["spec"]
+    specification["template"]["spec"]["volumes"][0]["dataVolume"]["name"] = "restore-1-root"
+    specification["dataVolumeTemplates"][0]["metadata"]["name"] = "restore-1-root"
+    assert codes(known, ITSELF) == set()
+
+
+@pytest.mark.parametrize(
+    ("machine", "volume", "name"),
+    [
+        ("copy", "root", "copy-root"),
+        ("m" * 58, "root", f"{'m' * 58}-root"),
+        ("m" * 60, "root", f"{'m' * 49}-e6c4c079-root"),
+        ("m" * 20, "v" * 60, f"{'m' * 20}-8522fb2c"),
+    ],
+)
+def test_claims_have_the_names_that_kubevirt_gives(machine: str, volume: str, name: str) -> None:
+    made = claim_names.for_volume(machine, volume)
+    assert made == name
+    assert len(made) <= 63
 
 
 def test_a_snapshot_that_does_not_say_of_which_machine_overwrites_none() -> None:
