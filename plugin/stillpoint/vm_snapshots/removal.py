@@ -78,12 +78,17 @@ def judged(
     states: Iterable[SnapshotState], in_use: Collection[Identity], rule: Rule, now: datetime
 ) -> Sequence[Judged]:
     """Each snapshot by a rule: those that go, in that order, then those that stay."""
-    by_machine: dict[Identity, list[SnapshotState]] = {}
+    by_machine: dict[tuple[str, str, str], list[SnapshotState]] = {}
     for state in states:
-        machine = virtual_machine_snapshot.machine(state.item)
-        by_machine.setdefault((it.namespace(state.item), machine), []).append(state)
+        by_machine.setdefault(_machine(state.item), []).append(state)
     found = [one for group in by_machine.values() for one in _of_machine(group, in_use, rule, now)]
     return sorted(found, key=lambda one: _order(one, now))
+
+
+def _machine(snapshot: Item) -> tuple[str, str, str]:
+    """The machine of a snapshot: one that was made anew under the same name is another."""
+    name, uid = virtual_machine_snapshot.machine(snapshot), virtual_machine_snapshot.machine_uid
+    return it.namespace(snapshot), name, uid(snapshot)
 
 
 def _order(one: Judged, now: datetime) -> tuple[bool, bool, datetime, str]:
@@ -98,7 +103,8 @@ def _of_machine(
     free = [one for one in newest_first if one.taken_at and not why_not(one, in_use)]
     ready = [one for one in free if one.standing is Standing.READY]
     good = [one for one in ready if one.level not in (Level.NONE, Level.UNKNOWN)]
-    last = [*good[:1], *ready[:1]]
+    fullest = min(good, key=lambda one: len(one.left_out), default=None)
+    last = [*filter(None, [fullest]), *good[:1], *ready[:1]]
     newest = ready[: rule.keep or 0]
     for one in newest_first:
         if reason := why_not(one, in_use):

@@ -126,7 +126,7 @@ class RestorePlan:
 
         Not those that the restore replaces, which after an earlier restore have other names.
         """
-        if self.target is None:
+        if self.target is None or not self.source:
             return ()
         taken = {disk.volume for disk in self.snapshot.disks}
         replaced = {

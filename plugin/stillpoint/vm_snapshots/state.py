@@ -76,12 +76,16 @@ class SnapshotState:
 
     @property
     def standing(self) -> Standing:
-        """Ready, under way, failed or not known."""
+        """Ready, under way, failed or not known.
+
+        KubeVirt leaves a snapshot `readyToUse` whose content somebody has deleted, and restores it
+        no more: that has failed.
+        """
         phase = snapshots.phase(self.item)
         if it.is_being_deleted(self.item) or phase in (snapshots.FAILED, snapshots.DELETING):
             return Standing.FAILED
         if phase == snapshots.SUCCEEDED and snapshots.is_ready(self.item):
-            return Standing.READY
+            return Standing.READY if self.content else Standing.FAILED
         if phase == snapshots.SUCCEEDED:
             is_lost = any(disk.is_lost for disk in self.disks)
             return Standing.FAILED if is_lost else Standing.UNDER_WAY
@@ -135,6 +139,8 @@ class SnapshotState:
 
     def why(self) -> str:
         """One sentence on the level, and on what the snapshot lacks."""
+        if self.standing is Standing.FAILED and snapshots.is_ready(self.item) and not self.content:
+            return "KubeVirt calls it ready, and its content with the machine and its disks is gone"
         if self.standing is Standing.FAILED:
             return snapshots.trouble(self.item) or "KubeVirt gives no reason"
         words = [word for word, _sentence in self.indications]

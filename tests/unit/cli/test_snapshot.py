@@ -33,6 +33,15 @@ READY: Item = {
 }
 
 
+NAME_OF_CONTENT = ("status", "virtualMachineSnapshotContentName")
+CONTENT: Item = {
+    "apiVersion": "snapshot.kubevirt.io/v1beta1",
+    "kind": "VirtualMachineSnapshotContent",
+    "metadata": {"name": "content", "namespace": "shop"},
+    "spec": {"virtualMachineSnapshotName": "one", "source": {}},
+}
+
+
 def snapshot(name: str, status: Item) -> Item:
     item = virtual_machine_snapshot.manifest("shop", name, "db", "", "")
     return it.with_value(item, status, "status")
@@ -41,7 +50,7 @@ def snapshot(name: str, status: Item) -> Item:
 @contextmanager
 def serving(folder: Path, objects: Iterable[Item]) -> Iterator[list[str]]:
     """The arguments that name the server."""
-    with ApiServer([*examples.objects(), *objects]) as server:
+    with ApiServer([*examples.objects(), CONTENT, *objects]) as server:
         kubeconfig = server.kubeconfig(folder / "kubeconfig")
         yield ["-n", "shop", "--kubeconfig", str(kubeconfig)]
 
@@ -54,7 +63,16 @@ def test_what_nobody_knows_is_shown_as_it_is_and_does_no_harm(
     output = capsys.readouterr().out
     assert "level     unknown" in output
     assert "Someday: \\x1b[31mred" in output
-    assert "content   content, not found" in output
+
+
+def test_one_whose_content_is_gone_is_not_ready(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = it.with_value(snapshot("lost", READY), "gone", *NAME_OF_CONTENT)
+    with serving(tmp_path, [lost]) as where:
+        assert cli.main(["snapshot", "show", "lost", *where]) == 1
+        assert "content   gone, not found" in capsys.readouterr().out
+        assert cli.main(["snapshot", "wait", "lost", *where]) == 1
 
 
 def test_a_snapshot_that_failed_and_one_that_is_under_way_have_a_status_each(
@@ -227,7 +245,7 @@ def test_prune_says_what_goes_and_a_server_that_would_refuse_is_not_asked(
 
 
 def test_the_namespace_is_that_of_the_context(tmp_path: Path) -> None:
-    with ApiServer([*examples.objects(), snapshot("one", READY)]) as server:
+    with ApiServer([*examples.objects(), CONTENT, snapshot("one", READY)]) as server:
         file = server.kubeconfig(tmp_path / "kubeconfig")
         assert cli.main(["snapshot", "show", "one", "--kubeconfig", str(file)]) == 3
         known = yaml.safe_load(file.read_text())

@@ -16,7 +16,11 @@ from tests.unit.dictionary_reader import DictionaryReader
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 FREE: set[tuple[str, str]] = set()
 GOOD: Item = {"phase": "Succeeded", "readyToUse": True}
-VOLUMES = {"includedVolumes": ["root"]}
+VOLUME_NAMES = ["root", "data"]
+SPECIFICATION = {"volumes": [{"name": one, "dataVolume": {"name": one}} for one in VOLUME_NAMES]}
+MACHINE: Item = {"spec": {"template": {"spec": SPECIFICATION}}}
+CONTENT: Item = {"spec": {"source": {"virtualMachine": MACHINE}}}
+VOLUMES = {"includedVolumes": VOLUME_NAMES}
 
 
 def snapshot(name: str, days: int, machine: str = "db", **status: Any) -> SnapshotState:
@@ -25,7 +29,7 @@ def snapshot(name: str, days: int, machine: str = "db", **status: Any) -> Snapsh
     created = (NOW - timedelta(days=days)).isoformat()
     item = it.with_value(item, created, "metadata", "creationTimestamp")
     whole = {**GOOD, "snapshotVolumes": VOLUMES, **status}
-    return SnapshotState(it.with_value(item, whole, "status"), None, None)
+    return SnapshotState(it.with_value(item, whole, "status"), CONTENT, None)
 
 
 def going(*states: SnapshotState, rule: Rule, in_use: set[tuple[str, str]] = FREE) -> list[str]:
@@ -52,6 +56,26 @@ def test_the_last_good_one_stays_also_when_newer_ones_are_worth_less() -> None:
     """Newer, and ready, but of an unknown level: it is no reason to give up the good one."""
     doubtful = snapshot("doubtful", 1, indications=["Someday"])
     assert going(snapshot("good", 5), doubtful, failed("bad", 0), rule=Rule(keep=0)) == ["bad"]
+
+
+def test_one_that_lacks_disks_is_no_reason_to_give_up_the_last_whole_one() -> None:
+    partial = [
+        snapshot(name, days, snapshotVolumes={"includedVolumes": ["root"]})
+        for name, days in (("partial", 1), ("older", 2))
+    ]
+    states = [*partial, snapshot("whole", 5), snapshot("oldest", 9)]
+    assert going(*states, rule=Rule(keep=1)) == ["oldest", "older"]
+
+
+def test_one_whose_content_is_gone_is_no_reason_to_give_up_another() -> None:
+    empty = SnapshotState(snapshot("empty", 1).item, None, None)
+    assert going(snapshot("good", 5), empty, rule=Rule(keep=1)) == ["empty"]
+
+
+def test_a_machine_that_was_made_anew_under_the_name_is_another() -> None:
+    states = [snapshot(f"s{days}", days, sourceUID="old") for days in (8, 9)]
+    new = snapshot("new", 1, sourceUID="new")
+    assert going(*states, new, rule=Rule(keep=1)) == ["s9"]
 
 
 def test_age_counts_and_with_a_number_both_must_hold() -> None:

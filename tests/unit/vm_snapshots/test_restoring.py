@@ -108,7 +108,7 @@ OTHER = named(
 PATCH = '{"op": "remove", "path": "/spec/template/spec/hostname"}'
 CASES: dict[str, tuple[Wish, Change]] = {
     "snapshot-not-ready": (ITSELF, put("snapshot", "Failed", "status", "phase")),
-    "content-missing": (ITSELF, drop("content")),
+    "content-missing": (ITSELF, put("content", {}, "spec", "source")),
     "volume-snapshot-missing": (ITSELF, drop("cut")),
     "target-differs": (ITSELF, put("machine", "another", "metadata", "uid")),
     "persistent-state": (COPY, of_content({"persistent": True}, *TPM)),
@@ -251,6 +251,12 @@ def test_a_copy_gets_another_identity_unless_it_is_to_keep_it() -> None:
 def test_a_patch_that_kubevirt_would_refuse_is_refused_here(patch: str, cause: str) -> None:
     with pytest.raises(WrongRequest, match=cause):
         patches.check(patch)
+
+
+def test_a_snapshot_whose_content_is_gone_is_not_restored() -> None:
+    known = objects()
+    drop("content")(known)
+    assert codes(known, ITSELF) == {"snapshot-not-ready"}
 
 
 def test_a_snapshot_or_name_that_cannot_be_is_an_error() -> None:

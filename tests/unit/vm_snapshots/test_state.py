@@ -32,7 +32,8 @@ def state(status: Any, machine: Item | None = MACHINE, **metadata: str) -> Snaps
         "metadata": {"name": "one", "namespace": "shop", **metadata},
         "spec": {"source": {"name": "db"}},
     }
-    return SnapshotState(item if status is None else {**item, "status": status}, None, machine)
+    item = item if status is None else {**item, "status": status}
+    return SnapshotState(item, {"spec": {}}, machine)
 
 
 def new(*words: str) -> Item:
@@ -115,6 +116,12 @@ def test_a_snapshot_whose_disks_were_deleted_will_never_be_ready(
     }
     item = state({"phase": "Succeeded", "readyToUse": False}).item
     assert SnapshotState(item, content, None).standing is standing
+
+
+def test_a_snapshot_whose_content_is_gone_is_not_ready_whatever_kubevirt_says() -> None:
+    found = SnapshotState(state(READY).item, None, None)
+    assert (found.standing, found.level) == (Standing.FAILED, Level.UNKNOWN)
+    assert "is gone" in found.why()
 
 
 def test_a_snapshot_on_its_way_out_is_not_ready() -> None:

@@ -34,8 +34,19 @@ class Time:
 
 def snapshot(name: str, phase: str, *, is_ready: bool = False) -> Item:
     item = virtual_machine_snapshot.manifest("shop", name, "db", "", "")
-    status = {"phase": phase, "readyToUse": is_ready, "snapshotVolumes": {}}
+    status = {
+        "phase": phase,
+        "readyToUse": is_ready,
+        "snapshotVolumes": {},
+        "virtualMachineSnapshotContentName": "content",
+    }
     return it.with_value(item, status, "status")
+
+
+CONTENT: Item = {
+    "kind": "VirtualMachineSnapshotContent",
+    "metadata": {"name": "content", "namespace": "shop"},
+}
 
 
 def nothing(*_: object) -> None:
@@ -44,8 +55,9 @@ def nothing(*_: object) -> None:
 
 def test_a_wait_ends_when_each_is_ready_or_has_failed() -> None:
     reader = DictionaryReader([snapshot("one", "InProgress"), snapshot("two", "InProgress")])
-    later = [snapshot("one", "Succeeded", is_ready=True), snapshot("two", "InProgress")]
-    last = [snapshot("one", "Succeeded", is_ready=True), snapshot("two", "Failed")]
+    ready = [CONTENT, snapshot("one", "Succeeded", is_ready=True)]
+    later = [*ready, snapshot("two", "InProgress")]
+    last = [*ready, snapshot("two", "Failed")]
     time = Time(reader, {2: later, 3: last})
     end = waiting.wait(reader, [ONE, TWO], 60, time.clock, nothing)
     assert (end.is_over, time.sleeps) == (True, 3)
