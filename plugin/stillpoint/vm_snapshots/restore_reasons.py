@@ -86,7 +86,11 @@ def _unknown_volumes(plan: RestorePlan) -> Sequence[str]:
 
 
 def _lost_sources(plan: RestorePlan) -> Sequence[str]:
-    return _NOTHING if plan.wish.volume_policy == restores.IN_PLACE else plan.lost_sources
+    return _NOTHING if plan.wish.volume_policy == restores.IN_PLACE else plan.sources.lost
+
+
+def _unread_sources(plan: RestorePlan) -> Sequence[str]:
+    return _NOTHING if plan.wish.volume_policy == restores.IN_PLACE else plan.sources.unread
 
 
 def _runs(policy: str) -> Callable[[RestorePlan], Sequence[str]]:
@@ -161,6 +165,10 @@ RESTORE_REASONS: tuple[RestoreReason, ...] = (
            "the machine has these disks since the snapshot, and KubeVirt deletes them with their "
            "data: {about}", "take a snapshot first: stillpoint snapshot create {target}",
            lambda plan: plan.deleted),
+    RestoreReason("data-sources-unread", _N,
+           "the account may not read these DataSources of the machine's templates, without which "
+           "KubeVirt hangs: {about}",
+           "grant get of datasources.cdi.kubevirt.io", _unread_sources),
     RestoreReason("target-is-stopped", _N,
            "{target} runs, and is stopped first", "", _runs(restores.STOP_TARGET)),
     RestoreReason("target-has-five-minutes", _N,

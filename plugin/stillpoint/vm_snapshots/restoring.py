@@ -6,6 +6,7 @@ from datetime import datetime
 
 from stillpoint.model import item as it
 from stillpoint.model import kinds
+from stillpoint.model.errors import Forbidden
 from stillpoint.model.item import Item
 from stillpoint.model.names import LONGEST_MACHINE_NAME, is_name
 from stillpoint.model.reader import Reader
@@ -66,6 +67,14 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Sources:
+    """DataSources that are not there, and those that the account may not read."""
+
+    lost: Sequence[str]
+    unread: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class RestorePlan:
     """A restore that is to be made, with all that the cluster shows around it.
 
@@ -75,7 +84,7 @@ class RestorePlan:
         earlier: other restores of the namespace.
         claims: names of the namespace's claims.
         volume_snapshots: names of the namespace's VolumeSnapshots.
-        lost_sources: DataSources that templates of the snapshot name and that are gone.
+        sources: DataSources that templates of the snapshot name.
     """
 
     wish: Wish
@@ -86,7 +95,7 @@ class RestorePlan:
     earlier: Sequence[Item]
     claims: frozenset[str]
     volume_snapshots: frozenset[str]
-    lost_sources: Sequence[str]
+    sources: Sources
 
     @property
     def title(self) -> str:
@@ -198,7 +207,7 @@ def plan(reader: Reader, namespace: str, snapshot: str, wish: Wish, now: datetim
         tuple(restores),
         frozenset(map(it.name, reader.list(kinds.CLAIM, namespace))),
         frozenset(map(it.name, reader.list(kinds.VOLUME_SNAPSHOT, namespace))),
-        tuple(_lost_sources(reader, source(state), namespace)),
+        _sources(reader, source(state), namespace),
     )
 
 
@@ -234,12 +243,15 @@ def _specification(snapshot: SnapshotState, wish: Wish) -> Item:
     return {key: value for key, value in fields.items() if value}
 
 
-def _lost_sources(reader: Reader, machine: Item, namespace: str) -> Sequence[str]:
-    """DataSources of templates that are gone: KubeVirt looks for them, and hangs."""
-    lost = []
+def _sources(reader: Reader, machine: Item, namespace: str) -> Sources:
+    """DataSources of templates: KubeVirt looks for them, and hangs without one."""
+    lost, unread = [], []
     for template in it.sequence(machine, "spec", "dataVolumeTemplates"):
         name = it.text(template, "spec", "sourceRef", "name")
         where = it.text(template, "spec", "sourceRef", "namespace") or namespace
-        if name and reader.get(_DATA_SOURCE, where, name) is None:
-            lost.append(f"{where}/{name}")
-    return lost
+        try:
+            if name and reader.get(_DATA_SOURCE, where, name) is None:
+                lost.append(f"{where}/{name}")
+        except Forbidden:
+            unread.append(f"{where}/{name}")
+    return Sources(lost, unread)

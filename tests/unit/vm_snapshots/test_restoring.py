@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from stillpoint.model import item as it
+from stillpoint.model.errors import Forbidden
 from stillpoint.model.item import Item
+from stillpoint.model.reference import Resource
 from stillpoint.resources.vm_snapshots import virtual_machine_snapshot
 from stillpoint.vm_snapshots import claim_names, patches, restore_reasons, restoring
 from stillpoint.vm_snapshots.errors import NoSuchObject, WrongRequest
+from stillpoint.vm_snapshots.reasons import Effect
 from stillpoint.vm_snapshots.restore_reasons import RESTORE_REASONS
 from stillpoint.vm_snapshots.restoring import Override, RestorePlan, Wish
 from tests.unit.dictionary_reader import DictionaryReader
@@ -131,7 +134,25 @@ WISHES = {
 
 
 def test_every_reason_has_its_test() -> None:
-    assert {row.code for row in RESTORE_REASONS} == {*CASES, *WISHES}
+    assert {row.code for row in RESTORE_REASONS} == {*CASES, *WISHES, "data-sources-unread"}
+
+
+class Restricted(DictionaryReader):
+    """Of an account that may not read DataSources, which are in another namespace."""
+
+    def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
+        if resource.kind == "DataSource":
+            raise Forbidden(f"{resource} {namespace}/{name}", "cannot get", "HTTP 403")
+        return super().get(resource, namespace, name)
+
+
+def test_a_data_source_that_may_not_be_read_is_no_reason_to_give_up() -> None:
+    known = objects()
+    of_content(SOURCED, "dataVolumeTemplates")(known)
+    made = restoring.plan(Restricted(list(known.values())), "shop", "one", ITSELF, NOW)
+    assert [(one.code, one.effect, one.about) for one in restore_reasons.findings(made)] == [
+        ("data-sources-unread", Effect.NOTE, ("shop/fedora",))
+    ]
 
 
 @pytest.mark.parametrize("code", CASES)
