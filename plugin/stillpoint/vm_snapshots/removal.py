@@ -86,7 +86,7 @@ def judged(
 
 
 def _machine(snapshot: Item) -> tuple[str, str, str]:
-    """The machine of a snapshot: one that was made anew under the same name is another."""
+    """The machine of a snapshot: one that was made again under its name is another."""
     name, uid = virtual_machine_snapshot.machine(snapshot), virtual_machine_snapshot.machine_uid
     return it.namespace(snapshot), name, uid(snapshot)
 

@@ -72,7 +72,7 @@ def test_one_whose_content_is_gone_is_no_reason_to_give_up_another() -> None:
     assert going(snapshot("good", 5), empty, rule=Rule(keep=1)) == ["empty"]
 
 
-def test_a_machine_that_was_made_anew_under_the_name_is_another() -> None:
+def test_a_machine_that_was_made_again_under_its_name_is_another() -> None:
     states = [snapshot(f"s{days}", days, sourceUID="old") for days in (8, 9)]
     new = snapshot("new", 1, sourceUID="new")
     assert going(*states, new, rule=Rule(keep=1)) == ["s9"]
