@@ -36,6 +36,11 @@ class _Page(msgspec.Struct):
     items: list[dict[str, msgspec.Raw]] | None  # null is an empty list, as Go writes a nil one
 
 
+# Made here and not at the first page: msgspec looks into a Struct when it first meets it, and two
+# threads that do so at once end the process (msgspec 0.22).
+_PAGES = msgspec.json.Decoder(_Page)
+
+
 class Expired(Unreachable):
     """HTTP 410: the token for the next page is of a state that the server has dropped."""
 
@@ -260,7 +265,7 @@ class ApiRequest:
 
 def _page(body: bytes) -> _Page:
     try:
-        return msgspec.json.decode(body, type=_Page)
+        return _PAGES.decode(body)
     except RecursionError:  # one deep object must not keep all others from being read
         page = json_text.decode(body)
     items = page.get("items") or ()

@@ -1,6 +1,9 @@
 """Of a page of a list no object is read, and what comes out is as if it had been."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -16,6 +19,7 @@ from stillpoint.model.errors import Unreachable
 from stillpoint.resources.machines import pod
 from tests.json_values import JSON
 
+ROOT = Path(__file__).parents[3]
 OBJECTS = st.dictionaries(st.text(max_size=4), JSON, max_size=4)
 INDENTS = st.sampled_from([None, 1])
 BROKEN = {
@@ -115,3 +119,10 @@ def test_a_number_that_nobody_can_hold_is_an_error_for_who_asks_for_it() -> None
         items[0]
     assert "infinity" in caught.value.cause
     assert items[1]["a"] == 1e300
+
+
+def test_the_first_pages_of_a_process_are_read_side_by_side() -> None:
+    """One process in ten ended with a segmentation fault."""
+    command = [sys.executable, "-m", "tests.unit.cluster.first_page"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
