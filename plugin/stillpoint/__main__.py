@@ -34,12 +34,14 @@ def main() -> int:
     from stillpoint import catalogue  # noqa: PLC0415
     from stillpoint.cluster.cache import CachedIndexes  # noqa: PLC0415
     from stillpoint.registration import warn_of_peer  # noqa: PLC0415
+    from stillpoint.wire import flags  # noqa: PLC0415
     from stillpoint.wire.server import Server  # noqa: PLC0415
     from stillpoint.wire.servicers import PluginLister  # noqa: PLC0415
 
     garbage.collect_less()
     lister = PluginLister(catalogue, launch_path(), functools.partial(warn_of_peer, sys.argv[1:]))
-    server = Server(catalogue, CachedIndexes(_connect), _archives, lister)
+    has_csi = flags.has_feature(sys.argv[1:], "EnableCSI")
+    server = Server(catalogue, CachedIndexes(_connect, has_csi=has_csi), _archives, lister)
     try:
         address = server.start()
     except NoPlace as error:

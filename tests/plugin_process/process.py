@@ -25,7 +25,7 @@ from stillpoint.model.errors import StillpointError
 from stillpoint.wire import handshake
 from stillpoint.wire.generated.goplugin import controller_pb2, controller_pb2_grpc
 
-COMMAND = (sys.executable, "-P", "-m", "stillpoint")
+COMMAND = (sys.executable, "-P", "-m", "stillpoint", "--features=EnableCSI")
 """The plugin of this source tree."""
 
 Answer = TypeVar("Answer")

@@ -1,10 +1,12 @@
 """The filters of a running backup, and the fates of its volumes, with policies read."""
 
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.item import Item
+from stillpoint.model.reader import Index
 from stillpoint.resources.disks import persistent_volume
 from stillpoint.resources.machines import pod
 from stillpoint.velero.context import BackupContext
@@ -12,6 +14,9 @@ from stillpoint.velero.selection.filters import Filters
 from stillpoint.velero.volumes import snapshotter
 from stillpoint.velero.volumes.fates import Fates
 from stillpoint.velero.volumes.policy import Policy
+
+_read: WeakKeyDictionary[Index, Policy] = WeakKeyDictionary()
+"""By the backup's view of the cluster."""
 
 
 def filters(context: BackupContext) -> Filters:
@@ -65,8 +70,12 @@ def has_way_back(claim: Item, context: BackupContext) -> bool:
 
 
 def _policy(context: BackupContext) -> Policy:
+    """Read once for a backup, as Velero does: an edit in its course is for the next one."""
     backup, cluster = context.backup, context.cluster
-    return backup.policy(lambda name: cluster.get(kinds.CONFIG_MAP, backup.namespace, name))
+    if cluster not in _read:
+        policy = backup.policy(lambda name: cluster.get(kinds.CONFIG_MAP, backup.namespace, name))
+        _read.setdefault(cluster, policy)
+    return _read[cluster]
 
 
 def _all_pods(claim: Item, context: BackupContext) -> Sequence[Item]:

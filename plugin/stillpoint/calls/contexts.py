@@ -39,6 +39,10 @@ class Clusters(Protocol):
     def writer(self) -> Writer:
         """Changes the cluster, for actions that may."""
 
+    @property
+    def has_csi(self) -> bool:
+        """True if Velero runs its own actions for CSI, which put snapshots into the archive."""
+
     def expect_requests(self) -> None:
         """Prepares for requests: a backup begins, its first item is a moment away."""
 
@@ -65,6 +69,7 @@ def of_backup(backup: bytes, clusters: Clusters, log: ItemLog) -> BackupContext:
         writer=clusters.writer,
         clock=_CLOCK,
         snapshots=_own_snapshots(view),
+        has_csi=clusters.has_csi,
     )
 
 

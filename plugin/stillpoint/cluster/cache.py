@@ -152,9 +152,11 @@ class CachedIndexes:
     Args:
         connect: makes the client; called once, and late, because its imports would be most of the
             plugin's start-up time. A failure is not cached.
+        has_csi: see `calls.contexts.Clusters`.
     """
 
-    def __init__(self, connect: Callable[[], Cluster]) -> None:
+    def __init__(self, connect: Callable[[], Cluster], *, has_csi: bool = True) -> None:
+        self.has_csi = has_csi
         self._reader = _LateCluster(connect)
         self._indexes = Cache(_MOST_REQUESTS, float("inf"), time.monotonic)
 

@@ -8,6 +8,9 @@ from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 
+_PUT_S = 5.0
+"""A guest may stand still until the answer is there."""
+
 
 class KubernetesWriter(KubernetesReader):
     """Reads, patches, creates and deletes over HTTP, from as many threads as want to."""
@@ -28,7 +31,7 @@ class KubernetesWriter(KubernetesReader):
 
     def put(self, resource: Resource, namespace: str, name: str, subresource: str) -> None:
         """See `Writer.put`."""
-        expires = self._expiry()
+        expires = min(self._expiry(), self._clock() + _PUT_S)
         request = ApiRequest("update", resource, namespace, name, expires, subresource=subresource)
         response = self._send(request, {}, is_repeatable=False)
         if response.status not in (200, 202):

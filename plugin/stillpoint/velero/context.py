@@ -20,6 +20,7 @@ class BackupContext:
     Attributes:
         writer: changes objects; no response that `cluster` has cached shows that.
         snapshots: those that this process takes itself for the backup.
+        has_csi: true if Velero runs its own actions for CSI, which put snapshots into the archive.
     """
 
     backup: Backup
@@ -28,6 +29,7 @@ class BackupContext:
     writer: Writer
     clock: Clock
     snapshots: OwnSnapshots
+    has_csi: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,3 +10,11 @@ def value(arguments: Sequence[str], flag: str) -> str:
         if name == flag:
             return given if equals else "".join(arguments[position + 1 : position + 2])
     return ""
+
+
+def has_feature(arguments: Sequence[str], feature: str) -> bool:
+    """True if the server runs with a feature of Velero's, for instance `EnableCSI`.
+
+    Source: pkg/features of Velero v1.18.
+    """
+    return feature in value(arguments, "--features").split(",")

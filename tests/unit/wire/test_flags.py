@@ -18,3 +18,17 @@ from stillpoint.wire import flags
 )
 def test_a_flag_is_read_in_both_spellings(arguments: list[str], value: str) -> None:
     assert flags.value(arguments, "--plugin-dir") == value
+
+
+@pytest.mark.parametrize(
+    ("arguments", "has_csi"),
+    [
+        (["--features=EnableCSI"], True),
+        (["--log-level=debug", "--features", "EnableAPIGroupVersions,EnableCSI"], True),
+        (["--features="], False),
+        (["--features=EnableCSIVolumes"], False),
+        ([], False),
+    ],
+)
+def test_features(arguments: list[str], has_csi: bool) -> None:
+    assert flags.has_feature(arguments, "EnableCSI") is has_csi

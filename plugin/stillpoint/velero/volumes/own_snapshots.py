@@ -14,6 +14,10 @@ from stillpoint.velero import marks
 TAKEN_WITH = "stillpoint.dev/taken-with"
 """Label of the VolumeSnapshots that are taken side by side."""
 
+_TAKEN_FOR = "stillpoint.dev/taken-for"
+"""Label that tells Backups of one name apart. Not their uid, which makes the names of snapshots:
+who reads the first one must not know, and take, the name of the next."""
+
 _BACKUP = "stillpoint.dev/backup"
 """Annotation with namespace and name of the Backup; Velero's label has neither in full."""
 
@@ -104,12 +108,15 @@ def group(claim: Item, backup_uid: str) -> str:
 def new(claim: Item, backup: Item, snapshot_class: str, taken_with: str) -> Item:
     """A VolumeSnapshot of a claim as Velero makes it, with what we know it again by.
 
+    Velero stores it with its claim alone: no other backup that lists the namespace has it.
+
     Source: createVolumeSnapshot in pkg/backup/actions/csi/pvc_action.go of Velero v1.18.
     """
     own = {
         marks.OF_BACKUP: marks.label_value(it.name(backup)),
-        marks.OF_BACKUP_UID: it.uid(backup),
+        _TAKEN_FOR: _suffix(it.uid(backup), 10),
         TAKEN_WITH: taken_with,
+        marks.EXCLUDED: "true",
     }
     resource = kinds.VOLUME_SNAPSHOT
     return {
@@ -135,7 +142,8 @@ def backups(snapshot: Item) -> Iterable[str]:
 
 def is_of(snapshot: Item, backup: Item) -> bool:
     """True if the snapshot was taken for this Backup, not for one of the same name."""
-    return it.labels(snapshot).get(marks.OF_BACKUP_UID) == it.uid(backup)
+    labels = it.labels(snapshot)
+    return TAKEN_WITH in labels and labels.get(_TAKEN_FOR) == _suffix(it.uid(backup), 10)
 
 
 def is_archived(snapshot: Item) -> bool:

@@ -8,7 +8,7 @@ from stillpoint.actions.backup.snapshots import moved
 from stillpoint.model.errors import Forbidden, Refusal
 from stillpoint.model.item import Item
 from stillpoint.velero.context import BackupContext
-from stillpoint.velero.volumes import data_upload
+from stillpoint.velero.volumes import data_upload, own_snapshots
 from stillpoint.velero.volumes.own_snapshots import Taken
 from tests.unit.contexts import NOW, backup_context
 from tests.unit.dictionary_reader import DictionaryReader
@@ -28,7 +28,7 @@ SNAPSHOT: Item = {
     "metadata": {
         "name": "velero-db-root-x7k2p",
         "namespace": "shop",
-        "labels": {"velero.io/backup-uid": "backup-1"},
+        "labels": own_snapshots.new(CLAIM, BACKUP, "fast", "together")["metadata"]["labels"],
     },
     "spec": {"source": {"persistentVolumeClaimName": "db-root"}},
     "status": {"boundVolumeSnapshotContentName": "content-1"},

@@ -1,11 +1,13 @@
 """Snapshots that the plugin takes itself: which, together with which, and what if one fails."""
 
 import copy
+import dataclasses
 import logging
 
 import pytest
 
 from stillpoint.actions.backup import persistent_volume_claim as action
+from stillpoint.cluster.cache import OLDEST_S, CachedIndex
 from stillpoint.model import item as it
 from stillpoint.model.errors import Forbidden, StillpointError, Unreachable
 from stillpoint.model.item import Item
@@ -179,10 +181,11 @@ def test_a_snapshot_is_made_as_velero_makes_it() -> None:
     labels = it.labels(snapshot)
     assert it.name(snapshot).startswith("velero-root-")
     assert labels.pop("stillpoint.dev/taken-with")
+    assert labels.pop("stillpoint.dev/taken-for")
     assert labels == {
         "app": "db",
         "velero.io/backup-name": "nightly",
-        "velero.io/backup-uid": "b-1",
+        "velero.io/exclude-from-backup": "true",
     }
     assert snapshot["spec"] == {
         "source": {"persistentVolumeClaimName": "root"},
@@ -316,6 +319,28 @@ volumePolicies:
     assert not backed_up(storage, of, "tmp").additional
 
 
+def test_policies_are_those_that_velero_has_read_when_the_backup_began() -> None:
+    text = """
+version: v1
+volumePolicies:
+- conditions: {csi: {driver: fast.io}}
+  action: {type: custom, parameters: {snapshotter: stillpoint}}
+"""
+    metadata = {"name": "policies", "namespace": "velero"}
+    config_map: Item = {"kind": "ConfigMap", "metadata": metadata, "data": {"policy": text}}
+    spec = {"resourcePolicy": {"kind": "configmap", "name": "policies"}}
+    backup = {"metadata": {"name": "b", "namespace": "velero", "uid": "b-1"}, "spec": spec}
+    storage, now_s = Storage([*cluster("root", "data"), config_map]), [0.0]
+    view = CachedIndex(storage, lambda: now_s[0])
+    of = dataclasses.replace(context(storage, backup), cluster=view)
+    assert backed_up(storage, of, "root").additional
+    config_map["data"] = {
+        "policy": text.replace("custom, parameters: {snapshotter: stillpoint}", "snapshot")
+    }
+    now_s[0] += OLDEST_S + 1
+    assert backed_up(storage, of, "data").additional
+
+
 def test_disks_of_a_guest_that_came_for_another_disk_are_not_taken_with_it() -> None:
     spec = {**BACKUP["spec"], "labelSelector": {"matchLabels": {"keep": "yes"}}}
     objects = [*cluster("root", "data"), *running("db", "root", "data", "logs")]
@@ -372,11 +397,68 @@ def test_a_snapshot_of_that_name_that_is_not_ours_is_left_alone() -> None:
     storage = Storage(cluster("root"))
     backed_up(storage, context(storage))
     [snapshot] = storage.of("VolumeSnapshot")
-    snapshot["metadata"]["labels"]["velero.io/backup-uid"] = "theirs"
+    snapshot["metadata"]["labels"]["stillpoint.dev/taken-for"] = "theirs"
     snapshot["metadata"]["annotations"] = {}
     with pytest.raises(StillpointError, match="exists, and is not of this backup"):
         backed_up(storage, context(storage))
     assert left(storage) == ["root"]
+
+
+def test_the_name_of_a_snapshot_cannot_be_made_from_what_another_one_shows() -> None:
+    storage = Storage(cluster("root"))
+    backed_up(storage, context(storage))
+    [snapshot] = storage.of("VolumeSnapshot")
+    assert "b-1" not in str(snapshot)
+
+
+@pytest.mark.parametrize("label", ["stillpoint.dev/taken-with", "stillpoint.dev/taken-for"])
+def test_a_snapshot_without_our_labels_fails_its_claim_and_no_other(label: str) -> None:
+    storage = Storage([*cluster("root", "data"), *running("db", "root", "data")])
+    backed_up(storage, context(storage))
+    [snapshot] = [one for one in storage.of("VolumeSnapshot") if "velero-data-" in it.name(one)]
+    del snapshot["metadata"]["labels"][label]
+    again = context(storage)
+    assert backed_up(storage, again, "root").additional
+    with pytest.raises(StillpointError, match="exists, and is not of this backup"):
+        backed_up(storage, again, "data")
+
+
+def test_a_fault_of_ours_ends_every_claim_with_it_and_leaves_nothing() -> None:
+    storage = Storage([*cluster("root", "data"), *running("db", "root", "data")], data=breaks)
+    of = context(storage)
+    for name in ("data", "root"):
+        with pytest.raises(ZeroDivisionError):
+            backed_up(storage, of, name)
+    assert not left(storage)
+
+
+def breaks(_storage: Storage, snapshot: Item) -> list[Item]:
+    return [{**snapshot, "metadata": {**snapshot["metadata"], "x": 1 // 0}}]
+
+
+def test_the_content_of_another_snapshot_is_not_taken() -> None:
+    """Who may write the status of a snapshot can name any content in it."""
+    storage = Storage(cluster("root"), root=points_elsewhere)
+    with pytest.raises(StillpointError, match="content-of-another is of another VolumeSnapshot"):
+        backed_up(storage, context(storage))
+    assert not left(storage)
+    assert not storage.patches
+
+
+def points_elsewhere(storage: Storage, snapshot: Item) -> list[Item]:
+    content = content_of({**snapshot, "metadata": {"name": "theirs"}}, snapshotHandle="s-2")
+    content["metadata"] = {"name": "content-of-another"}
+    storage.objects.append(content)
+    names = {"boundVolumeSnapshotContentName": "content-of-another"}
+    return [{**snapshot, "status": {**names, "creationTime": "2026-05-04T12:00:01Z"}}]
+
+
+def test_nothing_is_taken_for_a_velero_that_would_not_store_it() -> None:
+    storage = Storage(cluster("root"))
+    of = dataclasses.replace(context(storage), has_csi=False)
+    with pytest.raises(StillpointError, match="without its feature EnableCSI"):
+        backed_up(storage, of)
+    assert not created(storage)
 
 
 # what a former backup has left behind
@@ -402,14 +484,8 @@ def with_leftover(*beside: Item, is_archived: bool = False) -> Storage:
 
 @pytest.mark.parametrize(
     "backups",
-    [
-        [],
-        [former("Completed", uid="of the same name")],
-        [former("Completed")],
-        [former("PartiallyFailed")],
-        [former("Failed")],
-    ],
-    ids=["deleted", "another of its name", "completed", "partially failed", "failed"],
+    [[former("Completed")], [former("PartiallyFailed")], [former("Failed")]],
+    ids=["completed", "partially failed", "failed"],
 )
 def test_the_next_backup_deletes_what_one_that_has_ended_has_left_behind(
     backups: list[Item],
@@ -420,6 +496,28 @@ def test_the_next_backup_deletes_what_one_that_has_ended_has_left_behind(
     assert left(storage) == ["data"]
     [changes] = storage.patches.values()
     assert changes == [{"spec": {"deletionPolicy": "Delete"}}], "in the storage too"
+
+
+@pytest.mark.parametrize(
+    "backups",
+    [[], [former("Completed", uid="of the same name")]],
+    ids=["deleted", "another of its name"],
+)
+def test_without_its_backup_a_leftover_is_deleted_as_its_class_says(backups: list[Item]) -> None:
+    storage = with_leftover(*backups)
+    backed_up(storage, context(storage), "data")
+    assert left(storage) == ["data"]
+    assert not storage.patches
+
+
+def test_a_forged_leftover_does_not_take_retained_bytes_along() -> None:
+    """Its labels can be copied from another one; its name cannot be known."""
+    storage = with_leftover(former("Failed"))
+    [snapshot] = storage.of("VolumeSnapshot")
+    snapshot["metadata"]["name"] = "velero-root-bcdfg"
+    backed_up(storage, context(storage), "data")
+    assert left(storage) == ["data"]
+    assert not storage.patches
 
 
 @pytest.mark.parametrize(

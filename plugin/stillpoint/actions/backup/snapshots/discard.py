@@ -5,8 +5,8 @@ from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
 from stillpoint.resources.disks import volume_snapshot, volume_snapshot_content
-from stillpoint.velero import marks
 from stillpoint.velero.context import BackupContext
+from stillpoint.velero.volumes import own_snapshots
 
 
 def discard(snapshot: Reference, claim: str, context: BackupContext) -> None:
@@ -18,23 +18,26 @@ def discard(snapshot: Reference, claim: str, context: BackupContext) -> None:
     """
     try:
         found = context.cluster.current(volume_snapshot.RESOURCE, snapshot.namespace, snapshot.name)
-        is_of_backup = it.labels(found or {}).get(marks.OF_BACKUP_UID) == context.backup.uid
+        is_of_backup = own_snapshots.is_of(found or {}, context.backup.asked)
         if found and is_of_backup and volume_snapshot.claim(found) == claim:
-            delete(found, context)
+            delete(found, context, with_bytes=True)
     except StillpointError as error:
         context.log.error("%s may be left behind: %s", snapshot, error)  # noqa: TRY400
 
 
-def delete(snapshot: Item, context: BackupContext) -> None:
-    """Deletes a VolumeSnapshot, and its bytes in the storage.
+def delete(snapshot: Item, context: BackupContext, *, with_bytes: bool) -> None:
+    """Deletes a VolumeSnapshot.
 
     Source: CleanupVolumeSnapshot in pkg/util/csi/volume_snapshot.go of Velero v1.18.
+
+    Args:
+        with_bytes: its bytes in the storage go too, even if the class retains them.
 
     Raises:
         ReadFailed: it may be left.
     """
     resource, name = volume_snapshot_content.RESOURCE, volume_snapshot.content(snapshot)
-    content = context.cluster.current(resource, "", name) if name else None
+    content = context.cluster.current(resource, "", name) if name and with_bytes else None
     if (
         content
         and volume_snapshot_content.is_bound_to(content, snapshot)

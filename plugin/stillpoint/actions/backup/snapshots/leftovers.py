@@ -6,13 +6,17 @@ namespace deletes them, in the storage too, when its own are taken.
 
 A snapshot that has reached an archive has Velero's annotation with the handle, and is Velero's to
 delete, unless its backup has failed as a whole and so has no archive.
+
+Labels and annotations can be written by whoever may write VolumeSnapshots, who may have no right to
+delete what the class retains in the storage. The name is made of the Backup's uid, which only
+Velero's namespace shows: without it the VolumeSnapshot goes, and the class decides about the bytes.
 """
 
 from stillpoint.actions.backup.snapshots import discard
 from stillpoint.model import item as it
 from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
-from stillpoint.resources.disks import volume_snapshot
+from stillpoint.resources.disks import persistent_volume_claim, volume_snapshot
 from stillpoint.velero import own_objects
 from stillpoint.velero.context import BackupContext
 from stillpoint.velero.volumes import own_snapshots
@@ -32,7 +36,9 @@ def delete(namespace: str, context: BackupContext) -> None:
         for backup, snapshots in found.items():
             for snapshot in snapshots:
                 if _is_left(snapshot, backup, context):
-                    discard.delete(snapshot, context)
+                    discard.delete(
+                        snapshot, context, with_bytes=_is_proven(snapshot, backup, context)
+                    )
                     name = it.name(snapshot)
                     context.log.info("deleted %s, which backup %s has left behind", name, backup)
     except StillpointError as error:
@@ -53,3 +59,14 @@ def _is_left(snapshot: Item, backup: str, context: BackupContext) -> bool:
         if not own_objects.has_ended(found):
             return False
     return not own_snapshots.is_archived(snapshot)
+
+
+def _is_proven(snapshot: Item, backup: str, context: BackupContext) -> bool:
+    """True if the snapshot has the name that this plugin gives its claim's in that backup."""
+    namespace, _slash, name = backup.partition("/")
+    found = context.cluster.single(own_objects.BACKUP, namespace, name)
+    resource, of = persistent_volume_claim.RESOURCE, volume_snapshot.claim(snapshot)
+    claim = context.cluster.get(resource, it.namespace(snapshot), of) if of else None
+    if found is None or claim is None:
+        return False
+    return it.name(snapshot) == own_snapshots.name(claim, it.uid(found))

@@ -25,7 +25,6 @@ from stillpoint.resources.disks import (
     volume_snapshot,
     volume_snapshot_content,
 )
-from stillpoint.velero import marks
 from stillpoint.velero.context import BackupContext
 from stillpoint.velero.volumes import own_snapshots, volume_snapshot_class
 from stillpoint.velero.volumes.own_snapshots import Taken
@@ -36,6 +35,9 @@ _HINT = (
     "look at the events of its VolumeSnapshot and at the log of the driver's csi-snapshotter; set "
     "csiSnapshotTimeout of the Backup where the storage is slow"
 )
+_HINT_WITHOUT_CSI = (
+    "give the server the flag --features=EnableCSI; with OADP the default plugin csi does it"
+)
 
 
 def of_claim(claim: Item, context: BackupContext) -> Taken:
@@ -44,6 +46,9 @@ def of_claim(claim: Item, context: BackupContext) -> Taken:
     Raises:
         StillpointError: there is none, and nothing of it is left behind.
     """
+    if not context.has_csi:
+        cause = "Velero runs without its feature EnableCSI, and would store no snapshot"
+        raise Refusal(it.describe(claim), _ATTEMPT, cause, _HINT_WITHOUT_CSI)
     uid = it.uid(claim)
     if not context.snapshots.has_begun(uid):
         freeze = disks.of_one_freeze(claim, context)
@@ -66,8 +71,12 @@ def of_claim(claim: Item, context: BackupContext) -> Taken:
 def _content(claim: Item, snapshot: Item, context: BackupContext) -> Item:
     name = volume_snapshot.content(snapshot)
     content = context.cluster.current(volume_snapshot_content.RESOURCE, "", name)
+    cause = ""
     if content is None or not volume_snapshot_content.handle(content):
         cause = f"VolumeSnapshotContent {name} has no handle of the storage"
+    elif not volume_snapshot_content.is_bound_to(content, snapshot):
+        cause = f"VolumeSnapshotContent {name} is of another VolumeSnapshot"
+    if content is None or cause:
         raise SnapshotFailed(it.describe(claim), _ATTEMPT, cause, _HINT)
     return content
 
@@ -84,11 +93,13 @@ def _take(claims: Sequence[Item], group: str, context: BackupContext) -> Sequenc
     with ThreadPoolExecutor(min(len(claims), _SIDE_BY_SIDE)) as workers:
         try:
             together.wait(workers.map(together.create, claims))
-        finally:
             together.end_all()
+        except Exception as error:  # noqa: BLE001 - for each claim that is left, in its own call
+            together.end_all(error)
     within = (context.clock.now() - together.began).total_seconds()
-    names = listing(map(it.name, claims))
-    context.log.info("took snapshots of %s side by side within %.2f s", names, within)
+    if taken := [it.name(claim) for claim in claims if claim not in together.failed]:
+        names = listing(taken)
+        context.log.info("took snapshots of %s side by side within %.2f s", names, within)
     return together.failed
 
 
@@ -130,15 +141,10 @@ class _Together:
                 self._end(claim, snapshot)
             else:
                 groups.add(it.labels(snapshot)[own_snapshots.TAKEN_WITH])
-        try:
+        if groups:
             self._watch(f"{own_snapshots.TAKEN_WITH} in ({', '.join(sorted(groups))})")
-        except StillpointError as error:
-            for claim in list(self._left.values()):
-                self._end(claim, error)
 
     def _watch(self, labels: str) -> None:
-        if not self._left:
-            return
         context, namespace = self._context, it.namespace(next(iter(self._left.values())))
         left_s = (
             context.backup.snapshot_timeout - (context.clock.now() - self.began)
@@ -161,10 +167,10 @@ class _Together:
         elif message := volume_snapshot.error(change.item):
             self._messages[it.name(claim)] = message
 
-    def end_all(self) -> None:
-        """Gives up those that are left."""
+    def end_all(self, error: Exception | None = None) -> None:
+        """Gives up those that are left, by default because the time is over."""
         for claim in list(self._left.values()):
-            self._end(claim, self._too_late(claim))
+            self._end(claim, error or self._too_late(claim))
 
     def _too_late(self, claim: Item) -> SnapshotFailed:
         after = f"{self._context.backup.snapshot_timeout.total_seconds():g} s (csiSnapshotTimeout)"
@@ -172,10 +178,10 @@ class _Together:
         said = f", the storage's last message: {message}" if message else ""
         return SnapshotFailed(it.describe(claim), _ATTEMPT, f"none after {after}{said}", _HINT)
 
-    def _end(self, claim: Item, outcome: Item | StillpointError) -> None:
+    def _end(self, claim: Item, outcome: Item | Exception) -> None:
         del self._left[it.name(claim)]
         self._context.snapshots.end(it.uid(claim), outcome)
-        if isinstance(outcome, StillpointError):
+        if isinstance(outcome, Exception):
             self.failed.append(claim)
 
 
@@ -234,7 +240,7 @@ def _existing(claim: Item, new: Item, context: BackupContext) -> Item:
 def _is_of(snapshot: Item, claim: Item, context: BackupContext) -> bool:
     """True if this backup has made the snapshot of this claim."""
     is_named = it.name(snapshot) == own_snapshots.name(claim, context.backup.uid)
-    is_of_backup = it.labels(snapshot).get(marks.OF_BACKUP_UID) == context.backup.uid
+    is_of_backup = own_snapshots.is_of(snapshot, context.backup.asked)
     return is_named and is_of_backup and volume_snapshot.claim(snapshot) == it.name(claim)
 
 
