@@ -24,8 +24,7 @@ SNAPSHOT_S, EARLY_S = 5, 1
 OWN_S, DISKS_PER_S = 1, 8
 """The plugin's snapshots of few disks, and disks that make it a second more.
 
-Rather too long: on the tests' cluster one disk took 0.25 s, 8 took 1.6 s and 16 took 2.9 s on a
-machine that was busy, thaw by the post hook included.
+Rather too long: 1, 8 and 16 disks took 0.15, 1.66 and 2.64 s on busy cores (docs/figures.md).
 """
 
 SAFETY_THAW_S = 300
