@@ -195,6 +195,7 @@ class ApiServer:
                 "apiVersion": "snapshot.storage.k8s.io/v1",
                 "kind": "VolumeSnapshotContent",
                 "metadata": {"name": content},
+                "spec": {"volumeSnapshotRef": {"namespace": question.namespace, "name": name}},
                 "status": {"snapshotHandle": "taken"},
             }
         )

@@ -50,11 +50,12 @@ class RehearsedStorage(RehearsedCluster):
         self.requests += 1
 
     def _take(self, snapshot: Item) -> Item:
-        resource = kinds.VOLUME_SNAPSHOT_CONTENT
+        resource, (namespace, name) = kinds.VOLUME_SNAPSHOT_CONTENT, it.identify(snapshot)
         content = {
             "apiVersion": f"{resource.group}/{resource.version}",
             "kind": resource.kind,
-            "metadata": {"name": f"snapcontent-{it.namespace(snapshot)}-{it.name(snapshot)}"},
+            "metadata": {"name": f"snapcontent-{namespace}-{name}"},
+            "spec": {"volumeSnapshotRef": {"namespace": namespace, "name": name}},
             "status": {"snapshotHandle": "rehearsed", "readyToUse": True},
         }
         self.add(resource.named("", it.name(content)), content)
