@@ -14,7 +14,7 @@ from stillpoint.model.errors import MalformedItem, Refusal
 from stillpoint.model.item import Item
 from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.resources.installation import schedule
-from stillpoint.resources.machines import virtual_machine
+from stillpoint.resources.machines import kubevirt, virtual_machine
 from stillpoint.velero import marks, own_objects, preparation
 from stillpoint.velero.request import Backup
 from stillpoint.velero.selection.filters import Filters
@@ -22,9 +22,6 @@ from stillpoint.velero.volumes import policy as volume_policy
 from stillpoint.velero.volumes.policy import Policy
 
 Facts = Iterator[Found | NotKnown]
-
-_SAFETY_THAW = timedelta(seconds=300)
-"""KubeVirt thaws a guest by itself so long after the freeze."""
 
 _SHORT_TTL = timedelta(hours=24)
 _LONGEST_BACKUP = timedelta(hours=24)
@@ -106,7 +103,7 @@ def _ttl(case: Case) -> Facts:
 def _beyond_thaw(case: Case) -> Facts:
     for one in _each(case):
         span = one.backup.snapshot_timeout
-        if span > _SAFETY_THAW:
+        if span.total_seconds() > kubevirt.SAFETY_THAW_S:
             yield one.about(f"csiSnapshotTimeout {span.total_seconds():g} s")
 
 

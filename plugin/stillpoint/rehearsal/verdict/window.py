@@ -13,7 +13,7 @@ from stillpoint.rehearsal.verdict import disks
 from stillpoint.rehearsal.verdict.case import Case, once
 from stillpoint.rehearsal.verdict.guest import would_freeze
 from stillpoint.resources.disks import persistent_volume_claim
-from stillpoint.resources.machines import virtual_machine_instance
+from stillpoint.resources.machines import kubevirt, virtual_machine_instance
 from stillpoint.velero import server
 from stillpoint.velero.volumes import fates
 from stillpoint.velero.volumes.policy import Fate
@@ -26,9 +26,6 @@ OWN_S, DISKS_PER_S = 1, 8
 
 Rather too long: 1, 8 and 16 disks took 0.15, 1.66 and 2.64 s on busy cores (docs/figures.md).
 """
-
-SAFETY_THAW_S = 300
-"""virt-freezer lets the guest thaw by itself after that time (KubeVirt v1.9)."""
 
 VSS_S = 10
 """Windows' shadow copy service holds writers back no longer."""
@@ -99,7 +96,7 @@ def _plugin_s(claims: Sequence[Item]) -> int:
 def too_long(case: Case) -> tuple[str, ...]:
     """The safety thaw would come before the last snapshot."""
     found = of(case)
-    return (f"{found.expected} s",) if found and found.expected > SAFETY_THAW_S else ()
+    return (f"{found.expected} s",) if found and found.expected > kubevirt.SAFETY_THAW_S else ()
 
 
 def too_long_for_vss(case: Case) -> tuple[str, ...]:
@@ -107,7 +104,7 @@ def too_long_for_vss(case: Case) -> tuple[str, ...]:
     if case.instance is None or not virtual_machine_instance.is_windows(case.instance):
         return ()
     found = of(case)
-    is_over = found is not None and VSS_S <= found.expected <= SAFETY_THAW_S
+    is_over = found is not None and VSS_S <= found.expected <= kubevirt.SAFETY_THAW_S
     return (f"{found.expected} s",) if found and is_over else ()
 
 

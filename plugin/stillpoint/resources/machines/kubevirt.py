@@ -10,6 +10,9 @@ from stillpoint.resources.machines import virtual_machine_instance
 
 RESOURCE = Resource("kubevirt.io", "v1", "kubevirts", "KubeVirt")
 
+SAFETY_THAW_S = 300
+"""So long after a freeze by Velero's hook the guest is thawed by itself (KubeVirt v1.9)."""
+
 _BETA = ("Snapshot",)
 """Feature gates in beta that anything here needs (KubeVirt v1.9)."""
 

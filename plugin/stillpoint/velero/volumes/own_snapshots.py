@@ -49,10 +49,12 @@ class OwnSnapshots:
 
     Attributes:
         is_thaw_forbidden: true once the account was refused the right to thaw a guest.
+        thawed: uids of the guests that this process has thawed.
     """
 
     def __init__(self) -> None:
         self.is_thaw_forbidden = False
+        self.thawed: set[str] = set()
         self._lock = threading.Lock()
         self._begun: dict[str, Future[Item]] = {}
         self._looked: set[str] = set()

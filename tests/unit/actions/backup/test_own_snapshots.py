@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import logging
+from collections.abc import Iterable
 
 import pytest
 
@@ -451,6 +452,33 @@ def points_elsewhere(storage: Storage, snapshot: Item) -> list[Item]:
     storage.objects.append(content)
     names = {"boundVolumeSnapshotContentName": "content-of-another"}
     return [{**snapshot, "status": {**names, "creationTime": "2026-05-04T12:00:01Z"}}]
+
+
+def test_a_disk_that_is_taken_after_the_thaw_of_its_guest_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    storage = Storage([*cluster("root", "data"), *running("db", "root", plugged=("data",))])
+    of = context(storage)
+    of.snapshots.thawed.add("uid-of-db")
+    backed_up(storage, of)
+    [warning] = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert warning.startswith("guest db had been thawed already: root, data are of a later moment")
+
+
+def test_a_snapshot_that_kubevirt_has_not_waited_for_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    hands = Hands()
+
+    def late(storage: Storage, snapshot: Item) -> Iterable[Item]:
+        hands.sleep(301)
+        return takes(storage, snapshot)
+
+    backup = {**BACKUP, "spec": {**BACKUP["spec"], "csiSnapshotTimeout": "10m0s"}}
+    storage = Storage([*cluster("root"), *running("db", "root")], root=late)
+    assert backed_up(storage, backup_context(backup, storage, hands=hands)).additional
+    [warning] = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert warning.startswith("after 300 s KubeVirt thaws guest db by itself: the last of root")
 
 
 def test_nothing_is_taken_for_a_velero_that_would_not_store_it() -> None:

@@ -160,6 +160,7 @@ def test_a_disk_that_could_not_be_taken_keeps_no_guest_frozen() -> None:
         context.snapshots.end(uid, Unreachable("data", "cannot take", "the storage is full"))
     thaw.when_taken(Freeze((WORLD["guest"],), ()), context)
     assert PUT in reader.questions
+    assert context.snapshots.thawed == {"uid-of-db"}
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from stillpoint.resources.disks import (
     volume_snapshot,
     volume_snapshot_content,
 )
+from stillpoint.resources.machines import kubevirt
 from stillpoint.velero.context import BackupContext
 from stillpoint.velero.volumes import own_snapshots, volume_snapshot_class
 from stillpoint.velero.volumes.own_snapshots import Taken
@@ -55,7 +56,7 @@ def of_claim(claim: Item, context: BackupContext) -> Taken:
         claims = {it.uid(each): each for each in freeze.claims}
         ours = context.snapshots.begin(claims)
         group = own_snapshots.group(claim, context.backup.uid)
-        failed = _take([claims[each] for each in ours], group, context)
+        failed = _take([claims[each] for each in ours], freeze.guests, group, context)
         thaw.when_taken(freeze, context)
         for each in failed:
             _discard(each, context)
@@ -66,6 +67,19 @@ def of_claim(claim: Item, context: BackupContext) -> Taken:
     except StillpointError:
         _discard(claim, context)
         raise
+
+
+def _tell_of_thawed(
+    guests: Sequence[Item], names: str, within_s: float, context: BackupContext
+) -> None:
+    """Warns of guests that stood still no longer when the last of these disks was taken."""
+    for guest in guests:
+        if it.uid(guest) in context.snapshots.thawed:
+            text = "guest %s had been thawed already: %s are of a later moment than its other disks"
+            context.log.warning(text, it.name(guest), names)
+        elif within_s > kubevirt.SAFETY_THAW_S:
+            text = "after %d s KubeVirt thaws guest %s by itself: the last of %s came after %.0f s"
+            context.log.warning(text, kubevirt.SAFETY_THAW_S, it.name(guest), names, within_s)
 
 
 def _content(claim: Item, snapshot: Item, context: BackupContext) -> Item:
@@ -81,7 +95,9 @@ def _content(claim: Item, snapshot: Item, context: BackupContext) -> Item:
     return content
 
 
-def _take(claims: Sequence[Item], group: str, context: BackupContext) -> Sequence[Item]:
+def _take(
+    claims: Sequence[Item], guests: Sequence[Item], group: str, context: BackupContext
+) -> Sequence[Item]:
     """Takes snapshots side by side, and ends each of them in `context.snapshots`.
 
     Returns:
@@ -100,6 +116,7 @@ def _take(claims: Sequence[Item], group: str, context: BackupContext) -> Sequenc
     if taken := [it.name(claim) for claim in claims if claim not in together.failed]:
         names = listing(taken)
         context.log.info("took snapshots of %s side by side within %.2f s", names, within)
+        _tell_of_thawed(guests, names, within, context)
     return together.failed
 
 

@@ -39,6 +39,7 @@ def when_taken(freeze: Freeze, context: BackupContext) -> None:
                 continue
             subresources = virtual_machine_instance.SUBRESOURCES
             context.writer.put(subresources, it.namespace(guest), name, "unfreeze")
+            context.snapshots.thawed.add(it.uid(guest))
             context.log.info("guest %s thawed: the storage has all its disks", name)
         except Forbidden as error:
             context.snapshots.is_thaw_forbidden = True
