@@ -65,6 +65,30 @@ def drop_finalizers(api: Api, kind: tuple[str, str], namespace: str) -> None:
                 raise
 
 
+def wait_until_allowed(
+    api: Api, account: str, verb: str, resource: str, namespace: str = ""
+) -> None:
+    """Returns when the API server counts a right that was just given.
+
+    Args:
+        account: of a service account, `velero/velero`.
+        resource: `plural.group`.
+    """
+    plural, _, group = resource.partition(".")
+    asked = {"verb": verb, "group": group, "resource": plural, "namespace": namespace}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "metadata": {},
+        "spec": {
+            "user": f"system:serviceaccount:{account.replace('/', ':')}",
+            "resourceAttributes": asked,
+        },
+    }
+    is_allowed: Callable[[], bool] = lambda: api.create(review)["status"]["allowed"]  # noqa: E731
+    wait_until(is_allowed, f"{account} may {verb} {resource}")
+
+
 def wait_until(is_so: Callable[[], bool], what: str, timeout_s: float = 30) -> None:
     deadline = time.monotonic() + timeout_s
     while not is_so():

@@ -1,5 +1,6 @@
 """Snapshots that the plugin takes itself, where a Backup leaves volumes to it."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Mapping
@@ -212,8 +213,9 @@ def test_claims_are_stored_as_velero_stores_them(shop: Shop) -> None:
 @by_both_switches
 def test_nothing_is_left_in_the_cluster(shop: Shop, name: str) -> None:
     labels = f"velero.io/backup-name={name}"
-    assert shop.cluster.api.list(*SNAPSHOT, SHOP, labels) == []
-    assert shop.cluster.api.list(*CONTENT, None, labels) == []
+    api = shop.cluster.api
+    wait_until(lambda: api.list(*SNAPSHOT, SHOP, labels) == [], "no VolumeSnapshot is left")
+    wait_until(lambda: api.list(*CONTENT, None, labels) == [], "no content is left")
 
 
 @by_both_switches
@@ -303,7 +305,7 @@ def snapshots_of(cluster: Cluster, namespace: str) -> dict[str, list[str]]:
 def test_a_disk_that_fails_fails_alone_and_leaves_nothing(policed: Cluster) -> None:
     cluster, namespace = policed, "own-failing"
     machine = machine_in(cluster, namespace, "root", "full", "stuck", "lost")
-    limits = {"csiSnapshotTimeout": "4s", "itemOperationTimeout": "2s"}
+    limits = {"csiSnapshotTimeout": "10s", "itemOperationTimeout": "2s"}
     spec = {"includedNamespaces": [namespace], **limits, **BY_POLICY}
     orders = {"db-full": "fail", "db-stuck": "hang", "db-lost": "unready"}
     with cluster.storage.orders(namespace, **orders):
@@ -312,7 +314,7 @@ def test_a_disk_that_fails_fails_alone_and_leaves_nothing(policed: Cluster) -> N
     errors = str(cluster.backup_results(namespace)["errors"])
     for claim, cause in (
         ("db-full", "pool of own-failing/db-full is full"),
-        ("db-stuck", "none after 4 s (csiSnapshotTimeout)"),
+        ("db-stuck", "none after 10 s (csiSnapshotTimeout)"),
     ):
         assert f"PersistentVolumeClaim {namespace}/{claim}: cannot take a snapshot: " in errors
         assert cause in errors
@@ -364,11 +366,12 @@ def test_a_plugin_that_is_killed_takes_no_disk_twice_and_leaves_nothing(policed:
     """Velero fails the claim in its hands, and starts another process for the next."""
     cluster, namespace = policed, "own-killed"
     machine_in(cluster, namespace, "root", "data")
-    with cluster.storage.orders(namespace, **{"db-root": "2s", "db-data": "2s"}):
+    with cluster.storage.orders(namespace, **{"db-root": "6s", "db-data": "6s"}):
         begin(cluster, namespace)
         wait_until(lambda: len(cluster.api.list(*SNAPSHOT, namespace)) == 2, "both are begun")
         for process in plugin_processes(cluster):
-            os.kill(process, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         wait_until(lambda: is_over(cluster, namespace), "the backup is over", 60)
     backup = cluster.api.get(API_VERSION, "Backup", NAMESPACE, namespace)
     assert backup["status"]["phase"] == "PartiallyFailed"
@@ -379,7 +382,7 @@ def test_a_server_that_is_restarted_leaves_nothing(policed: Cluster) -> None:
     """Velero takes the backup for failed then."""
     cluster, namespace = policed, "own-restarted"
     machine_in(cluster, namespace, "root", "data")
-    with cluster.storage.orders(namespace, **{"db-root": "2s", "db-data": "2s"}):
+    with cluster.storage.orders(namespace, **{"db-root": "6s", "db-data": "6s"}):
         begin(cluster, namespace)
         wait_until(lambda: len(cluster.api.list(*SNAPSHOT, namespace)) == 2, "both are begun")
         cluster.velero.restart(cluster.api)
@@ -406,10 +409,10 @@ def assert_taken_once_and_next_backup_cleans_up(
     """That each disk was taken once, and the next backup deletes what the first has lost."""
     assert sorted(taken(cluster, namespace)) == [f"{namespace}/db-data", f"{namespace}/db-root"]
     first = {cut.snapshot for cuts in cuts_of(cluster, namespace) for cut in cuts}
-    assert len(cluster.api.list(*SNAPSHOT, namespace)) == lost
+    wait_until(lambda: len(cluster.api.list(*SNAPSHOT, namespace)) == lost, "what is lost stays")
     again = cluster.backup(f"{namespace}-again", {"includedNamespaces": [namespace], **BY_POLICY})
     assert again["status"]["phase"] == "Completed", cluster.backup_log(f"{namespace}-again")
-    assert cluster.api.list(*SNAPSHOT, namespace) == []
+    wait_until(lambda: cluster.api.list(*SNAPSHOT, namespace) == [], "none is left")
     wait_until(lambda: len(first & cluster.storage.snapshots()) == 2 - lost, "they are deleted")
 
 

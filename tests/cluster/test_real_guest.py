@@ -20,6 +20,7 @@ from tests.cluster import real_guest
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster
 from tests.cluster.conftest import line_writer
+from tests.cluster.namespaces import wait_until
 from tests.cluster.node import CONSOLE_LOG, Freeze
 from tests.cluster.real_guest import Found
 from tests.cluster.storage import Cut, wait_until_bound
@@ -94,6 +95,7 @@ def life(
             lived.restored[name] = real_guest.found(again)
             if name == "held":
                 lived.told["status"] = json.loads(again.run(packages.STATUS))
+                wait_until(lambda: packages.announced(again) != [], "the copy tells")  # noqa: B023
                 lived.told["console of the copy"] = packages.announced(again)
                 lived.told["journal"] = again.run("journalctl -b -u stillpoint-guest -o cat")
     return lived

@@ -12,6 +12,7 @@ import yaml
 from stillpoint import cli
 from tests.cluster.api import ApiError, Object
 from tests.cluster.cluster import Cluster
+from tests.cluster.namespaces import wait_until_allowed
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCHEMA = json.loads((DOCS / "vm-snapshots.schema.json").read_text())
@@ -77,10 +78,14 @@ class Account:
                     "subjects": [subject],
                 }
             )
-        account = api.path("v1", "ServiceAccount", self.namespace, "default")
+        path = api.path("v1", "ServiceAccount", self.namespace, "default")
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-        answer = api.request("POST", f"{account}/token", request)
+        answer = api.request("POST", f"{path}/token", request)
         self.cluster.control_plane.tokens[self.namespace] = answer["status"]["token"]
+        account = f"{self.namespace}/default"
+        snapshots = "virtualmachinesnapshots.snapshot.kubevirt.io"
+        wait_until_allowed(api, account, "create", snapshots, self.namespace)
+        wait_until_allowed(api, account, "list", "storageclasses.storage.k8s.io")
 
 
 def create_unless_there(create: Any, manifest: Object) -> None:

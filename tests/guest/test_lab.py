@@ -173,6 +173,7 @@ def test_8_the_watchdog_releases_all_though_one_release_waits_for_a_frozen_disk(
         lost = lab.guest("thaw")
         assert lost.returncode == 1
         assert "no thaw came within 0.5 s" in lost.stderr
+        until(lambda: any("by" in one for one in said_on_console(lab)), "the console says so")
         ended = [(one["by"], one["lost"]) for one in said_on_console(lab) if "by" in one]
         assert ended == [("watchdog", True)]
         agent.thaw()

@@ -36,7 +36,7 @@ def main(files: "list[str]") -> None:
 
 
 def fill(terminal: int) -> None:
-    while select.select([], [terminal], [], 0.2)[1]:  # the kernel moves on what it has taken
+    while select.select([], [terminal], [], 1.0)[1]:  # the kernel moves on what it has taken
         try:
             while True:
                 os.write(terminal, b"x" * 4096)

@@ -47,7 +47,7 @@ class Terminal:
     def fill(self) -> None:
         """Its reader does not read: from now on it takes no byte."""
         writer = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
-        while select.select([], [writer], [], 0.2)[1]:  # the kernel moves on what it has taken
+        while select.select([], [writer], [], 1.0)[1]:  # the kernel moves on what it has taken
             with contextlib.suppress(BlockingIOError):
                 while True:
                     os.write(writer, b"x" * 4096)
