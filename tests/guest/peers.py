@@ -16,7 +16,12 @@ MONGOSH = """#!%(node)s
 const files = require('fs'), path = require('path');
 const state = path.join(__dirname, 'state.json');
 const read = () => JSON.parse(files.readFileSync(state));
-const write = (changes) => files.writeFileSync(state, JSON.stringify({...read(), ...changes}));
+const write = (changes) => {  // in one piece, for another client that reads meanwhile
+  const text = JSON.stringify({...read(), ...changes}).padEnd(500);
+  const file = files.openSync(state, 'r+');
+  files.writeSync(file, text, 0);
+  files.closeSync(file);
+};
 function refuse(message) { console.error('MongoServerError: ' + message); process.exit(1); }
 globalThis.require = require;
 globalThis.connect = (uri) => {
