@@ -3,6 +3,7 @@
 import argparse
 
 from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.cli.verb import add_parser
 from stillpoint.cli.verbs import VERBS
 
 _EPILOG = f"""\
@@ -23,13 +24,6 @@ def parser() -> argparse.ArgumentParser:
     )
     verbs = whole.add_subparsers(title="verbs", metavar="VERB", required=True)
     for verb in VERBS:
-        one = verbs.add_parser(
-            verb.NAME,
-            help=verb.HELP,
-            description=verb.HELP,
-            epilog=verb.EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        verb.add_arguments(one)
+        one = add_parser(verbs, verb)
         one.set_defaults(run=verb.run, parser=whole)
     return whole

@@ -2,6 +2,7 @@
 
 import argparse
 
+from stillpoint.cli.verb import add_parser
 from stillpoint.cli.verbs.render import dpa, policy, rbac, schedule
 
 NAME = "render"
@@ -21,14 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `Verb`."""
     sub_verbs = parser.add_subparsers(title="manifests", metavar="MANIFEST", required=True)
     for verb in SUB_VERBS:
-        one = sub_verbs.add_parser(
-            verb.NAME,
-            help=verb.HELP,
-            description=verb.HELP,
-            epilog=verb.EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        verb.add_arguments(one)
+        one = add_parser(sub_verbs, verb)
         one.set_defaults(sub_verb=verb)
 
 

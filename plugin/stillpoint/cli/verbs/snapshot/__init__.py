@@ -2,6 +2,7 @@
 
 import argparse
 
+from stillpoint.cli.verb import add_parser
 from stillpoint.cli.verbs.snapshot import clone, create, delete, listing, prune, restore, show, wait
 
 NAME = "snapshot"
@@ -22,14 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `Verb`."""
     sub_verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     for verb in SUB_VERBS:
-        one = sub_verbs.add_parser(
-            verb.NAME,
-            help=verb.HELP,
-            description=verb.HELP,
-            epilog=verb.EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        verb.add_arguments(one)
+        one = add_parser(sub_verbs, verb)
         one.set_defaults(sub_verb=verb, sub_parser=one)
 
 
