@@ -7,16 +7,14 @@ phase; so that is looked for before.
 Source: pkg/virt-controller/watch/clone of KubeVirt v1.9.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from stillpoint.model import item as it
-from stillpoint.model.clock import Clock
 from stillpoint.model.item import Item
 from stillpoint.model.names import LONGEST_MACHINE_NAME, is_name, listing
 from stillpoint.model.reader import Reader
-from stillpoint.model.writer import Writer
 from stillpoint.resources.disks import persistent_volume_claim, volume
 from stillpoint.resources.machines import persistent_state, virtual_machine
 from stillpoint.resources.vm_snapshots import virtual_machine_clone, virtual_machine_restore
@@ -28,11 +26,10 @@ from stillpoint.vm_snapshots import (
     restore_reasons,
     restoring,
 )
-from stillpoint.vm_snapshots.errors import NoSuchObject, NotMade, WrongRequest
+from stillpoint.vm_snapshots.errors import WrongRequest
 from stillpoint.vm_snapshots.facts import MachineFacts, NamespaceFacts
 from stillpoint.vm_snapshots.reasons import Effect, Plan, SnapshotFinding
-from stillpoint.vm_snapshots.restored import Outcome
-from stillpoint.vm_snapshots.waiting import PAUSE_S
+from stillpoint.vm_snapshots.requested import Kind, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +88,9 @@ class CloneState:
         return outcomes.get(virtual_machine_clone.phase(self.item), Outcome.UNDER_WAY)
 
 
+KIND = Kind(virtual_machine_clone.RESOURCE, "clone", CloneState, virtual_machine_clone.phase)
+
+
 def of_machine(
     reader: Reader, namespace: str, name: str, wish: CloneWish, now: datetime
 ) -> ClonePlan:
@@ -126,51 +126,6 @@ def of_snapshot(
     if restore.target is not None and not restore.is_copy:
         found = [*found, _target_exists(namespace, wish.target)]
     return ClonePlan(item, found)
-
-
-def create(writer: Writer, plan: ClonePlan) -> Item:
-    """Creates the clone; the object as the cluster has it.
-
-    Raises:
-        NotMade: there is one of that name.
-        ReadFailed: the cluster refused it, or does not answer.
-    """
-    made = writer.create(virtual_machine_clone.RESOURCE, plan.item)
-    if made is None:
-        cause = "a clone of that name exists, or the response to the request was lost"
-        subject = f"VirtualMachineClone {plan.title}"
-        raise NotMade(subject, "cannot create it", cause, "give another --name")
-    return made
-
-
-def wait(
-    reader: Reader,
-    identity: tuple[str, str],
-    longest_s: float,
-    clock: Clock,
-    report: Callable[[int, int, str], None],
-) -> CloneState:
-    """Waits until the clone is complete or has failed, at most so long; as last seen.
-
-    Args:
-        identity: namespace and name.
-
-    Raises:
-        NoSuchObject: there is no such clone, or it was deleted meanwhile.
-        ReadFailed: a request failed.
-    """
-    began = clock.now()
-    while True:
-        found = reader.get(virtual_machine_clone.RESOURCE, *identity)
-        if found is None:
-            subject = f"VirtualMachineClone {'/'.join(identity)}"
-            raise NoSuchObject(subject, "cannot wait for it", "there is no such clone")
-        state = CloneState(found)
-        report(0, 1, virtual_machine_clone.phase(found))
-        is_late = (clock.now() - began).total_seconds() >= longest_s
-        if state.outcome is not Outcome.UNDER_WAY or is_late:
-            return state
-        clock.sleep(PAUSE_S)
 
 
 def _manifest(namespace: str, source: tuple[str, str], wish: CloneWish, now: datetime) -> Item:

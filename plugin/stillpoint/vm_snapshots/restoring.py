@@ -11,7 +11,6 @@ from stillpoint.model.item import Item
 from stillpoint.model.names import LONGEST_MACHINE_NAME, is_name
 from stillpoint.model.reader import Reader
 from stillpoint.model.reference import Resource
-from stillpoint.model.writer import Writer
 from stillpoint.resources.disks import volume
 from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 from stillpoint.resources.vm_snapshots import (
@@ -20,7 +19,8 @@ from stillpoint.resources.vm_snapshots import (
     virtual_machine_snapshot_content,
 )
 from stillpoint.vm_snapshots import claim_names, creation, patches, waiting
-from stillpoint.vm_snapshots.errors import NotMade, WrongRequest
+from stillpoint.vm_snapshots.errors import WrongRequest
+from stillpoint.vm_snapshots.requested import Kind, Outcome
 from stillpoint.vm_snapshots.state import SnapshotState
 
 _DATA_SOURCE = Resource("cdi.kubevirt.io", "v1beta1", "datasources", "DataSource")
@@ -211,19 +211,29 @@ def plan(reader: Reader, namespace: str, snapshot: str, wish: Wish, now: datetim
     )
 
 
-def create(writer: Writer, one: RestorePlan) -> Item:
-    """Creates the restore; the object as the cluster has it.
+@dataclass(frozen=True, slots=True)
+class RestoreState:
+    """A restore as the cluster has it."""
 
-    Raises:
-        NotMade: there is one of that name.
-        ReadFailed: the cluster refused it, or does not answer.
-    """
-    made = writer.create(virtual_machine_restore.RESOURCE, one.item)
-    if made is None:
-        cause = "a restore of that name exists, or the response to the request was lost"
-        subject = f"VirtualMachineRestore {one.title}"
-        raise NotMade(subject, "cannot create it", cause, "give another --name")
-    return made
+    item: Item
+
+    @property
+    def title(self) -> str:
+        """`shop/db-20260101-120000`."""
+        return f"{it.namespace(self.item)}/{it.name(self.item)}"
+
+    @property
+    def outcome(self) -> Outcome:
+        """Complete, failed for good, or under way, also where KubeVirt tries again and again."""
+        if virtual_machine_restore.has_failed(self.item):
+            return Outcome.FAILED
+        is_complete = virtual_machine_restore.is_complete(self.item)
+        return Outcome.COMPLETE if is_complete else Outcome.UNDER_WAY
+
+
+KIND = Kind(
+    virtual_machine_restore.RESOURCE, "restore", RestoreState, virtual_machine_restore.trouble
+)
 
 
 def _specification(snapshot: SnapshotState, wish: Wish) -> Item:

@@ -8,7 +8,7 @@ from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
 from stillpoint.vm_snapshots import cloning
 from stillpoint.vm_snapshots.cloning import CloneState, CloneWish
-from stillpoint.vm_snapshots.restored import Outcome
+from stillpoint.vm_snapshots.requested import Outcome
 from tests.unit.dictionary_reader import DictionaryReader
 from tests.unit.rehearsal import examples
 from tests.unit.vm_snapshots import test_reasons, test_restoring

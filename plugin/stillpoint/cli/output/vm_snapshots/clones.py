@@ -11,7 +11,7 @@ from stillpoint.cli.output.vm_snapshots import findings
 from stillpoint.model import item as it
 from stillpoint.resources.vm_snapshots import virtual_machine_clone as fields
 from stillpoint.vm_snapshots.cloning import ClonePlan, CloneState
-from stillpoint.vm_snapshots.restored import Outcome
+from stillpoint.vm_snapshots.requested import Outcome
 
 SCHEMA_VERSION = "1.0"
 

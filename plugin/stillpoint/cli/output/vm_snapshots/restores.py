@@ -15,8 +15,8 @@ from stillpoint.model import item as it
 from stillpoint.resources.vm_snapshots import virtual_machine_restore as fields
 from stillpoint.vm_snapshots import restore_reasons
 from stillpoint.vm_snapshots.reasons import SnapshotFinding
-from stillpoint.vm_snapshots.restored import Outcome, RestoreState
-from stillpoint.vm_snapshots.restoring import RestorePlan
+from stillpoint.vm_snapshots.requested import Outcome
+from stillpoint.vm_snapshots.restoring import RestorePlan, RestoreState
 
 SCHEMA_VERSION = "1.0"
 

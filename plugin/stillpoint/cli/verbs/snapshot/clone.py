@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         return ExitStatus.NOT_SAFE if plan.obstacles() else ExitStatus.GOOD
     if not arguments.yes and not question.is_agreed(f"Make {arguments.to}?"):
         return ExitStatus.INTERRUPTED
-    cloning.create(cluster, plan)
+    cloning.KIND.create(cluster, plan.item)
     state = _wait(arguments, (namespace, plan.title.partition("/")[2]))
     with standard_output.flushed() as output:
         if arguments.output == "json":
@@ -106,11 +106,11 @@ def _wait(arguments: argparse.Namespace, identity: tuple[str, str]) -> "CloneSta
     longest_s = arguments.timeout if arguments.wait else 0.0
     cluster = place.connect(arguments)
     with terminal.progress(terminal.console(sys.stderr)) as report:
-        return cloning.wait(cluster, identity, longest_s, clock, report)
+        return cloning.KIND.wait(cluster, identity, longest_s, clock, report)
 
 
 def _status(state: "CloneState") -> ExitStatus:
-    from stillpoint.vm_snapshots.restored import Outcome  # noqa: PLC0415
+    from stillpoint.vm_snapshots.requested import Outcome  # noqa: PLC0415
 
     statuses = {Outcome.COMPLETE: ExitStatus.GOOD, Outcome.FAILED: ExitStatus.NOT_SAFE}
     return statuses.get(state.outcome, ExitStatus.CANNOT_TELL)

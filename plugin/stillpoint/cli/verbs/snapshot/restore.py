@@ -12,8 +12,7 @@ from stillpoint.cli.output import standard_output
 from stillpoint.cli.verbs.snapshot import place
 
 if TYPE_CHECKING:
-    from stillpoint.vm_snapshots.restored import RestoreState
-    from stillpoint.vm_snapshots.restoring import Override, RestorePlan, Wish
+    from stillpoint.vm_snapshots.restoring import Override, RestorePlan, RestoreState, Wish
 
 NAME = "restore"
 HELP = "bring a machine back from a snapshot: itself, while it is off, or a new one beside it"
@@ -113,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
         return ExitStatus.NOT_SAFE if obstacles else ExitStatus.GOOD
     if not arguments.yes and not question.is_agreed(f"Restore {plan.target_name}?"):
         return ExitStatus.INTERRUPTED
-    restoring.create(cluster, plan)
+    restoring.KIND.create(cluster, plan.item)
     state = _wait(arguments, plan)
     with standard_output.flushed() as output:
         if arguments.output == "json":
@@ -140,17 +139,18 @@ def _wait(arguments: argparse.Namespace, plan: "RestorePlan") -> "RestoreState":
     from stillpoint.cli.output import terminal  # noqa: PLC0415
     from stillpoint.model import item as it  # noqa: PLC0415
     from stillpoint.model.clock import Clock  # noqa: PLC0415
-    from stillpoint.vm_snapshots import restored  # noqa: PLC0415
+    from stillpoint.vm_snapshots import restoring  # noqa: PLC0415
 
     clock = Clock(lambda: datetime.now(UTC), time.sleep)
     longest_s = arguments.timeout if arguments.wait else 0.0
     cluster = place.connect(arguments)
     with terminal.progress(terminal.console(sys.stderr)) as report:
-        return restored.wait(cluster, it.identify(plan.item), longest_s, clock, report)
+        identity = it.identify(plan.item)
+        return restoring.KIND.wait(cluster, identity, longest_s, clock, report)
 
 
 def _status(state: "RestoreState") -> ExitStatus:
-    from stillpoint.vm_snapshots.restored import Outcome  # noqa: PLC0415
+    from stillpoint.vm_snapshots.requested import Outcome  # noqa: PLC0415
 
     statuses = {Outcome.COMPLETE: ExitStatus.GOOD, Outcome.FAILED: ExitStatus.NOT_SAFE}
     return statuses.get(state.outcome, ExitStatus.CANNOT_TELL)
