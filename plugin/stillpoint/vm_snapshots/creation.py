@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from stillpoint.model import duration
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
+from stillpoint.model.level import Level
 from stillpoint.model.names import LONGEST_NAME, is_name
 from stillpoint.model.reader import Reader
 from stillpoint.model.writer import Writer
-from stillpoint.rehearsal.verdict.level import Level
 from stillpoint.resources.vm_snapshots import virtual_machine_snapshot
 from stillpoint.vm_snapshots import disks, reasons
 from stillpoint.vm_snapshots.errors import NotMade, WrongRequest

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from stillpoint.model import item as it
+from stillpoint.model.level import Level
 from stillpoint.model.names import listing
-from stillpoint.rehearsal.verdict.level import Level
 from stillpoint.resources.machines import kubevirt, pod, virtual_machine, virtual_machine_instance
 from stillpoint.resources.vm_snapshots import virtual_machine_snapshot
 from stillpoint.velero import own_objects

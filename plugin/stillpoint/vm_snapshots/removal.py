@@ -12,8 +12,8 @@ from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.clock import Clock
 from stillpoint.model.item import Item
+from stillpoint.model.level import Level
 from stillpoint.model.reader import Reader
-from stillpoint.rehearsal.verdict.level import Level
 from stillpoint.resources.vm_snapshots import (
     virtual_machine_restore,
     virtual_machine_snapshot,

@@ -17,7 +17,7 @@ from enum import StrEnum
 from stillpoint.model import item as it
 from stillpoint.model import quantity
 from stillpoint.model.item import Item
-from stillpoint.rehearsal.verdict.level import Level
+from stillpoint.model.level import Level
 from stillpoint.resources.disks import volume
 from stillpoint.resources.machines import virtual_machine
 from stillpoint.resources.vm_snapshots import virtual_machine_snapshot as snapshots

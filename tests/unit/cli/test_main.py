@@ -15,7 +15,7 @@ from stillpoint.cli.output import report
 from stillpoint.cli.output.terminal import WIDTH
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.rehearsal.verdict.level import Level
+from stillpoint.model.level import Level
 from tests.peers import build
 from tests.unit.rehearsal import examples
 

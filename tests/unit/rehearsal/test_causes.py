@@ -8,9 +8,9 @@ import pytest
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
+from stillpoint.model.level import Level
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.velero_steps import backup_request
-from stillpoint.rehearsal.verdict.level import Level
 from tests.unit.rehearsal import examples
 
 SKIPS = "kubevirt.io/skip-backup-hooks"

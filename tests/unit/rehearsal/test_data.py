@@ -6,11 +6,11 @@ import pytest
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
+from stillpoint.model.level import Level
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.velero_steps import backup_request
 from stillpoint.rehearsal.velero_steps.restore import RestoredItem
-from stillpoint.rehearsal.verdict.level import Level
 from stillpoint.rehearsal.verdict.verdict import Verdict
 from tests.unit.rehearsal import examples
 

@@ -10,11 +10,11 @@ import yaml
 from stillpoint.cli.output import document
 from stillpoint.model.errors import Refusal
 from stillpoint.model.item import Item
+from stillpoint.model.level import Level
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.velero_steps import backup_request
-from stillpoint.rehearsal.verdict.level import Level
 from stillpoint.rehearsal.verdict.verdict import Verdict
 from stillpoint.velero.volumes.policy import Policy
 from tests.unit.rehearsal import examples

@@ -5,13 +5,13 @@ from collections import Counter
 import pytest
 
 from stillpoint.model import item as it
+from stillpoint.model.level import Level
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.errors import NothingToRehearse
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.velero_steps.backup import BackupResult
 from stillpoint.rehearsal.velero_steps.restore import RestoreResult
-from stillpoint.rehearsal.verdict.level import Level
 from stillpoint.rehearsal.verdict.verdict import Verdict
 from tests.unit.rehearsal import examples
 from tests.unit.rehearsal.examples import rehearsed

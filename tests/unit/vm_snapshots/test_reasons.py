@@ -8,8 +8,8 @@ import pytest
 from stillpoint.model import item as it
 from stillpoint.model.errors import Forbidden, ReadFailed
 from stillpoint.model.item import Item
+from stillpoint.model.level import Level
 from stillpoint.model.reference import Resource
-from stillpoint.rehearsal.verdict.level import Level
 from stillpoint.resources.disks import persistent_volume_claim, storage_class, storage_profile
 from stillpoint.resources.machines import kubevirt
 from stillpoint.velero import own_objects

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stillpoint.model.item import Item
-from stillpoint.rehearsal.verdict.level import Level
+from stillpoint.model.level import Level
 from stillpoint.vm_snapshots.state import Proof, SnapshotState, Standing, satisfies
 
 MACHINE: Item = {

@@ -9,10 +9,10 @@ from rich.text import Text
 from stillpoint.cli.output import table
 from stillpoint.cli.output.table import Column
 from stillpoint.cli.output.terminal import line, write_line, write_paragraph
+from stillpoint.model.level import Level
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.velero_steps.restore import RestoredItem, RestoreResult
-from stillpoint.rehearsal.verdict.level import Level
 from stillpoint.rehearsal.verdict.reasons import REASONS, Weight
 from stillpoint.rehearsal.verdict.verdict import Finding, Verdict
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from stillpoint.model.level import Level
 from stillpoint.rehearsal.verdict import contents, data, disks, guest, remedies, server, window
 from stillpoint.rehearsal.verdict.case import Case
-from stillpoint.rehearsal.verdict.level import Level
 
 
 class Weight(StrEnum):

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from stillpoint.model.errors import MalformedItem
+from stillpoint.model.level import Level
 from stillpoint.model.names import listing
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.verdict import disks
 from stillpoint.rehearsal.verdict.case import Case, Disk
-from stillpoint.rehearsal.verdict.level import Level
 from stillpoint.rehearsal.verdict.reasons import REASONS, UNREADABLE, Reason, Weight
 
 _DECIDING = (Level.UNKNOWN, Level.NONE, Level.STOPPED, Level.PAUSED, Level.CRASH, Level.MIXED)

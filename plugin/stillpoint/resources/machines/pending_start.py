@@ -20,8 +20,8 @@ from datetime import datetime, timedelta
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
+from stillpoint.model.seal import Seal
 from stillpoint.resources.machines import virtual_machine
-from stillpoint.resources.machines.seal import Seal
 
 RESTORE = "stillpoint.dev/restore"
 START_AS = "stillpoint.dev/start-as"

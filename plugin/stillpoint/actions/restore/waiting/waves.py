@@ -11,9 +11,9 @@ from stillpoint.actions.restore.waiting import disks
 from stillpoint.model import item as it
 from stillpoint.model.errors import ArchiveUnreadable, StillpointError
 from stillpoint.model.item import Item
+from stillpoint.model.seal import Seal
 from stillpoint.resources.machines import pending_start, virtual_machine
 from stillpoint.resources.machines.pending_start import STARTS, WAITS, Wave
-from stillpoint.resources.machines.seal import Seal
 from stillpoint.velero.context import RestoreContext
 
 ALONE = Wave("", Seal(""), frozenset())

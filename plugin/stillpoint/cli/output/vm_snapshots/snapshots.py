@@ -10,7 +10,7 @@ from stillpoint.cli.output import table
 from stillpoint.cli.output.table import Column
 from stillpoint.cli.output.terminal import line, write_line, write_paragraph
 from stillpoint.cli.output.vm_snapshots import findings
-from stillpoint.rehearsal.verdict.level import Level
+from stillpoint.model.level import Level
 from stillpoint.resources.vm_snapshots import virtual_machine_snapshot as fields
 from stillpoint.vm_snapshots.creation import Intended
 from stillpoint.vm_snapshots.disks import Outlook

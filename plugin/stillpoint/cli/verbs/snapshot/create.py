@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     """See `Verb`."""
     from stillpoint.cli.output import question, report, terminal  # noqa: PLC0415
     from stillpoint.cli.output.vm_snapshots import document, snapshots  # noqa: PLC0415
-    from stillpoint.rehearsal.verdict.level import Level  # noqa: PLC0415
+    from stillpoint.model.level import Level  # noqa: PLC0415
     from stillpoint.vm_snapshots import creation  # noqa: PLC0415
 
     if bool(arguments.machines) == bool(arguments.selector):

@@ -12,8 +12,8 @@ from stillpoint.cli.output import standard_output
 from stillpoint.cli.verbs.snapshot import place
 
 if TYPE_CHECKING:
+    from stillpoint.model.level import Level
     from stillpoint.model.reader import Reader
-    from stillpoint.rehearsal.verdict.level import Level
     from stillpoint.vm_snapshots.waiting import Awaited
 
 _BEYOND_DEADLINE_S = 30.0
