@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
 
 from stillpoint import cli
 from stillpoint.cli.exit_status import ExitStatus
@@ -203,24 +202,3 @@ def test_it_writes_nothing(check: Checked, cluster: Cluster) -> None:
     asked = list(events(cluster.control_plane.audit_log, "admin"))[before:]
     written = {one["objectRef"]["resource"] for one in asked if one["verb"] not in ("get", "list")}
     assert written <= {"subjectaccessreviews"}
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["schedule", "-n", NAMESPACE, "--take", "shop", "--policy", "stillpoint-snapshots"],
-        ["policy", "-n", NAMESPACE],
-        ["rbac", "-n", NAMESPACE],
-    ],
-    ids=lambda arguments: str(arguments[0]),
-)
-def test_what_is_rendered_is_accepted_field_by_field(
-    arguments: list[str], cluster: Cluster, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """By the API server, with Velero's own definitions; names are new, and nothing is kept."""
-    assert cli.main(["render", *arguments]) == ExitStatus.GOOD
-    for made in yaml.safe_load_all(capsys.readouterr().out):
-        metadata = made["metadata"]
-        metadata["name"] = f"rendered-{metadata['name']}"
-        path = cluster.api.path(made["apiVersion"], made["kind"], metadata.get("namespace"))
-        cluster.api.request("POST", f"{path}?dryRun=All&fieldValidation=Strict", made)

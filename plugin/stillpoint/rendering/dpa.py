@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stillpoint.rendering.location import Location
+from stillpoint.rendering.location import Location, about_moving
 from stillpoint.rendering.text import comment, fields, flow, scalar
 
 
@@ -44,7 +44,7 @@ def manifest(answers: Answers) -> str:
     return f"""\
 # First the Secret with the credentials for the object store, from a file:
 #   {comment(create)}
-# Then this, then `stillpoint check -n {comment(answers.namespace)}`.
+# Then this, then `stillpoint check -n {comment(shlex.quote(answers.namespace))}`.
 apiVersion: oadp.openshift.io/v1alpha1
 kind: DataProtectionApplication
 metadata:
@@ -62,7 +62,7 @@ spec:
       customPlugins:
         - name: stillpoint
           image: {scalar(answers.image)}
-      # {_about_moving(answers)}
+      # {about_moving(moves_data=answers.moves_data)}
       defaultSnapshotMoveData: {str(answers.moves_data).lower()}
       # how long Velero waits for objects such as repositories and contents of snapshots
       resourceTimeout: 10m
@@ -93,12 +93,6 @@ spec:
           prefix: {scalar(place.prefix)}
         config: {fields(config)}
 """
-
-
-def _about_moving(answers: Answers) -> str:
-    if answers.moves_data:
-        return "data goes to the object store; else snapshots stay in the storage of this cluster"
-    return "snapshots stay in the storage of this cluster, and are lost with it"
 
 
 def _node_selector(answers: Answers) -> str:

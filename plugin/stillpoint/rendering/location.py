@@ -67,3 +67,10 @@ class Location:
         if self.provider == "azure":
             yield "resourceGroup", given["resource_group"]
             yield "storageAccount", given["storage_account"]
+
+
+def about_moving(*, moves_data: bool) -> str:
+    """Comment on where the data of snapshots is."""
+    if moves_data:
+        return "data goes to the object store; else snapshots stay in the storage of this cluster"
+    return "snapshots stay in the storage of this cluster, and are lost with it"

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 
 from stillpoint.rendering.text import flow, scalar
 
+LEVELS = ("application", "filesystem", "crash")
+"""Levels that can be demanded, best first."""
+
+_REQUIRE = "stillpoint.dev/require"
+
 
 @dataclass(frozen=True, slots=True)
 class Answers:
@@ -13,6 +18,7 @@ class Answers:
     Attributes:
         namespaces: whose machines are taken.
         policy: name of a ConfigMap with resource policies; empty for none.
+        level: that backups of machines have to reach, one of `LEVELS`; empty for any.
     """
 
     namespace: str
@@ -22,6 +28,7 @@ class Answers:
     ttl: str
     moves_data: bool
     policy: str
+    level: str = ""
 
 
 def manifest(answers: Answers) -> str:
@@ -37,7 +44,7 @@ kind: Schedule
 metadata:
   name: {scalar(answers.name)}
   # of Velero, not of the machines
-  namespace: {scalar(answers.namespace)}
+  namespace: {scalar(answers.namespace)}{_annotations(answers)}
 spec:
   # in the time zone of Velero's pod, UTC as a rule
   schedule: {scalar(answers.cron)}
@@ -53,3 +60,18 @@ spec:
     # how long each backup is kept
     ttl: {scalar(answers.ttl)}
 """
+
+
+def _annotations(answers: Answers) -> str:
+    """The level, where Velero finds it for each Backup.
+
+    A template has labels alone: annotations of a Backup are those of the Schedule itself
+    (`FromSchedule` in pkg/builder/backup_builder.go of Velero v1.18).
+    """
+    if not answers.level:
+        return ""
+    return f"""
+  annotations:
+    # the level that the disks of each machine have to reach. Velero copies it to each Backup; on a
+    # namespace or a machine the same annotation goes before it
+    {_REQUIRE}: {scalar(answers.level)}"""

@@ -1,5 +1,6 @@
 """What is written is YAML of what was asked for, whatever that is, and passes the check."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from stillpoint import cli
 from stillpoint.check import report
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.model.item import Item
+from stillpoint.velero import preparation
 from tests.unit.check import world
 
 INSTALL = Path(__file__).parents[3] / "docs/install"
@@ -44,6 +46,68 @@ def test_a_rendered_dpa_passes_its_check(
     assert printed.err == ""
     (made,) = yaml.safe_load_all(printed.out)
     assert made["spec"]["configuration"]["velero"]["defaultSnapshotMoveData"] is not bool(more)
+
+
+def velero_arguments(provider: str, *more: str) -> list[str]:
+    return ["velero", *dpa_arguments(provider, *more)[1:]]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("more", [[], ["--no-move-data"]], ids=["moved", "kept"])
+def test_a_rendered_velero_passes_its_check(
+    provider: str, more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = velero_arguments(provider, *more, "--check", "-n", "backup")
+    assert cli.main(["render", *given]) == ExitStatus.GOOD
+    printed = capsys.readouterr()
+    made = list(yaml.safe_load_all(printed.out))
+    kinds = {one["kind"] for one in made}
+    assert ("DaemonSet" in kinds) is ("ConfigMap" in kinds) is not bool(more)
+    assert printed.err == ""
+
+
+@pytest.mark.parametrize("more", [[], ["--no-move-data"]], ids=["moved", "kept"])
+def test_a_rendered_velero_that_runs_has_no_finding(
+    more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    label = "node-role.kubernetes.io/worker="
+    made = [
+        *rendered(capsys, *velero_arguments("s3", "--node-selector", label, *more)),
+        *rendered(capsys, "policy", "-n", "velero", "--name", "policies"),
+        *rendered(
+            capsys, "schedule", "-n", "velero", "--take", "shop", "--policy", "policies", *more
+        ),
+    ]
+    status = {
+        "Deployment": {"readyReplicas": 1},
+        "DaemonSet": {"desiredNumberScheduled": 1, "numberReady": 1},
+        "BackupStorageLocation": {
+            "phase": "Available",
+            "lastValidationTime": "2026-11-01T11:59:30Z",
+        },
+    }
+    made = [{**one, "status": status.get(one["kind"], {})} for one in made]
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "cloud-credentials", "namespace": "velero"},
+        "data": {"cloud": "eA=="},
+    }
+    of = [one for one in world.objects(world.VELERO) if not any(map(same(one), made))]
+    found = report.judge(world.case([*of, *made, secret]))
+    assert world.codes(found) == set()
+    assert found.open == ()
+
+
+def test_the_level_to_demand_reaches_each_backup(capsys: pytest.CaptureFixture[str]) -> None:
+    """Velero copies annotations of the Schedule itself; its template has none."""
+    given = ("schedule", "--take", "shop", "--require", "filesystem")
+    (made,) = rendered(capsys, *given)
+    assert made["metadata"]["annotations"] == {"stillpoint.dev/require": "filesystem"}
+    assert (
+        preparation.of_schedule(made)["metadata"]["annotations"] == made["metadata"]["annotations"]
+    )
+    assert "annotations" not in rendered(capsys, *given[:3])[0]["metadata"]
 
 
 def test_a_rendered_installation_has_no_finding(capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,6 +154,7 @@ def test_every_answer_comes_back_as_it_was(capsys: pytest.CaptureFixture[str]) -
         "objectStorage": {"bucket": HOSTILE, "prefix": HOSTILE},
         "config": {"region": HOSTILE, "s3ForcePathStyle": "true", "s3Url": HOSTILE},
     }
+    assert_velero_has_them(capsys)
     agent = made["spec"]["configuration"]["nodeAgent"]
     assert agent["podConfig"]["nodeSelector"] == {HOSTILE: HOSTILE}
     (policy,) = rendered(
@@ -110,6 +175,30 @@ def test_every_answer_comes_back_as_it_was(capsys: pytest.CaptureFixture[str]) -
     for one in rendered(capsys, "rbac", "-n", HOSTILE, "--account", HOSTILE):
         for subject in one.get("subjects", ()):
             assert subject == {"kind": "ServiceAccount", "name": HOSTILE, "namespace": HOSTILE}
+
+
+def assert_velero_has_them(capsys: pytest.CaptureFixture[str]) -> None:
+    made = {
+        one["kind"]: one
+        for one in rendered(
+            capsys,
+            *("velero", "--image", HOSTILE, "--provider", "s3", "--bucket", HOSTILE),
+            *("--prefix", HOSTILE, "--region", HOSTILE, "--s3-url", HOSTILE, "-n", HOSTILE),
+            *("--secret", HOSTILE, "--key", HOSTILE, "--node-selector", f"{HOSTILE}={HOSTILE}"),
+            *("--velero-image", HOSTILE, "--provider-image", HOSTILE),
+        )
+    }
+    namespaces = [one["metadata"].get("namespace") for one in made.values()]
+    assert namespaces.count(HOSTILE) == len(made) - 2
+    pod = made["Deployment"]["spec"]["template"]["spec"]
+    assert [one["image"] for one in (*pod["initContainers"], *pod["containers"])] == [HOSTILE] * 3
+    settings = json.loads(made["ConfigMap"]["data"]["node-agent-config.json"])
+    selector = settings["loadAffinity"][0]["nodeSelector"]["matchLabels"]
+    assert selector == made["DaemonSet"]["spec"]["template"]["spec"]["nodeSelector"]
+    assert selector == {HOSTILE: HOSTILE}
+    location = made["BackupStorageLocation"]["spec"]
+    assert location["objectStorage"] == {"bucket": HOSTILE, "prefix": HOSTILE}
+    assert location["credential"] == {"name": HOSTILE, "key": HOSTILE}
 
 
 def rights(of: list[Any]) -> set[tuple[str, ...]]:
@@ -139,18 +228,23 @@ def test_the_policy_is_that_of_the_docs(capsys: pytest.CaptureFixture[str]) -> N
     assert yaml.safe_load(texts[0]) == yaml.safe_load(texts[1])
 
 
+@pytest.mark.parametrize("manifest", ["dpa", "velero"])
 @pytest.mark.parametrize("provider", ["aws", "azure", "s3"])
 def test_what_a_provider_needs_is_asked_for(
-    provider: str, capsys: pytest.CaptureFixture[str]
+    provider: str, manifest: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = [
-        *("dpa", "--image", "i", "--provider", provider, "--bucket", "b", "--prefix", "p"),
+        *(manifest, "--image", "i", "--provider", provider, "--bucket", "b", "--prefix", "p"),
     ]
     assert cli.main(["render", *given]) == ExitStatus.CANNOT_TELL
     assert PROVIDERS[provider][0] in capsys.readouterr().err
 
 
 def test_no_secret_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["render", *velero_arguments("gcp", "--secret", "own", "--key", "k")]) == 0
+    printed = capsys.readouterr().out
+    assert "kind: Secret" not in printed
+    assert "kubectl create secret generic own -n velero --from-file=k=FILE" in printed
     assert cli.main(["render", *dpa_arguments("gcp")]) == ExitStatus.GOOD
     printed = capsys.readouterr().out
     assert "kind: Secret" not in printed

@@ -3,19 +3,20 @@
 import argparse
 
 from stillpoint.cli.verb import add_parser
-from stillpoint.cli.verbs.render import dpa, policy, rbac, schedule
+from stillpoint.cli.verbs.render import dpa, policy, rbac, schedule, velero
 
 NAME = "render"
 HELP = "manifests of an installation, with the reason of each choice, on standard output"
 EXAMPLES = """\
 examples:
   stillpoint render dpa --image IMAGE --provider gcp --bucket backups --prefix prod --check
+  stillpoint render velero --image IMAGE --provider gcp --bucket backups --prefix prod
   stillpoint render policy -n openshift-adp | oc apply -f -
   stillpoint render schedule -n openshift-adp --take shop --take web
   stillpoint render rbac -n velero
 """
 
-SUB_VERBS = (dpa, policy, schedule, rbac)
+SUB_VERBS = (dpa, velero, policy, schedule, rbac)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

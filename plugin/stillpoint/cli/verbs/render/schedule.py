@@ -4,6 +4,7 @@ import argparse
 
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.verbs.render import result
+from stillpoint.rendering.schedule import LEVELS
 
 NAME = "schedule"
 HELP = "a Schedule for the machines of some namespaces"
@@ -27,6 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--policy", metavar="NAME", default="", help="ConfigMap with resource policies"
     )
     parser.add_argument(
+        "--require",
+        metavar="LEVEL",
+        choices=LEVELS,
+        default="",
+        help="how consistent each machine's disks have to be: application, filesystem or crash",
+    )
+    parser.add_argument(
         "--no-move-data", action="store_true", help="snapshots stay in the storage of the cluster"
     )
 
@@ -43,5 +51,6 @@ def run(arguments: argparse.Namespace) -> ExitStatus:
         arguments.ttl,
         not arguments.no_move_data,
         arguments.policy,
+        arguments.require,
     )
     return result.write(schedule.manifest(answers), is_checked=arguments.check)

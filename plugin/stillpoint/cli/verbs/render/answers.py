@@ -1,0 +1,68 @@
+"""Answers that several manifests take: the image, the place for backups, whether data is moved."""
+
+import argparse
+
+from stillpoint.rendering.location import PROVIDERS, Location
+
+_SETTINGS = ("region", "s3_url", "resource_group", "storage_account")
+
+
+def add(parser: argparse.ArgumentParser, *, usual_name: str) -> None:
+    """Declares them.
+
+    Args:
+        usual_name: of the Secret unless one is given, for people.
+    """
+    parser.add_argument(
+        "--image", metavar="IMAGE", required=True, help="of stillpoint, as you pushed it"
+    )
+    _add_location(parser, usual_name)
+    parser.add_argument(
+        "--no-move-data", action="store_true", help="snapshots stay in the storage of the cluster"
+    )
+    parser.add_argument(
+        "--node-selector",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        type=_label,
+        help="label of the nodes for node agents; may be given more than once",
+    )
+
+
+def _add_location(parser: argparse.ArgumentParser, usual_name: str) -> None:
+    parser.add_argument(
+        "--provider", required=True, choices=PROVIDERS, help="s3: any store that speaks S3"
+    )
+    parser.add_argument("--bucket", required=True, help="bucket, or container of Azure")
+    parser.add_argument("--prefix", required=True, help="folder in it, of this cluster alone")
+    parser.add_argument("--region", default="", help="of the bucket, for aws and s3")
+    parser.add_argument("--s3-url", metavar="URL", default="", help="of the store, for s3")
+    parser.add_argument("--resource-group", metavar="NAME", default="", help="for azure")
+    parser.add_argument("--storage-account", metavar="NAME", default="", help="for azure")
+    parser.add_argument(
+        "--secret",
+        metavar="NAME",
+        default="",
+        help=f"with the credentials (default: {usual_name})",
+    )
+    parser.add_argument("--key", default="cloud", help="in that Secret (default: cloud)")
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is no KEY=VALUE")
+    return key, value
+
+
+def location(arguments: argparse.Namespace) -> Location:
+    """The place for backups that was asked for."""
+    return Location(
+        arguments.provider,
+        arguments.bucket,
+        arguments.prefix,
+        {name: getattr(arguments, name) for name in _SETTINGS},
+        arguments.secret,
+        arguments.key,
+    )

@@ -1,0 +1,189 @@
+"""What `stillpoint render` writes, before a real API server and beside Velero's own manifests."""
+
+import copy
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+import yaml
+
+from stillpoint import cli
+from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.rendering.velero_answers import VELERO_IMAGE
+from tests.cluster.api import ApiError, Object
+from tests.cluster.cluster import Cluster
+from tests.cluster.velero import NAMESPACE
+from tests.peers.build import VELERO_VERSION, binary
+
+IMAGE = "registry.example.com/stillpoint:1.0"
+PLACE = ["--image", IMAGE, "--provider", "aws", "--bucket", "backups", "--prefix", "here"]
+PLACE += ["--region", "eu-west-1"]
+NODES = ["--node-selector", "example.com/backup=yes"]
+RENDERED = [
+    ["schedule", "--take", "shop", "--policy", "stillpoint-snapshots", "--require", "filesystem"],
+    ["policy"],
+    ["rbac"],
+    ["dpa", *PLACE, *NODES],
+    ["dpa", *PLACE, "--no-move-data"],
+    ["velero", *PLACE, *NODES],
+    ["velero", *PLACE, "--no-move-data"],
+]
+SETTINGS = ("v1", "ConfigMap", NAMESPACE, "node-agent-config")
+OURS_ALONE = "baseline"
+"""A namespace for pods as `render velero` has them, with the level that it asks for."""
+
+
+def rendered(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> list[Any]:
+    assert cli.main(["render", *arguments, "-n", NAMESPACE]) == ExitStatus.GOOD
+    return list(yaml.safe_load_all(capsys.readouterr().out))
+
+
+def accepted(cluster: Cluster, made: Object) -> Object:
+    """The object as the API server would keep it under a new name, each field known to it."""
+    renamed = copy.deepcopy(made)
+    metadata = renamed["metadata"]
+    metadata["name"] = f"rendered-{metadata['name']}"
+    path = cluster.api.path(made["apiVersion"], made["kind"], metadata.get("namespace"))
+    return cluster.api.request("POST", f"{path}?dryRun=All&fieldValidation=Strict", renamed)
+
+
+@pytest.mark.parametrize("arguments", RENDERED, ids=" ".join)
+def test_what_is_rendered_is_accepted_field_by_field(
+    arguments: list[str], cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With Velero's own definitions; nothing is kept."""
+    for made in rendered(arguments, capsys):
+        accepted(cluster, made)
+
+
+def test_a_field_that_a_definition_does_not_have_is_refused(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (made,) = rendered(["dpa", *PLACE], capsys)
+    made["spec"]["configuration"]["nodeAgent"]["enabled"] = True
+    with pytest.raises(ApiError, match="unknown field"):
+        accepted(cluster, made)
+
+
+@pytest.fixture
+def settings(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """The configuration of node agents: Velero reads it before it writes manifests."""
+    made = rendered(["velero", *PLACE, *NODES], capsys)
+    (one,) = (one for one in made if one["kind"] == "ConfigMap")
+    cluster.api.create(one)
+    yield
+    cluster.api.delete(*SETTINGS)
+
+
+@pytest.mark.usefixtures("settings")
+def test_velero_itself_would_install_the_same(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours = {
+        (one["kind"], one["metadata"]["name"]): accepted(cluster, one)
+        for one in rendered(["velero", *PLACE], capsys)
+    }
+    theirs = {
+        (one["kind"], one["metadata"]["name"]): accepted(cluster, one)
+        for one in velero_install(cluster)
+        if one["kind"] != "CustomResourceDefinition"
+    }
+    assert ours.keys() - theirs.keys() == {("ConfigMap", "node-agent-config")}
+    assert not theirs.keys() - ours.keys()
+    differing = {
+        (*name, path)
+        for name in theirs
+        for path in differences(bare(ours[name]), bare(theirs[name]))
+    }
+    container = "spec.template.spec.containers.0"
+    assert differing == {
+        ("BackupStorageLocation", "default", "spec.credential"),
+        ("DaemonSet", "node-agent", f"{container}.securityContext"),  # privileged: false, in words
+        ("Deployment", "velero", "spec.template.spec.os"),
+        ("Deployment", "velero", f"{container}.resources.limits.memory"),
+        ("Namespace", "velero", "metadata.labels"),
+    }
+
+
+def velero_install(cluster: Cluster) -> list[Object]:
+    """The manifests of `velero install` for the same answers."""
+    options = [
+        *("--provider", "aws", "--bucket", "backups", "--prefix", "here", "--no-secret"),
+        *("--backup-location-config", "region=eu-west-1", "--features", "EnableCSI"),
+        *("--image", VELERO_IMAGE, "--use-volume-snapshots=false"),
+        *("--plugins", f"velero/velero-plugin-for-aws:v1.14.2,{IMAGE}"),
+        *("--use-node-agent", "--node-agent-disable-host-path", "--default-snapshot-move-data"),
+        *("--node-agent-configmap", SETTINGS[3], "--csi-snapshot-early-frequent-polling"),
+    ]
+    kubeconfig = str(cluster.control_plane.kubeconfig("admin"))
+    printed = subprocess.run(
+        [binary("velero"), "install", "--dry-run", "-o", "json", "-n", NAMESPACE, *options],
+        env={**os.environ, "KUBECONFIG": kubeconfig},
+        capture_output=True,
+        check=True,
+    )
+    found: list[Object] = json.loads(printed.stdout)["items"]
+    return found
+
+
+def bare(one: Object) -> Object:
+    """Without what each object has of its own, and the names of init containers."""
+    left = copy.deepcopy(one)
+    for field in ("uid", "creationTimestamp", "managedFields", "generation"):
+        left["metadata"].pop(field, None)
+    left["metadata"].get("labels", {}).pop("kubernetes.io/metadata.name", None)
+    left.pop("status", None)
+    pod = left.get("spec", {}).get("template", {}).get("spec", {})
+    for container in pod.get("initContainers", ()):
+        del container["name"]
+    for container in pod.get("containers", ()):
+        container["args"] = sorted(container["args"])
+    return left
+
+
+def differences(ours: Any, theirs: Any, path: str = "") -> Iterator[str]:
+    """Paths of fields; labels and what only one of the two has count as one field."""
+    if type(ours) is not type(theirs) or path == ".metadata.labels":
+        if ours != theirs:
+            yield path.removeprefix(".")
+    elif isinstance(ours, dict):
+        for key in ours.keys() | theirs.keys():
+            yield from differences(ours.get(key), theirs.get(key), f"{path}.{key}")
+    elif isinstance(ours, list) and len(ours) == len(theirs):
+        for number, pair in enumerate(zip(ours, theirs, strict=True)):
+            yield from differences(*pair, f"{path}.{number}")
+    elif ours != theirs:
+        yield path.removeprefix(".")
+
+
+def test_its_namespace_admits_its_pods_and_no_folder_of_a_host(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = rendered(["velero", *PLACE], capsys)
+    (namespace,) = (one for one in made if one["kind"] == "Namespace")
+    namespace["metadata"]["name"] = OURS_ALONE
+    cluster.api.create(namespace)
+    account = {"namespace": OURS_ALONE, "name": "velero"}
+    cluster.api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
+    pods = f"{cluster.api.path('v1', 'Pod', OURS_ALONE)}?dryRun=All"
+    try:
+        for one in made:
+            if one["kind"] in ("Deployment", "DaemonSet"):
+                template = one["spec"]["template"]
+                labels = template["metadata"]["labels"]
+                metadata = {"name": one["metadata"]["name"], "labels": labels}
+                pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, **template}
+                pod["metadata"] = metadata
+                cluster.api.request("POST", pods, pod)
+        pod["spec"]["volumes"].append({"name": "host", "hostPath": {"path": "/var/lib/kubelet"}})
+        with pytest.raises(ApiError, match="violates PodSecurity"):
+            cluster.api.request("POST", pods, pod)
+    finally:
+        cluster.api.delete("v1", "Namespace", None, OURS_ALONE)
+
+
+def test_the_image_is_that_of_the_tests() -> None:
+    assert VELERO_IMAGE.endswith(f":{VELERO_VERSION}")
