@@ -1,27 +1,20 @@
 """The evidence of one disk in one backup, as an annotation of what holds its bytes.
 
-That is its VolumeSnapshot, or its DataUpload where a data mover stored the bytes. Whoever may write
-VolumeSnapshots in the machine's namespace could write such an annotation too; the seal is made with
-the Backup's uid, which only Velero's namespace and the backup's own files show.
+That is its VolumeSnapshot, or its DataUpload where a data mover stored the bytes.
 
 Schema: docs/evidence.schema.json.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from stillpoint.model import item as it
-from stillpoint.model import json_text
-from stillpoint.model.errors import MalformedItem
+from stillpoint.evidence import sealed
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level
-from stillpoint.model.seal import Seal
 
 ANNOTATION = "stillpoint.dev/evidence"
-
-_VERSION = 1
 
 Value = TypeVar("Value")
 
@@ -127,8 +120,7 @@ class Evidence:
 
 def to_annotation(evidence: Evidence, backup_uid: str) -> str:
     """The annotation's value, under the backup's seal."""
-    document = _to_document(evidence)
-    return json_text.encode({**document, "seal": _seal(document, backup_uid)}).decode()
+    return sealed.text(ANNOTATION, _to_document(evidence), backup_uid)
 
 
 def of(item: Item, backup_uid: str) -> Evidence | None:
@@ -138,40 +130,11 @@ def of(item: Item, backup_uid: str) -> Evidence | None:
         MalformedItem: the annotation is no evidence of a version that is known, or does not bear
             the seal of this backup.
     """
-    text = it.annotations(item).get(ANNOTATION)
-    if text is None:
-        return None
-    try:
-        document = json_text.decode(str(text))
-        found = _from_document(document)
-        if Seal(backup_uid).is_on(document.pop("seal"), *_words(document)):
-            return found
-    except (ValueError, TypeError, KeyError, AttributeError):
-        pass
-    path = f"metadata.annotations.{ANNOTATION}"
-    wanted = f"evidence of version {_VERSION} under the seal of this backup"
-    raise MalformedItem(it.describe(item), path, wanted, text)
-
-
-def _seal(document: Item, backup_uid: str) -> str:
-    return Seal(backup_uid).on(*_words(document))
-
-
-def _words(document: Item) -> Iterator[str]:
-    yield ANNOTATION
-    yield json_text.encode(_sorted(document)).decode()
-
-
-def _sorted(value: Any) -> Any:
-    """The value with keys in order: who stores a document may reorder it."""
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return list(map(_sorted, value)) if isinstance(value, list) else value
+    return sealed.read(ANNOTATION, item, backup_uid, _from_document)
 
 
 def _to_document(evidence: Evidence) -> dict[str, Any]:
     document: dict[str, Any] = {
-        "v": _VERSION,
         "claim": _of_subject(evidence.claim),
         "machine": _of_subject(evidence.machine),
         "sharedWith": list(evidence.shared_with),
@@ -190,8 +153,6 @@ def _to_document(evidence: Evidence) -> dict[str, Any]:
 
 
 def _from_document(document: Item) -> Evidence:
-    if document["v"] != _VERSION:
-        raise ValueError(document["v"])
     return Evidence(
         claim=Subject(**document["claim"]),
         machine=Subject(**document["machine"]),
