@@ -28,9 +28,9 @@ def own_definitions() -> Iterator[Object]:
 
 
 def snapshot_definitions() -> Iterator[Object]:
-    """Those of snapshot.storage.k8s.io, from the module that csi-snapshotter is built with."""
+    """Those of snapshots and groups of them, from the module that csi-snapshotter is built with."""
     folder = module_folder("kubernetes", SNAPSHOT_MODULE) / "config" / "crd"
-    for path in sorted(folder.glob("snapshot.storage.k8s.io_*.yaml")):
+    for path in sorted(folder.glob("*snapshot.storage.k8s.io_*.yaml")):
         yield yaml.safe_load(path.read_text())
 
 

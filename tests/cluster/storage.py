@@ -19,12 +19,17 @@ CLASS = "disks"
 
 @dataclass(frozen=True)
 class Cut:
-    """One snapshot: its bytes are those of some moment between the two times."""
+    """One snapshot: its bytes are those of some moment between the two times.
+
+    Attributes:
+        group: the storage's name for what was taken together at one moment; empty if alone.
+    """
 
     claim: str
     snapshot: str
     started: datetime
     finished: datetime
+    group: str = ""
 
 
 class Storage:
@@ -43,10 +48,11 @@ class Storage:
             self._start_driver()
         kubeconfig = f"--kubeconfig={self.control_plane.kubeconfig('storage')}"
         common = [kubeconfig, "--v=3", "--kube-api-qps=500", "--kube-api-burst=1000"]
-        self.processes.start("snapshot-controller", [binary("snapshot-controller"), *common])
-        for sidecar in ("csi-snapshotter", "csi-provisioner"):
-            options = [f"--csi-address={self.socket}", "--extra-create-metadata"]
-            self.processes.start(sidecar, [binary(sidecar), *common, *options])
+        of_snapshots = [*common, "--feature-gates=CSIVolumeGroupSnapshot=true"]
+        self.processes.start("snapshot-controller", [binary("snapshot-controller"), *of_snapshots])
+        options = [f"--csi-address={self.socket}", "--extra-create-metadata"]
+        for sidecar, flags in (("csi-snapshotter", of_snapshots), ("csi-provisioner", common)):
+            self.processes.start(sidecar, [binary(sidecar), *flags, *options])
         for manifest in manifests():
             api.create(manifest)
 
@@ -102,7 +108,7 @@ class Storage:
         for line in read_journal(self.folder / "cuts.jsonl"):
             started, finished = map(datetime.fromisoformat, (line["started"], line["finished"]))
             claim = self._given.get(line["claim"], line["claim"])
-            cut = Cut(claim, line["snapshot"], started, finished)
+            cut = Cut(claim, line["snapshot"], started, finished, line["group"])
             found.setdefault(cut.claim, []).append(cut)
         return found
 
@@ -133,6 +139,13 @@ def manifests() -> list[Object]:
                 "name": CLASS,
                 "labels": {"velero.io/csi-volumesnapshot-class": "true"},
             },
+            "driver": DRIVER,
+            "deletionPolicy": "Delete",
+        },
+        {
+            "apiVersion": "groupsnapshot.storage.k8s.io/v1",
+            "kind": "VolumeGroupSnapshotClass",
+            "metadata": {"name": CLASS},
             "driver": DRIVER,
             "deletionPolicy": "Delete",
         },

@@ -19,11 +19,13 @@ type snapshot struct {
 	id     string
 	source volume
 	cut    time.Time
+	group  string // empty for a snapshot that was taken alone
 }
 
 // driver keeps its state in memory: it lives as long as the cluster that it serves.
 type driver struct {
 	csi.UnimplementedControllerServer
+	csi.UnimplementedGroupControllerServer
 	folder folder
 	lag    time.Duration
 

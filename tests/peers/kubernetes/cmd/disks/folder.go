@@ -84,6 +84,7 @@ func (f folder) noteCut(made snapshot, finished time.Time) error {
 	line, err := json.Marshal(map[string]string{
 		"claim":    made.source.claim,
 		"snapshot": made.id,
+		"group":    made.group,
 		"started":  made.cut.UTC().Format(time.RFC3339Nano),
 		"finished": finished.UTC().Format(time.RFC3339Nano),
 	})

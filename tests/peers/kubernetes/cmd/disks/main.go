@@ -5,7 +5,7 @@
 //	DIR/volumes/ID                 the bytes of a volume
 //	DIR/snapshots/ID               the bytes of a snapshot
 //	DIR/claims/NAMESPACE/CLAIM     link to the volume that was made for a claim
-//	DIR/cuts.jsonl                 one line per snapshot ever cut, also of those deleted since
+//	DIR/cuts.jsonl                 one line per snapshot ever cut, also of those deleted since, with its group
 //	DIR/orders/NAMESPACE/CLAIM     how snapshots of a claim go wrong, see orders.go; written by tests
 package main
 
@@ -41,5 +41,6 @@ func serve(socket, directory string, lag time.Duration) error {
 	server := grpc.NewServer()
 	csi.RegisterIdentityServer(server, identity{})
 	csi.RegisterControllerServer(server, driver)
+	csi.RegisterGroupControllerServer(server, driver)
 	return server.Serve(listener)
 }
