@@ -22,6 +22,8 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.freezes import assert_cut_inside_one_freeze
 from tests.cluster.manifests import Disk, Machine
 from tests.cluster.namespaces import wait_until
+from tests.cluster.populator import populate
+from tests.cluster.storage import wait_until_bound
 from tests.cluster.velero import PLUGIN_ACCOUNT, Settings
 
 Selection = Literal["namespace", "machine", "claim"]
@@ -188,6 +190,39 @@ def test_a_disk_hot_plugged_after_its_namespace_was_read_is_cut_in_the_freeze(
     assert backup.result()["status"]["phase"] == "Completed", cluster.backup_log("plug-read")
     for machine in plugged:
         assert_cut_inside_one_freeze(cluster, machine)
+
+
+def test_a_disk_of_another_block_is_taken_without_the_disks_of_a_guest_that_runs(
+    cluster: Cluster,
+) -> None:
+    """A pod's disk, whose block waits already, is plugged into a guest whose block is not built."""
+    slow, late = Machine("plug-5", "slow"), Machine("plug-6", "late")
+    for machine in (slow, late):
+        cluster.create_namespace(machine.namespace)
+    cluster.create_vms([slow, late])
+    plugged = replace(late, hotplugged=(Disk("extra"),))
+    extra = virtual_machines.create_disk(cluster.api, plugged, plugged.hotplugged[0], None)
+    populate(cluster.api, cluster.storage, [extra])
+    source = {"persistentVolumeClaim": {"claimName": extra["metadata"]["name"]}}
+    first = idle_pod(late.namespace, "a-first")
+    first["spec"]["volumes"] = [{"name": "extra", **source}]
+    cluster.api.create(first)
+    for number in range(BLOCKS_AHEAD + 2):
+        cluster.api.create(idle_pod(late.namespace, f"b-{number:02}"))
+    wait_until_bound(cluster.api, late.namespace)
+    cluster.node.disturb(slow.namespace, slow.name, "freeze", delay_s=15)
+    with ThreadPoolExecutor(1) as aside:
+        spec = {"includedNamespaces": [slow.namespace, late.namespace], "snapshotVolumes": False}
+        every = {"stillpoint.dev/snapshotter": "all"}
+        backup = aside.submit(cluster.backup, "plug-alone", spec, annotations=every)
+        wait_until(lambda: is_collected(cluster, "plug-alone"), "Velero has collected its items")
+        virtual_machines.plug_in(cluster, plugged)
+        assert not cluster.snapshots_cut().get(f"{late.namespace}/{extra['metadata']['name']}")
+    cluster.node.soothe()
+    status, log = backup.result()["status"], cluster.backup_log("plug-alone")
+    assert (status["phase"], status["warnings"]) == ("Completed", 1), log
+    assert "which guest late has got since the item blocks were made, is taken alone" in log
+    assert_cut_inside_one_freeze(cluster, late)
 
 
 def is_read(cluster: Cluster, namespace: str) -> bool:

@@ -104,11 +104,18 @@ def start(
 
 def hot_plug(cluster: HasStorage, machine: Machine, disk: Disk) -> Machine:
     """A disk plugged into a machine that runs and has none plugged in; the machine that results."""
-    api, plugged = cluster.api, replace(machine, hotplugged=(disk,))
-    claim = create_disk(api, plugged, disk, None)
+    plugged = replace(machine, hotplugged=(disk,))
+    claim = create_disk(cluster.api, plugged, disk, None)
     if machine.is_populated:
-        populate(api, cluster.storage, [claim])
-    wait_until_bound(api, machine.namespace)
+        populate(cluster.api, cluster.storage, [claim])
+    wait_until_bound(cluster.api, machine.namespace)
+    plug_in(cluster, plugged)
+    return plugged
+
+
+def plug_in(cluster: HasStorage, plugged: Machine) -> None:
+    """Plugs the disks of a machine that runs into it; their claims are there."""
+    api, machine = cluster.api, plugged
     instance = api.get("kubevirt.io/v1", "VirtualMachineInstance", machine.namespace, machine.name)
     launcher = api.get("v1", "Pod", machine.namespace, machine.launcher_pod)
     attachment = api.create(running_manifests.attachment_pod(plugged, launcher, instance))
@@ -119,7 +126,6 @@ def hot_plug(cluster: HasStorage, machine: Machine, disk: Disk) -> Machine:
         where = ("kubevirt.io/v1", kind, machine.namespace, machine.name)
         api.patch(*where, {"spec": spec})
     api.replace_status(instance, running_manifests.instance_status(plugged, launcher, attachment))
-    return plugged
 
 
 def create_or_get(api: Api, manifest: Object) -> Object:

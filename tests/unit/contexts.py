@@ -13,6 +13,7 @@ from stillpoint.model.clock import Clock
 from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
 from stillpoint.velero.context import BackupContext, RestoreContext
+from stillpoint.velero.item_blocks import ItemBlocks
 from stillpoint.velero.request import Backup, Restore
 from stillpoint.velero.volumes.own_snapshots import OwnSnapshots
 from tests.unit.dictionary_reader import DictionaryReader
@@ -51,6 +52,7 @@ def backup_context(
         writer=reader,
         clock=(hands or Hands()).clock,
         snapshots=OwnSnapshots(),
+        blocks=ItemBlocks(),
     )
 
 

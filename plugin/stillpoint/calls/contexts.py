@@ -20,6 +20,7 @@ from stillpoint.model.item_log import ItemLog
 from stillpoint.model.reader import Index
 from stillpoint.model.writer import Writer
 from stillpoint.velero.context import BackupContext, RestoreContext
+from stillpoint.velero.item_blocks import ItemBlocks
 from stillpoint.velero.request import Backup, Restore
 from stillpoint.velero.volumes.own_snapshots import OwnSnapshots
 
@@ -27,6 +28,7 @@ _CLOCK = Clock(now=lambda: datetime.now(UTC), sleep=time.sleep)
 
 _lock = threading.Lock()
 _snapshots: WeakKeyDictionary[Index, OwnSnapshots] = WeakKeyDictionary()
+_blocks: WeakKeyDictionary[Index, ItemBlocks] = WeakKeyDictionary()
 
 
 class Clusters(Protocol):
@@ -69,6 +71,7 @@ def of_backup(backup: bytes, clusters: Clusters, log: ItemLog) -> BackupContext:
         writer=clusters.writer,
         clock=_CLOCK,
         snapshots=_own_snapshots(view),
+        blocks=_item_blocks(view),
         has_csi=clusters.has_csi,
     )
 
@@ -103,6 +106,11 @@ def _own_snapshots(view: Index) -> OwnSnapshots:
     """Lives as long as the backup's view of the cluster."""
     with _lock:
         return _snapshots.setdefault(view, OwnSnapshots())
+
+
+def _item_blocks(view: Index) -> ItemBlocks:
+    with _lock:
+        return _blocks.setdefault(view, ItemBlocks())
 
 
 @functools.lru_cache(maxsize=8)

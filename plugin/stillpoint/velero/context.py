@@ -9,6 +9,7 @@ from stillpoint.model.item import Item
 from stillpoint.model.item_log import ItemLog
 from stillpoint.model.reader import Index
 from stillpoint.model.writer import Writer
+from stillpoint.velero.item_blocks import ItemBlocks
 from stillpoint.velero.request import Backup, Restore
 from stillpoint.velero.volumes.own_snapshots import OwnSnapshots
 
@@ -20,6 +21,7 @@ class BackupContext:
     Attributes:
         writer: changes objects; no response that `cluster` has cached shows that.
         snapshots: those that this process takes itself for the backup.
+        blocks: those that this process has helped to build.
         has_csi: true if Velero runs its own actions for CSI, which put snapshots into the archive.
     """
 
@@ -29,6 +31,7 @@ class BackupContext:
     writer: Writer
     clock: Clock
     snapshots: OwnSnapshots
+    blocks: ItemBlocks
     has_csi: bool = True
 
 

@@ -23,6 +23,7 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
             instance stands alone and would come back without a disk.
     """
     additional = graph.of_instance(item, context)
+    context.blocks.add(virtual_machine_instance.RESOURCE.named(*it.identify(item)), additional)
     freezable.check(item, item, context)
     if not virtual_machine_instance.machine(item):
         saved.check_instance(item, context)

@@ -17,4 +17,6 @@ DOES = "its claim"
 
 def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
     """The claim of the DataVolume, populated or not."""
-    return (persistent_volume_claim.RESOURCE.named(*it.identify(item)),)
+    related = (persistent_volume_claim.RESOURCE.named(*it.identify(item)),)
+    context.blocks.add(data_volume.RESOURCE.named(*it.identify(item)), related)
+    return related

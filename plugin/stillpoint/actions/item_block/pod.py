@@ -8,6 +8,7 @@ from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import Selector
 from stillpoint.model.reference import Reference
+from stillpoint.resources.disks import persistent_volume_claim
 from stillpoint.resources.machines import pod, virtual_machine_instance
 from stillpoint.velero.context import BackupContext
 
@@ -16,11 +17,18 @@ DOES = "the instance of a launcher pod; the launcher pod of one that attaches a 
 
 
 def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
-    """The instance of a launcher pod, the launcher pod of an attachment pod."""
-    namespace, _name = it.identify(item)
+    """The instance of a launcher pod, the launcher pod of an attachment pod.
+
+    Velero itself adds the claims that a pod mounts, and the running pods that mount a claim.
+    """
+    namespace, name = it.identify(item)
     if pod.is_over(item):  # the source of a live migration that has ended
         return ()
-    return (
-        *(virtual_machine_instance.RESOURCE.named(namespace, name) for name in pod.instances(item)),
-        *(pod.RESOURCE.named(namespace, name) for name in pod.launchers(item)),
+    related = (
+        *(virtual_machine_instance.RESOURCE.named(namespace, each) for each in pod.instances(item)),
+        *(pod.RESOURCE.named(namespace, each) for each in pod.launchers(item)),
     )
+    claims = [persistent_volume_claim.RESOURCE.named(namespace, each) for each in pod.claims(item)]
+    joined_by = claims if pod.is_running(item) else ()
+    context.blocks.add(pod.RESOURCE.named(namespace, name), (*related, *claims), joined_by)
+    return related

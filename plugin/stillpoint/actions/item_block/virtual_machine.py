@@ -18,8 +18,10 @@ def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
     namespace, name = it.identify(item)
     instances = [name] if virtual_machine.has_instance(item) else []
     state = surroundings.state_claims(context.cluster, item)
-    return (
+    related = (
         *(virtual_machine_instance.RESOURCE.named(namespace, each) for each in instances),
         *volume.disks(virtual_machine.volumes(item), namespace),
         *(persistent_volume_claim.RESOURCE.named(namespace, it.name(claim)) for claim in state),
     )
+    context.blocks.add(virtual_machine.RESOURCE.named(namespace, name), related)
+    return related

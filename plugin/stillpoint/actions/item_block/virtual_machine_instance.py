@@ -24,13 +24,16 @@ def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
     cluster's. A disk that is plugged after this comes when the instance is backed up, in the same
     freeze.
     """
-    namespace, _name = it.identify(item)
+    namespace, name = it.identify(item)
     seen = surroundings.latest_instance(context.cluster, item) or item
     launcher = surroundings.launcher_pod(context.cluster, seen)
     pods = tuple(pod.RESOURCE.named(namespace, it.name(each)) for each in (launcher,) if each)
     if reach.is_guest_meant(item, context):
-        return tuple(dict.fromkeys((*pods, *_all_of(item), *_all_of(seen))))
-    return pods + reach.selected_disks(seen, context)
+        related = tuple(dict.fromkeys((*pods, *_all_of(item), *_all_of(seen))))
+    else:
+        related = pods + reach.selected_disks(seen, context)
+    context.blocks.add(virtual_machine_instance.RESOURCE.named(namespace, name), related)
+    return related
 
 
 def _all_of(item: Item) -> tuple[Reference, ...]:

@@ -33,6 +33,11 @@ def is_over(pod: Item) -> bool:
     return it.text(pod, "status", "phase") in _OVER
 
 
+def is_running(pod: Item) -> bool:
+    """True if the pod's containers run."""
+    return it.text(pod, "status", "phase") == "Running"
+
+
 def instances(pod: Item) -> Iterable[str]:
     """The name of the instance of a launcher pod; none for other pods."""
     if not is_launcher(pod):
@@ -71,7 +76,7 @@ def live(pods: Sequence[Item], instance: Item) -> Item | None:
     def rank(pod: Item) -> tuple[bool, bool, bool, str]:
         return (
             it.uid(pod) in active,
-            it.text(pod, "status", "phase") == "Running",
+            is_running(pod),
             it.text(pod, "spec", "nodeName") == node,
             it.text(pod, "metadata", "creationTimestamp"),
         )

@@ -8,12 +8,16 @@ from collections.abc import Iterable
 import pytest
 
 from stillpoint.actions.backup import persistent_volume_claim as action
+from stillpoint.actions.backup import virtual_machine_instance as instance_action
+from stillpoint.actions.item_block import pod as pod_block
+from stillpoint.actions.item_block import virtual_machine_instance as instance_block
 from stillpoint.cluster.cache import OLDEST_S, CachedIndex
 from stillpoint.model import item as it
 from stillpoint.model.errors import Forbidden, StillpointError, Unreachable
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import BackupOutcome
 from stillpoint.model.reference import Resource
+from stillpoint.resources.machines import pod
 from stillpoint.velero.context import BackupContext
 from tests.unit.actions.backup.storage import (
     Storage,
@@ -125,8 +129,50 @@ def cluster(*disks: str, with_class: bool = True) -> list[Item]:
     return [*objects, snapshot_class()] if with_class else objects
 
 
-def context(storage: Storage, backup: Item = BACKUP) -> BackupContext:
+def new_process(storage: Storage, backup: Item = BACKUP) -> BackupContext:
+    """A context of a process that has helped to build no item block."""
     return backup_context(backup, storage)
+
+
+def context(storage: Storage, backup: Item = BACKUP) -> BackupContext:
+    """A context when Velero has built the item blocks of the cluster as it is."""
+    of = new_process(storage, backup)
+    blocks_built(storage, of)
+    return of
+
+
+def blocks_built(storage: Storage, of: BackupContext) -> None:
+    """Velero builds the blocks: pods first, and what an action names as soon as it does."""
+    actions = {
+        "Pod": pod_block.related_items,
+        "VirtualMachineInstance": instance_block.related_items,
+    }
+    met: set[str] = set()
+
+    def meet(item: Item) -> None:
+        if it.describe(item) in met:
+            return
+        met.add(it.describe(item))
+        for each in by_velero(storage, item):
+            meet(each)
+        if action_ := actions.get(item["kind"]):
+            for named in action_(item, of):
+                for each in storage.objects:
+                    if (f"{each['kind'].lower()}s", it.name(each)) == (named.resource, named.name):
+                        meet(each)
+
+    for each in storage.of("Pod"):
+        meet(each)
+
+
+def by_velero(storage: Storage, item: Item) -> Iterable[Item]:
+    """The claims of a pod and the pods of a claim, from Velero's own actions."""
+    if item["kind"] == "Pod":
+        claims = list(pod.claims(item))
+        return [one for one in storage.of("PersistentVolumeClaim") if it.name(one) in claims]
+    if item["kind"] == "PersistentVolumeClaim":
+        return [one for one in storage.of("Pod") if it.name(item) in pod.claims(one)]
+    return ()
 
 
 def backed_up(storage: Storage, of: BackupContext, name: str = "root") -> BackupOutcome:
@@ -360,6 +406,82 @@ def test_nothing_is_taken_where_velero_takes_snapshots_or_when_it_finalizes() ->
         assert not created(storage)
 
 
+# item blocks: a guest's disks are taken when its own block has begun its freeze
+
+
+def test_a_disk_that_another_guest_gets_meanwhile_brings_no_disk_of_a_guest_that_runs(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Of its former guest it brings them: that guest stands still."""
+    both = [*running("a", "a-root", plugged=("hot",)), *running("b", "b-root")]
+    storage = Storage([*cluster("a-root", "b-root", "hot"), *both])
+    of = context(storage)
+    now = [*running("a", "a-root"), *running("b", "b-root", plugged=("hot",))]
+    disks = [one for one in storage.objects if one["kind"] not in ("Pod", both[0]["kind"])]
+    storage.objects[:] = [*disks, *now]
+    later = dataclasses.replace(of, cluster=CachedIndex(storage))
+    backed_up(storage, later, "hot")
+    assert created(storage) == ["hot"]
+    [warning] = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert warning.startswith("hot, which guest b has got since the item blocks were")
+    assert "(mixed)" in warning
+    backed_up(storage, later, "b-root")
+    assert created(storage) == ["b-root", "hot"]
+
+
+def test_a_disk_that_is_plugged_in_when_its_guest_has_its_block_is_taken_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    storage = Storage([*cluster("root", "hot"), *running("db", "root")])
+    of = context(storage)
+    storage.objects[-2:] = running("db", "root", plugged=("hot",))
+    later = dataclasses.replace(of, cluster=CachedIndex(storage))
+    backed_up(storage, later, "hot")
+    assert created(storage) == ["hot"]
+    assert "hot, which guest db has got since the item blocks were made, is taken alone" in caplog.text
+
+
+def test_a_disk_that_the_backup_of_its_instance_brings_is_in_its_freeze(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    machine = {"kind": "VirtualMachine", "metadata": {"name": "db", "namespace": "shop"}}
+    storage = Storage([*cluster("root", "hot"), *running("db", "root"), machine])
+    of = context(storage)
+    [before] = storage.of("VirtualMachineInstance")
+    storage.objects[-3:] = [*running("db", "root", plugged=("hot",)), machine]
+    later = dataclasses.replace(of, cluster=CachedIndex(storage))
+    backed_up(storage, later, "root")
+    assert created(storage) == ["root"]
+    instance_action.execute(before, later)
+    backed_up(storage, later, "hot")
+    assert created(storage) == ["hot", "root"]
+    assert "item block" not in caplog.text
+
+
+def test_guests_that_share_a_disk_are_of_one_block() -> None:
+    guests = [*running("a", "a-root", "shared"), *running("b", "b-root", plugged=("shared",))]
+    storage = Storage([*cluster("a-root", "b-root", "shared"), *guests])
+    of = context(storage)
+    backed_up(storage, of, "b-root")
+    assert created(storage) == ["a-root", "b-root", "shared"]
+
+
+def test_disks_of_a_guest_whose_pods_the_backup_leaves_out_are_taken_together() -> None:
+    """Nobody freezes it: the shorter they are apart the better."""
+    storage = Storage([*cluster("root", "data"), *running("db", "root", "data")])
+    for one in storage.objects:
+        if it.name(one) == "virt-launcher-db":
+            it.labels(one)["velero.io/exclude-from-backup"] = "true"
+    backed_up(storage, new_process(storage), "root")
+    assert created(storage) == ["data", "root"]
+
+
+def test_a_guest_whose_block_is_still_to_be_built_does_not_stand_still() -> None:
+    storage = Storage([*cluster("root", "hot"), *running("db", "root", plugged=("hot",))])
+    backed_up(storage, new_process(storage), "hot")
+    assert created(storage) == ["hot"]
+
+
 # a process that Velero starts again
 
 
@@ -476,7 +598,8 @@ def test_a_snapshot_that_kubevirt_has_not_waited_for_is_told(
 
     backup = {**BACKUP, "spec": {**BACKUP["spec"], "csiSnapshotTimeout": "10m0s"}}
     storage = Storage([*cluster("root"), *running("db", "root")], root=late)
-    assert backed_up(storage, backup_context(backup, storage, hands=hands)).additional
+    of = dataclasses.replace(context(storage, backup), clock=hands.clock)
+    assert backed_up(storage, of).additional
     [warning] = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
     assert warning.startswith("after 300 s KubeVirt thaws guest db by itself: the last of root")
 

@@ -1,6 +1,7 @@
 """The disks whose snapshots are taken together: those of a guest, which stands still for them once.
 
-Guests that share a disk stand still together, in one item block.
+Guests that share a disk stand still together, in one item block. A guest whose block is another
+than that of a claim stands still at another time, even if it uses the claim by now.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,10 +23,12 @@ class Freeze:
     Attributes:
         guests: instances that run; none for a claim that no guest uses.
         claims: those whose snapshots this plugin takes.
+        strangers: instances that use the claim that comes first, but are frozen at another time.
     """
 
     guests: tuple[Item, ...]
     claims: tuple[Item, ...]
+    strangers: tuple[Item, ...] = ()
 
 
 def of_one_freeze(claim: Item, context: BackupContext) -> Freeze:
@@ -38,22 +41,47 @@ def of_one_freeze(claim: Item, context: BackupContext) -> Freeze:
     claims = {it.name(claim): claim}
     left = [claim]
     while left:
-        for guest in _guests(left.pop(), context):
-            if it.name(guest) in guests:
+        for launcher, guest in _guests(left.pop(), context):
+            if it.name(guest) in guests or not _is_frozen_with(launcher, claim, context):
                 continue
             guests[it.name(guest)] = guest
             found = (each for each in claims_of(guest, context) if it.name(each) not in claims)
-            new = {it.name(each): each for each in found}
+            new = {it.name(each): each for each in found if _is_beside(each, claim, context)}
             claims |= new
             left += new.values()
+    strangers = {
+        it.name(guest): guest
+        for _launcher, guest in _guests(claim, context)
+        if it.name(guest) not in guests
+    }
     sure = {it.name(each) for guest in guests.values() for each in _sure(guest, context)}
     ours = (each for name, each in claims.items() if name in sure and _is_ours(each, context))
     others = (each for each in ours if it.name(each) != it.name(claim))
-    return Freeze(tuple(guests.values()), (claim, *others))
+    return Freeze(tuple(guests.values()), (claim, *others), tuple(strangers.values()))
 
 
-def _guests(claim: Item, context: BackupContext) -> Iterator[Item]:
-    """The guests whose pods mount a claim, each with the disks that it has now.
+def _is_frozen_with(launcher: Item, claim: Item, context: BackupContext) -> bool:
+    """True if the guest in a launcher pod stands still when Velero comes with a claim, or never.
+
+    A block that this process does not know may be one that is still to be built.
+    """
+    of_guest = context.blocks.of(pod.RESOURCE.named(*it.identify(launcher)))
+    if of_guest is None:
+        return bool(policies.filters(context).bars(pod.RESOURCE, launcher))
+    return of_guest == _block(claim, context)
+
+
+def _is_beside(other: Item, claim: Item, context: BackupContext) -> bool:
+    """True if two claims are in one item block, as far as that is known."""
+    return _block(other, context) == _block(claim, context)
+
+
+def _block(claim: Item, context: BackupContext) -> int | None:
+    return context.blocks.of(persistent_volume_claim.RESOURCE.named(*it.identify(claim)))
+
+
+def _guests(claim: Item, context: BackupContext) -> Iterator[tuple[Item, Item]]:
+    """The guests whose pods mount a claim, each with its launcher pod and the disks it has now.
 
     Velero joins the blocks of guests by these pods; a guest that only names the claim is frozen at
     another time.
@@ -65,7 +93,7 @@ def _guests(claim: Item, context: BackupContext) -> Iterator[Item]:
         launchers = [each for owner in pod.launchers(mounting) for each in by_name.get(owner, ())]
         for launcher in (mounting, *launchers):
             if not pod.is_over(launcher):
-                yield from _instances(launcher, context)
+                yield from ((launcher, each) for each in _instances(launcher, context))
 
 
 def _instances(launcher: Item, context: BackupContext) -> Iterator[Item]:

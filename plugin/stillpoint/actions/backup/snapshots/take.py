@@ -53,6 +53,7 @@ def of_claim(claim: Item, context: BackupContext) -> Taken:
     uid = it.uid(claim)
     if not context.snapshots.has_begun(uid):
         freeze = disks.of_one_freeze(claim, context)
+        _tell_of_strangers(claim, freeze.strangers, context)
         claims = {it.uid(each): each for each in freeze.claims}
         ours = context.snapshots.begin(claims)
         group = own_snapshots.group(claim, context.backup.uid)
@@ -67,6 +68,20 @@ def of_claim(claim: Item, context: BackupContext) -> Taken:
     except StillpointError:
         _discard(claim, context)
         raise
+
+
+def _tell_of_strangers(claim: Item, guests: Iterable[Item], context: BackupContext) -> None:
+    """Warns of guests that use a claim and may not stand still for it.
+
+    After a restart of this process their block is unknown, and they may all the same.
+    """
+    for guest in guests:
+        context.log.warning(
+            "%s, which guest %s has got since the item blocks were made, is taken alone, and is of"
+            " another moment than its other disks (mixed)",
+            it.name(claim),
+            it.name(guest),
+        )
 
 
 def _tell_of_thawed(
