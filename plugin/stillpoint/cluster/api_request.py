@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
 import orjson
 
+from stillpoint.cluster import denial
 from stillpoint.cluster.packed import Fields
 from stillpoint.model import json_text
-from stillpoint.model.errors import Forbidden, NoResponse, ReadFailed, Unreachable
+from stillpoint.model.errors import Denied, Forbidden, NoResponse, ReadFailed, Unreachable
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 
@@ -64,13 +65,18 @@ class ApiResponse:
         return float(self.retry_after) if is_seconds else None
 
     @property
-    def message(self) -> str:
-        """The code, and the message of the API server if the body is a Status object."""
+    def details(self) -> dict[str, Any]:
+        """The API server's Status object; {} if the body is something else."""
         try:
             status = orjson.loads(self.body)
         except orjson.JSONDecodeError:
             status = None
-        message = status.get("message") if isinstance(status, dict) else None
+        return status if isinstance(status, dict) else {}
+
+    @property
+    def message(self) -> str:
+        """The code, and the message of the API server if the body is a Status object."""
+        message = self.details.get("message")
         text = f"HTTP {self.status}: {message}" if message else f"HTTP {self.status}"
         return text[:_LONGEST_MESSAGE].rstrip(".")
 
@@ -225,6 +231,8 @@ class ApiRequest:
         subject, attempt = self._subject, f"cannot {self.verb}"
         if response.status == 401:
             return Forbidden(subject, attempt, response.message, CREDENTIALS_HINT)
+        if response.status == 403 and self.method != "GET" and denial.is_denial(response.details):
+            return Denied(subject, attempt, response.message, denial.hint(response.message))
         if response.status == 403:
             where = f"in namespace {self.namespace}" if self.namespace else "in the whole cluster"
             right = f"the account has no right to {self.verb} {self._granted} {where}"

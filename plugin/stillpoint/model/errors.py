@@ -9,6 +9,7 @@
     ├── SnapshotFailed         the storage has taken no snapshot
     └── ReadFailed             a request to the cluster failed
         ├── Forbidden          this account lacks a right
+        ├── Denied             a rule of the cluster refuses the change, whoever asks for it
         └── Unreachable        no response in time, or none that an API server gives
             └── NoResponse     the API server was not reached, or broke off
 
@@ -75,6 +76,10 @@ class ReadFailed(StillpointError):
 
 class Forbidden(ReadFailed):
     """The account in use may not do this (HTTP 401 and 403)."""
+
+
+class Denied(ReadFailed):
+    """Admission refuses a change: a quota, a webhook, a namespace in deletion (also HTTP 403)."""
 
 
 class Unreachable(ReadFailed):

@@ -2,7 +2,7 @@ import orjson
 import pytest
 
 from stillpoint.cluster.kubernetes_writer import KubernetesWriter
-from stillpoint.model.errors import Forbidden, ReadFailed, Unreachable
+from stillpoint.model.errors import Denied, Forbidden, ReadFailed, Unreachable
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 from tests.unit.cluster.faulty_api_server import (
@@ -70,6 +70,52 @@ def test_a_missing_right_is_named_with_the_rule_that_grants_it() -> None:
         patch(server.reader())
     assert "no right to patch virtualmachines.kubevirt.io in namespace shop" in str(caught.value)
     assert 'resources: ["virtualmachines"], verbs: ["patch"]' in str(caught.value)
+
+
+WEBHOOK = 'admission webhook "p.example" denied the request: User "velero" cannot do this'
+NAMED = 'virtualmachines.kubevirt.io "db" is forbidden: '
+
+
+@pytest.mark.parametrize(
+    ("message", "hint"),
+    [
+        (NAMED + "exceeded quota: few, requested: count=1, used: count=9", "that ResourceQuota"),
+        (NAMED + "failed quota: few: must specify limits.cpu", "that ResourceQuota"),
+        (
+            NAMED + "unable to create new content in namespace shop because it is being terminated",
+            "wait until the namespace is gone",
+        ),
+        (NAMED + "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no", "policy"),
+        (WEBHOOK, "webhook or policy that the message names"),
+    ],
+    ids=["exceeded quota", "failed quota", "namespace in deletion", "policy", "webhook"],
+)
+def test_what_admission_refuses_is_no_missing_right(message: str, hint: str) -> None:
+    with FaultyApiServer([status(403, message)]) as server, pytest.raises(Denied) as caught:
+        server.reader().create(VIRTUAL_MACHINES, NEW)
+    assert not isinstance(caught.value, Forbidden)
+    assert f"cannot create: HTTP 403: {message}"[:400] in str(caught.value)
+    assert hint in caught.value.hint
+    assert "no right" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        status(403, NAMED + 'User "velero" cannot create resource "virtualmachines"'),
+        status(403, ""),
+        answers(403, b"<html>"),
+    ],
+    ids=["authorizer", "no message", "a proxy"],
+)
+def test_what_may_be_a_missing_right_is_told_as_one(reply: Reply) -> None:
+    with FaultyApiServer([reply]) as server, pytest.raises(Forbidden, match="has no right to cre"):
+        server.reader().create(VIRTUAL_MACHINES, NEW)
+
+
+def test_a_read_passes_no_admission() -> None:
+    with FaultyApiServer([status(403, WEBHOOK)]) as server, pytest.raises(Forbidden):
+        server.reader().get(VIRTUAL_MACHINES, "shop", "db")
 
 
 NEW: Item = {"kind": "VirtualMachine", "metadata": {"name": "db", "namespace": "shop"}}

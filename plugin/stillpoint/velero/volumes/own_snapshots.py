@@ -48,12 +48,12 @@ class OwnSnapshots:
     same, so that the snapshots of the former process are found.
 
     Attributes:
-        is_thaw_forbidden: true once the account was refused the right to thaw a guest.
+        no_thaw_in: namespaces in which the account was refused the right to thaw a guest.
         thawed: uids of the guests that this process has thawed.
     """
 
     def __init__(self) -> None:
-        self.is_thaw_forbidden = False
+        self.no_thaw_in: set[str] = set()
         self.thawed: set[str] = set()
         self._lock = threading.Lock()
         self._begun: dict[str, Future[Item]] = {}

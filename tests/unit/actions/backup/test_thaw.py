@@ -9,7 +9,7 @@ import pytest
 
 from stillpoint.actions.backup.snapshots import thaw
 from stillpoint.actions.backup.snapshots.disks import Freeze
-from stillpoint.model.errors import Forbidden, StillpointError, Unreachable
+from stillpoint.model.errors import Denied, Forbidden, StillpointError, Unreachable
 from stillpoint.model.item import Item
 from stillpoint.velero.context import BackupContext
 from tests.unit.contexts import backup_context
@@ -346,6 +346,35 @@ def test_without_the_right_nothing_more_is_asked_and_it_is_told_once(
     assert reader.questions.count(PUT) == 1
     assert reader.questions[-1] == PUT
     assert [record.levelname for record in caplog.records] == ["INFO"]
+
+
+def test_a_right_that_is_missing_in_one_namespace_is_asked_for_in_the_next() -> None:
+    objects = changed()
+    for one in changed():
+        one["metadata"]["namespace"] = "web"
+        one["metadata"]["uid"] = f"web-{one['metadata'].get('uid')}"
+        objects.append(one)
+    forbidden = Forbidden("db", "cannot update", "HTTP 403")
+    reader = Refusing(objects, PUT, forbidden)
+    context = backup_context(BACKUP, reader)
+    guests = [one for one in objects if one["kind"] == "VirtualMachineInstance"]
+    taken(context, "root", "data")
+    for uid in context.snapshots.begin(["web-uid-of-root", "web-uid-of-data"]):
+        context.snapshots.end(uid, {})
+    for one in (*guests, *guests):
+        thaw.when_taken(Freeze((one,), ()), context)
+    assert reader.questions.count(PUT) == 1
+    assert context.snapshots.thawed == {"web-uid-of-db"}
+
+
+def test_a_refusal_that_is_no_missing_right_is_of_that_guest_alone() -> None:
+    denied = Denied("db", "cannot update", "HTTP 403: admission webhook ...")
+    reader = Refusing(changed(), "put", denied)
+    context = backup_context(BACKUP, reader)
+    taken(context, "root", "data")
+    for _ in range(2):
+        thaw.when_taken(Freeze((WORLD["guest"],), ()), context)
+    assert reader.questions.count(PUT) == 2
 
 
 def test_it_costs_three_requests_per_guest_and_a_list_of_backups() -> None:

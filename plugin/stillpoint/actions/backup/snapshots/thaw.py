@@ -30,20 +30,20 @@ def when_taken(freeze: Freeze, context: BackupContext) -> None:
     A thaw that fails is no error: the post hook follows.
     """
     for guest in freeze.guests:
-        if context.snapshots.is_thaw_forbidden:
+        namespace, name = it.identify(guest)
+        if namespace in context.snapshots.no_thaw_in:
             return
-        name = it.name(guest)
         try:
             if reason := next(_reasons_to_wait(guest, freeze, context), ""):
                 context.log.debug("guest %s is left to the post hook: %s", name, reason)
                 continue
             subresources = virtual_machine_instance.SUBRESOURCES
-            context.writer.put(subresources, it.namespace(guest), name, "unfreeze")
+            context.writer.put(subresources, namespace, name, "unfreeze")
             context.snapshots.thawed.add(it.uid(guest))
             context.log.info("guest %s thawed: the storage has all its disks", name)
         except Forbidden as error:
-            context.snapshots.is_thaw_forbidden = True
-            context.log.info("guests are left to the post hook: %s", error)
+            context.snapshots.no_thaw_in.add(namespace)
+            context.log.info("guests of %s are left to the post hook: %s", namespace, error)
         except StillpointError as error:
             context.log.info("guest %s is left to the post hook: %s", name, error)
 
