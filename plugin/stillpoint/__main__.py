@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from stillpoint.calls.contexts import Archives
 
 
+_LAST_TASKS_S = 1.0  # go-plugin kills 2 s after Shutdown, of which the server takes half a second
+
+
 def main() -> int:
     """Serves the catalogue to the Velero process that started this one; to a person, explains.
 
@@ -32,6 +35,7 @@ def main() -> int:
     # grpc is the larger part of start-up; only a plugin that serves needs it.
     _import_grpc()
     from stillpoint import catalogue  # noqa: PLC0415
+    from stillpoint.calls.background import Background  # noqa: PLC0415
     from stillpoint.cluster.cache import CachedIndexes  # noqa: PLC0415
     from stillpoint.registration import warn_of_peer  # noqa: PLC0415
     from stillpoint.wire import flags  # noqa: PLC0415
@@ -41,7 +45,9 @@ def main() -> int:
     garbage.collect_less()
     lister = PluginLister(catalogue, launch_path(), functools.partial(warn_of_peer, sys.argv[1:]))
     has_csi = flags.has_feature(sys.argv[1:], "EnableCSI")
-    server = Server(catalogue, CachedIndexes(_connect, has_csi=has_csi), _archives, lister)
+    background = Background()
+    clusters = CachedIndexes(_connect, has_csi=has_csi, background=background.run)
+    server = Server(catalogue, clusters, _archives, lister)
     try:
         address = server.start()
     except NoPlace as error:
@@ -49,6 +55,7 @@ def main() -> int:
         return 1
     handshake.announce(output, address)
     server.wait(parent)
+    background.finish(_LAST_TASKS_S)
     os._exit(0)  # the interpreter's own end would wait for workers that hang in a call
 
 

@@ -215,7 +215,7 @@ def test_a_disk_of_another_block_is_taken_without_the_disks_of_a_guest_that_runs
         spec = {"includedNamespaces": [slow.namespace, late.namespace], "snapshotVolumes": False}
         every = {"stillpoint.dev/snapshotter": "all"}
         backup = aside.submit(cluster.backup, "plug-alone", spec, annotations=every)
-        wait_until(lambda: is_collected(cluster, "plug-alone"), "Velero has collected its items")
+        wait_until(lambda: is_in_block(cluster, extra), "the block of the pod is built")
         virtual_machines.plug_in(cluster, plugged)
         assert not cluster.snapshots_cut().get(f"{late.namespace}/{extra['metadata']['name']}")
     cluster.node.soothe()
@@ -223,6 +223,14 @@ def test_a_disk_of_another_block_is_taken_without_the_disks_of_a_guest_that_runs
     assert (status["phase"], status.get("warnings")) == ("Completed", 1), log
     assert "which guest late has got since the item blocks were made, is taken alone" in log
     assert_cut_inside_one_freeze(cluster, late)
+
+
+def is_in_block(cluster: Cluster, claim: Object) -> bool:
+    """Velero reads the volume of a claim when it adds the claim to a block."""
+    where = ("v1", "PersistentVolumeClaim", claim["metadata"]["namespace"])
+    volume = cluster.api.get(*where, claim["metadata"]["name"])["spec"]["volumeName"]
+    found = events(cluster.control_plane.audit_log, "velero")
+    return any(event["requestURI"].endswith(f"/persistentvolumes/{volume}") for event in found)
 
 
 def is_read(cluster: Cluster, namespace: str) -> bool:

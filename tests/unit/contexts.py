@@ -53,6 +53,7 @@ def backup_context(
         clock=(hands or Hands()).clock,
         snapshots=OwnSnapshots(),
         blocks=ItemBlocks(),
+        background=lambda task: task(),
     )
 
 

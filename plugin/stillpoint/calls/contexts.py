@@ -8,6 +8,7 @@ import functools
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 from weakref import WeakKeyDictionary
@@ -45,6 +46,10 @@ class Clusters(Protocol):
     def has_csi(self) -> bool:
         """True if Velero runs its own actions for CSI, which put snapshots into the archive."""
 
+    @property
+    def background(self) -> Callable[[Callable[[], None]], None]:
+        """Runs a task that no caller waits for, after those that it was given before."""
+
     def expect_requests(self) -> None:
         """Prepares for requests: a backup begins, its first item is a moment away."""
 
@@ -72,6 +77,7 @@ def of_backup(backup: bytes, clusters: Clusters, log: ItemLog) -> BackupContext:
         clock=_CLOCK,
         snapshots=_own_snapshots(view),
         blocks=_item_blocks(view),
+        background=clusters.background,
         has_csi=clusters.has_csi,
     )
 

@@ -153,10 +153,18 @@ class CachedIndexes:
         connect: makes the client; called once, and late, because its imports would be most of the
             plugin's start-up time. A failure is not cached.
         has_csi: see `calls.contexts.Clusters`.
+        background: see `calls.contexts.Clusters`; by default tasks run at once.
     """
 
-    def __init__(self, connect: Callable[[], Cluster], *, has_csi: bool = True) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Cluster],
+        *,
+        has_csi: bool = True,
+        background: Callable[[Callable[[], None]], None] = lambda task: task(),
+    ) -> None:
         self.has_csi = has_csi
+        self.background = background
         self._reader = _LateCluster(connect)
         self._indexes = Cache(_MOST_REQUESTS, float("inf"), time.monotonic)
 

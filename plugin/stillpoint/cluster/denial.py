@@ -1,8 +1,8 @@
 """Refusals of a change that no right would prevent: HTTP 403 has two meanings.
 
-An authorizer refuses with `… is forbidden: User "…" cannot …` (pkg/endpoints/handlers/responsewriters
-in k8s.io/apiserver v1.34). All other 403 of changes come from admission: a quota, a namespace that is
-being deleted, a policy, a webhook. Reads pass no admission.
+An authorizer refuses with `… is forbidden: User "…" cannot …` (k8s.io/apiserver@v0.34,
+pkg/endpoints/handlers/responsewriters/errors.go). Every other 403 of a change comes from admission:
+a quota, a namespace that is being deleted, a policy, a webhook. Reads pass no admission.
 """
 
 from collections.abc import Mapping

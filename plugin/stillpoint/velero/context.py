@@ -22,6 +22,8 @@ class BackupContext:
         writer: changes objects; no response that `cluster` has cached shows that.
         snapshots: those that this process takes itself for the backup.
         blocks: those that this process has helped to build.
+        background: runs a task that the call does not wait for, for a guest may stand still until
+            the call ends.
         has_csi: true if Velero runs its own actions for CSI, which put snapshots into the archive.
     """
 
@@ -32,6 +34,7 @@ class BackupContext:
     clock: Clock
     snapshots: OwnSnapshots
     blocks: ItemBlocks
+    background: Callable[[Callable[[], None]], None]
     has_csi: bool = True
 
 

@@ -3,7 +3,7 @@
 import copy
 import dataclasses
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -438,7 +438,9 @@ def test_a_disk_that_is_plugged_in_when_its_guest_has_its_block_is_taken_alone(
     later = dataclasses.replace(of, cluster=CachedIndex(storage))
     backed_up(storage, later, "hot")
     assert created(storage) == ["hot"]
-    assert "hot, which guest db has got since the item blocks were made, is taken alone" in caplog.text
+    assert (
+        "hot, which guest db has got since the item blocks were made, is taken alone" in caplog.text
+    )
 
 
 def test_a_disk_that_the_backup_of_its_instance_brings_is_in_its_freeze(
@@ -718,6 +720,19 @@ def test_a_look_for_leftovers_that_fails_costs_no_disk(caplog: pytest.LogCapture
     storage.failures["list volumesnapshots."] = Forbidden("it", "cannot list", "HTTP 403")
     assert backed_up(storage, context(storage)).additional
     assert "may be left behind: it: cannot list: HTTP 403" in caplog.text
+
+
+def test_no_call_waits_for_a_deletion() -> None:
+    """The guest may stand still until the call ends: the account may lack the right to thaw."""
+    storage = with_leftover(former("Completed"))
+    tasks: list[Callable[[], None]] = []
+    storage.orders["data"] = fails
+    of = dataclasses.replace(context(storage), background=tasks.append)
+    failed(storage, of, "data")
+    assert left(storage) == ["data", "root"]
+    for task in tasks:
+        task()
+    assert left(storage) == []
 
 
 # failures: that claim fails, the others are good, nothing is left

@@ -66,13 +66,13 @@ def begin(claim: Item, taken: Taken, context: BackupContext) -> Item:
     """Makes the DataUpload of a claim, whose name is the same in each attempt.
 
     Raises:
-        StillpointError: there is none, and its snapshot is discarded.
+        StillpointError: there is none, and its snapshot will be discarded.
     """
     try:
         return _create(claim, taken, context)
     except StillpointError:
         snapshot = kinds.VOLUME_SNAPSHOT.named(*it.identify(taken.snapshot))
-        discard(snapshot, it.name(claim), context)
+        context.background(lambda: discard(snapshot, it.name(claim), context))
         raise
 
 

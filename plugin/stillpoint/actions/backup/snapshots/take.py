@@ -45,7 +45,7 @@ def of_claim(claim: Item, context: BackupContext) -> Taken:
     """The snapshot of a claim; taken now, with all of its freeze, unless that was done before.
 
     Raises:
-        StillpointError: there is none, and nothing of it is left behind.
+        StillpointError: there is none, and nothing of it will be left behind.
     """
     if not context.has_csi:
         cause = "Velero runs without its feature EnableCSI, and would store no snapshot"
@@ -59,15 +59,20 @@ def of_claim(claim: Item, context: BackupContext) -> Taken:
         group = own_snapshots.group(claim, context.backup.uid)
         failed = _take([claims[each] for each in ours], freeze.guests, group, context)
         thaw.when_taken(freeze, context)
-        for each in failed:
-            _discard(each, context)
-        leftovers.delete(it.namespace(claim), context)
+        context.background(lambda: _clean_up(failed, it.namespace(claim), context))
     snapshot = context.snapshots.result(uid)
     try:
         return Taken(snapshot, _content(claim, snapshot, context))
     except StillpointError:
-        _discard(claim, context)
+        context.background(lambda: _discard(claim, context))
         raise
+
+
+def _clean_up(failed: Iterable[Item], namespace: str, context: BackupContext) -> None:
+    """Deletes what failed claims and former backups have left; not while a guest waits for it."""
+    for each in failed:
+        _discard(each, context)
+    leftovers.delete(namespace, context)
 
 
 def _tell_of_strangers(claim: Item, guests: Iterable[Item], context: BackupContext) -> None:
