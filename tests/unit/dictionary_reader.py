@@ -1,13 +1,38 @@
 """Stands for the cluster in tests of actions: a Reader and Writer over objects in memory."""
 
-from collections.abc import Generator, Sequence
-from typing import Any
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from datetime import datetime
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
 
 from stillpoint.model import item as it
 from stillpoint.model.errors import Unreachable
 from stillpoint.model.item import Item
 from stillpoint.model.reader import Change, Lookup
-from stillpoint.model.reference import Resource
+from stillpoint.model.reference import Reference, Resource
+
+Part = TypeVar("Part")
+
+
+class MemoryStream(Generic[Part]):
+    """Parts that are there already, then those that come, until it is closed."""
+
+    def __init__(self, parts: Iterable[Part] = ()) -> None:
+        self._parts: SimpleQueue[Part | Exception | None] = SimpleQueue()
+        for part in parts:
+            self.send(part)
+
+    def send(self, part: Part | Exception) -> None:
+        self._parts.put(part)
+
+    def __iter__(self) -> Iterator[Part]:
+        while (part := self._parts.get()) is not None:
+            if isinstance(part, Exception):
+                raise part
+            yield part
+
+    def close(self) -> None:
+        self._parts.put(None)
 
 
 class DictionaryReader:
@@ -17,6 +42,9 @@ class DictionaryReader:
         questions: every question asked, `list pods shop` or `get secrets shop/db`.
         patches: what was changed, by `shop/db`.
         refused: `shop/db` of each object that nobody may change.
+        logs: by `shop/virt-launcher-db-x guest-console-log`; others have no lines.
+        followed: by the same, what who follows a log reads.
+        watches: by `shop/db`, what who watches one object reads; by default its state of now.
     """
 
     def __init__(self, objects: Sequence[Item], failure: Exception | None = None) -> None:
@@ -25,6 +53,9 @@ class DictionaryReader:
         self.questions: list[str] = []
         self.patches: dict[str, list[Item]] = {}
         self.refused: set[str] = set()
+        self.logs: dict[str, list[bytes]] = {}
+        self.followed: dict[str, MemoryStream[bytes]] = {}
+        self.watches: dict[str, MemoryStream[Change]] = {}
 
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
         self._ask(f"get {resource} {namespace}/{name}")
@@ -47,6 +78,26 @@ class DictionaryReader:
         self._ask(f"watch {resource} {namespace}")
         found = self._of(resource, namespace)
         yield from (Change(o) for o in found if _matches(labels, it.labels(o)))
+
+    def watch(
+        self, resource: Resource, namespace: str, name: str, longest_s: float
+    ) -> MemoryStream[Change]:
+        del longest_s
+        self._ask(f"watch {resource} {namespace}/{name}")
+        now = [Change(o) for o in self._of(resource, namespace) if it.name(o) == name]
+        return self.watches.setdefault(f"{namespace}/{name}", MemoryStream(now))
+
+    def log(
+        self, pod: Reference, container: str, since: datetime, follow_s: float | None = None
+    ) -> MemoryStream[bytes]:
+        del since
+        whose = f"{pod.namespace}/{pod.name} {container}"
+        self._ask(f"log {whose}")
+        if follow_s is not None:
+            return self.followed.setdefault(whose, MemoryStream(self.logs.get(whose, ())))
+        log = MemoryStream(self.logs.get(whose, ()))
+        log.close()
+        return log
 
     def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
         self._ask(f"patch {resource} {namespace}/{name}")

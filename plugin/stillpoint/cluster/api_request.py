@@ -13,6 +13,7 @@ from stillpoint.cluster.packed import Fields
 from stillpoint.model import json_text
 from stillpoint.model.errors import Denied, Forbidden, NoResponse, ReadFailed, Unreachable
 from stillpoint.model.item import Item
+from stillpoint.model.reader import Change
 from stillpoint.model.reference import Resource
 
 CREDENTIALS_HINT = (
@@ -195,6 +196,11 @@ class ApiRequest:
             status = code if isinstance(code, int) else 0
             raise self.failure(ApiResponse(status, "", orjson.dumps(item)))
         return kind, item
+
+    def change(self, line: bytes) -> Change:
+        """A line of a watch, see `event`; of a bookmark, an object without a name."""
+        kind, item = self.event(line)
+        return Change(item, kind == "DELETED")
 
     def unreachable(self, cause: str, hint: str = "") -> Unreachable:
         """The error for a response that is late, incomplete or cannot be trusted."""

@@ -12,13 +12,14 @@ from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, M
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from stillpoint.model import item as it
 from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
-from stillpoint.model.reader import Change, Lookup, Reader
-from stillpoint.model.reference import Resource
+from stillpoint.model.reader import Change, Lookup, Reader, Stream
+from stillpoint.model.reference import Reference, Resource
 from stillpoint.model.writer import Cluster, Writer
 
 OLDEST_S = 300.0
@@ -131,6 +132,18 @@ class CachedIndex:
         """See `Index.changes`."""
         return self._reader.changes(resource, namespace, labels, longest_s)
 
+    def watch(
+        self, resource: Resource, namespace: str, name: str, longest_s: float
+    ) -> Stream[Change]:
+        """See `Index.watch`."""
+        return self._reader.watch(resource, namespace, name, longest_s)
+
+    def log(
+        self, pod: Reference, container: str, since: datetime, follow_s: float | None = None
+    ) -> Stream[bytes]:
+        """See `Index.log`."""
+        return self._reader.log(pod, container, since, follow_s)
+
     def list_grouped(
         self,
         resource: Resource,
@@ -209,6 +222,16 @@ class _LateCluster:
         self, resource: Resource, namespace: str, labels: str, longest_s: float
     ) -> Generator[Change, None, None]:
         return self.connect().changes(resource, namespace, labels, longest_s)
+
+    def watch(
+        self, resource: Resource, namespace: str, name: str, longest_s: float
+    ) -> Stream[Change]:
+        return self.connect().watch(resource, namespace, name, longest_s)
+
+    def log(
+        self, pod: Reference, container: str, since: datetime, follow_s: float | None = None
+    ) -> Stream[bytes]:
+        return self.connect().log(pod, container, since, follow_s)
 
     def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
         self.connect().patch(resource, namespace, name, change)

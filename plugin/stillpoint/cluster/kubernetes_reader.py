@@ -7,11 +7,13 @@ the silence between two bytes but not the whole response.
 
 import importlib.metadata
 import logging
+import math
 import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self, TypeAlias
 
@@ -24,15 +26,23 @@ from urllib3 import exceptions as http
 from stillpoint.cluster.api_request import CREDENTIALS_HINT, ApiRequest, ApiResponse, Expired
 from stillpoint.cluster.discovery_request import PATHS, DiscoveryRequest
 from stillpoint.cluster.packed import PackedItems
+from stillpoint.cluster.stream import Bounds, LineStream
 from stillpoint.cluster.watch import Changes, FollowedItems, Watch
+from stillpoint.model import kinds
 from stillpoint.model.api_resources import Served
 from stillpoint.model.errors import Forbidden, ReadFailed
 from stillpoint.model.item import Item
 from stillpoint.model.reader import PAGE, Change, Lookup
-from stillpoint.model.reference import Resource
+from stillpoint.model.reference import Reference, Resource
 
 _CHUNK_BYTES = 128 * 1024
 _MOST_CONNECTIONS = 32
+_OF_LOGS = Bounds(line=8 * 1024, response=16 * 1024 * 1024)
+"""A line of a guest's agent has 1 KiB at most, a file of a kubelet 10 MiB (containerLogMaxSize)."""
+
+_OF_WATCHES = Bounds(line=4 * 1024 * 1024, response=64 * 1024 * 1024)
+"""An object has 1.5 MiB at most (etcd)."""
+
 _PASSING = frozenset({429, 500, 502, 503, 504})
 _DEFAULT_FILE = "~/.kube/config"
 
@@ -203,6 +213,44 @@ class KubernetesReader:
         request = ApiRequest("watch", resource, namespace, "", self._clock() + longest_s)
         return Changes(request, labels, self._lines).states(self._clock, self._sleep)
 
+    def watch(
+        self, resource: Resource, namespace: str, name: str, longest_s: float
+    ) -> LineStream[Change]:
+        """See `Reader.watch`."""
+        expires = self._clock() + longest_s
+        request = ApiRequest("watch", resource, namespace, "", expires)
+        query = {
+            "watch": "true",
+            "fieldSelector": f"metadata.name={name}",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": "0",
+            "timeoutSeconds": str(math.ceil(longest_s)),
+        }
+
+        def open_response() -> BaseHTTPResponse:
+            return self._open_stream(request, query, self._limits.silence_s)
+
+        return LineStream(request, open_response, request.change, self._clock, _OF_WATCHES)
+
+    def log(
+        self, pod: Reference, container: str, since: datetime, follow_s: float | None = None
+    ) -> LineStream[bytes]:
+        """See `Reader.log`."""
+        longest_s = self._limits.response_s if follow_s is None else follow_s
+        expires = self._clock() + longest_s
+        request = ApiRequest("get", kinds.POD, pod.namespace, pod.name, expires, subresource="log")
+        query = {
+            "container": container,
+            "timestamps": "true",
+            "sinceTime": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "follow": "false" if follow_s is None else "true",
+        }
+
+        def open_response() -> BaseHTTPResponse:
+            return self._open_stream(request, query, longest_s)
+
+        return LineStream(request, open_response, bytes, self._clock, _OF_LOGS)
+
     def _watch(self, watch: Watch) -> None:
         try:
             watch.run(self._clock, self._sleep)
@@ -282,14 +330,22 @@ class KubernetesReader:
 
     def _lines(self, request: ApiRequest, query: Mapping[str, str]) -> Iterator[bytes]:
         """Lines of a streamed response, until the server ends the stream."""
-        silence_s = max(request.expires - self._clock(), 1.0)
-        with self._open(request, query, min(silence_s, self._limits.silence_s)) as response:
-            if response.status != 200:
-                raise request.failure(self._response(response, request, request.expires))
+        with self._open_stream(request, query, self._limits.silence_s) as response:
             rest = b""
             while part := response.read1(_CHUNK_BYTES):
                 *lines, rest = (rest + part).split(b"\n")
                 yield from lines
+
+    def _open_stream(
+        self, request: ApiRequest, query: Mapping[str, str], silence_s: float
+    ) -> BaseHTTPResponse:
+        """The response before its body, if it is no failure; to be closed."""
+        left_s = max(request.expires - self._clock(), 1.0)
+        response = self._open(request, query, min(left_s, silence_s))
+        if response.status == 200:
+            return response
+        with response:
+            raise request.failure(self._response(response, request, request.expires))
 
     def _response(
         self, response: BaseHTTPResponse, request: _Request, expires: float

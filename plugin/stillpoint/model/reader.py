@@ -1,10 +1,13 @@
 """Reads of the cluster, for actions and everybody else."""
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol, TypeVar
 
 from stillpoint.model.item import Item
-from stillpoint.model.reference import Resource
+from stillpoint.model.reference import Reference, Resource
+
+Part_co = TypeVar("Part_co", covariant=True)
 
 Lookup = Callable[[str], Item | None]
 """The object of a name, or None."""
@@ -18,6 +21,20 @@ class Change(NamedTuple):
 
     item: Item
     is_deleted: bool = False
+
+
+class Stream(Protocol[Part_co]):
+    """A response that goes on, part by part."""
+
+    def __iter__(self) -> Iterator[Part_co]:
+        """The parts, each as soon as it has come; until the end of the time or of the response.
+
+        Raises:
+            ReadFailed: the request failed, or the connection broke.
+        """
+
+    def close(self) -> None:
+        """Ends the parts, whichever thread waits for the next."""
 
 
 class Reader(Protocol):
@@ -59,6 +76,28 @@ class Reader(Protocol):
             ReadFailed: no watch could be opened when the time was over, or the account may not.
         """
 
+    def watch(
+        self, resource: Resource, namespace: str, name: str, longest_s: float
+    ) -> Stream[Change]:
+        """An object as it is now, then as it changes: by one connection, which misses nothing.
+
+        Nothing is sent before it is asked for. About once a minute comes a sign of life: an object
+        without a name.
+        """
+
+    def log(
+        self, pod: Reference, container: str, since: datetime, follow_s: float | None = None
+    ) -> Stream[bytes]:
+        """Lines of a container's log, each behind its time by the clock of the node.
+
+        Example: `2026-05-04T12:00:01.123456789Z login:`. Of a long line the end is missing.
+        Nothing is sent before it is asked for.
+
+        Args:
+            since: older lines, by the clock of the node, are left out.
+            follow_s: go on with what is printed later, for so long; None ends with the last line.
+        """
+
 
 class Index(Protocol):
     """A `Reader` for many reads of a namespace: each list is requested once."""
@@ -82,6 +121,16 @@ class Index(Protocol):
         self, resource: Resource, namespace: str, labels: str, longest_s: float
     ) -> Generator[Change, None, None]:
         """As `Reader.changes`; nothing of it is cached."""
+
+    def watch(
+        self, resource: Resource, namespace: str, name: str, longest_s: float
+    ) -> Stream[Change]:
+        """As `Reader.watch`; nothing of it is cached."""
+
+    def log(
+        self, pod: Reference, container: str, since: datetime, follow_s: float | None = None
+    ) -> Stream[bytes]:
+        """As `Reader.log`; nothing of it is cached."""
 
     def list_grouped(
         self,

@@ -3,6 +3,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from stillpoint.cluster.cache import OLDEST_S, Cache, CachedIndex, CachedIndexes
 from stillpoint.model import item as it
 from stillpoint.model.errors import Unreachable
 from stillpoint.model.item import Item
-from stillpoint.model.reader import Change, Lookup
-from stillpoint.model.reference import Resource
+from stillpoint.model.reader import Change, Lookup, Stream
+from stillpoint.model.reference import Reference, Resource
+from tests.unit.dictionary_reader import MemoryStream
 
 THREADS = 32
 PODS = Resource("", "v1", "pods", "Pod")
@@ -56,6 +58,18 @@ class DictionaryReader:
     ) -> Generator[Change, None, None]:
         self._ask("watch", resource.plural, namespace, labels, str(longest_s))
         yield from map(Change, self._of(resource, namespace))
+
+    def log(
+        self, pod: Reference, container: str, since: datetime, follow_s: float | None = None
+    ) -> Stream[bytes]:
+        self._ask("log", pod.name, container, str(since), str(follow_s))
+        return MemoryStream()
+
+    def watch(
+        self, resource: Resource, namespace: str, name: str, longest_s: float
+    ) -> Stream[Change]:
+        self._ask("watch one", resource.plural, namespace, name, str(longest_s))
+        return MemoryStream()
 
     def create(self, resource: Resource, item: Item) -> Item | None:
         self._ask("create", resource.plural, it.namespace(item), it.name(item))
@@ -335,6 +349,18 @@ def test_what_is_asked_for_as_it_is_now_is_asked_each_time_and_changes_no_other_
 
 
 # the indexes of all backups
+
+
+def test_streams_are_opened_each_time_and_by_the_connection_that_reads() -> None:
+    reader = DictionaryReader()
+    index = CachedIndexes(lambda: reader).for_request("1")
+    for _ in range(2):
+        index.log(PODS.named("shop", "db"), "compute", datetime(2026, 5, 4, tzinfo=UTC), 5.0)
+        index.watch(PODS, "shop", "db", 7.0)
+    assert reader.asked == {
+        ("log", "db", "compute", "2026-05-04 00:00:00+00:00", "5.0"): 2,
+        ("watch one", "pods", "shop", "db", "7.0"): 2,
+    }
 
 
 def test_a_change_goes_through_the_connection_that_reads() -> None:

@@ -2,15 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Generator, Mapping, Sequence
+from datetime import datetime
 
 from stillpoint.model import item as it
 from stillpoint.model.errors import ReadFailed
 from stillpoint.model.item import Item
-from stillpoint.model.reader import PAGE, Change, Lookup
+from stillpoint.model.reader import PAGE, Change, Lookup, Stream
 from stillpoint.model.reference import Reference, Resource
 from stillpoint.velero.selection.label_selector import LabelSelector
 
 _CAUSE = "a rehearsal changes nothing"
+_CAUSE_OF_GUESTS = "a rehearsal watches no guest"
 
 
 class RehearsedCluster:
@@ -73,6 +75,20 @@ class RehearsedCluster:
         """See `Reader.changes`: the state now, of what was read before."""
         del longest_s
         yield from map(Change, self.list(resource, namespace, labels))
+
+    def watch(
+        self, resource: Resource, namespace: str, name: str, longest_s: float
+    ) -> Stream[Change]:
+        """Refuses; see `Reader.watch`."""
+        del longest_s
+        raise ReadFailed(str(resource.named(namespace, name)), "cannot watch", _CAUSE_OF_GUESTS)
+
+    def log(
+        self, pod: Reference, container: str, since: datetime, follow_s: float | None = None
+    ) -> Stream[bytes]:
+        """Refuses; see `Reader.log`."""
+        del container, since, follow_s
+        raise ReadFailed(f"log of {pod}", "cannot get", _CAUSE_OF_GUESTS)
 
     def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
         """Refuses; see `Writer.patch`."""
