@@ -104,6 +104,7 @@ class ApiRequest:
         expires: deadline, a reading of the reader's clock.
         body: content to send; empty for a read.
         subresource: of the object; empty for the object itself.
+        has_secrets: true for the values of a Secret, too.
     """
 
     verb: str
@@ -113,12 +114,14 @@ class ApiRequest:
     expires: float
     body: bytes = b""
     subresource: str = ""
+    has_secrets: bool = False
 
     @property
     def accept(self) -> str:
-        """Media type of the response; for a Secret, metadata alone: nobody here reads its data."""
+        """Media type of the response; for a Secret, metadata alone unless its data is wanted."""
         is_secret = (self.resource.group, self.resource.plural) == ("", "secrets")
-        return _METADATA if is_secret and self.verb == "get" else "application/json"
+        is_without_data = is_secret and self.verb == "get" and not self.has_secrets
+        return _METADATA if is_without_data else "application/json"
 
     @property
     def method(self) -> str:

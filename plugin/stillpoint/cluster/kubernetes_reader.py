@@ -5,6 +5,8 @@ bodies are this module's: the package's models drop unknown fields, and its requ
 the silence between two bytes but not the whole response.
 """
 
+import base64
+import binascii
 import importlib.metadata
 import logging
 import math
@@ -28,10 +30,12 @@ from stillpoint.cluster.discovery_request import PATHS, DiscoveryRequest
 from stillpoint.cluster.packed import PackedItems
 from stillpoint.cluster.stream import Bounds, LineStream
 from stillpoint.cluster.watch import Changes, FollowedItems, Watch
+from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.api_resources import Served
 from stillpoint.model.errors import Forbidden, ReadFailed
 from stillpoint.model.item import Item
+from stillpoint.model.kinds import SECRET
 from stillpoint.model.reader import PAGE, Change, Lookup
 from stillpoint.model.reference import Reference, Resource
 
@@ -155,6 +159,22 @@ class KubernetesReader:
         request = ApiRequest("get", resource, namespace, name, self._expiry())
         response = self._send(request, {})
         return None if response.status == 404 else request.read_object(response)
+
+    def secret_value(self, namespace: str, name: str, key: str) -> bytes | None:
+        """The value of a key of a Secret; None if there is no such Secret or key.
+
+        Raises:
+            ReadFailed: the request failed.
+        """
+        request = ApiRequest("get", SECRET, namespace, name, self._expiry(), has_secrets=True)
+        response = self._send(request, {})
+        if response.status == 404:
+            return None
+        value = it.mapping(request.read_object(response), "data").get(key)
+        try:
+            return None if value is None else base64.b64decode(str(value))
+        except binascii.Error:
+            raise request.unreachable(f"the response has no base64 in {key}") from None
 
     def allows(
         self, account: tuple[str, str], namespace: str, verb: str, group: str, resource: str

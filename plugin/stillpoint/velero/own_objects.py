@@ -8,6 +8,7 @@ BACKUP = Resource("velero.io", "v1", "backups", "Backup")
 RESTORE = Resource("velero.io", "v1", "restores", "Restore")
 SCHEDULE = Resource("velero.io", "v1", "schedules", "Schedule")
 STORAGE_LOCATION = Resource("velero.io", "v1", "backupstoragelocations", "BackupStorageLocation")
+DOWNLOAD_REQUEST = Resource("velero.io", "v1", "downloadrequests", "DownloadRequest")
 
 _RUNNING = ("InProgress", "WaitingForPluginOperations", "Finalizing")
 """Phases in which items are read or snapshots taken; a queued backup has yet to begin."""

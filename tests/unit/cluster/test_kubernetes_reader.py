@@ -110,6 +110,19 @@ def test_requests_say_who_asks_and_carry_the_token() -> None:
     assert headers["accept"] == "application/json"
 
 
+def test_a_value_of_a_secret_is_read_where_it_is_wanted() -> None:
+    body = {"kind": "Secret", "metadata": {"name": "ca"}, "data": {"ca.pem": "Q0E=", "bad": "Q"}}
+    with FaultyApiServer([sends(body)]) as server:
+        reader = server.reader()
+        assert reader.secret_value("velero", "ca", "ca.pem") == b"CA"
+        assert reader.secret_value("velero", "ca", "other") is None
+        with pytest.raises(Unreachable, match="no base64 in bad"):
+            reader.secret_value("velero", "ca", "bad")
+    assert server.heard[0].headers["accept"] == "application/json"
+    with FaultyApiServer([status(404)]) as server:
+        assert server.reader().secret_value("velero", "ca", "ca.pem") is None
+
+
 def test_of_a_secret_only_the_metadata_are_asked_for() -> None:
     secrets = Resource("", "v1", "secrets", "Secret")
     body = {"kind": "PartialObjectMetadata", "metadata": {"name": "s"}}

@@ -5,12 +5,15 @@ pkg/controller/backup_storage_location_controller.go of Velero v1.18; keys of `c
 velero-plugin-for-aws and velero-plugin-for-microsoft-azure.
 """
 
+import base64
+import binascii
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from stillpoint.model import duration
 from stillpoint.model import item as it
+from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
 from stillpoint.velero import own_objects
 
@@ -58,6 +61,27 @@ def has_two_authorities(location: Item) -> bool:
     """True if a CA is given in two ways: Velero refuses that."""
     storage = it.mapping(location, "spec", "objectStorage")
     return bool(storage.get("caCert")) and storage.get("caCertRef") is not None
+
+
+def authority(location: Item) -> str:
+    """Certificates in PEM of `caCert`, by which the server of the store is known; may be empty.
+
+    Raises:
+        MalformedItem: the field has no base64, as bytes have in JSON.
+    """
+    path = ("spec", "objectStorage", "caCert")
+    encoded = it.text(location, *path)
+    try:
+        return base64.b64decode(encoded, validate=True).decode(errors="replace")
+    except (binascii.Error, ValueError) as error:
+        field = ".".join(path)
+        raise MalformedItem(it.describe(location), field, "base64", encoded) from error
+
+
+def authority_key(location: Item) -> Key | None:
+    """The key of a Secret with these certificates, `caCertRef`; None if the location names none."""
+    named = it.mapping(location, "spec", "objectStorage", "caCertRef")
+    return Key(it.text(named, "name"), it.text(named, "key")) if named else None
 
 
 def is_default(location: Item) -> bool:
