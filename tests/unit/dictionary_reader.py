@@ -99,8 +99,15 @@ class DictionaryReader:
         log.close()
         return log
 
-    def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
-        self._ask(f"patch {resource} {namespace}/{name}")
+    def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        change: Item,
+        subresource: str = "",
+    ) -> None:
+        self._ask(f"patch {resource} {namespace}/{name}{subresource and f'/{subresource}'}")
         if f"{namespace}/{name}" in self.refused:
             raise Unreachable(f"{namespace}/{name}", "cannot patch", "HTTP 422: a webhook says no")
         [before] = [o for o in self._of(resource, namespace) if it.name(o) == name]

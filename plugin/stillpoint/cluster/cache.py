@@ -233,8 +233,15 @@ class _LateCluster:
     ) -> Stream[bytes]:
         return self.connect().log(pod, container, since, follow_s)
 
-    def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
-        self.connect().patch(resource, namespace, name, change)
+    def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        change: Item,
+        subresource: str = "",
+    ) -> None:
+        self.connect().patch(resource, namespace, name, change, subresource)
 
     def create(self, resource: Resource, item: Item) -> Item | None:
         return self.connect().create(resource, item)

@@ -15,10 +15,18 @@ _PUT_S = 5.0
 class KubernetesWriter(KubernetesReader):
     """Reads, patches, creates and deletes over HTTP, from as many threads as want to."""
 
-    def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
+    def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        change: Item,
+        subresource: str = "",
+    ) -> None:
         """See `Writer.patch`. Sent again if the response was lost: a merge patch is idempotent."""
         body = orjson.dumps(change)
-        request = ApiRequest("patch", resource, namespace, name, self._expiry(), body)
+        expires = self._expiry()
+        request = ApiRequest("patch", resource, namespace, name, expires, body, subresource)
         request.read_object(self._send(request, {}))
 
     def create(self, resource: Resource, item: Item) -> Item | None:

@@ -10,11 +10,21 @@ from stillpoint.model.reference import Resource
 class Writer(Protocol):
     """Changes objects of the Kubernetes API. The caller logs each change, and why."""
 
-    def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
+    def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        change: Item,
+        subresource: str = "",
+    ) -> None:
         """Applies a JSON merge patch (RFC 7386): None removes a field.
 
         With the `metadata.resourceVersion` that the change was computed from, the patch fails if
         somebody else has changed the object meanwhile.
+
+        Args:
+            subresource: of the object, `status`; empty for the object itself.
 
         Raises:
             ReadFailed: success was not reported; the change may be made all the same.

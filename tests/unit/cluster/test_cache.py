@@ -50,8 +50,16 @@ class DictionaryReader:
         self._ask("follow", resource.plural, namespace, str(longest_s))
         return lambda name: self._named(resource, namespace, name)
 
-    def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
-        self._ask("patch", resource.plural, namespace, name, str(change))
+    def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        change: Item,
+        subresource: str = "",
+    ) -> None:
+        what = f"{resource.plural}/{subresource}" if subresource else resource.plural
+        self._ask("patch", what, namespace, name, str(change))
 
     def changes(
         self, resource: Resource, namespace: str, labels: str, longest_s: float

@@ -34,6 +34,16 @@ def test_a_patch_sends_the_change_to_the_object_and_nothing_else() -> None:
     assert heard.body == b'{"metadata":{"annotations":{"a":null}},"spec":{"runStrategy":"Always"}}'
 
 
+def test_a_subresource_is_patched_by_its_own_path_and_right() -> None:
+    with FaultyApiServer([DONE, status(403)]) as server:
+        client = server.reader()
+        client.patch(VIRTUAL_MACHINES, "shop", "db", CHANGE, "status")
+        with pytest.raises(Forbidden, match=r'resources: \["virtualmachines/status"\]'):
+            client.patch(VIRTUAL_MACHINES, "shop", "db", CHANGE, "status")
+    path = "/apis/kubevirt.io/v1/namespaces/shop/virtualmachines/db/status"
+    assert [heard.path for heard in server.heard] == [path, path]
+
+
 def test_a_read_after_it_is_a_read() -> None:
     with FaultyApiServer([DONE]) as server:
         client = server.reader()

@@ -90,9 +90,16 @@ class RehearsedCluster:
         del container, since, follow_s
         raise ReadFailed(f"log of {pod}", "cannot get", _CAUSE_OF_GUESTS)
 
-    def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
+    def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        change: Item,
+        subresource: str = "",
+    ) -> None:
         """Refuses; see `Writer.patch`."""
-        del change
+        del change, subresource
         raise ReadFailed(str(resource.named(namespace, name)), "cannot patch", _CAUSE)
 
     def create(self, resource: Resource, item: Item) -> Item | None:

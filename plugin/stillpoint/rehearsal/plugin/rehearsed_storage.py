@@ -39,9 +39,16 @@ class RehearsedStorage(RehearsedCluster):
         del resource, namespace, name, subresource
         self.requests += 1
 
-    def patch(self, resource: Resource, namespace: str, name: str, change: Item) -> None:
+    def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        change: Item,
+        subresource: str = "",
+    ) -> None:
         """Does nothing, as what is discarded stays; see `Writer.patch`."""
-        del resource, namespace, name, change
+        del resource, namespace, name, change, subresource
         self.requests += 1
 
     def delete(self, resource: Resource, namespace: str, name: str) -> None:
