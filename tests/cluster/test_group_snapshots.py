@@ -1,14 +1,81 @@
 """Group snapshots: what the real snapshot controller makes of one, and the plugin of a guest's."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
 from tests.cluster.api import Object
-from tests.cluster.cluster import Cluster
+from tests.cluster.cluster import Cluster, velero_object
 from tests.cluster.manifests import Disk, Machine
 from tests.cluster.namespaces import wait_until
-from tests.cluster.storage import CLASS
+from tests.cluster.storage import CLASS, Cut, wait_until_bound
+from tests.cluster.velero import API_VERSION, NAMESPACE
 
 SNAPSHOT = ("snapshot.storage.k8s.io/v1", "VolumeSnapshot")
+CONTENT = ("snapshot.storage.k8s.io/v1", "VolumeSnapshotContent")
 GROUP = ("groupsnapshot.storage.k8s.io/v1", "VolumeGroupSnapshot")
+GROUP_CONTENT = (GROUP[0], "VolumeGroupSnapshotContent")
 CLAIM = ("v1", "PersistentVolumeClaim")
+
+POLICY = """
+version: v1
+volumePolicies:
+- conditions: {csi: {}}
+  action: {type: custom, parameters: {snapshotter: stillpoint, group: true}}
+"""
+BY_POLICY: Object = {"resourcePolicy": {"kind": "configmap", "name": "group-snapshots"}}
+SHOP = "group"
+DB = Machine(SHOP, "db", disks=(Disk("root"), Disk("data", "Block")), hotplugged=(Disk("extra"),))
+
+
+@pytest.fixture(scope="module")
+def policed(cluster: Cluster) -> Cluster:
+    """The cluster, with a policy that asks for groups."""
+    metadata = {"name": "group-snapshots", "namespace": NAMESPACE}
+    cluster.api.create(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"p": POLICY}}
+    )
+    return cluster
+
+
+@dataclass
+class Shop:
+    """A backed-up machine of three disks.
+
+    Attributes:
+        cuts: of the backup, by claim.
+    """
+
+    cluster: Cluster
+    claims: Mapping[str, Object]
+    backup: Object
+    cuts: Mapping[str, list[Cut]]
+
+    def content(self, claim: str) -> bytes:
+        return f"disk of {claim} ".encode() * 1000
+
+
+@pytest.fixture(scope="module")
+def shop(policed: Cluster) -> Shop:
+    cluster = policed
+    cluster.create_namespace(SHOP)
+    cluster.create_vms([DB])
+    wait_until_bound(cluster.api, SHOP)
+    claims = {each["metadata"]["name"]: each for each in cluster.api.list(*CLAIM, SHOP)}
+    shop = Shop(cluster, claims, {}, {})
+    for name in claims:
+        cluster.disk_image(SHOP, name).write_bytes(shop.content(name))
+    began = datetime.now(UTC)
+    shop.backup = cluster.backup("group", {"includedNamespaces": [SHOP], **BY_POLICY})
+    shop.cuts = {
+        name: [cut for cut in cluster.snapshots_cut()[f"{SHOP}/{name}"] if cut.started > began]
+        for name in claims
+    }
+    for name in claims:
+        cluster.disk_image(SHOP, name).write_bytes(b"later than the backup")
+    return shop
 
 
 def group(namespace: str, label: str) -> Object:
@@ -44,3 +111,48 @@ def test_the_tests_storage_takes_and_deletes_a_group(cluster_without_velero: Clu
     api.delete(*GROUP, namespace, "all")
     taken = {root.snapshot, data.snapshot}
     wait_until(lambda: not taken & cluster.storage.snapshots(), "both are deleted", 60)
+
+
+def test_all_disks_of_a_guest_are_one_group_of_one_moment(shop: Shop) -> None:
+    status = shop.backup["status"]
+    assert status["phase"] == "Completed", shop.cluster.backup_log("group")
+    assert (status.get("errors", 0), status.get("warnings", 0)) == (0, 0)
+    assert status["csiVolumeSnapshotsCompleted"] == len(shop.claims) == 3
+    cuts = [cut for cuts in shop.cuts.values() for cut in cuts]
+    assert len(cuts) == 3, "each disk once"
+    assert len({cut.group for cut in cuts}) == 1
+    assert cuts[0].group
+    assert len({cut.started for cut in cuts}) == 1
+
+
+def test_nothing_of_the_group_is_left_in_the_cluster(shop: Shop) -> None:
+    api = shop.cluster.api
+    wait_until(lambda: api.list(*GROUP, SHOP) == [], "no group is left")
+    wait_until(lambda: api.list(*GROUP_CONTENT) == [], "no content of a group is left")
+    wait_until(lambda: api.list(*SNAPSHOT, SHOP) == [], "Velero has deleted the members")
+    for one in api.list(*CLAIM, SHOP):
+        assert one["metadata"].get("labels") == shop.claims[one["metadata"]["name"]][
+            "metadata"
+        ].get("labels")
+
+
+def test_velero_restores_each_member_as_any_snapshot(shop: Shop) -> None:
+    cluster, namespace = shop.cluster, "group-restored"
+    spec = {"backupName": "group", "namespaceMapping": {SHOP: namespace}}
+    restore = cluster.restore(namespace, spec)
+    assert restore["status"]["phase"] == "Completed", cluster.restore_log(namespace)
+    wait_until_bound(cluster.api, namespace)
+    found = cluster.api.list(*CLAIM, namespace)
+    assert {each["metadata"]["name"] for each in found} == shop.claims.keys()
+    for name in shop.claims:
+        assert cluster.disk_image(namespace, name).read_bytes().startswith(shop.content(name))
+
+
+def test_deleting_the_backup_deletes_the_members_in_the_storage(shop: Shop) -> None:
+    cluster = shop.cluster
+    taken = {cut.snapshot for cuts in shop.cuts.values() for cut in cuts}
+    assert taken <= cluster.storage.snapshots()
+    cluster.api.create(velero_object("DeleteBackupRequest", "group", {"backupName": "group"}))
+    where = (API_VERSION, "Backup", NAMESPACE, "group")
+    wait_until(lambda: cluster.api.find(*where) is None, "the backup is gone", 60)
+    wait_until(lambda: not taken & cluster.storage.snapshots(), "so are its snapshots", 60)

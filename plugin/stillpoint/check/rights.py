@@ -30,7 +30,7 @@ _NEEDED = """
     resource.k8s.io          resourceclaimtemplates                 get list
     scheduling.k8s.io        priorityclasses                        get list
 """
-SECRETS, THAW = "stillpoint-secrets", "stillpoint-thaw"
+SECRETS, THAW, GROUPS = "stillpoint-secrets", "stillpoint-thaw", "stillpoint-groups"
 """Roles that are optional."""
 
 _SECRETS = """
@@ -38,6 +38,14 @@ _SECRETS = """
 """
 _THAW = """
     subresources.kubevirt.io virtualmachineinstances/unfreeze       update
+"""
+_GROUPS = """
+    groupsnapshot.storage.k8s.io volumegroupsnapshotclasses         get list
+    groupsnapshot.storage.k8s.io volumegroupsnapshots               get list create watch delete
+    groupsnapshot.storage.k8s.io volumegroupsnapshotcontents        get patch delete
+    snapshot.storage.k8s.io  volumesnapshots                        patch
+    snapshot.storage.k8s.io  volumesnapshots/status                 patch
+    snapshot.storage.k8s.io  volumesnapshotcontents/status          patch
 """
 _OF_VELERO = """
     velero.io                backups                                get list
@@ -47,7 +55,8 @@ _OF_VELERO = """
 """
 """One line per resource, `-` for the core group."""
 
-_OF_SUBRESOURCES = {"subresources.kubevirt.io": "virtualmachineinstances.kubevirt.io"}
+_SUBRESOURCES = {"subresources.kubevirt.io": "kubevirt.io"}
+"""Groups of subresources that are not those of their objects."""
 
 
 class Right(NamedTuple):
@@ -67,12 +76,14 @@ class Right(NamedTuple):
     @property
     def is_optional(self) -> bool:
         """True if the plugin can do without, see the sentence of its role."""
-        return self.role in (SECRETS, THAW)
+        return self.role in (SECRETS, THAW, GROUPS)
 
     @property
     def served_as(self) -> str:
         """The resource that a cluster serves if it has this one; discovery has no subresources."""
-        return self.name if "/" not in self.resource else _OF_SUBRESOURCES[self.group]
+        plural, slash, _subresource = self.resource.partition("/")
+        group = _SUBRESOURCES.get(self.group, self.group)
+        return f"{plural}.{group}" if slash else self.name
 
     @property
     def name(self) -> str:
@@ -95,6 +106,7 @@ NEEDED: tuple[Right, ...] = (
     *_parse(_NEEDED),
     *_parse(_SECRETS, SECRETS),
     *_parse(_THAW, THAW),
+    *_parse(_GROUPS, GROUPS),
     *_parse(_OF_VELERO, is_of_velero=True),
 )
 ALL = Right("*", "*", "*")

@@ -13,6 +13,8 @@ VOLUME_SNAPSHOT = Resource("snapshot.storage.k8s.io", "v1", "volumesnapshots", "
 VOLUME_SNAPSHOT_CONTENT = Resource(
     "snapshot.storage.k8s.io", "v1", "volumesnapshotcontents", "VolumeSnapshotContent"
 )
+GROUP_SNAPSHOTS, GROUP_SNAPSHOT_VERSIONS = "groupsnapshot.storage.k8s.io", ("v1", "v1beta2")
+"""API group and versions of group snapshots, the newest first: external-snapshotter 8.6 and 8.4."""
 DATA_VOLUME = Resource("cdi.kubevirt.io", "v1beta1", "datavolumes", "DataVolume")
 RESOURCE_CLAIM = Resource("resource.k8s.io", "v1", "resourceclaims", "ResourceClaim")
 RESOURCE_CLAIM_TEMPLATE = Resource(

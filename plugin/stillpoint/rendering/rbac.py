@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from stillpoint.check.rights import NEEDED, SECRETS, THAW, Right
+from stillpoint.check.rights import GROUPS, NEEDED, SECRETS, THAW, Right
 from stillpoint.rendering.text import flow, scalar
 
 _ROLES = {
@@ -14,6 +14,10 @@ _ROLES = {
     THAW: """\
 # Optional: a guest is thawed as soon as the plugin has its last snapshot. Without this part it
 # stands still until Velero's hook thaws it.
+""",
+    GROUPS: """\
+# Optional: group snapshots, where a volume policy has group: true. Without this part the disks of a
+# guest are taken side by side, and the backup warns.
 """,
 }
 """Cluster roles, each with a comment."""

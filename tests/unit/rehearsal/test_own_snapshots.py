@@ -286,3 +286,18 @@ def test_a_backup_would_delete_what_a_former_one_has_left_behind() -> None:
     messages = [line.message for line in found.log]
     assert any("backup velero/gone has left behind" in each for each in messages)
     assert not any("a rehearsal changes nothing" in each for each in messages)
+
+
+def test_a_group_is_rehearsed_as_single_snapshots() -> None:
+    grouped = ALL_OURS.replace("stillpoint}", "stillpoint, group: true}")
+    group_class = {
+        "apiVersion": "groupsnapshot.storage.k8s.io/v1",
+        "kind": "VolumeGroupSnapshotClass",
+        "metadata": {"name": "groups"},
+        "driver": "rbd.csi.ceph.com",
+    }
+    alone, together = (
+        rehearsed(policy, server=server("", PLUGIN), objects=[*examples.objects(), group_class])
+        for policy in (ALL_OURS, grouped)
+    )
+    assert document.document(together) == document.document(alone)

@@ -32,16 +32,21 @@ def action(parameters: str, kind: str = "custom") -> str:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "fate"),
+    ("parameters", "fate", "is_grouped"),
     [
-        ("{snapshotter: stillpoint}", Fate.OWN),
-        ("{datamover: kubevirt}", Fate.CUSTOM),
-        ("{datamover: kubevirt, group: true}", Fate.CUSTOM),
-        ("null", Fate.CUSTOM),
+        ("{snapshotter: stillpoint}", Fate.OWN, False),
+        ("{snapshotter: stillpoint, group: false}", Fate.OWN, False),
+        ("{snapshotter: stillpoint, group: true}", Fate.OWN, True),
+        ("{datamover: kubevirt}", Fate.CUSTOM, False),
+        ("{datamover: kubevirt, group: true}", Fate.CUSTOM, False),
+        ("null", Fate.CUSTOM, False),
     ],
 )
-def test_a_custom_action_is_ours_by_its_parameter(parameters: str, fate: Fate) -> None:
-    assert fates(action(parameters)).of(CLAIM) is fate
+def test_a_custom_action_is_ours_by_its_parameter(
+    parameters: str, fate: Fate, is_grouped: bool
+) -> None:
+    found = fates(action(parameters))
+    assert (found.of(CLAIM), found.is_grouped(CLAIM)) == (fate, is_grouped)
 
 
 @pytest.mark.parametrize(
@@ -51,9 +56,14 @@ def test_a_custom_action_is_ours_by_its_parameter(parameters: str, fate: Fate) -
         ("{snapshotter: null}", "snapshotter is None, and can only be 'stillpoint'"),
         ("{snapshotter: [stillpoint]}", "snapshotter is ['stillpoint'], and can only be"),
         (
-            "{snapshotter: stillpoint, group: true}",
-            "'group' is no parameter: there is snapshotter alone",
+            "{snapshotter: stillpoint, groups: true}",
+            "'groups' is no parameter: there are group, snapshotter",
         ),
+        (
+            "{snapshotter: stillpoint, group: 'true'}",
+            "group is 'true', and can only be true or false",
+        ),
+        ("{snapshotter: stillpoint, group: null}", "group is None, and can only be true or false"),
     ],
 )
 def test_a_parameter_without_meaning_fails_the_volumes_of_its_policy_alone(

@@ -1,7 +1,7 @@
 """Backup of a PersistentVolumeClaim, whoever uses it (rules 3.1 and 3.2)."""
 
 from stillpoint.actions import policies, uid_label
-from stillpoint.actions.backup.snapshots import moved, take
+from stillpoint.actions.backup.snapshots import moved, own_group, take
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import BackupOutcome, Progress, Selector
@@ -27,12 +27,15 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
     """Labels the claim with its uid, and marks if CDI has not populated the claim.
 
     A claim with a memory dump is left out where the backup wants none. A claim whose volume the
-    backup leaves to this plugin is stored with its snapshot.
+    backup leaves to this plugin is stored with its snapshot, and without the label by which a group
+    snapshot may have selected it.
 
     Raises:
         StillpointError: there is no such snapshot.
     """
     it.identify(item)
+    for mark, _value in own_group.marks(item):
+        item = it.without(item, "metadata", "labels", mark)
     if persistent_volume_claim.is_memory_dump(item) and not context.backup.has_memory_dumps:
         context.log.info("left out: a memory dump, which the backup does not want")
         return BackupOutcome(it.with_annotation(item, marks.SKIPPED, "true"))

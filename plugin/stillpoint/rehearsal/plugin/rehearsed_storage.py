@@ -3,13 +3,14 @@
 Nothing is written: what actions would create is kept here, for their own later reads.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference, Resource
 from stillpoint.rehearsal.plugin.rehearsed_cluster import RehearsedCluster
+from stillpoint.velero.volumes import volume_group_snapshot_class
 
 
 class RehearsedStorage(RehearsedCluster):
@@ -22,6 +23,13 @@ class RehearsedStorage(RehearsedCluster):
     def __init__(self, objects: Mapping[Reference, Item], started: str) -> None:
         super().__init__(objects)
         self._started = started
+
+    def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
+        """See `Reader.list`. This storage has no groups: an archive has the same without them."""
+        if resource in volume_group_snapshot_class.RESOURCES:
+            self.requests += 1
+            return ()
+        return super().list(resource, namespace, labels)
 
     def create(self, resource: Resource, item: Item) -> Item | None:
         """Keeps the object; see `Writer.create`. A VolumeSnapshot is bound, and has its bytes."""

@@ -12,6 +12,11 @@ def csi_driver(volume: Item) -> str:
     return it.text(volume, "spec", "csi", "driver")
 
 
+def csi_handle(volume: Item) -> str:
+    """The CSI driver's name for the volume; empty for any other volume."""
+    return it.text(volume, "spec", "csi", "volumeHandle")
+
+
 def is_deleted_with_claim(volume: Item) -> bool:
     """True if the storage frees the volume when its claim goes."""
     return it.text(volume, "spec", "persistentVolumeReclaimPolicy") == "Delete"

@@ -15,6 +15,11 @@ def claim(snapshot: Item) -> str:
     return it.text(snapshot, "spec", "source", "persistentVolumeClaimName")
 
 
+def claims(snapshot: Item) -> tuple[str]:
+    """Name of the snapshot's claim as the only key for `Index.list_grouped`."""
+    return (claim(snapshot),)
+
+
 def content(snapshot: Item) -> str:
     """Name of the VolumeSnapshotContent that the snapshot is bound to; empty if not yet."""
     return it.text(snapshot, "status", "boundVolumeSnapshotContentName")

@@ -30,6 +30,20 @@ def is_deleted_with_snapshot(content: Item) -> bool:
     return it.text(content, "spec", "deletionPolicy") == "Delete"
 
 
+def is_in_group(content: Item) -> bool:
+    """True if the snapshot was taken with a group.
+
+    The sidecar then leaves its bytes to the deletion of the group (syncContent in
+    pkg/sidecar-controller/snapshot_controller.go of external-snapshotter v8.6).
+    """
+    return bool(it.text(content, "status", "volumeGroupSnapshotHandle"))
+
+
+def without_group() -> Item:
+    """The merge patch of the status by which the bytes of a member can be deleted alone."""
+    return {"status": {"volumeGroupSnapshotHandle": None}}
+
+
 def deletion_with_snapshot() -> Item:
     """The merge patch that lets the snapshot in the storage go with its VolumeSnapshot."""
     return {"spec": {"deletionPolicy": "Delete"}}

@@ -128,6 +128,15 @@ class Fates:
             return decided is Fate.OWN
         return snapshotter.takes_rest(self.backup) and self.of(claim) is Fate.OWN
 
+    def is_grouped(self, claim: Item) -> bool:
+        """True if a policy asks for a group snapshot of the claim and the guest's other disks.
+
+        Raises:
+            Refusal: the policy asks the plugin for what it cannot do.
+        """
+        policy = self._policy(claim)
+        return policy is not None and policy.is_grouped
+
     def _policy(self, claim: Item) -> VolumePolicy | None:
         """The policy that decides about a claim.
 

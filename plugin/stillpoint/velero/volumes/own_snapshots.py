@@ -24,6 +24,9 @@ _BACKUP = "stillpoint.dev/backup"
 _HANDLE = "velero.io/csi-volumesnapshot-handle"
 """Annotation of a VolumeSnapshot that Velero has put into its archive."""
 
+MARK = "group.stillpoint.dev/"
+"""Beginning of the labels by which a group snapshot selects its claims; each group has its own."""
+
 _GENERATED = 58  # the API server's limit for what comes before a generated suffix of five letters
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"  # of such suffixes
 
@@ -57,6 +60,7 @@ class OwnSnapshots:
         self.thawed: set[str] = set()
         self._lock = threading.Lock()
         self._begun: dict[str, Future[Item]] = {}
+        self._taken: set[str] = set()
         self._looked: set[str] = set()
 
     def begin(self, uids: Iterable[str]) -> Sequence[str]:
@@ -73,11 +77,15 @@ class OwnSnapshots:
         else:
             self._begun[uid].set_result(outcome)
 
-    def is_first_look(self, namespace: str) -> bool:
-        """True once for each namespace."""
+    def take(self, uids: Iterable[str]) -> None:
+        """Says that the storage has the snapshots of these claims, which have yet to end."""
+        self._taken |= set(uids)
+
+    def is_first_look(self, at: str) -> bool:
+        """True once for each namespace, or whatever else is looked at once."""
         with self._lock:
-            is_first = namespace not in self._looked
-            self._looked.add(namespace)
+            is_first = at not in self._looked
+            self._looked.add(at)
         return is_first
 
     def has_begun(self, uid: str) -> bool:
@@ -86,7 +94,7 @@ class OwnSnapshots:
 
     def has_ended(self, uid: str) -> bool:
         """True if the storage has taken the snapshot of this claim, or nobody waits any more."""
-        return uid in self._begun and self._begun[uid].done()
+        return uid in self._taken or (uid in self._begun and self._begun[uid].done())
 
     def result(self, uid: str) -> Item:
         """The VolumeSnapshot of a claim that somebody has begun, once it has ended.
@@ -99,12 +107,12 @@ class OwnSnapshots:
 
 def name(claim: Item, backup_uid: str) -> str:
     """The name of a claim's VolumeSnapshot: Velero's form, but the same in each attempt."""
-    return f"velero-{it.name(claim)}-"[:_GENERATED] + _suffix(f"{backup_uid}/{it.uid(claim)}", 5)
+    return f"velero-{it.name(claim)}-"[:_GENERATED] + digest(f"{backup_uid}/{it.uid(claim)}", 5)
 
 
 def group(claim: Item, backup_uid: str) -> str:
     """The value of `TAKEN_WITH` for what is taken together with this claim."""
-    return _suffix(f"{backup_uid}/{it.uid(claim)}", 10)
+    return digest(f"{backup_uid}/{it.uid(claim)}", 10)
 
 
 def new(claim: Item, backup: Item, snapshot_class: str, taken_with: str) -> Item:
@@ -114,12 +122,6 @@ def new(claim: Item, backup: Item, snapshot_class: str, taken_with: str) -> Item
 
     Source: createVolumeSnapshot in pkg/backup/actions/csi/pvc_action.go of Velero v1.18.
     """
-    own = {
-        marks.OF_BACKUP: marks.label_value(it.name(backup)),
-        _TAKEN_FOR: _suffix(it.uid(backup), 10),
-        TAKEN_WITH: taken_with,
-        marks.EXCLUDED: "true",
-    }
     resource = kinds.VOLUME_SNAPSHOT
     return {
         "apiVersion": f"{resource.group}/{resource.version}",
@@ -127,14 +129,34 @@ def new(claim: Item, backup: Item, snapshot_class: str, taken_with: str) -> Item
         "metadata": {
             "name": name(claim, it.uid(backup)),
             "namespace": it.namespace(claim),
-            "labels": {**it.labels(claim), **own},
-            "annotations": {_BACKUP: f"{it.namespace(backup)}/{it.name(backup)}"},
+            "labels": {**without_marks(it.labels(claim)), **labels(backup, taken_with)},
+            "annotations": annotations(backup),
         },
         "spec": {
             "source": {"persistentVolumeClaimName": it.name(claim)},
             "volumeSnapshotClassName": snapshot_class,
         },
     }
+
+
+def without_marks(found: Item) -> Item:
+    """Labels of a claim without those of groups, which it has only for a moment."""
+    return {name: value for name, value in found.items() if not name.startswith(MARK)}
+
+
+def labels(backup: Item, taken_with: str) -> Item:
+    """Labels of what this plugin makes for a backup, by which Velero and we know it again."""
+    return {
+        marks.OF_BACKUP: marks.label_value(it.name(backup)),
+        _TAKEN_FOR: digest(it.uid(backup), 10),
+        TAKEN_WITH: taken_with,
+        marks.EXCLUDED: "true",
+    }
+
+
+def annotations(backup: Item) -> Item:
+    """Annotations of what this plugin makes for a backup."""
+    return {_BACKUP: f"{it.namespace(backup)}/{it.name(backup)}"}
 
 
 def backups(snapshot: Item) -> Iterable[str]:
@@ -144,8 +166,8 @@ def backups(snapshot: Item) -> Iterable[str]:
 
 def is_of(snapshot: Item, backup: Item) -> bool:
     """True if the snapshot was taken for this Backup, not for one of the same name."""
-    labels = it.labels(snapshot)
-    return TAKEN_WITH in labels and labels.get(_TAKEN_FOR) == _suffix(it.uid(backup), 10)
+    found = it.labels(snapshot)
+    return TAKEN_WITH in found and found.get(_TAKEN_FOR) == digest(it.uid(backup), 10)
 
 
 def is_archived(snapshot: Item) -> bool:
@@ -153,6 +175,7 @@ def is_archived(snapshot: Item) -> bool:
     return _HANDLE in it.annotations(snapshot)
 
 
-def _suffix(text: str, length: int) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest[:length])
+def digest(text: str, length: int) -> str:
+    """Letters from which nobody learns the text."""
+    found = hashlib.sha256(text.encode()).digest()
+    return "".join(_LETTERS[byte % len(_LETTERS)] for byte in found[:length])

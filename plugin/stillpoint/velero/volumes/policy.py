@@ -55,6 +55,7 @@ class VolumePolicy:
     """The fate of the volumes that meet every condition.
 
     Attributes:
+        is_grouped: true if the disks of a guest are to be one group snapshot.
         source: the ConfigMap of the policy, for errors.
         fault: the field and cause by which its parameters for this plugin, of which Velero knows
             nothing, cannot be obeyed; else empty.
@@ -62,6 +63,7 @@ class VolumePolicy:
 
     conditions: tuple[Condition, ...]
     fate: Fate
+    is_grouped: bool = False
     source: str = ""
     fault: str = ""
 
@@ -135,6 +137,11 @@ class Policy:
         """These policies, and for volumes that meet none of them the volume policies of `other`."""
         return replace(self, volumes=(*self.volumes, *other.volumes))
 
+    @property
+    def asks_for_groups(self) -> bool:
+        """True if some policy wants group snapshots."""
+        return any(each.is_grouped for each in self.volumes)
+
     def matching(self, claim: Item, volume: Item) -> VolumePolicy | None:
         """The policy that decides about a volume; None if none matches.
 
@@ -206,6 +213,7 @@ def _volume_policy(number: int, policy: Item, source: str) -> VolumePolicy:
     return VolumePolicy(
         tuple(_conditions(policy)),
         Fate.OWN if is_own else Fate(kind),
+        is_grouped=is_own and parameters.get(snapshotter.GROUP) is True,
         source=source,
         fault=f"volumePolicies[{number}].action.parameters: {fault}" if fault else "",
     )

@@ -22,6 +22,9 @@ ALL = "all"
 PARAMETER, NAME = "snapshotter", "stillpoint"
 """The parameter of a policy's action that leaves volumes to the plugin, and its only value."""
 
+GROUP = "group"
+"""The parameter that asks for one group snapshot of a guest's disks: true or false."""
+
 
 def takes_snapshots(backup: Item) -> bool:
     """True if Velero takes snapshots of volumes that no policy decides about."""
@@ -69,6 +72,8 @@ def fault(action_type: str, parameters: Mapping[str, Any]) -> str:
     if asked != NAME:
         return f"{PARAMETER} is {excerpt(asked)}, and can only be {NAME!r}"
     for name in parameters:
-        if name != PARAMETER:
-            return f"{excerpt(name)} is no parameter: there is {PARAMETER} alone"
+        if name not in (PARAMETER, GROUP):
+            return f"{excerpt(name)} is no parameter: there are {GROUP}, {PARAMETER}"
+    if not isinstance(parameters.get(GROUP, False), bool):
+        return f"{GROUP} is {excerpt(parameters[GROUP])}, and can only be true or false"
     return ""

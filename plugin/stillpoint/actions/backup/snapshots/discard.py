@@ -38,11 +38,15 @@ def delete(snapshot: Item, context: BackupContext, *, with_bytes: bool) -> None:
     """
     resource, name = volume_snapshot_content.RESOURCE, volume_snapshot.content(snapshot)
     content = context.cluster.current(resource, "", name) if name and with_bytes else None
-    if (
-        content
-        and volume_snapshot_content.is_bound_to(content, snapshot)
-        and not volume_snapshot_content.is_deleted_with_snapshot(content)
-    ):
-        change = volume_snapshot_content.deletion_with_snapshot()
-        context.writer.patch(resource, "", name, change)
+    if content and volume_snapshot_content.is_bound_to(content, snapshot):
+        _release(content, context)
     context.writer.delete(volume_snapshot.RESOURCE, *it.identify(snapshot))
+
+
+def _release(content: Item, context: BackupContext) -> None:
+    """Lets the bytes in the storage go with the VolumeSnapshot."""
+    resource, name = volume_snapshot_content.RESOURCE, it.name(content)
+    if not volume_snapshot_content.is_deleted_with_snapshot(content):
+        context.writer.patch(resource, "", name, volume_snapshot_content.deletion_with_snapshot())
+    if volume_snapshot_content.is_in_group(content):
+        context.writer.patch(resource, "", name, volume_snapshot_content.without_group(), "status")

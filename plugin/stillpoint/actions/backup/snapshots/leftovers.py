@@ -8,11 +8,12 @@ A snapshot that has reached an archive has Velero's annotation with the handle, 
 delete, unless its backup has failed as a whole and so has no archive.
 
 Labels and annotations can be written by whoever may write VolumeSnapshots, who may have no right to
-delete what the class retains in the storage. The name is made of the Backup's uid, which only
-Velero's namespace shows: without it the VolumeSnapshot goes, and the class decides about the bytes.
+delete what the class retains in the storage. The name, or the seal of a member of a group, is made
+of the Backup's uid, which only Velero's namespace shows: without it the VolumeSnapshot goes, and
+the class decides about the bytes.
 """
 
-from stillpoint.actions.backup.snapshots import discard
+from stillpoint.actions.backup.snapshots import discard, left_groups, own_group
 from stillpoint.model import item as it
 from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
@@ -41,6 +42,7 @@ def delete(namespace: str, context: BackupContext) -> None:
                     )
                     name = it.name(snapshot)
                     context.log.info("deleted %s, which backup %s has left behind", name, backup)
+        left_groups.delete(namespace, context)
     except StillpointError as error:
         context.log.warning("snapshots of former backups may be left behind: %s", error)
 
@@ -62,11 +64,13 @@ def _is_left(snapshot: Item, backup: str, context: BackupContext) -> bool:
 
 
 def _is_proven(snapshot: Item, backup: str, context: BackupContext) -> bool:
-    """True if the snapshot has the name that this plugin gives its claim's in that backup."""
+    """True if that backup has given the snapshot its name, or its seal as a member of a group."""
     namespace, _slash, name = backup.partition("/")
     found = context.cluster.single(own_objects.BACKUP, namespace, name)
     resource, of = persistent_volume_claim.RESOURCE, volume_snapshot.claim(snapshot)
     claim = context.cluster.get(resource, it.namespace(snapshot), of) if of else None
     if found is None or claim is None:
         return False
-    return it.name(snapshot) == own_snapshots.name(claim, it.uid(found))
+    uid = it.uid(found)
+    is_named = it.name(snapshot) == own_snapshots.name(claim, uid)
+    return is_named or own_group.is_sealed(snapshot, claim, uid)

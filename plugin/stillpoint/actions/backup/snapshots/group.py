@@ -1,0 +1,158 @@
+"""Takes the disks of a guest on one driver as one group snapshot, of one moment in the storage.
+
+The claims get a label, which the group selects, and which they lose when the storage has the group.
+Then its members are freed, and the group is deleted without their bytes, so that each snapshot is
+one that Velero stores, restores and deletes as any other. Velero does so too (v1.18:
+pkg/backup/actions/csi/pvc_action.go), for claims that their users have labelled.
+
+A group is whole, or each of its claims fails and nothing of it is left.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+from stillpoint.actions.backup.snapshots.members import Members
+from stillpoint.actions.backup.snapshots.own_group import OwnGroup
+from stillpoint.actions.backup.snapshots.taking import ATTEMPT, Taking
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.errors import SnapshotFailed, StillpointError
+from stillpoint.model.item import Item
+from stillpoint.resources.disks import volume_group_snapshot
+from stillpoint.velero.context import BackupContext
+from stillpoint.velero.volumes import own_snapshots
+
+_SIDE_BY_SIDE = 16
+
+
+class GroupSnapshot(Taking):
+    """A group snapshot of claims of one driver."""
+
+    KIND = "a group snapshot"
+    HINT = (
+        "look at the events of its VolumeGroupSnapshot and at the log of the driver's "
+        "csi-snapshotter, which needs --feature-gates=CSIVolumeGroupSnapshot=true, as the "
+        "snapshot-controller does; without group: true of the volume policy disks are taken side "
+        "by side"
+    )
+
+    def __init__(
+        self, claims: Sequence[Item], group: OwnGroup, group_class: Item, context: BackupContext
+    ) -> None:
+        super().__init__(claims, context)
+        self._group = group
+        self._class = group_class
+        self._resource = volume_group_snapshot.resource(volume_group_snapshot.version(group_class))
+        self._found: Item = {}  # the group as it was last seen
+        self._is_marked = False
+        self._members: Members | None = None
+
+    def begin(self) -> None:
+        """See `Taking.begin`."""
+        self._is_marked = True
+        self._mark()
+        self._found = self._group.new(self.namespace, self.context.backup.asked, self._class)
+        self._found = self.context.writer.create(self._resource, self._found) or self._existing()
+        self._wait()
+        if volume_group_snapshot.is_taken(self._found):
+            self.context.snapshots.take(it.uid(claim) for claim in self.left.values())
+        else:
+            self.fail_left()
+
+    def settle(self) -> None:
+        """Frees the members, and ends each claim with its own."""
+        if self._is_marked:
+            self._unmark()
+        if not self.left:
+            return
+        self._members = Members(self._found, self._group, self.claims, self.context)
+        try:
+            freed = self._members.free()
+        except Exception as error:  # noqa: BLE001 - for each claim, in its own call
+            self.fail_left(error)
+            return
+        for claim in list(self.left.values()):
+            self.end(claim, freed.get(it.name(claim)) or self._lacks(claim))
+
+    def clean_up(self) -> None:
+        """Deletes the group: without the bytes of its members, or all of it where it failed."""
+        if not self._found:
+            return
+        members = self._members or Members(self._found, self._group, self.claims, self.context)
+        if self.taken:
+            members.delete_group()
+        else:
+            members.abandon()
+
+    def _mark(self) -> None:
+        """Labels the claims; one that cannot be labelled fails alone.
+
+        Raises:
+            StillpointError: none could be labelled.
+        """
+        change = self._group.mark(self.context.backup.asked)
+
+        def mark(claim: Item) -> StillpointError | None:
+            try:
+                self.context.writer.patch(kinds.CLAIM, *it.identify(claim), change)
+            except StillpointError as error:
+                return error
+            return None
+
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as workers:
+            errors = list(workers.map(mark, self.claims))
+        for claim, error in zip(self.claims, errors, strict=True):
+            if error and len(self.left) == 1:
+                raise error
+            if error:
+                self.end(claim, error)
+
+    def _unmark(self) -> None:
+        """Takes the labels off; one that stays is taken off by the next backup."""
+        for claim in self.claims:
+            try:
+                self.context.writer.patch(kinds.CLAIM, *it.identify(claim), self._group.unmark())
+            except StillpointError as error:
+                text = "%s keeps the label %s until the next backup: %s"
+                self.context.log.warning(text, it.describe(claim), self._group.label, error)
+
+    def _existing(self) -> Item:
+        """The group of this name, made by a request whose response was lost.
+
+        Raises:
+            SnapshotFailed: it is not ours, or gone.
+        """
+        name = self._group.name
+        found = self.context.cluster.current(self._resource, self.namespace, name)
+        if found and own_snapshots.is_of(found, self.context.backup.asked):
+            return found
+        cause = f"VolumeGroupSnapshot {name} exists, and is not of this backup"
+        subject = f"namespace {self.namespace}"
+        raise SnapshotFailed(subject, ATTEMPT, cause, "back up again")
+
+    def _wait(self) -> None:
+        """Waits until the storage has the group, or the time is over.
+
+        Raises:
+            SnapshotFailed: somebody deletes the group.
+        """
+        labels = f"{own_snapshots.TAKEN_WITH}={self._group.taken_with}"
+        left_s = self.left_s(self.began)
+        changes = self.context.cluster.changes(self._resource, self.namespace, labels, left_s)
+        with closing(changes):
+            for change in changes:
+                if it.uid(change.item) != it.uid(self._found):
+                    continue
+                if change.is_deleted or it.is_being_deleted(change.item):
+                    cause = "somebody deletes its VolumeGroupSnapshot"
+                    raise SnapshotFailed(it.describe(change.item), ATTEMPT, cause)
+                self._found = change.item
+                if volume_group_snapshot.is_taken(change.item):
+                    return
+                if message := volume_group_snapshot.error(change.item):
+                    self.messages |= dict.fromkeys(self.left, message)
+
+    def _lacks(self, claim: Item) -> SnapshotFailed:
+        cause = "the group snapshot lacks it: somebody has taken its label off, or plugged it in"
+        return SnapshotFailed(it.describe(claim), ATTEMPT, cause, "back up again")

@@ -1,0 +1,103 @@
+"""Takes back what a group snapshot of a backup has left: labels of claims, and the group itself.
+
+A plugin's process that is killed in between leaves them, and the next backup of the namespace finds
+them. Whether the bytes of members go with a group is what its content says: until a process frees
+the members, that is the class's word, from then on `Retain`.
+"""
+
+from collections.abc import Iterator
+
+from stillpoint.actions import policies
+from stillpoint.actions.backup.snapshots import members, own_group
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.item import Item
+from stillpoint.resources.disks import (
+    volume_group_snapshot,
+    volume_snapshot,
+    volume_snapshot_content,
+)
+from stillpoint.velero import own_objects
+from stillpoint.velero.context import BackupContext
+from stillpoint.velero.volumes import own_snapshots
+
+
+def delete(namespace: str, context: BackupContext) -> None:
+    """Takes labels off and deletes groups in a namespace that no process needs any more.
+
+    Groups are looked for where there are such labels, or where policies ask for groups.
+
+    Raises:
+        StillpointError: some may be left.
+    """
+    marks = list(_left_marks(namespace, context))
+    for claim, label in marks:
+        change = {"metadata": {"labels": {label: None}}}
+        context.writer.patch(kinds.CLAIM, *it.identify(claim), change)
+        context.log.info(
+            "took the label %s of a former group snapshot off %s", label, it.name(claim)
+        )
+    if marks or policies.fates(context).policy.asks_for_groups:
+        for group in _left_groups(namespace, context):
+            _delete(group, context)
+            context.log.info("deleted %s, which a backup has left behind", it.describe(group))
+
+
+def _left_marks(namespace: str, context: BackupContext) -> Iterator[tuple[Item, str]]:
+    """Claims with the label of a group that is over, and the label."""
+    claims = context.cluster.list_grouped(kinds.CLAIM, namespace, it.names)
+    for [claim] in claims.values():
+        for label, value in own_group.marks(claim):
+            if not _is_needed(value, context):
+                yield claim, label
+
+
+def _is_needed(value: str, context: BackupContext) -> bool:
+    """True if the value of a claim's label is of another Velero, or of a backup that goes on."""
+    velero = context.backup.namespace
+    if not own_group.is_of_velero(value, velero):
+        return True
+    found = context.cluster.list_grouped(own_objects.BACKUP, velero, it.names)
+    backups = (one for each in found.values() for one in each)
+    return any(
+        own_group.is_of_backup(value, one) for one in backups if not own_objects.has_ended(one)
+    )
+
+
+def _left_groups(namespace: str, context: BackupContext) -> Iterator[Item]:
+    """Groups of this Velero's backups that are over."""
+    for version in kinds.GROUP_SNAPSHOT_VERSIONS:
+        resource = volume_group_snapshot.resource(version)
+        found = context.cluster.list_grouped(
+            resource, namespace, own_snapshots.backups, own_snapshots.TAKEN_WITH
+        )
+        for backup, groups in found.items():
+            yield from (group for group in groups if _is_left(group, backup, context))
+        if found:
+            return  # the other version has the same ones
+
+
+def _is_left(group: Item, backup: str, context: BackupContext) -> bool:
+    namespace, _slash, name = backup.partition("/")
+    if namespace != context.backup.namespace or not name or it.is_being_deleted(group):
+        return False
+    if own_snapshots.is_of(group, context.backup.asked):
+        return False
+    found = context.cluster.single(own_objects.BACKUP, namespace, name)
+    return not found or not own_snapshots.is_of(group, found) or own_objects.has_ended(found)
+
+
+def _delete(group: Item, context: BackupContext) -> None:
+    """Deletes a group; members that nobody has freed go with it, in the storage too."""
+    content = members.content_of(group, context)
+    snapshots = context.cluster.list_grouped(
+        volume_snapshot.RESOURCE, it.namespace(group), own_group.groups
+    )
+    for snapshot in snapshots.get(it.uid(group), ()):
+        resource, name = volume_snapshot_content.RESOURCE, volume_snapshot.content(snapshot)
+        found = context.cluster.current(resource, "", name) if name else None
+        if found and volume_snapshot_content.is_bound_to(found, snapshot):
+            context.writer.patch(
+                resource, "", name, volume_snapshot_content.without_group(), "status"
+            )
+    members.delete_group(group, content, context)

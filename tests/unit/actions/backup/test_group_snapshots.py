@@ -1,0 +1,545 @@
+"""Group snapshots that the plugin takes itself: one for a guest and driver, whole or not at all."""
+
+import copy
+from collections.abc import Iterable
+
+import pytest
+
+from stillpoint.model import item as it
+from stillpoint.model.errors import Forbidden, StillpointError, Unreachable
+from stillpoint.model.item import Item
+from stillpoint.velero.context import BackupContext
+from tests.unit.actions.backup.group_storage import (
+    API,
+    BOUND,
+    GroupOrder,
+    GroupStorage,
+    fails_group,
+    member,
+    says_nothing_of_group,
+    takes_group,
+)
+from tests.unit.actions.backup.test_own_snapshots import (
+    backed_up,
+    blocks_built,
+    claim,
+    running,
+    snapshot_class,
+)
+from tests.unit.contexts import backup_context
+
+POLICY = """
+version: v1
+volumePolicies:
+- conditions: {pvcLabels: {alone: "true"}}
+  action: {type: custom, parameters: {snapshotter: stillpoint}}
+- conditions: {csi: {}}
+  action: {type: custom, parameters: {snapshotter: stillpoint, group: true}}
+"""
+BACKUP: Item = {
+    "kind": "Backup",
+    "metadata": {"name": "nightly", "namespace": "velero", "uid": "b-1"},
+    "spec": {
+        "csiSnapshotTimeout": "1m0s",
+        "resourcePolicy": {"kind": "configmap", "name": "policies"},
+    },
+    "status": {"phase": "InProgress"},
+}
+CONFIG_MAP: Item = {
+    "kind": "ConfigMap",
+    "metadata": {"name": "policies", "namespace": "velero"},
+    "data": {"policy": POLICY},
+}
+
+
+def volume(name: str, driver: str = "fast.io") -> Item:
+    source = {"csi": {"driver": driver, "volumeHandle": f"handle-{name}"}}
+    return {"kind": "PersistentVolume", "metadata": {"name": f"pv-{name}"}, "spec": source}
+
+
+def group_class(name: str = "groups", driver: str = "fast.io", **labels: str) -> Item:
+    metadata = {"name": name, "labels": labels}
+    api_version = f"{API}/v1"
+    kind = "VolumeGroupSnapshotClass"
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "driver": driver}
+
+
+def cluster(*disks: str, driver: str = "fast.io") -> list[Item]:
+    """Claims with their volumes."""
+    return [each for disk in disks for each in (claim(disk), volume(disk, driver))]
+
+
+def with_guest(*disks: str, **options: object) -> GroupStorage:
+    """A guest of these disks, and classes of their driver."""
+    classes = [snapshot_class(), group_class(), CONFIG_MAP]
+    objects = [*cluster(*disks), *running("db", *disks), *classes]
+    return GroupStorage(copy.deepcopy(objects), **options)  # type: ignore[arg-type]
+
+
+def new_process(storage: GroupStorage, backup: Item = BACKUP) -> BackupContext:
+    return backup_context(backup, storage)
+
+
+def context(storage: GroupStorage, backup: Item = BACKUP) -> BackupContext:
+    """A context when Velero has built the item blocks of the cluster as it is."""
+    of = new_process(storage, backup)
+    blocks_built(storage, of)
+    return of
+
+
+def failed(storage: GroupStorage, of: BackupContext, name: str = "root") -> str:
+    with pytest.raises(StillpointError) as caught:
+        backed_up(storage, of, name)
+    return str(caught.value)
+
+
+def asked(storage: GroupStorage, verb: str) -> list[str]:
+    return [one for one in storage.questions if one.startswith(f"{verb} ")]
+
+
+def groups_created(storage: GroupStorage) -> int:
+    return sum("create volumegroupsnapshots" in one for one in storage.questions)
+
+
+def assert_nothing_is_left(storage: GroupStorage) -> None:
+    assert not storage.of("VolumeGroupSnapshot")
+    assert not storage.of("VolumeGroupSnapshotContent")
+    assert not storage.of("VolumeSnapshot")
+    assert not storage.of("VolumeSnapshotContent")
+    assert not storage.bytes
+    assert_no_label(storage)
+
+
+def assert_no_label(storage: GroupStorage) -> None:
+    for one in storage.of("PersistentVolumeClaim"):
+        assert not [label for label in it.labels(one) if "group." in label]
+
+
+# a group
+
+
+def test_all_disks_of_a_guest_are_one_group_of_which_each_claim_gets_its_member() -> None:
+    storage = with_guest("root", "data", "logs")
+    of = context(storage)
+    for name in ("root", "data", "logs"):
+        [reference] = backed_up(storage, of, name).additional
+        assert reference.name == f"snapshot-of-{name}-in-{groups(storage)}"
+    assert groups_created(storage) == 1
+    assert sorted(storage.selected) == ["data", "logs", "root"]
+    assert not asked(storage, "create volumesnapshots")
+    assert storage.bytes == {"bytes-of-root", "bytes-of-data", "bytes-of-logs"}
+
+
+def groups(storage: GroupStorage) -> str:
+    [name] = {
+        one.partition("shop/")[2]
+        for one in storage.questions
+        if one.startswith("create volumegroupsnapshots")
+    }
+    return name
+
+
+def test_the_group_is_gone_and_its_labels_when_its_claims_are_stored() -> None:
+    storage = with_guest("root", "data")
+    outcome = backed_up(storage, context(storage))
+    assert not storage.of("VolumeGroupSnapshot")
+    assert not storage.of("VolumeGroupSnapshotContent")
+    assert_no_label(storage)
+    assert not [label for label in it.labels(outcome.item) if "group." in label]
+
+
+def test_a_member_is_freed_as_a_snapshot_that_velero_could_have_made() -> None:
+    storage = with_guest("root", "data")
+    of = context(storage)
+    for name in ("root", "data"):
+        backed_up(storage, of, name)
+    for snapshot in storage.of("VolumeSnapshot"):
+        metadata = snapshot["metadata"]
+        assert "ownerReferences" not in metadata
+        assert "volumeGroupSnapshotName" not in snapshot["status"]
+        assert metadata["finalizers"][0] == BOUND
+        labels = it.labels(snapshot)
+        assert labels["velero.io/backup-name"] == "nightly"
+        assert labels["velero.io/exclude-from-backup"] == "true"
+        assert it.annotations(snapshot)["stillpoint.dev/backup"] == "velero/nightly"
+
+
+def test_nobody_can_know_the_label_before_or_the_name_from_the_label() -> None:
+    names = []
+    for uid in ("b-1", "b-2"):
+        storage = with_guest("root", "data")
+        backup = {**BACKUP, "metadata": {**BACKUP["metadata"], "uid": uid}}
+        backed_up(storage, context(storage, backup))
+        [label] = [one for one in storage.selected["root"] if "group." in one]
+        names += [label.rpartition("/")[2], groups(storage).rpartition("-")[2]]
+        assert uid not in str(storage.patches)
+    assert len(set(names)) == 4
+
+
+def test_a_group_for_each_driver_is_taken_side_by_side() -> None:
+    storage = with_guest("root", "data")
+    slow = cluster("a", "b", driver="slow.io")
+    storage.objects = [*cluster("root", "data"), *slow, *running("db", "root", "data", "a", "b")]
+    classes = [group_class(), group_class("slow", "slow.io"), snapshot_class(), CONFIG_MAP]
+    classes.append(snapshot_class("slow", "slow.io"))
+    storage.objects += classes
+    of = context(storage)
+    for name in ("root", "data", "a", "b"):
+        assert backed_up(storage, of, name).additional
+    assert groups_created(storage) == 2
+
+
+def test_a_single_disk_is_no_group_nor_one_that_another_policy_takes() -> None:
+    storage = with_guest("root")
+    backed_up(storage, context(storage))
+    assert not groups_created(storage)
+    storage = with_guest("root", "data", "logs")
+    [logs] = [one for one in storage.objects if it.name(one) == "logs"]
+    logs["metadata"]["labels"] = {"alone": "true"}
+    of = context(storage)
+    for name in ("root", "data", "logs"):
+        assert backed_up(storage, of, name).additional
+    assert sorted(storage.selected) == ["data", "root"]
+    assert len([one for one in storage.questions if "create volumesnapshots." in one]) == 1
+
+
+def test_a_claim_that_no_guest_uses_is_no_group() -> None:
+    storage = with_guest("root", "data")
+    storage.objects += cluster("notes")
+    backed_up(storage, context(storage), "notes")
+    assert not groups_created(storage)
+
+
+def test_the_guest_is_thawed_before_the_members_are_freed() -> None:
+    storage = with_guest("root", "data")
+    of = context(storage)
+    backed_up(storage, of)
+    assert all(of.snapshots.has_ended(f"uid-{name}") for name in ("root", "data"))
+    before = storage.questions.index(
+        next(one for one in storage.questions if "patch volumesnapshots" in one)
+    )
+    looks = [one for one in storage.questions[:before] if "virtualmachineinstances" in one]
+    assert looks, "thaw.py has looked at the guest"
+
+
+@pytest.mark.parametrize(
+    ("annotated", "labelled", "chosen"),
+    [
+        ({"velero.io/csi-volume-group-snapshot-class": "named"}, "labelled", "named"),
+        ({}, "labelled", "labelled"),
+        ({}, "", ""),
+    ],
+)
+def test_the_class_is_chosen_as_velero_does(annotated: Item, labelled: str, chosen: str) -> None:
+    storage = with_guest("root", "data")
+    storage.objects = [one for one in storage.objects if it.name(one) != "groups"]
+    for name in ("other", "labelled", "named"):
+        labels = {"velero.io/csi-volumegroupsnapshot-class": "true"} if name == labelled else {}
+        storage.objects.append(group_class(name, **labels))
+    [root] = [one for one in storage.objects if it.name(one) == "root"]
+    root["metadata"]["annotations"] = annotated
+    made: list[str] = []
+    storage.group_order = noting(made)
+    backed_up(storage, context(storage))
+    assert made == ([chosen] if chosen else [])
+
+
+def noting(made: list[str]) -> GroupOrder:
+    def order(storage: GroupStorage, group: Item) -> Iterable[Item]:
+        made.append(group["spec"]["volumeGroupSnapshotClassName"])
+        return takes_group(storage, group)
+
+    return order
+
+
+# no group
+
+
+def test_without_a_class_the_disks_are_taken_side_by_side_and_one_warning_names_the_class(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    storage = with_guest("root", "data")
+    storage.objects = [one for one in storage.objects if it.name(one) != "groups"]
+    storage.objects += [*cluster("w-root", "w-data"), *running("web", "w-root", "w-data")]
+    of = context(storage)
+    for name in ("root", "data", "w-root", "w-data"):
+        assert backed_up(storage, of, name).additional
+    [warning] = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert warning == (
+        "no group snapshots of driver fast.io, its disks are taken side by side: no "
+        "VolumeGroupSnapshotClass of it exists; HINT: create one of that driver"
+    )
+
+
+def test_without_the_right_to_list_classes_the_disks_are_taken_side_by_side(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    storage = with_guest("root", "data")
+    error = Forbidden("classes", "cannot list", "HTTP 403", "grant it")
+    storage.failures["list volumegroupsnapshotclasses"] = error
+    assert backed_up(storage, context(storage)).additional
+    assert "taken side by side: classes: cannot list: HTTP 403; HINT: grant it" in caplog.text
+
+
+def test_a_disk_that_is_plugged_in_after_the_group_is_taken_alone() -> None:
+    storage = with_guest("root", "data")
+    of = context(storage)
+    backed_up(storage, of)
+    assert groups_created(storage) == 1
+    of.snapshots.begin(["uid-other"])
+    storage.objects += cluster("extra")
+    assert backed_up(storage, of, "extra").additional
+    assert groups_created(storage) == 1
+
+
+# failures: each claim fails, and nothing is left
+
+
+def test_a_driver_that_fails_fails_each_claim_with_its_message() -> None:
+    storage = with_guest("root", "data", group_order=fails_group)
+    of = context(storage)
+    for name in ("root", "data"):
+        error = failed(storage, of, name)
+        assert error.startswith(
+            f"PersistentVolumeClaim shop/{name}: cannot take a snapshot: none after 60 s "
+            "(csiSnapshotTimeout), the storage's last message: pool is full; HINT: look at the "
+            "events of its VolumeGroupSnapshot"
+        )
+    assert_nothing_is_left(storage)
+
+
+def test_a_driver_that_never_answers_ends_at_the_backups_limit() -> None:
+    storage = with_guest("root", "data", group_order=says_nothing_of_group)
+    assert "none after 60 s (csiSnapshotTimeout); HINT" in failed(storage, context(storage))
+    assert storage.watched == [60.0]
+    assert_nothing_is_left(storage)
+
+
+def test_what_the_class_retains_of_a_failed_group_goes_all_the_same() -> None:
+    storage = with_guest("root", "data")
+    storage.policy = "Retain"
+    storage.failures["watch volumesnapshots"] = Unreachable("it", "cannot watch", "HTTP 500")
+    assert "cannot watch: HTTP 500" in failed(storage, context(storage))
+    assert not storage.of("VolumeGroupSnapshot")
+    assert not storage.bytes
+    assert_no_label(storage)
+
+
+REQUESTS = {
+    "create volumegroupsnapshots": True,
+    "watch volumegroupsnapshots": True,
+    "get volumegroupsnapshotcontents": True,
+    "patch volumegroupsnapshotcontents": True,
+    "watch volumesnapshots": True,
+    "patch volumesnapshots.snapshot.storage.k8s.io shop/snapshot-of-root": True,
+    "patch volumesnapshots.snapshot.storage.k8s.io shop/snapshot-of-data": True,
+}
+
+
+@pytest.mark.parametrize("code", [403, 409, 500])
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_a_request_that_fails_fails_the_group_and_nothing_is_left(request_: str, code: int) -> None:
+    storage = with_guest("root", "data")
+    kind = Forbidden if code == 403 else Unreachable
+    storage.failures[request_] = kind("it", "cannot", f"HTTP {code}")
+    of = context(storage)
+    for name in ("root", "data"):
+        assert f"HTTP {code}" in failed(storage, of, name)
+    assert_nothing_is_left(storage)
+
+
+def test_a_claim_that_cannot_be_labelled_fails_alone() -> None:
+    storage = with_guest("root", "data", "logs")
+    error = Unreachable("it", "cannot patch", "HTTP 409")
+    storage.failures["patch persistentvolumeclaims shop/data"] = error
+    of = context(storage)
+    assert backed_up(storage, of).additional
+    assert "HTTP 409" in failed(storage, of, "data")
+    assert backed_up(storage, of, "logs").additional
+    assert_no_label(storage)
+
+
+def test_a_label_that_stays_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    class Stubborn(GroupStorage):
+        def patch(self, *args: object) -> None:
+            if "'group." in str(args) and "None" in str(args) and "'data'" in str(args):
+                raise Unreachable("it", "cannot patch", "HTTP 500")
+            super().patch(*args)  # type: ignore[arg-type]
+
+    storage = Stubborn(with_guest("root", "data").objects)
+    assert backed_up(storage, context(storage)).additional
+    assert "PersistentVolumeClaim shop/data keeps the label group.stillpoint.dev/" in caplog.text
+
+
+def test_a_group_that_somebody_deletes_fails_its_claims_at_once() -> None:
+    def is_deleted(_storage: GroupStorage, group: Item) -> Iterable[Item]:
+        metadata = {**group["metadata"], "deletionTimestamp": "2026-05-04T12:00:01Z"}
+        yield {**group, "metadata": metadata}
+
+    storage = with_guest("root", "data", group_order=is_deleted)
+    assert "somebody deletes its VolumeGroupSnapshot" in failed(storage, context(storage))
+    assert_no_label(storage)
+
+
+def test_a_group_that_could_not_be_deleted_costs_no_disk(caplog: pytest.LogCaptureFixture) -> None:
+    storage = with_guest("root", "data")
+    storage.failures["delete volumegroupsnapshots"] = Forbidden("it", "cannot delete", "HTTP 403")
+    of = context(storage)
+    assert all(backed_up(storage, of, name).additional for name in ("root", "data"))
+    assert "may be left behind: it: cannot delete: HTTP 403" in caplog.text
+    assert storage.bytes == {"bytes-of-root", "bytes-of-data"}
+
+
+# what others write
+
+
+def test_a_stranger_in_the_group_is_discarded_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A tenant has seen the label, and put it on a claim of his own."""
+
+    def joined(storage: GroupStorage, group: Item) -> Iterable[Item]:
+        [theirs] = [one for one in storage.objects if it.name(one) == "theirs"]
+        theirs["metadata"]["labels"] = group["spec"]["source"]["selector"]["matchLabels"]
+        return takes_group(storage, group)
+
+    storage = with_guest("root", "data", group_order=joined)
+    storage.objects += cluster("theirs")
+    of = context(storage)
+    assert all(backed_up(storage, of, name).additional for name in ("root", "data"))
+    assert storage.bytes == {"bytes-of-root", "bytes-of-data"}
+    assert "volumes that nobody asked for, discarded: handle-theirs" in caplog.text
+    found = storage.of("VolumeSnapshot")
+    assert sorted(one["spec"]["source"]["persistentVolumeClaimName"] for one in found) == [
+        "data",
+        "root",
+    ]
+
+
+def test_a_claim_that_lost_its_label_fails_alone() -> None:
+    def robbed(storage: GroupStorage, group: Item) -> Iterable[Item]:
+        [data] = [one for one in storage.objects if it.name(one) == "data"]
+        data["metadata"]["labels"] = {}
+        return takes_group(storage, group)
+
+    storage = with_guest("root", "data", group_order=robbed)
+    of = context(storage)
+    assert backed_up(storage, of).additional
+    assert "the group snapshot lacks it" in failed(storage, of, "data")
+    assert storage.bytes == {"bytes-of-root"}
+
+
+def test_a_snapshot_that_only_calls_itself_a_member_is_none() -> None:
+    """Of an earlier moment: its content is bound to it, but is not in the group's content."""
+
+    def beside(storage: GroupStorage, group: Item) -> Iterable[Item]:
+        forged, content = member(group, claim("root"), "bytes-of-last-year")
+        for one in (forged, content):
+            one["metadata"]["name"] = f"a-{it.name(one)}"
+        forged["metadata"]["uid"] = content["spec"]["volumeSnapshotRef"]["uid"] = "forged"
+        content["spec"]["volumeSnapshotRef"]["name"] = it.name(forged)
+        forged["status"]["boundVolumeSnapshotContentName"] = it.name(content)
+        storage.objects = [forged, content, *storage.objects]
+        return takes_group(storage, group)
+
+    storage = with_guest("root", "data", group_order=beside)
+    [reference] = backed_up(storage, context(storage)).additional
+    assert reference.name == f"snapshot-of-root-in-{groups(storage)}"
+
+
+def test_a_content_that_is_another_groups_is_not_believed() -> None:
+    def points_elsewhere(storage: GroupStorage, group: Item) -> Iterable[Item]:
+        *_, taken = takes_group(storage, group)
+        [content] = storage.of("VolumeGroupSnapshotContent")
+        content["spec"]["volumeGroupSnapshotRef"]["uid"] = "another"
+        yield taken
+
+    storage = with_guest("root", "data", group_order=points_elsewhere)
+    assert "its content is not bound to it" in failed(storage, context(storage))
+    assert not [one for one in storage.questions if "patch volumegroupsnapshotcontents" in one]
+
+
+# a process that ends in between
+
+
+class Killed(BaseException):
+    """The end of a process: nothing is cleaned up."""
+
+
+def killed_at(storage: GroupStorage, request_: str, backup: Item = BACKUP) -> None:
+    """A process that ends with its first request of this beginning."""
+    before = storage._ask
+
+    def ask(question: str) -> None:
+        before(question)
+        if question.startswith(request_):
+            raise Killed
+
+    storage._ask = ask  # type: ignore[method-assign]
+    with pytest.raises(BaseException):  # noqa: B017, PT011 - killed, by whatever way it comes out
+        backed_up(storage, context(storage, backup))
+    storage._ask = before  # type: ignore[method-assign]
+
+
+MOMENTS = [
+    "create volumegroupsnapshots",
+    "watch volumegroupsnapshots",
+    "patch volumegroupsnapshotcontents",
+    "watch volumesnapshots",
+    "patch volumesnapshots.snapshot.storage.k8s.io shop/snapshot-of-data",
+    "delete volumegroupsnapshotcontents",
+    "delete volumegroupsnapshots",
+]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_the_next_process_of_the_backup_takes_no_disk_that_the_former_has_freed(
+    moment: str,
+) -> None:
+    storage = with_guest("root", "data")
+    killed_at(storage, moment)
+    freed = {it.name(one) for one in storage.of("VolumeSnapshot") if it.annotations(one)}
+    of = new_process(storage)
+    found = {
+        reference.name
+        for name in ("data", "root")
+        for reference in backed_up(storage, of, name).additional
+    }
+    assert len(found) == 2
+    assert freed <= found
+    assert len([one for one in storage.questions if "create volumesnapshots." in one]) == 2 - len(
+        freed
+    )
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_the_next_backup_deletes_what_a_killed_process_has_left(moment: str) -> None:
+    storage = with_guest("root", "data")
+    died = {"name": "yesterday", "namespace": "velero", "uid": "b-0"}
+    storage.objects.append({**BACKUP, "metadata": died, "status": {"phase": "Failed"}})
+    killed_at(storage, moment, {**BACKUP, "metadata": died})
+    former = {it.name(one) for one in storage.of("VolumeGroupSnapshot")}
+    storage.objects = [*storage.objects, *cluster("notes")]
+    backed_up(storage, context(storage), "notes")
+    assert not former & {it.name(one) for one in storage.of("VolumeGroupSnapshot")}
+    assert not {"bytes-of-root", "bytes-of-data"} & storage.bytes
+    assert len(storage.of("VolumeSnapshot")) == 1
+    assert_no_label(storage)
+
+
+@pytest.mark.parametrize(
+    "phase_and_namespace", [("InProgress", "velero"), ("Failed", "another-velero")]
+)
+def test_labels_of_a_backup_that_goes_on_and_of_another_velero_stay(
+    phase_and_namespace: tuple[str, str],
+) -> None:
+    phase, namespace = phase_and_namespace
+    storage = with_guest("root", "data")
+    other = {"name": "yesterday", "namespace": namespace, "uid": "b-0"}
+    storage.objects.append({**BACKUP, "metadata": other, "status": {"phase": phase}})
+    policy = {**CONFIG_MAP, "metadata": {**CONFIG_MAP["metadata"], "namespace": namespace}}
+    storage.objects.append(policy)
+    killed_at(storage, "watch volumegroupsnapshots", {**BACKUP, "metadata": other})
+    storage.objects = [*storage.objects, *cluster("notes")]
+    backed_up(storage, context(storage), "notes")
+    assert len(storage.of("VolumeGroupSnapshot")) == 1
+    [root] = [one for one in storage.of("PersistentVolumeClaim") if it.name(one) == "root"]
+    assert [label for label in it.labels(root) if "group." in label]
