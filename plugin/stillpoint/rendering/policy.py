@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from stillpoint.rendering.text import scalar
 
 
-def manifest(namespace: str, name: str, drivers: Sequence[str]) -> str:
+def manifest(namespace: str, name: str, drivers: Sequence[str], *, is_grouped: bool) -> str:
     """The manifest: snapshots of these drivers, or of every CSI driver, are the plugin's.
 
     Args:
         drivers: empty for all.
+        is_grouped: the disks of a guest are to be group snapshots.
     """
+    group = "            group: true\n" if is_grouped else ""
     conditions = [f"csi: {{driver: {scalar(driver)}}}" for driver in drivers] or ["csi: {}"]
     policies = "".join(
         f"""\
@@ -20,7 +22,7 @@ def manifest(namespace: str, name: str, drivers: Sequence[str]) -> str:
           type: custom
           parameters:
             snapshotter: stillpoint
-"""
+{group}"""
         for condition in conditions
     )
     return f"""\

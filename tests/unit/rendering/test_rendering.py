@@ -252,3 +252,9 @@ def test_no_secret_is_written(capsys: pytest.CaptureFixture[str]) -> None:
         "oc create secret generic cloud-credentials-gcp -n openshift-adp --from-file=cloud=FILE"
         in printed
     )
+
+
+def test_a_policy_can_ask_for_group_snapshots(capsys: pytest.CaptureFixture[str]) -> None:
+    (made,) = rendered(capsys, "policy", "-n", "velero", "--driver", "fast.io", "--group")
+    [policy] = yaml.safe_load(made["data"]["policies.yaml"])["volumePolicies"]
+    assert policy["action"]["parameters"] == {"snapshotter": "stillpoint", "group": True}

@@ -21,6 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="for disks of this CSI driver only; may be given more than once",
     )
+    parser.add_argument(
+        "--group",
+        action="store_true",
+        help="the disks of a guest as one group snapshot, where a driver has a class for groups",
+    )
 
 
 def run(arguments: argparse.Namespace) -> ExitStatus:
@@ -28,6 +33,8 @@ def run(arguments: argparse.Namespace) -> ExitStatus:
     from stillpoint.rendering import policy  # noqa: PLC0415
 
     return result.write(
-        policy.manifest(arguments.namespace, arguments.name, arguments.drivers),
+        policy.manifest(
+            arguments.namespace, arguments.name, arguments.drivers, is_grouped=arguments.group
+        ),
         is_checked=arguments.check,
     )
