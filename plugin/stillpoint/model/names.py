@@ -1,4 +1,4 @@
-"""Names as the Kubernetes API takes them (RFC 1123)."""
+"""Names as the Kubernetes API takes them (RFC 1123), and as people may see them."""
 
 import re
 from collections.abc import Iterable
@@ -24,3 +24,10 @@ def listing(names: Iterable[str], between: str = ", ") -> str:
     all_names = list(names)
     more = len(all_names) - _MOST_LISTED
     return between.join(all_names[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def printable(text: str) -> str:
+    r"""The text with control characters and their like as escapes: `\x1b`."""
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )

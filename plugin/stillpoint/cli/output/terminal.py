@@ -17,6 +17,7 @@ from rich.segment import Segment, Segments
 from rich.text import Text
 
 from stillpoint.model.errors import StillpointError
+from stillpoint.model.names import printable
 
 WIDTH = 100
 """Columns, however wide the terminal is; less on a narrower one."""
@@ -56,13 +57,7 @@ def console(output: TextIO | None) -> Console:
 def line(*parts: str | tuple[str, str]) -> Text:
     r"""The `parts` as they are, pairs with their style; `\x1b` and its like as escapes."""
     styled = [(one, "") if isinstance(one, str) else one for one in parts]
-    return Text.assemble(*((_escape(text), style) for text, style in styled))
-
-
-def _escape(text: str) -> str:
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
-    )
+    return Text.assemble(*((printable(text), style) for text, style in styled))
 
 
 def write_line(output: Console, *parts: str | tuple[str, str]) -> None:
