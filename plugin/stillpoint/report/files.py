@@ -38,7 +38,7 @@ class Files(Protocol):
     def open(self, kind: Kind) -> IO[bytes] | None:
         """The bytes of a file as Velero stores them, in gzip; None if there is no such file.
 
-        The caller closes it.
+        The caller closes it. It can be read from its start a second time (`seek(0)`).
 
         Raises:
             StillpointError: the file cannot be read; also a read of the stream.
