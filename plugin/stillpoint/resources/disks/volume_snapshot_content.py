@@ -12,6 +12,11 @@ def handle(content: Item) -> str:
     return it.text(content, "status", "snapshotHandle")
 
 
+def driver(content: Item) -> str:
+    """Name of the CSI driver that has the snapshot."""
+    return it.text(content, "spec", "driver")
+
+
 def restore_bytes(content: Item) -> int:
     """The least size of a volume that is made of the snapshot; 0 if the driver does not say."""
     size = it.mapping(content, "status").get("restoreSize")

@@ -28,6 +28,11 @@ def is_of_machine(pod: Item) -> bool:
     return it.labels(pod).get("kubevirt.io") in ("virt-launcher", "hotplug-disk")
 
 
+def is_name_of_machine(name: str) -> bool:
+    """True if KubeVirt gives such names to the pods of machines."""
+    return name.startswith(("virt-launcher-", "hp-volume-"))
+
+
 def is_over(pod: Item) -> bool:
     """True if nothing runs in the pod any more."""
     return it.text(pod, "status", "phase") in _OVER

@@ -98,6 +98,32 @@ def node(upload: Item) -> str:
     return it.text(status, "node") or it.text(status, "acceptedByNode")
 
 
+def phase(upload: Item) -> str:
+    """For instance `Completed`; empty before a data mover has seen the upload."""
+    return it.text(upload, "status", "phase")
+
+
+def message(upload: Item) -> str:
+    """The data mover's words about its phase; may be empty."""
+    return it.text(upload, "status", "message")
+
+
+def moved_snapshot(upload: Item) -> str:
+    """The repository's name for what was moved; empty until it is."""
+    return it.text(upload, "status", "snapshotID")
+
+
+def moved_bytes(upload: Item) -> int | None:
+    """The bytes of the disk; None if not known."""
+    size = it.mapping(upload, "status", "progress").get("totalBytes")
+    return size if isinstance(size, int) else None
+
+
+def driver(upload: Item) -> str:
+    """Name of the CSI driver of the snapshot; may be empty."""
+    return it.text(upload, "spec", "csiSnapshot", "driver")
+
+
 def _spec(backup: Item, claim: Item, snapshot: Item, content: Item) -> Item:
     asked = it.mapping(backup, "spec")
     mover = it.text(asked, "datamover")

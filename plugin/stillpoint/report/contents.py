@@ -1,0 +1,95 @@
+"""All that the files of a backup say, read once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference
+from stillpoint.report.files import Files, Kind
+from stillpoint.report.sources import compressed, tar_stream
+from stillpoint.report.sources.local import LocalFiles
+from stillpoint.report.sources.stored import StoredObjects, is_read
+from stillpoint.velero import item_operation
+from stillpoint.velero.item_operation import ItemOperation
+from stillpoint.velero.volumes import data_upload, volume_info
+from stillpoint.velero.volumes.volume_info import VolumeInfo
+
+Claim = tuple[str, str]
+"""Namespace and name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The contents of a backup.
+
+    Attributes:
+        origin: where it lies, in words.
+        backup: the Backup object; None if it is not there.
+        uids: that the backup may have. A Backup that Velero found in the object store of another
+            cluster has a uid of its own; the book of operations keeps that of the backup.
+        objects: None if there is no archive.
+        volumes: what Velero did with each claim; None if no file says so.
+        uploads: the DataUpload of each claim.
+        failed: operations of Velero and its plugins that ended with an error, by their item.
+    """
+
+    origin: str
+    backup: Item | None
+    uids: frozenset[str] = frozenset()
+    objects: StoredObjects | None = None
+    volumes: Mapping[Claim, VolumeInfo] | None = None
+    uploads: Mapping[Claim, Item] = field(default_factory=dict)
+    failed: Mapping[Reference, ItemOperation] = field(default_factory=dict)
+
+
+def read(files: Files) -> Contents:
+    """Reads the files of a backup.
+
+    Raises:
+        StillpointError: a file that is there cannot be read.
+    """
+    backup, objects = files.backup(), _objects(files)
+    volumes = _entries(files, Kind.VOLUMES)
+    operations = list(item_operation.read(_entries(files, Kind.OPERATIONS) or ()))
+    return Contents(
+        origin=files.origin,
+        backup=backup,
+        uids=_uids(backup, operations),
+        objects=objects,
+        volumes=None if volumes is None else volume_info.read(volumes),
+        uploads=_uploads(objects),
+        failed={one.item: one for one in operations if one.has_failed},
+    )
+
+
+def _uids(backup: Item | None, operations: Iterable[ItemOperation]) -> frozenset[str]:
+    return frozenset({it.uid(backup or {}), *(one.backup_uid for one in operations)} - {""})
+
+
+def _uploads(objects: StoredObjects | None) -> Mapping[Claim, Item]:
+    found: dict[Claim, Item] = {}
+    for namespace in objects.namespaces(data_upload.RESOURCE) if objects else ():
+        for upload in objects.list(data_upload.RESOURCE, namespace) if objects else ():
+            claim = data_upload.claim(upload)
+            found[claim.namespace, claim.name] = upload
+    return found
+
+
+def _objects(files: Files) -> StoredObjects | None:
+    if isinstance(files, LocalFiles) and (members := files.members()) is not None:
+        return StoredObjects(members)
+    stream = files.open(Kind.CONTENTS)
+    if stream is None:
+        return None
+    with stream, compressed.decompressed(stream, "archive of the backup") as tar:
+        return StoredObjects(tar_stream.members(tar, is_read))
+
+
+def _entries(files: Files, kind: Kind) -> Sequence[Item] | None:
+    stream = files.open(kind)
+    if stream is None:
+        return None
+    with stream:
+        value = compressed.json_value(stream, kind)
+    return it.sequence({"kind": kind.value, "entries": value}, "entries")

@@ -1,0 +1,133 @@
+"""Facts about the data of disks: is it there, is it whole, and is there a way back for it.
+
+Source: pkg/restore/actions/csi of Velero v1.18.
+"""
+
+from collections.abc import Iterator
+
+from stillpoint.model import kinds
+from stillpoint.report.case import Case, StoredDisk
+from stillpoint.report.model import Method
+from stillpoint.resources.disks import volume_snapshot, volume_snapshot_content
+from stillpoint.resources.machines import pod
+from stillpoint.velero.volumes import claim_data, data_upload
+
+_COMPLETED = "Completed"
+
+
+def claims_missing(case: Case) -> Iterator[str]:
+    """Disks whose claims the backup does not hold."""
+    return (disk.claim.name for disk in case.disks if disk.item is None)
+
+
+def without_data(case: Case) -> Iterator[str]:
+    """Disks with a claim and no data."""
+    for disk in _of(case, Method.NONE):
+        if disk.item is not None:
+            yield disk.claim.name
+
+
+def skipped(case: Case) -> Iterator[str]:
+    """Disks that Velero skipped, with its reason."""
+    by_reason: dict[str, list[str]] = {}
+    for disk in _of(case, Method.SKIPPED):
+        why = disk.info.why_skipped.strip(" ;") if disk.info else ""
+        by_reason.setdefault(why, []).append(disk.claim.name)
+    for why, names in by_reason.items():
+        yield f"{', '.join(names)} ({why})" if why else ", ".join(names)
+
+
+def of_unknown_method(case: Case) -> Iterator[str]:
+    """Disks of which nothing says whether and how their data was stored."""
+    return (disk.claim.name for disk in _of(case, Method.UNKNOWN))
+
+
+def snapshots_missing(case: Case) -> Iterator[str]:
+    """Disks whose claims name a VolumeSnapshot that the backup does not hold."""
+    for disk in _of(case, Method.SNAPSHOT):
+        if disk.snapshot is None and disk.item is not None:
+            yield f"{disk.claim.name} (VolumeSnapshot {claim_data.snapshot(disk.item)})"
+
+
+def without_handle(case: Case) -> Iterator[str]:
+    """Disks with a VolumeSnapshot of which nothing says where the storage has it."""
+    for disk in _of(case, Method.SNAPSHOT):
+        if disk.snapshot is not None and not handle(disk):
+            yield disk.claim.name
+
+
+def snapshots_failed(case: Case) -> Iterator[str]:
+    """Disks whose snapshot failed, in the words of Velero or of the storage."""
+    for disk in _of(case, Method.SNAPSHOT, Method.NATIVE):
+        error = volume_snapshot.error(disk.snapshot) if disk.snapshot else ""
+        if disk.info and disk.info.has_failed:
+            yield f"{disk.claim.name} ({error})" if error else disk.claim.name
+
+
+def snapshots_not_ready(case: Case) -> Iterator[str]:
+    """Disks whose snapshot the storage had not made ready when the backup ended."""
+    for disk in _of(case, Method.SNAPSHOT):
+        is_ready = volume_snapshot.is_ready(disk.snapshot) if disk.snapshot else None
+        said = (is_ready, disk.info.is_ready if disk.info else None)
+        if False in said and True not in said:
+            yield disk.claim.name
+
+
+def uploads_missing(case: Case) -> Iterator[str]:
+    """Disks that are to have been moved, without a DataUpload."""
+    return (disk.claim.name for disk in _of(case, Method.MOVED) if disk.upload is None)
+
+
+def uploads_not_completed(case: Case) -> Iterator[str]:
+    """Disks whose data was not moved wholly."""
+    for disk in _of(case, Method.MOVED):
+        if disk.upload is not None and data_upload.phase(disk.upload) != _COMPLETED:
+            words = data_upload.phase(disk.upload), data_upload.message(disk.upload)
+            yield f"{disk.claim.name} ({': '.join(filter(None, words)) or 'without a phase'})"
+
+
+def files_not_completed(case: Case) -> Iterator[str]:
+    """Disks whose files were not copied wholly."""
+    for disk in _of(case, Method.FILES):
+        if disk.info and disk.info.phase != _COMPLETED:
+            yield f"{disk.claim.name} ({disk.info.phase or 'without a phase'})"
+
+
+def without_way_back(case: Case) -> Iterator[str]:
+    """Disks whose files were copied through a pod of the machine, which no restore brings back."""
+    for disk in _of(case, Method.FILES):
+        if disk.info and pod.is_name_of_machine(disk.info.pod):
+            yield disk.claim.name
+
+
+def operations_failed(case: Case) -> Iterator[str]:
+    """Disks of which an operation of Velero failed, unless another fact says so."""
+    for disk in case.disks:
+        names = [disk.claim]
+        if disk.item is not None:
+            snapshot = claim_data.snapshot(disk.item)
+            names.append(kinds.VOLUME_SNAPSHOT.named(disk.claim.namespace, snapshot))
+        found = (case.contents.failed.get(name) for name in names)
+        if disk.is_taken and (failed := next(filter(None, found), None)):
+            yield f"{disk.claim.name} ({failed.error or failed.action})"
+
+
+def in_storage(case: Case) -> Iterator[str]:
+    """Disks whose snapshots stay with the storage."""
+    return (disk.claim.name for disk in _of(case, Method.SNAPSHOT, Method.NATIVE))
+
+
+def handle(disk: StoredDisk) -> str:
+    """The storage's name for the snapshot of a disk, or the repository's; may be empty."""
+    if disk.method is Method.MOVED:
+        return data_upload.moved_snapshot(disk.upload) if disk.upload else ""
+    said = (
+        volume_snapshot_content.handle(disk.content) if disk.content else "",
+        volume_snapshot.stored_handle(disk.snapshot) if disk.snapshot else "",
+        disk.info.handle if disk.info and disk.method is not Method.SNAPSHOT else "",
+    )
+    return next(filter(None, said), "")
+
+
+def _of(case: Case, *methods: Method) -> Iterator[StoredDisk]:
+    return (disk for disk in case.disks if disk.method in methods)

@@ -1,0 +1,141 @@
+"""A backup as a whole: what Velero says of it, and its problems that are no machine's."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from stillpoint.evidence import document
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.names import listing
+from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.report.contents import Contents
+from stillpoint.report.model import Backup, Problem
+from stillpoint.velero import backup_status, own_objects
+
+Fact = Callable[["Whole"], Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A backup as a whole.
+
+    Attributes:
+        now: by which it expires.
+    """
+
+    contents: Contents
+    backup: Backup
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WholeRow:
+    """A problem that a backup as a whole can have."""
+
+    code: str
+    weight: Weight
+    sentence: str
+    remedy: str
+    fact: Fact
+
+
+def record(contents: Contents) -> Backup:
+    """The backup as Velero's own object says.
+
+    Raises:
+        MalformedItem: the Backup is none.
+    """
+    item = contents.backup or {}
+    return Backup(
+        origin=contents.origin,
+        name=it.name(item),
+        namespace=it.namespace(item),
+        uid=it.uid(item),
+        phase=own_objects.phase(item),
+        started=backup_status.started(item),
+        completed=backup_status.completed(item),
+        expires=backup_status.expires(item),
+        errors=backup_status.errors(item),
+        warnings=backup_status.warnings(item),
+        hooks_attempted=backup_status.hooks_attempted(item),
+        hooks_failed=backup_status.hooks_failed(item),
+        failure=own_objects.failure(item),
+        has_evidence=_has_evidence(contents),
+    )
+
+
+def problems(contents: Contents, backup: Backup, now: datetime) -> tuple[Problem, ...]:
+    """Problems of the backup as a whole, worst first."""
+    found = _found(Whole(contents, backup, now))
+    return tuple(sorted(found, key=lambda one: tuple(Weight).index(one.weight)))
+
+
+def _found(whole: Whole) -> Iterator[Problem]:
+    for row in ROWS:
+        if about := tuple(row.fact(whole)):
+            sentence = row.sentence.format(about=listing(about))
+            yield Problem(row.code, row.weight, tuple(filter(None, about)), sentence, row.remedy)
+
+
+def _without_archive(whole: Whole) -> tuple[str, ...]:
+    return ("",) if whole.contents.objects is None else ()
+
+
+def _without_machines(whole: Whole) -> tuple[str, ...]:
+    objects = whole.contents.objects
+    return ("",) if objects is not None and not objects.has_machines else ()
+
+
+def _expired(whole: Whole) -> tuple[str, ...]:
+    return ("",) if whole.backup.expires and whole.backup.expires < whole.now else ()
+
+
+def _partially_failed(whole: Whole) -> Iterator[str]:
+    backup = whole.backup
+    if backup.phase == "PartiallyFailed":
+        yield f"errors: {backup.errors or 0}"
+        yield f"warnings: {backup.warnings or 0}"
+    if backup.hooks_failed:
+        yield f"hooks that failed: {backup.hooks_failed} of {backup.hooks_attempted}"
+
+
+def _without_object(whole: Whole) -> tuple[str, ...]:
+    return ("",) if whole.contents.backup is None else ()
+
+
+def _has_evidence(contents: Contents) -> bool:
+    """True if any snapshot or upload has evidence, whether or not it is believed."""
+    objects = contents.objects
+    snapshots = (
+        one
+        for namespace in (objects.namespaces(kinds.VOLUME_SNAPSHOT) if objects else ())
+        for one in (objects.list(kinds.VOLUME_SNAPSHOT, namespace) if objects else ())
+    )
+    holders = (*contents.uploads.values(), *snapshots)
+    return any(document.ANNOTATION in it.annotations(one) for one in holders)
+
+
+# fmt: off
+ROWS = (
+    WholeRow("no-archive", Weight.UNCERTAIN,
+             "there is no archive, so nothing is known of machines",
+             "Velero stores none of a backup that failed; else velero backup download NAME",
+             _without_archive),
+    WholeRow("no-machines", Weight.UNCERTAIN,
+             "it holds no virtual machine",
+             "stillpoint rehearse --backup NAME says what a Backup would take, and why not more",
+             _without_machines),
+    WholeRow("backup-expired", Weight.UNCERTAIN,
+             "it has expired: Velero deletes it, and the snapshots of its disks, at any moment",
+             "restore from another; spec.ttl of the Backup says how long one is kept", _expired),
+    WholeRow("partially-failed", Weight.NOTE,
+             "Velero had trouble: {about}",
+             "velero backup describe NAME --details", _partially_failed),
+    WholeRow("no-backup-object", Weight.NOTE,
+             "its Backup object is not there: phase, hooks and expiry are not known, and the seal "
+             "of its evidence cannot be checked",
+             "oc get backups.velero.io -n VELERO NAME -o json > backup.json, then --backup "
+             "backup.json", _without_object),
+)
+# fmt: on

@@ -1,0 +1,184 @@
+"""Every problem of a machine in a report: one row each.
+
+Codes are stable: scripts and monitoring go by them (docs/report.md). Sentences and remedies may
+change. In a sentence `{about}` stands for the subjects of the fact; in a remedy `{namespace}` and
+`{name}` for the machine, `{backup}` for the backup.
+"""
+
+import shlex
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from stillpoint.model.names import listing
+from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.report.case import Case
+from stillpoint.report.facts import consistency, data, whole
+from stillpoint.report.model import Problem
+
+Fact = Callable[[Case], Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A problem that a machine can have.
+
+    Attributes:
+        is_of_restore: true if it is about whether the machine would come back, false if about its
+            level.
+    """
+
+    code: str
+    weight: Weight
+    is_of_restore: bool
+    sentence: str
+    remedy: str
+    fact: Fact
+
+
+_B, _D, _U, _N = Weight.BLOCKS, Weight.DEGRADES, Weight.UNCERTAIN, Weight.NOTE
+_RESTORE, _LEVEL = True, False
+
+# fmt: off
+ROWS: tuple[Row, ...] = (
+    Row("backup-failed", _B, _RESTORE,
+        "the backup failed as a whole: {about}",
+        "take another; velero backup logs {backup}", whole.failed),
+    Row("claim-missing", _B, _RESTORE,
+        "the backup does not hold the claims of these disks, and none of their data: {about}",
+        "look for them in the errors of velero backup describe {backup} --details; "
+        "stillpoint rehearse -n {namespace} says why the next backup would leave them out",
+        data.claims_missing),
+    Row("disk-without-data", _B, _RESTORE,
+        "the backup holds no data of these disks: {about}",
+        "stillpoint rehearse -n {namespace} --explain {name} says why", data.without_data),
+    Row("disk-skipped", _B, _RESTORE,
+        "Velero skipped the data of these disks: {about}",
+        "if a policy is to leave them out, take their volumes out of the machine; else "
+        "stillpoint rehearse -n {namespace} --explain {name}", data.skipped),
+    Row("snapshot-missing", _B, _RESTORE,
+        "the backup does not hold the snapshots that these disks come back from: {about}",
+        "take another backup; velero backup logs {backup}", data.snapshots_missing),
+    Row("snapshot-without-handle", _B, _RESTORE,
+        "nothing says where the storage has the snapshots of these disks: {about}",
+        "take another backup; look at the events of its VolumeSnapshots meanwhile",
+        data.without_handle),
+    Row("snapshot-failed", _B, _RESTORE,
+        "the snapshots of these disks failed: {about}",
+        "take another backup; look at the events of its VolumeSnapshots meanwhile",
+        data.snapshots_failed),
+    Row("upload-missing", _B, _RESTORE,
+        "the data of these disks is to have been moved, and no DataUpload says that it was: "
+        "{about}",
+        "take another backup; velero backup logs {backup}", data.uploads_missing),
+    Row("upload-not-completed", _B, _RESTORE,
+        "the data of these disks was not moved wholly: {about}",
+        "oc get datauploads -A -l velero.io/backup-name={backup} -o yaml; take another backup",
+        data.uploads_not_completed),
+    Row("files-not-completed", _B, _RESTORE,
+        "the files of these disks were not copied wholly: {about}",
+        "oc get podvolumebackups -A -l velero.io/backup-name={backup} -o yaml",
+        data.files_not_completed),
+    Row("disk-without-way-back", _B, _RESTORE,
+        "the files of these disks were copied through the machine's own pod, which no restore "
+        "brings back, so nobody puts them back: {about}",
+        "save the disks as snapshots: set defaultVolumesToFsBackup: false in the Backup, and take "
+        "fs-backup out of its volume policies", data.without_way_back),
+    Row("needs-missing", _B, _RESTORE,
+        "it needs what the backup does not hold: {about}",
+        "include it in the next backup; have it in the namespace before a restore of this one",
+        whole.missing),
+    Row("below-demanded", _D, _LEVEL,
+        "demanded was {about}",
+        "stillpoint report {backup} --explain {namespace}/{name} has every proof, and what is "
+        "missing", consistency.below_demanded),
+    Row("below-expected", _D, _LEVEL,
+        "to be expected was {about}",
+        "stillpoint report {backup} --explain {namespace}/{name} has every proof, and what is "
+        "missing; if less is enough: oc annotate vm -n {namespace} {name} "
+        "stillpoint.dev/require=crash",
+        consistency.below_expected),
+    Row("evidence-not-sealed", _U, _LEVEL,
+        "THE EVIDENCE OF THESE DISKS DOES NOT BEAR THE SEAL OF THE BACKUP, somebody may have "
+        "changed it: {about}",
+        "oc auth can-i patch volumesnapshots -n {namespace} --as=USER: who could have written it?",
+        consistency.unsealed),
+    Row("evidence-of-another-disk", _U, _LEVEL,
+        "THE EVIDENCE OF THESE DISKS IS THAT OF OTHER DISKS, somebody may have copied it: {about}",
+        "oc auth can-i patch volumesnapshots -n {namespace} --as=USER: who could have written it?",
+        consistency.of_others),
+    Row("evidence-not-checked", _U, _LEVEL,
+        "the seal of the evidence of these disks cannot be checked, as the Backup object is not "
+        "there: {about}",
+        "oc get backups.velero.io -n VELERO NAME -o json > backup.json, then --backup backup.json; "
+        "in the object store it is velero-backup.json", consistency.unchecked),
+    Row("no-evidence", _U, _LEVEL,
+        "nothing proves how consistent these disks are: {about}",
+        "only stillpoint's plugin leaves evidence in a backup (docs/install)", consistency.absent),
+    Row("level-not-known", _U, _LEVEL,
+        "the plugin could not tell how consistent these disks are: {about}",
+        "stillpoint report {backup} --explain {namespace}/{name} has every proof, and what is "
+        "missing", consistency.not_known),
+    Row("evidence-contradicts", _U, _LEVEL,
+        "the evidence of its disks does not agree on what they reached together",
+        "stillpoint report {backup} --explain {namespace}/{name} has every proof",
+        consistency.contradictory),
+    Row("action-failed", _U, _LEVEL,
+        "the plugin failed: {about}",
+        "velero backup logs {backup}", consistency.action_failed),
+    Row("backup-goes-on", _U, _RESTORE,
+        "the backup has not ended: {about}",
+        "wait until it has: velero backup get {backup}", whole.going_on),
+    Row("data-not-known", _U, _RESTORE,
+        "nothing here says whether and how the data of these disks was stored: {about}",
+        "report on the backup in the cluster, or on its folder in the object store: "
+        "NAME-volumeinfo.json.gz says it", data.of_unknown_method),
+    Row("snapshot-not-ready", _U, _RESTORE,
+        "the storage had not made these snapshots ready when the backup ended: {about}",
+        "ask the storage for the snapshot by its handle", data.snapshots_not_ready),
+    Row("operation-failed", _U, _RESTORE,
+        "an operation of Velero for these disks failed: {about}",
+        "velero backup describe {backup} --details", data.operations_failed),
+    Row("was-stopped", _N, _LEVEL,
+        "it had no guest when it was stored, which says nothing of the moment of its snapshots",
+        "", consistency.was_stopped),
+    Row("had-no-agent", _N, _LEVEL,
+        "no guest agent was connected when it was stored: most likely nothing froze it",
+        "", consistency.had_no_agent),
+    Row("hooks-went-well", _N, _LEVEL,
+        "its guest agent was connected, and none of the {about} hooks of the backup failed: most "
+        "likely it was frozen, for how long nothing says",
+        "", consistency.hooks_went_well),
+    Row("hooks-failed", _N, _LEVEL,
+        "{about} hooks of the backup failed, and nothing says whether its own did",
+        "velero backup logs {backup} | grep hook", consistency.hooks_failed),
+    Row("data-in-storage", _N, _RESTORE,
+        "snapshots of these disks are in the storage of the cluster, and lost with it: {about}",
+        "", data.in_storage),
+    Row("needed-at-target", _N, _RESTORE,
+        "not in the backup, must be there before a restore: {about}",
+        "", whole.elsewhere),
+)
+# fmt: on
+
+UNREADABLE = Row("unreadable", _U, _RESTORE, "it cannot be read: {about}", "", lambda _case: ())
+"""Of a machine that is not what the Kubernetes API makes, so that no fact can be found."""
+
+
+def of_case(case: Case, backup: str) -> tuple[Problem, ...]:
+    """The problems of a machine, worst first."""
+    return tuple(sorted(_found(case, backup), key=lambda one: tuple(Weight).index(one.weight)))
+
+
+def _found(case: Case, backup: str) -> Iterator[Problem]:
+    for row in ROWS:
+        if about := tuple(dict.fromkeys(row.fact(case))):
+            yield problem(row, about, case.reference.namespace, case.reference.name, backup)
+
+
+def problem(row: Row, about: tuple[str, ...], namespace: str, name: str, backup: str) -> Problem:
+    """The problem that a row makes of its subjects."""
+    names = tuple(filter(None, about))
+    words = {"namespace": namespace, "name": name, "backup": backup or "BACKUP"}
+    sentence = row.sentence.format(about=listing(names))
+    remedy = row.remedy.format(**{key: shlex.quote(word) for key, word in words.items()})
+    return Problem(row.code, row.weight, names, sentence, remedy, row.is_of_restore)

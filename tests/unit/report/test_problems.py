@@ -1,0 +1,280 @@
+"""Each problem: what provokes it, in a good backup that has none."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from stillpoint.evidence.document import Statement
+from stillpoint.model.item import Item
+from stillpoint.model.level import Level
+from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.report import of_backup, problems
+from stillpoint.report.model import Machine, Verdict
+from tests.unit.report import world as of
+from tests.unit.report.world import Change, World
+
+SNAPSHOT, CONTENT, CLAIM = "VolumeSnapshot", "VolumeSnapshotContent", "PersistentVolumeClaim"
+
+
+def both(*changes: Change) -> Change:
+    def change(world: World) -> None:
+        for one in changes:
+            one(world)
+
+    return change
+
+
+def removed(kind: str, name: str) -> Change:
+    return lambda world: world.remove(kind, name)
+
+
+def changed(kind: str, name: str, change: Callable[[Item], object]) -> Change:
+    def apply(world: World) -> None:
+        change(world.item(kind, name))
+
+    return apply
+
+
+def phase(name: str, **fields: object) -> Change:
+    def change(world: World) -> None:
+        assert world.object is not None
+        world.object["status"] |= {"phase": name, **fields}
+
+    return change
+
+
+def without_data(world: World) -> None:
+    del world.item(CLAIM, "db-data")["metadata"]["annotations"]["velero.io/volume-snapshot-name"]
+    world.volumes = [one for one in world.volumes or () if one["pvcName"] != "db-data"]
+
+
+def skipped(world: World) -> None:
+    without_data(world)
+    of.put_volume(world, "db-data", "", skipped=True, skippedReason="resource policy ;")
+
+
+def files(phase: str, pod: str) -> Change:
+    def change(world: World) -> None:
+        without_data(world)
+        of.put_volume(world, "db-data", "PodVolumeBackup", pvbInfo={"Phase": phase, "podName": pod})
+
+    return change
+
+
+def volume(name: str, **fields: object) -> Change:
+    return lambda world: world.volume(name).update(fields)
+
+
+def information(name: str, **fields: object) -> Change:
+    return lambda world: world.volume(name)["csiSnapshotInfo"].update(fields)
+
+
+def upload(**status: object) -> Change:
+    return changed("DataUpload", "nightly-archive-old", lambda one: one["status"].update(status))
+
+
+def not_ready(world: World) -> None:
+    world.item(SNAPSHOT, "velero-db-root")["status"]["readyToUse"] = False
+    information("db-root", ReadyToUse=False)(world)
+
+
+def without_handle(world: World) -> None:
+    world.item(SNAPSHOT, "velero-db-root")["metadata"]["annotations"].pop(
+        "velero.io/csi-volumesnapshot-handle"
+    )
+    world.remove(CONTENT, "snapcontent-db-root")
+
+
+def evident(*names: str, **fields: object) -> Change:
+    """Evidence of another kind on the disks of `db`."""
+
+    def change(world: World) -> None:
+        for name in names or ("db-root", "db-data"):
+            world.put(of.evidence(name, **fields), SNAPSHOT, f"velero-{name}")  # type: ignore[arg-type]
+
+    return change
+
+
+def without_evidence(name: str) -> Change:
+    return changed(
+        SNAPSHOT, name, lambda one: one["metadata"]["annotations"].pop("stillpoint.dev/evidence")
+    )
+
+
+def copied_evidence(world: World) -> None:
+    world.put(of.evidence("db-root"), SNAPSHOT, "velero-db-data")
+
+
+def resealed(world: World) -> None:
+    world.put(of.evidence("db-data"), SNAPSHOT, "velero-db-data", uid="of another backup")
+
+
+def no_object(world: World) -> None:
+    world.object = None
+
+
+def operation(group: str, plural: str, name: str, error: str) -> Change:
+    def change(world: World) -> None:
+        identifier = {"Group": group, "Resource": plural, "Namespace": "shop", "Name": name}
+        spec = {"resourceIdentifier": identifier, "backupItemAction": "a", "backupUID": of.UID}
+        status = {"phase": "Failed", "error": error}
+        assert world.operations is not None
+        world.operations.append({"spec": spec, "status": status})
+
+    return change
+
+
+def without_agent(world: World) -> None:
+    world.item("VirtualMachineInstance", "db")["status"]["conditions"] = []
+
+
+def without_books(world: World) -> None:
+    without_data(world)
+    world.volumes = None
+
+
+NO_EVIDENCE = both(without_evidence("velero-db-root"), without_evidence("velero-db-data"))
+UNKNOWN = {"level": Level.UNKNOWN, "missing": (Statement("console-not-read", "no right to it"),)}
+
+CASES: dict[str, Change] = {
+    "backup-failed": phase("Failed", failureReason="the server was restarted"),
+    "claim-missing": removed(CLAIM, "db-data"),
+    "disk-without-data": without_data,
+    "disk-skipped": skipped,
+    "snapshot-missing": removed(SNAPSHOT, "velero-db-root"),
+    "snapshot-without-handle": without_handle,
+    "snapshot-failed": volume("db-root", result="failed"),
+    "upload-missing": removed("DataUpload", "nightly-archive-old"),
+    "upload-not-completed": upload(phase="Failed", message="no space"),
+    "files-not-completed": files("Failed", "backup-helper"),
+    "disk-without-way-back": files("Completed", "virt-launcher-db-x7k2p"),
+    "needs-missing": removed("Secret", "db-cloud-init"),
+    "below-demanded": evident(required=Level.APPLICATION),
+    "below-expected": evident(level=Level.CRASH),
+    "evidence-not-sealed": resealed,
+    "evidence-of-another-disk": copied_evidence,
+    "evidence-not-checked": no_object,
+    "no-evidence": without_evidence("velero-db-data"),
+    "level-not-known": evident("db-data", **UNKNOWN),
+    "evidence-contradicts": evident(machine_level=Level.UNKNOWN),
+    "action-failed": operation("kubevirt.io", "virtualmachines", "db", "no such level: appl"),
+    "backup-goes-on": phase("WaitingForPluginOperations"),
+    "data-not-known": without_books,
+    "snapshot-not-ready": not_ready,
+    "operation-failed": operation("snapshot.storage.k8s.io", "volumesnapshots", "velero-db-root",
+                                  "timed out"),
+    "was-stopped": both(NO_EVIDENCE, removed("VirtualMachineInstance", "db")),
+    "had-no-agent": both(NO_EVIDENCE, without_agent),
+    "hooks-went-well": NO_EVIDENCE,
+    "hooks-failed": both(
+        NO_EVIDENCE, phase("PartiallyFailed", hookStatus={"hooksAttempted": 2, "hooksFailed": 1})
+    ),
+    "data-in-storage": lambda _world: None,
+    "needed-at-target": removed("StorageClass", "fast"),
+}  # fmt: skip
+
+BESIDES = {
+    "snapshot-missing": {"no-evidence", "hooks-went-well"},
+    "upload-missing": {"no-evidence", "was-stopped"},
+    "files-not-completed": {"no-evidence", "hooks-went-well"},
+    "disk-without-way-back": {"no-evidence", "hooks-went-well"},
+    "no-evidence": {"hooks-went-well"},
+    "was-stopped": {"no-evidence"},
+    "had-no-agent": {"no-evidence"},
+    "hooks-went-well": {"no-evidence"},
+    "hooks-failed": {"no-evidence"},
+    "data-not-known": {"no-evidence", "hooks-went-well"},
+}
+"""Problems that come with another."""
+
+CONCERNED = {"upload-missing": "archive", "upload-not-completed": "archive"}
+
+
+def codes(machine: Machine) -> set[str]:
+    return {one.code for one in machine.problems} - {"data-in-storage"}
+
+
+def test_a_good_backup_has_no_problem() -> None:
+    found = of.report(of.good())
+    assert found.problems == ()
+    assert found.verdict is Verdict.GOOD
+    assert [codes(one) for one in found.machines] == [set(), set()]
+    assert [one.is_restorable for one in found.machines] == [True, True]
+
+
+def test_every_problem_has_its_test() -> None:
+    assert list(CASES) == [row.code for row in problems.ROWS]
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_what_provokes_a_problem_provokes_no_other(code: str) -> None:
+    world = of.good()
+    CASES[code](world)
+    found = of.machine(world, CONCERNED.get(code, "db"))
+    [row] = [row for row in problems.ROWS if row.code == code]
+    assert code in {one.code for one in found.problems}
+    assert codes(found) - {code} == BESIDES.get(code, set())
+    by_weight = {
+        Weight.BLOCKS: {Verdict.NOT_RESTORABLE},
+        Weight.DEGRADES: {Verdict.BELOW},
+        Weight.UNCERTAIN: {Verdict.UNKNOWN},
+        Weight.NOTE: {Verdict.GOOD, Verdict.UNKNOWN},
+    }
+    assert found.verdict in by_weight[row.weight]
+    if row.is_of_restore and row.weight is not Weight.NOTE:
+        assert found.is_restorable is (False if row.weight is Weight.BLOCKS else None)
+        assert found.why_not
+    else:
+        assert found.is_restorable is True
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_sentences_and_remedies_are_whole(code: str) -> None:
+    world = of.good()
+    CASES[code](world)
+    for one in of.machine(world, CONCERNED.get(code, "db")).problems:
+        assert "{" not in f"{one.sentence}{one.remedy}"
+
+
+def expired(world: World) -> None:
+    assert world.object is not None
+    world.object["status"]["expiration"] = (of.NOW - timedelta(hours=1)).isoformat()
+
+
+def no_archive(world: World) -> None:
+    world.has_archive = False
+
+
+OF_WHOLE: dict[str, Change] = {
+    "no-archive": no_archive,
+    "no-machines": lambda world: world.items.clear(),
+    "backup-expired": expired,
+    "partially-failed": phase("PartiallyFailed", errors=1),
+    "no-backup-object": no_object,
+}
+
+
+def test_every_problem_of_a_whole_backup_has_its_test() -> None:
+    assert list(OF_WHOLE) == [row.code for row in of_backup.ROWS]
+
+
+@pytest.mark.parametrize("code", OF_WHOLE)
+def test_what_provokes_a_problem_of_the_whole(code: str) -> None:
+    world = of.good()
+    OF_WHOLE[code](world)
+    found = of.report(world)
+    assert [one.code for one in found.problems] == [code]
+    weight = found.problems[0].weight
+    assert (found.verdict is Verdict.UNKNOWN) == (
+        weight is Weight.UNCERTAIN or code == "no-backup-object"
+    )
+
+
+def test_an_object_that_is_none_fails_its_machine_alone() -> None:
+    world = of.good()
+    world.item("VirtualMachine", "archive")["spec"]["template"] = "none"
+    found = {one.name: one for one in of.report(world).machines}
+    assert [one.code for one in found["archive"].problems] == ["unreadable"]
+    assert found["archive"].verdict is Verdict.UNKNOWN
+    assert found["db"].verdict is Verdict.GOOD

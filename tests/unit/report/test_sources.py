@@ -1,0 +1,221 @@
+"""Backups in files and folders, whoever has made these."""
+
+import gzip
+import os
+import tarfile
+from pathlib import Path
+
+import orjson
+import pytest
+
+from stillpoint.model import kinds
+from stillpoint.model.errors import ArchiveUnreadable, MalformedItem, StillpointError
+from stillpoint.report import contents, judge
+from stillpoint.report.model import Report, Verdict
+from stillpoint.report.sources import local, stored
+from stillpoint.report.sources.stored import StoredObjects
+from stillpoint.report.sources.tar_stream import Member
+from tests.unit.report import world as of
+
+
+def report(files: local.LocalFiles) -> Report:
+    return judge.judge(contents.read(files), of.NOW)
+
+
+def names(path: Path) -> list[str]:
+    return [one.name for one in local.find(path)]
+
+
+def test_the_folder_of_a_backup(tmp_path: Path) -> None:
+    [files] = local.find(of.good().write(tmp_path / "nightly"))
+    found = report(files)
+    assert (found.verdict, found.backup.name) == (Verdict.GOOD, of.NAME)
+    assert found.backup.origin == f"folder {tmp_path / 'nightly'}"
+
+
+def test_a_folder_that_somebody_has_renamed(tmp_path: Path) -> None:
+    [files] = local.find(of.good().write(tmp_path / "copy of nightly"))
+    assert (files.name, report(files).verdict) == (of.NAME, Verdict.GOOD)
+
+
+def test_an_object_store_with_several_backups(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        of.good().write(tmp_path / "backups" / name, name)
+    (tmp_path / "restores").mkdir()
+    (tmp_path / "kopia").mkdir()
+    assert names(tmp_path) == names(tmp_path / "backups") == ["first", "second"]
+    [one] = local.named(local.find(tmp_path), ["second"])
+    assert one.name == "second"
+    with pytest.raises(ArchiveUnreadable, match="not found; HINT: there are first, second"):
+        local.named(local.find(tmp_path), ["third"])
+
+
+def test_a_backup_that_failed_has_no_archive(tmp_path: Path) -> None:
+    world = of.good()
+    world.object, world.has_archive = of.backup("Failed"), False
+    [files] = local.find(world.write(tmp_path / "nightly"))
+    found = report(files)
+    assert [one.code for one in found.problems] == ["no-archive"]
+    assert found.verdict is Verdict.UNKNOWN
+
+
+def test_an_archive_alone_and_with_its_backup_object(tmp_path: Path) -> None:
+    folder = of.good().write(tmp_path / "nightly")
+    archive = tmp_path / "nightly-data.tar.gz"
+    archive.write_bytes((folder / "nightly.tar.gz").read_bytes())
+    [alone] = local.find(archive)
+    assert alone.name == "nightly"
+    found = {one.name: one for one in report(alone).machines}
+    assert "evidence-not-checked" in {one.code for one in found["db"].problems}
+    [known] = local.find(archive, folder / "velero-backup.json")
+    assert report(known).verdict is Verdict.GOOD
+
+
+def test_a_folder_of_archives(tmp_path: Path) -> None:
+    content = of.good().write(tmp_path / "nightly")
+    for name in ("a-data.tar.gz", "b.tgz"):
+        (tmp_path / name).write_bytes((content / "nightly.tar.gz").read_bytes())
+    (tmp_path / "notes.txt").write_text("none of it")
+    assert names(tmp_path) == ["a", "b", "nightly"]
+    with pytest.raises(ArchiveUnreadable, match="there are 3"):
+        local.find(tmp_path, content / "velero-backup.json")
+
+
+def test_an_extracted_archive(tmp_path: Path) -> None:
+    folder = of.good().write(tmp_path / "nightly")
+    with tarfile.open(folder / "nightly.tar.gz") as tar:
+        tar.extractall(tmp_path / "extracted", filter="data")
+    [files] = local.find(tmp_path / "extracted", folder / "velero-backup.json")
+    assert report(files).verdict is Verdict.GOOD
+
+
+def test_links_and_pipes_of_an_extracted_archive_are_left_alone(tmp_path: Path) -> None:
+    folder = of.good().write(tmp_path / "nightly")
+    with tarfile.open(folder / "nightly.tar.gz") as tar:
+        tar.extractall(tmp_path / "extracted", filter="data")
+    claims = tmp_path / "extracted/resources/persistentvolumeclaims/namespaces/shop"
+    secret = tmp_path / "secret.json"
+    (claims / "db-root.json").rename(secret)
+    (claims / "db-root.json").symlink_to(secret)
+    os.mkfifo(claims / "pipe.json")
+    (claims.parent / "elsewhere").symlink_to(tmp_path)
+    [files] = local.find(tmp_path / "extracted", folder / "velero-backup.json")
+    [db] = [one for one in report(files).machines if one.name == "db"]
+    assert "claim-missing" in {one.code for one in db.problems}
+
+
+def test_there_may_be_no_backup(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveUnreadable, match="there is no backup; HINT: name an archive"):
+        local.find(tmp_path)
+
+
+def test_a_pipe_is_no_archive(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "nightly.tar.gz")
+    with pytest.raises(ArchiveUnreadable, match="there is no backup"):
+        local.find(tmp_path / "nightly.tar.gz")
+
+
+@pytest.mark.parametrize("name", ["velero-backup.json", "nightly-volumeinfo.json.gz"])
+def test_a_pipe_in_a_folder_is_refused(tmp_path: Path, name: str) -> None:
+    folder = of.good().write(tmp_path / "nightly")
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    [files] = local.find(folder)
+    with pytest.raises(ArchiveUnreadable, match="no regular file"):
+        contents.read(files)
+
+
+BROKEN = {
+    "empty archive": ("nightly.tar.gz", b""),
+    "a page": ("nightly.tar.gz", b"<html>"),
+    "a packed page": ("nightly.tar.gz", gzip.compress(b"<html>")),
+    "no JSON": ("nightly-volumeinfo.json.gz", gzip.compress(b"[")),
+    "no list": ("nightly-volumeinfo.json.gz", gzip.compress(b"{}")),
+    "no object in a list": ("nightly-itemoperations.json.gz", gzip.compress(b'[{"spec": []}]')),
+    "no object": ("velero-backup.json", b"[]"),
+    "no JSON of an object": ("velero-backup.json", b"{"),
+}
+
+
+@pytest.mark.parametrize(("name", "content"), BROKEN.values(), ids=BROKEN)
+def test_what_is_broken_is_said(tmp_path: Path, name: str, content: bytes) -> None:
+    folder = of.good().write(tmp_path / "nightly")
+    (folder / name).write_bytes(content)
+    [files] = local.find(folder)
+    with pytest.raises((ArchiveUnreadable, MalformedItem)) as caught:
+        contents.read(files)
+    assert isinstance(caught.value, StillpointError)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_an_archive_that_is_cut_short_is_refused(tmp_path: Path, share: float) -> None:
+    folder = of.good().write(tmp_path / "nightly")
+    archive = folder / "nightly.tar.gz"
+    content = archive.read_bytes()
+    archive.write_bytes(content[: int(len(content) * share)])
+    [files] = local.find(folder)
+    with pytest.raises(ArchiveUnreadable, match="archive of the backup: cannot read it"):
+        contents.read(files)
+
+
+def test_a_byte_that_was_changed_is_found(tmp_path: Path) -> None:
+    folder = of.good().write(tmp_path / "nightly")
+    archive = folder / "nightly.tar.gz"
+    content = bytearray(archive.read_bytes())
+    content[-6] ^= 1  # of the checksum of gzip
+    archive.write_bytes(content)
+    [files] = local.find(folder)
+    with pytest.raises(ArchiveUnreadable, match="CRC"):
+        contents.read(files)
+
+
+def test_books_that_are_larger_than_any_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stillpoint.report.sources.compressed._MOST_BYTES", 100)
+    [files] = local.find(of.good().write(tmp_path / "nightly"))
+    with pytest.raises(ArchiveUnreadable, match="more than 100 bytes"):
+        contents.read(files)
+
+
+def test_objects_that_are_larger_than_any_backup_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stored, "_MOST_KEPT_BYTES", 1000)
+    with pytest.raises(ArchiveUnreadable, match="more than 1,000 bytes"):
+        of.report(of.good())
+
+
+def test_names_lead_nowhere() -> None:
+    claim = orjson.dumps(of.claim("db"))
+    objects = StoredObjects(
+        [
+            Member("resources/persistentvolumeclaims/namespaces/../../etc/passwd.json", claim),
+            Member("../resources/persistentvolumeclaims/namespaces/shop/db.json", claim),
+            Member("/resources/persistentvolumeclaims/namespaces/shop/db.json", claim),
+            Member("./resources/persistentvolumeclaims/namespaces/shop/db.json", claim),
+        ]
+    )
+    assert objects.references(kinds.CLAIM, "shop") == [kinds.CLAIM.named("shop", "db")]
+    assert objects.namespaces(kinds.CLAIM) == ["shop"]
+
+
+def test_no_secret_is_looked_into() -> None:
+    assert not stored.is_read("resources/secrets/namespaces/shop/db.json")
+    assert stored.place_of("resources/secrets/namespaces/shop/db.json") is not None
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"metadata": []}', b'{"a": "\xff"}'])
+def test_an_object_that_is_no_json_is_refused(content: bytes) -> None:
+    name = "resources/persistentvolumeclaims/namespaces/shop/db.json"
+    with pytest.raises(ArchiveUnreadable, match=r"db.json of the backup"):
+        StoredObjects([Member(name, content)])
+
+
+def test_a_backup_of_another_cluster_has_the_uid_of_its_operations() -> None:
+    world = of.good()
+    assert world.object is not None
+    world.object["metadata"]["uid"] = "made by Velero's synchronization"
+    spec = {"backupUID": of.UID, "resourceIdentifier": {}}
+    world.operations = [{"spec": spec, "status": {"phase": "Completed"}}]
+    assert of.report(world).verdict is Verdict.GOOD
