@@ -22,6 +22,7 @@ from stillpoint.cli.verbs import VERBS
 from stillpoint.model.api_resources import KNOWN
 from stillpoint.model.outcome import Selector
 from stillpoint.rehearsal.verdict.reasons import REASONS, UNREADABLE
+from stillpoint.report import of_backup, problems
 from stillpoint.vm_snapshots.reasons import SNAPSHOT_REASONS
 from stillpoint.vm_snapshots.restore_reasons import RESTORE_REASONS
 
@@ -111,6 +112,19 @@ def verbs() -> Iterator[Row]:
             yield f"`{one.NAME} {each.NAME}`", each.HELP
 
 
+def report_problems() -> Iterator[Row]:
+    yield "code", "weight", "about", "what it says"
+    for one in (*problems.ROWS, problems.UNREADABLE):
+        about = "restore" if one.is_of_restore else "level"
+        yield f"`{one.code}`", one.weight, about, _without_subjects(one.sentence)
+    for whole in of_backup.ROWS:
+        yield f"`{whole.code}`", whole.weight, "backup", _without_subjects(whole.sentence)
+
+
+def _without_subjects(sentence: str) -> str:
+    return sentence.replace(": {about}", "").replace("{about}", "…")
+
+
 def snapshot_reasons() -> Iterator[Row]:
     yield "code", "effect", "what it says"
     for one in SNAPSHOT_REASONS:
@@ -136,6 +150,7 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "findings": findings,  # check/areas
     "actions": actions,  # `DOES` of each module that catalogue.py names
     "verbs": verbs,  # `HELP` of each module of cli/verbs
+    "report-problems": report_problems,  # report/problems.py and report/of_backup.py
     "snapshot-reasons": snapshot_reasons,  # vm_snapshots/reasons.py
     "restore-reasons": restore_reasons,  # vm_snapshots/restore_reasons.py
     "exit-statuses": exit_statuses,  # cli/exit_status.py

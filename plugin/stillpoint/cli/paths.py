@@ -55,6 +55,18 @@ def existing_file(text: str) -> Path:
     return file
 
 
+def existing_path(text: str) -> Path:
+    """The file or folder of that name.
+
+    Raises:
+        ArgumentTypeError: there is neither.
+    """
+    path = Path(text)
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"there is no file or folder {text!r}")
+    return path
+
+
 def add_source(parser: argparse.ArgumentParser, manifests: str) -> argparse._ArgumentGroup:
     """Declares `--from`, `--kubeconfig` and `--context`; gives their group.
 

@@ -9,7 +9,7 @@ import pytest
 from stillpoint import cli
 
 LINES = [
-    ("stillpoint re", {"rehearse", "render"}),
+    ("stillpoint re", {"rehearse", "render", "report"}),
     ("stillpoint render po", {"policy"}),
     ("stillpoint rehearse --ba", {"--backup"}),
     ("stillpoint rehearse --output ", {"table", "json"}),
@@ -22,6 +22,7 @@ LINES = [
         "stillpoint snapshot ",
         {"create", "list", "show", "wait", "restore", "clone", "delete", "prune"},
     ),
+    ("stillpoint report --output ", {"table", "json", "junit", "csv", "html", "openmetrics"}),
     ("stillpoint snapshot create --require ", {"crash", "filesystem", "application"}),
 ]
 

@@ -1,10 +1,9 @@
 """The findings of a check as JUnit's XML: a suite for each area, a case for each finding."""
 
-from xml.sax.saxutils import quoteattr
-
 from stillpoint.check import registry
 from stillpoint.check.finding import Area, Finding, Open, Row
 from stillpoint.check.report import Report
+from stillpoint.cli.output.xml_text import attribute
 from stillpoint.rehearsal.verdict.reasons import Weight
 
 
@@ -13,7 +12,7 @@ def text(found: Report) -> str:
     findings = {one.row.code: one for one in found.findings}
     open_ = {one.row.code: one for one in found.open}
     suites = [
-        f'  <testsuite name={_attribute(area.title)} tests="{len(area.rows)}"'
+        f'  <testsuite name={attribute(area.title)} tests="{len(area.rows)}"'
         f' failures="{sum(_fails(findings.get(row.code)) for row in area.rows)}">\n'
         + "".join(
             _case(area, row, findings.get(row.code), open_.get(row.code)) for row in area.rows
@@ -29,22 +28,14 @@ def _fails(finding: Finding | None) -> bool:
 
 
 def _case(area: Area, row: Row, finding: Finding | None, open_: Open | None) -> str:
-    start = f"    <testcase classname={_attribute(area.name)} name={_attribute(row.code)}"
+    start = f"    <testcase classname={attribute(area.name)} name={attribute(row.code)}"
     if finding and _fails(finding):
         about = "; ".join(f"{one.about} > {one.remedy}" for one in finding.subjects)
-        message = _attribute(f"{row.sentence}: {about}")
+        message = attribute(f"{row.sentence}: {about}")
         return (
             f'{start}>\n      <failure type="{row.weight}" message={message}/>\n    </testcase>\n'
         )
     if open_:
-        message = _attribute("; ".join(open_.causes))
+        message = attribute("; ".join(open_.causes))
         return f"{start}>\n      <skipped message={message}/>\n    </testcase>\n"
     return f"{start}/>\n"
-
-
-def _attribute(value: str) -> str:
-    """The value in quotes; control characters, which XML cannot have, as escapes."""
-    printable = (
-        one if one.isprintable() else one.encode("unicode_escape").decode() for one in value
-    )
-    return quoteattr("".join(printable))

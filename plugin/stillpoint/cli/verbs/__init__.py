@@ -1,6 +1,15 @@
 """The verbs of the command: a module each, a line each in `VERBS`."""
 
 from stillpoint.cli.verb import Verb
-from stillpoint.cli.verbs import check, completion, install, rehearse, render, snapshot, version
+from stillpoint.cli.verbs import (
+    check,
+    completion,
+    install,
+    rehearse,
+    render,
+    report,
+    snapshot,
+    version,
+)
 
-VERBS: tuple[Verb, ...] = (check, render, rehearse, snapshot, install, completion, version)
+VERBS: tuple[Verb, ...] = (check, render, rehearse, report, snapshot, install, completion, version)

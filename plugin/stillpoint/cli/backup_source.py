@@ -1,0 +1,141 @@
+"""Arguments that name finished backups, in the cluster or in files, and their files."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stillpoint.cli.paths import FileName, existing_file, existing_path
+from stillpoint.model import item as it
+from stillpoint.model.errors import StillpointError
+
+if TYPE_CHECKING:  # `--help` does without what takes time to import
+    from stillpoint.cli.output.terminal import Report
+    from stillpoint.cluster.kubernetes_writer import KubernetesWriter
+    from stillpoint.downloads.trust import Trust
+    from stillpoint.model.item import Item
+    from stillpoint.report.files import Files
+
+_ATTEMPT = "cannot report on it"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares them."""
+    files = parser.add_argument_group("backups in files")
+    files.add_argument(
+        "--from",
+        dest="path",
+        metavar="FILE|DIR",
+        action=FileName,
+        type=existing_path,
+        help="an archive of `velero backup download`, or a folder: of one backup or of several, as "
+        "in the object store, or into which an archive was extracted",
+    )
+    files.add_argument(
+        "--backup",
+        dest="object_file",
+        metavar="FILE",
+        action=FileName,
+        type=existing_file,
+        help="the Backup object of an archive, in JSON: without it no evidence can be believed",
+    )
+    cluster = parser.add_argument_group(
+        "backups in the cluster (the one of KUBECONFIG), by Velero's DownloadRequests"
+    )
+    cluster.add_argument(
+        "-n",
+        "--namespace",
+        metavar="NAMESPACE",
+        default="",
+        help="of Velero; looked for by default",
+    )
+    cluster.add_argument("--kubeconfig", metavar="FILE", action=FileName, default="")
+    cluster.add_argument("--context", metavar="NAME", default="", help="context of the kubeconfig")
+    cluster.add_argument(
+        "--cacert",
+        metavar="FILE",
+        action=FileName,
+        type=existing_file,
+        help="authority of the object store, in PEM; by default that of the backup's location",
+    )
+    cluster.add_argument(
+        "--insecure-skip-tls-verify",
+        action="store_true",
+        help="take any certificate: whoever is on the way can read and change the backup",
+    )
+
+
+def files(arguments: argparse.Namespace, progress: "Report") -> Sequence["Files"]:
+    """The backups of the arguments: the named ones, or all that are there.
+
+    Raises:
+        StillpointError: there are none, or the cluster does not answer.
+    """
+    if arguments.path:
+        from stillpoint.report.sources import local  # noqa: PLC0415
+
+        found = local.find(arguments.path, arguments.object_file)
+        return local.named(found, arguments.names)
+    if arguments.object_file:
+        cause = "--backup is for an archive that is named by --from"
+        raise StillpointError(str(arguments.object_file), "cannot use it", cause)
+    return _of_cluster(arguments, progress)
+
+
+def _of_cluster(arguments: argparse.Namespace, progress: "Report") -> Sequence["Files"]:
+    from stillpoint.cluster.kubernetes_writer import KubernetesWriter  # noqa: PLC0415
+    from stillpoint.downloads.connection import Connection  # noqa: PLC0415
+    from stillpoint.downloads.files import DownloadedFiles  # noqa: PLC0415
+    from stillpoint.downloads.requests import DownloadRequests  # noqa: PLC0415
+    from stillpoint.downloads.transfer import Transfer  # noqa: PLC0415
+
+    cluster = KubernetesWriter.connect(None, arguments.kubeconfig, arguments.context)
+    return [
+        DownloadedFiles(
+            it.name(one),
+            DownloadRequests(cluster, it.namespace(one)),
+            Transfer(Connection(_trust(one, cluster, arguments))),
+            progress,
+        )
+        for one in _backups(cluster, arguments)
+    ]
+
+
+def _backups(cluster: "KubernetesWriter", arguments: argparse.Namespace) -> Sequence["Item"]:
+    """The named Backups of the cluster, or all."""
+    from stillpoint.velero import own_objects  # noqa: PLC0415
+
+    stored = cluster.list(own_objects.BACKUP, arguments.namespace)
+    names = arguments.names or sorted({it.name(one) for one in stored})
+    found = [one for name in names for one in stored if it.name(one) == name]
+    missing = [name for name in names if name not in {it.name(one) for one in found}]
+    if missing or not found:
+        subject = f"backup {missing[0]}" if missing else "backups"
+        hint = "oc get backups.velero.io -A; --from FILE|DIR reads files"
+        raise StillpointError(subject, _ATTEMPT, "the cluster has none", hint)
+    if arguments.names and len(found) > len(names):
+        where = ", ".join(sorted({it.namespace(one) for one in found}))
+        cause = f"several namespaces have one: {where}"
+        raise StillpointError(f"backup {names[0]}", _ATTEMPT, cause, "name one with -n")
+    return found
+
+
+def _trust(backup: "Item", cluster: "KubernetesWriter", arguments: argparse.Namespace) -> "Trust":
+    """As the velero command decides it: a given authority counts for that of the location."""
+    from stillpoint.downloads.trust import Trust, of_location  # noqa: PLC0415
+    from stillpoint.velero import own_objects  # noqa: PLC0415
+
+    if arguments.insecure_skip_tls_verify:
+        return Trust(verifies=False)
+    if arguments.cacert:
+        return Trust(_text(arguments.cacert))
+    name = it.text(backup, "spec", "storageLocation")
+    location = name and cluster.get(own_objects.STORAGE_LOCATION, it.namespace(backup), name)
+    return of_location(location, cluster.secret_value) if location else Trust()
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(errors="replace")
+    except OSError as error:
+        raise StillpointError(str(file), "cannot read it", error.strerror or str(error)) from error

@@ -1,0 +1,1 @@
+"""The report on a backup, in each form."""

@@ -1,0 +1,227 @@
+"""`stillpoint report`: its outputs, exit statuses and sources."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import fastjsonschema
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from stillpoint import cli
+from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.evidence.document import Statement
+from stillpoint.model.level import Level
+from tests.api_server.server import ApiServer
+from tests.unit.report import world as of
+from tests.unit.report.world import World
+
+SCHEMA = json.loads((Path(__file__).parents[3] / "docs/report.schema.json").read_text())
+HOSTILE = "no \x1b[31mspace\x00 <&\"'\n=cmd|' /C calc'!A0"
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Exit status and output of the command on the folder of a backup."""
+
+    def call(world: World, *arguments: str) -> tuple[int, str]:
+        folder = world.write(tmp_path / "nightly")
+        status = cli.main(["report", "--from", str(folder), *arguments])
+        return status, capsys.readouterr().out
+
+    return call
+
+
+def below() -> World:
+    """What was demanded of `db` was not reached."""
+    world = of.good()
+    missing = (Statement("console-not-read", "no right to pods/log"),)
+    for name in ("db-root", "db-data"):
+        evidence = of.evidence(name, required=Level.APPLICATION, missing=missing)
+        world.put(evidence, "VolumeSnapshot", f"velero-{name}")
+    return world
+
+
+def hostile() -> World:
+    """Names and words that are no friends of a terminal, XML or a spreadsheet."""
+    world = below()
+    upload = world.item("DataUpload", "nightly-archive-old")
+    upload["status"] |= {"phase": "Failed", "message": HOSTILE}
+    for item in world.items:
+        if item["kind"] == "VirtualMachine" and item["metadata"]["name"] == "db":
+            item["spec"]["template"]["spec"]["volumes"][0]["name"] = "=1+1\x1b"
+    return world
+
+
+def test_a_good_backup_is_said_to_be_good(run: Any) -> None:
+    status, printed = run(of.good())
+    assert status == ExitStatus.GOOD
+    assert "Backup velero/nightly: Completed, ended 2026-11-27 01:33:25Z." in printed
+    assert "2 virtual machines: 2 good." in printed
+    assert "shop/db       good     filesystem  2 snapshot  0.41 s  0.04 s" in printed
+    assert "shop/archive  good     stopped     1 moved" in printed
+
+
+def test_what_is_below_a_demand_is_not_safe(run: Any) -> None:
+    status, printed = run(below())
+    assert status == ExitStatus.NOT_SAFE
+    assert "shop/db: demanded was application, reached filesystem" in printed
+
+
+def test_what_is_not_known_cannot_be_told(run: Any) -> None:
+    world = of.good()
+    world.put(of.evidence("db-data"), "VolumeSnapshot", "velero-db-data", uid="another")
+    status, printed = run(world)
+    assert status == ExitStatus.CANNOT_TELL
+    assert "DOES NOT BEAR THE SEAL OF THE BACKUP" in printed
+
+
+def test_a_file_that_cannot_be_read_cannot_be_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = tmp_path / "nightly-data.tar.gz"
+    archive.write_bytes(b"\x1f\x8b")
+    assert cli.main(["report", "--from", str(archive)]) == ExitStatus.CANNOT_TELL
+    assert "archive of the backup: cannot read it" in capsys.readouterr().err
+
+
+def test_a_path_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["report", "--from", "nowhere"])
+    assert caught.value.code == ExitStatus.WRONG_USAGE
+    assert "there is no file or folder 'nowhere'" in capsys.readouterr().err
+
+
+def test_one_machine_with_its_time_line_and_every_proof(run: Any) -> None:
+    status, printed = run(below(), "--explain", "shop/db")
+    assert status == ExitStatus.NOT_SAFE
+    for line in (
+        "VirtualMachine shop/db  not as demanded, filesystem in backup velero/nightly",
+        "demanded: application",
+        "stood still: 0.41 s, 01:33:12.250 to 01:33:12.660",
+        "first to last snapshot: 0.04 s at most",
+        "root (claim db-root): snapshot, filesystem",
+        "snapshot taken: 01:33:12.350 to 01:33:12.370",
+        "frozen-by-hook: the hook froze it at 01:33:12.250",
+        "console-not-read: no right to pods/log",
+        "01:33:12.350  plugin  snapshot-taken: of db-root",
+    ):
+        assert line in printed
+    status, printed = run(below(), "--explain", "none")
+    assert (status, printed) == (ExitStatus.CANNOT_TELL, "")
+
+
+@pytest.mark.parametrize("world", [of.good, below, hostile], ids=lambda one: one.__name__)
+def test_json_is_as_its_schema_says(run: Any, world: Any) -> None:
+    _, printed = run(world(), "-o", "json")
+    document = json.loads(printed)
+    fastjsonschema.validate(SCHEMA, document)
+    machines = {one["name"]: one for one in document["reports"][0]["machines"]}
+    assert machines["db"]["frozenSeconds"] == 0.41
+
+
+def test_junit_has_a_case_for_each_machine(run: Any) -> None:
+    _, printed = run(hostile(), "-o", "junit")
+    [suite] = ET.fromstring(printed)  # noqa: S314 - the command's own
+    assert suite.attrib == {
+        "name": "velero/nightly", "tests": "3", "failures": "2", "skipped": "0",
+    }  # fmt: skip
+    failures = {case.get("name"): case.find("failure") for case in suite}
+    assert failures["nightly"] is None
+    assert r"\x1b[31mspace\x00 <&" in str(failures["archive"].get("message"))  # type: ignore[union-attr]
+
+
+def test_junit_skips_what_is_not_known(run: Any) -> None:
+    world = of.good()
+    world.put(of.evidence("db-data"), "VolumeSnapshot", "velero-db-data", uid="another")
+    _, printed = run(world, "-o", "junit")
+    [suite] = ET.fromstring(printed)  # noqa: S314 - the command's own
+    assert [case.get("name") for case in suite if case.find("skipped") is not None] == ["db"]
+
+
+def test_csv_has_a_line_for_each_disk_and_no_formula(run: Any) -> None:
+    _, printed = run(hostile(), "-o", "csv")
+    rows = list(csv.DictReader(io.StringIO(printed)))
+    assert [(row["machine"], row["claim"]) for row in rows] == [
+        ("archive", "archive-old"), ("db", "db-root"), ("db", "db-data"),
+    ]  # fmt: skip
+    assert rows[1]["disk"] == r"'=1+1\x1b"
+    assert {cell[:1] for row in rows for cell in row.values()}.isdisjoint("=+-@")
+    assert rows[1]["frozen_s"] == "0.41"
+
+
+def test_openmetrics_is_read_by_prometheus(run: Any) -> None:
+    _, printed = run(hostile(), "-o", "openmetrics")
+    samples = [
+        (sample.name, sample.labels, sample.value)
+        for family in text_string_to_metric_families(printed)  # type: ignore[no-untyped-call]
+        for sample in family.samples
+    ]
+    of_db = {
+        "velero_namespace": "velero",
+        "backup": "nightly",
+        "namespace": "shop",
+        "machine": "db",
+    }
+    prefix = "stillpoint_backup_machine"
+    assert (f"{prefix}_frozen_seconds", of_db, 0.41) in samples
+    assert (f"{prefix}_good", of_db, 0) in samples
+    level = {f"{prefix}_level": "filesystem"}
+    assert (f"{prefix}_level", of_db | level, 1) in samples
+    assert (f"{prefix}_problem", of_db | {"code": "below-demanded"}, 1) in samples
+
+
+def test_html_is_a_page_of_one_backup(
+    run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, printed = run(below(), "-o", "html")
+    assert status == ExitStatus.NOT_SAFE
+    assert printed.startswith("<!DOCTYPE html>")
+    assert "not as demanded" in printed
+    of.good().write(tmp_path / "weekly", "weekly")
+    assert cli.main(["report", "--from", str(tmp_path), "-o", "html"]) == ExitStatus.CANNOT_TELL
+    assert "a page is of one backup, and there are 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("output", ["table", "json", "junit", "csv", "html", "openmetrics"])
+def test_nothing_that_a_terminal_obeys_is_printed(run: Any, output: str) -> None:
+    status, printed = run(hostile(), "-o", output)
+    assert status == ExitStatus.NOT_SAFE
+    assert "\x1b" not in printed
+    assert "\x00" not in printed
+
+
+def test_many_machines_are_grouped_by_cause(run: Any) -> None:
+    world = of.good()
+    for number in range(30):
+        world.items += of.virtual_machine(f"web{number:02}", "root")
+    status, printed = run(world)
+    assert status == ExitStatus.NOT_SAFE
+    assert "disk-without-data: 30 VMs" in printed
+    assert "not restorable  disk-without-data  30   shop/web00, shop/web01" in printed
+    assert "good            filesystem         1    shop/db" in printed
+
+
+def test_several_backups(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("first", "second"):
+        of.good().write(tmp_path / "backups" / name, name)
+    assert cli.main(["report", "--from", str(tmp_path), "-o", "json"]) == ExitStatus.GOOD
+    assert len(json.loads(capsys.readouterr().out)["reports"]) == 2
+    assert cli.main(["report", "--from", str(tmp_path), "third"]) == ExitStatus.CANNOT_TELL
+    assert "there are first, second" in capsys.readouterr().err
+
+
+def test_a_backup_that_the_cluster_does_not_have(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ApiServer([of.backup()]) as server:
+        place = ["--kubeconfig", str(server.kubeconfig(tmp_path / "kubeconfig"))]
+        assert cli.main(["report", "weekly", *place]) == ExitStatus.CANNOT_TELL
+        assert "backup weekly: cannot report on it" in capsys.readouterr().err
+    file = tmp_path / "backup.json"
+    file.write_text("{}")
+    assert cli.main(["report", "--backup", str(file)]) == ExitStatus.CANNOT_TELL
+    assert "--from" in capsys.readouterr().err
