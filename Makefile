@@ -7,6 +7,7 @@ PROGRAMS := etcd:etcd-server psql:postgresql mariadbd:mariadb-server redis-serve
     mvn:maven node:nodejs qemu-ga:qemu-guest-agent mkfs.ext4:e2fsprogs mkfs.xfs:xfsprogs mkfs.btrfs:btrfs-progs \
     mksquashfs:squashfs-tools mkntfs:ntfs-3g podman:podman runc:runc cc:gcc objdump:binutils openssl:openssl \
     pgrep:procps systemctl:systemd zsh:zsh fish:fish tcsh:tcsh git:git
+PROGRAMS_BROWSER := chromium:chromium
 PROGRAMS_IMAGE := buildah:buildah debootstrap:debootstrap dpkg-source:dpkg-dev
 PROGRAMS_PACKAGES := checkmodule:checkpolicy semodule_package:semodule-utils git:git
 PROGRAMS_E2E := genisoimage:genisoimage qemu-system-x86_64:qemu-system-x86 rpm:rpm sesearch:setools bunzip2:bzip2 \
@@ -36,7 +37,8 @@ guest-packages: venv ## dist/: the guest's program, and its packages as .deb and
 	@packaging/missing $(PROGRAMS_PACKAGES)
 	@PYTHON="$(CURDIR)/$(BIN)/python" packaging/guest/build dist
 
-exhaustive: venv system peers ## what the two leave out: machines of 16 disks, and Velero's own polling
+exhaustive: venv system peers ## what the two leave out: machines of 16 disks, Velero's own polling, a browser
+	@packaging/missing $(PROGRAMS_BROWSER)
 	$(BIN)/python -m pytest -m exhaustive
 
 lint: venv ## ruff, mypy --strict, the layers, links of the docs

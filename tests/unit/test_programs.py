@@ -42,6 +42,7 @@ LISTS_OF_ROOMS = (
     ("packaging/guest", ("PROGRAMS_PACKAGES",)),
     ("packaging", ("PROGRAMS_IMAGE", "PROGRAMS_PACKAGES")),
     ("tests/machine", ("PROGRAMS", "PROGRAMS_IMAGE", "PROGRAMS_PACKAGES", "PROGRAMS_E2E")),
+    ("tests/browser", ("PROGRAMS", "PROGRAMS_BROWSER")),
     ("tests", ("PROGRAMS", "PROGRAMS_IMAGE")),
     ("benchmarks", ("PROGRAMS", "PROGRAMS_IMAGE", "PROGRAMS_E2E")),
 )
