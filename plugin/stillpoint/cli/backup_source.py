@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stillpoint.cli import times
 from stillpoint.cli.paths import FileName, existing_file, existing_path
 from stillpoint.model import item as it
 from stillpoint.model.errors import StillpointError
@@ -59,6 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="authority of the object store, in PEM; by default that of the backup's location",
     )
     cluster.add_argument(
+        "--timeout",
+        metavar="TIME",
+        type=times.seconds,
+        default=1800.0,
+        help="of each file: seconds, or a time such as 90m (default: 30m)",
+    )
+    cluster.add_argument(
         "--insecure-skip-tls-verify",
         action="store_true",
         help="take any certificate: whoever is on the way can read and change the backup",
@@ -87,14 +95,14 @@ def _of_cluster(arguments: argparse.Namespace, progress: "Report") -> Sequence["
     from stillpoint.downloads.connection import Connection  # noqa: PLC0415
     from stillpoint.downloads.files import DownloadedFiles  # noqa: PLC0415
     from stillpoint.downloads.requests import DownloadRequests  # noqa: PLC0415
-    from stillpoint.downloads.transfer import Transfer  # noqa: PLC0415
+    from stillpoint.downloads.transfer import Limits, Transfer  # noqa: PLC0415
 
     cluster = KubernetesWriter.connect(None, arguments.kubeconfig, arguments.context)
     return [
         DownloadedFiles(
             it.name(one),
             DownloadRequests(cluster, it.namespace(one)),
-            Transfer(Connection(_trust(one, cluster, arguments))),
+            Transfer(Connection(_trust(one, cluster, arguments)), Limits(arguments.timeout)),
             progress,
         )
         for one in _backups(cluster, arguments)

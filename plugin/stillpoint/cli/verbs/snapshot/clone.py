@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from stillpoint.cli import times
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.output import standard_output
 from stillpoint.cli.verbs.snapshot import place
@@ -60,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         metavar="TIME",
-        type=place.seconds,
+        type=times.seconds,
         default=_TIMEOUT_S,
         help=f"of --wait: {place.WAIT_HELP}; default: 10m",
     )

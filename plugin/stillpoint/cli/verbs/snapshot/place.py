@@ -1,7 +1,6 @@
 """Arguments that all verbs of `stillpoint snapshot` have: cluster, namespace and output."""
 
 import argparse
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -70,17 +69,3 @@ def one_name(text: str) -> str:
     if not is_name(name) or (slash and not is_name(before)):
         raise argparse.ArgumentTypeError(f"{text!r} is neither NAME nor NAMESPACE/NAME")
     return text
-
-
-def seconds(text: str) -> float:
-    """A time such as `300`, `300s` or `5m`, in seconds.
-
-    Raises:
-        ArgumentTypeError: the text is no time.
-    """
-    from stillpoint.model import duration  # noqa: PLC0415
-
-    span = duration.parse(f"{text}s" if re.fullmatch("[0-9]+", text) else text)
-    if span is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; for instance 300, 300s or 5m")
-    return span.total_seconds()

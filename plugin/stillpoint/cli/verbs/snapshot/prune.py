@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from stillpoint.cli import times
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.output import standard_output
 from stillpoint.cli.verbs.snapshot import place, removals
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--keep", metavar="N", type=_count, help="of each machine, so many of the newest stay"
     )
     parser.add_argument(
-        "--older-than", metavar="TIME", type=place.seconds, help="younger ones stay; 24h, 90m"
+        "--older-than", metavar="TIME", type=times.seconds, help="younger ones stay; 24h, 90m"
     )
     parser.add_argument("--delete", action="store_true", help="do it; without, it only says so")
     removals.add_arguments(parser)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from stillpoint.cli import times
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.output import standard_output
 from stillpoint.cli.verbs.snapshot import place
@@ -76,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         metavar="TIME",
-        type=place.seconds,
+        type=times.seconds,
         default=_TIMEOUT_S,
         help=f"of --wait: {place.WAIT_HELP}; default: 10m",
     )

@@ -2,6 +2,7 @@
 
 import argparse
 
+from stillpoint.cli import times
 from stillpoint.cli.verbs.snapshot import place, waits
 
 NAME = "wait"
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         metavar="TIME",
-        type=place.seconds,
+        type=times.seconds,
         default=330.0,
         help=f"{place.WAIT_HELP}; default: 5m30s, a little longer than KubeVirt's own deadline",
     )
