@@ -4,6 +4,8 @@ from stillpoint.cli.verb import Verb
 from stillpoint.cli.verbs import (
     check,
     completion,
+    coverage,
+    history,
     install,
     rehearse,
     render,
@@ -12,4 +14,15 @@ from stillpoint.cli.verbs import (
     version,
 )
 
-VERBS: tuple[Verb, ...] = (check, render, rehearse, report, snapshot, install, completion, version)
+VERBS: tuple[Verb, ...] = (
+    check,
+    render,
+    rehearse,
+    report,
+    history,
+    coverage,
+    snapshot,
+    install,
+    completion,
+    version,
+)

@@ -1,0 +1,1 @@
+"""The outputs about several backups of the same machines."""

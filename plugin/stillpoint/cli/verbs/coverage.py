@@ -1,0 +1,103 @@
+"""`stillpoint coverage`: machines of the cluster that no good backup holds."""
+
+import argparse
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from stillpoint import garbage
+from stillpoint.cli import backup_source, times
+from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.cli.output import standard_output
+from stillpoint.model.level import Level
+
+if TYPE_CHECKING:  # `--help` does without what takes time to import
+    from stillpoint.report.history import Coverage, Name
+
+NAME = "coverage"
+HELP = "machines of the cluster without a backup that is new enough, consistent enough, restorable"
+EXAMPLES = """\
+examples:
+  stillpoint coverage                                   in the last 24 hours, filesystem
+  stillpoint coverage --within 168h --level application in the last week, applications at rest
+  stillpoint coverage --machines-in shop                the machines of a namespace
+  stillpoint coverage --from bucket/                    machines of the cluster, backups in files
+
+exit status: 0 every machine has one, 1 one has none, 2 wrong usage, 3 one has none among the
+backups that could be read, and some could not
+"""
+
+_LEVELS = (Level.APPLICATION, Level.FILESYSTEM, Level.CRASH)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See `Verb`."""
+    parser.add_argument(
+        "--within",
+        metavar="TIME",
+        type=times.seconds,
+        default=86_400.0,
+        help="the most time since the backup began, such as 24h or 90m (default: 24h)",
+    )
+    parser.add_argument(
+        "--level",
+        choices=_LEVELS,
+        type=Level,
+        default=Level.FILESYSTEM,
+        help="the least level (default: filesystem); stopped machines reach any",
+    )
+    parser.add_argument(
+        "--machines-in",
+        metavar="NAMESPACE",
+        action="append",
+        default=[],
+        help="of the machines; may be given more than once (all by default)",
+    )
+    backup_source.add_arguments(parser)
+    parser.set_defaults(names=[])
+    parser.add_argument(
+        "-o", "--output", choices=("table", "json"), default="table", help="default: table"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """See `Verb`."""
+    from stillpoint.cli import several_backups  # noqa: PLC0415
+    from stillpoint.cli.output import terminal  # noqa: PLC0415
+    from stillpoint.cli.output.backup_history import document, tables  # noqa: PLC0415
+    from stillpoint.report import history  # noqa: PLC0415
+
+    garbage.collect_less()
+    now = datetime.now(UTC)
+    within = timedelta(seconds=arguments.within)
+    since = now - within
+    machines = _machines(arguments)
+    reports, unread = several_backups.read(arguments, since)
+    covered = history.coverage(machines, history.copies(reports), arguments.level, since)
+    with standard_output.flushed() as output:
+        if arguments.output == "json":
+            written = document.coverage_text(covered, arguments.level, since, unread)
+            output.buffer.write(written.encode())
+        else:
+            demand = (arguments.level, within)
+            tables.write_coverage(covered, *demand, now, terminal.console(output))
+    return _status(covered, unread)
+
+
+def _machines(arguments: argparse.Namespace) -> "Sequence[Name]":
+    from stillpoint.cluster.kubernetes_reader import KubernetesReader  # noqa: PLC0415
+    from stillpoint.model import item as it  # noqa: PLC0415
+    from stillpoint.resources.machines import virtual_machine  # noqa: PLC0415
+
+    reader = KubernetesReader.connect(None, arguments.kubeconfig, arguments.context)
+    return [
+        it.identify(one)
+        for namespace in dict.fromkeys(arguments.machines_in or [""])
+        for one in reader.list(virtual_machine.RESOURCE, namespace)
+    ]
+
+
+def _status(covered: "Sequence[Coverage]", unread: Sequence[str]) -> ExitStatus:
+    if all(one.good for one in covered):
+        return ExitStatus.GOOD
+    return ExitStatus.CANNOT_TELL if unread else ExitStatus.NOT_SAFE
