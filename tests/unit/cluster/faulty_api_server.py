@@ -10,7 +10,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import BinaryIO, Self
 from urllib.parse import parse_qsl, urlsplit
@@ -22,14 +22,18 @@ from stillpoint.cluster.kubernetes_reader import Limits
 from stillpoint.cluster.kubernetes_writer import KubernetesWriter
 
 TOKEN = "of-a-test"
-QUICK = Limits(
-    connect_s=0.5,
-    read_s=0.15,
-    response_s=0.3,
-    request_s=5.0,
+PATIENT = Limits(
+    connect_s=20.0,
+    read_s=20.0,
+    response_s=20.0,
+    request_s=120.0,
     first_pause_s=0.25,
     longest_pause_s=4.0,
 )
+"""For servers that answer, be the machine as busy as it may."""
+
+QUICK = replace(PATIENT, connect_s=0.5, read_s=0.15, response_s=0.3, request_s=5.0)
+"""For servers that do not."""
 
 
 @dataclass
@@ -156,7 +160,7 @@ class FaultyApiServer:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def reader(
-        self, limits: Limits = QUICK, pauses: list[float] | None = None, token: str = TOKEN
+        self, limits: Limits = PATIENT, pauses: list[float] | None = None, token: str = TOKEN
     ) -> KubernetesWriter:
         """A client of this server that notes its pauses instead of making them."""
         configuration = Configuration(host=self.url, api_key={"BearerToken": f"Bearer {token}"})

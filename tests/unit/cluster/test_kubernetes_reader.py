@@ -1,9 +1,9 @@
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -417,21 +417,22 @@ def test_an_address_that_is_none_is_unreachable(address: str) -> None:
 
 @both
 def test_a_silent_server_is_given_up_after_the_read_deadline(read: Read) -> None:
-    with FaultyApiServer([keeps_silent]) as server:
-        started = time.monotonic()
-        with pytest.raises(Unreachable, match="Read timed out"):
-            read(server.reader())
-        assert time.monotonic() - started < 1
+    with (
+        FaultyApiServer([keeps_silent]) as server,
+        pytest.raises(Unreachable, match="Read timed out"),
+    ):
+        read(server.reader(QUICK))
     assert len(server.heard) == 1
 
 
 @both
 def test_a_dripping_server_is_given_up_at_the_deadline_of_the_answer(read: Read) -> None:
-    with FaultyApiServer([drips(DB, every_s=0.05)]) as server:
-        started = time.monotonic()
-        with pytest.raises(Unreachable, match=r"response too slow: \d+ bytes came"):
-            read(server.reader())
-        assert 0.25 < time.monotonic() - started < 1
+    limits = replace(QUICK, read_s=20.0)
+    with (
+        FaultyApiServer([drips(DB, every_s=0.05)]) as server,
+        pytest.raises(Unreachable, match=r"response too slow: \d+ bytes came"),
+    ):
+        read(server.reader(limits))
 
 
 def test_a_slow_answer_within_the_deadline_is_an_answer() -> None:
