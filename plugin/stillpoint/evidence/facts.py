@@ -1,0 +1,251 @@
+"""Facts of a case: each the moment by which it is known to hold, or true.
+
+None or false says that a fact is not known to hold, not that it does not hold. Moments are of the
+plugin's clock.
+"""
+
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from stillpoint.evidence import hold as holds
+from stillpoint.evidence.case import Case
+from stillpoint.evidence.console import State as Moment
+from stillpoint.evidence.hold import LATE
+from stillpoint.evidence.observations import State
+from stillpoint.model.level import Level
+from stillpoint.resources.machines.kubevirt import SAFETY_THAW_S
+
+
+def has_moments(case: Case) -> bool:
+    """True if each snapshot is of a single moment, as is not so of a copy of files."""
+    return case.has_moments
+
+
+# The instance, as the API server has it.
+
+
+def is_one_run(case: Case) -> bool:
+    """True if it was one run of the guest in one launcher from the first look on."""
+    runs = {_run(look.state) for look in case.looks}
+    return len(runs) == 1 and _is_running(case.looks[0].state)
+
+
+def _run(state: State) -> tuple[object, ...]:
+    return state.uid, state.launchers, state.node, state.phase, state.is_migrating
+
+
+def _is_running(state: State) -> bool:
+    is_placed = bool(state.uid and state.launchers)
+    return is_placed and state.phase == "Running" and not state.is_migrating
+
+
+def is_on(case: Case) -> bool:
+    """True if the guest ran before and after the cuts, and was not paused."""
+    runs = {(state.uid, state.phase, state.paused_since) for state in case.around}
+    return len(runs) == 1 and case.around[0].phase == "Running" and not case.around[0].paused_since
+
+
+def is_off(case: Case) -> bool:
+    """True if there was no guest before and after the cuts."""
+    return bool(case.around) and all(state.is_off for state in case.around)
+
+
+def has_not_started(case: Case) -> bool:
+    """True if no guest can have come and gone meanwhile."""
+    versions = {state.machine_version for state in case.around}
+    return case.is_watched or (len(versions) == 1 and "" not in versions)
+
+
+def is_paused(case: Case) -> bool:
+    """True if the guest was in one pause before and after the cuts."""
+    pauses = {(*_run(state), state.paused_since) for state in case.around}
+    return len(pauses) == 1 and bool(case.around[0].uid and case.around[0].paused_since)
+
+
+def has_agent(case: Case) -> bool:
+    """True if the guest's agent was connected from before the hook on, and never away."""
+    agents = {look.state.agent_since for look in case.looks}
+    is_paused = any(look.state.paused_since for look in case.looks)
+    return case.seen.is_before_hook and len(agents) == 1 and all(agents) and not is_paused
+
+
+def has_no_agent(case: Case) -> bool:
+    """True if the guest's agent was never connected from before the hook on."""
+    agents = {look.state.agent_since for look in case.looks}
+    return case.seen.is_before_hook and agents == {""}
+
+
+def is_unfrozen_at_first(case: Case) -> bool:
+    """True if nobody had frozen the guest before the hook."""
+    return case.seen.is_before_hook and any(case.looks) and not case.looks[0].state.is_frozen
+
+
+def frozen_before(case: Case) -> datetime | None:
+    """The status said frozen before the cuts."""
+    state = case.around[0] if case.around else State()
+    return case.start if state.is_frozen and state.agent_since else None
+
+
+def still_frozen(case: Case) -> datetime | None:
+    """The status said frozen after the cuts, when it was settled, and nothing else in between."""
+    states = case.around[1:] or case.around
+    is_frozen = any(states) and all(state.is_frozen for state in states)
+    agents = {state.agent_since for state in case.around}
+    return case.settled if is_frozen and len(agents) == 1 and all(agents) else None
+
+
+def never_frozen(case: Case) -> bool:
+    """True if the status never said frozen, and none was missed."""
+    return (
+        case.is_watched and any(case.looks) and not any(look.state.is_frozen for look in case.looks)
+    )
+
+
+def seen_frozen(case: Case) -> datetime | None:
+    """The status turned to frozen, and did not turn back before the last cut."""
+    frozen = [look.received for look in case.looks if look.state.is_frozen]
+    thawed = [look.received for look in case.looks if not look.state.is_frozen]
+    is_thawed = any(frozen[0] <= moment <= case.end for moment in thawed) if frozen else True
+    return None if is_thawed else frozen[0]
+
+
+def seen_thawed(case: Case) -> datetime | None:
+    """The status had said frozen, and said thawed before the cuts."""
+    frozen = [look.received for look in case.looks if look.state.is_frozen]
+    is_thawed = any(case.around) and not case.around[0].is_frozen
+    early = [moment for moment in frozen if moment <= case.start]
+    return max(early) if early and is_thawed and is_alone(case) else None
+
+
+def not_frozen_again(case: Case) -> bool:
+    """True if the status did not turn to frozen around the cuts, and nothing was missed."""
+    turns = pairwise(state.is_frozen for state in case.around)
+    return case.is_watched and bool(case.around) and (False, True) not in turns
+
+
+# Hooks, and who else freezes or thaws.
+
+
+def hook_froze(case: Case) -> bool:
+    """True if KubeVirt's hook succeeded in this guest, and Velero waited for that."""
+    seen = case.seen
+    all_good = seen.hooks is not None and seen.hooks.attempted > 0 and seen.hooks.failed == 0
+    is_good = seen.is_hook_failed is False or (all_good and seen.is_hook_failed is None)
+    return bool(seen.has_hook) and case.is_in_block and is_good
+
+
+def has_no_hook(case: Case) -> bool:
+    """True if Velero runs no freeze in this guest."""
+    return case.seen.has_hook is False
+
+
+def hook_failed(case: Case) -> bool:
+    """True if the freeze failed in this guest."""
+    return case.seen.is_hook_failed is True
+
+
+def is_alone(case: Case) -> bool:
+    """True if nobody else froze or thawed the guest in the window."""
+    return case.seen.others == ()
+
+
+def no_safety_thaw(case: Case) -> bool:
+    """True if KubeVirt's log has no safety thaw that may be of before the last cut."""
+    lines, clock = case.seen.safety_thaws, case.clock
+    return lines == () or bool(
+        lines and clock and all(clock.earliest(line) >= case.end for line in lines)
+    )
+
+
+def too_soon_for_safety_thaw(case: Case) -> bool:
+    """True if the last cut was within the time that KubeVirt gives a freeze."""
+    known = [case.seen.started]
+    if case.seen.is_before_hook:
+        known.append(case.seen.began)
+    if case.hold and case.hold.begun:
+        known.append(case.hold.begun)
+    is_soon = case.end - max(known) < timedelta(seconds=SAFETY_THAW_S)
+    return case.seen.safety_thaws is None and is_soon
+
+
+def safety_thaw_before(case: Case) -> datetime | None:
+    """KubeVirt's safety thaw came before the cuts."""
+    clock = case.clock
+    moments = [clock.latest(line) for line in case.seen.safety_thaws or ()] if clock else []
+    return next((moment for moment in moments if moment <= case.start), None)
+
+
+def thawed_by_plugin(case: Case) -> datetime | None:
+    """The plugin thawed the guest, and not before all cuts."""
+    is_early = any(thaw.sent < case.end for thaw in case.seen.thaws)
+    answered = (thaw.sent for thaw in case.seen.thaws if thaw.answered)
+    return None if is_early else next(answered, None)
+
+
+def thawed_by_plugin_before(case: Case) -> datetime | None:
+    """The plugin had thawed the guest before the cuts."""
+    answers = (thaw.answered for thaw in case.seen.thaws)
+    return next((at for at in answers if at and at <= case.start), None)
+
+
+# The guest's word.
+
+
+def held(case: Case) -> datetime | None:
+    """The guest had said before the cuts that it holds its applications."""
+    moment = case.hold.said if case.hold else None
+    return moment if moment and moment <= case.start else None
+
+
+def frozen_alone_before(case: Case) -> datetime | None:
+    """The status said frozen before the cuts, by nobody else's freeze."""
+    return frozen_before(case) if is_alone(case) else None
+
+
+def is_at_rest(case: Case) -> bool:
+    """True if the hold is of all applications that keep data."""
+    return case.hold is not None and case.hold.held.line.verdict is Level.APPLICATION
+
+
+def nothing_lost(case: Case) -> bool:
+    """True if the guest said at last that all was at rest until the release."""
+    return case.hold is not None and case.hold.is_over and not case.hold.is_lost
+
+
+def released_late(case: Case) -> datetime | None:
+    """The hold was released after the cuts, however late its lines were."""
+    ended = case.hold.ended if case.hold else None
+    return ended if ended and ended - LATE >= case.end else None
+
+
+def released_by_thaw(case: Case) -> datetime | None:
+    """A thaw released the hold after the cuts, by the clocks as they were compared."""
+    released = case.hold.released if case.hold else None
+    ended = case.hold.ended if case.hold else None
+    if not released or released.line.by != "thaw" or not ended or ended < case.end:
+        return None
+    sent = [thaw.sent for thaw in case.seen.thaws]
+    is_upon = all(case.end <= moment <= released.received for moment in sent)
+    return ended if is_upon else None
+
+
+def released_before(case: Case) -> datetime | None:
+    """The hold was released before the cuts."""
+    if not case.hold or not case.hold.released or case.hold.is_said_again:
+        return None
+    known = (case.hold.released.received, case.hold.ended)
+    return min((at for at in known if at and at <= case.start), default=None)
+
+
+def not_released_before(case: Case) -> bool:
+    """True if no line says that a hold ended before the last cut, or contradicts another."""
+    ends = (Moment.RELEASED, Moment.OVER)
+    is_early = any(one.line.state in ends and one.received <= case.end for one in case.lines)
+    ended = case.hold.ended if case.hold else None
+    is_known_early = ended is not None and ended < case.end
+    return not is_early and not is_known_early and not holds.is_contradictory(case.seen)
+
+
+def no_line(case: Case) -> bool:
+    """True if the console has no line of a hold in this backup."""
+    return not case.lines and not case.seen.dropped

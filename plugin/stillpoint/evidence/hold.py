@@ -1,0 +1,134 @@
+"""The hold of the guest's applications in one backup, by the word of its lines on the console.
+
+A line says nothing of when it was written but that this was before its receipt; the node's stamp is
+of another clock. So the clocks are compared by the lines that were received as they were written:
+`received - stamped` is the difference of the clocks and the way of the line together, and its least
+value is hardly more than the former.
+
+With that, the hold's end is known up to the way of its lines: never too early, and too late by no
+more than both lines were late, in the guest or on their way here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from stillpoint.evidence.console import State
+from stillpoint.evidence.observations import Heard, Observations
+
+LATE = timedelta(seconds=2)
+"""A line is no later: the agent writes that of a release within one second, or not at all."""
+
+_LATE_HELD = timedelta(seconds=10)
+"""The agent writes the line of a hold so late at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeClock:
+    """The node's clock, compared with the plugin's.
+
+    Attributes:
+        ahead: what to add to a stamp; at least the difference of both clocks, and too much by less
+            than `LATE`.
+    """
+
+    ahead: timedelta
+
+    def latest(self, stamped: datetime) -> datetime:
+        """Plugin's clock, not before that moment."""
+        return stamped + self.ahead
+
+    def earliest(self, stamped: datetime) -> datetime:
+        """Plugin's clock, not after that moment."""
+        return stamped + self.ahead - LATE
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The only hold that the console had in this backup.
+
+    Attributes:
+        held: the first line of its begin.
+        released: the first line of its release; None if that is missing.
+        is_over: true if there is a line of its end.
+        is_lost: true if a line says that not all was at rest.
+        said: plugin's clock, not before the line of its begin was written.
+        begun: plugin's clock, not after its begin; None if not known.
+        ended: plugin's clock, not before its release; None if not known.
+        is_said_again: true if its lines follow each other sooner than they did: KubeVirt says the
+            whole log again when its container is started again.
+    """
+
+    held: Heard
+    released: Heard | None
+    is_over: bool
+    is_lost: bool
+    said: datetime
+    begun: datetime | None
+    ended: datetime | None
+    is_said_again: bool
+
+
+def node_clock(seen: Observations) -> NodeClock | None:
+    """The node's clock; None without a line that was received as it was written."""
+    live = [one.received - one.line.stamped for one in seen.lines if one.is_live]
+    return NodeClock(min(live)) if live else None
+
+
+def of(seen: Observations) -> Hold | None:
+    """The hold of this backup; None if there is none that counts."""
+    clock = node_clock(seen)
+    lines = not_older(seen, clock)
+    held, released, over = (_first(lines, one) for one in (State.HELD, State.RELEASED, State.OVER))
+    if not held or is_contradictory(seen) or not _is_of_this_backup(held, seen, clock):
+        return None
+    return Hold(
+        held,
+        released,
+        is_over=over is not None,
+        is_lost=any(one.line.is_lost for one in lines),
+        said=min(held.received, clock.latest(held.line.stamped)) if clock else held.received,
+        begun=clock.earliest(held.line.stamped) - _LATE_HELD if clock else None,
+        ended=_end(held, released, clock),
+        is_said_again=_is_said_again(held, released),
+    )
+
+
+def is_contradictory(seen: Observations) -> bool:
+    """True if there are lines of two holds or of two boots, or more than were kept."""
+    lines = not_older(seen, node_clock(seen))
+    ids = {one.line.id for one in lines if one.line.state is not State.COPIED}
+    return bool(seen.dropped) or len(ids) > 1 or len({one.line.boot for one in lines}) > 1
+
+
+def not_older(seen: Observations, clock: NodeClock | None) -> Sequence[Heard]:
+    """Lines, without those that are surely from before the backup."""
+    return [
+        one
+        for one in seen.lines
+        if one.is_live or not clock or clock.latest(one.line.stamped) >= seen.started
+    ]
+
+
+def _is_of_this_backup(one: Heard, seen: Observations, clock: NodeClock | None) -> bool:
+    is_new = clock is not None and clock.earliest(one.line.stamped) >= seen.started
+    return one.is_live or is_new
+
+
+def _first(lines: Sequence[Heard], state: State) -> Heard | None:
+    return next((one for one in lines if one.line.state is state), None)
+
+
+def _is_said_again(held: Heard, released: Heard | None) -> bool:
+    if not released:
+        return False
+    return (released.line.stamped - held.line.stamped).total_seconds() < released.line.held_s / 2
+
+
+def _end(held: Heard, released: Heard | None, clock: NodeClock | None) -> datetime | None:
+    """The end of a hold by the node's clock or by the guest's own, whichever is earlier."""
+    if not released or not released.is_live or not clock:
+        return None
+    by_guest = timedelta(seconds=released.line.held_s)
+    by_node = released.line.stamped - held.line.stamped
+    return clock.latest(held.line.stamped) + min(by_guest, by_node)
