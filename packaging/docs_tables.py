@@ -19,6 +19,7 @@ from stillpoint.calls.action import Entry, ItemBlockEntry, Kind, every
 from stillpoint.check import registry
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.verbs import VERBS
+from stillpoint.evidence.rules import ROWS
 from stillpoint.model.api_resources import KNOWN
 from stillpoint.model.outcome import Selector
 from stillpoint.rehearsal.verdict.reasons import REASONS, UNREADABLE
@@ -139,6 +140,20 @@ def restore_reasons() -> Iterator[Row]:
         yield f"`{one.code}`", one.effect, sentence
 
 
+def evidence_rules() -> Iterator[Row]:
+    yield "rule", "level", "what it says", "what has to hold"
+    for row in ROWS:
+        has = (" or ".join(f"`{one.code}`" for one in either) for either in row.alternatives)
+        yield f"`{row.code}`", f"`{row.level}`", row.says, ", ".join(has)
+
+
+def evidence_conditions() -> Iterator[Row]:
+    yield "code", "as a proof", "as missing"
+    for one in dict.fromkeys(one for row in ROWS for either in row.alternatives for one in either):
+        proof, lack = (re.sub(r"\{\w+\}", "…", text) for text in (one.proof, one.lack))
+        yield f"`{one.code}`", proof, lack
+
+
 def exit_statuses() -> Iterator[Row]:
     yield "exit status", "meaning"
     for one in ExitStatus:
@@ -153,6 +168,8 @@ TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "report-problems": report_problems,  # report/problems.py and report/of_backup.py
     "snapshot-reasons": snapshot_reasons,  # vm_snapshots/reasons.py
     "restore-reasons": restore_reasons,  # vm_snapshots/restore_reasons.py
+    "evidence-rules": evidence_rules,  # evidence/rules.py
+    "evidence-conditions": evidence_conditions,  # evidence/conditions.py
     "exit-statuses": exit_statuses,  # cli/exit_status.py
 }
 
