@@ -9,7 +9,8 @@ import os
 import re
 import select
 import stat
-from typing import Callable, List, Optional, Sequence
+import threading
+from typing import Callable, List, Optional, Sequence, Tuple
 
 from stillpoint_guest import trust
 from stillpoint_guest.deadline import Deadline
@@ -34,6 +35,7 @@ class Console:
         self._log = log
         self._worker: Optional[Worker] = None
         self._waiting: List[Pending[None]] = []
+        self._changing = threading.Lock()
 
     def say(self, setting: str, line: Callable[[], str], late_s: float) -> None:
         """Writes a line, or drops it and says so in the log; never raises.
@@ -47,21 +49,33 @@ class Console:
         """
         if setting == NONE:
             return
+        deadline = Deadline.after(late_s)
+        with self._changing:
+            pending, is_first = self._begin(lambda: self._write(setting, line, deadline))
+        if pending and is_first:
+            pending.wait(_WAIT_S)
+
+    def _begin(self, write: Callable[[], None]) -> Tuple[Optional[Pending[None]], bool]:
+        """Queues a line; gives none if there is no room, and if no earlier one is waited for."""
         self._waiting = [one for one in self._waiting if not one.wait(0)]
+        is_first = not self._waiting
         if len(self._waiting) >= _MOST_LINES:
             self._log.say("the serial console: a line is dropped, others wait for it", WARNING)
-            return
-        is_first = not self._waiting
-        deadline = Deadline.after(late_s)
+            return None, is_first
         try:
             self._worker = self._worker or Worker("console")
         except RuntimeError as error:  # no thread is left
             self._log.say(f"the serial console: {error}", WARNING)
-            return
-        pending = self._worker.begin(lambda: self._write(setting, line, deadline))
+            return None, is_first
+        pending = self._worker.begin(write)
         self._waiting.append(pending)
-        if is_first:
-            pending.wait(_WAIT_S)
+        return pending, is_first
+
+    def finish(self, wait_s: float) -> None:
+        """Waits for the lines that are still to be written, before the process ends."""
+        deadline = Deadline.after(wait_s)
+        for one in self._waiting:
+            one.wait(deadline.remaining_s)
 
     def _write(self, setting: str, line: Callable[[], str], deadline: Deadline) -> None:
         causes: List[str] = []

@@ -47,9 +47,17 @@ class Places:
     @property
     def drop_ins(self) -> str:
         """The folder of further configuration files."""
+        return self._beside_configuration("conf.d")
+
+    @property
+    def on_copy(self) -> str:
+        """The folder of the steps that run at the first boot of a copy."""
+        return self._beside_configuration("on-copy.d")
+
+    def _beside_configuration(self, name: str) -> str:
         import os  # noqa: PLC0415  the hook asks for no configuration
 
-        return os.path.join(os.path.splitext(self.configuration)[0], "conf.d")
+        return os.path.join(os.path.splitext(self.configuration)[0], name)
 
 
 def package_root() -> str:

@@ -26,7 +26,7 @@ from tests.cluster.real_guest import Found
 from tests.cluster.storage import Cut, wait_until_bound
 from tests.machine import packages
 from tests.machine.image import Image, guest_image
-from tests.machine.machine import DATABASES, Machine
+from tests.machine.machine import BOOT_S, DATABASES, Machine
 
 pytestmark = pytest.mark.e2e
 
@@ -34,6 +34,13 @@ NAMESPACE, NAME = "guest", "db"
 LABEL = {"backup": "yes"}
 BY_THE_PLUGIN = {"stillpoint.dev/snapshotter": "all"}
 BEFORE = "/usr/local/sbin/hook-of-before"
+STEP = "/etc/stillpoint-guest/on-copy.d/10-quiet"
+QUIET = "#!/bin/sh\nsystemctl is-active mariadb >/root/on-copy.log\nhostname copy\n"
+BEFORE_ALL_ELSE = (
+    "systemctl show --value --property=ExecMainExitTimestampMonotonic stillpoint-guest-on-copy",
+    "systemctl show --value --property=ExecMainStartTimestampMonotonic mariadb",
+)
+"""In microseconds from the start: when the steps of a copy had ended, when an application began."""
 AGENT_CONFIGURATION = f"[general]\nfsfreeze-hook={BEFORE}\n"
 REFUSING = "[script:refusing]\nmethod = pair\nfreeze = /usr/bin/false\nthaw = /usr/bin/true\n"
 
@@ -78,6 +85,8 @@ def life(
         packages.install(guest, built.deb)
         lived.told["discovered"] = packages.status(guest)
         packages.configure(guest, "patient", packages.PATIENT)
+        with guest.agent() as agent:
+            agent.write(STEP, QUIET.encode(), "755")
         ours = {"includedNamespaces": [NAMESPACE], "snapshotVolumes": False}
         lived.taken["held"] = _backup(cluster, guest, "held", ours, BY_THE_PLUGIN)
         lived.told["console log"] = _console_log(cluster)
@@ -95,8 +104,11 @@ def life(
             lived.restored[name] = real_guest.found(again)
             if name == "held":
                 lived.told["status"] = json.loads(again.run(packages.STATUS))
-                wait_until(lambda: packages.announced(again) != [], "the copy tells")  # noqa: B023
+                wait_until(lambda: _has_answered(again), "the copy tells", BOOT_S)  # noqa: B023
                 lived.told["console of the copy"] = packages.announced(again)
+                lived.told["order"] = [int(again.run(asked)) for asked in BEFORE_ALL_ELSE]
+                lived.told["steps"] = again.run("cat /root/on-copy.log; hostname")
+                lived.told["boot"] = again.run("journalctl -b -o cat _PID=1")
                 lived.told["journal"] = again.run("journalctl -b -u stillpoint-guest -o cat")
     return lived
 
@@ -154,6 +166,10 @@ def _backup(
     for commits in guest.commits.values():
         commits.wait(more=5)  # it lives on
     return Taken(backup, cuts, cluster.freezes()[freezes:], real_guest.acknowledged(guest, first))
+
+
+def _has_answered(guest: Machine) -> bool:
+    return "answers" in [said["state"] for said in packages.announced(guest)]
 
 
 def _console_log(cluster: Cluster) -> list[tuple[datetime, Any]]:
@@ -249,8 +265,24 @@ def test_the_restored_guest_tells_from_which_freeze_it_is(life: Life) -> None:
     assert origin["held_at"] in life.told["journal"]
     states = {one["state"] for one in life.told["console"] if one["id"] == origin["id"]}
     assert states == {"held", "released", "over"}
-    [copied] = life.told["console of the copy"]
-    assert (copied["state"], copied["id"]) == ("copied", origin["id"])
+    said = life.told["console of the copy"]
+    assert [one["state"] for one in said] == ["on-copy", "copied", "answers"]
+    assert {one["id"] for one in said} == {origin["id"]}
+
+
+def test_the_copy_has_run_its_steps_before_its_applications_started(life: Life) -> None:
+    told = life.told["status"]["on_copy"]
+    assert (told["state"], [one["name"] for one in told["steps"]]) == ("done", ["10-quiet"])
+    ended, started = life.told["order"]
+    assert 0 < ended < started
+    assert life.told["steps"].split() == ["inactive", "copy"]
+    assert "ordering cycle" not in life.told["boot"]
+
+
+def test_the_databases_of_the_copy_answer_again(life: Life) -> None:
+    answers = life.told["console of the copy"][-1]
+    assert answers["yes"] == ["mariadb:main", "postgresql:main"]
+    assert answers["no"] == []
 
 
 def test_the_package_installs_upgrades_and_gives_back_the_hook_of_before(life: Life) -> None:

@@ -29,6 +29,7 @@ LOST = "guest/unit/test_lost.py::"
 TERMINAL = "guest/unit/test_terminal.py::NamesOfOthers::"
 TRUST = "guest/unit/test_trust.py::WhatRootReads::"
 UNDOING = "guest/unit/test_recovery.py::SideBySide::"
+ON_COPY = "guest/unit/test_on_copy.py::AStepThatFails::"
 CONSOLE = "guest/unit/test_console.py::"
 LOG = "guest/unit/test_log.py::LinesAreKeptInMemory::"
 CONFIGURATION = "guest/unit/test_config.py::ConfigurationIsStrict::"
@@ -178,6 +179,8 @@ FOLLOWS = {
         CONFIGURATION + "test_what_belongs_to_somebody_else_is_not_read",
         CONFIGURATION + "test_a_secret_is_read_from_a_file_of_root_alone",
         "guest/test_scripts.py::test_a_script_that_others_can_write_is_not_called",
+        ON_COPY + "test_because_others_can_write_it_is_not_run",
+        ON_COPY + "test_because_others_can_write_to_their_folder_none_is_run",
         "guest/test_answers.py::test_certificates_of_etcd_are_roots",
         MYSQL + "test_an_option_file_is_roots_and_the_only_one",
     ),

@@ -1,6 +1,7 @@
 """Under a real systemd, the first process of a lab: units at rest, and where the holder lives."""
 
 import contextlib
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from tests.guest import databases
 from tests.guest.lab.agent import Agent
 from tests.guest.lab.inside import (
     CONSOLE_LOG,
+    STATE,
     configure,
     holder,
     number_inside,
@@ -28,6 +30,17 @@ from tests.qemu_agent import AgentError
 
 PACKAGING = Path(__file__).parents[2] / "packaging/guest"
 UNITS = "/etc/systemd/system"
+ON_COPY = "stillpoint-guest-on-copy.service"
+STEP = "/etc/stillpoint-guest/on-copy.d/10-no-mail"
+MAIL = f"[Unit]\nRequires={ON_COPY}\nAfter={ON_COPY}\n[Service]\nExecStart=/bin/sleep infinity\n"
+HELD_ELSEWHERE = {
+    "format": 1,
+    "id": "held",
+    "state": "held",
+    "verdict": "application",
+    "boot_id": "another",
+    "applications": [],
+}
 SHOP = "[Service]\nExecStart=/bin/sleep infinity\n"
 SECTION = "[shop]\ntype = systemd\nunit = shop.service\n"
 
@@ -191,7 +204,7 @@ def test_3_the_holder_outlives_the_unit_of_the_agent_that_started_it(lab: Lab) -
 def install(lab: Lab) -> None:
     """As the package does it."""
     shutil.copy(lab.path(COMMAND), lab.path("/usr/bin/stillpoint-guest"))
-    for name in ("stillpoint-guest.service", "stillpoint-guest.socket"):
+    for name in ("stillpoint-guest.service", "stillpoint-guest.socket", ON_COPY):
         shutil.copy(PACKAGING / name, lab.path(f"{UNITS}/{name}"))
     control(lab, "daemon-reload")
     control(lab, "start", "stillpoint-guest.socket")
@@ -210,6 +223,60 @@ def test_the_units_of_the_package_start_the_holder_by_its_socket(lab: Lab) -> No
         with pytest.raises(AgentError):
             agent.thaw()
         assert agent.status() == "thawed"
+
+
+@pytest.fixture
+def copy(lab: Lab) -> Iterator[Lab]:
+    """With our units, on a disk that another boot holds, and a unit that needs its steps."""
+    install(lab)
+    lab.path(f"{UNITS}/mail.service").write_text(MAIL)
+    control(lab, "daemon-reload")
+    lab.path(STATE).mkdir(parents=True, exist_ok=True)
+    lab.path(f"{STATE}/record.json").write_text(json.dumps(HELD_ELSEWHERE))
+    lab.path(STEP).parent.mkdir(parents=True, exist_ok=True)
+    yield lab
+    control(lab, "stop", "mail", ON_COPY)
+    shutil.rmtree(lab.path(STATE))
+    shutil.rmtree(lab.path(STEP).parent)
+
+
+def step(lab: Lab, body: str) -> None:
+    lab.path(STEP).write_text(f"#!/bin/sh\n{body}\n")
+    lab.path(STEP).chmod(0o755)
+
+
+def test_the_steps_of_a_copy_run_before_what_needs_them_and_once(copy: Lab) -> None:
+    configure(copy)
+    step(copy, "systemctl is-active mail >>/run/steps.log; true")
+    for _ in range(2):
+        control(copy, "restart", "mail")
+        assert control(copy, "is-active", "mail", ON_COPY).split() == ["active", "active"]
+        control(copy, "stop", ON_COPY)
+    assert copy.path("/run/steps.log").read_text().split() == ["inactive"]
+    told = status(copy)["on_copy"]
+    assert (told["state"], [one["name"] for one in told["steps"]]) == ("done", ["10-no-mail"])
+
+
+def test_what_needs_the_steps_of_a_copy_is_kept_back_where_they_are_required(copy: Lab) -> None:
+    step(copy, "echo no route >&2; exit 1")
+    configure(copy, "[on-copy]\nrequired = yes\n")
+    control(copy, "start", "mail")
+    assert control(copy, "is-active", "mail", ON_COPY).split() == ["inactive", "failed"]
+    assert "no route" in status(copy)["on_copy"]["steps"][0]["error"]
+    step(copy, "exit 0")
+    control(copy, "start", "mail")
+    assert control(copy, "is-active", "mail", ON_COPY).split() == ["active", "active"]
+
+
+def test_the_steps_of_a_copy_come_before_every_ordinary_service_and_in_no_circle(
+    copy: Lab,
+) -> None:
+    control(copy, "enable", ON_COPY)
+    order = control(copy, "show", "--value", "--property=After", "basic.target", "sysinit.target")
+    assert ON_COPY in order.split()
+    told = copy.run("systemd-analyze", "verify", "--man=no", "default.target")
+    control(copy, "disable", ON_COPY)
+    assert "cycle" not in told.stderr, told.stderr
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ OWN = "[stillpoint-guest]\nprofile = fast\n"
 WANTED = (
     "/etc/systemd/system/sockets.target.wants/stillpoint-guest.socket",
     "/etc/systemd/system/multi-user.target.wants/stillpoint-guest.service",
+    "/etc/systemd/system/sysinit.target.wants/stillpoint-guest-on-copy.service",
 )
 RPM = ("rpm", "--force-debian", "--nodeps")
 """Debian's rpm knows neither that it may install, nor of Debian's Python."""

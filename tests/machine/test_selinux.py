@@ -124,6 +124,12 @@ def test_the_holder_may_write_to_the_serial_console_whatever_else_it_may(with_it
         ("postgresql_t", "process", "ptrace"),  # who it is, from /proc
         ("fs_t", "filesystem", "getattr"),
         ("shell_exec_t", "file", "execute_no_trans"),  # a freeze script
+        ("etc_t", "file", "execute_no_trans"),  # a step of a copy
+        ("init_t", "unix_stream_socket", "connectto"),  # systemctl mask
+        ("init_t", "system", "reload"),
+        ("systemd_unit_t", "service", "disable"),
+        ("systemd_unit_t", "service", "stop"),  # a section of type systemd
+        (HOLDER, "capability", "sys_admin"),  # hostname
         (HOLDER, "capability", "setuid"),
         (HOLDER, "netlink_tcpdiag_socket", "nlmsg_read"),
     ],

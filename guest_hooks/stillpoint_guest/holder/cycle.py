@@ -31,7 +31,7 @@ from stillpoint_guest.holder.announcements import Announcements
 from stillpoint_guest.holder.application import GRACE_S, RELEASE_S, Application
 from stillpoint_guest.holder.plan import Plan
 from stillpoint_guest.log import ERROR, WARNING, Log
-from stillpoint_guest.state import freeze_record
+from stillpoint_guest.state import freeze_record, machine
 from stillpoint_guest.state.freeze_record import ApplicationRecord, FreezeRecord, Records
 from stillpoint_guest.state.hold_marker import HoldMarker
 from stillpoint_guest.worker import within
@@ -374,6 +374,7 @@ class Cycle:
             refused=str(self.error or ""),
             freeze_s=round(time.monotonic() - self._begin_s, 4),
             id=self._id,
+            machine=machine.identity(),
             **self._times,
         )
         self.record = freeze_record.bounded(whole)

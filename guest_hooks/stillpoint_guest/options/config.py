@@ -4,6 +4,8 @@
                                   console
     profile = fast
 
+    [on-copy]                     the first boot of a copy, see `on_copy`
+
     [postgresql:15/main]          one section per application; the name is free
     type = postgresql
     lock_s = 2
@@ -21,7 +23,9 @@ from typing import Dict, Iterable, List, Mapping, NamedTuple, Sequence, Tuple, T
 
 from stillpoint_guest import console, trust
 from stillpoint_guest.errors import ConfigurationError
+from stillpoint_guest.options import on_copy
 from stillpoint_guest.options.kind import Kind
+from stillpoint_guest.options.on_copy import OnCopy
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.places import Places
 
@@ -68,6 +72,7 @@ class Configuration(NamedTuple):
     covered: Tuple[str, ...] = ()  # names of instances that some section quiesces
     has_discovery: bool = True
     console: str = console.KERNELS
+    on_copy: OnCopy = OnCopy()
     files: Tuple[str, ...] = ()
 
 
@@ -84,7 +89,9 @@ def load(places: Places, kinds: Sequence[Type[Kind]]) -> Configuration:
     """
     files = [one for one in (places.configuration, *_drop_ins(places)) if os.path.exists(one)]
     written = _read(files)
-    agent = _agent(written.pop(AGENT, _Written({}, places.configuration)))
+    none = _Written({}, places.configuration)
+    agent = _agent(written.pop(AGENT, none))
+    agent = agent._replace(on_copy=_on_copy(written.pop(on_copy.NAME, none)))
     by_name = {kind.KIND: kind for kind in kinds}
     sections: List[Section] = []
     disabled: List[str] = []
@@ -138,6 +145,11 @@ def _agent(written: _Written) -> Configuration:
         has_discovery=section.boolean("discovery", default=True),
         console=_console(section),
     )
+
+
+def _on_copy(written: _Written) -> OnCopy:
+    _require_known(on_copy.NAME, written, on_copy.KEYS)
+    return on_copy.parse(Section(on_copy.NAME, "", options=written.values, source=written.source))
 
 
 def _console(section: Section) -> str:

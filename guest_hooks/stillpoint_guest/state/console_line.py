@@ -6,10 +6,11 @@ have named is escaped, so that it can neither end the line nor look like one of 
 
 import json
 import re
-from typing import Any, Dict, Sequence
+from typing import Any, Dict, Mapping, Sequence
 
 from stillpoint_guest.printable import printable
 from stillpoint_guest.state import freeze_record
+from stillpoint_guest.state.copy_run import CopyRun
 from stillpoint_guest.state.freeze_record import FreezeRecord
 
 MARKER = "@stillpoint"
@@ -23,13 +24,7 @@ _NO_WORD = re.compile(r"[^0-9A-Za-z.:-]")
 def held(record: FreezeRecord, names: Sequence[str]) -> str:
     """The line of a hold that begins: the record is on the disk, these applications rest."""
     content = {**_head(record, record.boot_id, "held"), "verdict": _word(record.verdict)}
-    shown = [printable(name, _MOST_NAME_BYTES) for name in names]
-    kept = len(shown)
-    text = _json({**content, "apps": shown})
-    while len(text) > _MOST_BYTES:
-        kept -= 1
-        text = _json({**content, "apps": shown[:kept], "more": len(shown) - kept})
-    return _line(text)
+    return _listing(content, apps=names)
 
 
 def released(record: FreezeRecord, held_s: float, is_lost: bool, by: str) -> str:
@@ -49,15 +44,50 @@ def copied(record: FreezeRecord) -> str:
     return _line(_json({**_head(record, freeze_record.boot_id(), "copied"), **facts}))
 
 
+def on_copy(run: CopyRun, record: FreezeRecord) -> str:
+    """The line of a copy whose on-copy steps have run, or were left out."""
+    facts = {"outcome": _word(run.state), "machine": _word(run.machine), "steps": len(run.steps)}
+    more = {"unfinished": run.unfinished} if run.unfinished else {}
+    content = {**_head(record, freeze_record.boot_id(), "on-copy"), **facts, **more}
+    return _listing(content, failed=run.failed)
+
+
+def answers(
+    record: FreezeRecord,
+    yes: Sequence[str],
+    no: Sequence[str],
+    unasked: Sequence[str],
+    took_s: float,
+) -> str:
+    """The line of a copy that has asked its applications whether they answer again."""
+    head = _head(record, freeze_record.boot_id(), "answers")
+    return _listing({**head, "took_s": took_s}, yes=yes, unasked=unasked, no=no)
+
+
 def _head(record: FreezeRecord, boot: str, state: str) -> Dict[str, Any]:
     return {"v": VERSION, "id": _word(record.id), "boot": _word(boot), "state": state}
+
+
+def _listing(content: Mapping[str, Any], **names: Sequence[str]) -> str:
+    """The line with as many of the names as there is room for, and the number of the others.
+
+    Names of the first key are left out before those of the next.
+    """
+    shown = {key: [printable(one, _MOST_NAME_BYTES) for one in names[key]] for key in names}
+    more = 0
+    text = _json({**content, **shown})
+    while len(text) > _MOST_BYTES:
+        next(one for one in shown.values() if one).pop()
+        more += 1
+        text = _json({**content, **shown, "more": more})
+    return _line(text)
 
 
 def _word(text: str) -> str:
     return _NO_WORD.sub("?", text[:_MOST_WORD_LETTERS])
 
 
-def _json(content: Dict[str, Any]) -> str:
+def _json(content: Mapping[str, Any]) -> str:
     return json.dumps(content, separators=(",", ":")).replace("@", "\\u0040")
 
 

@@ -5,13 +5,13 @@ disk that was taken in a hold says `held`, and the boot of that hold is not the 
 """
 
 import itertools
-import json
 import os
 import time
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from stillpoint_guest.errors import GuestError
 from stillpoint_guest.printable import printable
+from stillpoint_guest.state import json_file
 from stillpoint_guest.state.json_fields import Fields, plain
 
 FORMAT = 1
@@ -22,9 +22,8 @@ _ORIGIN = "origin.json"
 _MOST_BYTES = 500  # of a text in a record
 _MOST_KEYS = 50
 _MOST_TEXTS = 20  # in a list; many tables or scripts are reported by their number
-_MOST_READ_BYTES = 16 * 1024 * 1024
 _TIMES = ("began_at", "held_at", "held_until_at_most", "released_at")
-_ID = "id"  # earlier records have none
+_IDS = ("id", "machine")  # earlier records have none
 
 
 class ApplicationRecord(NamedTuple):
@@ -61,6 +60,12 @@ class FreezeRecord(NamedTuple):
     held_until_at_most: str = ""
     released_at: str = ""
     id: str = ""  # of this freeze and no other
+    machine: str = ""  # the firmware's UUID of the machine that was frozen
+
+    @property
+    def key(self) -> str:
+        """The text by which a copy's files refer to the record that it carries."""
+        return self.id or self.boot_id
 
 
 def new_id() -> str:
@@ -91,7 +96,7 @@ def bounded(record: FreezeRecord) -> FreezeRecord:
 def to_json(record: FreezeRecord) -> Dict[str, Any]:
     """The record as the object that docs/guest/record.md shows."""
     content = {"format": FORMAT, **plain(record)}
-    return {key: value for key, value in content.items() if value or key not in (*_TIMES, _ID)}
+    return {key: value for key, value in content.items() if value or key not in (*_TIMES, *_IDS)}
 
 
 def from_json(content: Any) -> FreezeRecord:
@@ -114,7 +119,7 @@ def from_json(content: Any) -> FreezeRecord:
         ended_by=fields.text("ended_by", ""),
         refused=fields.text("refused", ""),
         freeze_s=fields.number("freeze_s", 0.0),
-        **{key: fields.text(key, "") for key in (*_TIMES, _ID)},
+        **{key: fields.text(key, "") for key in (*_TIMES, *_IDS)},
     )
 
 
@@ -148,15 +153,7 @@ class Records:
         Raises:
             OSError: not written; the previous record stays.
         """
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
-        path = os.path.join(self._folder, _RECORD)
-        with open(path + ".new", "w", encoding="utf-8") as file:
-            json.dump(to_json(record), file, indent=1, sort_keys=True)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(path + ".new", path)
-        self._sync_folder()
+        json_file.write(os.path.join(self._folder, _RECORD), to_json(record))
 
     def last(self) -> Optional[FreezeRecord]:
         """The record of the last freeze on this disk; None if there is none that can be read."""
@@ -185,7 +182,7 @@ class Records:
             return None
         path = os.path.join(self._folder, _RECORD)
         os.rename(path, os.path.join(self._folder, _ORIGIN))
-        self._sync_folder()
+        json_file.sync_folder(self._folder)
         return record
 
     def _fault(self, name: str) -> Optional[GuestError]:
@@ -204,20 +201,12 @@ class Records:
     def _read(self, name: str) -> Optional[FreezeRecord]:
         path = os.path.join(self._folder, name)
         try:
-            with open(path, "rb") as file:
-                return from_json(json.loads(file.read(_MOST_READ_BYTES).decode()))
+            return from_json(json_file.read(path))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError) as error:
             cause = f"no freeze record: {error}"
             raise GuestError(path, "read it", cause, "the next freeze writes a new one") from error
-
-    def _sync_folder(self) -> None:
-        descriptor = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _bounded(value: Any) -> Any:

@@ -12,6 +12,7 @@ from stillpoint_guest.holder import plan
 from stillpoint_guest.holder.plan import Kinds, Plan
 from stillpoint_guest.hook import holder_status, qemu_agent
 from stillpoint_guest.places import Places
+from stillpoint_guest.verbs import on_copy
 from stillpoint_guest.worker import within
 
 _DRIVER_S = 5.0
@@ -24,6 +25,7 @@ def findings(places: Places, kinds: Kinds) -> Iterator[Finding]:
     """Everything that was looked at, good or not."""
     yield from qemu_agent.findings()
     yield from _places(places)
+    yield from on_copy.findings(places)
     agent = qemu_agent.process()
     reach = of_agent(agent)
     try:

@@ -17,6 +17,7 @@ from stillpoint_guest.hook.messages import FreezeRequest
 from stillpoint_guest.places import Places, package_root
 from stillpoint_guest.printable import printable
 from stillpoint_guest.state import freeze_record
+from stillpoint_guest.state.json_fields import plain
 
 GOOD = 0
 NOT_SAFE = 1
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     around.add_argument("command", nargs="+", metavar="COMMAND")
     hook = _add(verbs, "hook", _hook, "have QEMU's agent call this program, or no longer")
     hook.add_argument("state_wanted", choices=("on", "off"))
+    _add(verbs, "on-copy", _on_copy, "run root's steps for a copy, once (systemd calls it at boot)")
     holder = _add(verbs, "holder", _holder, "be the process that holds (systemd starts it)")
     holder.add_argument("--leave-when-idle", type=float, default=0, metavar="SECONDS")
     return whole
@@ -144,6 +146,14 @@ def _holder(given: argparse.Namespace) -> int:
     leave = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: leave.set())
     return holder.run(given.places, _kinds(given), given.leave_when_idle, leave)
+
+
+def _on_copy(given: argparse.Namespace) -> int:
+    from stillpoint_guest.verbs import on_copy  # noqa: PLC0415
+
+    boot = on_copy.run(given.places, lambda: _kinds(given))
+    _answer(given, {"on_copy": plain(boot.run), "faults": boot.faults}, *on_copy.boot_lines(boot))
+    return GOOD if boot.is_good else NOT_SAFE
 
 
 def _kinds(given: argparse.Namespace) -> Sequence[Type[Driver]]:

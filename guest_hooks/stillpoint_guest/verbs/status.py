@@ -2,7 +2,7 @@
 
 from typing import Any, Dict, Iterator, NamedTuple, Optional, Sequence, Tuple
 
-from stillpoint_guest.errors import ConfigurationError
+from stillpoint_guest.errors import ConfigurationError, GuestError
 from stillpoint_guest.holder import plan
 from stillpoint_guest.holder.plan import Kinds
 from stillpoint_guest.hook import holder_status
@@ -10,8 +10,11 @@ from stillpoint_guest.hook.holder_status import HolderStatus
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.places import Places
 from stillpoint_guest.state import freeze_record
+from stillpoint_guest.state.copy_run import CopyRun, CopyRuns
 from stillpoint_guest.state.freeze_record import FreezeRecord, Records
 from stillpoint_guest.state.hold_marker import HoldMarker
+from stillpoint_guest.state.json_fields import plain
+from stillpoint_guest.verbs import on_copy
 
 _NO_HOLDER = "no holder"
 _SHOWN = ("name", "kind", "order", "required", "method", "source")
@@ -23,6 +26,7 @@ class Status(NamedTuple):
     holder: HolderStatus
     applications: Sequence[Section]
     warnings: Sequence[str]
+    on_copy: Optional[CopyRun] = None  # of a copy; None if its steps were not run
 
 
 def collect(places: Places, kinds: Kinds) -> Status:
@@ -33,13 +37,15 @@ def collect(places: Places, kinds: Kinds) -> Status:
     )
     faults = [str(fault) for fault in records.faults()]
     applications, warnings = _plan(places, kinds)
-    return Status(known, applications, [*known.unread, *faults, *warnings])
+    run, fault = _on_copy(places, known.origin)
+    return Status(known, applications, [*known.unread, *faults, *fault, *warnings], run)
 
 
 def to_json(status: Status) -> Dict[str, Any]:
     """The status as the object that docs/guest/record.md shows."""
     return {
         **holder_status.to_json(status.holder),
+        "on_copy": plain(status.on_copy),
         "applications": [
             {key: getattr(section, key) for key in _SHOWN} for section in status.applications
         ],
@@ -59,6 +65,8 @@ def lines(status: Status) -> Iterator[str]:
     yield from _last(status.holder.last)
     if status.holder.origin:
         yield f"origin    {freeze_record.summary(status.holder.origin)}"
+    if status.on_copy:
+        yield from on_copy.lines(status.on_copy)
     for one in status.applications:
         yield f"rests     {one.name} ({one.source}; {one.method or 'default method'})"
     for warning in status.warnings:
@@ -78,6 +86,16 @@ def _last(last: Optional[FreezeRecord]) -> Iterator[str]:
         yield f"          {one.name}: {one.error or one.method} {position}".rstrip()
         for text in (*one.warnings, *one.release_errors):
             yield f"          {one.name}: {text}"
+
+
+def _on_copy(
+    places: Places, origin: Optional[FreezeRecord]
+) -> Tuple[Optional[CopyRun], Sequence[str]]:
+    """The run of the steps of this copy, and a warning if that is not known."""
+    try:
+        return (origin and CopyRuns(places.state).last(origin.key)), ()
+    except GuestError as error:
+        return None, [str(error)]
 
 
 def _plan(places: Places, kinds: Kinds) -> Tuple[Sequence[Section], Sequence[str]]:

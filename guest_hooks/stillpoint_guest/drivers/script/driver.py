@@ -31,6 +31,7 @@ from stillpoint_guest.errors import (
 from stillpoint_guest.options.found import Found
 from stillpoint_guest.options.section import DISCOVERED, Section
 from stillpoint_guest.places import package_root
+from stillpoint_guest.processes.hook_folder import executables
 from stillpoint_guest.processes.program import FOR_GOOD, FOR_THE_HOLD, Program
 from stillpoint_guest.state.undo_journal import UndoJournal
 
@@ -38,16 +39,6 @@ _HOOK_FOLDERS = ("/etc/qemu/fsfreeze-hook.d", "/etc/qemu-ga/fsfreeze-hook.d")
 _VMWARE_FOLDER = "/etc/vmware-tools/backupScripts.d"
 _VMWARE_PAIR = ("/usr/sbin/pre-freeze-script", "/usr/sbin/post-thaw-script")
 _OURS = os.path.realpath(package_root())
-_IGNORED_ENDINGS = (
-    "~",
-    ".bak",
-    ".sample",
-    ".rpmsave",
-    ".rpmnew",
-    ".rpmorig",
-    ".dpkg-old",
-    ".dpkg-dist",
-)
 
 
 class Step(NamedTuple):
@@ -128,6 +119,9 @@ class Script(Driver):
             hint = f"lock_s = {limit_s:g}, and a freeze_s that is longer"
             found.append(Finding(is_good=False, text=text, hint=hint, is_blocking=False))
         return found
+
+    def answers(self, deadline: Deadline) -> None:
+        """Nobody knows how to ask what is behind a script."""
 
     def prepare(self, deadline: Deadline) -> None:
         """Looks up which scripts there are, and that nobody but root could have written them."""
@@ -239,13 +233,11 @@ class Script(Driver):
 
     def _executables(self) -> Sequence[str]:
         """The executables; a file that two found folders have runs once."""
-        paths = _executables(self._path)
+        paths = executables(self._path)
         if self.section.source != DISCOVERED or self._path not in _HOOK_FOLDERS:
             return paths
         earlier = _HOOK_FOLDERS[: _HOOK_FOLDERS.index(self._path)]
-        there = [
-            path for folder in earlier if _has_scripts(folder) for path in _executables(folder)
-        ]
+        there = [path for folder in earlier if _has_scripts(folder) for path in executables(folder)]
         run = {os.path.realpath(path) for path in there}
         return [path for path in paths if os.path.realpath(path) not in run]
 
@@ -264,22 +256,11 @@ def _collect(failures: List[ApplicationError]) -> Iterator[None]:
         failures.append(error)
 
 
-def _executables(folder: str) -> Sequence[str]:
-    """Executable files that are no leftovers, chosen as by QEMU's sample hook."""
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError as error:
-        cause = error.strerror or str(error)
-        raise ConfigurationError(folder, "look for scripts", cause) from error
-    paths = [os.path.join(folder, name) for name in names if not name.endswith(_IGNORED_ENDINGS)]
-    return [path for path in paths if os.path.isfile(path) and os.access(path, os.X_OK)]
-
-
 def _has_scripts(folder: str) -> bool:
-    return os.path.isdir(folder) and bool(_executables(folder))
+    return os.path.isdir(folder) and bool(executables(folder))
 
 
 def _detect(folder: str) -> Found:
-    ours = [path for path in _executables(folder) if os.path.realpath(path) == _OURS]
+    ours = [path for path in executables(folder) if os.path.realpath(path) == _OURS]
     unsafe = f"{ours[0]} is this program: what runs it there runs the others too" if ours else ""
     return Found(f"script:{folder}", {"path": folder}, unsafe)

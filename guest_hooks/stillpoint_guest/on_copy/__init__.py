@@ -1,0 +1,1 @@
+"""The first boot of a copy: the steps of root that run before applications start."""
