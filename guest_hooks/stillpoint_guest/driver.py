@@ -7,7 +7,7 @@ report goes into its `Report`, its `Finding`s or its error.
 """
 
 from contextlib import contextmanager
-from typing import Dict, Iterator, Mapping, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.discovery import survey
@@ -122,6 +122,17 @@ class Driver(Kind):
         """
         del deadline
         return ()
+
+    def answers(self, deadline: Deadline) -> Optional[bool]:
+        """True if the application answers: it is asked after the first boot of a copy.
+
+        By default the answer is that of `check`. None if nobody can ask the application.
+
+        Raises:
+            GuestError: no answer; `Refused` is one.
+        """
+        self.check(deadline)
+        return True
 
     def reconcile(self, undo: Mapping[str, str], deadline: Deadline) -> None:
         """Undoes a dead holder's changes, by its journal; they may be undone already.

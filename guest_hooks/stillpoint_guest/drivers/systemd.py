@@ -96,6 +96,10 @@ class Systemd(Driver):
         runs = "runs" if self._runs else "does not run, so nothing is to be done"
         return [Finding(True, f"{self.section.name}: {runs}", folders=self._folders)]
 
+    def answers(self, deadline: Deadline) -> bool:
+        """True if the unit or container runs."""
+        return self._state(deadline).startswith(self._way.running)
+
     def prepare(self, deadline: Deadline) -> None:
         """Looks whether the unit runs: a stopped unit stays stopped."""
         state = self._state(deadline)

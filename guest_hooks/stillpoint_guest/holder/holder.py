@@ -19,7 +19,7 @@ from stillpoint_guest.console import Console
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.errors import FreezeRefused, GuestError, HoldLost
 from stillpoint_guest.filesystems.own_freeze import Filesystems
-from stillpoint_guest.holder import capacity, plan
+from stillpoint_guest.holder import answers, capacity, plan
 from stillpoint_guest.holder.announcements import Announcements
 from stillpoint_guest.holder.application import Application, Instance
 from stillpoint_guest.holder.cycle import OVER, THAW, Cycle
@@ -37,7 +37,7 @@ from stillpoint_guest.hook.messages import (
     ThawRequest,
     Wait,
 )
-from stillpoint_guest.log import ERROR, WARNING, Log
+from stillpoint_guest.log import ERROR, INFO, WARNING, Log
 from stillpoint_guest.options import config
 from stillpoint_guest.options.config import Configuration
 from stillpoint_guest.options.section import Section
@@ -47,7 +47,7 @@ from stillpoint_guest.state import console_line, freeze_record
 from stillpoint_guest.state.freeze_record import FreezeRecord, Records
 from stillpoint_guest.state.hold_marker import HoldMarker
 from stillpoint_guest.state.undo_journal import UndoJournal
-from stillpoint_guest.worker import within
+from stillpoint_guest.worker import start, within
 
 _FIRST_SOCKET = 3  # of systemd's socket activation
 _LOOK_S = 0.02
@@ -83,6 +83,7 @@ class Holder:
         self._abandoned: Sequence[Application] = ()
         self._recovery = Recovery(places, (*kinds, Filesystems), log)
         self._busy_at_s = time.monotonic()
+        self._left = threading.Event()
 
     def start(self) -> None:
         """Undoes the changes of a dead holder, and finds out if this disk is a copy."""
@@ -108,6 +109,24 @@ class Holder:
             self._log.say(f"nothing is said of this copy on the serial console: {error}", WARNING)
             return
         self._console.say(known.console, partial(console_line.copied, origin), _LATE_AT_BOOT_S)
+        start("answers", partial(self._await_answers, origin, known))
+
+    def _await_answers(self, origin: FreezeRecord, known: Configuration) -> None:
+        """Says on the console which applications of a copy answer again."""
+        wait_s = known.on_copy.answers_s
+        drivers = lambda: self._plan().drivers  # noqa: E731
+        try:
+            found = answers.collect(origin, drivers, wait_s, self._is_free, self._left)
+        except Exception as error:  # noqa: BLE001  the edge: nobody waits for this thread
+            self._log.say(f"the applications of this copy cannot be asked: {error!r}", WARNING)
+            return
+        if found:
+            self._log.say(answers.summary(found), WARNING if found.no else INFO)
+            line = partial(console_line.answers, origin, *found)
+            self._console.say(known.console, line, _LATE_AT_BOOT_S)
+
+    def _is_free(self) -> bool:
+        return self._cycle is None or self._cycle.is_over(0)
 
     def _configuration(self) -> Configuration:
         return config.load(self._places, self._kinds)
@@ -144,6 +163,7 @@ class Holder:
 
     def leave(self) -> None:
         """Releases the hold: nobody else could."""
+        self._left.set()
         if self._cycle is not None and self._cycle.phase != OVER:
             self._lose(self._cycle, "the holder was stopped")
             self._cycle.is_over(_THAW_S)
