@@ -38,7 +38,7 @@ from stillpoint.resources.installation import (
 from stillpoint.resources.machines import kubevirt, pod, virtual_machine, virtual_machine_instance
 from stillpoint.velero import own_objects
 from stillpoint.velero.selection.discovery import Discovery
-from stillpoint.velero.volumes import volume_snapshot_class
+from stillpoint.velero.volumes import own_snapshots, volume_snapshot_class
 
 if TYPE_CHECKING:
     from stillpoint.cluster.kubernetes_reader import KubernetesReader
@@ -64,8 +64,8 @@ OF_CLUSTER = (
 )
 """Listed in the whole cluster."""
 
-OF_MACHINES = (pod.RESOURCE,)
-"""Listed in the whole cluster, of machines alone."""
+BY_LABEL = {pod.RESOURCE: pod.OF_MACHINES, kinds.VOLUME_SNAPSHOT: own_snapshots.TAKEN_WITH}
+"""Listed in the whole cluster, those with this label alone."""
 
 WHERE_VELERO_IS = (data_protection_application.RESOURCE, storage_location.RESOURCE)
 """Listed in the whole cluster, unless namespaces are named."""
@@ -84,14 +84,17 @@ OF_VELERO = (
 def of_folder(folder: Path, namespaces: Sequence[str], progress: Progress) -> Case:
     """Objects of a folder, as `oc adm must-gather` or `oc get -o yaml` leave them.
 
-    A Secret that is not in it does not exist if others of its namespace are in it. The time of the
-    objects is that of the newest word of a node.
+    A Secret that is not in it does not exist if others of its namespace are in it. VolumeSnapshots
+    that are not in it are no question: few dumps have them, and they are about space alone. The
+    time of the objects is that of the newest word of a node.
 
     Raises:
         UnreadableManifests: the folder has no objects, or an invalid one.
     """
     known = requests.of_folder(folder, progress)
-    known = replace(known, objects=tuple(map(_without_values, known.objects)))
+    complete = known.complete | {str(kinds.VOLUME_SNAPSHOT)}
+    objects = tuple(map(_without_values, known.objects))
+    known = replace(known, objects=objects, complete=complete)
     nodes = [one for one in known.objects if it.group_kind(one) == ("", node.RESOURCE.kind)]
     now = max(filter(None, map(node.heartbeat, nodes)), default=None)
     there = {(it.namespace(one), it.name(one)): one for one in known.objects if _is_secret(one)}
@@ -155,8 +158,8 @@ def of_cluster(
 def _first(discovery: Discovery, namespaces: Sequence[str]) -> Iterator[Part]:
     for one in _served(discovery, OF_CLUSTER):
         yield Part(one)
-    for one in _served(discovery, OF_MACHINES):
-        yield Part(one, labels=pod.OF_MACHINES)
+    for resource, labels in BY_LABEL.items():
+        yield from (Part(one, labels=labels) for one in _served(discovery, (resource,)))
     for one in _served(discovery, WHERE_VELERO_IS):
         yield from (Part(one, name) for name in namespaces or ("",))
     if not namespaces:
@@ -187,9 +190,7 @@ def _known(discovery: Discovery, search: Lists, own: Lists, found: Sequence[str]
     failed = search.incomplete | own.incomplete
     if found and str(workload.SERVER) not in own.incomplete:
         failed -= {str(workload.SERVER)}
-    complete = {
-        str(one) for one in (*OF_CLUSTER, *OF_MACHINES, *WHERE_VELERO_IS, *OF_VELERO)
-    } - failed
+    complete = {str(one) for one in (*OF_CLUSTER, *BY_LABEL, *WHERE_VELERO_IS, *OF_VELERO)} - failed
     unread = {(one.resource, one.cause): one for one in (*search.unread, *own.unread)}
     return Known(
         tuple(objects.values()), discovery, frozenset(complete), "", tuple(unread.values())

@@ -15,6 +15,7 @@ from stillpoint.check.case import Case
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.velero.selection.discovery import Discovery
+from stillpoint.velero.volumes import own_snapshots
 from tests.unit.check import world
 from tests.unit.check.world import OPENSHIFT, VELERO, Change, put
 
@@ -103,6 +104,32 @@ def driver_policy(driver: str, action: str = "snapshot") -> Change:
         "version: v1\nvolumePolicies:\n"
         f"- conditions: {{csi: {{driver: '{driver}'}}}}\n  action: {{type: {action}}}\n"
     )
+
+
+def left_behind(of_backup: str = "openshift-adp/deleted", *, is_archived: bool = False) -> Change:
+    """A VolumeSnapshot that the plugin took for a backup."""
+
+    def change(of: list[Item]) -> None:
+        claim = {"metadata": {"name": "db-root", "namespace": "shop", "uid": "u-1"}}
+        namespace, _slash, name = of_backup.partition("/")
+        backup = {"metadata": {"name": name, "namespace": namespace, "uid": "b-1"}}
+        snapshot = own_snapshots.new(claim, backup, "fast", "group")
+        if not of_backup:
+            del snapshot["metadata"]["annotations"]
+        if is_archived:
+            snapshot["metadata"]["annotations"] |= {"velero.io/csi-volumesnapshot-handle": "s-1"}
+        of.append(snapshot)
+        for one in of:
+            if one["kind"] == "Backup" and it.name(one) == name:
+                one["metadata"]["uid"] = "b-1"
+
+    return change
+
+
+def user_s_own(of: list[Item]) -> None:
+    metadata = {"name": "mine", "namespace": "shop"}
+    of.append({"apiVersion": "snapshot.storage.k8s.io/v1", "kind": "VolumeSnapshot",
+               "metadata": metadata, "spec": {}})  # fmt: skip
 
 
 HOOK = "pre.hook.backup.velero.io/timeout"
@@ -237,6 +264,7 @@ CASES: dict[str, Change] = {
     "policy-misses-driver": driver_policy("other.csi.example.com"),
     "machine-without-schedule": schedule(["elsewhere"], "includedNamespaces"),
     "last-backup-failed": put("Backup", "PartiallyFailed", "status", "phase"),
+    "snapshots-left-behind": left_behind(),
     "backup-stuck": world.copied(
         "Backup",
         "by-hand",
@@ -253,6 +281,53 @@ BY_OTHER_WAYS = {"no-snapshot-api", "rights-missing", "optional-rights-missing"}
 def test_every_finding_has_its_test() -> None:
     rows = {row.code for _, row in registry.rows()}
     assert CASES.keys() | BY_OTHER_WAYS == rows
+
+
+def phase_of_backup(phase: str) -> Change:
+    return put("Backup", phase, "status", "phase")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        (left_behind("openshift-adp/nightly-1"), phase_of_backup("Failed")),
+        (left_behind("openshift-adp/nightly-1", is_archived=True), phase_of_backup("Failed")),
+        (left_behind("openshift-adp/nightly-1"),),
+    ],
+    ids=["failed", "failed before its archive was stored", "ended without it"],
+)
+def test_a_snapshot_that_no_archive_has_is_named_with_the_command_to_delete_it(
+    changes: tuple[Change, ...],
+) -> None:
+    found = world.judged(*changes)
+    [finding] = [one for one in found.findings if one.row.code == "snapshots-left-behind"]
+    [subject] = finding.subjects
+    name = subject.remedy.removeprefix("kubectl delete volumesnapshots -n shop ")
+    assert name.startswith("velero-db-root-")
+    assert subject.about == f"namespace shop: {name}"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        (left_behind(is_archived=True),),
+        (left_behind("openshift-adp/nightly-1"), phase_of_backup("InProgress")),
+        (left_behind("another-velero/nightly"),),
+        (user_s_own,),
+    ],
+    ids=["archived", "under way", "of another Velero", "a user's own"],
+)
+def test_a_snapshot_that_somebody_has_or_may_have_is_not_left_behind(
+    changes: tuple[Change, ...],
+) -> None:
+    found = world.judged(*changes)
+    assert "snapshots-left-behind" not in world.codes(found) | world.open_codes(found)
+
+
+def test_a_snapshot_that_names_no_backup_is_not_to_be_deleted() -> None:
+    found = world.judged(left_behind(""))
+    assert world.codes(found) == set()
+    assert world.open_codes(found) == {"snapshots-left-behind"}
 
 
 def test_codes_are_used_once() -> None:

@@ -28,7 +28,7 @@ EVERY = {
     str(one)
     for one in (
         *sources.OF_CLUSTER,
-        *sources.OF_MACHINES,
+        *sources.BY_LABEL,
         *sources.WHERE_VELERO_IS,
         *sources.OF_VELERO,
     )

@@ -1,5 +1,6 @@
 """Storage of the machines' disks, driver by driver: snapshot classes as Velero chooses them."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 from stillpoint.check.areas import running
@@ -7,6 +8,7 @@ from stillpoint.check.case import Case, Disk, Installation
 from stillpoint.check.finding import Area, Row
 from stillpoint.check.found import Found, NotKnown
 from stillpoint.model import item as it
+from stillpoint.model import kinds
 from stillpoint.model.item import Item
 from stillpoint.model.names import listing
 from stillpoint.rehearsal.verdict.reasons import Weight
@@ -17,6 +19,8 @@ from stillpoint.resources.installation import (
     storage_profile,
     workload,
 )
+from stillpoint.velero import own_objects
+from stillpoint.velero.volumes import own_snapshots
 from stillpoint.velero.volumes import volume_snapshot_class as snapshot_class
 
 Facts = Iterator[Found | NotKnown]
@@ -135,6 +139,24 @@ def _profile(case: Case) -> Facts:
             yield Found.of(f"storage profile {name}", name=name)
 
 
+def _left_behind(case: Case) -> Facts:
+    """VolumeSnapshots of the plugin that no archive has, by namespace."""
+    backups = {(it.namespace(one), it.name(one)): one for one in case.all(own_objects.BACKUP)}
+    velero = {one.namespace for one in case.installations}
+    left: dict[str, list[str]] = {}
+    for snapshot in filter(own_snapshots.is_ours, case.all(kinds.VOLUME_SNAPSHOT)):
+        [of] = own_snapshots.backups(snapshot)
+        namespace, _slash, name = of.partition("/")
+        backup = backups.get((namespace, name))
+        if not name:
+            yield NotKnown(f"for which backup {it.describe(snapshot)} was taken")
+        elif namespace in velero and own_snapshots.is_left(snapshot, backup):
+            left.setdefault(it.namespace(snapshot), []).append(it.name(snapshot))
+    for where, names in left.items():
+        command = shlex.join(["kubectl", "delete", "volumesnapshots", "-n", where, *names])
+        yield Found(f"namespace {where}: {listing(names)}", remedy=command)
+
+
 # fmt: off
 AREA = Area("storage", "Storage of machines' disks", (
     Row("disk-without-csi", Weight.BLOCKS,
@@ -189,5 +211,11 @@ AREA = Area("storage", "Storage of machines' disks", (
               "them open is not created",
         by_hand="kubectl get storageprofile NAME -o yaml",
         remedy="kubectl edit storageprofile {name}; set spec.claimPropertySets", fact=_profile),
+    Row("snapshots-left-behind", Weight.NOTE,
+        "snapshots that the plugin took are in no archive of a backup",
+        cause="their backup has failed or is gone, and none of the namespace has deleted them "
+              "since; they take space, and no restore knows of them",
+        by_hand="kubectl get volumesnapshots -A -l stillpoint.dev/taken-with",
+        remedy="kubectl delete volumesnapshots -n NAMESPACE NAMES", fact=_left_behind),
 ))
 # fmt: on

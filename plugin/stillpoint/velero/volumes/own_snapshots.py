@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.item import Item
-from stillpoint.velero import marks
+from stillpoint.velero import marks, own_objects
 
 TAKEN_WITH = "stillpoint.dev/taken-with"
 """Label of the VolumeSnapshots that are taken side by side."""
@@ -164,15 +164,36 @@ def backups(snapshot: Item) -> Iterable[str]:
     return (it.text(snapshot, "metadata", "annotations", _BACKUP),)
 
 
+def is_ours(snapshot: Item) -> bool:
+    """True if this plugin says of the snapshot that it took it; so may others."""
+    return TAKEN_WITH in it.labels(snapshot)
+
+
 def is_of(snapshot: Item, backup: Item) -> bool:
     """True if the snapshot was taken for this Backup, not for one of the same name."""
-    found = it.labels(snapshot)
-    return TAKEN_WITH in found and found.get(_TAKEN_FOR) == digest(it.uid(backup), 10)
+    taken_for = it.labels(snapshot).get(_TAKEN_FOR)
+    return is_ours(snapshot) and taken_for == digest(it.uid(backup), 10)
 
 
 def is_archived(snapshot: Item) -> bool:
     """True if the archive of a backup has the snapshot."""
     return _HANDLE in it.annotations(snapshot)
+
+
+def is_left(snapshot: Item, backup: Item | None) -> bool:
+    """True if no archive has the snapshot, and none will have it.
+
+    A backup that has failed as a whole has no archive, whatever is written on its snapshots.
+
+    Args:
+        backup: the Backup of the name that the snapshot was taken for, if there is one.
+    """
+    if backup and is_of(snapshot, backup):
+        if own_objects.has_failed(backup):
+            return True
+        if not own_objects.has_ended(backup):
+            return False
+    return not is_archived(snapshot)
 
 
 def digest(text: str, length: int) -> str:

@@ -55,12 +55,7 @@ def _is_left(snapshot: Item, backup: str, context: BackupContext) -> bool:
     if own_snapshots.is_of(snapshot, context.backup.asked):
         return False
     found = context.cluster.single(own_objects.BACKUP, namespace, name)
-    if found and own_snapshots.is_of(snapshot, found):
-        if own_objects.has_failed(found):
-            return True
-        if not own_objects.has_ended(found):
-            return False
-    return not own_snapshots.is_archived(snapshot)
+    return own_snapshots.is_left(snapshot, found)
 
 
 def _is_proven(snapshot: Item, backup: str, context: BackupContext) -> bool:
