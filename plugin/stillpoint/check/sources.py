@@ -1,4 +1,4 @@
-"""Reads what a check needs: of a cluster one list for each resource, or a folder of manifests.
+"""Reads what a check needs of a cluster: one list for each resource.
 
 Nothing is changed, and of Secrets metadata alone is asked for.
 """
@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stillpoint.check import rights
@@ -20,13 +19,11 @@ from stillpoint.model.api_resources import Served
 from stillpoint.model.errors import NoResponse, ReadFailed, StillpointError
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
-from stillpoint.rehearsal import requests
 from stillpoint.rehearsal.sources import live_cluster
 from stillpoint.rehearsal.sources.known import Known, Unread
 from stillpoint.rehearsal.sources.live_cluster import Lists, Part
 from stillpoint.resources.disks import persistent_volume, persistent_volume_claim, storage_class
 from stillpoint.resources.installation import (
-    cluster_role_binding,
     data_protection_application,
     node,
     operators,
@@ -79,49 +76,6 @@ OF_VELERO = (
     own_objects.BACKUP,
 )
 """Listed in the namespaces of Velero alone."""
-
-
-def of_folder(folder: Path, namespaces: Sequence[str], progress: Progress) -> Case:
-    """Objects of a folder, as `oc adm must-gather` or `oc get -o yaml` leave them.
-
-    A Secret that is not in it does not exist if others of its namespace are in it. VolumeSnapshots
-    that are not in it are no question: few dumps have them, and they are about space alone. The
-    time of the objects is that of the newest word of a node.
-
-    Raises:
-        UnreadableManifests: the folder has no objects, or an invalid one.
-    """
-    known = requests.of_folder(folder, progress)
-    complete = known.complete | {str(kinds.VOLUME_SNAPSHOT)}
-    objects = tuple(map(_without_values, known.objects))
-    known = replace(known, objects=objects, complete=complete)
-    nodes = [one for one in known.objects if it.group_kind(one) == ("", node.RESOURCE.kind)]
-    now = max(filter(None, map(node.heartbeat, nodes)), default=None)
-    there = {(it.namespace(one), it.name(one)): one for one in known.objects if _is_secret(one)}
-    dumped = {namespace for namespace, _ in there}
-    case = Case(known, {}, namespaces)
-    absent = [one for one in named_secrets(case) if one[0] in dumped]
-    secrets = {**dict.fromkeys(absent), **there}
-    return Case(known, secrets, namespaces, now, administrators(case))
-
-
-def administrators(case: Case) -> dict[str, tuple[Right, ...]]:
-    """No right is lacking where a binding of the folder makes Velero's account cluster-admin."""
-    bindings = case.found(cluster_role_binding.RESOURCE)
-    administrators = {one for item in bindings for one in cluster_role_binding.administrators(item)}
-    return {
-        one.namespace: ()
-        for one in case.installations
-        if one.server and (one.namespace, workload.account(one.server)) in administrators
-    }
-
-
-def _is_secret(item: Item) -> bool:
-    return it.group_kind(item) == ("", secret.RESOURCE.kind)
-
-
-def _without_values(item: Item) -> Item:
-    return secret.without_values(item) if _is_secret(item) else item
 
 
 def of_cluster(
@@ -202,7 +156,7 @@ def _secrets(
 ) -> dict[tuple[str, str], Item | None]:
     """The metadata of each Secret that a location names; what cannot be read goes to `unread`."""
     secrets: dict[tuple[str, str], Item | None] = {}
-    for namespace, name in named_secrets(case):
+    for namespace, name in locations.named_secrets(case):
         try:
             found = reader.get(secret.RESOURCE, namespace, name)
         except NoResponse:
@@ -248,15 +202,3 @@ def _lacking_of(
     with ThreadPoolExecutor(_WORKERS) as workers:
         allowed = list(workers.map(has, needed))
     return tuple(right for right, may in zip(needed, allowed, strict=True) if not may)
-
-
-def named_secrets(case: Case) -> list[tuple[str, str]]:
-    """Namespace and name of each Secret that a location needs."""
-    named = {
-        (one.namespace, key.secret)
-        for one in case.installations
-        for location in one.locations
-        for key in locations.named_keys(one, location)
-        if key.secret
-    }
-    return sorted(named)

@@ -38,13 +38,16 @@ class Chosen:
         return Path(self.backup) if self.backup and Path(self.backup).is_file() else None
 
 
-def of_folder(folder: Path, progress: Progress) -> Known:
+def of_folder(folder: Path, progress: Progress, spoilt: manifests.Spoilt | None = None) -> Known:
     """Objects of a folder of manifests.
+
+    Args:
+        spoilt: see `manifests.read`.
 
     Raises:
         UnreadableManifests: the folder has no objects, or an invalid one.
     """
-    found = manifests.read(folder, progress)
+    found = manifests.read(folder, progress, spoilt)
     objects, files = len(found.objects), found.files
     plural = "" if files == 1 else "s"
     origin = f"{objects} objects from {files} file{plural} in {folder}"

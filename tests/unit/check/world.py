@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stillpoint.check import report, sources
+from stillpoint.check import folder, report, sources
+from stillpoint.check.areas import locations
 from stillpoint.check.case import Case
 from stillpoint.check.report import Report
 from stillpoint.check.rights import Right
@@ -55,7 +56,7 @@ def case(of: Sequence[Item], unread: Iterable[str] = (), namespaces: Sequence[st
     known = replace(known, complete=frozenset(EVERY - set(unread)))
     left = tuple(one for one in of if _name(known, one) not in unread)
     served = replace(known, objects=left)
-    named = sources.named_secrets(Case(served, {}, namespaces, NOW))
+    named = locations.named_secrets(Case(served, {}, namespaces, NOW))
     there = {
         (it.namespace(one), it.name(one)): one
         for one in of
@@ -63,7 +64,7 @@ def case(of: Sequence[Item], unread: Iterable[str] = (), namespaces: Sequence[st
     }
     secrets = {one: there.get(one) for one in named}
     found = {} if "secrets" in unread else secrets
-    lacking = sources.administrators(Case(served, {}, namespaces))
+    lacking = folder.administrators(Case(served, {}, namespaces))
     return Case(served, found, namespaces, NOW, lacking)
 
 

@@ -216,6 +216,18 @@ def named_keys(one: Installation, location: Location) -> Iterator[storage_locati
         yield storage_location.Key(default, dpa.DEFAULT_KEY)
 
 
+def named_secrets(case: Case) -> list[tuple[str, str]]:
+    """Namespace and name of each Secret that a location needs."""
+    named = {
+        (one.namespace, key.secret)
+        for one in case.installations
+        for location in one.locations
+        for key in named_keys(one, location)
+        if key.secret
+    }
+    return sorted(named)
+
+
 def _configuration(case: Case) -> Facts:
     for _, location in _each(case):
         if missing := list(storage_location.missing_settings(location.item)):

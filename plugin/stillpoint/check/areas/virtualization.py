@@ -1,6 +1,6 @@
 """KubeVirt as it is set up: state, gates, freeze hooks, what evidence needs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from stillpoint.check import matrix
 from stillpoint.check.case import Case
@@ -10,7 +10,7 @@ from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.resources.installation import data_protection_application as dpa
-from stillpoint.resources.machines import kubevirt, pod
+from stillpoint.resources.machines import kubevirt, pod, virtual_machine_instance
 from stillpoint.velero import pod_hooks
 
 Facts = Iterator[Found | NotKnown]
@@ -73,12 +73,22 @@ def _hook_too_short(case: Case) -> Facts:
     longest = next(iter(answers)) if len(answers) == 1 else None
     if launchers and versions and longest is None:
         yield NotKnown("how long this KubeVirt waits for a freeze")
+    yield from _without_launcher(case, launchers)
     for launcher in launchers:
         given = pod_hooks.own_timeout(launcher)
         if given is not None and longest and given.total_seconds() < longest:
             name = next(iter(pod.instances(launcher)), it.name(launcher))
             text = f"machine {it.namespace(launcher)}/{name}: {given.total_seconds():g} s"
             yield Found.of(text, namespace=it.namespace(launcher), name=name)
+
+
+def _without_launcher(case: Case, launchers: Sequence[Item]) -> Facts:
+    """Instances whose guest runs in a pod that was not read: a dump may lack it."""
+    of = {(it.namespace(one), name) for one in launchers for name in pod.instances(one)}
+    for instance in case.all(virtual_machine_instance.RESOURCE):
+        namespace, name = it.namespace(instance), it.name(instance)
+        if virtual_machine_instance.phase(instance) == "Running" and (namespace, name) not in of:
+            yield NotKnown(f"the launcher pod of machine {namespace}/{name}")
 
 
 # fmt: off

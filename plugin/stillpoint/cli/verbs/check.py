@@ -90,12 +90,12 @@ def _row(code: str) -> "tuple[Area, Row]":
 
 
 def _read(arguments: argparse.Namespace) -> "Case":
-    from stillpoint.check import sources  # noqa: PLC0415
+    from stillpoint.check import folder, sources  # noqa: PLC0415
     from stillpoint.cli.output import terminal  # noqa: PLC0415
 
     with terminal.progress(terminal.console(sys.stderr)) as progress:
         if arguments.folder:
-            return sources.of_folder(arguments.folder, arguments.namespaces, progress)
+            return folder.of_folder(arguments.folder, arguments.namespaces, progress)
         # Takes half a second to import, and who reads manifests can do without.
         from stillpoint.cluster.kubernetes_reader import KubernetesReader  # noqa: PLC0415
 

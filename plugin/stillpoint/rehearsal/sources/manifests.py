@@ -1,5 +1,7 @@
 """Objects from a folder of YAML or JSON files."""
 
+import gzip
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +19,8 @@ from stillpoint.rehearsal.errors import UnreadableManifests
 from stillpoint.rehearsal.sources.yaml_documents import Document, documents
 
 _SUFFIXES = (".yaml", ".yml", ".json")
+_PACKED = ".gz"
+_MOST_UNPACKED = 256 * 1024 * 1024  # bytes; a small file can say that it is any size
 _OF_TOOLS = ("kustomization.yaml", "kustomization.yml")  # not objects of the API
 _KUSTOMIZE = "kustomize.config.k8s.io"  # the group of the same under other names
 _LOCAL = "config.kubernetes.io/local-config"  # annotation of what is read by programs alone
@@ -24,6 +28,7 @@ _OF_API = {(one.group, one.kind) for one in KNOWN}
 
 
 Progress = Callable[[int, int, str], None]
+Spoilt = Callable[[Path, UnreadableManifests], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,9 @@ class Manifests:
     passed_over: tuple[str, ...] = ()
 
 
-def read(folder: Path, progress: Progress = lambda *_: None) -> Manifests:
+def read(
+    folder: Path, progress: Progress = lambda *_: None, spoilt: Spoilt | None = None
+) -> Manifests:
     """Every object of the folder and its subfolders; hidden files are left out.
 
     Other documents, as a Kustomization or the values of a chart, are passed over. A document that
@@ -52,6 +59,8 @@ def read(folder: Path, progress: Progress = lambda *_: None) -> Manifests:
     Args:
         folder: or a file.
         progress: called after each file: files read, files in all, name of the file.
+        spoilt: called for each file that is empty or cannot be read, of which nothing is taken;
+            without it such a file is an error.
 
     Raises:
         UnreadableManifests: there are no objects, or an object cannot be read.
@@ -61,13 +70,13 @@ def read(folder: Path, progress: Progress = lambda *_: None) -> Manifests:
     passed_over: list[str] = []
     for number, file in enumerate(files, 1):
         progress(number - 1, len(files), file.name)
-        for place, item in _objects(file, passed_over.append):
+        for place, item in _all_objects(file, passed_over.append, spoilt):
             first, other = found.setdefault(_identity(item), (place, item))
             if first != place and _is_copy(item, other):
                 found[_identity(item)] = (first, max(other, item, key=_version))
             elif first != place:
                 cause = f"{it.describe(item)} is in {first}, too"
-                raise UnreadableManifests(place, cause, "rehearse one cluster at a time")
+                raise UnreadableManifests(place, cause, "take one cluster at a time")
     if not found:
         cause = f"no objects in {len(files)} files (*.yaml, *.yml, *.json)"
         raise UnreadableManifests(str(folder), cause)
@@ -83,19 +92,49 @@ def _files(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix in _SUFFIXES
+        if _inner(path).suffix in _SUFFIXES
         and path.name not in _OF_TOOLS
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.is_file()
     )
 
 
+def _inner(file: Path) -> Path:
+    """The name of what is in a packed file; any other as it is."""
+    return file.with_suffix("") if file.suffix == _PACKED else file
+
+
+def _all_objects(
+    file: Path, passed_over: Callable[[str], None], spoilt: Spoilt | None
+) -> Iterator[tuple[str, Item]]:
+    if spoilt is None:
+        return _objects(file, passed_over)
+    try:
+        found = list(_objects(file, passed_over))
+    except UnreadableManifests as error:
+        spoilt(file, error)
+        return iter(())
+    if not found and not file.stat().st_size:
+        spoilt(file, UnreadableManifests(str(file), "it is empty"))
+    return iter(found)
+
+
+def _text(file: Path) -> str:
+    if file.suffix != _PACKED:
+        return file.read_text("utf-8-sig")
+    with gzip.open(file) as packed:
+        text = packed.read(_MOST_UNPACKED + 1)
+    if len(text) > _MOST_UNPACKED:
+        raise UnreadableManifests(str(file), f"it unpacks to more than {_MOST_UNPACKED} bytes")
+    return text.decode("utf-8-sig")
+
+
 def _objects(file: Path, passed_over: Callable[[str], None]) -> Iterator[tuple[str, Item]]:
     try:
-        text = file.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = _text(file)
+    except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
         raise UnreadableManifests(str(file), str(error)) from error
-    if file.suffix == ".json":
+    if _inner(file).suffix == ".json":
         try:
             value = orjson.loads(text)
         except orjson.JSONDecodeError:
