@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from stillpoint.check import dump
+from stillpoint.check import dump, rights
 from stillpoint.check.areas import locations
 from stillpoint.check.case import Case
 from stillpoint.check.rights import Right
@@ -15,7 +15,8 @@ from stillpoint.rehearsal import requests
 from stillpoint.rehearsal.errors import UnreadableManifests
 from stillpoint.rehearsal.sources.known import Known, Unread
 from stillpoint.rehearsal.sources.manifests import Progress
-from stillpoint.resources.installation import cluster_role_binding, node, secret, workload
+from stillpoint.resources.installation import node, roles, secret, workload
+from stillpoint.resources.installation.roles import Account
 
 _OF_NAMESPACE = (workload.SERVER, workload.NODE_AGENT, kinds.CONFIG_MAP)
 """Dumped together: a namespace without any of them was not dumped, as each has a ConfigMap."""
@@ -47,7 +48,7 @@ def of_folder(folder: Path, namespaces: Sequence[str], progress: Progress) -> Ca
     secrets = {**dict.fromkeys(absent), **there} if case.known.covers(secret.RESOURCE) else there
     nodes = map(node.heartbeat, case.found(node.RESOURCE))
     now = max(filter(None, (*nodes, *dump.times(folder))), default=None)
-    return Case(known, secrets, namespaces, now, administrators(case))
+    return Case(known, secrets, namespaces, now, lacking(case))
 
 
 def _without_spoilt(known: Known, folder: Path, spoilt: dict[Path, UnreadableManifests]) -> Known:
@@ -71,15 +72,21 @@ def _of(known: Known, kinds_: Iterable[str]) -> Iterator[Item]:
     return (one for one in known.objects if one["kind"] in wanted)
 
 
-def administrators(case: Case) -> dict[str, tuple[Right, ...]]:
-    """No right is lacking where a binding of the folder makes Velero's account cluster-admin."""
-    bindings = case.found(cluster_role_binding.RESOURCE)
-    administrators = {one for item in bindings for one in cluster_role_binding.administrators(item)}
-    return {
-        one.namespace: ()
+def lacking(case: Case) -> dict[str, tuple[Right, ...]]:
+    """The rights that Velero's accounts lack, by namespace.
+
+    Without an entry nothing says: a role or binding that is not in the folder could give more.
+    """
+    served = {one.name for one in case.known.discovery.served}
+    is_whole = all(map(case.known.covers, (*roles.OF_CLUSTER, *roles.OF_NAMESPACE)))
+    found = {
+        one.namespace: rights.lacking(
+            Account(one.namespace, workload.account(one.server)), case.known.objects, served
+        )
         for one in case.installations
-        if one.server and (one.namespace, workload.account(one.server)) in administrators
+        if one.server
     }
+    return {name: tuple(each) for name, each in found.items() if is_whole or not each}
 
 
 def _is_secret(item: Item) -> bool:

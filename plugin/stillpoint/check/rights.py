@@ -1,7 +1,11 @@
 """The rights that the plugin needs in a cluster: those of docs/install/rbac.yaml."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
+
+from stillpoint.model.item import Item
+from stillpoint.resources.installation import roles
+from stillpoint.resources.installation.roles import Account
 
 _NEEDED = """
     kubevirt.io              virtualmachineinstances                get list watch
@@ -111,3 +115,23 @@ NEEDED: tuple[Right, ...] = (
 )
 ALL = Right("*", "*", "*")
 """What a cluster-admin has."""
+
+
+def lacking(account: Account, objects: Iterable[Item], served: Collection[str]) -> list[Right]:
+    """The rights that an account needs and roles and bindings do not give.
+
+    Args:
+        served: names of the resources that the cluster has: of others no right is needed.
+    """
+    objects = list(objects)
+    everywhere = list(roles.rules(account, "", objects))
+    at_home = list(roles.rules(account, account.namespace, objects))
+    return [
+        right
+        for right in NEEDED
+        if right.served_as in served
+        and not any(
+            roles.allows(rule, right.group, right.resource, right.verb)
+            for rule in (at_home if right.is_of_velero else everywhere)
+        )
+    ]

@@ -4,12 +4,11 @@ Nothing is changed, and of Secrets metadata alone is asked for.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from stillpoint.check import rights
+from stillpoint.check import grants
 from stillpoint.check.areas import locations
 from stillpoint.check.case import Case
 from stillpoint.check.rights import Right
@@ -32,6 +31,7 @@ from stillpoint.resources.installation import (
     storage_profile,
     workload,
 )
+from stillpoint.resources.installation.roles import Account
 from stillpoint.resources.machines import kubevirt, pod, virtual_machine, virtual_machine_instance
 from stillpoint.velero import own_objects
 from stillpoint.velero.selection.discovery import Discovery
@@ -39,8 +39,6 @@ from stillpoint.velero.volumes import own_snapshots, volume_snapshot_class
 
 if TYPE_CHECKING:
     from stillpoint.cluster.kubernetes_reader import KubernetesReader
-
-_WORKERS = 6
 
 Progress = Callable[[int, int, str], None]
 
@@ -104,7 +102,7 @@ def of_cluster(
     case = Case(known, {}, namespaces, now)
     unread: list[Unread] = []
     secrets = _secrets(case, reader, unread)
-    lacking = _lacking(case, reader, unread)
+    lacking = _lacking(case, reader, progress, unread)
     known = replace(known, unread=(*known.unread, *unread))
     return Case(known, secrets, namespaces, now, lacking)
 
@@ -170,35 +168,16 @@ def _secrets(
 
 
 def _lacking(
-    case: Case, reader: "KubernetesReader", unread: list[Unread]
+    case: Case, reader: "KubernetesReader", progress: Progress, unread: list[Unread]
 ) -> dict[str, tuple[Right, ...]]:
-    """The rights that Velero's accounts lack; an account that may not ask goes to `unread`."""
-    lacking = {}
+    """The rights that Velero's accounts lack: see `grants`; what nothing says goes to `unread`."""
+    lacking: dict[str, tuple[Right, ...]] = {}
     for one in case.installations:
         if one.server:
-            try:
-                account = (one.namespace, workload.account(one.server))
-                lacking[one.namespace] = _lacking_of(account, case, reader)
-            except NoResponse:
-                raise
-            except ReadFailed as error:
-                unread.append(Unread(error.subject, error.cause, error.hint))
+            account = Account(one.namespace, workload.account(one.server))
+            asked = grants.lacking(account, case.known.discovery, reader, progress)
+            if isinstance(asked, list):
+                unread += asked
+            else:
+                lacking[one.namespace] = asked
     return lacking
-
-
-def _lacking_of(
-    account: tuple[str, str], case: Case, reader: "KubernetesReader"
-) -> tuple[Right, ...]:
-    """One question for an account with all rights; else one for each right that is needed here."""
-
-    def has(right: Right) -> bool:
-        namespace = account[0] if right.is_of_velero else ""
-        return reader.allows(account, namespace, right.verb, right.group, right.resource)
-
-    if has(rights.ALL):
-        return ()
-    served = {one.name for one in case.known.discovery.served}
-    needed = [right for right in rights.NEEDED if right.served_as in served]
-    with ThreadPoolExecutor(_WORKERS) as workers:
-        allowed = list(workers.map(has, needed))
-    return tuple(right for right, may in zip(needed, allowed, strict=True) if not may)

@@ -64,7 +64,7 @@ def case(of: Sequence[Item], unread: Iterable[str] = (), namespaces: Sequence[st
     }
     secrets = {one: there.get(one) for one in named}
     found = {} if "secrets" in unread else secrets
-    lacking = folder.administrators(Case(served, {}, namespaces))
+    lacking = folder.lacking(Case(served, {}, namespaces))
     return Case(served, found, namespaces, NOW, lacking)
 
 
