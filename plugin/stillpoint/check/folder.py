@@ -25,11 +25,11 @@ _OF_NAMESPACE = (workload.SERVER, workload.NODE_AGENT, kinds.CONFIG_MAP)
 def of_folder(folder: Path, namespaces: Sequence[str], progress: Progress) -> Case:
     """Objects of a folder, as `oc adm must-gather` or `oc get -o yaml` leave them.
 
-    A file that cannot be read is told by its name, and leaves its resource open, or all of them if
-    its place does not say which it is of. A Secret that is not in the folder does not exist if
-    others of its namespace are in it. VolumeSnapshots that are not in it are no question: few dumps
-    have them, and they are about space alone. The time of the objects is that of the newest word of a node,
-    or of the dump itself.
+    A file that cannot be read is reported by its name, and leaves its resource open, or all if its
+    place does not say which it is of. A Secret that is not in the folder does not exist if others
+    of its namespace are in it. VolumeSnapshots that are not in it are no question: few dumps have
+    them, and they are about space alone. The time of the objects is that of the newest word of a
+    node, or of the dump itself.
 
     Raises:
         UnreadableManifests: the folder has no objects, or those of two clusters.
