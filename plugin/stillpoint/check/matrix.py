@@ -51,6 +51,27 @@ OADP: dict[Minor, Oadp] = {
 }
 
 
+PROVIDER_PLUGINS: dict[Minor, Minor] = {
+    (1, 14): (1, 10),
+    (1, 15): (1, 11),
+    (1, 16): (1, 12),
+    (1, 17): (1, 13),
+    (1, 18): (1, 14),
+}
+"""By Velero, the version of the provider's plugin: "Compatibility" in the README of
+velero-plugin-for-aws, velero-plugin-for-gcp and velero-plugin-for-microsoft-azure."""
+
+LEAST_SNAPSHOTTER: Minor = (4, 0)
+"""The first external-snapshotter with v1 of the snapshot API (its CHANGELOG-4.0), which Velero and
+the plugin speak."""
+
+NEWEST_TESTED_SNAPSHOTTER: Minor = (8, 6)
+"""tests/cluster."""
+
+VIRTUALIZATION_ON_SAME_MINOR_SINCE = 4
+"""OpenShift Virtualization 4.Y is for OpenShift 4.Y alone: "About OpenShift Virtualization",
+supported cluster versions. HyperConverged upstream has versions 1.Y, and no such rule."""
+
 _FREEZE_ANSWER_S = (
     ((1, 8, 0), 60),
     ((1, 7, 2), 60),

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stillpoint.check import registry
-from stillpoint.check.areas import versions
+from stillpoint.check.areas import running, versions
 from stillpoint.check.case import Case, MissingObjects
 from stillpoint.check.finding import Area, Finding, Open, Row, Subject
 from stillpoint.check.found import Found, NotKnown
@@ -13,6 +13,7 @@ from stillpoint.model.errors import StillpointError
 from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.resources.installation import operators
 from stillpoint.resources.machines import kubevirt
+from stillpoint.velero import server
 
 _WEIGHTS = tuple(Weight)
 
@@ -88,6 +89,12 @@ def _versions(case: Case) -> list[str]:
         )
         if version
     ]
+    found += [
+        f"stillpoint {'.'.join(map(str, version))} in {one.namespace}"
+        for one in case.installations
+        for image in running.own(one)
+        if (version := server.of_image(image.image))
+    ]
     if on := versions.openshift(case):
         found.append(f"OpenShift {words(on)}")
     for resource, product, version_of in (
@@ -97,4 +104,6 @@ def _versions(case: Case) -> list[str]:
     ):
         texts = {version_of(item) for item in case.found(resource)}
         found += [f"{product} {text}" for text in sorted(texts) if text]
+    snapshotter = versions.snapshotter(case)
+    found.append(f"external-snapshotter {words(snapshotter) if snapshotter else 'not known'}")
     return found

@@ -27,6 +27,7 @@ from stillpoint.resources.installation import (
     node,
     operators,
     secret,
+    snapshot_controller,
     storage_location,
     storage_profile,
     workload,
@@ -59,8 +60,11 @@ OF_CLUSTER = (
 )
 """Listed in the whole cluster."""
 
-BY_LABEL = {pod.RESOURCE: pod.OF_MACHINES, kinds.VOLUME_SNAPSHOT: own_snapshots.TAKEN_WITH}
-"""Listed in the whole cluster, those with this label alone."""
+BY_LABEL = {
+    pod.RESOURCE: (pod.OF_MACHINES, *snapshot_controller.SELECTORS),
+    kinds.VOLUME_SNAPSHOT: (own_snapshots.TAKEN_WITH,),
+}
+"""Listed in the whole cluster, by each of these selectors alone."""
 
 WHERE_VELERO_IS = (data_protection_application.RESOURCE, storage_location.RESOURCE)
 """Listed in the whole cluster, unless namespaces are named."""
@@ -110,8 +114,9 @@ def of_cluster(
 def _first(discovery: Discovery, namespaces: Sequence[str]) -> Iterator[Part]:
     for one in _served(discovery, OF_CLUSTER):
         yield Part(one)
-    for resource, labels in BY_LABEL.items():
-        yield from (Part(one, labels=labels) for one in _served(discovery, (resource,)))
+    for resource, selectors in BY_LABEL.items():
+        for one in _served(discovery, (resource,)):
+            yield from (Part(one, labels=labels) for labels in selectors)
     for one in _served(discovery, WHERE_VELERO_IS):
         yield from (Part(one, name) for name in namespaces or ("",))
     if not namespaces:

@@ -138,6 +138,7 @@ CASES: dict[str, Change] = {
     "velero-too-old": both(
         version("ClusterServiceVersion", "1.4.3"),
         put("ClusterVersion", [{"state": "Completed", "version": "4.18.2"}], "status", "history"),
+        put("HyperConverged", [{"name": "operator", "version": "4.18.1"}], "status", "versions"),
     ),
     "versions-do-not-fit": image("velero/velero:v1.15.2"),
     "version-not-in-matrix": version("KubeVirt", "v1.10.0"),
@@ -146,6 +147,11 @@ CASES: dict[str, Change] = {
     "no-velero": no_installation,
     "dpa-missing": world.without(DPA),
     "several-dpas": world.copied(DPA, "second"),
+    "dpa-without-operator": both(
+        world.without("ClusterServiceVersion"),
+        put(DPA, {}, "status"),
+        image("velero/velero:v1.16.2"),
+    ),
     "dpa-not-reconciled": condition("Reconciled", "False", "secret not found"),
     "dpa-part-not-ready": condition("KubevirtDatamoverReady", "False", "0/1 replicas ready"),
     "openshift-plugin-missing": plugins("csi", "aws"),
@@ -240,6 +246,12 @@ CASES: dict[str, Change] = {
     ),
     "concurrent-backups": world.argument(SERVER, "", "--concurrent-backups=3"),
     "kubevirt-not-deployed": put("KubeVirt", "Deploying", "status", "phase"),
+    "hyperconverged-degraded": put(
+        "HyperConverged",
+        [{"type": "Available", "status": "False", "message": "KubeVirt is not available"}],
+        "status",
+        "conditions",
+    ),
     "hooks-skipped-everywhere": put(
         "KubeVirt", {"kubevirt.io/skip-backup-hooks": "true"}, "metadata", "annotations"
     ),
@@ -358,6 +370,7 @@ OF_VELERO = {
 HIDES = {
     "no-velero": OF_VELERO,
     "versions-do-not-fit": {"velero-too-old"},
+    "no-kubevirt": {"incremental-gate-off"},
     "dpa-missing": {"node-selector-without-node"},
     "no-server": {"dpa-missing", "no-node-agent"},
     "no-location": {
@@ -461,3 +474,58 @@ def test_an_api_that_is_not_served_is_found() -> None:
     known = replace(case.known, discovery=Discovery(others))
     found = report.judge(Case(known, {}, (), world.NOW))
     assert "no-snapshot-api" in world.codes(found)
+
+
+def subjects(found: report.Report, code: str) -> list[str]:
+    return [each.about for one in found.findings if one.row.code == code for each in one.subjects]
+
+
+@pytest.mark.parametrize(
+    ("provider", "text"),
+    [
+        ("velero-plugin-for-aws:v1.11.0", "takes 1.14"),
+        ("velero-plugin-for-microsoft-azure:v1.13.1", "takes 1.14"),
+        ("velero-plugin-for-gcp:v1.14.2", ""),
+        ("velero-plugin-for-aws@sha256:0a", ""),
+        ("other:v1.0.0", ""),
+    ],
+)
+def test_a_providers_plugin_for_another_velero_is_found(provider: str, text: str) -> None:
+    change = world.plugin("more", f"registry.example.com/velero/{provider}")
+    found = subjects(world.judged(change, file=VELERO), "versions-do-not-fit")
+    assert [text in one for one in found] == [True] * bool(text)
+
+
+def snapshotter(tag: str) -> Change:
+    containers = [{"name": "x", "image": f"registry.example.com/x/snapshot-controller{tag}"}]
+    return put("Pod", containers, "spec", "containers", name="snapshot-controller")
+
+
+@pytest.mark.parametrize(
+    ("tag", "code", "told"),
+    [
+        (":v3.0.3", "versions-do-not-fit", "3.0"),
+        (":v4.0.0", "", "4.0"),
+        (":v8.6.1", "", "8.6"),
+        (":v8.7.0", "version-not-in-matrix", "8.7"),
+        ("@sha256:0a", "", "not known"),
+    ],
+)
+def test_the_version_of_external_snapshotter_is_said(tag: str, code: str, told: str) -> None:
+    found = world.judged(snapshotter(tag), file=VELERO)
+    assert world.codes(found) == ({code} if code else set())
+    assert f"external-snapshotter {told}" in found.versions
+    assert found.open == ()
+
+
+def test_openshift_virtualization_is_of_the_same_version_as_openshift() -> None:
+    versions = [{"name": "operator", "version": "4.18.9"}]
+    found = world.judged(put("HyperConverged", versions, "status", "versions"))
+    text = "OpenShift Virtualization 4.18 is for OpenShift 4.18, not 4.19"
+    assert subjects(found, "versions-do-not-fit") == [text]
+    upstream = [{"name": "operator", "version": "1.15.0"}]
+    assert not world.codes(world.judged(put("HyperConverged", upstream, "status", "versions")))
+
+
+def test_the_version_of_the_plugin_is_said() -> None:
+    assert "stillpoint 0.4.0 in openshift-adp" in world.judged().versions

@@ -15,7 +15,7 @@ from stillpoint.model.item import Item
 from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.resources.installation import data_protection_application as dpa
 from stillpoint.resources.installation import node as node_resource
-from stillpoint.resources.installation import storage_location, workload
+from stillpoint.resources.installation import operators, storage_location, workload
 
 Facts = Iterator[Found | NotKnown]
 
@@ -78,12 +78,33 @@ def _several(case: Case) -> Facts:
 
 
 def _not_reconciled(case: Case) -> Facts:
-    for _, application in applications(case):
+    for one, application in applications(case):
         found = dpa.condition(application, dpa.RECONCILED)
+        if found is None and lacks_operator(case, one, application):
+            continue  # a finding of its own
         if found is None:
             yield NotKnown(f"{title(application)}: it has no condition {dpa.RECONCILED}")
         elif it.text(found, "status") != "True":
             yield about(application, it.text(found, "message") or "no reason given")
+
+
+def _without_operator(case: Case) -> Facts:
+    for one, application in applications(case):
+        if lacks_operator(case, one, application):
+            yield about(application, "")
+
+
+def lacks_operator(case: Case, one: Installation, application: Item) -> bool:
+    """True if no operator is in its namespace, and none ever wrote a condition.
+
+    Raises:
+        MissingObjects: operators were not read.
+    """
+    if dpa.has_conditions(application):
+        return False
+    services = case.all(operators.CLUSTER_SERVICE_VERSION)
+    own = (item for item in services if it.namespace(item) == one.namespace)
+    return not any(map(operators.oadp_version, own))
 
 
 def _not_ready(case: Case) -> Facts:
@@ -206,6 +227,12 @@ AREA = Area("set-up", "What OADP is asked for", (
         cause="OADP takes one for each namespace, and refuses all of several",
         by_hand="oc get dpa -A",
         remedy="oc get dpa -n {namespace}; delete all but one", fact=_several),
+    Row("dpa-without-operator", Weight.BLOCKS,
+        "a DataProtectionApplication is in a namespace without OADP's operator",
+        cause="the operator looks into its own namespace alone: nobody makes a Velero of it",
+        by_hand="oc get csv -A | grep oadp-operator; oc get dpa -A",
+        remedy="oc get csv -A | grep oadp-operator; create it there, and delete the one in "
+               "{namespace}: oc delete dpa -n {namespace} {name}", fact=_without_operator),
     Row("dpa-not-reconciled", Weight.BLOCKS,
         "OADP could not make what the DataProtectionApplication asks for",
         cause="Velero is not there, or not as it is asked for",

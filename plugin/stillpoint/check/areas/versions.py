@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from stillpoint.check import matrix
+from stillpoint.check.areas import set_up
 from stillpoint.check.case import Case, Installation
 from stillpoint.check.finding import Area, Row
 from stillpoint.check.found import Found, NotKnown
 from stillpoint.model import item as it
 from stillpoint.rehearsal.verdict.reasons import Weight
-from stillpoint.resources.installation import operators
+from stillpoint.resources.installation import operators, snapshot_controller, workload
 from stillpoint.resources.machines import kubevirt
 from stillpoint.velero import server
 from stillpoint.velero.volumes import volume_snapshot_class
@@ -51,11 +52,63 @@ def _velero_too_old(case: Case) -> Facts:
             yield Found.of(f"Velero {matrix.words(version)} in {one.namespace}")
 
 
+def snapshotter(case: Case) -> matrix.Minor | None:
+    """The oldest version of external-snapshotter that runs; None if no pod says."""
+    pods = filter(snapshot_controller.is_controller, case.found(snapshot_controller.RESOURCE))
+    found = (snapshot_controller.version(one) for one in pods)
+    return min((one[:2] for one in found if one), default=None)
+
+
 def _do_not_fit(case: Case) -> Facts:
+    yield from _of_oadp(case)
+    yield from _of_provider_plugins(case)
+    yield from _of_virtualization(case)
+    found = snapshotter(case)
+    if found and found < matrix.LEAST_SNAPSHOTTER:
+        yield Found.of(
+            f"external-snapshotter {matrix.words(found)} does not know v1 of the snapshot API, "
+            f"{matrix.words(matrix.LEAST_SNAPSHOTTER)} does"
+        )
+
+
+def _of_provider_plugins(case: Case) -> Facts:
+    """Plugins of Velero's makers for another Velero; OADP's own have no such versions."""
+    for one in case.installations:
+        runs = velero(case, one)
+        wanted = matrix.PROVIDER_PLUGINS.get(runs) if runs else None
+        for image in workload.plugins(one.server) if one.server and wanted else ():
+            found = server.of_image(image.image) if _is_of_provider(image) else None
+            if runs and wanted and found and found[:2] != wanted:
+                yield Found.of(
+                    f"{image.repository} {matrix.words(found[:2])} in {one.namespace}: Velero "
+                    f"{matrix.words(runs)} takes {matrix.words(wanted)}"
+                )
+
+
+def _is_of_provider(image: workload.Image) -> bool:
+    return image.repository in (
+        "velero-plugin-for-aws",
+        "velero-plugin-for-gcp",
+        "velero-plugin-for-microsoft-azure",
+    )
+
+
+def _of_virtualization(case: Case) -> Facts:
+    on = openshift(case)
+    for item in case.found(operators.HYPER_CONVERGED):
+        has = matrix.parse(operators.hyper_converged_version(item))
+        is_of_openshift = has and has[0] >= matrix.VIRTUALIZATION_ON_SAME_MINOR_SINCE
+        if has and on and is_of_openshift and has != on:
+            yield Found.of(
+                f"OpenShift Virtualization {matrix.words(has)} is for OpenShift "
+                f"{matrix.words(has)}, not {matrix.words(on)}"
+            )
+
+
+def _of_oadp(case: Case) -> Facts:
     for one in case.installations:
         has = oadp(case, one)
-        if one.applications and has is None:
-            case.all(operators.CLUSTER_SERVICE_VERSION)
+        if has is None and _has_operator(case, one):
             yield NotKnown(f"the version of OADP: no operator in {one.namespace} says")
         line = matrix.OADP.get(has) if has else None
         if not (has and line):
@@ -76,6 +129,13 @@ def _do_not_fit(case: Case) -> Facts:
                 )
 
 
+def _has_operator(case: Case, one: Installation) -> bool:
+    """True if an operator looks after a DataProtectionApplication of the namespace."""
+    if one.applications:
+        case.all(operators.CLUSTER_SERVICE_VERSION)
+    return not all(set_up.lacks_operator(case, one, each) for each in one.applications)
+
+
 def _not_in_matrix(case: Case) -> Facts:
     for one in case.installations:
         has, runs = oadp(case, one), velero(case, one)
@@ -87,6 +147,9 @@ def _not_in_matrix(case: Case) -> Facts:
         version = matrix.parse(kubevirt.version(item))
         if version and version > matrix.NEWEST_TESTED_KUBEVIRT:
             yield Found.of(f"KubeVirt {matrix.words(version)}")
+    found = snapshotter(case)
+    if found and found > matrix.NEWEST_TESTED_SNAPSHOTTER:
+        yield Found.of(f"external-snapshotter {matrix.words(found)}")
 
 
 def _kubevirt_missing(case: Case) -> Facts:
@@ -119,10 +182,12 @@ AREA = Area("versions", "Versions", (
         remedy="update Velero; with OADP: 1.5 or newer", fact=_velero_too_old),
     Row("versions-do-not-fit", Weight.DEGRADES,
         "versions that are not meant for each other",
-        cause="OADP says with which Velero and on which OpenShift it works",
+        cause="their makers say which work together: OADP, Velero and OpenShift, Velero and the "
+              "plugin of a provider, OpenShift Virtualization and OpenShift",
         by_hand="oc get clusterversion; oc get csv -n NAMESPACE",
         remedy="update OADP by its channel, or take overrides of images out of the "
-               "DataProtectionApplication", fact=_do_not_fit),
+               "DataProtectionApplication; velero plugin add IMAGE of the version that is named",
+        fact=_do_not_fit),
     Row("version-not-in-matrix", Weight.NOTE,
         "versions newer than this stillpoint knows",
         cause="nothing is known against them, and nothing was tried with them",

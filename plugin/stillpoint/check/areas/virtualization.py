@@ -10,6 +10,7 @@ from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.resources.installation import data_protection_application as dpa
+from stillpoint.resources.installation import operators
 from stillpoint.resources.machines import kubevirt, pod, virtual_machine_instance
 from stillpoint.velero import pod_hooks
 
@@ -32,6 +33,14 @@ def _not_deployed(case: Case) -> Facts:
             yield NotKnown(f"{_about(item).about}: its status has no phase")
         elif phase != "Deployed":
             yield _about(item, phase)
+
+
+def _operator_faults(case: Case) -> Facts:
+    for item in case.all(operators.HYPER_CONVERGED):
+        names = {"namespace": it.namespace(item), "name": it.name(item)}
+        for kind, message in operators.faults(item):
+            title = f"HyperConverged {names['namespace']}/{names['name']}"
+            yield Found.of(f"{title}: {kind}: {message}", **names)
 
 
 def _hooks_skipped(case: Case) -> Facts:
@@ -98,6 +107,12 @@ AREA = Area("virtualization", "KubeVirt", (
         cause="its controllers may not run: machines do not start, nothing freezes a guest",
         by_hand="kubectl get kubevirt -A",
         remedy="kubectl describe kubevirt -n {namespace} {name}", fact=_not_deployed),
+    Row("hyperconverged-degraded", Weight.DEGRADES,
+        "the operator of OpenShift Virtualization says that a part of it is not available",
+        cause="what is not there may be KubeVirt's controllers or CDI, which restores need",
+        by_hand="oc get hyperconverged -A -o jsonpath='{.items[*].status.conditions}'",
+        remedy="oc describe hyperconverged -n {namespace} {name}; correct what the message names",
+        fact=_operator_faults),
     Row("hooks-skipped-everywhere", Weight.DEGRADES,
         "KubeVirt gives launcher pods no freeze hooks (kubevirt.io/skip-backup-hooks)",
         cause="nothing freezes any guest: its disks are as a power failure would leave them",

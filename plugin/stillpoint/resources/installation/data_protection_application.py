@@ -131,6 +131,11 @@ def locations(application: Item) -> Iterator[tuple[str, Item]]:
             yield name, specification
 
 
+def has_conditions(application: Item) -> bool:
+    """True if an operator has looked at it."""
+    return bool(it.sequence(application, "status", "conditions"))
+
+
 def condition(application: Item, kind: str) -> Item | None:
     """The condition of that type; None if the status does not have it."""
     found = it.sequence(application, "status", "conditions")

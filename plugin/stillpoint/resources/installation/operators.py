@@ -5,6 +5,8 @@ operator-framework/api, HyperConverged of kubevirt/hyperconverged-cluster-operat
 (`status.versions`) and CDI of containerized-data-importer (`status.observedVersion`).
 """
 
+from collections.abc import Iterator
+
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
@@ -17,6 +19,7 @@ HYPER_CONVERGED = Resource("hco.kubevirt.io", "v1beta1", "hyperconvergeds", "Hyp
 CDI = Resource("cdi.kubevirt.io", "v1beta1", "cdis", "CDI")
 
 _OADP = "oadp-operator."
+_WANTED = {"Available": "True", "Degraded": "False"}
 
 
 def openshift_version(cluster_version: Item) -> str:
@@ -44,3 +47,15 @@ def hyper_converged_version(hyper_converged: Item) -> str:
 def cdi_version(cdi: Item) -> str:
     """The version that runs; empty if the status does not say."""
     return it.text(cdi, "status", "observedVersion")
+
+
+def faults(hyper_converged: Item) -> Iterator[tuple[str, str]]:
+    """Conditions of HyperConverged that are as they should not be: type, and the reason.
+
+    Source: docs/cluster-configuration.md and pkg/components of hyperconverged-cluster-operator;
+    the types are those of openshift/custom-resource-status.
+    """
+    for one in it.sequence(hyper_converged, "status", "conditions"):
+        wanted = _WANTED.get(it.text(one, "type"))
+        if wanted and it.text(one, "status") != wanted:
+            yield it.text(one, "type"), it.text(one, "message") or "no reason given"
