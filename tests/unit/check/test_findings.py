@@ -431,7 +431,6 @@ def test_what_may_not_be_read_is_said_and_never_found_wanting(resource: str, fil
 
 FOR_VERSIONS = {
     "cdis.cdi.kubevirt.io",
-    "hyperconvergeds.hco.kubevirt.io",
     "storageclasses.storage.k8s.io",
     "persistentvolumes",
     "configmaps",

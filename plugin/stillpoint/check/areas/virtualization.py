@@ -36,7 +36,9 @@ def _not_deployed(case: Case) -> Facts:
 
 
 def _operator_faults(case: Case) -> Facts:
-    for item in case.all(operators.HYPER_CONVERGED):
+    if any(map(kubevirt.operator, case.found(kubevirt.RESOURCE))):
+        case.all(operators.HYPER_CONVERGED)
+    for item in case.found(operators.HYPER_CONVERGED):
         names = {"namespace": it.namespace(item), "name": it.name(item)}
         for kind, message in operators.faults(item):
             title = f"HyperConverged {names['namespace']}/{names['name']}"

@@ -35,6 +35,11 @@ def has_feature_gate(installation: Item, gate: str) -> bool:
     return gate in _BETA and (not found or (int(found[1]), int(found[2])) >= _BETA_IS_ON_SINCE)
 
 
+def operator(installation: Item) -> str:
+    """Name of the HyperConverged that it belongs to; empty if nobody looks after it."""
+    return it.owner(installation, "HyperConverged")
+
+
 def command_for_feature_gate(installation: Item, gate: str) -> str:
     """The command that turns a feature gate on for good.
 
@@ -43,10 +48,10 @@ def command_for_feature_gate(installation: Item, gate: str) -> str:
     """
     path = "/spec/configuration/developerConfiguration/featureGates"
     namespace, name = it.namespace(installation), it.name(installation)
-    if operator := it.owner(installation, "HyperConverged"):
+    if owner := operator(installation):
         patch = json.dumps([{"op": "add", "path": f"{path}/-", "value": gate}])
         return (
-            f"oc annotate hyperconverged -n {namespace} {operator} --overwrite "
+            f"oc annotate hyperconverged -n {namespace} {owner} --overwrite "
             f"kubevirt.kubevirt.io/jsonpatch='{patch}'"
         )
     gates = [*it.texts(installation, *_DEVELOPER, "featureGates"), gate]
