@@ -48,6 +48,8 @@ class Settings:
     polls_often: bool = True
     """Whether Velero looks every second, not every 5, for a snapshot: the guest's time at rest."""
     log_level: str = "info"
+    stores: Sequence[str] = ()
+    """More plugins for object stores than that of folders, by the names of their programs."""
     flags: Sequence[str] = ()
     """More flags of `velero server`; the last of two equal ones wins."""
 
@@ -140,7 +142,7 @@ class Velero:
     def _command(self, settings: Settings) -> list[str | Path]:
         return [
             *(binary("velero"), "server", f"--namespace={NAMESPACE}", "--features=EnableCSI"),
-            f"--plugin-dir={self._plugin_folder(settings.plugin)}",
+            f"--plugin-dir={self._plugin_folder(settings)}",
             *("--metrics-address=127.0.0.1:0", "--profiler-address=127.0.0.1:0"),
             *("--store-validation-frequency=20s", "--item-operation-sync-frequency=1s"),
             *("--resource-timeout=2m", "--terminating-resource-timeout=2m"),
@@ -161,16 +163,19 @@ class Velero:
             ),  # Velero's credentials folder has a fixed name in there
         }
 
-    def _plugin_folder(self, plugin: Path | None) -> Path:
+    def _plugin_folder(self, settings: Settings) -> Path:
         folder = self.folder / "plugins"
         folder.mkdir(exist_ok=True)
         for old in folder.iterdir():
             old.unlink()
-        (folder / "folder-store").symlink_to(binary("folder-store"))
-        if plugin is not None:
+        for store in ("folder-store", *settings.stores):
+            (folder / store).symlink_to(binary(store))
+        if settings.plugin is not None:
             script = folder / "stillpoint"
             kubeconfig = self.control_plane.kubeconfig(PLUGIN_USER)
-            script.write_text(_WITH_OWN_RIGHTS.format(kubeconfig=kubeconfig, plugin=plugin))
+            script.write_text(
+                _WITH_OWN_RIGHTS.format(kubeconfig=kubeconfig, plugin=settings.plugin)
+            )
             script.chmod(0o755)
         return folder
 

@@ -89,6 +89,12 @@ PROGRAMS = (
         variables=(f"github.com/vmware-tanzu/velero/pkg/buildinfo.Version={VELERO_VERSION}",),
     ),
     Program("folder-store", "velero", "./cmd/folder-store"),
+    Program(
+        "velero-plugin-for-aws",
+        "velero",
+        "github.com/vmware-tanzu/velero-plugin-for-aws/velero-plugin-for-aws",
+    ),
+    Program("versitygw", "s3", "github.com/versity/versitygw/cmd/versitygw"),
     Program("go-plugin", "velero", "./cmd/go-plugin"),
     Program("latency", "velero", "./cmd/latency"),
     Program("scale", "velero", "./cmd/scale"),

@@ -1,0 +1,106 @@
+"""An object store with the API of S3, over TLS by the cluster's own authority.
+
+The server is versitygw on a folder, and Velero reaches it by its plugin for AWS.
+"""
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import urllib3
+
+from tests.cluster.api import Object
+from tests.cluster.certificates import write_certificate
+from tests.cluster.cluster import Cluster
+from tests.cluster.processes import free_ports
+from tests.cluster.velero import API_VERSION, NAMESPACE
+from tests.peers.build import binary
+
+PLUGIN = "velero-plugin-for-aws"
+LOCATION = "s3"
+AUTHORITY = "s3-authority"
+"""The Secret with the authority's certificate, at the key `ca.crt`."""
+
+_BUCKET = "backups"
+_KEY, _SECRET = "of-tests", "only-of-tests"
+_CREDENTIAL = f"[default]\naws_access_key_id={_KEY}\naws_secret_access_key={_SECRET}\n"
+
+
+@dataclass(frozen=True)
+class Store:
+    """A server that runs."""
+
+    folder: Path
+    port: int
+    authority: str
+    """In PEM."""
+
+    @property
+    def location(self) -> Object:
+        storage = {"bucket": _BUCKET, "caCert": base64.b64encode(self.authority.encode()).decode()}
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "BackupStorageLocation",
+            "metadata": {"name": LOCATION, "namespace": NAMESPACE},
+            "spec": {
+                "provider": "aws",
+                "backupSyncPeriod": "0s",
+                "objectStorage": storage,
+                "credential": {"name": LOCATION, "key": "cloud"},
+                "config": {
+                    "region": "test",
+                    "s3ForcePathStyle": "true",
+                    "s3Url": f"https://localhost:{self.port}",
+                },
+            },
+        }
+
+    def path(self, backup: str, ending: str) -> Path:
+        """A file of the backup in the bucket."""
+        return self.folder / _BUCKET / "backups" / backup / f"{backup}{ending}"
+
+
+@contextmanager
+def serving(cluster: Cluster) -> Iterator[Store]:
+    """The server, and the location `s3` for a Velero that is started with PLUGIN meanwhile."""
+    certificates = cluster.control_plane.certificates
+    write_certificate(certificates, "s3", "/CN=s3", certificates / "extensions")
+    (port,) = free_ports(1)
+    store = Store(cluster.folder / "s3", port, (certificates / "ca.crt").read_text())
+    (store.folder / _BUCKET).mkdir(parents=True)
+    processes = cluster.velero.processes
+    server = processes.start(
+        "versitygw",
+        [
+            *(binary("versitygw"), "--quiet", f"--port=127.0.0.1:{port}", "--region=test"),
+            *(f"--cert={certificates}/s3.crt", f"--key={certificates}/s3.key"),
+            *("posix", store.folder),
+        ],
+        environment={"ROOT_ACCESS_KEY": _KEY, "ROOT_SECRET_KEY": _SECRET},
+    )
+    try:
+        processes.wait(server, lambda: _answers(store, certificates / "ca.crt"), "answering")
+        for made in (
+            _secret(LOCATION, {"cloud": _CREDENTIAL}),
+            _secret(AUTHORITY, {"ca.crt": store.authority}),
+            store.location,
+        ):
+            cluster.api.create(made)
+        yield store
+    finally:
+        processes.stop(server)
+
+
+def _secret(name: str, values: dict[str, str]) -> Object:
+    metadata = {"name": name, "namespace": NAMESPACE}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values}
+
+
+def _answers(store: Store, authority: Path) -> bool:
+    with urllib3.PoolManager(retries=False, ca_certs=str(authority)) as pool:
+        try:
+            return pool.request("GET", f"https://localhost:{store.port}/").status == 403
+        except urllib3.exceptions.HTTPError:
+            return False
