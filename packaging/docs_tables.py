@@ -22,6 +22,7 @@ from stillpoint.cli.verbs import VERBS
 from stillpoint.evidence.rules import ROWS
 from stillpoint.model.api_resources import KNOWN
 from stillpoint.model.outcome import Selector
+from stillpoint.rehearsal.verdict.arrival_reasons import ARRIVAL_REASONS
 from stillpoint.rehearsal.verdict.reasons import REASONS, UNREADABLE
 from stillpoint.report import of_backup, problems
 from stillpoint.vm_snapshots.reasons import SNAPSHOT_REASONS
@@ -68,6 +69,13 @@ def reasons() -> Iterator[Row]:
     for one in (*REASONS, UNREADABLE):
         sentence = one.sentence.replace(": {about}", "").replace("{about}", "…")
         yield f"`{one.code}`", one.weight, f"`{one.level}`" if one.level else "", sentence
+
+
+def arrival_reasons() -> Iterator[Row]:
+    yield "code", "weight", "what it says"
+    for one in (*ARRIVAL_REASONS, UNREADABLE):
+        sentence = one.sentence.replace(": {about}", "").replace("{about}", "…")
+        yield f"`{one.code}`", one.weight, sentence
 
 
 def findings() -> Iterator[Row]:
@@ -162,6 +170,7 @@ def exit_statuses() -> Iterator[Row]:
 
 TABLES: dict[str, Callable[[], Iterable[Row]]] = {
     "reasons": reasons,  # rehearsal/verdict/reasons.py
+    "arrival-reasons": arrival_reasons,  # rehearsal/verdict/arrival_reasons.py
     "findings": findings,  # check/areas
     "actions": actions,  # `DOES` of each module that catalogue.py names
     "verbs": verbs,  # `HELP` of each module of cli/verbs

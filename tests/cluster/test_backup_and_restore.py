@@ -8,8 +8,17 @@ from dataclasses import dataclass
 
 import pytest
 
+from stillpoint.model import kinds
+from stillpoint.rehearsal import requests
+from stillpoint.rehearsal.finished import rehearse_restore
+from stillpoint.rehearsal.rehearsal import Rehearsal
+from stillpoint.rehearsal.sources import finished_backup
+from stillpoint.rehearsal.velero_steps.restore import RestoreResult
+from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.resources.disks import data_volume
+from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 from tests.cluster.api import Object
-from tests.cluster.cluster import Cluster
+from tests.cluster.cluster import Cluster, velero_object
 from tests.cluster.comparison import MISSING, differences
 from tests.cluster.freezes import assert_cut_inside_one_freeze
 from tests.cluster.manifests import Disk, Machine
@@ -35,6 +44,7 @@ class Shop:
     created: dict[str, Created]
     before: dict[str, Object]
     backup: Object
+    rehearsed: Rehearsal
     restore: Object
 
     @property
@@ -68,17 +78,26 @@ def shop(cluster: Cluster) -> Shop:
         for found in cluster.api.list(api_version, kind, SHOP)
     }
     backup = cluster.backup("shop", {"includedNamespaces": [SHOP]})
-    restore = cluster.restore(
-        "shop",
-        {"backupName": "shop", "namespaceMapping": {SHOP: RESTORED}},
-        annotations={  # the machines live on: else the copies would get new ones
-            "stillpoint.dev/mac-addresses": "keep",
-            "stillpoint.dev/firmware-uuid": "keep",
-        },
-    )
+    asked = {"backupName": "shop", "namespaceMapping": {SHOP: RESTORED}}
+    annotations = {  # the machines live on: else the copies would get new ones
+        "stillpoint.dev/mac-addresses": "keep",
+        "stillpoint.dev/firmware-uuid": "keep",
+    }
+    rehearsed = rehearsed_restore(cluster, asked, annotations)
+    restore = cluster.restore("shop", asked, annotations=annotations)
     if restore["status"]["phase"] == "Completed":
         wait_until_bound(cluster.api, RESTORED)
-    return Shop(cluster, created, before, backup, restore)
+    return Shop(cluster, created, before, backup, rehearsed, restore)
+
+
+def rehearsed_restore(cluster: Cluster, spec: Object, annotations: Object) -> Rehearsal:
+    """The restore as `stillpoint rehearse` sees it, from the archive that Velero has written."""
+    finished = finished_backup.read(cluster.archive.bucket / "backups/shop/shop.tar.gz")
+    asked = velero_object("Restore", "shop", spec)
+    asked["metadata"]["annotations"] = annotations
+    place = (str(cluster.control_plane.kubeconfig("admin")), "")
+    target = requests.target_of_cluster(place, finished, asked, lambda *_: None)
+    return rehearse_restore(finished, target, asked)
 
 
 def migration() -> Object:
@@ -103,6 +122,31 @@ def test_velero_completes_backup_and_restore_without_errors(shop: Shop) -> None:
     assert shop.restore["status"].get("errors", 0) == 0
     assert "Executing custom action" in log
     assert "a fault inside stillpoint" not in log
+
+
+def test_velero_restores_what_the_rehearsal_of_its_archive_said(shop: Shop) -> None:
+    codes = {
+        f"{machine.reference.name} {one.code}"
+        for machine in shop.rehearsed.machines
+        for one in machine.judged.findings
+        if one.weight is not Weight.NOTE
+    }
+    assert codes == set()
+    assert {one.reference.name for one in shop.rehearsed.machines} == {"archive", "db", "web"}
+    said = {one.target for one in shop.rehearsed.restored if one.result is RestoreResult.CREATED}
+    for resource in (
+        virtual_machine.RESOURCE,
+        virtual_machine_instance.RESOURCE,
+        data_volume.RESOURCE,
+        kinds.CLAIM,
+        kinds.SECRET,
+        kinds.CONTROLLER_REVISION,
+        kinds.POD,
+    ):
+        version = f"{resource.group}/{resource.version}" if resource.group else resource.version
+        found = shop.cluster.api.list(version, resource.kind, RESTORED)
+        there = {resource.named(RESTORED, one["metadata"]["name"]) for one in found}
+        assert {one for one in said if one.is_of(resource)} == there
 
 
 @pytest.mark.parametrize("machine", [DB, WEB, ARCHIVE], ids=lambda machine: machine.name)

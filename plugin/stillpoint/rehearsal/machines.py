@@ -57,11 +57,12 @@ def of(around: Surroundings) -> tuple[Machine, ...]:
 
 def _machines(around: Surroundings) -> Iterator[Reference]:
     for reference in around.backup.items:
-        if _is_machine(reference, around.cluster[reference]):
+        if is_machine(reference, around.cluster[reference]):
             yield reference
 
 
-def _is_machine(reference: Reference, item: Item) -> bool:
+def is_machine(reference: Reference, item: Item) -> bool:
+    """True for a virtual machine, and for an instance that stands alone."""
     if reference.is_of(virtual_machine.RESOURCE):
         return True
     is_instance = reference.is_of(virtual_machine_instance.RESOURCE)
@@ -83,5 +84,5 @@ def _machine(reference: Reference, around: Surroundings) -> Machine:
         case.launchers,
         tuple(part for part in case.parts if part in around.backup.stored),
         tuple(around.restored[part] for part in case.parts if part in around.restored),
-        window.of(case),
+        None if around.destination else window.of(case),
     )

@@ -41,6 +41,7 @@ class Rehearsal:
         is_into_cluster: true if the restore goes into the cluster that was read.
         requests: number of requests that the plugin would send to the API server.
         log: lines that actions logged.
+        of: name of the finished backup that is restored; empty if the backup is rehearsed, too.
     """
 
     known: Known
@@ -51,6 +52,7 @@ class Rehearsal:
     requests: int
     log: tuple[LogLine, ...]
     is_into_cluster: bool = False
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

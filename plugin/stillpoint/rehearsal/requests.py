@@ -8,10 +8,14 @@ from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.names import listing
 from stillpoint.rehearsal.errors import NothingToRehearse
-from stillpoint.rehearsal.sources import live_cluster, manifests
+from stillpoint.rehearsal.sources import finished_backup, live_cluster, manifests
+from stillpoint.rehearsal.sources.finished_backup import FinishedBackup
 from stillpoint.rehearsal.sources.known import Known
 from stillpoint.rehearsal.velero_steps import backup_request, restore_request
+from stillpoint.resources import cluster_needs
+from stillpoint.resources.machines import virtual_machine
 from stillpoint.velero import own_objects, preparation
+from stillpoint.velero.request import Restore
 from stillpoint.velero.selection import glob
 from stillpoint.velero.selection.label_selector import LabelSelector
 
@@ -76,6 +80,45 @@ def of_cluster(
     known = live_cluster.read(reader, scope, progress)
     asked = preparation.with_namespace(backup(chosen, known))
     return live_cluster.with_policies(known, asked, reader)
+
+
+def of_archive(place: str) -> FinishedBackup:
+    """The finished backup in an archive, or in the folder into which it was extracted.
+
+    Raises:
+        NothingToRehearse: there is neither.
+        UnreadableArchive: it is no backup of Velero.
+    """
+    if not Path(place).exists():
+        cause = "there is no such file or folder"
+        raise NothingToRehearse(place, "cannot restore it", cause, "velero backup download NAME")
+    return finished_backup.read(Path(place))
+
+
+def target_of_cluster(
+    place: tuple[str, str], finished: FinishedBackup, asked: Item, progress: Progress
+) -> Known:
+    """Objects of a live cluster, as far as a restore of this backup depends on them.
+
+    Args:
+        place: kubeconfig and context; empty for the default ones.
+        asked: the Restore.
+
+    Raises:
+        ReadFailed: the cluster does not answer.
+    """
+    from stillpoint.cluster.kubernetes_reader import KubernetesReader  # noqa: PLC0415
+
+    reader = KubernetesReader.connect(None, *place)
+    wanted = Restore.parse(asked)
+    needed = {one.namespace for one in finished.stored}
+    for reference, item in finished.stored.items():
+        if reference.is_of(virtual_machine.RESOURCE):
+            needed |= {one.namespace for one in cluster_needs.of_machine(item, ())}
+    namespaces = sorted({wanted.namespace(one) for one in needed if one})
+    scope = live_cluster.Scope(tuple(namespaces), is_target=True)
+    known = live_cluster.read(reader, scope, progress)
+    return live_cluster.with_storage_classes(known, it.namespace(asked) or "velero", reader)
 
 
 def backup(chosen: Chosen, known: Known) -> Item:

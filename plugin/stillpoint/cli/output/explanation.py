@@ -41,7 +41,8 @@ def _machine(found: Rehearsal, name: str) -> Machine:
 def _tree(machine: Machine, found: Rehearsal) -> Tree:
     judged = machine.judged
     verdict = (judged.verdict, COLOURS[judged.verdict])
-    tree = Tree(line(f"{machine.title}  ", verdict, f", {judged.level} to be expected"))
+    level = "" if found.of else f", {judged.level} to be expected"
+    tree = Tree(line(f"{machine.title}  ", verdict, level))
     _add(tree, "reasons", map(_reason, judged.findings))
     _add(tree, "disks", [_entry(f"{one.name} ({one.role})") for one in machine.disks])
     _add(

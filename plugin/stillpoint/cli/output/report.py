@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from rich.console import Console
 from rich.text import Text
@@ -13,8 +14,11 @@ from stillpoint.model.level import Level
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.velero_steps.restore import RestoredItem, RestoreResult
+from stillpoint.rehearsal.verdict.arrival_reasons import ARRIVAL_REASONS
 from stillpoint.rehearsal.verdict.reasons import REASONS, Weight
 from stillpoint.rehearsal.verdict.verdict import Finding, Verdict
+
+Cell = TypeVar("Cell")
 
 MOST_ROWS = 20
 """Of more machines, reasons are shown with their machines, not machines with their reasons."""
@@ -59,21 +63,24 @@ def write(found: Rehearsal, output: Console) -> None:
     machines = sorted(found.machines, key=_worst_first)
     if machines:
         is_long = len(machines) > MOST_ROWS
-        columns = _GROUP_COLUMNS if is_long else _COLUMNS
+        columns: Sequence[Column] = _GROUP_COLUMNS if is_long else _COLUMNS
         rows = list(_groups(machines)) if is_long else [_row(machine) for machine in machines]
+        if found.of and not is_long:
+            columns, rows = _without_level(columns), [_without_level(row) for row in rows]
         table.write(output, columns, rows)
         write_line(output)
         _write_reasons(machines, output)
         _write_conflicts(found, output)
-        _write_meanings(machines, output)
+        _write_meanings(machines, output, has_levels=not found.of)
 
 
 def _write_heading(found: Rehearsal, output: Console) -> None:
-    write_paragraph(output, f"Rehearsed a backup and a restore: {found.known.origin}.")
+    what = "the restore of a finished backup" if found.of else "a backup and a restore"
+    write_paragraph(output, f"Rehearsed {what}: {found.known.origin}.")
+    blocks = "" if found.of else f" in {number(len(found.backup.blocks), 'block')}"
     write_paragraph(
         output,
-        f"{number(len(found.backup.stored), 'item')} in "
-        f"{number(len(found.backup.blocks), 'block')}, through the plugin's own actions, "
+        f"{number(len(found.backup.stored), 'item')}{blocks}, through the plugin's own actions, "
         f"which would send {number(found.requests, 'request')} to the cluster.",
     )
     counts = Counter(machine.judged.verdict for machine in found.machines)
@@ -105,6 +112,12 @@ def _row(machine: Machine) -> Sequence[Text]:
         line(restore_counts(machine.restored)),
         line(", ".join(codes)),
     )
+
+
+def _without_level(cells: Sequence[Cell]) -> Sequence[Cell]:
+    """The cells of a finished backup, of which no level is to be expected."""
+    place = next(number for number, one in enumerate(_COLUMNS) if one.title == "EXPECT")
+    return (*cells[:place], *cells[place + 1 :])
 
 
 def _short(title: str) -> str:
@@ -152,7 +165,7 @@ def _by_reason(machines: Sequence[Machine]) -> Iterator[tuple[str, list[Machine]
             if one.weight is not Weight.NOTE:
                 by_code.setdefault(one.code, []).append(machine)
                 weights[one.code] = tuple(Weight).index(one.weight)
-    order = {reason.code: rank for rank, reason in enumerate(REASONS)}
+    order = {reason.code: rank for rank, reason in enumerate((*REASONS, *ARRIVAL_REASONS))}
     for code in sorted(by_code, key=lambda code: (weights[code], order.get(code, -1))):
         yield code, by_code[code]
 
@@ -210,11 +223,11 @@ def number(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _write_meanings(machines: Sequence[Machine], output: Console) -> None:
+def _write_meanings(machines: Sequence[Machine], output: Console, *, has_levels: bool) -> None:
     indent = max(map(len, Level)) + 2
     present = {machine.judged.level for machine in machines}
     for level in Level:
-        if level in present:
+        if has_levels and level in present:
             write_paragraph(output, _MEANINGS[level], indent, level)
     if any(machine.hotplugged for machine in machines):
         text = "of these disks, hot-plugged: a pod of its own attaches each, not virt-launcher."

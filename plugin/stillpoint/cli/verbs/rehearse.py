@@ -23,6 +23,8 @@ examples:
   stillpoint rehearse --backup nightly                 as the Backup `nightly` of the cluster does
   stillpoint rehearse --backup backup.yaml --restore restore.yaml
   stillpoint rehearse --from dump/ --explain shop/db   from `oc get ... -o yaml`, one machine whole
+  stillpoint rehearse --restore --of nightly-data.tar.gz --into-context drill
+                                                       a finished backup, into another cluster
   stillpoint rehearse -n shop --output json | jq '.machines[] | select(.verdict != "ready")'
 
 exit status: 0 every machine would come back, 1 one is blocked (with --strict: or degraded),
@@ -65,7 +67,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="as this Restore, or a plain one, into the same cluster with all that it has; "
         "without it everything comes back to an empty cluster",
     )
+    _add_finished(parser)
     _add_outputs(parser)
+    parser.set_defaults(sub_parser=parser)
+
+
+def _add_finished(parser: argparse.ArgumentParser) -> None:
+    finished = parser.add_argument_group("the restore of a finished backup, with --restore")
+    finished.add_argument(
+        "--of",
+        metavar="ARCHIVE",
+        action=FileName,
+        help="what `velero backup download` brought: the .tar.gz, or the folder extracted from it; "
+        "with velero-backup.json beside it the Backup is known, too",
+    )
+    finished.add_argument(
+        "--into-context",
+        metavar="NAME",
+        help="into the cluster of this context of the kubeconfig (by default, as --context says)",
+    )
 
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
@@ -91,8 +111,9 @@ def run(arguments: argparse.Namespace) -> int:
     from stillpoint.cli.output import document, explanation, report, terminal  # noqa: PLC0415
     from stillpoint.rehearsal.velero_steps import archive  # noqa: PLC0415
 
+    _require_fitting(arguments)
     garbage.collect_less()
-    found = _rehearse(arguments)
+    found = _restore(arguments) if arguments.of else _rehearse(arguments)
     if arguments.archive:
         archive.write(found.backup, found.selection, arguments.archive)
     with standard_output.flushed() as output:
@@ -103,6 +124,41 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             report.write(found, terminal.console(output))
     return _status(found, is_strict=arguments.strict)
+
+
+def _restore(arguments: argparse.Namespace) -> "Rehearsal":
+    """The rehearsal of a finished backup's restore."""
+    from stillpoint.cli.output import terminal  # noqa: PLC0415
+    from stillpoint.rehearsal import requests  # noqa: PLC0415
+    from stillpoint.rehearsal.errors import NothingToRehearse  # noqa: PLC0415
+    from stillpoint.rehearsal.finished import rehearse_restore  # noqa: PLC0415
+
+    finished = requests.of_archive(arguments.of)
+    asked = requests.restore(arguments.restore or None)
+    with terminal.progress(terminal.console(sys.stderr)) as progress:
+        if arguments.folder:
+            target = requests.of_folder(arguments.folder, progress)
+        else:
+            place = (arguments.kubeconfig, arguments.into_context or arguments.context)
+            target = requests.target_of_cluster(place, finished, asked, progress)
+    found = rehearse_restore(finished, target, asked)
+    if not found.machines:
+        cause = "no VirtualMachine is among its items"
+        raise NothingToRehearse(f"backup {finished.name}", "cannot restore it", cause)
+    return found
+
+
+def _require_fitting(arguments: argparse.Namespace) -> None:
+    """Ends with a usage error where options contradict each other."""
+    if arguments.into_context and (not arguments.of or arguments.folder):
+        arguments.sub_parser.error("--into-context goes with --of, and without --from")
+    of_backups = ("namespaces", "selector", "backup", "every_resource", "archive")
+    given = [name for name in of_backups if getattr(arguments, name)]
+    if arguments.of and given:
+        wrong = given[0].replace("_", "-").rstrip("s")
+        arguments.sub_parser.error(f"--of is of a finished backup: --{wrong} chooses nothing of it")
+    if arguments.of and arguments.restore is None:
+        arguments.sub_parser.error("--of goes with --restore: say `--restore --of ARCHIVE`")
 
 
 def _rehearse(arguments: argparse.Namespace) -> "Rehearsal":

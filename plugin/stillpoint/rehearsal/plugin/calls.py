@@ -21,6 +21,7 @@ from stillpoint.model.outcome import BackupOutcome, RestoreOutcome, Selector
 from stillpoint.model.reference import Reference
 from stillpoint.model.writer import Cluster
 from stillpoint.rehearsal.errors import ActionFailed
+from stillpoint.velero.context import RestoreContext
 from stillpoint.velero.selection.label_selector import LabelSelector
 
 Outcome = TypeVar("Outcome")
@@ -118,6 +119,13 @@ class RestoreCalls:
         self._archives = archives
         self._on_restore = Registered[RestoreEntry](catalogue.restore, clusters, logger)
         self.restore_actions = _actions(catalogue.restore())
+
+    def context(self, stored: Item) -> RestoreContext:
+        """The context that actions have for a stored item."""
+        subject = it.describe(stored)
+        return self._on_restore.restore_context(
+            "rehearsal", self._restore, subject, stored, self._archives
+        )
 
     def restore(self, action: Action, item: Item, stored: Item) -> RestoreOutcome:
         """Calls a restore action.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from stillpoint.model import item as it
 from stillpoint.model.api_resources import KNOWN, Served, guess_plural
 from stillpoint.model.item import Item
-from stillpoint.model.reference import Resource
+from stillpoint.model.reference import Reference, Resource
 from stillpoint.velero.selection.discovery import Discovery
 
 
@@ -38,6 +38,7 @@ class Known:
         complete: resources, as `plural.group`, of which an object that is not here does not exist.
         unread: what could not be read.
         origin: for a person, for instance `54 objects from 6 files in examples`.
+        is_discovered: true if the cluster itself said which resources it serves.
     """
 
     objects: tuple[Item, ...]
@@ -45,6 +46,7 @@ class Known:
     complete: frozenset[str]
     origin: str
     unread: tuple[Unread, ...] = ()
+    is_discovered: bool = False
 
     @classmethod
     def of_manifests(cls, objects: Iterable[Item], origin: str) -> "Known":
@@ -55,9 +57,22 @@ class Known:
         complete = frozenset(by_kind[it.group_kind(item)].name for item in objects)
         return cls(objects, discovery, complete, origin)
 
+    def placed(self) -> Iterator[tuple[Reference, Served, Item]]:
+        """Each object with its reference and resource, in the namespace in which it is."""
+        by_kind = {(one.group, one.kind): one for one in reversed(self.discovery.served)}
+        for item in self.objects:
+            yield _place(item, by_kind[it.group_kind(item)])
+
     def covers(self, resource: Resource) -> bool:
         """True if an object of this resource that is not here does not exist."""
         return str(resource) in self.complete
+
+
+def _place(item: Item, served: Served) -> tuple[Reference, Served, Item]:
+    namespace = (it.namespace(item) or "default") if served.is_namespaced else ""
+    if namespace != it.namespace(item):
+        item = it.with_value(item, namespace, "metadata", "namespace")
+    return Reference(served.group, served.plural, namespace, it.name(item)), served, item
 
 
 def _resources(objects: Iterable[Item]) -> Iterator[Served]:

@@ -16,6 +16,7 @@ from stillpoint.model.errors import NoResponse, ReadFailed
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 from stillpoint.rehearsal.sources.known import Known, Unread
+from stillpoint.resources.disks import storage_class_mapping
 from stillpoint.velero import preparation, server
 from stillpoint.velero.request import Backup
 from stillpoint.velero.selection.discovery import STATIC, Discovery
@@ -52,6 +53,13 @@ _AROUND_MACHINES = (
     "network-attachment-definitions.k8s.cni.cncf.io",
     "backups.velero.io",
 )
+_OF_TARGET = (
+    "resourcequotas",
+    "limitranges",
+    "priorityclasses.scheduling.k8s.io",
+    "csidrivers.storage.k8s.io",
+    "volumesnapshotcontents.snapshot.storage.k8s.io",
+)
 _MISSING = {
     "virtualmachines.kubevirt.io": "KubeVirt is not installed in this cluster",
     "volumesnapshotclasses.snapshot.storage.k8s.io": "the snapshot API of CSI is not installed in "
@@ -76,10 +84,12 @@ class Scope:
     Attributes:
         namespaces: empty means all.
         is_whole: every resource that Velero collects, not only what concerns machines.
+        is_target: also what limits a restore, and tells which storage is there.
     """
 
     namespaces: tuple[str, ...] = ()
     is_whole: bool = False
+    is_target: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +130,18 @@ def read(reader: "KubernetesReader", scope: Scope, progress: Progress) -> Known:
     """
     served = reader.discover()
     discovery = Discovery(served) if served is not None else STATIC
+    names = (*_AROUND_MACHINES, *(_OF_TARGET if scope.is_target else ()))
     wanted = [
         one
         for one in discovery.served
-        if one.name in _AROUND_MACHINES or (scope.is_whole and one.name not in _TWICE)
+        if one.name in names or (scope.is_whole and one.name not in _TWICE)
     ]
     parts = [part for one in wanted for part in _parts(one, _few(scope.namespaces))]
     lists = read_parts(reader, parts, progress)
     unread = (*_not_served(discovery, is_discovered=served is not None), *lists.unread)
     complete = _complete(discovery, wanted, lists.incomplete, is_discovered=served is not None)
     origin = f"{len(lists.objects)} objects of the cluster {reader.host}"
-    return Known(lists.objects, discovery, complete, origin, unread)
+    return Known(lists.objects, discovery, complete, origin, unread, served is not None)
 
 
 def read_parts(reader: "KubernetesReader", parts: Sequence[Part], progress: Progress) -> Lists:
@@ -163,6 +174,17 @@ def with_policies(known: Known, asked: Item, reader: "KubernetesReader") -> Know
     known = _with(known, server.RESOURCE, namespace, [server.NAME], reader)
     request = Backup.parse(preparation.under_server(asked, known.objects))
     return _with(known, kinds.CONFIG_MAP, namespace, request.policies, reader)
+
+
+def with_storage_classes(known: Known, namespace: str, reader: "KubernetesReader") -> Known:
+    """Adds Velero's mapping of storage classes, which lives in Velero's namespace."""
+    resource = kinds.CONFIG_MAP
+    served = Served(resource.group, resource.version, resource.plural, resource.kind, True)
+    part = Part(served, namespace, storage_class_mapping.SELECTOR)
+    lists = read_parts(reader, [part], lambda *_: None)
+    return replace(
+        known, objects=(*known.objects, *lists.objects), unread=(*known.unread, *lists.unread)
+    )
 
 
 def _with(

@@ -54,6 +54,14 @@ class RestoredItem:
     renamed: str = ""
     conflict: str = ""
 
+    @property
+    def target(self) -> Reference:
+        """The object at the target."""
+        if not self.renamed:
+            return self.reference
+        namespace, _slash, name = self.renamed.rpartition("/")
+        return self.reference._replace(namespace=namespace, name=name)
+
 
 @dataclass(frozen=True, slots=True)
 class Restoration:

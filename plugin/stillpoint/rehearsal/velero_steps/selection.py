@@ -6,7 +6,6 @@ Source: pkg/backup/item_collector.go of Velero v1.18.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.api_resources import Served
 from stillpoint.model.item import Item
@@ -42,8 +41,7 @@ class Selection:
         Args:
             backup: as Velero has it when it has started (`backup_request.begin`).
         """
-        by_kind = {(one.group, one.kind): one for one in reversed(known.discovery.served)}
-        placed = [_place(item, by_kind[it.group_kind(item)]) for item in known.objects]
+        placed = list(known.placed())
         order = {
             one.name: rank for rank, one in enumerate(collection.order(known.discovery.served))
         }
@@ -89,10 +87,3 @@ class Selection:
     def _resource(self, reference: Reference) -> Resource:
         served = self.served[reference]
         return Resource(served.group, served.version, served.plural, served.kind)
-
-
-def _place(item: Item, served: Served) -> tuple[Reference, Served, Item]:
-    namespace = (it.namespace(item) or "default") if served.is_namespaced else ""
-    if namespace != it.namespace(item):
-        item = it.with_value(item, namespace, "metadata", "namespace")
-    return Reference(served.group, served.plural, namespace, it.name(item)), served, item

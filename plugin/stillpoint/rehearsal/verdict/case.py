@@ -15,6 +15,7 @@ from stillpoint.rehearsal.velero_steps.backup import BackupContents
 from stillpoint.rehearsal.velero_steps.blocks import Block
 from stillpoint.rehearsal.velero_steps.restore import Restoration, RestoredItem
 from stillpoint.rehearsal.velero_steps.selection import Selection
+from stillpoint.rehearsal.verdict.destination import Destination
 from stillpoint.resources.disks import persistent_volume_claim, volume
 from stillpoint.resources.machines import pod, virtual_machine, virtual_machine_instance
 from stillpoint.velero import own_objects, server
@@ -64,6 +65,8 @@ class Surroundings:
         restore: the requested restore.
         target: existing objects of the target.
         server: the Deployment of Velero's server; None if it was not read.
+        destination: of a finished backup, where it would be restored; None of a backup that is
+            rehearsed.
     """
 
     known: Known
@@ -80,6 +83,7 @@ class Surroundings:
     restore: Restore
     target: Container[Reference]
     server: Item | None
+    destination: Destination | None = None
 
     @classmethod
     def of(

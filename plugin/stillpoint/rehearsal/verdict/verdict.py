@@ -9,6 +9,7 @@ from stillpoint.model.level import Level
 from stillpoint.model.names import listing
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.verdict import disks
+from stillpoint.rehearsal.verdict.arrival_reasons import ARRIVAL_REASONS
 from stillpoint.rehearsal.verdict.case import Case, Disk
 from stillpoint.rehearsal.verdict.reasons import REASONS, UNREADABLE, Reason, Weight
 
@@ -50,7 +51,8 @@ class Judged:
 
 def judge(case: Case) -> Judged:
     """The verdict on a machine."""
-    facts = {reason: tuple(dict.fromkeys(reason.fact(case))) for reason in REASONS}
+    reasons = ARRIVAL_REASONS if case.around.destination else REASONS
+    facts = {reason: tuple(dict.fromkeys(reason.fact(case))) for reason in reasons}
     found = {reason: about for reason, about in facts.items() if about}
     findings = [_finding(reason, about, case) for reason, about in found.items()]
     findings.sort(key=lambda finding: tuple(Weight).index(finding.weight))
@@ -73,6 +75,8 @@ def _verdict(findings: Iterable[Finding]) -> Verdict:
 
 
 def _level(case: Case, found: Iterable[Reason]) -> Level:
+    if case.around.destination:  # what a backup holds is what its evidence says, not a restore
+        return Level.UNKNOWN
     levels = {reason.level for reason in found}
     if not disks.has_snapshots(case):
         levels.add(Level.NONE)

@@ -35,22 +35,13 @@ def additional(
     Args:
         recreated: names of the claims that CDI makes in place of the stored claims.
     """
-    archive = context.archive
     try:
-        needs = machines.needs(stored, archive)
-        stored_needs = [one for one in needs if archive.holds(one)]
-        lacking = [
-            one for one in needs if one not in stored_needs and not _is_removed(one, stored_needs)
-        ]
-        lacking = [one for one in lacking if not (machines.is_data(one) and one.name in recreated)]
-        lacking += [
-            one for one in _of_cluster(stored, stored_needs, archive) if not archive.holds(one)
-        ]
+        stored_needs, not_stored = needs(stored, context.archive, recreated)
     except ArchiveUnreadable as error:
         context.log.debug("not said what is missing: %s", error)
         return machines.own_needs(stored)
     named = unselected.of(stored_needs, context)
-    found = [(state, one) for one in lacking if (state := _state(one, context))]
+    found = [(state, one) for one in not_stored if (state := _state(one, context))]
     warnings = []
     for state in dict.fromkeys(state for state, _ in found):
         begin = f"{it.name(stored)} needs what {state} here: "
@@ -58,6 +49,28 @@ def additional(
         context.log.warning("%s%s", begin, ", ".join(names))
         warnings.append(warning.listing(it.namespace(stored), begin, names))
     return (*named, *warnings)
+
+
+def needs(
+    stored: Item, archive: Archive, recreated: Collection[str] = ()
+) -> tuple[Sequence[Reference], Sequence[Reference]]:
+    """The needed objects that the backup has, and those that the target has to have.
+
+    Raises:
+        ArchiveUnreadable: the archive is unavailable or incomplete.
+    """
+    named = machines.needs(stored, archive)
+    kept = [one for one in named if archive.holds(one)]
+    lacking = [one for one in named if one not in kept and not _is_removed(one, kept)]
+    lacking = [one for one in lacking if not (machines.is_data(one) and one.name in recreated)]
+    lacking += [one for one in _of_cluster(stored, kept, archive) if not archive.holds(one)]
+    return kept, lacking
+
+
+def at_target(one: Reference, context: RestoreContext) -> Reference:
+    """The needed object as the target would have it: in which namespace, by which name."""
+    namespace = context.restore.namespace(one.namespace) if one.namespace else ""
+    return one._replace(namespace=namespace, name=_name(one, context))
 
 
 def _of_cluster(
@@ -104,7 +117,7 @@ def _name(one: Reference, context: RestoreContext) -> str:
 
 
 def _exists(resource: Resource, one: Reference, context: RestoreContext) -> bool:
-    namespace = context.restore.namespace(one.namespace) if one.namespace else ""
+    there = at_target(one, context)
     is_secret = resource == kinds.SECRET  # not to read all others for the sake of one name
     found = context.cluster.single if is_secret else context.cluster.get
-    return found(resource, namespace, _name(one, context)) is not None
+    return found(resource, there.namespace, there.name) is not None

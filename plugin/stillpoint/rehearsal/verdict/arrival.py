@@ -1,0 +1,228 @@
+"""Facts about the arrival of a finished backup's machine at a target.
+
+Sources: pkg/restore/restore.go and pkg/restore/actions/csi of Velero v1.18, which restores the
+snapshot's object by its handle and takes the first class of its driver.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference, Resource
+from stillpoint.rehearsal.plugin.outlook import Outlook
+from stillpoint.rehearsal.velero_steps.restore import RestoredItem, RestoreResult
+from stillpoint.rehearsal.verdict import quota
+from stillpoint.rehearsal.verdict.case import Case, Disk, once
+from stillpoint.rehearsal.verdict.destination import Destination
+from stillpoint.resources.disks import (
+    persistent_volume,
+    persistent_volume_claim,
+    storage_class,
+    volume_snapshot,
+    volume_snapshot_content,
+)
+from stillpoint.resources.machines import instancetype
+from stillpoint.velero.volumes import claim_data, volume_snapshot_class
+
+_CSI_DRIVER = "csidrivers.storage.k8s.io"
+_INSTANCETYPES = (
+    instancetype.INSTANCETYPE,
+    instancetype.PREFERENCE,
+    instancetype.CLUSTER_INSTANCETYPE,
+    instancetype.CLUSTER_PREFERENCE,
+)
+_NAMED = (storage_class.RESOURCE, kinds.NETWORK_ATTACHMENT, *_INSTANCETYPES)
+
+Fact = Callable[[Case], Iterator[str]]
+
+
+def _there(case: Case) -> Destination:
+    if case.around.destination is None:
+        raise ValueError("a backup that is rehearsed has no destination")
+    return case.around.destination
+
+
+def losses(case: Case) -> Iterator[str]:
+    """Disks whose data the restore does not bring, and that the target does not have."""
+    for loss in _outlook(case).losses:
+        result = case.around.restored.get(
+            persistent_volume_claim.RESOURCE.named(case.reference.namespace, loss.claim)
+        )
+        if result is None or not result.conflict:
+            yield f"{loss.claim} ({loss.cause}; {loss.remains})"
+
+
+def missing(*resources: Resource) -> Fact:
+    """The fact about needed objects of these resources that the target lacks."""
+
+    def fact(case: Case) -> Iterator[str]:
+        return (one.name for one in _lacking(case) if any(map(one.is_of, resources)))
+
+    return fact
+
+
+missing_classes = missing(storage_class.RESOURCE)
+missing_networks = missing(kinds.NETWORK_ATTACHMENT)
+missing_instancetypes = missing(*_INSTANCETYPES)
+
+
+def missing_others(case: Case) -> Iterator[str]:
+    """Needed objects of all other resources that the target lacks."""
+    return (str(one) for one in _lacking(case) if not any(map(one.is_of, _NAMED)))
+
+
+def not_known(case: Case) -> Iterator[str]:
+    """Needed objects, and resources, of which the target's were not read."""
+    there = _there(case)
+    yield from (str(one) for one in _needs(case) if not there.covers(one.group_resource))
+    if any(_contents(case)) and not there.covers(_CSI_DRIVER):
+        yield _CSI_DRIVER
+    limits = (quota.RESOURCE, quota.LIMIT_RANGE)
+    yield from (str(one) for one in limits if not there.covers(str(one)))
+
+
+def _lacking(case: Case) -> Iterator[Reference]:
+    there = _there(case)
+    for one in _needs(case):
+        if one not in there.objects and there.covers(one.group_resource):
+            yield one
+
+
+def _needs(case: Case) -> Sequence[Reference]:
+    return _outlook(case).needs
+
+
+def _outlook(case: Case) -> Outlook:
+    return _there(case).outlooks.get(case.reference, Outlook())
+
+
+def unserved(case: Case) -> Iterator[str]:
+    """Resources of the machine's items that the target does not have."""
+    served = _there(case).served
+    for one in _restored(case) if served else ():
+        if one.reference.group_resource not in served:
+            yield one.reference.group_resource
+
+
+def other_versions(case: Case) -> Iterator[str]:
+    """Resources whose stored version is not the one that the target prefers."""
+    served = _there(case).served
+    for one in _restored(case):
+        stored = str(case.around.backup.stored[one.reference].get("apiVersion", ""))
+        preferred = served.get(one.reference.group_resource)
+        if preferred and stored != preferred.api_version:
+            yield f"{preferred.name} ({stored}, there {preferred.api_version})"
+
+
+def _restored(case: Case) -> Iterator[RestoredItem]:
+    """The items that the restore would create or change."""
+    results = filter(None, map(case.around.restored.get, case.parts))
+    wanted = (RestoreResult.CREATED, RestoreResult.UPDATED)
+    return (one for one in results if one.result in wanted)
+
+
+def without_handle(case: Case) -> Iterator[str]:
+    """Disks whose snapshot the backup names, without the storage's name for it."""
+    for disk, content in _contents(case):
+        if not volume_snapshot_content.handle(content):
+            yield disk.name
+
+
+def missing_drivers(case: Case) -> Iterator[str]:
+    """Disks whose snapshots are of a CSI driver that the target does not have."""
+    there = _there(case)
+    for disk, content in _contents(case) if there.covers(_CSI_DRIVER) else ():
+        driver = it.text(content, "spec", "driver")
+        if driver and driver not in _drivers(there):
+            yield f"{disk.name} (driver {driver})"
+
+
+def elsewhere(case: Case) -> Iterator[str]:
+    """Disks whose snapshots nothing shows in a storage that the target reaches."""
+    there = _there(case)
+    for disk, content in _contents(case):
+        driver = it.text(content, "spec", "driver")
+        if driver in _drivers(there) and not _is_reached(content, there):
+            yield f"{disk.name} (driver {driver})"
+
+
+def without_class(case: Case) -> Iterator[str]:
+    """Disks whose snapshots have no VolumeSnapshotClass at the target, with its secrets."""
+    there = _there(case)
+    classes = there.all_of(volume_snapshot_class.RESOURCE)
+    for disk, content in _contents(case):
+        driver = it.text(content, "spec", "driver")
+        is_known = there.covers(str(volume_snapshot_class.RESOURCE))
+        if is_known and not volume_snapshot_class.of_driver(classes, driver):
+            yield f"{disk.name} (driver {driver})"
+
+
+def _is_reached(content: Item, there: Destination) -> bool:
+    """True if the target is the backup's own cluster, or knows the snapshot or its volume."""
+    handle = volume_snapshot_content.handle(content)
+    source = it.text(content, "spec", "source", "volumeHandle")
+    driver = it.text(content, "spec", "driver")
+    alike = (one for one in there.all_of(kinds.VOLUME_SNAPSHOT_CONTENT) if _driver(one) == driver)
+    known = {volume_snapshot_content.handle(one) for one in alike}
+    volumes = there.all_of(persistent_volume.RESOURCE)
+    known_volumes = {
+        it.text(one, "spec", "csi", "volumeHandle")
+        for one in volumes
+        if persistent_volume.csi_driver(one) == driver
+    }
+    return there.is_origin or handle in known or (bool(source) and source in known_volumes)
+
+
+def _driver(content: Item) -> str:
+    return it.text(content, "spec", "driver")
+
+
+def _drivers(there: Destination) -> frozenset[str]:
+    """The target's drivers; where they were not read, the provisioners of its classes."""
+    classes = there.all_of(storage_class.RESOURCE)
+    return frozenset(
+        chain(
+            (it.name(one) for one in there.by_resource.get(_CSI_DRIVER, ())),
+            map(storage_class.provisioner, classes),
+        )
+    )
+
+
+@once
+def _contents(case: Case) -> Sequence[tuple[Disk, Item]]:
+    """Disks that the restore makes of snapshots in the storage, each with the snapshot.
+
+    A snapshot that the archive lacks has no fields.
+    """
+    stored, found = case.around.backup.stored, []
+    for disk in case.disks:
+        claim, result = stored.get(disk.claim), case.around.restored.get(disk.claim)
+        is_new = result is not None and result.result is RestoreResult.CREATED
+        name = claim_data.snapshot(claim or {})
+        if not claim or not is_new or not name or claim_data.is_uploaded(claim):
+            continue
+        snapshot = stored.get(kinds.VOLUME_SNAPSHOT.named(disk.claim.namespace, name), {})
+        content = kinds.VOLUME_SNAPSHOT_CONTENT.named("", volume_snapshot.content(snapshot))
+        found.append((disk, stored.get(content, {})))
+    return found
+
+
+def quotas(case: Case) -> Sequence[str]:
+    """Quotas of its namespace that all restored objects together exceed."""
+    result = case.around.restored.get(case.reference)
+    namespace = result.target.namespace if result else case.reference.namespace
+    return _there(case).shortfalls.get(namespace, ())
+
+
+def limits(case: Case) -> Iterator[str]:
+    """Disks that are smaller or larger than the target's namespace lets claims be."""
+    ranges = _there(case).all_of(quota.LIMIT_RANGE)
+    for disk in case.disks:
+        result = case.around.restored.get(disk.claim)
+        if result is None or result.item is None or result.result is not RestoreResult.CREATED:
+            continue
+        near = [one for one in ranges if it.namespace(one) == result.target.namespace]
+        for limit in quota.outside_limits(result.item, near):
+            yield f"{disk.name} ({limit})"

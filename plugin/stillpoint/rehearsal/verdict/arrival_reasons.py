@@ -1,0 +1,75 @@
+"""Every reason that the verdict on a finished backup's machine can have: one row each.
+
+Those of a rehearsed backup that are about its restore alone are among them. See `reasons`.
+"""
+
+from stillpoint.rehearsal.verdict import arrival
+from stillpoint.rehearsal.verdict.reasons import REASONS, Reason, Weight
+
+_SHARED = (
+    "item-failed",
+    "not-created",
+    "exists-in-target",
+    "disk-stays",
+    "made-by-another",
+    "persistent-state",
+    "taken-back-by-pool",
+    "without-its-pool",
+)
+_B, _D, _U = Weight.BLOCKS, Weight.DEGRADES, Weight.UNCERTAIN
+
+# fmt: off
+_OWN: tuple[Reason, ...] = (
+    Reason("data-not-restored", _B,
+           "the restore would not bring the data of these disks: {about}",
+           "restore from another backup, or onto the volumes that have the data", arrival.losses),
+    Reason("snapshot-without-handle", _B,
+           "the backup does not say where the storage has the snapshots of these disks: {about}",
+           "restore from another backup", arrival.without_handle),
+    Reason("driver-not-there", _B,
+           "the target has no CSI driver that could read the snapshots of these disks: {about}",
+           "restore where the storage is, or from a backup with snapshotMoveData: true",
+           arrival.missing_drivers),
+    Reason("storage-class-not-there", _B,
+           "the target lacks the StorageClasses of its disks: {about}",
+           "create them there, or map them: ConfigMap with the label "
+           "velero.io/change-storage-class in Velero's namespace", arrival.missing_classes),
+    Reason("network-not-there", _B,
+           "the target lacks networks that it is connected to: {about}",
+           "create the NetworkAttachmentDefinitions there", arrival.missing_networks),
+    Reason("needs-not-there", _B,
+           "neither the backup nor the target has what it needs: {about}",
+           "create it there", arrival.missing_others),
+    Reason("api-not-there", _B,
+           "the target does not serve the API of its objects: {about}",
+           "install KubeVirt, CDI, the snapshot controller or whatever else serves it there",
+           arrival.unserved),
+    Reason("quota-too-small", _B,
+           "the namespace has no room for all that would be restored into it: {about}",
+           "raise the quota, or restore fewer machines (stillpoint.dev/only)", arrival.quotas),
+    Reason("outside-limit-range", _B,
+           "the namespace takes no claims of the size of these disks: {about}",
+           "change the LimitRange, or restore into another namespace", arrival.limits),
+    Reason("instancetype-not-there", _D,
+           "the target lacks the instancetype or preference that it names: {about}",
+           "create it there: with the revision in the backup it starts, and nobody can resize it",
+           arrival.missing_instancetypes),
+    Reason("snapshot-elsewhere", _U,
+           "nothing shows that the storage of the target has the snapshots of these disks: "
+           "{about}",
+           "it is the same storage, or it is not: look there; a backup with snapshotMoveData: true "
+           "does not depend on it", arrival.elsewhere),
+    Reason("no-snapshot-class-there", _U,
+           "the target has no VolumeSnapshotClass of the driver, with which some drivers read "
+           "snapshots: {about}",
+           "create one there", arrival.without_class),
+    Reason("api-of-other-version", _U,
+           "the target may not serve the version of its objects: {about}",
+           "oc api-versions", arrival.other_versions),
+    Reason("target-unknown", _U,
+           "what the target has of this was not read: {about}",
+           "rehearse with rights to list it there, or dump it too", arrival.not_known),
+)
+# fmt: on
+
+ARRIVAL_REASONS = (*(one for one in REASONS if one.code in _SHARED), *_OWN)

@@ -1,0 +1,101 @@
+"""`stillpoint rehearse --restore --of ARCHIVE`: the table, JSON by its schema, wrong usage."""
+
+import json
+from pathlib import Path
+
+import fastjsonschema
+import pytest
+import yaml
+
+from stillpoint import cli
+from tests.unit.cli.test_rehearse_outputs import SCHEMA
+from tests.unit.rehearsal import examples
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """The archive of the examples' backup; no snapshots are in it."""
+    file = tmp_path / "nightly-data.tar.gz"
+    cli.main(["rehearse", "--from", str(examples.FOLDER), "--archive", str(file)])
+    return file
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    """A dump of a cluster that has nothing of a machine."""
+    folder = tmp_path / "target"
+    folder.mkdir()
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "small", "namespace": "drill"},
+        "spec": {"hard": {"requests.storage": "1Gi"}},
+    }
+    (folder / "quota.yaml").write_text(yaml.safe_dump(quota))
+    return folder
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str, status: int) -> str:
+    capsys.readouterr()
+    assert cli.main(["rehearse", *words]) == status
+    return capsys.readouterr().out
+
+
+def test_a_table_says_machine_by_machine_what_keeps_it_from_coming_back(
+    archive: Path, target: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--restore", "--of", str(archive), "--from", str(target))
+    text = told(capsys, *words, status=1)
+    assert "Rehearsed the restore of a finished backup: backup nightly into 1 objects" in text
+    assert "EXPECT" not in text
+    assert "to be expected" not in told(capsys, *words, "--explain", "shop/db", status=1)
+    row = next(line for line in text.splitlines() if line.startswith("shop/legacy"))
+    assert row.split()[1] == "blocked"
+    assert "snapshot-without-handle" in row
+
+
+def test_a_restore_from_a_file_says_where_it_goes(
+    archive: Path, target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = {
+        "apiVersion": "velero.io/v1",
+        "kind": "Restore",
+        "metadata": {"name": "drill", "namespace": "velero"},
+        "spec": {"namespaceMapping": {"shop": "drill"}},
+    }
+    (tmp_path / "restore.yaml").write_text(yaml.safe_dump(asked))
+    words = ("--restore", str(tmp_path / "restore.yaml"), "--of", str(archive))
+    document = json.loads(told(capsys, *words, "--from", str(target), "-o", "json", status=1))
+    fastjsonschema.compile(SCHEMA)(document)
+    for machine in document["machines"]:
+        assert machine["level"] == "unknown"
+        assert "quota-too-small" in [one["code"] for one in machine["reasons"]]
+    renamed = [one["renamed"] for one in document["restore"] if one["result"] == "created"]
+    assert "drill/db" in renamed
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        (["--of", "a.tar.gz"], "say `--restore --of ARCHIVE`"),
+        (["--restore", "--of", "a.tar.gz", "-n", "shop"], "--namespace chooses nothing of it"),
+        (["--restore", "--of", "a.tar.gz", "--backup", "b"], "--backup chooses nothing of it"),
+        (["--restore", "--into-context", "drill"], "--into-context goes with --of"),
+        (["--restore", "--of", "a", "--from", ".", "--into-context", "drill"], "without --from"),
+    ],
+)
+def test_options_that_contradict_each_other_are_wrong_usage(
+    words: list[str], cause: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["rehearse", *words])
+    assert ended.value.code == 2
+    assert cause in " ".join(capsys.readouterr().err.split())
+
+
+def test_an_archive_that_is_not_there_is_an_error_that_says_how_to_get_one(
+    target: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["rehearse", "--restore", "--of", "nightly", "--from", str(target)]
+    assert cli.main(words) == 3
+    assert "velero backup download NAME" in capsys.readouterr().err

@@ -1,0 +1,538 @@
+"""The restore of a finished backup into a target: each reason, what provokes it, and no other.
+
+The backup is that of `examples/`, with snapshots as Velero stores them; the target is an empty
+cluster that has all that its machines need. A case changes one of the two.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.api_resources import KNOWN, Served
+from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference
+from stillpoint.rehearsal.finished import rehearse_restore
+from stillpoint.rehearsal.rehearsal import Rehearsal
+from stillpoint.rehearsal.sources.finished_backup import FinishedBackup
+from stillpoint.rehearsal.sources.known import Known, Unread
+from stillpoint.rehearsal.velero_steps.restore import RestoreResult
+from stillpoint.rehearsal.verdict.arrival_reasons import ARRIVAL_REASONS
+from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.rehearsal.verdict.verdict import Verdict
+from stillpoint.resources import cluster_needs
+from stillpoint.resources.disks import persistent_volume_claim
+from stillpoint.velero.selection.discovery import Discovery
+from stillpoint.velero.volumes import claim_data
+from tests.unit.rehearsal import examples
+
+CLAIM = persistent_volume_claim.RESOURCE
+DRIVER = "rbd.csi.ceph.com"
+TARGET_KINDS = (
+    "StorageClass",
+    "VolumeSnapshotClass",
+    "VirtualMachineClusterInstancetype",
+    "VirtualMachineClusterPreference",
+)
+NETWORK = {"apiVersion": "k8s.cni.cncf.io/v1", "kind": "NetworkAttachmentDefinition"}
+
+
+VELERO = Served("velero.io", "v1", "backups", "Backup", is_namespaced=True)
+BACKUP: Item = {
+    "apiVersion": "velero.io/v1",
+    "kind": "Backup",
+    "metadata": {"name": "nightly", "namespace": "velero"},
+    "spec": {"snapshotVolumes": True},
+    "status": {"phase": "Completed"},
+}
+
+
+@dataclass
+class World:
+    """A finished backup and its target.
+
+    Attributes:
+        unread: resources of the target that were not read.
+        served: what the target serves.
+    """
+
+    stored: dict[Reference, Item]
+    target: list[Item]
+    spec: Item = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
+    served: list[Served] = field(default_factory=lambda: [*KNOWN, VELERO])
+    backup: Item | None = field(default_factory=lambda: BACKUP)
+
+    def restored(self) -> Rehearsal:
+        finished = FinishedBackup("nightly", self.stored, KNOWN, self.backup)
+        complete = frozenset(one.name for one in KNOWN) - self.unread
+        unread = tuple(Unread(one, "no right to") for one in self.unread)
+        target = Known(
+            tuple(self.target), Discovery(self.served), complete, "a target", unread, True
+        )
+        asked = {
+            "apiVersion": "velero.io/v1",
+            "kind": "Restore",
+            "metadata": {"name": "r", "namespace": "velero"},
+            "spec": self.spec,
+        }
+        return rehearse_restore(finished, target, asked)
+
+    def change(self, reference: Reference, value: object, *path: str) -> None:
+        self.stored[reference] = it.with_value(self.stored[reference], value, *path)
+
+
+Change = Callable[[World], None]
+
+
+@pytest.fixture(scope="module")
+def finished() -> World:
+    objects = examples.objects()
+    stored = dict(examples.rehearsed(objects, "shop").backup.stored)
+    for reference, claim in list(stored.items()):
+        if reference.is_of(CLAIM):
+            add_snapshot(stored, claim)
+    target = [one for one in objects if one["kind"] in TARGET_KINDS]
+    driver = {"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": {"name": DRIVER}}
+    return World(stored, [*target, driver, *known_snapshots(stored)])
+
+
+def add_snapshot(stored: dict[Reference, Item], claim: Item) -> None:
+    """As Velero stores the snapshot of a claim, beside it."""
+    namespace, name = it.namespace(claim), claim_data.snapshot(claim)
+    content = f"content-{it.name(claim)}"
+    stored[kinds.VOLUME_SNAPSHOT.named(namespace, name)] = {
+        "apiVersion": "snapshot.storage.k8s.io/v1",
+        "kind": "VolumeSnapshot",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"source": {"persistentVolumeClaimName": it.name(claim)}},
+        "status": {"boundVolumeSnapshotContentName": content, "readyToUse": True},
+    }
+    stored[kinds.VOLUME_SNAPSHOT_CONTENT.named("", content)] = {
+        "apiVersion": "snapshot.storage.k8s.io/v1",
+        "kind": "VolumeSnapshotContent",
+        "metadata": {"name": content},
+        "spec": {
+            "driver": DRIVER,
+            "source": {"volumeHandle": f"volume-{it.name(claim)}"},
+            "volumeSnapshotRef": {"namespace": namespace, "name": name},
+        },
+        "status": {"snapshotHandle": f"handle-{it.name(claim)}", "readyToUse": True},
+    }
+
+
+def known_snapshots(stored: dict[Reference, Item]) -> list[Item]:
+    """Other objects of the target for the same snapshots: its storage has them."""
+    found = []
+    for reference, item in stored.items():
+        if reference.is_of(kinds.VOLUME_SNAPSHOT_CONTENT):
+            found.append(copy.deepcopy(item))
+            found[-1]["metadata"] = {"name": f"other-{reference.name}"}
+    return found
+
+
+def machine(name: str) -> Reference:
+    return Reference("kubevirt.io", "virtualmachines", "shop", name)
+
+
+def claim(name: str) -> Reference:
+    return CLAIM.named("shop", name)
+
+
+def content(name: str) -> Reference:
+    return kinds.VOLUME_SNAPSHOT_CONTENT.named("", f"content-{name}")
+
+
+def put(reference: Reference, value: object, *path: str) -> Change:
+    return lambda world: world.change(reference, value, *path)
+
+
+def drop(reference: Reference) -> Change:
+    def change(world: World) -> None:
+        del world.stored[reference]
+
+    return change
+
+
+def there(*items: Item) -> Change:
+    return lambda world: world.target.extend(items)
+
+
+def not_there(kind: str, name: str = "") -> Change:
+    def change(world: World) -> None:
+        left = [one for one in world.target if one["kind"] != kind or name not in it.name(one)]
+        assert len(left) < len(world.target)
+        world.target[:] = left
+
+    return change
+
+
+def both(*changes: Change) -> Change:
+    def change(world: World) -> None:
+        for one in changes:
+            one(world)
+
+    return change
+
+
+def asked(**spec: object) -> Change:
+    return lambda world: world.spec.update(spec)
+
+
+def without_data(name: str) -> Change:
+    """The claim without Velero's snapshot, on a volume that goes with it."""
+
+    def change(world: World) -> None:
+        volume = it.text(world.stored[claim(name)], "spec", "volumeName")
+        world.change(claim(name), {}, "metadata", "annotations")
+        reference = Reference("", "persistentvolumes", "", volume)
+        world.change(reference, "Delete", "spec", "persistentVolumeReclaimPolicy")
+
+    return change
+
+
+def quota(**hard: str) -> Item:
+    limits = {key.replace("__", ".").replace("_", "/"): value for key, value in hard.items()}
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "small", "namespace": "shop"},
+        "spec": {"hard": limits},
+        "status": {"hard": limits, "used": dict.fromkeys(limits, "0")},
+    }
+
+
+def limit_range(**limit: Item) -> Item:
+    limits = [{"type": "PersistentVolumeClaim", **limit}]
+    metadata = {"name": "limits", "namespace": "shop"}
+    return {
+        "apiVersion": "v1", "kind": "LimitRange", "metadata": metadata, "spec": {"limits": limits},
+    }  # fmt: skip
+
+
+def not_served(plural: str) -> Change:
+    def change(world: World) -> None:
+        world.served[:] = [one for one in world.served if one.plural != plural]
+
+    return change
+
+
+def of_other_version(plural: str, version: str) -> Change:
+    def change(world: World) -> None:
+        world.served[:] = [
+            one._replace(version=version) if one.plural == plural else one for one in world.served
+        ]
+
+    return change
+
+
+def needs(reference: str) -> Change:
+    """The mark of the backup on a machine: what it needs from the cluster."""
+    return put(machine(LEGACY), reference, "metadata", "annotations", cluster_needs.MARK)
+
+
+def unread(*resources: str) -> Change:
+    return lambda world: world.unread.update(resources)
+
+
+def stored_machine(name: str) -> Item:
+    found = (one for one in examples.objects() if one["kind"] == "VirtualMachine")
+    return next(one for one in found if it.name(one) == name)
+
+
+LEGACY, DB = "legacy", "db"
+NEEDS_NETWORK = needs("network-attachment-definitions.k8s.cni.cncf.io/lan/blue")
+CASES: dict[str, tuple[str, Change]] = {
+    "item-failed": (DB, put(Reference(
+        "cdi.kubevirt.io", "datavolumes", "shop", "db-root"), "none", "spec", "source")),
+    "not-created": (LEGACY, asked(excludedResources=["virtualmachines.kubevirt.io"])),
+    "exists-in-target": (LEGACY, there(stored_machine(LEGACY))),
+    "disk-stays": (
+        LEGACY,
+        both(
+            asked(existingResourcePolicy="update"),
+            there({
+                "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+                "metadata": {"name": "legacy-disk", "namespace": "shop"},
+            }),
+        ),
+    ),
+    "made-by-another": (
+        LEGACY,
+        put(
+            machine(LEGACY),
+            [{"apiVersion": "a/v1", "kind": "Maker", "name": "m", "controller": True}],
+            "metadata", "ownerReferences",
+        ),
+    ),
+    "persistent-state": (
+        LEGACY,
+        put(
+            machine(LEGACY), {"tpm": {"persistent": True}},
+            "spec", "template", "spec", "domain", "devices",
+        ),
+    ),
+    "without-its-pool": (
+        LEGACY,
+        put(
+            machine(LEGACY),
+            [{
+                "apiVersion": "pool.kubevirt.io/v1beta1", "kind": "VirtualMachinePool",
+                "name": "p", "controller": True,
+            }],
+            "metadata", "ownerReferences",
+        ),
+    ),
+    "data-not-restored": (LEGACY, without_data("legacy-disk")),
+    "snapshot-without-handle": (LEGACY, put(content("legacy-disk"), {}, "status")),
+    "driver-not-there": (LEGACY, put(content("legacy-disk"), "other.csi", "spec", "driver")),
+    "storage-class-not-there": (LEGACY, not_there("StorageClass")),
+    "network-not-there": (LEGACY, NEEDS_NETWORK),
+    "needs-not-there": (LEGACY, needs("priorityclasses.scheduling.k8s.io/gold")),
+    "api-not-there": (LEGACY, not_served("virtualmachines")),
+    "quota-too-small": (LEGACY, there(quota(requests__storage="1Gi"))),
+    "outside-limit-range": (LEGACY, there(limit_range(max={"storage": "1Gi"}))),
+    "instancetype-not-there": (DB, not_there("VirtualMachineClusterInstancetype")),
+    "snapshot-elsewhere": (LEGACY, not_there("VolumeSnapshotContent", "legacy-disk")),
+    "no-snapshot-class-there": (LEGACY, not_there("VolumeSnapshotClass")),
+    "api-of-other-version": (LEGACY, of_other_version("virtualmachines", "v2")),
+    "target-unknown": (LEGACY, unread("resourcequotas")),
+}  # fmt: skip
+ELSEWHERE = {"taken-back-by-pool"}  # test_a_pool_takes_its_machines_back
+
+
+def verdict(world: World, name: str) -> tuple[Verdict, dict[str, Weight]]:
+    found = examples.machine(world.restored(), name)
+    return found.judged.verdict, {one.code: one.weight for one in found.judged.findings}
+
+
+def changed(finished: World, change: Change) -> World:
+    world = replace(
+        finished,
+        stored=dict(finished.stored),
+        target=list(finished.target),
+        spec={},
+        unread=set(),
+        served=[*KNOWN, VELERO],
+    )
+    change(world)
+    return world
+
+
+def test_every_reason_has_its_test() -> None:
+    assert {one.code for one in ARRIVAL_REASONS} == CASES.keys() | ELSEWHERE
+
+
+@pytest.mark.parametrize("name", ["archive", "db", "legacy", "reports", "web"])
+def test_a_machine_whose_target_has_everything_is_ready(finished: World, name: str) -> None:
+    found, codes = verdict(finished, name)
+    assert found is Verdict.READY
+    assert codes == ({"persistent-state": Weight.NOTE} if name == "reports" else {})
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_a_reason_holds_for_its_case(finished: World, code: str) -> None:
+    name, change = CASES[code]
+    found, codes = verdict(changed(finished, change), name)
+    assert code in codes
+    worst = {Weight.BLOCKS: Verdict.BLOCKED, Weight.NOTE: Verdict.READY}
+    is_alone = set(codes) == {code}
+    assert not is_alone or found is worst.get(codes[code], Verdict.DEGRADED)
+
+
+@pytest.mark.parametrize(
+    ("is_reached", "change"),
+    [
+        (False, lambda _world: None),
+        (True, there({
+            "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "pv"},
+            "spec": {"csi": {"driver": DRIVER, "volumeHandle": "volume-legacy-disk"}},
+        })),
+        (False, there({
+            "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "pv"},
+            "spec": {"csi": {"driver": "other.csi", "volumeHandle": "volume-legacy-disk"}},
+        })),
+    ],
+)  # fmt: skip
+def test_a_storage_is_the_backups_if_it_has_the_snapshot_or_its_volume(
+    finished: World, is_reached: bool, change: Change
+) -> None:
+    gone = not_there("VolumeSnapshotContent")
+    _, codes = verdict(changed(finished, both(gone, change)), LEGACY)
+    assert ("snapshot-elsewhere" in codes) is not is_reached
+
+
+def test_an_object_that_is_still_there_shows_that_the_backup_is_of_this_cluster(
+    finished: World,
+) -> None:
+    space = Reference("", "namespaces", "", "shop")
+    again = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "uid": "u-1"}}
+    gone = both(not_there("VolumeSnapshotContent"), put(space, "u-1", "metadata", "uid"))
+    _, codes = verdict(changed(finished, both(gone, there(again))), LEGACY)
+    assert "snapshot-elsewhere" not in codes
+    again = it.with_value(again, "u-2", "metadata", "uid")
+    _, codes = verdict(changed(finished, both(gone, there(again))), LEGACY)
+    assert "snapshot-elsewhere" in codes
+
+
+def test_data_that_was_moved_depends_on_no_snapshot(finished: World) -> None:
+    moved = put(claim("legacy-disk"), "u", "metadata", "annotations", "velero.io/data-upload-name")
+    assert verdict(changed(finished, both(moved, drop(content("legacy-disk")))), LEGACY)[1] == {}
+
+
+@pytest.mark.parametrize(
+    ("limits", "is_exceeded"),
+    [
+        ({"requests__storage": "10Ti"}, False),
+        ({"persistentvolumeclaims": "8"}, True),
+        ({"persistentvolumeclaims": "9"}, False),
+        ({"count_virtualmachines__kubevirt__io": "4"}, True),
+        ({"count_virtualmachines__kubevirt__io": "5"}, False),
+        ({"ceph-block__storageclass__storage__k8s__io_requests__storage": "1Gi"}, True),
+        ({"other__storageclass__storage__k8s__io_requests__storage": "1Gi"}, False),
+        ({"limits__memory": "1Gi"}, True),
+        ({"limits__memory": "1Ti"}, False),
+        ({"pods": "1"}, True),
+        ({"replicationcontrollers": "0"}, False),
+    ],
+)
+def test_a_quota_counts_all_that_would_be_restored(
+    finished: World, limits: dict[str, str], is_exceeded: bool
+) -> None:
+    _, codes = verdict(changed(finished, there(quota(**limits))), LEGACY)
+    assert ("quota-too-small" in codes) is is_exceeded
+
+
+def test_what_is_used_of_a_quota_is_not_left(finished: World) -> None:
+    used = it.with_value(quota(persistentvolumeclaims="9"), "1", "status", "used",
+                         "persistentvolumeclaims")  # fmt: skip
+    assert "quota-too-small" in verdict(changed(finished, there(used)), LEGACY)[1]
+    of_some = it.with_value(used, ["BestEffort"], "spec", "scopes")
+    assert verdict(changed(finished, there(of_some)), LEGACY)[1] == {}
+
+
+@pytest.mark.parametrize(
+    ("limit", "is_outside"),
+    [
+        ({"min": {"storage": "1Gi"}, "max": {"storage": "10Ti"}}, False),
+        ({"min": {"storage": "10Ti"}}, True),
+        ({"max": {"storage": "1Gi"}, "type": "Pod"}, False),
+    ],
+)
+def test_a_limit_range_is_for_claims(finished: World, limit: Item, is_outside: bool) -> None:
+    _, codes = verdict(changed(finished, there(limit_range(**limit))), LEGACY)
+    assert ("outside-limit-range" in codes) is is_outside
+
+
+def test_limits_of_another_namespace_are_none_of_a_claim(finished: World) -> None:
+    small = limit_range(max={"storage": "1Gi"})
+    other = it.with_value(small, "other", "metadata", "namespace")
+    assert verdict(changed(finished, there(other)), LEGACY)[1] == {}
+    mapped = asked(namespaceMapping={"shop": "other"})
+    _, codes = verdict(changed(finished, both(there(other), mapped)), LEGACY)
+    assert "outside-limit-range" in codes
+
+
+def test_another_namespace_is_looked_at_where_the_restore_maps_one(finished: World) -> None:
+    mapped = both(asked(namespaceMapping={"shop": "drill"}), there(stored_machine(LEGACY)))
+    assert verdict(changed(finished, mapped), LEGACY)[1] == {}
+    small = it.with_value(quota(persistentvolumeclaims="1"), "drill", "metadata", "namespace")
+    assert "quota-too-small" in verdict(changed(finished, both(mapped, there(small))), LEGACY)[1]
+
+
+def test_a_network_of_the_machines_own_namespace_is_looked_for_where_it_goes(
+    finished: World,
+) -> None:
+    network = {**NETWORK, "metadata": {"name": "blue", "namespace": "lan"}}
+    assert verdict(changed(finished, both(NEEDS_NETWORK, there(network))), LEGACY)[1] == {}
+    mapped = asked(namespaceMapping={"lan": "drill"})
+    _, codes = verdict(changed(finished, both(NEEDS_NETWORK, there(network), mapped)), LEGACY)
+    assert "network-not-there" in codes
+
+
+def test_a_class_that_velero_maps_is_looked_for_by_its_new_name(finished: World) -> None:
+    mapping = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": "classes",
+            "namespace": "velero",
+            "labels": {
+                "velero.io/plugin-config": "",
+                "velero.io/change-storage-class": "RestoreItemAction",
+            },
+        },
+        "data": {"ceph-block": "gold"},
+    }
+    _, codes = verdict(changed(finished, there(mapping)), LEGACY)
+    assert "storage-class-not-there" in codes
+
+
+@pytest.mark.parametrize(
+    ("beside", "at_target", "cause"),
+    [
+        (BACKUP, None, "the backup has no copy of its data"),
+        (None, BACKUP, "the backup has no copy of its data"),
+        (None, it.with_value(BACKUP, "other", "metadata", "name"), ""),
+    ],
+)
+def test_how_files_were_copied_the_backup_says_where_it_is_known(
+    finished: World, beside: Item | None, at_target: Item | None, cause: str
+) -> None:
+    """Where it is not, a policy may have had them copied through a pod that comes back."""
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "copier", "namespace": "shop"},
+        "spec": {
+            "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "legacy-disk"}}],
+            "containers": [],
+        },
+        "status": {"phase": "Running"},
+    }
+
+    def change(world: World) -> None:
+        without_data("legacy-disk")(world)
+        world.stored[Reference("", "pods", "shop", "copier")] = pod
+        world.backup = beside
+        world.target.extend([at_target] if at_target else [])
+
+    found = examples.machine(changed(finished, change).restored(), LEGACY)
+    said = [one.sentence for one in found.judged.findings if one.code == "data-not-restored"]
+    assert (cause in str(said)) if cause else not said
+
+
+def test_what_was_not_read_is_not_missing(finished: World) -> None:
+    change = both(not_there("StorageClass"), unread("storageclasses.storage.k8s.io"))
+    found, codes = verdict(changed(finished, change), LEGACY)
+    assert "storage-class-not-there" not in codes
+    assert codes["target-unknown"] is Weight.UNCERTAIN
+    assert found is Verdict.DEGRADED
+
+
+def test_a_pool_takes_its_machines_back(finished: World) -> None:
+    owner = {
+        "apiVersion": "pool.kubevirt.io/v1beta1",
+        "kind": "VirtualMachinePool",
+        "name": "p",
+        "controller": True,
+    }
+    owned = put(machine(LEGACY), [owner], "metadata", "ownerReferences")
+
+    def with_pool(world: World) -> None:
+        reference = Reference("pool.kubevirt.io", "virtualmachinepools", "shop", "p")
+        metadata = {"name": "p", "namespace": "shop"}
+        world.stored[reference] = {**owner, "metadata": metadata, "spec": {"replicas": 1}}
+
+    assert "taken-back-by-pool" in verdict(changed(finished, both(owned, with_pool)), LEGACY)[1]
+
+
+def test_each_item_has_its_result(finished: World) -> None:
+    found = finished.restored()
+    results = {one.reference: one.result for one in found.restored}
+    assert results[machine(LEGACY)] is RestoreResult.CREATED
+    assert results.keys() == finished.stored.keys()
+    assert found.of == "nightly"
