@@ -4,6 +4,7 @@ import functools
 import logging
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from stillpoint import garbage
@@ -12,6 +13,7 @@ from stillpoint.model.writer import Cluster
 from stillpoint.wire import handshake, stderr_log
 
 if TYPE_CHECKING:
+    from stillpoint.calls.background import Background
     from stillpoint.calls.contexts import Archives
 
 
@@ -46,7 +48,7 @@ def main() -> int:
     lister = PluginLister(catalogue, launch_path(), functools.partial(warn_of_peer, sys.argv[1:]))
     has_csi = flags.has_feature(sys.argv[1:], "EnableCSI")
     background = Background()
-    clusters = CachedIndexes(_connect, has_csi=has_csi, background=background.run)
+    clusters = CachedIndexes(_connect, has_csi=has_csi, background=background.run, is_observed=True)
     server = Server(catalogue, clusters, _archives, lister)
     try:
         address = server.start()
@@ -55,8 +57,21 @@ def main() -> int:
         return 1
     handshake.announce(output, address)
     server.wait(parent)
-    background.finish(_LAST_TASKS_S)
+    _finish(background)
     os._exit(0)  # the interpreter's own end would wait for workers that hang in a call
+
+
+def _finish(background: "Background") -> None:
+    """Stores what was seen of guests, and ends what no call waited for, in the time that is left.
+
+    What is deleted later the next backup deletes; what was seen is nowhere else.
+    """
+    expires = time.monotonic() + _LAST_TASKS_S
+    if "stillpoint.actions.watching.observer" in sys.modules:  # else this process has seen none
+        from stillpoint.actions.watching import observer  # noqa: PLC0415
+
+        observer.end_all(_LAST_TASKS_S)
+    background.finish(max(expires - time.monotonic(), 0.0))
 
 
 def launch_path() -> str:

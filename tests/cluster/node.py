@@ -108,6 +108,12 @@ class Node:
         link.parent.mkdir(exist_ok=True)
         link.symlink_to(console)
 
+    def give_hook(self, namespace: str, name: str, program: Path) -> None:
+        """From now on the guest's agent calls that program at each freeze and thaw."""
+        link = self.folder / "hooks" / f"{namespace}.{name}"
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(program)
+
     def log(self, pod: Object, container: str, text: str) -> None:
         """A container prints a line now; its log is as a container runtime keeps it."""
         metadata = pod["metadata"]

@@ -50,6 +50,10 @@ class Clusters(Protocol):
     def background(self) -> Callable[[Callable[[], None]], None]:
         """Runs a task that no caller waits for, after those that it was given before."""
 
+    @property
+    def is_observed(self) -> bool:
+        """True if guests are watched for evidence; see `BackupContext`."""
+
     def expect_requests(self) -> None:
         """Prepares for requests: a backup begins, its first item is a moment away."""
 
@@ -79,6 +83,7 @@ def of_backup(backup: bytes, clusters: Clusters, log: ItemLog) -> BackupContext:
         blocks=_item_blocks(view),
         background=clusters.background,
         has_csi=clusters.has_csi,
+        is_observed=clusters.is_observed,
     )
 
 

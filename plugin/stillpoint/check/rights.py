@@ -35,6 +35,7 @@ _NEEDED = """
     scheduling.k8s.io        priorityclasses                        get list
 """
 SECRETS, THAW, GROUPS = "stillpoint-secrets", "stillpoint-thaw", "stillpoint-groups"
+EVIDENCE = "stillpoint-evidence"
 """Roles that are optional."""
 
 _SECRETS = """
@@ -50,6 +51,13 @@ _GROUPS = """
     snapshot.storage.k8s.io  volumesnapshots                        patch
     snapshot.storage.k8s.io  volumesnapshots/status                 patch
     snapshot.storage.k8s.io  volumesnapshotcontents/status          patch
+"""
+_EVIDENCE = """
+    snapshot.storage.k8s.io  volumesnapshots                        patch
+    -                        pods/log                               get
+    -                        namespaces                             get
+    snapshot.kubevirt.io     virtualmachinesnapshots                get list
+    backup.kubevirt.io       virtualmachinebackups                  get list
 """
 _OF_VELERO = """
     velero.io                backups                                get list
@@ -80,7 +88,7 @@ class Right(NamedTuple):
     @property
     def is_optional(self) -> bool:
         """True if the plugin can do without, see the sentence of its role."""
-        return self.role in (SECRETS, THAW, GROUPS)
+        return self.role in (SECRETS, THAW, GROUPS, EVIDENCE)
 
     @property
     def served_as(self) -> str:
@@ -111,6 +119,7 @@ NEEDED: tuple[Right, ...] = (
     *_parse(_SECRETS, SECRETS),
     *_parse(_THAW, THAW),
     *_parse(_GROUPS, GROUPS),
+    *_parse(_EVIDENCE, EVIDENCE),
     *_parse(_OF_VELERO, is_of_velero=True),
 )
 ALL = Right("*", "*", "*")

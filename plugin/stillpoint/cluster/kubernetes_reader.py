@@ -242,13 +242,12 @@ class KubernetesReader:
         query = {
             "watch": "true",
             "fieldSelector": f"metadata.name={name}",
-            "allowWatchBookmarks": "true",
-            "resourceVersion": "0",
+            "resourceVersion": "0",  # with bookmarks, Kubernetes 1.34 refuses this on an older etcd
             "timeoutSeconds": str(math.ceil(longest_s)),
         }
 
         def open_response() -> BaseHTTPResponse:
-            return self._open_stream(request, query, self._limits.silence_s)
+            return self._open_stream(request, query, longest_s)
 
         return LineStream(request, open_response, request.change, self._clock, _OF_WATCHES)
 

@@ -18,9 +18,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from typing import Any
-
-import msgspec
+from typing import Any, TypeVar
 
 from stillpoint.evidence import sealed
 from stillpoint.evidence.console import ConsoleLine
@@ -146,6 +144,7 @@ class Observations:
         others: other programs that may have frozen or thawed the guest in the window, for people:
             `VirtualMachineSnapshot nightly`. None if nobody looked.
         lacks: reads that failed, each with its cause, such as the right that is missing.
+        version: `metadata.resourceVersion` of the instance at the end of the last of `watches`.
     """
 
     namespace: str
@@ -165,6 +164,7 @@ class Observations:
     safety_thaws: tuple[datetime, ...] | None = None
     others: tuple[str, ...] | None = None
     lacks: tuple[Statement, ...] = ()
+    version: str = ""
 
 
 class Method(StrEnum):
@@ -191,6 +191,7 @@ class Cut:
             pre hook. False also if not known.
         created: by the driver's clock, which says nothing of the order (docs/evidence.md).
         shared_with: names of other machines whose guests write to the disk.
+        machines: names of all of them, as far as is known when it is stored.
     """
 
     claim: Subject
@@ -202,6 +203,10 @@ class Cut:
     handle: str = ""
     created: datetime | None = None
     shared_with: tuple[str, ...] = ()
+    machines: tuple[str, ...] = ()
+
+
+Stored = TypeVar("Stored", Observations, Cut)
 
 
 def to_annotation(stored: Observations | Cut, backup_uid: str) -> str:
@@ -217,7 +222,7 @@ def observed(item: Item, backup_uid: str) -> Observations | None:
         MalformedItem: the annotation is not of a version that is known, or does not bear the seal
             of this backup.
     """
-    return sealed.read(OBSERVED, item, backup_uid, partial(msgspec.convert, type=Observations))
+    return sealed.read(OBSERVED, item, backup_uid, partial(_convert, Observations))
 
 
 def cut(item: Item, backup_uid: str) -> Cut | None:
@@ -226,11 +231,19 @@ def cut(item: Item, backup_uid: str) -> Cut | None:
     Raises:
         MalformedItem: see `observed`.
     """
-    return sealed.read(CUT, item, backup_uid, partial(msgspec.convert, type=Cut))
+    return sealed.read(CUT, item, backup_uid, partial(_convert, Cut))
+
+
+def _convert(kind: type[Stored], document: Item) -> Stored:
+    import msgspec  # noqa: PLC0415 - a rehearsal, which stores nothing, does without
+
+    return msgspec.convert(document, kind)
 
 
 def _compact(value: Any) -> Any:
     """The value as JSON has it, without what is as by default."""
+    import msgspec  # noqa: PLC0415
+
     if is_dataclass(value):
         found = ((field, getattr(value, field.name)) for field in fields(value))
         return {field.name: _compact(one) for field, one in found if one != field.default}

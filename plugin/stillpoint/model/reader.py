@@ -81,8 +81,7 @@ class Reader(Protocol):
     ) -> Stream[Change]:
         """An object as it is now, then as it changes: by one connection, which misses nothing.
 
-        Nothing is sent before it is asked for. About once a minute comes a sign of life: an object
-        without a name.
+        Nothing is sent before it is asked for. An object without a name is a sign of life.
         """
 
     def log(

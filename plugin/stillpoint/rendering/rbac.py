@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from stillpoint.check.rights import GROUPS, NEEDED, SECRETS, THAW, Right
+from stillpoint.check.rights import EVIDENCE, GROUPS, NEEDED, SECRETS, THAW, Right
 from stillpoint.rendering.text import flow, scalar
 
 _ROLES = {
@@ -18,6 +18,10 @@ _ROLES = {
     GROUPS: """\
 # Optional: group snapshots, where a volume policy has group: true. Without this part the disks of a
 # guest are taken side by side, and the backup warns.
+""",
+    EVIDENCE: """\
+# Optional: evidence of how consistent each disk is, made of logs of guests and of who else freezes
+# them. Without a right of this part that proof is missing.
 """,
 }
 """Cluster roles, each with a comment."""

@@ -25,6 +25,7 @@ class BackupContext:
         background: runs a task that the call does not wait for, for a guest may stand still until
             the call ends.
         has_csi: true if Velero runs its own actions for CSI, which put snapshots into the archive.
+        is_observed: true if guests are watched for evidence; a rehearsal watches none.
     """
 
     backup: Backup
@@ -36,6 +37,7 @@ class BackupContext:
     blocks: ItemBlocks
     background: Callable[[Callable[[], None]], None]
     has_csi: bool = True
+    is_observed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

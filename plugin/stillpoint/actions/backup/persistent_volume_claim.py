@@ -1,6 +1,7 @@
 """Backup of a PersistentVolumeClaim, whoever uses it (rules 3.1 and 3.2)."""
 
 from stillpoint.actions import policies, uid_label
+from stillpoint.actions.backup.evidence import cuts
 from stillpoint.actions.backup.snapshots import moved, own_group, take
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
@@ -41,7 +42,10 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
         return BackupOutcome(it.with_annotation(item, marks.SKIPPED, "true"))
     labelled = uid_label.set_to(item, it.uid(item), persistent_volume_claim.ORIGINAL_UID)
     stored = _with_population(labelled, context)
-    if context.backup.is_finalizing or not policies.fates(context).is_own(item):
+    if context.backup.is_finalizing:
+        return BackupOutcome(stored)
+    if not policies.fates(context).is_own(item):
+        cuts.note_upload(item, context)
         return BackupOutcome(stored)
     if fates.moves_data(context.backup.asked):
         return moved.outcome(stored, moved.upload(item, context) or _upload(item, context), context)

@@ -1,6 +1,7 @@
 """The block of an instance."""
 
 from stillpoint.actions import reach, surroundings
+from stillpoint.actions.watching import guests
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import Selector
@@ -22,7 +23,7 @@ def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
     Else the instance came for the freeze of a disk that was selected alone, and brings no other
     disk. Velero's item is of when the backup began; a disk that was hot-plugged since is in the
     cluster's. A disk that is plugged after this comes when the instance is backed up, in the same
-    freeze.
+    freeze. From now on the guest is watched, for evidence: the hook that freezes it comes next.
     """
     namespace, name = it.identify(item)
     seen = surroundings.latest_instance(context.cluster, item) or item
@@ -33,6 +34,7 @@ def related_items(item: Item, context: BackupContext) -> tuple[Reference, ...]:
     else:
         related = pods + reach.selected_disks(seen, context)
     context.blocks.add(virtual_machine_instance.RESOURCE.named(namespace, name), related)
+    guests.begin(seen, launcher, context)
     return related
 
 

@@ -14,6 +14,16 @@ RESOURCE = kinds.POD
 OF_MACHINES = "kubevirt.io in (virt-launcher, hotplug-disk)"
 """Label selector for both sorts."""
 
+COMPUTE = "compute"
+"""Container of a launcher pod in which the guest runs."""
+
+CONSOLE = "guest-console-log"
+"""Container of a launcher pod whose log is what the guest prints to its first serial port.
+
+Source: pkg/virt-controller/services/serialconsolelog.go of KubeVirt v1.9; before v1.6 it was no
+init container.
+"""
+
 _DOMAIN = "kubevirt.io/domain"
 _OVER = ("Succeeded", "Failed")
 
@@ -41,6 +51,12 @@ def is_over(pod: Item) -> bool:
 def is_running(pod: Item) -> bool:
     """True if the pod's containers run."""
     return it.text(pod, "status", "phase") == "Running"
+
+
+def has_console(launcher: Item) -> bool:
+    """True if the launcher pod keeps what its guest prints to the console."""
+    containers = (it.sequence(launcher, "spec", kind) for kind in ("initContainers", "containers"))
+    return any(it.text(one, "name") == CONSOLE for each in containers for one in each)
 
 
 def instances(pod: Item) -> Iterable[str]:

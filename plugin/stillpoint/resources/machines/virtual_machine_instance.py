@@ -6,6 +6,7 @@ from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference, Resource
 from stillpoint.resources import references as references_of
+from stillpoint.resources.disks import volume
 from stillpoint.resources.machines import guest
 
 RESOURCE = Resource("kubevirt.io", "v1", "virtualmachineinstances", "VirtualMachineInstance")
@@ -115,6 +116,12 @@ def volumes(instance: Item) -> Sequence[Item]:
     return it.sequence(instance, "spec", "volumes")
 
 
+def disk_claims(instance: Item) -> Iterator[str]:
+    """Names of the claims that the guest writes to, and of those with its state; may come twice."""
+    yield from filter(None, map(volume.disk_claim, volumes(instance)))
+    yield from state_claims(instance)
+
+
 def hotplugged_volumes(instance: Item) -> Collection[str]:
     """Names of the volumes that a pod of their own attaches."""
     return {
@@ -167,8 +174,17 @@ def renamed(instance: Item, name: str, names: Mapping[str, str]) -> Item:
     return it.with_value(instance, name, "metadata", "name")
 
 
+def since(instance: Item, condition: str) -> str:
+    """When a condition that is true was last probed, or else became true; empty if it is not.
+
+    `yes` if the condition has neither time.
+    """
+    for entry in it.sequence(instance, "status", "conditions"):
+        if it.text(entry, "type") == condition and it.text(entry, "status") == "True":
+            times = (it.text(entry, field) for field in ("lastProbeTime", "lastTransitionTime"))
+            return next(filter(None, times), "yes")
+    return ""
+
+
 def _is_true(instance: Item, condition: str) -> bool:
-    return any(
-        it.text(entry, "type") == condition and it.text(entry, "status") == "True"
-        for entry in it.sequence(instance, "status", "conditions")
-    )
+    return bool(since(instance, condition))

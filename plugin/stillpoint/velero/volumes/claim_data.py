@@ -15,6 +15,8 @@ from stillpoint.velero import marks
 _SNAPSHOT = "velero.io/volume-snapshot-name"
 _REQUEST = ("spec", "resources", "requests", "storage")
 _UPLOAD = "velero.io/data-upload-name"
+_HANDLE = "velero.io/csi-volumesnapshot-handle"
+_DRIVER = "velero.io/csi-driver-name"
 _MUST_INCLUDE = "restore.velero.io/must-include-additional-items"
 _OF_POPULATORS = (
     "cdi.kubevirt.io/storage.usePopulator",
@@ -31,6 +33,21 @@ def snapshot(stored: Item) -> str:
 def is_uploaded(stored: Item) -> bool:
     """True if a data mover has put the data of a stored claim into the object store."""
     return _UPLOAD in it.annotations(stored)
+
+
+def upload(stored: Item) -> str:
+    """Name of the DataUpload that has the data of a stored claim; empty if there is none."""
+    return it.text(stored, "metadata", "annotations", _UPLOAD).rpartition("/")[2]
+
+
+def handle(snapshot: Item) -> str:
+    """The storage's name for a VolumeSnapshot that Velero's action has passed; empty before."""
+    return it.text(snapshot, "metadata", "annotations", _HANDLE)
+
+
+def driver(snapshot: Item) -> str:
+    """The CSI driver of a VolumeSnapshot that Velero's action has passed; empty before."""
+    return it.text(snapshot, "metadata", "annotations", _DRIVER)
 
 
 def is_there(stored: Item) -> bool:

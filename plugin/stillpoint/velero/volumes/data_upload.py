@@ -80,6 +80,11 @@ def claim_uids(upload: Item) -> Iterable[str]:
     return (it.text(upload, "metadata", "labels", _CLAIM_UID),)
 
 
+def source_namespaces(upload: Item) -> Iterable[str]:
+    """Namespace of the upload's claim as the only key for `Index.list_grouped`."""
+    return (it.text(upload, "spec", "sourceNamespace"),)
+
+
 def snapshot(upload: Item) -> Reference:
     """The VolumeSnapshot whose bytes are moved."""
     name = it.text(upload, "spec", "csiSnapshot", "volumeSnapshot")

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
 
 from stillpoint.model import item as it
 from stillpoint.model import kinds
@@ -61,6 +62,7 @@ class OwnSnapshots:
         self._lock = threading.Lock()
         self._begun: dict[str, Future[Item]] = {}
         self._taken: set[str] = set()
+        self._bounds: dict[str, tuple[datetime | None, datetime]] = {}
         self._looked: set[str] = set()
 
     def begin(self, uids: Iterable[str]) -> Sequence[str]:
@@ -80,6 +82,18 @@ class OwnSnapshots:
     def take(self, uids: Iterable[str]) -> None:
         """Says that the storage has the snapshots of these claims, which have yet to end."""
         self._taken |= set(uids)
+
+    def note_bounds(self, uid: str, not_before: datetime | None, not_after: datetime) -> None:
+        """Notes between which moments the snapshot of a claim was cut.
+
+        Args:
+            not_before: None if a former process may have asked for it.
+        """
+        self._bounds[uid] = not_before, not_after
+
+    def bounds(self, uid: str) -> tuple[datetime | None, datetime] | None:
+        """The moments between which the snapshot of a claim was cut, if this process took it."""
+        return self._bounds.get(uid)
 
     def is_first_look(self, at: str) -> bool:
         """True once for each namespace, or whatever else is looked at once."""

@@ -26,7 +26,7 @@ from tests.unit.actions.backup.test_own_snapshots import (
     running,
     snapshot_class,
 )
-from tests.unit.contexts import backup_context
+from tests.unit.contexts import NOW, backup_context
 
 POLICY = """
 version: v1
@@ -137,6 +137,13 @@ def groups(storage: GroupStorage) -> str:
         if one.startswith("create volumegroupsnapshots")
     }
     return name
+
+
+def test_all_members_are_of_one_moment_whose_bounds_are_known() -> None:
+    storage = with_guest("root", "data")
+    of = context(storage)
+    backed_up(storage, of)
+    assert of.snapshots.bounds("uid-root") == of.snapshots.bounds("uid-data") == (NOW, NOW)
 
 
 def test_the_group_is_gone_and_its_labels_when_its_claims_are_stored() -> None:

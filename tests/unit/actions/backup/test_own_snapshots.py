@@ -27,7 +27,7 @@ from tests.unit.actions.backup.storage import (
     says_nothing,
     takes,
 )
-from tests.unit.contexts import Hands, backup_context
+from tests.unit.contexts import NOW, Hands, backup_context
 
 BACKUP: Item = {
     "kind": "Backup",
@@ -197,6 +197,16 @@ def left(storage: Storage) -> list[str]:
 
 
 # the stored claim, and its VolumeSnapshot
+
+
+def test_both_bounds_of_its_moment_are_known_if_this_process_has_asked_for_it() -> None:
+    storage = Storage(cluster("root"))
+    of = context(storage)
+    backed_up(storage, of)
+    assert of.snapshots.bounds("uid-root") == (NOW, NOW)
+    again = context(storage)  # a process that is started again finds what the former one has made
+    backed_up(storage, again)
+    assert again.snapshots.bounds("uid-root") == (None, NOW)
 
 
 def test_a_claim_is_stored_as_velero_stores_it_with_its_snapshot() -> None:

@@ -11,7 +11,7 @@ from stillpoint.actions import policies, reach, surroundings
 from stillpoint.actions.backup.snapshots import moved
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.resources.disks import persistent_volume_claim, volume
+from stillpoint.resources.disks import persistent_volume_claim
 from stillpoint.resources.machines import pod, virtual_machine_instance
 from stillpoint.velero.context import BackupContext
 
@@ -107,8 +107,7 @@ def _instances(launcher: Item, context: BackupContext) -> Iterator[Item]:
 
 def claim_names(instance: Item) -> Iterable[str]:
     """Names of the claims that the guest of an instance writes to, and of those with its state."""
-    names = map(volume.disk_claim, virtual_machine_instance.volumes(instance))
-    return dict.fromkeys((*filter(None, names), *virtual_machine_instance.state_claims(instance)))
+    return dict.fromkeys(virtual_machine_instance.disk_claims(instance))
 
 
 def claims_of(guest: Item, context: BackupContext) -> Iterator[Item]:

@@ -11,6 +11,7 @@ A group is whole, or each of its claims fails and nothing of it is left.
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import datetime
 
 from stillpoint.actions.backup.snapshots.members import Members
 from stillpoint.actions.backup.snapshots.own_group import OwnGroup
@@ -53,12 +54,20 @@ class GroupSnapshot(Taking):
         self._is_marked = True
         self._mark()
         self._found = self._group.new(self.namespace, self.context.backup.asked, self._class)
-        self._found = self.context.writer.create(self._resource, self._found) or self._existing()
+        asked = self.context.clock.now()
+        made = self.context.writer.create(self._resource, self._found)
+        self._found = made or self._existing()
         self._wait()
         if volume_group_snapshot.is_taken(self._found):
-            self.context.snapshots.take(it.uid(claim) for claim in self.left.values())
+            self._note_taken(asked if made else None)
         else:
             self.fail_left()
+
+    def _note_taken(self, asked: datetime | None) -> None:
+        snapshots, now = self.context.snapshots, self.context.clock.now()
+        for claim in self.left.values():
+            snapshots.note_bounds(it.uid(claim), asked, now)
+        snapshots.take(it.uid(claim) for claim in self.left.values())
 
     def settle(self) -> None:
         """Frees the members, and ends each claim with its own."""

@@ -8,6 +8,7 @@ Source: pkg/backup/actions/csi/pvc_action.go of Velero v1.18.
 
 from dataclasses import replace
 
+from stillpoint.actions.backup.evidence import cuts
 from stillpoint.actions.backup.snapshots.discard import discard
 from stillpoint.model import item as it
 from stillpoint.model import kinds
@@ -118,7 +119,8 @@ def cancel(operation: str, context: BackupContext) -> None:
 
 
 def _create(claim: Item, taken: Taken, context: BackupContext) -> Item:
-    made = data_upload.new(context.backup.asked, claim, taken.snapshot, taken.content)
+    bare = data_upload.new(context.backup.asked, claim, taken.snapshot, taken.content)
+    made = cuts.of_own_upload(claim, bare, context)
     namespace, name = it.identify(made)
     created = context.writer.create(data_upload.RESOURCE, made)
     if created is not None:

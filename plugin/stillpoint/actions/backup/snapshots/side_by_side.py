@@ -8,6 +8,7 @@ the former one has made, and no disk is taken twice.
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import datetime
 
 from stillpoint.actions import policies
 from stillpoint.actions.backup.snapshots import own_group, snapshot_class
@@ -41,6 +42,8 @@ class SideBySide(Taking):
     def __init__(self, claims: Sequence[Item], taken_with: str, context: BackupContext) -> None:
         super().__init__(claims, context)
         self._taken_with = taken_with
+        self._asked: dict[str, datetime] = {}
+        """When each was asked for, by its claim; not those that a former process asked for."""
 
     def begin(self) -> None:
         """See `Taking.begin`."""
@@ -63,7 +66,10 @@ class SideBySide(Taking):
                 return freed
             chosen = snapshot_class.of_claim(claim, context)
             new = own_snapshots.new(claim, context.backup.asked, chosen, self._taken_with)
+            asked = context.clock.now()
             made = context.writer.create(volume_snapshot.RESOURCE, new)
+            if made:
+                self._asked[it.name(claim)] = asked
             return made or _existing(claim, new, context)
         except StillpointError as error:
             return error
@@ -96,6 +102,8 @@ class SideBySide(Taking):
             cause = f"somebody deletes VolumeSnapshot {it.name(change.item)}"
             self.end(claim, SnapshotFailed(it.describe(claim), ATTEMPT, cause))
         elif volume_snapshot.is_taken(change.item):
+            asked = self._asked.get(it.name(claim))
+            self.context.snapshots.note_bounds(it.uid(claim), asked, self.context.clock.now())
             self.end(claim, change.item)
         elif message := volume_snapshot.error(change.item):
             self.messages[it.name(claim)] = message

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from stillpoint.actions import policies, surroundings
 from stillpoint.actions.backup.snapshots import disks
 from stillpoint.actions.backup.snapshots.disks import Freeze
+from stillpoint.actions.watching import guests
+from stillpoint.evidence.observations import Thaw
 from stillpoint.model import item as it
 from stillpoint.model.errors import Forbidden, StillpointError
 from stillpoint.model.item import Item
@@ -37,15 +39,25 @@ def when_taken(freeze: Freeze, context: BackupContext) -> None:
             if reason := next(_reasons_to_wait(guest, freeze, context), ""):
                 context.log.debug("guest %s is left to the post hook: %s", name, reason)
                 continue
-            subresources = virtual_machine_instance.SUBRESOURCES
-            context.writer.put(subresources, namespace, name, "unfreeze")
-            context.snapshots.thawed.add(it.uid(guest))
+            _thaw(guest, context)
             context.log.info("guest %s thawed: the storage has all its disks", name)
         except Forbidden as error:
             context.snapshots.no_thaw_in.add(namespace)
             context.log.info("guests of %s are left to the post hook: %s", namespace, error)
         except StillpointError as error:
             context.log.info("guest %s is left to the post hook: %s", name, error)
+
+
+def _thaw(guest: Item, context: BackupContext) -> None:
+    """Thaws a guest; evidence knows of it even if the response is lost."""
+    subresources, sent = virtual_machine_instance.SUBRESOURCES, context.clock.now()
+    answered = None
+    try:
+        context.writer.put(subresources, *it.identify(guest), "unfreeze")
+        answered = context.clock.now()
+        context.snapshots.thawed.add(it.uid(guest))
+    finally:
+        guests.note_thaw(guest, Thaw(sent, answered), context)
 
 
 def _reasons_to_wait(guest: Item, freeze: Freeze, context: BackupContext) -> Iterator[str]:
@@ -90,7 +102,9 @@ def _other_backups(namespace: str, context: BackupContext) -> Iterator[str]:
 def _at_work(guest: Item, context: BackupContext) -> Iterator[str]:
     """Reasons by which the guest's state of now forbids a thaw."""
     namespace, name = it.identify(guest)
+    asked = context.clock.now()
     now = context.cluster.current(virtual_machine_instance.RESOURCE, namespace, name) or {}
+    guests.note_look(guest, now, asked, context)
     if it.uid(now) != it.uid(guest):
         yield "it has ended"
         return

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"time"
@@ -29,6 +30,9 @@ const freezerPath = "/usr/bin/virt-freezer"
 // A file DIRECTORY/orders/NAMESPACE.NAME.VERB.json changes how the next calls of a verb ("freeze", "unfreeze") go:
 //
 //	{"delay": "2s", "exitCode": 1, "message": "the agent does not answer"}
+//
+// An executable DIRECTORY/hooks/NAMESPACE.NAME is called with "freeze" before a guest is frozen and with "thaw" after it
+// was thawed, as the guest's agent calls its hook.
 //
 // A link DIRECTORY/agents/NAMESPACE.NAME to the socket of a real guest's agent makes it freeze that guest (agent.go).
 type freezer struct {
@@ -108,6 +112,8 @@ func (f *freezer) settle(ctx context.Context, made *call, ordered order) error {
 		err = errors.New(ordered.Message)
 	} else if path, isReal := f.agentOf(*made); isReal {
 		err = tell(path, made.Verb)
+	} else if made.Verb == "freeze" {
+		err = f.runHook(ctx, *made)
 	}
 	if err != nil {
 		made.ExitCode, made.Changed = max(made.ExitCode, 1), false
@@ -116,7 +122,19 @@ func (f *freezer) settle(ctx context.Context, made *call, ordered order) error {
 	f.mutex.Lock()
 	f.frozen[made.guest()] = made.Verb == "freeze"
 	f.mutex.Unlock()
-	return f.setStatus(ctx, *made)
+	if made.Verb == "unfreeze" {
+		err = f.runHook(ctx, *made)
+	}
+	return errors.Join(err, f.setStatus(ctx, *made))
+}
+
+func (f *freezer) runHook(ctx context.Context, made call) error {
+	path := filepath.Join(f.directory, "hooks", made.Namespace+"."+made.Name)
+	if _, err := os.Stat(path); err != nil {
+		return nil
+	}
+	verb := map[string]string{"freeze": "freeze", "unfreeze": "thaw"}[made.Verb]
+	return exec.CommandContext(ctx, path, verb).Run()
 }
 
 func (f *freezer) isFrozen(made call) (bool, error) {

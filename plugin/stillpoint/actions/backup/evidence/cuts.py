@@ -1,0 +1,118 @@
+"""Bounds of the moment at which the snapshot of a disk was cut, stored with the snapshot.
+
+Of the plugin's own snapshots both are exact. Of Velero's, that action runs when the storage has the
+bytes; not before that action ran for the disk before it in the same item block, as Velero takes
+those of a block one after the other, or before the block began.
+
+A guest may stand still: nothing waits until that is stored.
+"""
+
+import functools
+from collections.abc import Sequence
+from datetime import datetime
+
+from stillpoint.actions import policies
+from stillpoint.actions.watching import observer
+from stillpoint.actions.watching.guest import Holder, WatchedGuest
+from stillpoint.actions.watching.guests import harmless
+from stillpoint.evidence import observations
+from stillpoint.evidence.document import Subject
+from stillpoint.evidence.observations import Cut, Method
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
+from stillpoint.resources.disks import persistent_volume_claim, volume_snapshot
+from stillpoint.velero import marks
+from stillpoint.velero.context import BackupContext
+from stillpoint.velero.volumes import claim_data, data_upload, fates
+from stillpoint.velero.volumes.policy import Fate
+
+
+@harmless
+def note_snapshot(snapshot: Item, claim: Item, context: BackupContext) -> None:
+    """Stores the cut of a claim on its VolumeSnapshot, if Velero or this plugin made that now."""
+    if not context.is_observed or context.backup.is_finalizing:
+        return
+    if it.labels(snapshot).get(marks.OF_BACKUP) != marks.label_value(context.backup.name):
+        return
+    holder = Holder(volume_snapshot.RESOURCE, *it.identify(snapshot))
+    cut = _noted(claim, holder, context, snapshot)
+    context.background(functools.partial(_store, cut, holder, context))
+
+
+@harmless
+def note_upload(claim: Item, context: BackupContext) -> None:
+    """Stores the cut of a claim on the DataUpload that Velero has made for it, if there is one.
+
+    Args:
+        claim: as Velero's own action leaves it.
+    """
+    upload = claim_data.upload(claim)
+    if context.is_observed and upload and _is_velero_moving(claim, context):
+        holder = Holder(data_upload.RESOURCE, context.backup.namespace, upload)
+        cut = _noted(claim, holder, context)
+        context.background(functools.partial(_store, cut, holder, context))
+
+
+def of_own_upload(claim: Item, upload: Item, context: BackupContext) -> Item:
+    """A DataUpload of this plugin's, with the cut of its claim."""
+    if not context.is_observed:
+        return upload
+    holder = Holder(data_upload.RESOURCE, *it.identify(upload))
+    value = observations.to_annotation(_noted(claim, holder, context), context.backup.uid)
+    return it.with_annotation(upload, observations.CUT, value)
+
+
+def _is_velero_moving(claim: Item, context: BackupContext) -> bool:
+    """True if Velero's own action has written the name of the upload, and no tenant."""
+    is_moved = context.has_csi and fates.moves_data(context.backup.asked)
+    return is_moved and policies.fates(context).of(claim) is Fate.SNAPSHOT
+
+
+def _noted(
+    claim: Item, holder: Holder, context: BackupContext, snapshot: Item | None = None
+) -> Cut:
+    """The cut of a claim that the storage has taken by now; its guests know it from now on."""
+    namespace, name = it.identify(claim)
+    watching, now = observer.of(context), context.clock.now()
+    guests = watching.guests_of(namespace, name) if watching else ()
+    own = context.snapshots.bounds(it.uid(claim))
+    before, after = own or (_not_before(claim, guests, context), now)
+    for guest in guests:
+        guest.cut(holder, now)
+    return Cut(
+        claim=Subject(persistent_volume_claim.RESOURCE.kind, name, it.uid(claim)),
+        not_before=before,
+        not_after=after,
+        method=Method.SNAPSHOT if snapshot else Method.MOVED,
+        is_in_block=any(_is_in_block(claim, guest, context) for guest in guests),
+        driver=claim_data.driver(snapshot or {}),
+        handle=claim_data.handle(snapshot or {}),
+        created=it.time(snapshot or {}, "status", "creationTime"),
+        machines=tuple(sorted({guest.machine for guest in guests})),
+    )
+
+
+def _is_in_block(claim: Item, guest: WatchedGuest, context: BackupContext) -> bool:
+    """True if Velero takes the claim after the hook of the guest, in the guest's item block."""
+    if guest.launcher is None or not guest.is_before_hook:
+        return False
+    block = context.blocks.of(persistent_volume_claim.RESOURCE.named(*it.identify(claim)))
+    return block is not None and block == context.blocks.of(guest.launcher)
+
+
+def _not_before(
+    claim: Item, guests: Sequence[WatchedGuest], context: BackupContext
+) -> datetime | None:
+    """Of a group of snapshots Velero takes all at the first of them."""
+    if not guests:
+        return context.backup.started
+    if fates.group_snapshot_label(context.backup.asked) in it.labels(claim):
+        return min(guest.began for guest in guests)
+    return min(guest.last_call for guest in guests)
+
+
+@harmless
+def _store(cut: Cut, holder: Holder, context: BackupContext) -> None:
+    value = observations.to_annotation(cut, context.backup.uid)
+    change = {"metadata": {"annotations": {observations.CUT: value}}}
+    context.writer.patch(*holder, change)

@@ -1,0 +1,112 @@
+"""The doors of watching, for actions: none of them waits or fails."""
+
+import functools
+from collections.abc import Callable
+from datetime import datetime
+from typing import ParamSpec
+
+from stillpoint.actions import policies, surroundings
+from stillpoint.actions.watching import observer, state
+from stillpoint.actions.watching.guest import WatchedGuest
+from stillpoint.evidence.observations import Look, Observations, Thaw
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.item import Item
+from stillpoint.resources.machines import pod, virtual_machine_instance
+from stillpoint.velero import pod_hooks
+from stillpoint.velero.context import BackupContext
+
+Parameters = ParamSpec("Parameters")
+
+
+def harmless(note: Callable[Parameters, None]) -> Callable[Parameters, None]:
+    """Makes of any failure to note something for evidence a line of the log: the backup goes on.
+
+    What was not noted is missing in the evidence, and so never good. The last argument is the
+    context.
+    """
+
+    @functools.wraps(note)
+    def guard(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+        try:
+            note(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - evidence fails no backup
+            context = args[-1]
+            if isinstance(context, BackupContext):
+                context.log.info("evidence of it is incomplete: %s", error)
+
+    return guard
+
+
+@harmless
+def begin(instance: Item, launcher: Item | None, context: BackupContext) -> None:
+    """Begins to watch the guest of an instance, before Velero's hook freezes it."""
+    _begin(instance, launcher, context, is_before_hook=True)
+    if context.is_observed:
+        # what it may demand is asked for when the guest stands still
+        context.background(functools.partial(_read_namespace, it.namespace(instance), context))
+
+
+@harmless
+def begin_late(instance: Item, context: BackupContext) -> None:
+    """Begins to watch a guest that Velero may have frozen, unless that was begun before."""
+    launcher = surroundings.launcher_pod(context.cluster, instance)
+    _begin(instance, launcher, context, is_before_hook=False)
+
+
+@harmless
+def note_look(guest: Item, now: Item, asked: datetime, context: BackupContext) -> None:
+    """Notes the state of a guest by a response.
+
+    Args:
+        guest: the instance as it was.
+        now: the instance; empty if there is none any more.
+        asked: before the request.
+    """
+    if watched := _watched(guest, context):
+        watched.see(Look(context.clock.now(), state.of(now), asked))
+
+
+@harmless
+def note_thaw(guest: Item, thaw: Thaw, context: BackupContext) -> None:
+    """Notes a thaw by this plugin."""
+    if watched := _watched(guest, context):
+        watched.thawed(thaw)
+
+
+@harmless
+def _read_namespace(name: str, context: BackupContext) -> None:
+    context.cluster.single(kinds.NAMESPACE, "", name)
+
+
+def _watched(guest: Item, context: BackupContext) -> WatchedGuest | None:
+    watching = observer.of(context)
+    return watching.guest(it.uid(guest)) if watching else None
+
+
+def _begin(
+    instance: Item, launcher: Item | None, context: BackupContext, *, is_before_hook: bool
+) -> None:
+    watching = observer.of(context)
+    if watching is None or watching.guest(it.uid(instance)):
+        return
+    now = context.clock.now()
+    first = Observations(
+        namespace=it.namespace(instance),
+        machine=state.subject(instance),
+        started=context.backup.started or now,
+        began=now,
+        is_before_hook=is_before_hook,
+        has_hook=_has_hook(launcher, context) if launcher else None,
+        has_console=pod.has_console(launcher) if launcher else None,
+        looks=(Look(now, state.of(instance)),),
+    )
+    claims = {*virtual_machine_instance.disk_claims(instance), *pod.claims(launcher or {})}
+    named = pod.RESOURCE.named(*it.identify(launcher)) if launcher else None
+    guest = WatchedGuest(first, it.identify(instance), named, claims)
+    watching.watch(it.uid(instance), guest)
+
+
+def _has_hook(launcher: Item, context: BackupContext) -> bool:
+    is_left_out = policies.filters(context).bars(pod.RESOURCE, launcher)
+    return pod_hooks.is_thawed_by_velero(launcher) and not is_left_out

@@ -1,0 +1,148 @@
+"""All guests of one backup that this process watches, and where its observations are stored.
+
+They are stored as an annotation of one of the guest's VolumeSnapshots or DataUploads: Velero asks
+for the result in another process, and a process that is killed leaves nothing that looks better
+than it was.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from weakref import WeakKeyDictionary
+
+from stillpoint.actions.watching.guest import WatchedGuest
+from stillpoint.actions.watching.streams import Streams
+from stillpoint.evidence import observations
+from stillpoint.model.errors import StillpointError
+from stillpoint.model.reader import Index
+from stillpoint.velero.context import BackupContext
+
+_MOST_GUESTS = 64
+"""Watched at once, each by two connections."""
+
+_LOOK_S = 1.0
+_SIDE_BY_SIDE = 16
+
+_log = logging.getLogger("stillpoint")
+
+
+class Observer:
+    """Watches guests of a backup, each from its item block until nothing more is to be expected.
+
+    Threads may share it.
+
+    Args:
+        context: of any call of the backup.
+    """
+
+    def __init__(self, context: BackupContext) -> None:
+        self._backup_uid = context.backup.uid
+        self._cluster = context.cluster
+        self._writer = context.writer
+        self._clock = context.clock
+        self._lock = threading.Lock()
+        self._guests: dict[str, WatchedGuest] = {}
+        self._streams: dict[str, Streams] = {}
+        self._is_looking = False
+
+    def watch(self, uid: str, guest: WatchedGuest) -> None:
+        """Begins to watch a guest, unless that has been done; returns at once.
+
+        Args:
+            uid: of its instance.
+        """
+        with self._lock:
+            if uid in self._guests or len(self._streams) >= _MOST_GUESTS:
+                return
+            self._guests[uid] = guest
+            streams = self._streams[uid] = Streams(guest, self._cluster, self._clock)
+            is_first, self._is_looking = not self._is_looking, True
+        streams.start()
+        if is_first:
+            threading.Thread(target=self._look_after_all, daemon=True, name="observer").start()
+
+    def guest(self, uid: str) -> WatchedGuest | None:
+        """The guest of the instance with this uid, if it is or was watched."""
+        return self._guests.get(uid)
+
+    def guests_of(self, namespace: str, claim: str) -> Sequence[WatchedGuest]:
+        """The guests that write to a claim."""
+        with self._lock:
+            found = list(self._guests.values())
+        return [one for one in found if one.instance[0] == namespace and claim in one.claims]
+
+    def end(self, within_s: float) -> None:
+        """Stores what was seen of all guests that are still watched; for the process's end."""
+        with self._lock:
+            left = list(self._streams)
+        if not left:
+            return
+        workers = ThreadPoolExecutor(_SIDE_BY_SIDE)
+        for uid in left:
+            workers.submit(self._finish, uid)
+        ended = threading.Thread(target=workers.shutdown, daemon=True)
+        ended.start()
+        ended.join(within_s)
+
+    def _look_after_all(self) -> None:
+        while True:
+            time.sleep(_LOOK_S)
+            with self._lock:
+                left = list(self._streams)
+                if not left:
+                    self._is_looking = False
+                    return
+            for uid in left:
+                if self._guests[uid].is_over(self._clock.now()):
+                    self._finish(uid)
+
+    def _finish(self, uid: str) -> None:
+        with self._lock:
+            streams = self._streams.pop(uid, None)
+        if streams is None:
+            return
+        streams.end()
+        guest = self._guests[uid]
+        try:
+            self._store(guest)
+        except Exception:  # noqa: BLE001 - the edge of a thread
+            _log.warning("observations of guest %s/%s are lost", *guest.instance, exc_info=True)
+
+    def _store(self, guest: WatchedGuest) -> None:
+        """Stores the observations on the first of the holders that is still there."""
+        value = observations.to_annotation(guest.observations, self._backup_uid)
+        change = {"metadata": {"annotations": {observations.OBSERVED: value}}}
+        for holder in guest.holders:
+            try:
+                self._writer.patch(*holder, change)
+            except StillpointError as error:
+                _log.debug("%s", error)
+            else:
+                return
+
+
+_observers: WeakKeyDictionary[Index, Observer] = WeakKeyDictionary()
+"""By the backup's view of the cluster."""
+
+_lock = threading.Lock()
+
+
+def of(context: BackupContext) -> Observer | None:
+    """The observer of the context's backup; None where nothing is observed."""
+    if not context.is_observed:
+        return None
+    with _lock:
+        return _observers.setdefault(context.cluster, Observer(context))
+
+
+def end_all(within_s: float) -> None:
+    """Stores what this process has seen; for its end."""
+    with _lock:
+        left = list(_observers.values())
+    ends = [threading.Thread(target=one.end, args=(within_s,), daemon=True) for one in left]
+    for end in ends:
+        end.start()
+    for end in ends:
+        end.join(within_s)

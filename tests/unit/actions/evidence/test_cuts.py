@@ -1,0 +1,167 @@
+"""When the snapshot of each disk was cut, on the object that holds its bytes."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from stillpoint.actions.backup import persistent_volume_claim, volume_snapshot
+from stillpoint.actions.backup.evidence import cuts
+from stillpoint.actions.item_block import virtual_machine_instance as block
+from stillpoint.actions.watching import observer
+from stillpoint.evidence import observations
+from stillpoint.evidence.document import Subject
+from stillpoint.evidence.observations import Cut, Method
+from stillpoint.model.item import Item
+from tests.unit.actions.evidence.world import (
+    BACKUP,
+    SHOP,
+    claim,
+    instance,
+    observing,
+    snapshot,
+    upload,
+)
+from tests.unit.contexts import NOW, Hands, backup_context
+from tests.unit.dictionary_reader import DictionaryReader
+
+STARTED = datetime.fromisoformat("2026-05-04T11:59:00Z")
+CLAIM = Subject("PersistentVolumeClaim", "db-root", "claim-db-root")
+MOVING: Item = {**BACKUP, "spec": {"snapshotMoveData": True}}
+PATCH = "patch volumesnapshots.snapshot.storage.k8s.io shop/velero-db-root-x"
+
+
+def noted(reader: DictionaryReader, kind: str = "VolumeSnapshot") -> Cut | None:
+    [item] = [one for one in reader.objects if one["kind"] == kind]
+    return observations.cut(item, "b1")
+
+
+def test_a_snapshot_by_velero_was_cut_after_the_call_before_and_before_this_one() -> None:
+    reader, hands = DictionaryReader(SHOP), Hands()
+    context = observing(reader, hands=hands)
+    block.related_items(instance(), context)
+    hands.sleep(7)
+    volume_snapshot.execute(snapshot(), context)
+    assert noted(reader) == Cut(
+        claim=CLAIM,
+        not_before=NOW,
+        not_after=NOW + timedelta(seconds=7),
+        is_in_block=True,
+        driver="fast.io",
+        handle="s-1",
+        created=datetime.fromisoformat("2026-05-04T12:00:01Z"),
+        machines=("db",),
+    )
+    [watched] = observer.of(context).guests_of("shop", "db-root")  # type: ignore[union-attr]
+    assert watched.last_call == NOW + timedelta(seconds=7), "the bound of the next disk"
+    observer.end_all(10)
+
+
+def test_a_snapshot_by_the_plugin_has_its_own_bounds() -> None:
+    reader = DictionaryReader(SHOP)
+    context = observing(reader)
+    asked, seen = NOW - timedelta(seconds=3), NOW - timedelta(seconds=2)
+    context.snapshots.note_bounds("claim-db-root", asked, seen)
+    volume_snapshot.execute(snapshot(), context)
+    cut = noted(reader)
+    assert cut
+    assert (cut.not_before, cut.not_after, cut.is_in_block) == (asked, seen, False)
+
+
+def test_of_a_disk_that_no_watched_guest_has_the_backup_s_begin_is_the_bound() -> None:
+    reader = DictionaryReader(SHOP)
+    volume_snapshot.execute(snapshot(), observing(reader))
+    cut = noted(reader)
+    assert cut
+    assert (cut.not_before, cut.machines, cut.is_in_block) == (STARTED, (), False)
+
+
+def test_of_a_group_of_snapshots_the_first_call_is_the_bound_of_all() -> None:
+    grouped = claim()
+    grouped["metadata"]["labels"] = {"velero.io/volume-group": "db"}
+    reader, hands = DictionaryReader([*SHOP[:3], grouped, snapshot()]), Hands()
+    context = observing(reader, hands=hands)
+    block.related_items(instance(), context)
+    hands.sleep(7)
+    volume_snapshot.execute(snapshot(), context)
+    hands.sleep(7)
+    volume_snapshot.execute(snapshot(), context)
+    cut = noted(reader)
+    assert cut
+    assert cut.not_before == NOW
+    observer.end_all(10)
+
+
+@pytest.mark.parametrize(
+    ("of", "backup"),
+    [
+        (snapshot(backup="other"), BACKUP),
+        (snapshot(), {**BACKUP, "status": {"phase": "Finalizing"}}),
+    ],
+)
+def test_a_snapshot_of_somebody_else_and_the_end_of_a_backup_note_nothing(
+    of: Item, backup: Item
+) -> None:
+    reader = DictionaryReader([*SHOP[:4], of])
+    outcome = volume_snapshot.execute(of, observing(reader, backup))
+    assert not reader.patches
+    assert outcome.operation == ""
+
+
+def test_a_rehearsal_notes_nothing() -> None:
+    reader = DictionaryReader(SHOP)
+    volume_snapshot.execute(snapshot(), backup_context(BACKUP, reader))
+    assert not reader.patches
+
+
+def test_a_note_that_fails_fails_no_snapshot(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    reader = DictionaryReader(SHOP)
+    reader.refused = {"shop/velero-db-root-x"}
+    volume_snapshot.execute(snapshot(), observing(reader))
+    assert "evidence of it is incomplete" in caplog.text
+    assert PATCH in reader.questions
+
+
+def test_moved_data_has_the_cut_on_its_upload() -> None:
+    stored = claim(**{"velero.io/data-upload-name": "velero/nightly-db-root"})
+    volume = {"kind": "PersistentVolume", "metadata": {"name": "pv-db-root"}, "spec": {}}
+    reader = DictionaryReader([*SHOP, upload(), volume])
+    persistent_volume_claim.execute(stored, observing(reader, MOVING))
+    cut = noted(reader, "DataUpload")
+    assert cut
+    assert (cut.claim, cut.method, cut.not_after) == (CLAIM, Method.MOVED, NOW)
+
+
+@pytest.mark.parametrize(
+    "backup", [BACKUP, {**MOVING, "spec": {"snapshotMoveData": True, "snapshotVolumes": False}}]
+)
+def test_the_name_of_an_upload_that_a_tenant_wrote_changes_no_upload(backup: Item) -> None:
+    stored = claim(**{"velero.io/data-upload-name": "velero/nightly-db-root"})
+    reader = DictionaryReader([*SHOP, upload()])
+    persistent_volume_claim.execute(stored, observing(reader, backup))
+    assert not reader.patches
+
+
+def test_an_upload_of_the_plugin_is_made_with_the_cut() -> None:
+    reader = DictionaryReader(SHOP)
+    context = observing(reader, MOVING)
+    context.snapshots.note_bounds("claim-db-root", NOW - timedelta(seconds=3), NOW)
+    made = cuts.of_own_upload(claim(), upload(), context)
+    cut = observations.cut(made, "b1")
+    assert cut
+    assert (cut.method, cut.not_before) == (Method.MOVED, NOW - timedelta(seconds=3))
+    assert not reader.patches
+
+
+def test_no_call_waits_until_a_cut_is_stored() -> None:
+    """A guest may stand still."""
+    reader, later = DictionaryReader(SHOP), list[Callable[[], None]]()
+    context = replace(observing(reader), background=later.append)
+    volume_snapshot.execute(snapshot(), context)
+    assert not reader.patches
+    for task in later:
+        task()
+    assert noted(reader)

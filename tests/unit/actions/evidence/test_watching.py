@@ -1,0 +1,285 @@
+"""Guests watched from their item block on: what is seen of them, and where it is stored."""
+
+import logging
+import threading
+from datetime import timedelta
+
+import pytest
+
+from stillpoint.actions.backup.evidence import cuts
+from stillpoint.actions.item_block import virtual_machine_instance as block
+from stillpoint.actions.watching import guests, observer
+from stillpoint.actions.watching.guest import Holder, WatchedGuest
+from stillpoint.evidence import observations
+from stillpoint.evidence.console import State as Line
+from stillpoint.evidence.document import Subject
+from stillpoint.evidence.observations import Look, Observations, State, Thaw
+from stillpoint.model import kinds
+from stillpoint.model.errors import Forbidden
+from stillpoint.model.item import Item
+from stillpoint.model.reader import Change
+from stillpoint.velero.context import BackupContext
+from tests.unit.actions.evidence.world import (
+    CONSOLE,
+    HELD,
+    OVER,
+    RELEASED,
+    SHOP,
+    claim,
+    instance,
+    launcher,
+    line,
+    observing,
+    snapshot,
+    wait_until,
+)
+from tests.unit.contexts import NOW, Hands, backup_context
+from tests.unit.dictionary_reader import DictionaryReader
+
+VELERO_SNAPSHOT = Holder(kinds.VOLUME_SNAPSHOT, "shop", "velero-db-root-x")
+
+
+def begun(context: BackupContext) -> WatchedGuest:
+    """The guest of the machine, watched from its item block on."""
+    block.related_items(instance(), context)
+    watching = observer.of(context)
+    assert watching
+    guest = watching.guest("vmi-db")
+    assert guest
+    return guest
+
+
+def stored(reader: DictionaryReader) -> Observations | None:
+    [item] = [one for one in reader.objects if one["kind"] == "VolumeSnapshot"]
+    return observations.observed(item, "b1")
+
+
+def end(context: BackupContext) -> None:
+    watching = observer.of(context)
+    assert watching
+    watching.end(10)
+
+
+def test_the_block_of_a_guest_begins_to_watch_console_and_instance() -> None:
+    reader = DictionaryReader(SHOP)
+    context = observing(reader)
+    guest = begun(context)
+    wait_until(lambda: {f"log {CONSOLE}", WATCH} <= set(reader.questions))
+    seen = guest.observations
+    assert (seen.machine, seen.namespace) == (Subject("VirtualMachine", "db", "vm-db"), "shop")
+    assert (seen.is_before_hook, seen.has_hook, seen.has_console) == (True, True, True)
+    assert (seen.began, NOW - seen.started) == (NOW, timedelta(minutes=1))
+    assert guest.claims == {"db-root"}
+    wait_until(lambda: guest.observations.watches)
+    [span] = guest.observations.watches
+    assert (span.start, guest.observations.version) == (NOW, "80")
+    end(context)
+
+
+WATCH = "watch virtualmachineinstances.kubevirt.io shop/db"
+
+
+def test_a_block_that_is_asked_twice_begins_once() -> None:
+    reader = DictionaryReader(SHOP)
+    context = observing(reader)
+    assert begun(context) is begun(context)
+    end(context)
+
+
+def test_where_nothing_is_observed_no_thread_begins() -> None:
+    reader, before = DictionaryReader(SHOP), threading.active_count()
+    context = backup_context({}, reader)
+    block.related_items(instance(), context)
+    assert observer.of(context) is None
+    assert threading.active_count() == before
+    assert WATCH not in reader.questions
+
+
+def test_lines_and_changes_are_kept_with_the_time_of_their_receipt() -> None:
+    reader, hands = DictionaryReader(SHOP), Hands()
+    context = observing(reader, hands=hands)
+    guest = begun(context)
+    wait_until(lambda: WATCH in reader.questions and f"log {CONSOLE}" in reader.questions)
+    log, watch = reader.followed[CONSOLE], reader.watches["shop/db"]
+    log.send(HELD)
+    wait_until(lambda: guest.observations.lines)
+    hands.sleep(5)
+    log.send(b"2026-05-04T12:00:04Z a prompt")
+    log.send(HELD)  # a log that is read again has it again
+    log.send(RELEASED)
+    watch.send(Change(instance(fsFreezeStatus="frozen")))
+    watch.send(Change({"metadata": {"resourceVersion": "9"}}))  # a sign of life
+    watch.send(Change(instance(), is_deleted=True))
+    wait_until(lambda: len(guest.observations.lines) == 2 and len(guest.observations.looks) == 3)
+    seen = guest.observations
+    later = NOW + timedelta(seconds=5)
+    assert [(one.line.state, one.received, one.is_live) for one in seen.lines] == [
+        (Line.HELD, NOW, False),
+        (Line.RELEASED, later, True),
+    ]
+    assert [(look.received, look.state.is_frozen, look.state.uid) for look in seen.looks] == [
+        (NOW, False, "vmi-db"),
+        (later, True, "vmi-db"),
+        (later, False, ""),
+    ]
+    [span] = seen.watches
+    assert (span.start, span.end, seen.version) == (NOW, later, "")
+    end(context)
+
+
+def test_what_was_seen_is_stored_once_when_the_hold_is_over() -> None:
+    reader, hands = DictionaryReader(SHOP), Hands()
+    reader.logs[CONSOLE] = [HELD, RELEASED, OVER]
+    context = observing(reader, hands=hands)
+    guest = begun(context)
+    cuts.note_snapshot(snapshot(), claim(), context)
+    wait_until(lambda: len(guest.observations.lines) == 3)
+    assert stored(reader) is None
+    hands.sleep(11)
+    wait_until(lambda: stored(reader))
+    seen = stored(reader)
+    assert seen
+    assert [one.line.state for one in seen.lines] == [Line.HELD, Line.RELEASED, Line.OVER]
+    assert not any(one.is_live for one in seen.lines), "the log had them already"
+    end(context)
+    assert len([one for one in reader.questions if one.startswith("patch")]) == 2  # the cut, this
+
+
+def test_the_end_of_the_process_stores_what_was_seen_so_far() -> None:
+    reader = DictionaryReader(SHOP)
+    context = observing(reader)
+    guest = begun(context)
+    cuts.note_snapshot(snapshot(), claim(), context)
+    wait_until(lambda: f"log {CONSOLE}" in reader.questions)
+    reader.followed[CONSOLE].send(HELD)
+    wait_until(lambda: guest.observations.lines)
+    observer.end_all(10)
+    seen = stored(reader)
+    assert seen
+    assert [one.line.state for one in seen.lines] == [Line.HELD]
+
+
+def test_without_a_disk_there_is_nowhere_to_store_it() -> None:
+    reader = DictionaryReader(SHOP)
+    context = observing(reader)
+    begun(context)
+    end(context)
+    assert not reader.patches
+
+
+def test_a_holder_that_is_gone_leaves_the_next_one() -> None:
+    reader = DictionaryReader([*SHOP, {**snapshot("db-data"), "kind": "VolumeSnapshot"}])
+    context = observing(reader)
+    guest = begun(context)
+    for name in ("velero-db-root-x", "velero-db-data-x"):
+        guest.cut(Holder(kinds.VOLUME_SNAPSHOT, "shop", name), NOW)
+    reader.refused = {"shop/velero-db-root-x"}
+    end(context)
+    assert set(reader.patches) == {"shop/velero-db-data-x"}
+
+
+def test_a_missing_right_is_named_and_fails_nothing() -> None:
+    class Refusing(DictionaryReader):
+        def _ask(self, question: str) -> None:
+            super()._ask(question)
+            if question.startswith(("log", "watch virtualmachineinstances")):
+                raise Forbidden("pods/log shop/db", "cannot get", "the account has no right")
+
+    reader = Refusing(SHOP)
+    guest = begun(observing(reader))
+    wait_until(lambda: len(guest.observations.lacks) == 2)
+    assert {one.code for one in guest.observations.lacks} == {"console-unread", "watch-failed"}
+    assert all("no right" in one.says for one in guest.observations.lacks)
+
+
+def test_a_stream_that_breaks_is_opened_again() -> None:
+    reader = DictionaryReader(SHOP)
+    context = observing(reader)
+    guest = begun(context)
+    wait_until(lambda: WATCH in reader.questions)
+    reader.watches.pop("shop/db").send(Forbidden("x", "cannot watch", "no right any more"))
+    wait_until(lambda: guest.observations.lacks)
+    end(context)
+
+
+def test_a_guest_without_a_console_is_only_watched() -> None:
+    objects = [one for one in SHOP if one["kind"] != "Pod"] + [launcher(has_console=False)]
+    reader = DictionaryReader(objects)
+    context = observing(reader)
+    guest = begun(context)
+    wait_until(lambda: WATCH in reader.questions)
+    assert guest.observations.has_console is False
+    assert not [one for one in reader.questions if one.startswith("log")]
+    end(context)
+
+
+def test_no_more_than_so_many_lines_and_looks_are_kept() -> None:
+    guest = quiet()
+    for number in range(100):
+        guest.see(Look(NOW, State(uid=str(number))))
+    assert len(guest.observations.looks) == observations.MOST_LOOKS
+    assert guest.observations.dropped == 100 - observations.MOST_LOOKS
+
+
+def quiet(*looks: Look) -> WatchedGuest:
+    first = Observations("shop", Subject("VirtualMachine", "db", "1"), NOW, NOW, looks=looks)
+    return WatchedGuest(first, ("shop", "db"), None, ["db-root"])
+
+
+SECOND = timedelta(seconds=1)
+FROZEN, THAWED = (State(uid="1", is_frozen=frozen) for frozen in (True, False))
+
+
+def test_a_guest_without_a_disk_yet_is_watched_for_half_an_hour() -> None:
+    guest = quiet()
+    assert not guest.is_over(NOW + 1700 * SECOND)
+    assert guest.is_over(NOW + 1801 * SECOND)
+
+
+def test_a_frozen_guest_is_watched_until_it_was_seen_thawed() -> None:
+    guest = quiet(Look(NOW, FROZEN))
+    guest.cut(VELERO_SNAPSHOT, NOW)
+    assert not guest.is_over(NOW + 200 * SECOND)
+    guest.see(Look(NOW + 200 * SECOND, THAWED))
+    assert not guest.is_over(NOW + 209 * SECOND)
+    assert guest.is_over(NOW + 210 * SECOND)
+
+
+def test_a_thaw_before_the_last_disk_ends_nothing() -> None:
+    guest = quiet(Look(NOW, FROZEN))
+    guest.see(Look(NOW + SECOND, THAWED))
+    guest.cut(VELERO_SNAPSHOT, NOW + 2 * SECOND)
+    assert not guest.is_over(NOW + 30 * SECOND)
+    assert guest.is_over(NOW + 62 * SECOND)
+
+
+def test_a_thaw_by_the_plugin_is_noted_with_the_look_before_it() -> None:
+    reader, hands = DictionaryReader(SHOP), Hands()
+    context = observing(reader, hands=hands)
+    guest = begun(context)
+    guests.note_look(instance(), instance(fsFreezeStatus="frozen"), NOW, context)
+    guests.note_thaw(instance(), Thaw(NOW, None), context)
+    seen = guest.observations
+    assert seen.thaws == (Thaw(NOW, None),)
+    assert [(look.asked, look.state.is_frozen) for look in seen.looks if look.asked] == [
+        (NOW, True)
+    ]
+    end(context)
+
+
+def test_a_fault_in_here_is_a_line_of_the_log_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    broken: Item = {**instance(), "status": {"activePods": 7, "phase": "Running"}}
+    reader = DictionaryReader(SHOP)
+    guests.begin(broken, None, observing(reader))
+    assert "evidence of it is incomplete" in caplog.text
+
+
+def test_lines_of_other_records_are_kept_too() -> None:
+    reader = DictionaryReader(SHOP)
+    reader.logs[CONSOLE] = [HELD, line("held", record="r-2", verdict="application", apps=[])]
+    context = observing(reader)
+    guest = begun(context)
+    wait_until(lambda: len(guest.observations.lines) == 2)
+    assert [one.line.id for one in guest.observations.lines] == ["r-1", "r-2"]
+    end(context)
