@@ -11,6 +11,7 @@ from stillpoint.cluster.kubernetes_reader import KubernetesReader
 from stillpoint.model import kinds
 from tests.cluster.audit import events, resource
 from tests.cluster.cluster import Cluster
+from tests.cluster.evidence_guests import give_agent, shown
 from tests.cluster.freezes import assert_cut_inside_one_freeze
 from tests.cluster.manifests import Machine
 from tests.cluster.node_agent import SNAPSHOTS, NodeAgent
@@ -146,6 +147,22 @@ def test_the_right_to_thaw_is_optional(cluster: Cluster) -> None:
     for machine in machines:
         assert_cut_inside_one_freeze(cluster, machine)
     assert all(call.pod for call in cluster.freezes() if call.namespace == "rights-thaw")
+
+
+def test_without_the_right_to_logs_their_proof_is_missing_by_name(cluster: Cluster) -> None:
+    machine = Machine("rights-evidence", "db")
+    cluster.create_namespace(machine.namespace)
+    cluster.create_vms([machine])
+    give_agent(cluster, machine, cluster.folder / "guests" / machine.namespace)
+    spec = {"includedNamespaces": [machine.namespace], "snapshotVolumes": False}
+    ours = {"stillpoint.dev/snapshotter": "all"}
+    with without(cluster, (*CLUSTER_ROLE, "stillpoint-evidence"), "pods/log"):
+        backup = cluster.backup(machine.namespace, spec, annotations=ours)
+    assert backup["status"]["phase"] == "Completed"
+    [found] = shown(cluster, backup).evidence.values()
+    assert found.level == "filesystem"
+    [lack] = [one.says for one in found.missing if one.code == "console-unread"]
+    assert "the account has no right to get pods/log in namespace rights-evidence" in lack
 
 
 def test_an_error_for_a_missing_right_tells_the_rule_that_is_enough(

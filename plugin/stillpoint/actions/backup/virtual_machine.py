@@ -2,10 +2,11 @@
 
 from stillpoint.actions import surroundings
 from stillpoint.actions.backup.checks import freezable, saved
+from stillpoint.actions.backup.evidence import machine as evidence
 from stillpoint.actions.backup.related import graph
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.model.outcome import BackupOutcome, Selector
+from stillpoint.model.outcome import BackupOutcome, Progress, Selector
 from stillpoint.resources import cluster_needs
 from stillpoint.resources.disks import persistent_volume_claim
 from stillpoint.resources.machines import virtual_machine
@@ -15,12 +16,15 @@ APPLIES_TO = Selector((str(virtual_machine.RESOURCE),))
 DOES = (
     "pins the revisions of instancetype and preference, and the firmware UUID in effect; brings "
     "instance, DataVolumes, claims, vTPM and EFI state, Secrets, ConfigMaps, ServiceAccounts, "
-    "namespaced instancetypes; names what else the cluster must have"
+    "namespaced instancetypes; names what else the cluster must have; concludes how consistent its "
+    "disks are"
 )
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:
     """Stores the machine with its revisions and identity pinned, and brings its parts.
+
+    The operation concludes how consistent its disks are.
 
     Raises:
         Refusal: its guest runs and cannot be frozen, but its disks are in the backup; or the
@@ -34,7 +38,17 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
         freezable.check(item, instance, context)
     saved.check_machine(item, instance, context)
     stored = virtual_machine.with_pinned_revisions(_with_marks(item, instance, context))
-    return BackupOutcome(virtual_machine.with_identity_in_effect(stored, instance), additional)
+    stored = virtual_machine.with_identity_in_effect(stored, instance)
+    return BackupOutcome(stored, additional, operation=evidence.begin(item, instance, context))
+
+
+def progress(operation: str, context: BackupContext) -> Progress:
+    """The evidence of a machine, which is concluded when all is taken."""
+    return evidence.conclude(operation, context)
+
+
+def cancel(operation: str, context: BackupContext) -> None:
+    """Does nothing: evidence takes no time."""
 
 
 def _with_marks(machine: Item, instance: Item | None, context: BackupContext) -> Item:

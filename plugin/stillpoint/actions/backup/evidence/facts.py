@@ -1,0 +1,204 @@
+"""Facts about a guest that are looked up when Velero has taken all of a backup.
+
+A read that fails, for lack of a right for instance, is a fact that is missing, under its name.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+from stillpoint.actions.watching import state
+from stillpoint.evidence.document import Span, Statement
+from stillpoint.evidence.observations import Hooks, Look, Observations
+from stillpoint.model import item as it
+from stillpoint.model.errors import StillpointError
+from stillpoint.model.item import Item
+from stillpoint.model.reader import Index
+from stillpoint.model.reference import Resource
+from stillpoint.resources.machines import (
+    kubevirt,
+    pod,
+    virtual_machine,
+    virtual_machine_backup,
+    virtual_machine_instance,
+)
+from stillpoint.resources.vm_snapshots import virtual_machine_snapshot
+from stillpoint.velero.context import BackupContext
+
+_SAFETY_THAW = b"initiating unfreeze"
+"""In virt-launcher's warning of its own thaw (v1.5 to v1.9, pkg/virt-launcher/virtwrap)."""
+
+_SURELY_NO_SAFETY_THAW = timedelta(seconds=kubevirt.SAFETY_THAW_S - 10)
+_MARGIN = timedelta(minutes=1)
+"""For clocks that differ."""
+
+_LONGEST_WORK = timedelta(minutes=30)
+"""Of a VirtualMachineBackup, whose end is not looked at."""
+
+Found = TypeVar("Found")
+
+
+_looked: WeakKeyDictionary[Index, dict[str, datetime]] = WeakKeyDictionary()
+
+
+def looked(namespace: str, context: BackupContext) -> datetime:
+    """When this process first looked at a namespace: lists that it has cached are not older."""
+    return _looked.setdefault(context.cluster, {}).setdefault(namespace, context.clock.now())
+
+
+def look_up(seen: Observations, last_cut: datetime, context: BackupContext) -> Observations:
+    """The observations, with what can be known after the main phase.
+
+    Args:
+        last_cut: not before the last snapshot of the guest's disks.
+    """
+    reads = _Reads(context)
+    seen = _with_look(seen, reads)
+    others = reads.unless_failed("others-unread", lambda: _others(seen, last_cut, context))
+    hooks = _hooks(context.backup.asked)
+    return replace(
+        seen,
+        hooks=hooks,
+        is_hook_failed=_is_hook_failed(seen, hooks),
+        others=others,
+        safety_thaws=_safety_thaws(seen, last_cut, reads),
+        lacks=(*seen.lacks, *reads.lacks),
+    )
+
+
+class _Reads:
+    """Reads, of which each may fail.
+
+    Attributes:
+        lacks: those that failed.
+    """
+
+    def __init__(self, context: BackupContext) -> None:
+        self.context = context
+        self.lacks: list[Statement] = []
+
+    def unless_failed(self, code: str, read: Callable[[], Found]) -> Found | None:
+        """The result of a read; None if it failed, which is a statement of this code."""
+        try:
+            return read()
+        except StillpointError as error:
+            self.lacks.append(Statement(code, str(error)))
+            return None
+
+
+def _with_look(seen: Observations, reads: _Reads) -> Observations:
+    """The observations with the state of now.
+
+    A watch that has seen this very version of the instance last has missed nothing up to now.
+    """
+    context = reads.context
+    asked = looked(seen.namespace, context)
+
+    def read() -> tuple[Item | None, Item | None]:
+        where, name = seen.namespace, seen.machine.name
+        machine = None
+        if seen.machine.kind == virtual_machine.RESOURCE.kind:
+            machine = context.cluster.get(virtual_machine.RESOURCE, where, name)
+        return context.cluster.get(virtual_machine_instance.RESOURCE, where, name), machine
+
+    found = reads.unless_failed("instance-unread", read)
+    if found is None:
+        return seen
+    instance, machine = found
+    look = Look(context.clock.now(), state.of(instance, machine), asked)
+    watches = seen.watches
+    version = it.text(instance or {}, "metadata", "resourceVersion")
+    if watches and version and version == seen.version:
+        watches = (*watches[:-1], Span(watches[-1].start, asked))
+    return replace(seen, looks=(*seen.looks, look), watches=watches)
+
+
+def _hooks(backup: Item) -> Hooks | None:
+    """Velero counts them for the whole backup; it leaves out a count of none."""
+    counted = it.mapping(backup, "status").get("hookStatus")
+    if not isinstance(counted, dict):
+        return None
+    attempted, failed = (counted.get(key, 0) for key in ("hooksAttempted", "hooksFailed"))
+    return (
+        Hooks(attempted, failed) if isinstance(attempted, int) and isinstance(failed, int) else None
+    )
+
+
+def _is_hook_failed(seen: Observations, hooks: Hooks | None) -> bool | None:
+    """Of this guest: known if all hooks of the backup went one way, or are this guest's.
+
+    A guest has two, to freeze and to thaw.
+    """
+    if not hooks or not seen.has_hook or not hooks.attempted:
+        return None
+    if not hooks.failed:
+        return False
+    return True if hooks.attempted <= 2 or hooks.failed == hooks.attempted else None
+
+
+def _others(seen: Observations, last_cut: datetime, context: BackupContext) -> tuple[str, ...]:
+    return tuple(_at_work(seen, last_cut, context))
+
+
+def _at_work(seen: Observations, last_cut: datetime, context: BackupContext) -> Iterator[str]:
+    """Other programs that freeze and thaw guests, in the window of this backup."""
+    start, end = seen.started - _MARGIN, last_cut + _MARGIN
+    for found in _of_machine(seen, virtual_machine_snapshot.RESOURCE, context):
+        taken = virtual_machine_snapshot.taken_at(found)
+        is_before = taken is not None and taken < start and virtual_machine_snapshot.is_ready(found)
+        if _began_before(found, end) and not is_before:
+            yield f"VirtualMachineSnapshot {it.name(found)}"
+    for found in _of_machine(seen, virtual_machine_backup.RESOURCE, context):
+        began = it.creation_time(found)
+        if _began_before(found, end) and not (began and began < start - _LONGEST_WORK):
+            yield f"VirtualMachineBackup {it.name(found)}"
+
+
+def _began_before(found: Item, end: datetime) -> bool:
+    began = it.creation_time(found)
+    return began is None or began <= end
+
+
+def _of_machine(seen: Observations, resource: Resource, context: BackupContext) -> Sequence[Item]:
+    found = context.cluster.list_grouped(resource, seen.namespace, _sources)
+    return found.get(seen.machine.name, ())
+
+
+def _sources(found: Item) -> tuple[str]:
+    """Name of the machine that a VirtualMachineSnapshot or VirtualMachineBackup is of."""
+    return (it.text(found, "spec", "source", "name"),)
+
+
+def _safety_thaws(
+    seen: Observations, last_cut: datetime, reads: _Reads
+) -> tuple[datetime, ...] | None:
+    """KubeVirt's own thaws by the log of the launcher; not read where there can be none."""
+    if last_cut - seen.began < _SURELY_NO_SAFETY_THAW:
+        return None
+    launcher = reads.unless_failed("launcher-unread", lambda: _launcher(seen, reads.context))
+    if launcher is None:
+        return None
+    log = reads.context.cluster.log(
+        pod.RESOURCE.named(*it.identify(launcher)), pod.COMPUTE, seen.started - _MARGIN
+    )
+    lines = reads.unless_failed("launcher-log-unread", lambda: tuple(log))
+    return None if lines is None else tuple(_times(lines))
+
+
+def _times(lines: Sequence[bytes]) -> Iterator[datetime]:
+    for line in lines:
+        stamp, _space, said = line.partition(b" ")
+        if _SAFETY_THAW in said:
+            yield datetime.fromisoformat(stamp.decode())  # raises: a thaw of an unknown time
+
+
+def _launcher(seen: Observations, context: BackupContext) -> Item | None:
+    """The launcher pod that the guest had in the backup, if it is still there."""
+    launchers = {uid for look in seen.looks for uid in look.state.launchers}
+    pods = context.cluster.list_grouped(
+        pod.RESOURCE, seen.namespace, pod.instances, pod.OF_MACHINES
+    )
+    found = [one for one in pods.get(seen.machine.name, ()) if it.uid(one) in launchers]
+    return found[0] if len(found) == 1 == len(launchers) else None

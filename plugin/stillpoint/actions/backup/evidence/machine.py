@@ -1,0 +1,174 @@
+"""The evidence of a machine: begun when Velero backs it up, concluded when all of it is taken.
+
+Velero asks for the conclusion in another process, and archives VolumeSnapshots and DataUploads
+after it: with the evidence that is stored on them here. The operation names no object to be stored
+again: Velero names those itself, and a machine or a claim of a later moment than its disks would be
+worth nothing (FinalizeBackup in pkg/backup/backup.go of Velero v1.18).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from stillpoint.actions.backup.evidence import demand, facts, holders
+from stillpoint.actions.backup.evidence.demand import Demand
+from stillpoint.actions.backup.evidence.holders import Disk
+from stillpoint.actions.backup.evidence.operation import Operation
+from stillpoint.actions.watching import guests
+from stillpoint.evidence import conclusion, document
+from stillpoint.evidence.document import Evidence, Statement, Subject
+from stillpoint.evidence.observations import Look, Observations, State
+from stillpoint.model import item as it
+from stillpoint.model.errors import StillpointError
+from stillpoint.model.item import Item
+from stillpoint.model.level import Level
+from stillpoint.model.outcome import Progress
+from stillpoint.resources.machines import virtual_machine
+from stillpoint.velero.context import BackupContext
+
+_SETTLED = timedelta(seconds=7)
+"""After the last snapshot: then KubeVirt's status, up to six seconds late, says how it was."""
+
+_MOST_LETTERS = 400  # of a description
+
+
+def begin(item: Item, instance: Item | None, context: BackupContext) -> str:
+    """Begins the evidence of a machine, or of an instance; waits for nothing.
+
+    Args:
+        item: as Velero listed it, before it took anything.
+        instance: of the machine; None if there is none.
+
+    Returns:
+        The id of the operation that concludes it; empty if there is none.
+    """
+    if not context.is_observed or context.backup.is_finalizing:
+        return ""
+    if instance:
+        guests.begin_late(instance, context)
+    kind = it.text(item, "kind")
+    if kind != virtual_machine.RESOURCE.kind and it.owner(item, virtual_machine.RESOURCE.kind):
+        return ""
+    is_off = kind == virtual_machine.RESOURCE.kind and not virtual_machine.has_instance(item)
+    version = it.text(item, "metadata", "resourceVersion") if is_off else ""
+    machine = Subject(kind, it.name(item), it.uid(item))
+    wanted = demand.of_machine(item, context)
+    return Operation(it.namespace(item), machine, version, wanted).id
+
+
+def conclude(operation: str, context: BackupContext) -> Progress:
+    """Concludes the evidence of a machine, and stores it on what holds the bytes of its disks.
+
+    Only a level that was demanded and not reached is an error.
+
+    Raises:
+        MalformedRequest: the id is of no such operation.
+    """
+    asked = Operation.parse(operation)
+    now = context.clock.now()
+    started = context.backup.started or now
+    name = f"{asked.namespace}/{asked.machine.name}"
+    looked = facts.looked(asked.namespace, context)
+    try:
+        disks = holders.of_machine(asked.namespace, asked.machine, context)
+        last_cut = max((disk.cut.not_after for disk in disks if disk.cut.not_after), default=None)
+        if last_cut and looked - last_cut < _SETTLED:
+            waiting = f"{name}: waits until KubeVirt's status of the guest has settled"
+            return Progress(started, now, description=waiting)
+        found = _conclude(asked, disks, last_cut or now, context)
+    except StillpointError as error:
+        text = f"{name}: {Level.UNKNOWN}: {error}"
+        lack = _shortfall(asked.demand, Level.UNKNOWN, str(error))
+        return Progress(started, now, completed=True, error=lack, description=text[:_MOST_LETTERS])
+    level = found[0].machine_level if found else Level.NONE
+    because = _because(found)
+    return Progress(
+        started,
+        context.clock.now(),
+        completed=True,
+        error=_shortfall(asked.demand, level, because),
+        done=len(found),
+        total=len(found),
+        units="Disks",
+        description=f"{name}: {_summary(found, level, because)}"[:_MOST_LETTERS],
+    )
+
+
+def _conclude(
+    asked: Operation, disks: Sequence[Disk], last_cut: datetime, context: BackupContext
+) -> Sequence[Evidence]:
+    if not disks:
+        return ()
+    names = {name for disk in disks for name in disk.cut.machines} - {asked.machine.name}
+    observed = {
+        name: facts.look_up(seen, last_cut, context)
+        for name in names
+        if (seen := holders.observed(asked.namespace, name, context))
+    }
+    seen = facts.look_up(_observations(asked, context), last_cut, context)
+    cuts = [
+        replace(
+            disk.cut,
+            shared_with=tuple(one for one in disk.cut.machines if one != asked.machine.name),
+        )
+        for disk in disks
+    ]
+    found = conclusion.conclude(seen, cuts, asked.demand.level, observed)
+    for disk, evidence in zip(disks, found, strict=True):
+        _store(disk, evidence, context)
+    return found
+
+
+def _observations(asked: Operation, context: BackupContext) -> Observations:
+    """The observations by the plugin's process of the main phase, if it came to store them.
+
+    Velero lists all objects before it takes the first, so what it listed is of the beginning.
+    """
+    found = holders.observed(asked.namespace, asked.machine.name, context)
+    if found and found.machine == asked.machine:
+        return found
+    started = context.backup.started or context.clock.now()
+    if asked.version:
+        look = Look(started, State(machine_version=asked.version), started)
+        return Observations(asked.namespace, asked.machine, started, started, looks=(look,))
+    lost = Statement("not-observed", "what the plugin saw of the guest in the backup is not there")
+    return Observations(asked.namespace, asked.machine, started, started, lacks=(lost,))
+
+
+def _store(disk: Disk, evidence: Evidence, context: BackupContext) -> None:
+    if disk.holder is None:
+        return
+    value = document.to_annotation(evidence, context.backup.uid)
+    change = {"metadata": {"annotations": {document.ANNOTATION: value}}}
+    try:
+        context.writer.patch(*disk.holder, change)
+    except StillpointError as error:
+        context.log.warning(
+            "the evidence of %s is not in the backup: %s", disk.cut.claim.name, error
+        )
+
+
+def _summary(found: Sequence[Evidence], level: Level, because: str) -> str:
+    """Example: `application (3 disks, stood still 0.41 s)`."""
+    if not found:
+        return "no disk is taken"
+    words = [f"{len(found)} disk{'s' if len(found) > 1 else ''}"]
+    seconds = found[0].frozen.seconds if found[0].frozen else None
+    if seconds is not None:
+        words.append(f"stood still {seconds:.2f} s")
+    why = f": {because}" if because and level in (Level.UNKNOWN, Level.MIXED) else ""
+    return f"{level} ({', '.join(words)}){why}"
+
+
+def _because(found: Sequence[Evidence]) -> str:
+    """The reason why the disks reached no more: what is missing, or else how they are known."""
+    said = [each.says for one in found for each in (one.missing or one.proofs)]
+    return "; ".join(dict.fromkeys(said))
+
+
+def _shortfall(wanted: Demand, got: Level, because: str) -> str:
+    if wanted.fault:
+        return wanted.fault
+    if wanted.level is None or demand.is_met(wanted.level, got):
+        return ""
+    return f"wanted {wanted.level}, got {got}, because {because or 'nothing more is known'}"

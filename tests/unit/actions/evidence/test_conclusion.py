@@ -1,0 +1,434 @@
+"""The operation of a machine: its id, and the evidence that it stores when all is taken."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from stillpoint.actions.backup import virtual_machine, virtual_machine_instance
+from stillpoint.actions.backup.evidence import facts
+from stillpoint.actions.backup.evidence import machine as evidence
+from stillpoint.actions.backup.evidence.demand import Demand
+from stillpoint.actions.backup.evidence.operation import Operation
+from stillpoint.actions.watching import observer, state
+from stillpoint.evidence import console, document, observations
+from stillpoint.evidence.document import Evidence, Span, Subject
+from stillpoint.evidence.observations import Cut, Heard, Look, Method, Observations, State
+from stillpoint.model.errors import Forbidden, MalformedRequest
+from stillpoint.model.item import Item
+from stillpoint.model.level import Level
+from stillpoint.model.outcome import Progress
+from tests.unit.actions.evidence.world import (
+    BACKUP,
+    COMPUTE,
+    ENDED,
+    HELD,
+    OVER,
+    RELEASED,
+    SHOP,
+    claim,
+    instance,
+    launcher,
+    machine,
+    observing,
+    snapshot,
+    upload,
+)
+from tests.unit.contexts import NOW, Hands
+from tests.unit.dictionary_reader import DictionaryReader
+
+SECOND = timedelta(seconds=1)
+MACHINE = Subject("VirtualMachine", "db", "vm-db")
+ID = "evidence;VirtualMachine;shop;db;vm-db;;;"
+
+
+def cut(name: str = "db-root", **facts: Any) -> Cut:
+    of = Subject("PersistentVolumeClaim", name, f"claim-{name}")
+    bounds = {"not_before": NOW + SECOND, "not_after": NOW + 2 * SECOND, "is_in_block": True}
+    return Cut(of, **{**bounds, "machines": ("db",), **facts})
+
+
+def seen(*lines: bytes, **facts: Any) -> Observations:
+    """Observations of the running guest, watched from before the hook on."""
+    heard = [console.parse(one) for one in lines]
+    at = dict(zip(heard, (0.5, 4.5, 4.6), strict=False))
+    return Observations(
+        namespace="shop",
+        machine=MACHINE,
+        started=NOW - timedelta(minutes=1),
+        began=NOW,
+        is_before_hook=True,
+        has_hook=True,
+        has_console=True,
+        looks=(Look(NOW, state.of(instance())),),
+        watches=(Span(NOW, NOW),),
+        version="80",
+        lines=tuple(Heard(one, NOW + at[one] * SECOND, is_live=True) for one in heard if one),
+        **facts,
+    )
+
+
+def annotated(item: Item, *documents: Cut | Observations) -> Item:
+    for one in documents:
+        kind = observations.CUT if isinstance(one, Cut) else observations.OBSERVED
+        item["metadata"]["annotations"][kind] = observations.to_annotation(one, "b1")
+    return item
+
+
+def world(*documents: Cut | Observations, without: Sequence[str] = ()) -> DictionaryReader:
+    objects = [one for one in SHOP if one["kind"] not in ("VolumeSnapshot", *without)]
+    return DictionaryReader([*objects, annotated(snapshot(), *documents)])
+
+
+def concluded(
+    reader: DictionaryReader, operation: str = ID, after: timedelta = 20 * SECOND
+) -> Progress:
+    return virtual_machine.progress(operation, observing(reader, ENDED, Hands(NOW + after)))
+
+
+def stored(reader: DictionaryReader, kind: str = "VolumeSnapshot") -> Evidence:
+    [item] = [one for one in reader.objects if one["kind"] == kind]
+    found = document.of(item, "b1")
+    assert found
+    return found
+
+
+def test_a_machine_that_said_it_is_at_rest_reached_application() -> None:
+    reader = world(cut(), seen(HELD, RELEASED, OVER))
+    progress = concluded(reader)
+    assert (progress.completed, progress.error) == (True, "")
+    assert progress.description.startswith("shop/db: application (1 disk, stood still ")
+    found = stored(reader)
+    assert (found.level, found.machine_level, found.record) == (
+        Level.APPLICATION,
+        Level.APPLICATION,
+        "r-1",
+    )
+    assert (found.machine, found.applications) == (MACHINE, ("postgresql:15/main",))
+
+
+def test_it_waits_until_what_kubevirt_says_of_the_guest_has_settled() -> None:
+    reader = world(cut(), seen(HELD, RELEASED, OVER))
+    progress = concluded(reader, after=8 * SECOND)
+    assert (progress.completed, progress.error) == (False, "")
+    assert not reader.patches
+
+
+def test_without_what_the_first_process_saw_nothing_is_assumed() -> None:
+    reader = world(cut())
+    progress = concluded(reader)
+    assert progress.completed
+    assert stored(reader).level is Level.UNKNOWN
+    assert "not-observed" in {one.code for one in stored(reader).missing}
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        observations.to_annotation(seen(HELD, RELEASED, OVER), "another backup"),
+        "{}",
+        "no JSON",
+        '{"v": 1, "seal": 7}',
+    ],
+)
+def test_what_bears_no_seal_of_this_backup_counts_for_nothing(forged: str) -> None:
+    reader = world(cut())
+    [item] = [one for one in reader.objects if one["kind"] == "VolumeSnapshot"]
+    item["metadata"]["annotations"][observations.OBSERVED] = forged
+    assert concluded(reader).completed
+    assert stored(reader).level is Level.UNKNOWN
+
+
+def test_observations_of_a_machine_of_the_same_name_count_for_nothing() -> None:
+    other = replace(seen(HELD, RELEASED, OVER), machine=replace(MACHINE, uid="of-before"))
+    reader = world(cut(), other)
+    concluded(reader)
+    assert stored(reader).level is Level.UNKNOWN
+
+
+def test_a_cut_of_another_claim_counts_for_nothing() -> None:
+    reader = world(cut("db-data"), seen(HELD, RELEASED, OVER))
+    concluded(reader)
+    assert stored(reader).level is Level.UNKNOWN
+    assert stored(reader).claim.name == "db-root"
+
+
+def test_a_machine_that_never_ran_is_stopped() -> None:
+    off = machine(is_running=False)
+    kept = [one for one in SHOP if one["kind"] == "PersistentVolumeClaim"]
+    bare = cut(machines=(), is_in_block=False, not_before=NOW - timedelta(minutes=1))
+    reader = DictionaryReader([off, *kept, annotated(snapshot(), bare)])
+    operation = virtual_machine.execute(off, observing(reader)).operation
+    assert operation == "evidence;VirtualMachine;shop;db;vm-db;70;;"
+    assert concluded(reader, operation).description == "shop/db: stopped (1 disk)"
+    assert stored(reader).level is Level.STOPPED
+
+
+def test_a_machine_that_changed_meanwhile_is_not_known_to_be_stopped() -> None:
+    off = machine(is_running=False)
+    bare = cut(machines=(), is_in_block=False, not_before=NOW - timedelta(minutes=1))
+    reader = DictionaryReader([off, annotated(snapshot(), bare)])
+    concluded(reader, "evidence;VirtualMachine;shop;db;vm-db;69;;")
+    assert stored(reader).level is Level.UNKNOWN
+
+
+def test_moved_data_has_its_evidence_on_the_upload() -> None:
+    moved = upload()
+    moved["metadata"]["annotations"] = {}
+    objects = [one for one in SHOP if one["kind"] != "VolumeSnapshot"]
+    told = annotated(moved, cut(method=Method.MOVED), seen(HELD, RELEASED, OVER))
+    reader = DictionaryReader([*objects, told])
+    assert concluded(reader).completed
+    assert stored(reader, "DataUpload").level is Level.APPLICATION
+
+
+def test_a_disk_that_is_copied_as_files_leaves_the_machine_unknown() -> None:
+    copying = launcher()
+    copying["metadata"]["annotations"]["backup.velero.io/backup-volumes"] = "db-root"
+    volume = {"kind": "PersistentVolume", "metadata": {"name": "pv-db-root"}, "spec": {}}
+    kept = (machine(), instance(), claim(), copying, volume)
+    progress = concluded(DictionaryReader(kept))
+    assert progress.completed
+    assert progress.description.startswith("shop/db: unknown (1 disk): ")
+    assert "copies its files" in progress.description
+
+
+def test_without_a_disk_there_is_no_level() -> None:
+    kept = [machine(), instance(), launcher()]
+    assert concluded(DictionaryReader(kept)).description == "shop/db: no disk is taken"
+
+
+def test_a_list_that_may_not_be_read_is_no_failure_of_the_backup() -> None:
+    class Refusing(DictionaryReader):
+        def _ask(self, question: str) -> None:
+            super()._ask(question)
+            if question.startswith("list volumesnapshots"):
+                raise Forbidden("volumesnapshots", "cannot list", "the account has no right")
+
+    progress = concluded(Refusing(SHOP))
+    assert (progress.completed, progress.error) == (True, "")
+    assert "unknown: volumesnapshots: cannot list" in progress.description
+
+
+def test_evidence_that_cannot_be_stored_is_no_failure_of_the_backup() -> None:
+    reader = world(cut(), seen(HELD, RELEASED, OVER))
+    reader.refused = {"shop/velero-db-root-x"}
+    assert (concluded(reader).completed, concluded(reader).error) == (True, "")
+
+
+# what is looked up
+
+
+def test_a_snapshot_of_kubevirt_in_the_window_is_one_who_may_have_thawed() -> None:
+    def taken(name: str, source: str, created: str) -> Item:
+        return {
+            "kind": "VirtualMachineSnapshot",
+            "metadata": {"name": name, "namespace": "shop", "creationTimestamp": created},
+            "spec": {"source": {"kind": "VirtualMachine", "name": source}},
+            "status": {"creationTime": created, "readyToUse": True},
+        }
+
+    reader = world(cut(), seen(HELD, RELEASED, OVER))
+    reader.objects += [
+        taken("within", "db", "2026-05-04T12:00:01Z"),
+        taken("before", "db", "2026-05-04T11:00:00Z"),
+        taken("of-another", "web", "2026-05-04T12:00:01Z"),
+        taken("after", "db", "2026-05-04T12:05:00Z"),
+    ]
+    context = observing(reader, ENDED, Hands(NOW + 20 * SECOND))
+    found = facts.look_up(seen(HELD), NOW + 2 * SECOND, context)
+    assert found.others == ("VirtualMachineSnapshot within",)
+
+
+def test_the_log_of_the_launcher_is_read_only_where_kubevirt_can_have_thawed() -> None:
+    reader = world()
+    reader.logs[COMPUTE] = [
+        b"2026-05-04T12:05:00Z Unfreeze was not called for more then 5m0s, initiating unfreeze",
+        b"2026-05-04T12:05:01Z something else",
+    ]
+    context = observing(reader, ENDED, Hands(NOW + 400 * SECOND))
+    soon = facts.look_up(seen(), NOW + 200 * SECOND, context)
+    late = facts.look_up(seen(), NOW + 310 * SECOND, context)
+    assert soon.safety_thaws is None
+    assert late.safety_thaws == (NOW + 300 * SECOND,)
+    assert [one for one in reader.questions if one.startswith("log")] == [f"log {COMPUTE}"]
+
+
+@pytest.mark.parametrize(
+    ("counted", "failed"),
+    [
+        ({"hooksAttempted": 2}, False),
+        ({"hooksAttempted": 2, "hooksFailed": 1}, True),
+        ({"hooksAttempted": 8, "hooksFailed": 1}, None),
+        ({"hooksAttempted": 8, "hooksFailed": 8}, True),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_a_failed_hook_is_this_guest_s_only_if_there_is_no_other(
+    counted: Item | None, failed: bool | None
+) -> None:
+    backup = {**ENDED, "status": {"hookStatus": counted} if counted is not None else {}}
+    context = observing(world(), backup, Hands(NOW + 20 * SECOND))
+    found = facts.look_up(seen(), NOW + 2 * SECOND, context)
+    assert found.is_hook_failed is failed
+
+
+def test_an_instance_that_has_not_changed_since_was_watched_up_to_now() -> None:
+    later = NOW + 20 * SECOND
+    context = observing(world(), ENDED, Hands(later))
+    same = facts.look_up(seen(), NOW + 2 * SECOND, context)
+    assert same.watches == (Span(NOW, later),)
+    changed = facts.look_up(replace(seen(), version="79"), NOW + 2 * SECOND, context)
+    assert changed.watches == (Span(NOW, NOW),)
+
+
+def test_a_look_is_as_old_as_the_list_that_it_is_from() -> None:
+    """One list is for all machines of a namespace, the last of which comes a while later."""
+    hands = Hands(NOW + 20 * SECOND)
+    context = observing(world(), ENDED, hands)
+    for _ in range(2):
+        found = facts.look_up(seen(), NOW + 2 * SECOND, context)
+        assert found.looks[-1].asked == NOW + 20 * SECOND
+        hands.sleep(100)
+    assert found.looks[-1].received == NOW + 120 * SECOND
+
+
+def test_a_list_from_before_the_guest_s_status_had_settled_concludes_nothing() -> None:
+    reader, hands = world(cut(), seen(HELD, RELEASED, OVER)), Hands(NOW + 8 * SECOND)
+    context = observing(reader, ENDED, hands)
+    for _ in range(2):
+        assert not virtual_machine.progress(ID, context).completed
+        hands.sleep(100)
+    assert concluded(reader).completed, "in a new process, as Velero asks"
+
+
+# demands
+
+
+def test_a_level_that_was_demanded_and_not_reached_fails_the_operation() -> None:
+    wanting = machine(annotations={"stillpoint.dev/require": "application"})
+    reader = world(cut(), without=["VirtualMachine"])
+    reader.objects.append(wanting)
+    operation = virtual_machine.execute(wanting, observing(reader)).operation
+    observer.end_all(10)
+    error = concluded(reader, operation).error
+    assert error.startswith("wanted application, got unknown, because ")
+    assert stored(reader).required is Level.APPLICATION
+
+
+@pytest.mark.parametrize("wanted", ["application", "filesystem", "crash"])
+def test_a_demand_that_is_met_is_no_error(wanted: str) -> None:
+    reader = world(cut(), seen(HELD, RELEASED, OVER))
+    assert concluded(reader, f"evidence;VirtualMachine;shop;db;vm-db;;{wanted};").error == ""
+
+
+def demands(*levels: tuple[str, str]) -> str:
+    """The id with demands on machine, Namespace and Backup."""
+    given = {whose: {"stillpoint.dev/require": level} for whose, level in levels}
+    wanting = machine(annotations=given.get("machine"))
+    namespace = {
+        "kind": "Namespace",
+        "metadata": {"name": "shop", "annotations": given.get("namespace", {})},
+    }
+    metadata = {**BACKUP["metadata"], "annotations": given.get("backup", {})}
+    reader = DictionaryReader([*SHOP[1:], wanting, namespace])
+    operation = virtual_machine.execute(
+        wanting, observing(reader, {**BACKUP, "metadata": metadata})
+    ).operation
+    observer.end_all(10)
+    return operation
+
+
+def test_the_nearest_demand_counts() -> None:
+    everybody = (("backup", "application"), ("namespace", "filesystem"), ("machine", "crash"))
+    assert [Operation.parse(demands(*everybody[:count])).demand.level for count in range(4)] == [
+        None,
+        Level.APPLICATION,
+        Level.FILESYSTEM,
+        Level.CRASH,
+    ]
+
+
+@pytest.mark.parametrize("value", ["", "applicaton", "stopped", "a;b;c", "x" * 5_000])
+def test_a_demand_of_no_level_is_the_error_of_the_operation_which_names_the_levels(
+    value: str,
+) -> None:
+    operation = demands(("namespace", value))
+    assert len(operation) < 400
+    error = concluded(world(cut(), seen(HELD, RELEASED, OVER)), operation).error
+    assert error.startswith("Namespace shop: stillpoint.dev/require is ")
+    assert error.endswith("not one of application, filesystem, crash")
+
+
+def test_a_namespace_that_may_not_be_read_may_have_demanded_a_level() -> None:
+    class Refusing(DictionaryReader):
+        def _ask(self, question: str) -> None:
+            super()._ask(question)
+            if question.startswith("get namespaces"):
+                raise Forbidden("Namespace shop", "cannot get", "the account has no right")
+
+    context = observing(Refusing(SHOP))
+    operation = virtual_machine.execute(machine(), context).operation
+    observer.end_all(10)
+    assert "no right" in Operation.parse(operation).demand.fault
+
+
+# operations
+
+
+def test_the_id_of_an_operation_says_all_that_it_needs() -> None:
+    whole = Operation("shop", MACHINE, "70", Demand(Level.CRASH, "a fault; in words %"))
+    assert Operation.parse(whole.id) == whole
+
+
+@pytest.mark.parametrize("text", ["", "evidence", "du-b1.c1", "other;VirtualMachine;a;b;c;;;"])
+def test_an_id_of_another_sort_is_refused(text: str) -> None:
+    with pytest.raises(MalformedRequest, match="none of this plugin's"):
+        evidence.conclude(text, observing(world()))
+
+
+def test_an_instance_has_an_operation_only_if_no_machine_owns_it() -> None:
+    alone = instance()
+    alone["metadata"]["ownerReferences"] = []
+    context = observing(DictionaryReader([alone, *SHOP[2:]]))
+    assert virtual_machine_instance.execute(instance(), context).operation == ""
+    expected = "evidence;VirtualMachineInstance;shop;db;vmi-db;;;"
+    assert virtual_machine_instance.execute(alone, context).operation == expected
+    observer.end_all(10)
+
+
+def test_at_the_end_of_a_backup_no_operation_begins() -> None:
+    context = observing(DictionaryReader(SHOP), {**BACKUP, "status": {"phase": "Finalizing"}})
+    assert virtual_machine.execute(machine(), context).operation == ""
+
+
+def test_nothing_is_to_be_stored_again_by_velero() -> None:
+    context = observing(DictionaryReader(SHOP))
+    assert virtual_machine.execute(machine(), context).after_operation == ()
+    observer.end_all(10)
+
+
+def test_an_operation_is_cancelled_without_a_request() -> None:
+    reader = world()
+    virtual_machine.cancel(ID, observing(reader))
+    virtual_machine_instance.cancel(ID, observing(reader))
+    assert not reader.questions
+
+
+def test_a_state_is_that_of_the_instance() -> None:
+    paused = {"type": "Paused", "status": "True", "lastTransitionTime": "t2"}
+    windows = {"id": "mswindows"}
+    found = state.of(instance(conditions=[paused], fsFreezeStatus="frozen", guestOSInfo=windows))
+    assert found == State(
+        uid="vmi-db",
+        phase="Running",
+        launchers=("pod-db",),
+        node="n1",
+        paused_since="t2",
+        is_frozen=True,
+        os="mswindows",
+    )
+    assert state.of(None).is_off
