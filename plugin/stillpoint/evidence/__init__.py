@@ -7,9 +7,10 @@
     conclusion.py    makes evidence of observations: the door to the rules
     rules.py         the table of rules
     conditions.py    what a rule asks for, with a sentence for people
-    facts.py         whether that is known to hold
+    facts.py         whether that is known to hold, by KubeVirt and Velero
+    word.py          the same by the guest's own word
     case.py          the part of the observations that matters for a cut
-    hold.py          the guest's own word
+    hold.py          the hold of a backup, and the node's clock, from console lines
     timeline.py      events around the freeze, for people
 
 Pure: what observes a cluster is in `actions`, what reads a backup in `report`.

@@ -13,6 +13,9 @@ SETTLED = timedelta(seconds=6)
 """The instance's status is so late: KubeVirt looks at the guest every five seconds and patches the
 instance then (v1.9: --qemu-fsfreeze-status-interval of virt-launcher)."""
 
+_GAP = timedelta(seconds=4)
+"""A status that is not seen for so long has not changed and changed back, for the same reason."""
+
 
 @dataclass(frozen=True)  # no slots, so that what is derived is derived once
 class Case:
@@ -55,7 +58,7 @@ class Case:
     def is_watched(self) -> bool:
         """True if no change of the instance was missed around the cuts."""
         return any(
-            span.start and span.end and span.start <= self.start and self.settled <= span.end
+            span.start and span.end and span.start <= self.start + _GAP and self.settled <= span.end
             for span in self.seen.watches
         )
 

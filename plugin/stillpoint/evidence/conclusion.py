@@ -18,8 +18,8 @@ _NOT_OF_A_MOMENT = frozenset({"hostpath.csi.k8s.io"})
 """Drivers that copy a disk's files one after the other."""
 
 _FROZEN = (Level.APPLICATION, Level.FILESYSTEM)
-_ORDER = (*_FROZEN, Level.STOPPED, Level.PAUSED, Level.CRASH, Level.UNKNOWN)
-"""Best first."""
+_ORDER = (Level.STOPPED, *_FROZEN, Level.PAUSED, Level.CRASH, Level.UNKNOWN)
+"""Best first, for a disk of several guests: one that is stopped does not write to it."""
 
 _NO_CUT = {
     Method.SNAPSHOT: "nobody noted when its snapshot was taken",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from stillpoint.evidence import facts
+from stillpoint.evidence import facts, word
 from stillpoint.evidence.case import Case
 from stillpoint.evidence.document import Statement
 from stillpoint.model.names import listing
@@ -107,6 +107,10 @@ TOO_SOON = Condition("too-soon-for-safety-thaw", facts.too_soon_for_safety_thaw,
     "KubeVirt thaws a forgotten guest after 300 s: the last snapshot was sooner",
     "the last snapshot may have been more than 300 s after the freeze, when KubeVirt thaws a guest")
 
+SHORT_FOR_WINDOWS = Condition("not-too-long-for-windows", facts.is_short_enough_for_windows,
+    "the guest is no Windows, or the last snapshot was within the 10 s for which Windows is held",
+    "Windows is held for 10 s only: the guest may be one, and the last snapshot was later")
+
 UNFROZEN_AT_FIRST = Condition("unfrozen-at-first", facts.is_unfrozen_at_first,
     "before that the guest was not frozen",
     "it is not known that nobody had frozen the guest before")
@@ -133,30 +137,35 @@ NOT_FROZEN_AGAIN = Condition("not-frozen-again", facts.not_frozen_again,
     "and KubeVirt's status did not turn to frozen again",
     "KubeVirt's status turned to frozen again, or was not watched all the time")
 
-HELD = Condition("held-by-guest", facts.held,
+HELD = Condition("held-by-guest", word.held,
     "the guest said {at}, before the snapshot: at rest are {applications}; record {record} is on "
     "the disk",
     "the guest's console has no word of a hold before the snapshot, or has contradictory ones")
-AT_REST = Condition("all-at-rest", facts.is_at_rest,
+HELD_BY_HOOK = Condition("held-by-hook", word.held_by_hook,
+    "the guest said {at}, upon the freeze by the hook: at rest are {applications}; record {record} "
+    "is on the disk",
+    "the guest's console has no word that must be of the hook's freeze: it has none, or the agent "
+    "was away, the hook failed, or others may have frozen the guest")
+AT_REST = Condition("all-at-rest", word.is_at_rest,
     "by the guest's record that is every application that keeps data",
     "by the guest's record not every application that keeps data was at rest, or there was none")
-NOTHING_LOST = Condition("nothing-lost", facts.nothing_lost,
+NOTHING_LOST = Condition("nothing-lost", word.nothing_lost,
     "and the guest said afterwards that all of them were, until their release",
     "the guest did not say afterwards that all were at rest until their release")
-RELEASED_LATE = Condition("released-late", facts.released_late,
+RELEASED_LATE = Condition("released-late", word.released_late,
     "the guest released them {at}, more than two seconds after the last snapshot",
     "the guest did not say that it released them more than two seconds after the last snapshot")
-RELEASED_BY_THAW = Condition("released-by-thaw", facts.released_by_thaw,
+RELEASED_BY_THAW = Condition("released-by-thaw", word.released_by_thaw,
     "the guest released them {at}, upon a thaw after the last snapshot",
     "the guest's console does not say that it released them upon a thaw after the last snapshot")
-NOT_RELEASED = Condition("not-released-before", facts.not_released_before,
+NOT_RELEASED = Condition("not-released-before", word.not_released_before,
     "the guest's console has no release before the last snapshot",
     "the guest's console has a release before the last snapshot, or words that contradict others")
 THAWED_BY_PLUGIN = Condition("thawed-by-plugin", facts.thawed_by_plugin,
     "this plugin thawed the guest {at}, after the last snapshot",
     "this plugin did not thaw the guest, or thawed it before the last snapshot")
 
-RELEASED_BEFORE = Condition("released-before", facts.released_before,
+RELEASED_BEFORE = Condition("released-before", word.released_before,
     "the guest had said that it is released, {at}, before the snapshot",
     "the guest did not say that it was released before the snapshot")
 THAWED_BY_PLUGIN_BEFORE = Condition("thawed-by-plugin-before", facts.thawed_by_plugin_before,
@@ -165,7 +174,7 @@ THAWED_BY_PLUGIN_BEFORE = Condition("thawed-by-plugin-before", facts.thawed_by_p
 SAFETY_THAW_BEFORE = Condition("safety-thaw-before", facts.safety_thaw_before,
     "KubeVirt had thawed the guest by itself, {at}, before the snapshot",
     "KubeVirt did not thaw the guest by itself before the snapshot")
-NO_LINE = Condition("no-line", facts.no_line,
+NO_LINE = Condition("no-line", word.no_line,
     "the guest's console has no word of a hold",
     "the guest's console has words of a hold")
 # fmt: on

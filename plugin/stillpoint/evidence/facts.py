@@ -7,13 +7,11 @@ plugin's clock.
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from stillpoint.evidence import hold as holds
 from stillpoint.evidence.case import Case
-from stillpoint.evidence.console import State as Moment
-from stillpoint.evidence.hold import LATE
 from stillpoint.evidence.observations import State
-from stillpoint.model.level import Level
-from stillpoint.resources.machines.kubevirt import SAFETY_THAW_S
+from stillpoint.resources.machines.kubevirt import SAFETY_THAW_S, VSS_S
+
+_WINDOWS = "mswindows"  # to the agent
 
 
 def has_moments(case: Case) -> bool:
@@ -82,7 +80,7 @@ def is_unfrozen_at_first(case: Case) -> bool:
 
 def frozen_before(case: Case) -> datetime | None:
     """The status said frozen before the cuts."""
-    state = case.around[0] if case.around else State()
+    state = case.around[0] if case.around and case.is_watched else State()
     return case.start if state.is_frozen and state.agent_since else None
 
 
@@ -159,13 +157,25 @@ def no_safety_thaw(case: Case) -> bool:
 
 def too_soon_for_safety_thaw(case: Case) -> bool:
     """True if the last cut was within the time that KubeVirt gives a freeze."""
+    is_unread = case.seen.safety_thaws is None
+    return is_unread and case.end - _begun(case) < timedelta(seconds=SAFETY_THAW_S)
+
+
+def is_short_enough_for_windows(case: Case) -> bool:
+    """True if the guest is no Windows, or its writers were still held at the last cut."""
+    names = {look.state.os for look in case.looks}
+    is_other = bool(names) and not names & {"", _WINDOWS}
+    return is_other or case.end - _begun(case) < timedelta(seconds=VSS_S)
+
+
+def _begun(case: Case) -> datetime:
+    """A moment that is not after the hook's freeze."""
     known = [case.seen.started]
     if case.seen.is_before_hook:
         known.append(case.seen.began)
     if case.hold and case.hold.begun:
         known.append(case.hold.begun)
-    is_soon = case.end - max(known) < timedelta(seconds=SAFETY_THAW_S)
-    return case.seen.safety_thaws is None and is_soon
+    return max(known)
 
 
 def safety_thaw_before(case: Case) -> datetime | None:
@@ -188,64 +198,6 @@ def thawed_by_plugin_before(case: Case) -> datetime | None:
     return next((at for at in answers if at and at <= case.start), None)
 
 
-# The guest's word.
-
-
-def held(case: Case) -> datetime | None:
-    """The guest had said before the cuts that it holds its applications."""
-    moment = case.hold.said if case.hold else None
-    return moment if moment and moment <= case.start else None
-
-
 def frozen_alone_before(case: Case) -> datetime | None:
     """The status said frozen before the cuts, by nobody else's freeze."""
     return frozen_before(case) if is_alone(case) else None
-
-
-def is_at_rest(case: Case) -> bool:
-    """True if the hold is of all applications that keep data."""
-    return case.hold is not None and case.hold.held.line.verdict is Level.APPLICATION
-
-
-def nothing_lost(case: Case) -> bool:
-    """True if the guest said at last that all was at rest until the release."""
-    return case.hold is not None and case.hold.is_over and not case.hold.is_lost
-
-
-def released_late(case: Case) -> datetime | None:
-    """The hold was released after the cuts, however late its lines were."""
-    ended = case.hold.ended if case.hold else None
-    return ended if ended and ended - LATE >= case.end else None
-
-
-def released_by_thaw(case: Case) -> datetime | None:
-    """A thaw released the hold after the cuts, by the clocks as they were compared."""
-    released = case.hold.released if case.hold else None
-    ended = case.hold.ended if case.hold else None
-    if not released or released.line.by != "thaw" or not ended or ended < case.end:
-        return None
-    sent = [thaw.sent for thaw in case.seen.thaws]
-    is_upon = all(case.end <= moment <= released.received for moment in sent)
-    return ended if is_upon else None
-
-
-def released_before(case: Case) -> datetime | None:
-    """The hold was released before the cuts."""
-    if not case.hold or not case.hold.released or case.hold.is_said_again:
-        return None
-    known = (case.hold.released.received, case.hold.ended)
-    return min((at for at in known if at and at <= case.start), default=None)
-
-
-def not_released_before(case: Case) -> bool:
-    """True if no line says that a hold ended before the last cut, or contradicts another."""
-    ends = (Moment.RELEASED, Moment.OVER)
-    is_early = any(one.line.state in ends and one.received <= case.end for one in case.lines)
-    ended = case.hold.ended if case.hold else None
-    is_known_early = ended is not None and ended < case.end
-    return not is_early and not is_known_early and not holds.is_contradictory(case.seen)
-
-
-def no_line(case: Case) -> bool:
-    """True if the console has no line of a hold in this backup."""
-    return not case.lines and not case.seen.dropped

@@ -42,6 +42,10 @@ class NodeClock:
         """Plugin's clock, not after that moment."""
         return stamped + self.ahead - LATE
 
+    def is_late(self, heard: Heard) -> bool:
+        """True if the line was received later than others: held up, or the node's clock was set."""
+        return heard.received > self.latest(heard.line.stamped) + LATE
+
 
 @dataclass(frozen=True, slots=True)
 class Hold:
@@ -71,8 +75,9 @@ class Hold:
 
 def node_clock(seen: Observations) -> NodeClock | None:
     """The node's clock; None without a line that was received as it was written."""
-    live = [one.received - one.line.stamped for one in seen.lines if one.is_live]
-    return NodeClock(min(live)) if live else None
+    if not any(one.is_live for one in seen.lines):
+        return None
+    return NodeClock(min(one.received - one.line.stamped for one in seen.lines))
 
 
 def of(seen: Observations) -> Hold | None:
@@ -87,7 +92,7 @@ def of(seen: Observations) -> Hold | None:
         released,
         is_over=over is not None,
         is_lost=any(one.line.is_lost for one in lines),
-        said=min(held.received, clock.latest(held.line.stamped)) if clock else held.received,
+        said=_said(held, clock),
         begun=clock.earliest(held.line.stamped) - _LATE_HELD if clock else None,
         ended=_end(held, released, clock),
         is_said_again=_is_said_again(held, released),
@@ -125,9 +130,15 @@ def _is_said_again(held: Heard, released: Heard | None) -> bool:
     return (released.line.stamped - held.line.stamped).total_seconds() < released.line.held_s / 2
 
 
+def _said(held: Heard, clock: NodeClock | None) -> datetime:
+    if clock is None or clock.is_late(held):
+        return held.received
+    return clock.latest(held.line.stamped)
+
+
 def _end(held: Heard, released: Heard | None, clock: NodeClock | None) -> datetime | None:
     """The end of a hold by the node's clock or by the guest's own, whichever is earlier."""
-    if not released or not released.is_live or not clock:
+    if not released or not released.is_live or not clock or clock.is_late(released):
         return None
     by_guest = timedelta(seconds=released.line.held_s)
     by_node = released.line.stamped - held.line.stamped

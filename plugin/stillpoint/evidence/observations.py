@@ -46,6 +46,7 @@ class State:
             nothing, but another one says that the agent was away.
         paused_since: the same of the condition Paused.
         is_frozen: `status.fsFreezeStatus`, which is up to six seconds old.
+        os: `status.guestOSInfo.id`; empty if not known.
         machine_version: `metadata.resourceVersion` of its VirtualMachine, if that was read.
     """
 
@@ -58,6 +59,7 @@ class State:
     is_frozen: bool = False
     is_migrating: bool = False
     machine_version: str = ""
+    os: str = ""
 
     @property
     def is_off(self) -> bool:

@@ -41,6 +41,7 @@ class Row:
             yield either if isinstance(either, tuple) else (either,)
 
 
+_HELD = (has.HELD, has.HELD_BY_HOOK)
 _BEGUN = (has.HOOK, has.FROZEN_ALONE)
 _UNTIL_THE_THAW = (has.HOOK, has.RELEASED_BY_THAW, has.ALONE, (has.NO_SAFETY_THAW, has.TOO_SOON))
 _THAWED_BEFORE = (
@@ -57,24 +58,25 @@ ROWS = (
         (has.PAUSED, has.HAS_MOMENTS)),
     Row("application-held", Level.APPLICATION,
         "applications were at rest, filesystems frozen, by the guest's own word before and after",
-        (has.ONE_RUN, has.HELD, has.AT_REST, _BEGUN, has.RELEASED_LATE, has.NOTHING_LOST)),
+        (has.ONE_RUN, _HELD, has.AT_REST, _BEGUN, has.RELEASED_LATE, has.NOTHING_LOST)),
     Row("application-thawed", Level.APPLICATION,
         "applications were at rest and filesystems frozen, until the thaw at the end",
-        (has.ONE_RUN, has.HELD, has.AT_REST, *_UNTIL_THE_THAW, has.NOTHING_LOST)),
+        (has.ONE_RUN, _HELD, has.AT_REST, *_UNTIL_THE_THAW, has.NOTHING_LOST)),
     Row("filesystem-held", Level.FILESYSTEM,
         "filesystems were frozen, by the guest's own word before and after",
-        (has.ONE_RUN, has.HELD, _BEGUN, has.RELEASED_LATE)),
+        (has.ONE_RUN, _HELD, _BEGUN, has.RELEASED_LATE)),
     Row("filesystem-thawed", Level.FILESYSTEM,
         "filesystems were frozen, until the thaw at the end",
-        (has.ONE_RUN, has.HELD, *_UNTIL_THE_THAW)),
+        (has.ONE_RUN, _HELD, *_UNTIL_THE_THAW)),
     Row("filesystem-seen", Level.FILESYSTEM,
         "filesystems were frozen, by KubeVirt's status",
-        (has.ONE_RUN, has.ALONE, (has.HOOK, has.FROZEN_BEFORE), has.STILL_FROZEN)),
+        (has.ONE_RUN, has.ALONE, (has.HOOK, has.FROZEN_BEFORE), has.STILL_FROZEN,
+         has.SHORT_FOR_WINDOWS)),
     Row("filesystem-expected", Level.FILESYSTEM,
         "filesystems were frozen by the hook, and nothing is known that thawed them too early",
         (has.ONE_RUN, has.AGENT, has.UNFROZEN_AT_FIRST, has.HOOK, has.ALONE,
          (has.NO_SAFETY_THAW, has.TOO_SOON), has.NOT_RELEASED,
-         (has.THAWED_BY_PLUGIN, has.SEEN_FROZEN))),
+         (has.THAWED_BY_PLUGIN, has.SEEN_FROZEN), has.SHORT_FOR_WINDOWS)),
     Row("crash-thawed", Level.CRASH,
         "the guest was running: it had been thawed before",
         (has.ON, has.ONE_RUN, _THAWED_BEFORE, has.NOT_FROZEN_AGAIN, has.HAS_MOMENTS)),

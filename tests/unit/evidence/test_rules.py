@@ -25,7 +25,7 @@ from stillpoint.evidence.observations import (
 from stillpoint.model.level import Level
 from tests.unit.evidence.timelines import at
 
-RUNNING = State("u-1", "Running", ("l-1",), "n-1", "a-1")
+RUNNING = State("u-1", "Running", ("l-1",), "n-1", "a-1", os="debian")
 FROZEN = replace(RUNNING, is_frozen=True)
 OFF = State(machine_version="7")
 SKEW = -12.0
@@ -98,6 +98,7 @@ MIGRATED: Change = {"looks": (asked(0.9), look(4, replace(RUNNING, launchers=("l
 HOSTPATH: Change = {"driver": "hostpath.csi.k8s.io"}
 OTHERS: Change = {"others": ("VirtualMachineSnapshot nightly",)}
 FREEZE_SEEN: Change = {"looks": (asked(0.9), look(4, FROZEN), look(6.5))}
+LATER: Change = {"is_before_hook": False}
 SAID: Change = {"lines": (HELD,)}
 
 UNLESS: dict[str, dict[str, Sequence[Change]]] = {
@@ -127,12 +128,30 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
     },
     "application-held": {
         "one-run": [MIGRATED, {"looks": ()}, {"watches": (), "looks": (asked(0.9),)}],
-        "held-by-guest": [
+        "held-by-guest|held-by-hook": [
             {"lines": (RELEASED, OVER)},
             {"lines": (HELD, heard(2.5, Moment.HELD, id="other"), RELEASED, OVER)},
             {"lines": (HELD, replace(RELEASED, line=replace(RELEASED.line, boot="b-2")), OVER)},
-            {"not_before": at(2.01)},
-            {"not_before": at(2.01), "looks": (asked(0.9), look(2, FROZEN))},
+            {"not_before": at(2.01), "others": None},
+            {"not_before": at(2.01), "is_before_hook": False},
+            {"not_before": at(2.01), "is_in_block": False, "looks": (asked(0.9), look(2, FROZEN))},
+            {"lines": (replace(HELD, received=at(4.1)), RELEASED, OVER), "others": None},
+            {
+                "lines": (
+                    heard(6.1, Moment.HELD, verdict=Level.APPLICATION),
+                    heard(19, Moment.RELEASED, held_s=12.9, by="thaw"),
+                    OVER,
+                )
+            },
+            {
+                "not_before": at(1),
+                "not_after": at(3),
+                "lines": (
+                    heard(2, Moment.HELD, verdict=Level.APPLICATION),
+                    heard(9, Moment.RELEASED, held_s=14.1, by="thaw"),
+                    OVER,
+                ),
+            },
             {"lines": (heard(-9, Moment.HELD, is_live=False, late=12), RELEASED, OVER)},
             {"dropped": 1},
         ],
@@ -151,7 +170,15 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
             {"lines": (HELD, OVER)},
             {"not_after": at(7.5)},
             {"lines": (HELD, replace(RELEASED, is_live=False), OVER)},
+            {"lines": (HELD, replace(RELEASED, received=at(11.1)), OVER)},
             {"lines": (HELD, heard(9, Moment.RELEASED, held_s=5.9, by="thaw"), OVER)},
+            {
+                "lines": (
+                    heard(2, Moment.HELD, verdict=Level.APPLICATION, is_live=False, late=0.9),
+                    heard(4, Moment.RELEASED, held_s=2.0, by="thaw", late=4.5),
+                    heard(4.2, Moment.OVER, late=4.4),
+                )
+            },
         ],
         "nothing-lost": [
             {"lines": (HELD, RELEASED)},
@@ -161,7 +188,7 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
     },
     "application-thawed": {
         "one-run": [MIGRATED],
-        "held-by-guest": [{"lines": (RELEASED, OVER)}, {"not_before": at(2.01)}],
+        "held-by-guest|held-by-hook": [{"lines": (RELEASED, OVER)}, {"not_before": at(1), **LATER}],
         "all-at-rest": [{"lines": (LESS, RELEASED, OVER)}],
         "hook-succeeded": [FAILED, {"is_in_block": False}],
         "released-by-thaw": [
@@ -188,13 +215,13 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
     },
     "filesystem-held": {
         "one-run": [MIGRATED],
-        "held-by-guest": [{"lines": (RELEASED, OVER)}, {"not_before": at(2.01)}],
+        "held-by-guest|held-by-hook": [{"lines": (RELEASED, OVER)}, {"not_before": at(1), **LATER}],
         "hook-succeeded|frozen-alone-before": [FAILED],
         "released-late": [{"not_after": at(7.5)}],
     },
     "filesystem-thawed": {
         "one-run": [MIGRATED],
-        "held-by-guest": [{"lines": (RELEASED, OVER)}, {"not_before": at(2.01)}],
+        "held-by-guest|held-by-hook": [{"lines": (RELEASED, OVER)}, {"not_before": at(1), **LATER}],
         "hook-succeeded": [FAILED],
         "released-by-thaw": [{"not_after": at(9.1)}],
         "alone": [OTHERS],
@@ -206,12 +233,21 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
         "hook-succeeded|frozen-before": [
             FAILED | {"looks": (asked(0.9), look(3.5, FROZEN))},
             FAILED | {"looks": (asked(0.9), look(2, FROZEN), look(2.9), look(3.5, FROZEN))},
+            FAILED | {"watches": (), "looks": (asked(0.9), look(2.9, FROZEN), asked(12, FROZEN))},
         ],
         "still-frozen": [
             {"looks": (asked(0.9), look(2.9, FROZEN), look(11.9))},
             {"looks": (asked(0.9), look(2.9, FROZEN), look(5), look(6, FROZEN))},
             {"watches": (Span(at(1.2), at(11)),)},
+            {"watches": (Span(at(7.1), at(40)),)},
             {"looks": (asked(0.9), look(2.9, FROZEN), look(8, replace(FROZEN, agent_since="")))},
+        ],
+        "not-too-long-for-windows": [
+            {
+                "looks": (asked(0.9, replace(RUNNING, os=os)), look(2.9, replace(FROZEN, os=os))),
+                "not_after": at(10.91),
+            }
+            for os in ("mswindows", "")
         ],
     },
     "filesystem-expected": {
@@ -249,6 +285,14 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
             {"thaws": (Thaw(at(5.9), at(6.2)),)},
             {"thaws": (Thaw(at(6.1)),)},
             {"thaws": (), "looks": (asked(0.9), look(3, FROZEN), look(5.9))},
+        ],
+        "not-too-long-for-windows": [
+            {
+                "looks": (asked(0.9, replace(RUNNING, os=os)),),
+                "not_after": at(10.91),
+                "thaws": (Thaw(at(11), at(12)),),
+            }
+            for os in ("mswindows", "")
         ],
     },
     "crash-thawed": {
@@ -360,6 +404,7 @@ ANOTHER_WAY: dict[str, Sequence[Change]] = {
         {"lines": (heard(-30, Moment.RELEASED, is_live=False), HELD, RELEASED, OVER)},
         {"watches": (), "looks": (asked(0.9), asked(20))},
         {"has_console": None},
+        {"not_before": at(1.1)},
         {"lines": (heard(2, Moment.HELD, verdict=Level.APPLICATION, late=1.5), RELEASED, OVER)},
     ],
     "application-thawed": [
@@ -367,13 +412,19 @@ ANOTHER_WAY: dict[str, Sequence[Change]] = {
         {"safety_thaws": (at(12 + SKEW),)},
         {"thaws": (Thaw(at(8.91), at(9.1)),)},
         {"thaws": (Thaw(at(8.91)),)},
+        {"not_before": at(1.1)},
+        LATER,
     ],
-    "filesystem-held": [FAILED | {"looks": (asked(0.9), look(2.9, FROZEN))}],
-    "filesystem-thawed": [{"safety_thaws": None}],
+    "filesystem-held": [
+        FAILED | {"looks": (asked(0.9), look(2.9, FROZEN))},
+        {"not_before": at(1.1)},
+    ],
+    "filesystem-thawed": [{"safety_thaws": None}, {"not_before": at(1.1)}, LATER],
     "filesystem-seen": [
         FAILED,
         {"looks": (asked(0.9), look(3.5, FROZEN), look(13))},
         {"watches": (), "looks": (asked(0.9), look(2.9, FROZEN), asked(12, FROZEN))},
+        {"looks": tuple(replace(one, state=replace(one.state, os="")) for one in SEEN.looks)},
     ],
     "filesystem-expected": [
         {"thaws": (), "looks": (asked(0.9), look(5.9, FROZEN), look(6.5))},
@@ -478,6 +529,8 @@ def test_a_shared_disk_has_the_level_of_its_worst_guest() -> None:
     assert machine(TOLD, cut(3, 4), shared) == ["application", "unknown", "unknown"]
     others = {"web": replace(TOLD, lines=(LESS, RELEASED, OVER))}
     assert machine(TOLD, cut(3, 4), shared, others=others)[1:] == ["filesystem", "filesystem"]
+    others = {"web": BASES["stopped"][0]}
+    assert machine(TOLD, cut(3, 4), shared, others=others)[1:] == ["application", "application"]
     others = {"web": BASES["crash-no-hook"][0]}
     assert machine(TOLD, cut(3, 4), shared, others=others)[1:] == ["crash", "mixed"]
 

@@ -103,6 +103,7 @@ class Timeline:
         paused = "p-1" if on and random.random() < 0.04 else ""
         agent = "a-1" if on and random.random() < 0.9 else ""
         first = State("u-1", "Running", ("l-1",), "n-1", agent, paused) if on else State()
+        first = replace(first, os=random.choice(["debian", ""]))
         self.guest = Guest(Steps(0), Steps(first))
         self.others: list[str] = []
         self.busy: list[tuple[float, float]] = []
@@ -355,14 +356,25 @@ class Timeline:
             safety_thaws=self._safety_thaws() if random.random() < 0.8 else None,
             others=tuple(self.others) if others else None,
         )
-        return seen, tuple(map(self._cut, self.disks))
+        return seen, tuple(self._cuts())
 
-    def _cut(self, disk: Disk) -> Cut:
-        early = 0.0 if self.is_own else self.random.uniform(0, 1)
-        asked, there = at(disk.asked - early), at(disk.there)
+    def _cut(self, disk: Disk, asked: float) -> Cut:
         claim = Subject("PersistentVolumeClaim", disk.name, disk.name)
         is_in_block = disk.is_in_block and self.random.random() < 0.95
-        return Cut(claim, asked, there, is_in_block=is_in_block)
+        return Cut(claim, at(asked), at(disk.there), is_in_block=is_in_block)
+
+    def _cuts(self) -> Iterable[Cut]:
+        """The cuts: of the plugin's own exact, of Velero's after the call before, or by a clock."""
+        is_by_calls = self.random.random() < 0.5
+        call = self.began
+        for disk in self.disks:
+            if self.is_own:
+                yield self._cut(disk, disk.asked)
+            elif is_by_calls and disk.is_in_block:
+                yield self._cut(disk, call)
+                call = disk.there
+            else:
+                yield self._cut(disk, disk.asked - self.random.uniform(0, 1))
 
     def _safety_thaws(self) -> tuple[datetime, ...]:
         return tuple(at(moment + self.skew) for moment in self.guest.safety)
@@ -370,17 +382,20 @@ class Timeline:
     def _status(self) -> Steps[State]:
         """The state as the API server has it: late, and the freeze as it was polled."""
         random, truth = self.random, self.guest.state
-        events: list[tuple[float, str]] = [
-            # A new instance is there before its guest, an ended one is there after it.
-            (moment + random.uniform(0.05, 0.8) * (-1 if before.uid == "" else 1), "state")
-            for moment, before in zip(truth.moments, truth.values, strict=False)
-        ]
+        events: list[tuple[float, str]] = []
+        for moment, before in zip(truth.moments, truth.values, strict=False):
+            if not before.uid:
+                events.append((moment - random.uniform(0.05, 0.8), "start"))
+            events.append((moment + random.uniform(0.05, 0.8), "state"))
         order = 0
         phase = random.uniform(0, 5)
         events += [(phase + 5 * count, "poll") for count in range(-8, int(self.end / 5) + 3)]
         status = Steps(truth.values[0])
         for moment, what in sorted(events):
-            if what == "state":
+            if what == "start":
+                new = replace(truth.values[order + 1], phase="Scheduled")
+                status.set(max([moment, *status.moments[-1:]]), new)
+            elif what == "state":
                 order += 1
                 new = truth.values[order]
                 is_same = new.uid == status.last.uid
