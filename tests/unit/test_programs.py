@@ -35,7 +35,7 @@ BROUGHT_ALONG = {
     "procps": ("kill",),
     "redis-server": ("redis-cli",),
     "rpm": ("rpm2archive",),
-    "systemd": ("systemd", "systemd-run"),
+    "systemd": ("systemd", "systemd-analyze", "systemd-run"),
 }
 """More programs that a package of the lists brings, itself or by its dependencies."""
 LISTS_OF_ROOMS = (

@@ -134,7 +134,11 @@ def test_what_a_spoilt_file_leaves_open_hides_no_finding(tmp_path: Path) -> None
     file.write_text(file.read_text().replace("Retain", "Delete"))
     found = judged(tmp_path)
     assert world.codes(found) == {"snapshots-deleted-with-object"}
-    assert world.open_codes(found) == {"last-backup-failed", "backup-stuck"}
+    assert world.open_codes(found) == {
+        "last-backup-failed",
+        "backup-stuck",
+        "snapshots-left-behind",
+    }
 
 
 def test_a_packed_file_that_would_fill_the_memory_is_not_unpacked(tmp_path: Path) -> None:

@@ -365,7 +365,12 @@ OF_VELERO = {
     row.code
     for area, row in registry.rows()
     if area.name in ("set-up", "running", "locations", "schedules") and row.code != "no-velero"
-} | {"velero-too-old", "versions-do-not-fit", "moved-data-waits-for-consumer"}
+} | {
+    "velero-too-old",
+    "versions-do-not-fit",
+    "moved-data-waits-for-consumer",
+    "snapshots-left-behind",
+}
 
 HIDES = {
     "no-velero": OF_VELERO,

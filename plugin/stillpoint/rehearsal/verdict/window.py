@@ -27,9 +27,6 @@ OWN_S, DISKS_PER_S = 1, 8
 Rather too long: 1, 8 and 16 disks took 0.15, 1.66 and 2.64 s on busy cores (docs/figures.md).
 """
 
-VSS_S = 10
-"""Windows' shadow copy service holds writers back no longer."""
-
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -104,7 +101,7 @@ def too_long_for_vss(case: Case) -> tuple[str, ...]:
     if case.instance is None or not virtual_machine_instance.is_windows(case.instance):
         return ()
     found = of(case)
-    is_over = found is not None and VSS_S <= found.expected <= kubevirt.SAFETY_THAW_S
+    is_over = found is not None and kubevirt.VSS_S <= found.expected <= kubevirt.SAFETY_THAW_S
     return (f"{found.expected} s",) if found and is_over else ()
 
 

@@ -13,6 +13,9 @@ RESOURCE = Resource("kubevirt.io", "v1", "kubevirts", "KubeVirt")
 SAFETY_THAW_S = 300
 """So long after a freeze by Velero's hook the guest is thawed by itself (KubeVirt v1.9)."""
 
+VSS_S = 10
+"""Windows' shadow copy service holds writers back no longer."""
+
 _BETA = ("Snapshot",)
 """Feature gates in beta that anything here needs (KubeVirt v1.9)."""
 
