@@ -125,9 +125,15 @@ class DictionaryReader:
     def put(self, resource: Resource, namespace: str, name: str, subresource: str) -> None:
         self._ask(f"put {resource} {namespace}/{name}/{subresource}")
 
-    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+    def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str = "", version: str = ""
+    ) -> None:
         self._ask(f"delete {resource} {namespace}/{name}")
         gone = [o for o in self._of(resource, namespace) if it.name(o) == name]
+        for one in gone:
+            current = it.text(one, "metadata", "resourceVersion")
+            if uid not in ("", it.uid(one)) or version not in ("", current):
+                raise Unreachable(f"{namespace}/{name}", "cannot delete", "HTTP 409: precondition")
         self.objects = [o for o in self.objects if o not in gone]
 
     def _ask(self, question: str) -> None:

@@ -252,8 +252,10 @@ class _LateCluster:
     def put(self, resource: Resource, namespace: str, name: str, subresource: str) -> None:
         self.connect().put(resource, namespace, name, subresource)
 
-    def delete(self, resource: Resource, namespace: str, name: str) -> None:
-        self.connect().delete(resource, namespace, name)
+    def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str = "", version: str = ""
+    ) -> None:
+        self.connect().delete(resource, namespace, name, uid=uid, version=version)
 
 
 class _List:

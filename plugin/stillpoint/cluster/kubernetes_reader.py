@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self, TypeAlias
+from urllib.parse import urlencode
 
 import orjson
 from kubernetes import config
@@ -335,10 +336,11 @@ class KubernetesReader:
         self, request: _Request, query: Mapping[str, str], silence_s: float
     ) -> BaseHTTPResponse:
         """The response before its body; to be closed, as the body may be left unread."""
+        url, has_body = self._host + request.path, bool(request.body)
         return self._pool.request(
             request.method,
-            self._host + request.path,
-            fields=None if request.body else query,
+            f"{url}?{urlencode(query)}" if query and has_body else url,
+            fields=None if has_body else query,
             body=request.body or None,
             headers=self._headers(request),
             timeout=Timeout(connect=min(self._limits.connect_s, silence_s), read=silence_s),

@@ -1,5 +1,7 @@
 """The `Writer` of a live cluster: the reader's connection and errors, and four more verbs."""
 
+from collections.abc import Mapping
+
 import orjson
 
 from stillpoint.cluster.api_request import ApiRequest
@@ -14,6 +16,8 @@ _PUT_S = 5.0
 
 class KubernetesWriter(KubernetesReader):
     """Reads, patches, creates and deletes over HTTP, from as many threads as want to."""
+
+    _OF_CREATION: Mapping[str, str] = {}
 
     def patch(
         self,
@@ -34,7 +38,7 @@ class KubernetesWriter(KubernetesReader):
         body = orjson.dumps(item)
         namespace, name = it.namespace(item), it.name(item)
         request = ApiRequest("create", resource, namespace, name, self._expiry(), body)
-        response = self._send(request, {})
+        response = self._send(request, self._OF_CREATION)
         return None if response.status == 409 else request.read_object(response)
 
     def put(self, resource: Resource, namespace: str, name: str, subresource: str) -> None:
@@ -45,9 +49,28 @@ class KubernetesWriter(KubernetesReader):
         if response.status not in (200, 202):
             raise request.failure(response)
 
-    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+    def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str = "", version: str = ""
+    ) -> None:
         """See `Writer.delete`. Sent again if the response was lost."""
-        request = ApiRequest("delete", resource, namespace, name, self._expiry())
+        meant = {"uid": uid, "resourceVersion": version}
+        options = {
+            "kind": "DeleteOptions",
+            "apiVersion": "v1",
+            "preconditions": {field: value for field, value in meant.items() if value},
+        }
+        body = orjson.dumps(options) if uid or version else b""
+        request = ApiRequest("delete", resource, namespace, name, self._expiry(), body)
         response = self._send(request, {})
         if response.status not in (200, 202, 404):
             raise request.failure(response)
+
+
+class StrictWriter(KubernetesWriter):
+    """Creates no object with a field that the cluster does not know.
+
+    By default an API server drops such a field, and takes the object without what it asks for. The
+    field may be misspelt, or of a later version than the cluster's.
+    """
+
+    _OF_CREATION: Mapping[str, str] = {"fieldValidation": "Strict"}

@@ -11,7 +11,8 @@ LONGEST_MACHINE_NAME = 63
 
 _MOST_LISTED = 12
 
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_PART = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_NAME = re.compile(rf"{_PART}(\.{_PART})*")
 
 
 def is_name(text: str) -> bool:

@@ -50,11 +50,17 @@ class Writer(Protocol):
             ReadFailed: as `patch`.
         """
 
-    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+    def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str = "", version: str = ""
+    ) -> None:
         """Deletes the object; no error if there is none.
 
+        Args:
+            uid: of the object that is meant: another one of the name stays. Empty for any.
+            version: the `metadata.resourceVersion` that the object must have still; empty for any.
+
         Raises:
-            ReadFailed: as `patch`.
+            ReadFailed: as `patch`; another object has the name, or the object was changed.
         """
 
 

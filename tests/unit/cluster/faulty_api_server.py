@@ -160,12 +160,16 @@ class FaultyApiServer:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def reader(
-        self, limits: Limits = PATIENT, pauses: list[float] | None = None, token: str = TOKEN
+        self,
+        limits: Limits = PATIENT,
+        pauses: list[float] | None = None,
+        token: str = TOKEN,
+        kind: type[KubernetesWriter] = KubernetesWriter,
     ) -> KubernetesWriter:
         """A client of this server that notes its pauses instead of making them."""
         configuration = Configuration(host=self.url, api_key={"BearerToken": f"Bearer {token}"})
         noted = [] if pauses is None else pauses
-        return KubernetesWriter(ApiClient(configuration), limits, sleep=noted.append)
+        return kind(ApiClient(configuration), limits, sleep=noted.append)
 
     def __enter__(self) -> Self:
         self._accepting.start()

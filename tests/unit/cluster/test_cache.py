@@ -86,7 +86,10 @@ class DictionaryReader:
     def put(self, resource: Resource, namespace: str, name: str, subresource: str) -> None:
         self._ask("put", resource.plural, namespace, name, subresource)
 
-    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+    def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str = "", version: str = ""
+    ) -> None:
+        del uid, version
         self._ask("delete", resource.plural, namespace, name)
 
     def _of(self, resource: Resource, namespace: str) -> Sequence[Item]:

@@ -1,7 +1,7 @@
 import orjson
 import pytest
 
-from stillpoint.cluster.kubernetes_writer import KubernetesWriter
+from stillpoint.cluster.kubernetes_writer import KubernetesWriter, StrictWriter
 from stillpoint.model.errors import Denied, Forbidden, ReadFailed, Unreachable
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
@@ -142,6 +142,14 @@ def test_an_object_is_created_in_its_namespace_under_its_name() -> None:
     assert heard.headers["content-type"] == "application/json"
 
 
+def test_a_strict_writer_lets_no_field_be_dropped() -> None:
+    with FaultyApiServer([answers(201, orjson.dumps(NEW))]) as server:
+        server.reader(kind=StrictWriter).create(VIRTUAL_MACHINES, NEW)
+    [heard] = server.heard
+    assert heard.query == {"fieldValidation": "Strict"}
+    assert orjson.loads(heard.body) == NEW
+
+
 def test_one_that_is_there_was_created_by_a_request_whose_answer_was_lost() -> None:
     with FaultyApiServer([closes, status(409, "already exists")]) as server:
         assert server.reader().create(VIRTUAL_MACHINES, NEW) is None
@@ -161,6 +169,17 @@ def test_an_object_is_deleted_or_is_gone_already(reply: Reply) -> None:
     assert [(heard.method, heard.path) for heard in server.heard] == 2 * [
         ("DELETE", "/apis/kubevirt.io/v1/namespaces/shop/virtualmachines/db")
     ]
+
+
+def test_a_deletion_is_of_the_object_that_is_meant_and_as_it_was_seen() -> None:
+    with FaultyApiServer([closes, sends({"kind": "Status"})]) as server:
+        server.reader().delete(VIRTUAL_MACHINES, "shop", "db", uid="u-1", version="7")
+    body = {
+        "kind": "DeleteOptions",
+        "apiVersion": "v1",
+        "preconditions": {"uid": "u-1", "resourceVersion": "7"},
+    }
+    assert [orjson.loads(heard.body) for heard in server.heard] == [body, body]
 
 
 @pytest.mark.parametrize(("code", "error"), [(403, Forbidden), (409, Unreachable)])

@@ -37,10 +37,12 @@ class Velero(DictionaryReader):
             for status in self.statuses:
                 yield Change({**change.item, "status": status or {}}, is_deleted=status is None)
 
-    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+    def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str = "", version: str = ""
+    ) -> None:
         if self.not_deleted:
             raise self.not_deleted
-        super().delete(resource, namespace, name)
+        super().delete(resource, namespace, name, uid=uid, version=version)
 
 
 def url_of(velero: Velero) -> str:

@@ -111,8 +111,11 @@ class RehearsedCluster:
         del subresource
         raise ReadFailed(str(resource.named(namespace, name)), "cannot update", _CAUSE)
 
-    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+    def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str = "", version: str = ""
+    ) -> None:
         """Refuses; see `Writer.delete`."""
+        del uid, version
         raise ReadFailed(str(resource.named(namespace, name)), "cannot delete", _CAUSE)
 
 

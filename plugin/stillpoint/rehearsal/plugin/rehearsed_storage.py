@@ -59,9 +59,11 @@ class RehearsedStorage(RehearsedCluster):
         del resource, namespace, name, change, subresource
         self.requests += 1
 
-    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+    def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str = "", version: str = ""
+    ) -> None:
         """Does nothing, as what is discarded stays; see `Writer.delete`."""
-        del resource, namespace, name
+        del resource, namespace, name, uid, version
         self.requests += 1
 
     def _take(self, snapshot: Item) -> Item:

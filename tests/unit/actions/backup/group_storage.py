@@ -141,9 +141,11 @@ class GroupStorage(Storage):
             metadata["finalizers"] = [*finalizers, AS_SOURCE]
             self._put({**snapshot, "metadata": metadata})
 
-    def delete(self, resource: Resource, namespace: str, name: str) -> None:
+    def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str = "", version: str = ""
+    ) -> None:
         gone = [o for o in self._of(resource, namespace) if it.name(o) == name]
-        super().delete(resource, namespace, name)
+        super().delete(resource, namespace, name, uid=uid, version=version)
         for one in gone:
             if resource.plural == "volumegroupsnapshots":
                 self._delete_group(one)

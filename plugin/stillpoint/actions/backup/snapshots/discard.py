@@ -26,7 +26,7 @@ def discard(snapshot: Reference, claim: str, context: BackupContext) -> None:
 
 
 def delete(snapshot: Item, context: BackupContext, *, with_bytes: bool) -> None:
-    """Deletes a VolumeSnapshot.
+    """Deletes this VolumeSnapshot, and no other that has got its name since.
 
     Source: CleanupVolumeSnapshot in pkg/util/csi/volume_snapshot.go of Velero v1.18.
 
@@ -40,7 +40,8 @@ def delete(snapshot: Item, context: BackupContext, *, with_bytes: bool) -> None:
     content = context.cluster.current(resource, "", name) if name and with_bytes else None
     if content and volume_snapshot_content.is_bound_to(content, snapshot):
         _release(content, context)
-    context.writer.delete(volume_snapshot.RESOURCE, *it.identify(snapshot))
+    identity, uid = it.identify(snapshot), it.uid(snapshot)
+    context.writer.delete(volume_snapshot.RESOURCE, *identity, uid=uid)
 
 
 def _release(content: Item, context: BackupContext) -> None:

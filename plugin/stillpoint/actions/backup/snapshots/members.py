@@ -101,7 +101,7 @@ class Members:
                 self._patch_content(content, "Delete")
             for snapshot in self._free.values():
                 discard.delete(snapshot, self._context, with_bytes=True)
-            self._context.writer.delete(resource, *it.identify(now))
+            self._context.writer.delete(resource, *it.identify(now), uid=it.uid(now))
         except StillpointError as error:
             self._context.log.error("%s may be left behind: %s", self._subject, error)  # noqa: TRY400
 
@@ -190,5 +190,6 @@ def delete_group(group: Item, content: Item | None, context: BackupContext) -> N
     version = volume_group_snapshot.version(group)
     if content:
         resource = volume_group_snapshot.contents(version)
-        context.writer.delete(resource, "", it.name(content))
-    context.writer.delete(volume_group_snapshot.resource(version), *it.identify(group))
+        context.writer.delete(resource, "", it.name(content), uid=it.uid(content))
+    resource = volume_group_snapshot.resource(version)
+    context.writer.delete(resource, *it.identify(group), uid=it.uid(group))
