@@ -7,6 +7,9 @@ from pathlib import Path
 import fastjsonschema
 import pytest
 
+from stillpoint.cluster.kubernetes_writer import KubernetesWriter
+from stillpoint.model.errors import Unreachable
+from stillpoint.resources.vm_snapshots import virtual_machine_snapshot
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster
 from tests.cluster.manifests import Machine
@@ -14,6 +17,7 @@ from tests.cluster.namespaces import wait_until
 from tests.cluster.restore_controller import RESTORE, RestoreController
 from tests.cluster.snapshot_controller import CONTENT, SNAPSHOT, VOLUME_SNAPSHOT
 from tests.cluster.vm_snapshots import Account
+from tests.unit.cli.screen import Screen
 
 NAMESPACE = "vm-removals"
 SCHEMA = json.loads(
@@ -94,6 +98,38 @@ def test_prune_says_first_what_goes_and_leaves_the_last_good_one(
     left = [one["metadata"]["name"] for one in api.list(*SNAPSHOT, NAMESPACE)]
     assert left == [document["snapshots"][-1]["name"]]
     assert controller.error is None
+
+
+def test_a_snapshot_that_is_made_again_while_the_question_stands_is_not_deleted(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = account.cluster.api
+    assert account.call("create", "off", "--name", "twice", "--wait") == 0
+    old = api.get(*SNAPSHOT, NAMESPACE, "twice")["metadata"]["uid"]
+
+    class Slow(Screen):
+        """A person who answers when somebody else has made the snapshot again."""
+
+        def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
+            del size
+            api.delete(*SNAPSHOT, NAMESPACE, "twice")
+            wait_until(lambda: api.find(*SNAPSHOT, NAMESPACE, "twice") is None, "it is gone")
+            assert account.call("create", "off", "--name", "twice", "--wait", "--yes") == 0
+            return "y\n"
+
+    errors = Screen()
+    monkeypatch.setattr("sys.stdin", Slow())
+    monkeypatch.setattr("sys.stderr", errors)
+    assert account.call("delete", "twice") == 1
+    assert "twice is not deleted: it is another one, made meanwhile" in errors.getvalue()
+    assert api.get(*SNAPSHOT, NAMESPACE, "twice")["metadata"]["uid"] != old
+    with pytest.raises(Unreachable, match="HTTP 409"):
+        writer(account).delete(virtual_machine_snapshot.RESOURCE, NAMESPACE, "twice", uid=old)
+    assert api.find(*SNAPSHOT, NAMESPACE, "twice")
+
+
+def writer(account: Account) -> KubernetesWriter:
+    return KubernetesWriter.connect(None, str(account.cluster.control_plane.kubeconfig(NAMESPACE)))
 
 
 def test_prune_without_a_rule_is_wrong_usage(account: Account) -> None:

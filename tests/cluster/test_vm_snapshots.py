@@ -7,6 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from stillpoint.cluster.kubernetes_writer import StrictWriter
+from stillpoint.resources.vm_snapshots import virtual_machine_snapshot
+from stillpoint.vm_snapshots import requested
+from stillpoint.vm_snapshots.errors import NotMade
 from tests.cluster.api import ApiError, Object
 from tests.cluster.cluster import Cluster, velero_object
 from tests.cluster.manifests import Disk, Machine, condition
@@ -84,6 +88,18 @@ def test_a_machine_that_is_off_has_no_indications_and_the_list_says_so(place: Pl
     assert (found["level"], found["proof"], found["indications"]) == ("stopped", "reported", [])
     assert "no indications, as of a machine that was off" in place.run("list")[1]
     assert place.freezes() == []
+
+
+def test_a_field_that_the_installed_kubevirt_does_not_know_is_an_error_and_not_dropped(
+    place: Place,
+) -> None:
+    kubeconfig = str(place.cluster.control_plane.kubeconfig(NAMESPACE))
+    item = virtual_machine_snapshot.manifest(NAMESPACE, "later", "off", "", "")
+    item["spec"]["ofLaterVersions"] = True
+    writer = StrictWriter.connect(None, kubeconfig)
+    with pytest.raises(NotMade, match=r'unknown field "spec.ofLaterVersions".*HINT: this KubeVirt'):
+        requested.create(writer, virtual_machine_snapshot.RESOURCE, item)
+    assert place.cluster.api.find(*SNAPSHOT, NAMESPACE, "later") is None
 
 
 def test_several_machines_side_by_side_and_a_level_that_one_cannot_reach(place: Place) -> None:

@@ -13,7 +13,7 @@ from stillpoint.model.names import LONGEST_NAME, is_name
 from stillpoint.model.reader import Reader
 from stillpoint.model.writer import Writer
 from stillpoint.resources.vm_snapshots import virtual_machine_snapshot
-from stillpoint.vm_snapshots import disks, reasons
+from stillpoint.vm_snapshots import disks, reasons, requested
 from stillpoint.vm_snapshots.errors import NotMade, WrongRequest
 from stillpoint.vm_snapshots.facts import MachineFacts
 from stillpoint.vm_snapshots.reasons import Plan, SnapshotFinding
@@ -120,7 +120,7 @@ def create(writer: Writer, one: Intended) -> Item:
         NotMade: there is one of that name.
         ReadFailed: the cluster refused it, or does not answer.
     """
-    made = writer.create(virtual_machine_snapshot.RESOURCE, one.item)
+    made = requested.create(writer, virtual_machine_snapshot.RESOURCE, one.item)
     if made is None:
         raise _exists(one)
     return made

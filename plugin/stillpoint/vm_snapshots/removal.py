@@ -5,7 +5,7 @@ not enough is known. Failed ones go first, as nothing can be restored from them.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from stillpoint.model import item as it
@@ -136,6 +136,49 @@ def why_not(state: SnapshotState, in_use: Collection[Identity]) -> str:
     if state.standing in (Standing.UNDER_WAY, Standing.UNKNOWN):
         return f"its standing is {state.standing}"
     return ""
+
+
+def asked_for(reader: Reader, states: Sequence[SnapshotState]) -> Sequence[Judged]:
+    """Snapshots that somebody has named: each goes, unless something uses it.
+
+    One that is under way, or of unknown standing, goes as well: who names it means it.
+
+    Raises:
+        ReadFailed: a request failed.
+    """
+    namespaces = dict.fromkeys(it.namespace(one.item) for one in states)
+    restores = [
+        one for each in namespaces for one in reader.list(virtual_machine_restore.RESOURCE, each)
+    ]
+    in_use = used(restores)
+    return [_asked_for(one, in_use) for one in states]
+
+
+def _asked_for(state: SnapshotState, in_use: Collection[Identity]) -> Judged:
+    reason = why_not(state, in_use)
+    if reason and state.standing not in (Standing.UNDER_WAY, Standing.UNKNOWN):
+        return Judged(state, goes=False, why=reason)
+    return Judged(state, goes=True, why="asked for")
+
+
+def confirmed(agreed: Iterable[Judged], now: Iterable[Judged]) -> Sequence[Judged]:
+    """Snapshots that were to go, judged again: those that are another one by now do not go."""
+    again = {it.identify(one.state.item): one for one in now}
+    return [_confirmed(one, again.get(it.identify(one.state.item))) for one in agreed]
+
+
+def _confirmed(before: Judged, now: Judged | None) -> Judged:
+    if now is None:
+        return replace(before, goes=False, why="it is gone already")
+    if it.uid(now.state.item) != it.uid(before.state.item):
+        return replace(now, goes=False, why="it is another one, made meanwhile")
+    return now
+
+
+def judged_version(one: Judged) -> str:
+    """The version that a snapshot must have still; empty for one that KubeVirt is at work on."""
+    is_settled = one.state.standing in (Standing.READY, Standing.FAILED)
+    return it.text(one.state.item, "metadata", "resourceVersion") if is_settled else ""
 
 
 def wait_until_gone(

@@ -7,12 +7,31 @@ from typing import Generic, Protocol, TypeVar
 
 from stillpoint.model import item as it
 from stillpoint.model.clock import Clock
+from stillpoint.model.errors import ReadFailed
 from stillpoint.model.item import Item
 from stillpoint.model.reader import Reader
 from stillpoint.model.reference import Resource
 from stillpoint.model.writer import Writer
 from stillpoint.vm_snapshots.errors import NoSuchObject, NotMade
 from stillpoint.vm_snapshots.waiting import PAUSE_S, Report
+
+_UNKNOWN_FIELD = "unknown field"  # of k8s.io/apimachinery's strict decoding, with the path
+
+
+def create(writer: Writer, resource: Resource, item: Item) -> Item | None:
+    """Creates an object; None if there is one of that name.
+
+    Raises:
+        NotMade: the cluster does not know a field of it.
+        ReadFailed: the cluster refused it, or does not answer.
+    """
+    try:
+        return writer.create(resource, item)
+    except ReadFailed as error:
+        if _UNKNOWN_FIELD not in error.cause:
+            raise
+        hint = "this KubeVirt is older than an option that was given: leave it out, or update"
+        raise NotMade(error.subject, error.attempt, error.cause, hint) from error
 
 
 class Outcome(StrEnum):
@@ -55,7 +74,7 @@ class Kind(Generic[S]):
             NotMade: there is one of that name.
             ReadFailed: the cluster refused it, or does not answer.
         """
-        made = writer.create(self.resource, item)
+        made = create(writer, self.resource, item)
         if made is None:
             cause = f"a {self.word} of that name exists, or the response to the request was lost"
             subject = f"{self.resource.kind} {'/'.join(it.identify(item))}"

@@ -1,5 +1,6 @@
 """Which snapshots may go, and what is left behind."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.resources.vm_snapshots import virtual_machine_snapshot
 from stillpoint.vm_snapshots import removal
-from stillpoint.vm_snapshots.removal import Rule
+from stillpoint.vm_snapshots.removal import Judged, Rule
 from stillpoint.vm_snapshots.state import SnapshotState
 from tests.unit.dictionary_reader import DictionaryReader
 
@@ -167,3 +168,60 @@ def test_what_is_left_of_snapshots_that_are_gone() -> None:
     )
     found = removal.remains(reader, "shop")
     assert (found.contents, found.volume_snapshots) == (["kept"], ["lost"])
+
+
+# between the question and the deletion
+
+
+def as_judged(state: SnapshotState, *, goes: bool = True, uid: str = "u-1") -> Judged:
+    item = it.with_value(state.item, uid, "metadata", "uid")
+    return Judged(replace(state, item=item), goes, "newer ones are there")
+
+
+def test_what_is_the_same_when_the_question_was_answered_goes() -> None:
+    one = as_judged(snapshot("one", 9))
+    assert removal.confirmed([one], [one, as_judged(snapshot("young", 0))]) == [one]
+
+
+@pytest.mark.parametrize(
+    ("now", "why"),
+    [
+        ([], "it is gone already"),
+        ([as_judged(snapshot("one", 0), uid="u-2")], "it is another one, made meanwhile"),
+        ([as_judged(snapshot("one", 9), goes=False)], "newer ones are there"),
+    ],
+    ids=["gone", "another of its name", "needed by now"],
+)
+def test_what_has_changed_meanwhile_does_not_go(now: list[Judged], why: str) -> None:
+    [one] = removal.confirmed([as_judged(snapshot("one", 9))], now)
+    assert (one.goes, one.why) == (False, why)
+
+
+def test_what_would_go_by_now_and_was_not_asked_about_stays() -> None:
+    other = as_judged(snapshot("other", 9), uid="u-3")
+    one = as_judged(snapshot("one", 9))
+    assert removal.confirmed([one], [one, other]) == [one]
+
+
+def test_a_snapshot_that_is_settled_is_deleted_as_it_was_judged() -> None:
+    def version(state: SnapshotState) -> str:
+        item = it.with_value(state.item, "7", "metadata", "resourceVersion")
+        return removal.judged_version(Judged(replace(state, item=item), goes=True, why=""))
+
+    assert version(snapshot("good", 1)) == version(failed("bad", 1)) == "7"
+    assert version(snapshot("young", 0, phase="InProgress")) == ""
+
+
+def test_what_is_named_goes_unless_a_restore_goes_on_from_it() -> None:
+    restore = {
+        "kind": "VirtualMachineRestore",
+        "metadata": {"name": "r", "namespace": "shop"},
+        "spec": {"virtualMachineSnapshotName": "used"},
+    }
+    states = [snapshot("used", 1), snapshot("free", 1), snapshot("young", 0, phase="InProgress")]
+    found = removal.asked_for(DictionaryReader([restore]), states)
+    assert [(it.name(one.state.item), one.goes) for one in found] == [
+        ("used", False),
+        ("free", True),
+        ("young", True),
+    ]

@@ -37,8 +37,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source", metavar="SOURCE", type=place.one_name, help="NAME or NAMESPACE/NAME"
     )
     parser.add_argument("--snapshot", action="store_true", help="SOURCE is a snapshot, not a VM")
-    parser.add_argument("--to", metavar="VM", required=True, help="name of the new machine")
-    parser.add_argument("--name", default="", help="of the clone; default: VM-DATE-TIME")
+    parser.add_argument(
+        "--to",
+        metavar="VM",
+        type=place.name_of_machine,
+        required=True,
+        help="name of the new machine",
+    )
+    parser.add_argument(
+        "--name", type=place.name_of_object, default="", help="of the clone; default: VM-DATE-TIME"
+    )
     parser.add_argument(
         "--volume-name-policy",
         dest="volume_names",

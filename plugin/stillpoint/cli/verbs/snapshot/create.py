@@ -47,7 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-l", "--selector", metavar="SELECTOR", type=_selector, help="machines with these labels"
     )
-    parser.add_argument("--name", default="", help="of the snapshot; default: VM-DATE-TIME")
+    parser.add_argument(
+        "--name",
+        type=place.name_of_object,
+        default="",
+        help="of the snapshot; default: VM-DATE-TIME",
+    )
     parser.add_argument(
         "--deadline",
         metavar="TIME",

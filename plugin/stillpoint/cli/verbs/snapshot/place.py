@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from stillpoint.cli.paths import FileName
-from stillpoint.model.names import is_name
+from stillpoint.model.names import LONGEST_MACHINE_NAME, LONGEST_NAME, is_name
 
 if TYPE_CHECKING:  # `--help` does without what takes time to import
     from stillpoint.cluster.kubernetes_writer import KubernetesWriter
@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-n",
         "--namespace",
         metavar="NAMESPACE",
+        type=name_of_object,
         default="",
         help="default: the namespace of the kubeconfig's context",
     )
@@ -35,9 +36,9 @@ def connect(arguments: argparse.Namespace) -> "KubernetesWriter":
     Raises:
         ReadFailed: there is no usable configuration.
     """
-    from stillpoint.cluster.kubernetes_writer import KubernetesWriter  # noqa: PLC0415
+    from stillpoint.cluster.kubernetes_writer import StrictWriter  # noqa: PLC0415
 
-    return KubernetesWriter.connect(None, arguments.kubeconfig, arguments.context)
+    return StrictWriter.connect(None, arguments.kubeconfig, arguments.context)
 
 
 def namespace(arguments: argparse.Namespace) -> str:
@@ -68,4 +69,28 @@ def one_name(text: str) -> str:
     before, slash, name = text.rpartition("/")
     if not is_name(name) or (slash and not is_name(before)):
         raise argparse.ArgumentTypeError(f"{text!r} is neither NAME nor NAMESPACE/NAME")
+    return text
+
+
+def name_of_object(text: str) -> str:
+    """The name of an object that is to be made; empty for one that is made up.
+
+    Raises:
+        ArgumentTypeError: no object can have it.
+    """
+    return _checked_name(text, LONGEST_NAME)
+
+
+def name_of_machine(text: str) -> str:
+    """The name of a machine that is to be written; as `name_of_object`."""
+    return _checked_name(text, LONGEST_MACHINE_NAME)
+
+
+def _checked_name(text: str, longest: int) -> str:
+    if len(text) > longest:
+        cause = f"{text[:20]}... has {len(text)} characters, and no more than {longest} are allowed"
+        raise argparse.ArgumentTypeError(cause)
+    if text and not is_name(text):
+        cause = f"{text!r} is no name: lower-case letters and digits, with - and . between them"
+        raise argparse.ArgumentTypeError(cause)
     return text

@@ -1,7 +1,9 @@
 """`stillpoint snapshot prune`."""
 
 import argparse
+import functools
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,8 @@ from stillpoint.cli.output import standard_output
 from stillpoint.cli.verbs.snapshot import place, removals
 
 if TYPE_CHECKING:
-    from stillpoint.vm_snapshots.removal import Rule
+    from stillpoint.model.reader import Reader
+    from stillpoint.vm_snapshots.removal import Judged, Rule
 
 NAME = "prune"
 HELP = "delete old and failed snapshots, never the last good one of a machine; only says it first"
@@ -25,7 +28,8 @@ examples:
 Failed ones go first. With --keep and --older-than both must hold. What is under way, used by a
 restore, or of unknown age or standing stays.
 
-exit status: 0 said or deleted, 2 wrong usage, 3 not gone in time, no answer
+exit status: 0 said or deleted, 1 changed since the question, 2 wrong usage, 3 not gone in time, no
+answer
 """
 
 
@@ -50,26 +54,15 @@ def run(arguments: argparse.Namespace) -> int:
     """See `Verb`."""
     from stillpoint.cli.output import terminal  # noqa: PLC0415
     from stillpoint.cli.output.vm_snapshots import removals as output_of  # noqa: PLC0415
-    from stillpoint.resources.vm_snapshots import (  # noqa: PLC0415
-        virtual_machine_restore,
-        virtual_machine_snapshot,
-    )
-    from stillpoint.vm_snapshots import removal, waiting  # noqa: PLC0415
 
     if arguments.keep is None and arguments.older_than is None:
         arguments.sub_parser.error("say what may go: --keep N, --older-than TIME, or both")
     cluster = place.connect(arguments)
     namespace = "" if arguments.all_namespaces else place.namespace(arguments)
-    states = [
-        one
-        for one in waiting.states(cluster, namespace)
-        if not arguments.machines
-        or virtual_machine_snapshot.machine(one.item) in arguments.machines
-    ]
-    in_use = removal.used(cluster.list(virtual_machine_restore.RESOURCE, namespace))
-    found = removal.judged(states, in_use, _rule(arguments), datetime.now(UTC))
+    look = functools.partial(_judged, cluster, namespace, arguments)
+    found = look()
     if arguments.delete and any(one.goes for one in found):
-        return removals.remove_and_write(cluster, found, arguments)
+        return removals.remove_and_write(cluster, found, look, arguments)
     with standard_output.flushed() as output:
         if arguments.output == "json":
             output.buffer.write(output_of.text(found).encode())
@@ -79,6 +72,23 @@ def run(arguments: argparse.Namespace) -> int:
         said = terminal.console(sys.stderr)
         terminal.write_line(said, "Nothing was deleted; --delete does it.")
     return ExitStatus.GOOD
+
+
+def _judged(cluster: "Reader", namespace: str, arguments: argparse.Namespace) -> "Sequence[Judged]":
+    from stillpoint.resources.vm_snapshots import (  # noqa: PLC0415
+        virtual_machine_restore,
+        virtual_machine_snapshot,
+    )
+    from stillpoint.vm_snapshots import removal, waiting  # noqa: PLC0415
+
+    states = [
+        one
+        for one in waiting.states(cluster, namespace)
+        if not arguments.machines
+        or virtual_machine_snapshot.machine(one.item) in arguments.machines
+    ]
+    in_use = removal.used(cluster.list(virtual_machine_restore.RESOURCE, namespace))
+    return removal.judged(states, in_use, _rule(arguments), datetime.now(UTC))
 
 
 def _rule(arguments: argparse.Namespace) -> "Rule":

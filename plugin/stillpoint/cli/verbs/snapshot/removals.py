@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -37,18 +37,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def remove_and_write(
-    cluster: "KubernetesWriter", found: "Sequence[Judged]", arguments: argparse.Namespace
+    cluster: "KubernetesWriter",
+    found: "Sequence[Judged]",
+    look_again: "Callable[[], Sequence[Judged]]",
+    arguments: argparse.Namespace,
 ) -> ExitStatus:
-    """Deletes the snapshots that go, in their order, and writes what became of each."""
+    """Deletes the snapshots that go, in their order, and writes what became of each.
+
+    Args:
+        look_again: judges again, after the question, which may have stood there for long.
+    """
     from stillpoint.cli.output import question, report, terminal  # noqa: PLC0415
     from stillpoint.cli.output.vm_snapshots import removals  # noqa: PLC0415
+    from stillpoint.vm_snapshots import removal  # noqa: PLC0415
 
     going = [one for one in found if one.goes]
     removals.write_intention(found, terminal.console(sys.stderr))
     count = report.number(len(going), "snapshot")
     if not arguments.yes and not question.is_agreed(f"Delete {count}?"):
         return ExitStatus.INTERRUPTED
-    asked, errors = _delete(cluster, going)
+    confirmed = removal.confirmed(going, look_again())
+    kept = [one for one in confirmed if not one.goes]
+    write_kept(kept)
+    asked, errors = _delete(cluster, [one for one in confirmed if one.goes])
     left, remains = _wait(cluster, asked, arguments)
     with standard_output.flushed() as output:
         if arguments.output == "json":
@@ -57,21 +68,37 @@ def remove_and_write(
             removals.write(asked, left, remains, terminal.console(output))
     for error in errors:
         terminal.write_error(terminal.console(sys.stderr), error)
-    is_late = arguments.wait and left
-    return ExitStatus.CANNOT_TELL if errors or is_late else ExitStatus.GOOD
+    if errors or (arguments.wait and left):
+        return ExitStatus.CANNOT_TELL
+    return ExitStatus.NOT_SAFE if kept else ExitStatus.GOOD
+
+
+def write_kept(kept: "Sequence[Judged]") -> None:
+    """Says of snapshots that were to go why they stay."""
+    from stillpoint.cli.output import terminal  # noqa: PLC0415
+
+    for one in kept:
+        text = f"{one.state.title} is not deleted: {one.why}"
+        terminal.write_line(terminal.console(sys.stderr), text)
 
 
 def _delete(
     cluster: "KubernetesWriter", going: "Sequence[Judged]"
 ) -> "tuple[Sequence[Identity], Sequence[StillpointError]]":
     from stillpoint.resources.vm_snapshots import virtual_machine_snapshot  # noqa: PLC0415
+    from stillpoint.vm_snapshots import removal  # noqa: PLC0415
 
     asked: list[Identity] = []
     errors: list[StillpointError] = []
     for one in going:
         identity = it.identify(one.state.item)
         try:
-            cluster.delete(virtual_machine_snapshot.RESOURCE, *identity)
+            cluster.delete(
+                virtual_machine_snapshot.RESOURCE,
+                *identity,
+                uid=it.uid(one.state.item),
+                version=removal.judged_version(one),
+            )
             asked.append(identity)
         except StillpointError as error:
             errors.append(error)

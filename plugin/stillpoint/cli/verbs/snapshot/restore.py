@@ -40,8 +40,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "snapshot", metavar="SNAPSHOT", type=place.one_name, help="NAME or NAMESPACE/NAME"
     )
-    parser.add_argument("--to", metavar="VM", default="", help="name of the machine to be written")
-    parser.add_argument("--name", default="", help="of the restore; default: VM-DATE-TIME")
+    parser.add_argument(
+        "--to",
+        metavar="VM",
+        type=place.name_of_machine,
+        default="",
+        help="name of the machine to be written",
+    )
+    parser.add_argument(
+        "--name",
+        type=place.name_of_object,
+        default="",
+        help="of the restore; default: VM-DATE-TIME",
+    )
     parser.add_argument(
         "--target-readiness-policy",
         dest="readiness",
@@ -197,7 +208,7 @@ def _pair(text: str) -> tuple[str, str]:
     volume, equals, name = text.partition("=")
     if not (volume and equals and name):
         raise argparse.ArgumentTypeError(f"{text!r} is not VOLUME=CLAIM, for instance root=db-root")
-    return volume, name
+    return volume, place.name_of_object(name)
 
 
 def _label(text: str) -> tuple[str, str, str]:
