@@ -2,9 +2,9 @@
 
 Follows pkg/storage/snapshot/restore.go of KubeVirt v1.9: what is done with a target that runs,
 names and owners of the new claims, their DataVolumes, the machine's new specification, patches, the
-state of a vTPM or EFI, and the old DataVolumes that go. Part of it stands for CDI (a DataVolume
-that is prepopulated) and for virt-api (a stop). A DataSource is never there. Not followed:
-webhooks, copies of revisions, the policy InPlace.
+state of a vTPM or EFI, the old DataVolumes that go, and the claims that InPlace deletes to make
+them again. Part of it stands for CDI (a DataVolume that is prepopulated) and for virt-api (a stop).
+A DataSource is never there. Not followed: webhooks, copies of revisions.
 """
 
 import json
@@ -155,10 +155,32 @@ class RestoreController(SnapshotController):
         are_bound = True
         for one in restores:
             claim = self.api.find(*CLAIM, namespace, one["persistentVolumeClaim"])
+            is_new = claim and claim["metadata"].get("annotations", {}).get(LAST) == mark(restore)
+            is_in_place = restore["spec"].get("volumeRestorePolicy") == "InPlace"
             if claim is None:
                 self._create_claim(restore, content, target, one)
+            elif is_in_place and not is_new:
+                self._delete_claim(restore, claim, one)
+                are_bound = False
             are_bound = are_bound and bool(claim and claim["status"].get("phase") == "Bound")
         return are_bound
+
+    def _delete_claim(self, restore: Object, claim: Object, one: Object) -> None:
+        """Its DataVolume, which stays, must not populate another one."""
+        owners = claim["metadata"].get("ownerReferences", ())
+        owner = next((each["name"] for each in owners if each["kind"] == DATA_VOLUME[1]), "")
+        if owner and "dataVolumeName" not in one:
+            one["dataVolumeName"] = owner  # at the next look the claim goes
+            return
+        if owner:
+            annotations = {
+                "restore.kubevirt.io/name": restore["metadata"]["name"],
+                "cdi.kubevirt.io/storage.prePopulated": owner,
+            }
+            where = (*DATA_VOLUME, identity(claim)[0], owner)
+            self.api.patch(*where, {"metadata": {"annotations": annotations}})
+        if not is_deleted(claim):
+            self.api.delete(*CLAIM, *identity(claim))
 
     def _create_claim(
         self, restore: Object, content: Object, target: Object | None, one: Object
@@ -271,6 +293,8 @@ def claim_name(restore: Object, backup: Object) -> str:
     for override in restore["spec"].get("volumeRestoreOverrides", ()):
         if override["volumeName"] == volume and override.get("restoreName"):
             return str(override["restoreName"])
+    if restore["spec"].get("volumeRestorePolicy") == "InPlace":
+        return str(backup["persistentVolumeClaim"]["metadata"]["name"])
     if restore["spec"].get("volumeRestorePolicy") == "PrefixTargetName":
         return f"{restore['spec']['target']['name']}-{volume}"
     return f"restore-{restore['metadata']['uid']}-{volume}"

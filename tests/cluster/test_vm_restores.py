@@ -22,6 +22,7 @@ DB = Machine(
     NAMESPACE, "db", (Disk("root"), Disk("data", "Block")), is_running=False, has_instancetype=False
 )
 LIVE = Machine(NAMESPACE, "live", has_instancetype=False)
+SITE = Machine(NAMESPACE, "site", is_running=False, has_instancetype=False)
 SAFE = Machine(NAMESPACE, "safe", is_running=False, has_instancetype=False)
 POLICY = "--target-readiness-policy"
 
@@ -31,14 +32,14 @@ def controller(cluster_without_velero: Cluster) -> Iterator[RestoreController]:
     """Each machine has a snapshot of its own name, and other bytes since."""
     cluster = cluster_without_velero
     cluster.create_namespace(NAMESPACE)
-    cluster.create_vms((DB, LIVE, SAFE))
+    cluster.create_vms((DB, LIVE, SITE, SAFE))
     give_state(cluster, "safe")
-    claims = ("db-root", "db-data", "live-root", "safe-root")
+    claims = ("db-root", "db-data", "live-root", "site-root", "safe-root")
     for claim in claims:
         write(cluster, claim, THEN)
     with RestoreController(cluster.api, [NAMESPACE]) as running:
         account = Account(cluster, NAMESPACE, None)
-        for machine in ("db", "live", "safe"):
+        for machine in ("db", "live", "site", "safe"):
             assert account.call("create", machine, "--name", machine, "--wait") == 0
         for claim in claims:
             write(cluster, claim, NOW)
@@ -73,6 +74,21 @@ def test_a_machine_that_is_off_gets_the_bytes_of_its_snapshot(account: Account) 
     again = {each["volume"]: each["claim"] for each in document["restores"][0]["volumes"]}
     assert (status, again["root"] == claims["root"]) == (0, False)
     assert account.cluster.disk_image(NAMESPACE, again["root"]).read_bytes().startswith(THEN)
+
+
+def test_in_place_each_claim_keeps_its_name_and_gets_the_bytes_of_the_snapshot(
+    account: Account,
+) -> None:
+    api = account.cluster.api
+    before = api.get(*CLAIM, NAMESPACE, "site-root")["metadata"]["uid"]
+    in_place = ("--volume-restore-policy", "InPlace", "--wait")
+    status, document = completed(account, "restore", "site", *in_place)
+    [found] = document["restores"]
+    assert (status, found["outcome"], found["deletedDataVolumes"]) == (0, "complete", [])
+    assert [each["claim"] for each in found["volumes"]] == ["site-root"]
+    claim = api.get(*CLAIM, NAMESPACE, "site-root")
+    assert claim["metadata"]["uid"] != before
+    assert account.cluster.disk_image(NAMESPACE, "site-root").read_bytes().startswith(THEN)
 
 
 def test_a_new_machine_beside_it_has_its_own_disks_address_and_uuid(account: Account) -> None:
