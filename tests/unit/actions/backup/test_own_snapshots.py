@@ -13,7 +13,7 @@ from stillpoint.actions.item_block import pod as pod_block
 from stillpoint.actions.item_block import virtual_machine_instance as instance_block
 from stillpoint.cluster.cache import OLDEST_S, CachedIndex
 from stillpoint.model import item as it
-from stillpoint.model.errors import Forbidden, StillpointError, Unreachable
+from stillpoint.model.errors import Denied, Forbidden, StillpointError, Unreachable
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import BackupOutcome
 from stillpoint.model.reference import Resource
@@ -723,6 +723,21 @@ def test_leftovers_are_looked_for_once_in_a_namespace() -> None:
         backed_up(storage, of, disk)
     looks = [one for one in storage.questions if one.startswith("list volumesnapshots.")]
     assert len(looks) == 1
+
+
+def test_a_leftover_that_cannot_be_deleted_keeps_no_other_from_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    storage = with_leftover()
+    [snapshot] = storage.of("VolumeSnapshot")
+    other = copy.deepcopy(snapshot)
+    other["metadata"]["name"] = "velero-root-other"
+    storage.objects.append(other)
+    refused = Denied("it", "cannot delete", "HTTP 403: a webhook says no")
+    storage.failures["delete volumesnapshots"] = refused
+    backed_up(storage, context(storage), "data")
+    assert left(storage) == ["data", "root"]
+    assert f"VolumeSnapshot shop/{it.name(snapshot)} may be left behind: it: " in caplog.text
 
 
 def test_a_look_for_leftovers_that_fails_costs_no_disk(caplog: pytest.LogCaptureFixture) -> None:

@@ -36,15 +36,21 @@ def delete(namespace: str, context: BackupContext) -> None:
         )
         for backup, snapshots in found.items():
             for snapshot in snapshots:
-                if _is_left(snapshot, backup, context):
-                    discard.delete(
-                        snapshot, context, with_bytes=_is_proven(snapshot, backup, context)
-                    )
-                    name = it.name(snapshot)
-                    context.log.info("deleted %s, which backup %s has left behind", name, backup)
+                _delete_if_left(snapshot, backup, context)
         left_groups.delete(namespace, context)
     except StillpointError as error:
         context.log.warning("snapshots of former backups may be left behind: %s", error)
+
+
+def _delete_if_left(snapshot: Item, backup: str, context: BackupContext) -> None:
+    """One that cannot be deleted keeps no other from it: who made it may have seen to that."""
+    try:
+        if _is_left(snapshot, backup, context):
+            discard.delete(snapshot, context, with_bytes=_is_proven(snapshot, backup, context))
+            name = it.name(snapshot)
+            context.log.info("deleted %s, which backup %s has left behind", name, backup)
+    except StillpointError as error:
+        context.log.warning("%s may be left behind: %s", it.describe(snapshot), error)
 
 
 def _is_left(snapshot: Item, backup: str, context: BackupContext) -> bool:
