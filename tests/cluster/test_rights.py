@@ -143,7 +143,7 @@ def test_the_right_to_thaw_is_optional(cluster: Cluster) -> None:
         backup = cluster.backup("rights-thaw", spec, annotations=ours)
     log = cluster.backup_log("rights-thaw")
     assert backup["status"]["phase"] == "Completed", log
-    assert log.count("guests are left to the post hook") == 1
+    assert log.count("guests of rights-thaw are left to the post hook") == 1
     for machine in machines:
         assert_cut_inside_one_freeze(cluster, machine)
     assert all(call.pod for call in cluster.freezes() if call.namespace == "rights-thaw")
