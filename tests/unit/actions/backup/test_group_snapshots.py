@@ -288,15 +288,27 @@ def test_without_the_right_to_list_classes_the_disks_are_taken_side_by_side(
     assert "taken side by side: classes: cannot list: HTTP 403; HINT: grant it" in caplog.text
 
 
-def test_a_disk_that_is_plugged_in_after_the_group_is_taken_alone() -> None:
-    storage = with_guest("root", "data")
+def test_what_is_left_of_a_freeze_is_no_group() -> None:
+    """Another call has begun the first of these disks, and its snapshot is of another moment."""
+    storage = with_guest("root", "data", "logs")
     of = context(storage)
-    backed_up(storage, of)
-    assert groups_created(storage) == 1
-    of.snapshots.begin(["uid-other"])
-    storage.objects += cluster("extra")
-    assert backed_up(storage, of, "extra").additional
-    assert groups_created(storage) == 1
+    of.snapshots.begin(["uid-root"])
+    assert all(backed_up(storage, of, name).additional for name in ("data", "logs"))
+    assert not groups_created(storage)
+
+
+def test_a_label_of_a_group_reaches_neither_archive_nor_snapshot() -> None:
+    """Velero may have read the claim while another backup took its group."""
+    for alone in ({}, {"alone": "true"}):
+        storage = with_guest("root", "data")
+        claims = [one for one in storage.objects if it.name(one) in ("root", "data")]
+        for one in claims:
+            one["metadata"]["labels"] = {"app": "db", "group.stillpoint.dev/x": "y", **alone}
+        stored = backed_up(storage, context(storage)).item
+        assert len(storage.of("VolumeSnapshot")) == 2
+        for item in (stored, *storage.of("VolumeSnapshot")):
+            assert it.labels(item)["app"] == "db"
+            assert "group.stillpoint.dev/x" not in it.labels(item)
 
 
 # failures: each claim fails, and nothing is left
