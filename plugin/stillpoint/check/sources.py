@@ -36,7 +36,11 @@ from stillpoint.resources.installation.roles import Account
 from stillpoint.resources.machines import kubevirt, pod, virtual_machine, virtual_machine_instance
 from stillpoint.velero import own_objects
 from stillpoint.velero.selection.discovery import Discovery
-from stillpoint.velero.volumes import own_snapshots, volume_snapshot_class
+from stillpoint.velero.volumes import (
+    own_snapshots,
+    volume_group_snapshot_class,
+    volume_snapshot_class,
+)
 
 if TYPE_CHECKING:
     from stillpoint.cluster.kubernetes_reader import KubernetesReader
@@ -47,6 +51,7 @@ OF_CLUSTER = (
     node.RESOURCE,
     storage_class.RESOURCE,
     volume_snapshot_class.RESOURCE,
+    volume_group_snapshot_class.RESOURCES[0],
     persistent_volume.RESOURCE,
     persistent_volume_claim.RESOURCE,
     virtual_machine.RESOURCE,

@@ -274,6 +274,10 @@ CASES: dict[str, Change] = {
     "schedule-policy-invalid": policy("version: v1\nvolumePolicies: [{action: {type: fly}}]"),
     "policy-driver-pattern": driver_policy("*.csi.example.com"),
     "policy-misses-driver": driver_policy("other.csi.example.com"),
+    "no-group-snapshot-class": policy(
+        "version: v1\nvolumePolicies:\n- conditions: {csi: {}}\n"
+        "  action: {type: custom, parameters: {snapshotter: stillpoint, group: true}}\n"
+    ),
     "machine-without-schedule": schedule(["elsewhere"], "includedNamespaces"),
     "last-backup-failed": put("Backup", "PartiallyFailed", "status", "phase"),
     "snapshots-left-behind": left_behind(),
@@ -389,17 +393,20 @@ HIDES = {
         "several-snapshot-classes",
         "snapshots-deleted-with-object",
         "policy-misses-driver",
+        "no-group-snapshot-class",
     },
     "no-schedule": {
         "schedule-policy-invalid",
         "policy-driver-pattern",
         "policy-misses-driver",
+        "no-group-snapshot-class",
         "last-backup-failed",
     },
     "schedule-policy-missing": {
         "schedule-policy-invalid",
         "policy-driver-pattern",
         "policy-misses-driver",
+        "no-group-snapshot-class",
     },
     "snapshots-die-with-volume": {"no-node-agent", "moved-data-waits-for-consumer"},
 }
@@ -435,6 +442,7 @@ def test_what_may_not_be_read_is_said_and_never_found_wanting(resource: str, fil
 
 
 FOR_VERSIONS = {
+    "volumegroupsnapshotclasses.groupsnapshot.storage.k8s.io",
     "cdis.cdi.kubevirt.io",
     "storageclasses.storage.k8s.io",
     "persistentvolumes",

@@ -19,6 +19,7 @@ from stillpoint.velero import marks, own_objects, preparation
 from stillpoint.velero.request import Backup
 from stillpoint.velero.selection.filters import Filters
 from stillpoint.velero.volumes import policy as volume_policy
+from stillpoint.velero.volumes import volume_group_snapshot_class, volume_snapshot_class
 from stillpoint.velero.volumes.policy import Policy
 
 Facts = Iterator[Found | NotKnown]
@@ -130,6 +131,26 @@ def _policy_invalid(case: Case) -> Facts:
 
 def _policy(case: Case, one: _Planned) -> Policy:
     return one.backup.policy(lambda name: _config_map(case, one, name))
+
+
+def _no_group_class(case: Case) -> Facts:
+    disks = {disk.driver for disk in case.disks if disk.driver}
+    for one in _each(case):
+        if grouped := [driver for driver in sorted(disks) if _is_grouped(case, one, driver)]:
+            classes = case.all(volume_group_snapshot_class.RESOURCES[0])
+            there = {driver for each in classes for driver in volume_snapshot_class.drivers(each)}
+            for driver in grouped:
+                if driver not in there:
+                    yield one.about(f"driver {driver}", driver=driver)
+
+
+def _is_grouped(case: Case, one: _Planned, driver: str) -> bool:
+    """True if the policies of a schedule want group snapshots of a driver's disks."""
+    volume = {"spec": {"csi": {"driver": driver}}}
+    with suppress(Refusal):  # a finding of its own
+        found = _policy(case, one).matching({}, volume)
+        return found is not None and found.is_grouped
+    return False
 
 
 def _drivers(case: Case, one: _Planned) -> Sequence[str]:
@@ -301,6 +322,12 @@ AREA = Area("schedules", "Schedules and backups", (
         cause="for its disks the policies that name a driver do not count",
         by_hand="kubectl get pv -o custom-columns=NAME:.metadata.name,DRIVER:.spec.csi.driver",
         remedy="add a policy for that driver to the ConfigMap of {name}", fact=_driver_missed),
+    Row("no-group-snapshot-class", Weight.DEGRADES,
+        "a policy wants group snapshots, and a driver of disks has no class for groups",
+        cause="its disks are taken side by side, each as of a moment of its own",
+        by_hand="kubectl get volumegroupsnapshotclass",
+        remedy="create a VolumeGroupSnapshotClass with driver: {driver}, or take group: true off "
+               "the policies of {name}", fact=_no_group_class),
     Row("machine-without-schedule", Weight.DEGRADES,
         "machines that no Schedule takes",
         cause="there is no backup of them but by hand",
