@@ -1,5 +1,8 @@
 """Group snapshots: what the real snapshot controller makes of one, and the plugin of a guest's."""
 
+import contextlib
+import os
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +14,7 @@ from tests.cluster.cluster import Cluster, velero_object
 from tests.cluster.manifests import Disk, Machine
 from tests.cluster.namespaces import wait_until
 from tests.cluster.storage import CLASS, Cut, wait_until_bound
+from tests.cluster.test_own_snapshots import begin, is_over, plugin_processes
 from tests.cluster.velero import API_VERSION, NAMESPACE
 
 SNAPSHOT = ("snapshot.storage.k8s.io/v1", "VolumeSnapshot")
@@ -156,3 +160,64 @@ def test_deleting_the_backup_deletes_the_members_in_the_storage(shop: Shop) -> N
     where = (API_VERSION, "Backup", NAMESPACE, "group")
     wait_until(lambda: cluster.api.find(*where) is None, "the backup is gone", 60)
     wait_until(lambda: not taken & cluster.storage.snapshots(), "so are its snapshots", 60)
+
+
+# what goes wrong
+
+
+def machine_of_two_disks(cluster: Cluster, namespace: str) -> None:
+    cluster.create_namespace(namespace)
+    cluster.create_vms([Machine(namespace, "db", disks=(Disk("root"), Disk("data", "Block")))])
+    wait_until_bound(cluster.api, namespace)
+
+
+def assert_nothing_is_left(cluster: Cluster, namespace: str) -> None:
+    api = cluster.api
+    wait_until(lambda: api.list(*GROUP, namespace) == [], "no group is left", 60)
+    wait_until(lambda: api.list(*SNAPSHOT, namespace) == [], "no snapshot is left", 60)
+    wait_until(lambda: api.list(*GROUP_CONTENT) == [], "no content of a group is left", 60)
+    for claim in api.list(*CLAIM, namespace):
+        assert not [one for one in claim["metadata"].get("labels", {}) if "group." in one]
+
+
+def kept(cluster: Cluster, namespace: str) -> set[str]:
+    """Snapshots of a namespace that the storage has."""
+    cuts = [cut for each in cluster.snapshots_cut().values() for cut in each]
+    taken = {cut.snapshot for cut in cuts if cut.claim.startswith(f"{namespace}/")}
+    return taken & cluster.storage.snapshots()
+
+
+def test_a_disk_that_fails_fails_its_group_and_leaves_nothing(policed: Cluster) -> None:
+    cluster, namespace = policed, "group-failing"
+    machine_of_two_disks(cluster, namespace)
+    spec = {"includedNamespaces": [namespace], "csiSnapshotTimeout": "10s", **BY_POLICY}
+    with cluster.storage.orders(namespace, **{"db-data": "fail"}):
+        backup = cluster.backup(namespace, spec)
+    assert backup["status"]["phase"] == "PartiallyFailed"
+    errors = str(cluster.backup_results(namespace)["errors"])
+    for name in ("db-root", "db-data"):
+        assert f"PersistentVolumeClaim {namespace}/{name}: cannot take a snapshot: none" in errors
+    assert "pool of group-failing/db-data is full" in errors
+    assert_nothing_is_left(cluster, namespace)
+    assert not kept(cluster, namespace)
+    *_, last = [call for call in cluster.freezes() if call.namespace == namespace]
+    assert (last.verb, last.exit_code) == ("unfreeze", 0)
+
+
+def test_the_next_backup_deletes_what_a_killed_plugin_has_left(policed: Cluster) -> None:
+    cluster, namespace = policed, "group-killed"
+    machine_of_two_disks(cluster, namespace)
+    with cluster.storage.orders(namespace, **{"db-root": "4s"}):
+        begin(cluster, namespace, BY_POLICY)
+        wait_until(lambda: len(cluster.api.list(*GROUP, namespace)) == 1, "the group is begun")
+        for process in plugin_processes(cluster):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        wait_until(lambda: is_over(cluster, namespace), "the backup is over", 60)
+        wait_until(lambda: len(kept(cluster, namespace)) >= 2, "the storage has the group", 60)
+    [left] = cluster.api.list(*GROUP, namespace)
+    again = cluster.backup(f"{namespace}-again", {"includedNamespaces": [namespace], **BY_POLICY})
+    assert again["status"]["phase"] == "Completed", cluster.backup_log(f"{namespace}-again")
+    assert_nothing_is_left(cluster, namespace)
+    of_group = {one for one in kept(cluster, namespace) if left["metadata"]["uid"] in one}
+    assert not of_group

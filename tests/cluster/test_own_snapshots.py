@@ -336,9 +336,9 @@ def test_a_disk_that_fails_fails_alone_and_leaves_nothing(policed: Cluster) -> N
     assert machine.name
 
 
-def begin(cluster: Cluster, name: str) -> None:
+def begin(cluster: Cluster, name: str, policy: Object = BY_POLICY) -> None:
     """A backup that a test does not wait for."""
-    spec = {"storageLocation": "default", "includedNamespaces": [name], **BY_POLICY}
+    spec = {"storageLocation": "default", "includedNamespaces": [name], **policy}
     cluster.api.create(velero_object("Backup", name, spec))
 
 

@@ -49,7 +49,8 @@ class GroupStorage(Storage):
         group_order: of every group.
         selected: labels that claims had when a group was taken, by claim.
         bytes: names of the snapshots in the storage.
-        seen: called with each change that a watch of VolumeSnapshots is about to tell.
+        policy: of contents of groups, by their class.
+        is_slow: snapshots are ready a while after they are taken.
     """
 
     def __init__(self, objects: Sequence[Item], group_order: GroupOrder = takes_group) -> None:
@@ -58,7 +59,8 @@ class GroupStorage(Storage):
         self.selected: dict[str, Item] = {}
         self.bytes: set[str] = set()
         self.policy = "Delete"
-        self.seen: Callable[[Item], None] = lambda _snapshot: None
+        self.is_slow = False
+        self._owners: dict[str, Sequence[str]] = {}  # of members, as the controller knows them
 
     def bind(self, group: Item) -> Item:
         name = f"groupsnapcontent-{it.uid(group)}"
@@ -85,7 +87,10 @@ class GroupStorage(Storage):
             handle = f"bytes-of-{it.name(claim)}"
             pairs.append({"volumeHandle": f"handle-{it.name(claim)}", "snapshotHandle": handle})
             self.bytes.add(handle)
-            self.objects += member(group, claim, handle, content["spec"]["deletionPolicy"])
+            made = member(group, claim, handle, content["spec"]["deletionPolicy"])
+            made[0]["status"]["readyToUse"] = not self.is_slow
+            self.objects += made
+            self._owners[it.name(made[0])] = [it.uid(group)]
         status = {"volumeGroupSnapshotHandle": "group-1", "volumeSnapshotInfoList": pairs}
         self._put({**content, "status": status})
         bound = self.bind(group)
@@ -120,15 +125,16 @@ class GroupStorage(Storage):
                     yield Change(state)
 
     def _of_members(self, resource: Resource, namespace: str) -> Generator[Change, None, None]:
-        """Each as it is, and as the controller has it after a change."""
+        """Each as it is, as it is changed, and as the controller leaves it; until all is quiet."""
         self._ask(f"watch {resource} {namespace}")
-        for snapshot in self.of("VolumeSnapshot"):
-            self.seen(snapshot)
-            yield Change(snapshot)
-            for now in self._named(it.name(snapshot)):
-                self._reconcile(now)
-            for now in self._named(it.name(snapshot)):
-                yield Change(now)
+        told: list[Item] = []
+        while left := [one for one in self.of("VolumeSnapshot") if one not in told]:
+            for snapshot in left:
+                told.append(snapshot)
+                yield Change(snapshot)
+            for snapshot in self.of("VolumeSnapshot"):
+                if snapshot in told:
+                    self._reconcile(snapshot)
 
     def _reconcile(self, snapshot: Item) -> None:
         status, metadata = snapshot.get("status", {}), dict(snapshot["metadata"])
@@ -136,8 +142,11 @@ class GroupStorage(Storage):
             assert snapshot["spec"].get("volumeSnapshotClassName"), "it would not be looked at"
             assert status.get("readyToUse"), "the controller would take it once more"
             assert "volumeGroupSnapshotName" not in status, "it would get its owner again"
+        self._owners[it.name(snapshot)] = [one["uid"] for one in it.owners(snapshot)]
         finalizers = metadata.get("finalizers", [])
-        if AS_SOURCE not in finalizers:
+        if not status.get("readyToUse", True):
+            self._put({**snapshot, "status": {**status, "readyToUse": True}})
+        elif AS_SOURCE not in finalizers:
             metadata["finalizers"] = [*finalizers, AS_SOURCE]
             self._put({**snapshot, "metadata": metadata})
 
@@ -159,15 +168,15 @@ class GroupStorage(Storage):
                 self.bytes -= {pair["snapshotHandle"] for pair in pairs}
                 self.objects.remove(content)
         for snapshot in self.of("VolumeSnapshot"):
-            owners = snapshot["metadata"].get("ownerReferences", ())
-            if any(owner["uid"] == it.uid(group) for owner in owners):
+            if it.uid(group) in self._owners.get(it.name(snapshot), ()):
                 super().delete(SNAPSHOTS, it.namespace(snapshot), it.name(snapshot))
                 self._delete_content(snapshot)
 
     def _delete_content(self, snapshot: Item) -> None:
         name = it.text(snapshot, "status", "boundVolumeSnapshotContentName")
         for content in self._named(name):
-            if content["spec"]["deletionPolicy"] == "Delete":
+            is_bound = content["spec"]["volumeSnapshotRef"]["uid"] == it.uid(snapshot)
+            if is_bound and content["spec"]["deletionPolicy"] == "Delete":
                 self.objects.remove(content)
                 if "volumeGroupSnapshotHandle" not in content["status"]:
                     self.bytes.discard(content["status"]["snapshotHandle"])

@@ -219,14 +219,25 @@ def test_a_claim_that_no_guest_uses_is_no_group() -> None:
 
 def test_the_guest_is_thawed_before_the_members_are_freed() -> None:
     storage = with_guest("root", "data")
-    of = context(storage)
-    backed_up(storage, of)
-    assert all(of.snapshots.has_ended(f"uid-{name}") for name in ("root", "data"))
-    before = storage.questions.index(
-        next(one for one in storage.questions if "patch volumesnapshots" in one)
+    [pod] = storage.of("Pod")
+    for when, verb in (("pre", "--freeze"), ("post", "--unfreeze")):
+        command = {f"{when}.hook.backup.velero.io/command": f"virt-freezer {verb}"}
+        pod["metadata"]["annotations"] = it.annotations(pod) | command
+    backed_up(storage, context(storage))
+    thaw, freed = (
+        next(place for place, one in enumerate(storage.questions) if one.startswith(words))
+        for words in ("put virtualmachineinstances", "patch volumesnapshots")
     )
-    looks = [one for one in storage.questions[:before] if "virtualmachineinstances" in one]
-    assert looks, "thaw.py has looked at the guest"
+    assert thaw < freed
+
+
+def test_members_that_are_not_ready_are_waited_for() -> None:
+    """The controller would take such a one once more if it had no owner."""
+    storage = with_guest("root", "data")
+    storage.is_slow = True
+    of = context(storage)
+    assert all(backed_up(storage, of, name).additional for name in ("root", "data"))
+    assert storage.bytes == {"bytes-of-root", "bytes-of-data"}
 
 
 @pytest.mark.parametrize(
@@ -462,6 +473,37 @@ def test_a_snapshot_that_only_calls_itself_a_member_is_none() -> None:
     storage = with_guest("root", "data", group_order=beside)
     [reference] = backed_up(storage, context(storage)).additional
     assert reference.name == f"snapshot-of-root-in-{groups(storage)}"
+
+
+def test_a_snapshot_that_names_the_content_of_a_member_is_none() -> None:
+    """Who may write the status of a snapshot can name any content in it."""
+
+    def beside(storage: GroupStorage, group: Item) -> Iterable[Item]:
+        *_, taken = takes_group(storage, group)
+        real = next(one for one in storage.of("VolumeSnapshot") if "-root-" in it.name(one))
+        forged = copy.deepcopy(real)
+        forged["metadata"] |= {"name": "a-forged-one", "uid": "forged"}
+        storage.objects = [forged, *storage.objects]
+        yield taken
+
+    storage = with_guest("root", "data", group_order=beside)
+    [reference] = backed_up(storage, context(storage)).additional
+    assert reference.name == f"snapshot-of-root-in-{groups(storage)}"
+
+
+def test_another_group_with_our_labels_is_not_waited_for() -> None:
+    def forged(storage: GroupStorage, group: Item) -> Iterable[Item]:
+        other = copy.deepcopy(group)
+        other["metadata"] |= {"name": "forged", "uid": "forged"}
+        other["status"] = {"boundVolumeGroupSnapshotContentName": "x", "creationTime": "x"}
+        if not [one for one in storage.objects if it.uid(one) == "forged"]:
+            storage.objects.append(other)
+        yield other
+        yield from takes_group(storage, group)
+
+    storage = with_guest("root", "data", group_order=forged)
+    of = context(storage)
+    assert all(backed_up(storage, of, name).additional for name in ("root", "data"))
 
 
 def test_a_content_that_is_another_groups_is_not_believed() -> None:

@@ -52,7 +52,7 @@ class Members:
         self._resource = volume_group_snapshot.contents(volume_group_snapshot.version(group))
         self._content: Item | None = None
         self._left: dict[str, Item] = {}  # claims by the storage's name of the snapshot
-        self._freed: dict[str, str] = {}  # those names by the uid of the VolumeSnapshot
+        self._freed: dict[str, tuple[str, Item]] = {}  # those names, and VolumeSnapshots, by uid
         self._free: dict[str, Item] = {}  # VolumeSnapshots by claim
 
     @staticmethod
@@ -99,7 +99,7 @@ class Members:
             content = content_of(now, self._context)
             if content and not volume_group_snapshot.is_deleted_with_group(content):
                 self._patch_content(content, "Delete")
-            for snapshot in self._free.values():
+            for _handle, snapshot in self._freed.values():
                 discard.delete(snapshot, self._context, with_bytes=True)
             self._context.writer.delete(resource, *it.identify(now), uid=it.uid(now))
         except StillpointError as error:
@@ -136,7 +136,8 @@ class Members:
         if change.is_deleted or it.is_being_deleted(snapshot):
             raise self._failed(f"somebody deletes VolumeSnapshot {it.name(snapshot)}")
         if own_group.is_free(snapshot):
-            claim = self._left.pop(self._freed[it.uid(snapshot)], None)
+            handle, _before = self._freed[it.uid(snapshot)]
+            claim = self._left.pop(handle, None)
             if claim:
                 self._free[it.name(claim)] = snapshot
             elif claim is not None:
@@ -148,7 +149,7 @@ class Members:
             return
         handle = self._handle(snapshot)
         claim = self._left.get(handle)
-        if claim is None or (claim and it.name(claim) != volume_snapshot.claim(snapshot)):
+        if claim is None:
             return
         where = (volume_snapshot.RESOURCE, *it.identify(snapshot))
         one_of_driver = claim or next(iter(self._claims.values()))
@@ -156,7 +157,7 @@ class Members:
         change = self._own.freed(snapshot, claim, self._context.backup.asked, chosen)
         self._context.writer.patch(*where, own_group.without_group(), "status")
         self._context.writer.patch(*where, change)
-        self._freed[it.uid(snapshot)] = handle
+        self._freed[it.uid(snapshot)] = handle, snapshot
 
     def _handle(self, snapshot: Item) -> str:
         """The storage's name of a snapshot; empty if its content is another's.
