@@ -81,7 +81,8 @@ class OwnSnapshots:
 
     def take(self, uids: Iterable[str]) -> None:
         """Says that the storage has the snapshots of these claims, which have yet to end."""
-        self._taken |= set(uids)
+        with self._lock:
+            self._taken |= set(uids)
 
     def note_bounds(self, uid: str, not_before: datetime | None, not_after: datetime) -> None:
         """Notes between which moments the snapshot of a claim was cut.

@@ -270,6 +270,24 @@ def noting(made: list[str]) -> GroupOrder:
     return order
 
 
+def test_the_data_of_members_is_moved_as_that_of_any_snapshot() -> None:
+    agent = {
+        "kind": "DaemonSet",
+        "metadata": {"name": "node-agent", "namespace": "velero"},
+        "status": {"numberReady": 1},
+    }
+    storage = with_guest("root", "data")
+    storage.objects.append(agent)
+    moving = {**BACKUP, "spec": {**BACKUP["spec"], "snapshotMoveData": True}}
+    of = context(storage, moving)
+    for name in ("root", "data"):
+        assert backed_up(storage, of, name).operation
+    moved = [one["spec"]["csiSnapshot"] for one in storage.of("DataUpload")]
+    assert [(one["volumeSnapshot"], one["snapshotClass"]) for one in moved] == [
+        (f"snapshot-of-{name}-in-{groups(storage)}", "fast") for name in ("root", "data")
+    ]
+
+
 # no group
 
 
