@@ -17,6 +17,7 @@ def backup() -> Sequence[BackupEntry]:
     from stillpoint.actions.backup import (  # noqa: PLC0415
         data_volume,
         one_shot_resource,
+        persistent_volume,
         persistent_volume_claim,
         virtual_machine,
         virtual_machine_instance,
@@ -35,6 +36,7 @@ def backup() -> Sequence[BackupEntry]:
         BackupEntry("stillpoint.dev/backup-virtual-machine-pool", virtual_machine_pool),
         BackupEntry("stillpoint.dev/backup-data-volume", data_volume),
         BackupEntry("stillpoint.dev/backup-persistent-volume-claim", persistent_volume_claim),
+        BackupEntry("stillpoint.dev/backup-persistent-volume", persistent_volume),
         BackupEntry("stillpoint.dev/backup-volume-snapshot", volume_snapshot),
         BackupEntry("stillpoint.dev/backup-action-object", one_shot_resource),
     )

@@ -6,6 +6,7 @@ ASK_NOTHING = {
     "stillpoint.dev/item-block-pod",
     "stillpoint.dev/item-block-data-volume",
     "stillpoint.dev/backup-action-object",
+    "stillpoint.dev/backup-persistent-volume",
 }
 """Beside restore actions; every other action reads something about a running machine."""
 
@@ -152,11 +153,18 @@ CLUSTER: list[Item] = [
     {"kind": "VirtualMachineInstancetype", "metadata": {"name": "small", "namespace": "shop"}},
     {"kind": "VirtualMachinePreference", "metadata": {"name": "fedora", "namespace": "shop"}},
 ]
+VOLUME: Item = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolume",
+    "metadata": {"name": "pv-root"},
+    "spec": {"claimRef": {"namespace": "shop", "name": "root"}},
+}
 ITEMS = {
     "virtual-machine": MACHINE,
     "virtual-machine-instance": INSTANCE,
     "data-volume": DATA_VOLUME,
     "persistent-volume-claim": CLAIM,
+    "persistent-volume": VOLUME,
     "volume-snapshot": SNAPSHOT,
     "pod": LAUNCHER,
     "action-object": ORDER,

@@ -74,6 +74,7 @@ class WatchedGuest:
         self._holders: list[Holder] = []
         self._dropped = 0
         self._last_call = first.began
+        self._come_to: dict[str, datetime] = {}
         self._last_cut: datetime | None = None
 
     @property
@@ -143,13 +144,18 @@ class WatchedGuest:
             self._holders.append(holder)
             self._last_cut = self._last_call = now
 
-    @property
-    def last_call(self) -> datetime:
-        """The last call of Velero about a disk of this guest, or the first about the guest.
+    def come_to(self, claim: str, now: datetime) -> None:
+        """Notes that Velero has come to a disk, of which it is yet to take the snapshot."""
+        with self._lock:
+            self._come_to.setdefault(claim, now)
 
-        The items of a block come one after the other: the snapshot of the next is asked for later.
+    def last_before(self, claim: str) -> datetime:
+        """The last call of Velero that came before it asked for the snapshot of a disk.
+
+        The items of a block come one after the other: that of the disk before is one.
         """
-        return self._last_call
+        with self._lock:
+            return max(self._last_call, self._come_to.get(claim, self._first.began))
 
     @property
     def holders(self) -> Sequence[Holder]:

@@ -7,7 +7,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from stillpoint.actions.backup import persistent_volume_claim, volume_snapshot
+from stillpoint.actions.backup import (
+    persistent_volume,
+    persistent_volume_claim,
+    volume_snapshot,
+)
 from stillpoint.actions.backup.evidence import cuts
 from stillpoint.actions.item_block import virtual_machine_instance as block
 from stillpoint.actions.watching import observer
@@ -27,6 +31,7 @@ from tests.unit.actions.evidence.world import (
 from tests.unit.contexts import NOW, Hands, backup_context
 from tests.unit.dictionary_reader import DictionaryReader
 
+SECOND = timedelta(seconds=1)
 STARTED = datetime.fromisoformat("2026-05-04T11:59:00Z")
 CLAIM = Subject("PersistentVolumeClaim", "db-root", "claim-db-root")
 MOVING: Item = {**BACKUP, "spec": {"snapshotMoveData": True}}
@@ -55,7 +60,23 @@ def test_a_snapshot_by_velero_was_cut_after_the_call_before_and_before_this_one(
         machines=("db",),
     )
     [watched] = observer.of(context).guests_of("shop", "db-root")  # type: ignore[union-attr]
-    assert watched.last_call == NOW + timedelta(seconds=7), "the bound of the next disk"
+    assert watched.last_before("db-data") == NOW + timedelta(seconds=7), "the bound of the next"
+    observer.end_all(10)
+
+
+def test_velero_comes_to_the_volume_right_before_it_asks_for_the_snapshot() -> None:
+    reader, hands = DictionaryReader(SHOP), Hands()
+    context = observing(reader, hands=hands)
+    block.related_items(instance(), context)
+    hands.sleep(7)
+    volume = {"kind": "PersistentVolume", "metadata": {"name": "pv-db-root"}, "spec": {}}
+    volume["spec"] = {"claimRef": {"namespace": "shop", "name": "db-root"}}
+    assert persistent_volume.execute(volume, context).item is volume
+    hands.sleep(5)
+    volume_snapshot.execute(snapshot(), context)
+    cut = noted(reader)
+    assert cut
+    assert (cut.not_before, cut.not_after) == (NOW + 7 * SECOND, NOW + 12 * SECOND)
     observer.end_all(10)
 
 

@@ -1,8 +1,9 @@
 """Bounds of the moment at which the snapshot of a disk was cut, stored with the snapshot.
 
-Of the plugin's own snapshots both are exact. Of Velero's, that action runs when the storage has the
-bytes; not before that action ran for the disk before it in the same item block, as Velero takes
-those of a block one after the other, or before the block began.
+Of the plugin's own snapshots both are exact. Of Velero's, the action of the VolumeSnapshot runs
+when the storage has the bytes, and that of the PersistentVolume before they are asked for. Where
+Velero does not come to the volume then, the bound is the action of the disk before it in the item
+block, whose disks Velero takes one after the other, or the time before the block.
 
 A guest may stand still: nothing waits until that is stored.
 """
@@ -51,6 +52,16 @@ def note_upload(claim: Item, context: BackupContext) -> None:
         holder = Holder(data_upload.RESOURCE, context.backup.namespace, upload)
         cut = _noted(claim, holder, context)
         context.background(functools.partial(_store, cut, holder, context))
+
+
+@harmless
+def note_volume(volume: Item, context: BackupContext) -> None:
+    """Notes that Velero is yet to take the snapshot of the claim of a volume."""
+    watching, claim = observer.of(context), claim_data.claim_of_volume(volume)
+    if watching is None or context.backup.is_finalizing:
+        return
+    for guest in watching.guests_of(claim.namespace, claim.name):
+        guest.come_to(claim.name, context.clock.now())
 
 
 def of_own_upload(claim: Item, upload: Item, context: BackupContext) -> Item:
@@ -108,7 +119,7 @@ def _not_before(
         return context.backup.started
     if fates.group_snapshot_label(context.backup.asked) in it.labels(claim):
         return min(guest.began for guest in guests)
-    return min(guest.last_call for guest in guests)
+    return min(guest.last_before(it.name(claim)) for guest in guests)
 
 
 @harmless
