@@ -7,6 +7,8 @@ So disks of two frozen windows are `mixed`, and so are those of a guest that ran
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from stillpoint.evidence import conditions as has
+from stillpoint.evidence import hold as holds
 from stillpoint.evidence import rules, timeline
 from stillpoint.evidence.case import Case
 from stillpoint.evidence.document import Evidence, Span, Statement
@@ -46,6 +48,8 @@ def conclude(
     verdicts = [_of_disk(seen, cut, others) for cut in cuts]
     machine = _of_machine(seen, cuts, [verdict.row.level for verdict in verdicts])
     events, frozen = timeline.events(seen, cuts), timeline.frozen(seen)
+    hold = holds.of(seen)
+    line = hold.held.line if hold else None
     return tuple(
         Evidence(
             claim=cut.claim,
@@ -58,12 +62,18 @@ def conclude(
             required=required,
             cut=Span(cut.not_before, cut.not_after),
             frozen=frozen,
-            record=timeline.record(seen),
-            applications=timeline.applications(seen),
+            record=line.id if line and _is_held(verdict) else "",
+            applications=line.applications if line and _is_held(verdict) else (),
             events=events,
         )
         for cut, verdict in zip(cuts, verdicts, strict=True)
     )
+
+
+def _is_held(verdict: Verdict) -> bool:
+    """True if the disk was cut in the hold of the guest's own word."""
+    held = {has.HELD.code, has.HELD_BY_HOOK.code}
+    return any(proof.code in held for proof in verdict.proofs)
 
 
 def _of_disk(seen: Observations, cut: Cut, others: Mapping[str, Observations]) -> Verdict:

@@ -59,6 +59,7 @@ class Hold:
         said: plugin's clock, not before the line of its begin was written.
         begun: plugin's clock, not after its begin; None if not known.
         ended: plugin's clock, not before its release; None if not known.
+        is_new: true if it surely began in this backup. One that did not matters only if it lasted.
         is_said_again: true if its lines follow each other sooner than they did: KubeVirt says the
             whole log again when its container is started again.
     """
@@ -70,6 +71,7 @@ class Hold:
     said: datetime
     begun: datetime | None
     ended: datetime | None
+    is_new: bool
     is_said_again: bool
 
 
@@ -85,7 +87,7 @@ def of(seen: Observations) -> Hold | None:
     clock = node_clock(seen)
     lines = not_older(seen, clock)
     held, released, over = (_first(lines, one) for one in (State.HELD, State.RELEASED, State.OVER))
-    if not held or is_contradictory(seen) or not _is_of_this_backup(held, seen, clock):
+    if not held or is_contradictory(seen):
         return None
     return Hold(
         held,
@@ -95,6 +97,7 @@ def of(seen: Observations) -> Hold | None:
         said=_said(held, clock),
         begun=clock.earliest(held.line.stamped) - _LATE_HELD if clock else None,
         ended=_end(held, released, clock),
+        is_new=_is_new(held, seen, clock),
         is_said_again=_is_said_again(held, released),
     )
 
@@ -115,9 +118,8 @@ def not_older(seen: Observations, clock: NodeClock | None) -> Sequence[Heard]:
     ]
 
 
-def _is_of_this_backup(one: Heard, seen: Observations, clock: NodeClock | None) -> bool:
-    is_new = clock is not None and clock.earliest(one.line.stamped) >= seen.started
-    return one.is_live or is_new
+def _is_new(held: Heard, seen: Observations, clock: NodeClock | None) -> bool:
+    return held.is_live or bool(clock and clock.earliest(held.line.stamped) >= seen.started)
 
 
 def _first(lines: Sequence[Heard], state: State) -> Heard | None:

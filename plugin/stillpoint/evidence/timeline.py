@@ -20,18 +20,6 @@ _LINES = {
 }
 
 
-def record(seen: Observations) -> str:
-    """The id of the guest's own record; empty if no hold counts."""
-    hold = holds.of(seen)
-    return hold.held.line.id if hold else ""
-
-
-def applications(seen: Observations) -> tuple[str, ...]:
-    """Applications that were quiesced, by the guest's word."""
-    hold = holds.of(seen)
-    return hold.held.line.applications if hold else ()
-
-
 def frozen(seen: Observations) -> Span | None:
     """The time for which the guest stood still, as far as it is known; None if not at all.
 
@@ -40,7 +28,7 @@ def frozen(seen: Observations) -> Span | None:
     """
     hold, clock = holds.of(seen), holds.node_clock(seen)
     answered = next((thaw.answered for thaw in seen.thaws if thaw.answered), None)
-    if hold:
+    if hold and hold.is_new:
         start = min(hold.held.received, clock.latest(hold.held.line.stamped)) if clock else None
         return Span(start, hold.ended or answered)
     is_frozen = [look for look in seen.looks if look.state.is_frozen]

@@ -54,9 +54,10 @@ def released_by_thaw(case: Case) -> datetime | None:
 
 def released_before(case: Case) -> datetime | None:
     """The hold was released before the cuts."""
-    if not case.hold or not case.hold.released or case.hold.is_said_again:
+    hold = case.hold
+    if not hold or not hold.released or hold.is_said_again or not hold.is_new:
         return None
-    known = (case.hold.released.received, case.hold.ended)
+    known = (hold.released.received, hold.ended)
     return min((at for at in known if at and at <= case.start), default=None)
 
 

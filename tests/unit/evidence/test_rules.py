@@ -302,6 +302,7 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
             {"lines": ()},
             {"not_before": at(2.5)},
             {"lines": (HELD, heard(2.1, Moment.RELEASED, held_s=0.8, by="thaw"))},
+            {"lines": (replace(HELD, is_live=False), FIRST_THAWED.lines[1]), "started": at(0.1)},
             {"lines": (), "thaws": (Thaw(at(2.8)),)},
             {"lines": (), "thaws": (Thaw(at(2.8), at(3.1)),)},
             {"lines": (), "safety_thaws": (at(2 + SKEW),)},
@@ -403,6 +404,13 @@ ANOTHER_WAY: dict[str, Sequence[Change]] = {
         {"lines": (replace(HELD, is_live=False), RELEASED, OVER)},
         {"lines": (heard(-30, Moment.RELEASED, is_live=False), HELD, RELEASED, OVER)},
         {"watches": (), "looks": (asked(0.9), asked(20))},
+        {
+            "lines": (
+                heard(0.5, Moment.HELD, verdict=Level.APPLICATION, is_live=False),
+                replace(RELEASED, line=replace(RELEASED.line, held_s=8.5)),
+                OVER,
+            )
+        },
         {"has_console": None},
         {"not_before": at(1.1)},
         {"lines": (heard(2, Moment.HELD, verdict=Level.APPLICATION, late=1.5), RELEASED, OVER)},
@@ -575,6 +583,13 @@ def test_evidence_says_what_is_missing_for_more() -> None:
     assert evidence.proofs == ()
     assert lack in evidence.missing
     assert "VirtualMachineSnapshot nightly" in " ".join(one.says for one in evidence.missing)
+
+
+def test_the_record_of_another_hold_is_on_no_disk() -> None:
+    for old in (heard(-9, Moment.HELD, is_live=False, late=12), *FIRST_THAWED.lines):
+        seen = replace(THAWED, lines=(old,), thaws=())
+        evidence = only(replace(seen, has_hook=False), cut(3, 6))
+        assert (evidence.record, evidence.applications) == ("", ())
 
 
 def test_the_frozen_time_is_as_known() -> None:
