@@ -19,6 +19,9 @@ from stillpoint.evidence.observations import Heard, Observations
 LATE = timedelta(seconds=2)
 """A line is no later: the agent writes that of a release within one second, or not at all."""
 
+_APART, _WAY = timedelta(seconds=0.1), timedelta(seconds=0.05)
+"""Lines that are so far apart tell how they came; the way of one differs so much from another's."""
+
 _LATE_HELD = timedelta(seconds=10)
 """The agent writes the line of a hold so late at most."""
 
@@ -77,7 +80,7 @@ class Hold:
 
 def node_clock(seen: Observations) -> NodeClock | None:
     """The node's clock; None without a line that was received as it was written."""
-    if not any(one.is_live for one in seen.lines):
+    if not any(_is_live(one, seen) for one in seen.lines):
         return None
     return NodeClock(min(one.received - one.line.stamped for one in seen.lines))
 
@@ -96,7 +99,7 @@ def of(seen: Observations) -> Hold | None:
         is_lost=any(one.line.is_lost for one in lines),
         said=_said(held, clock),
         begun=clock.earliest(held.line.stamped) - _LATE_HELD if clock else None,
-        ended=_end(held, released, clock),
+        ended=_end(held, released if released and _is_live(released, seen) else None, clock),
         is_new=_is_new(held, seen, clock),
         is_said_again=_is_said_again(held, released),
     )
@@ -138,9 +141,24 @@ def _said(held: Heard, clock: NodeClock | None) -> datetime:
     return clock.latest(held.line.stamped)
 
 
+def _is_live(one: Heard, seen: Observations) -> bool:
+    """True if a line was received as it was written.
+
+    A log's older lines come at once: lines that come as far apart as the node read them are new.
+    """
+    return one.is_live or any(
+        _APART <= one.line.stamped - earlier.line.stamped <= one.received - earlier.received + _WAY
+        for earlier in seen.lines
+    )
+
+
 def _end(held: Heard, released: Heard | None, clock: NodeClock | None) -> datetime | None:
-    """The end of a hold by the node's clock or by the guest's own, whichever is earlier."""
-    if not released or not released.is_live or not clock or clock.is_late(released):
+    """The end of a hold by the node's clock or by the guest's own, whichever is earlier.
+
+    Args:
+        released: a live line.
+    """
+    if not released or not clock or clock.is_late(released):
         return None
     by_guest = timedelta(seconds=released.line.held_s)
     by_node = released.line.stamped - held.line.stamped

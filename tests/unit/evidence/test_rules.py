@@ -169,7 +169,7 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
         "released-late": [
             {"lines": (HELD, OVER)},
             {"not_after": at(7.5)},
-            {"lines": (HELD, replace(RELEASED, is_live=False), OVER)},
+            {"lines": (HELD, replace(RELEASED, is_live=False, received=at(8.9)), OVER)},
             {"lines": (HELD, replace(RELEASED, received=at(11.1)), OVER)},
             {"lines": (HELD, heard(9, Moment.RELEASED, held_s=5.9, by="thaw"), OVER)},
             {
@@ -197,7 +197,7 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
             {"thaws": (Thaw(at(8.8), at(8.95)),)},
             {"thaws": (Thaw(at(9.03), at(9.1)),)},
             {"lines": (HELD, OVER)},
-            {"lines": (HELD, replace(RELEASED, is_live=False), OVER)},
+            {"lines": (HELD, replace(RELEASED, is_live=False, received=at(8.9)), OVER)},
             {"lines": (HELD, heard(9, Moment.RELEASED, held_s=7.0, by="other"), OVER)},
         ],
         "alone": [{"others": None}, OTHERS],
@@ -411,6 +411,7 @@ ANOTHER_WAY: dict[str, Sequence[Change]] = {
                 OVER,
             )
         },
+        {"lines": (replace(HELD, is_live=False), replace(RELEASED, is_live=False), OVER)},
         {"has_console": None},
         {"not_before": at(1.1)},
         {"lines": (heard(2, Moment.HELD, verdict=Level.APPLICATION, late=1.5), RELEASED, OVER)},
@@ -583,6 +584,16 @@ def test_evidence_says_what_is_missing_for_more() -> None:
     assert evidence.proofs == ()
     assert lack in evidence.missing
     assert "VirtualMachineSnapshot nightly" in " ".join(one.says for one in evidence.missing)
+
+
+def test_lines_that_come_at_once_are_no_news() -> None:
+    short = heard(2.4, Moment.RELEASED, held_s=0.4, by="thaw", is_live=False)
+    silent = replace(HELD, is_live=False)
+    seen = replace(PLAIN, lines=(silent, short), thaws=(Thaw(at(2.35), at(2.5)),))
+    assert only(seen, cut(2.2, 2.3)).level is Level.FILESYSTEM
+    assert only(seen, cut(2.2, 2.3)).proofs[0].code == "filesystem-thawed"
+    at_once = tuple(replace(one, received=at(2.45)) for one in seen.lines)
+    assert only(replace(seen, lines=at_once), cut(2.2, 2.3)).proofs[0].code == "filesystem-expected"
 
 
 def test_the_record_of_another_hold_is_on_no_disk() -> None:
