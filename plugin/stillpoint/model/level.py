@@ -1,4 +1,4 @@
-"""Levels of consistency, as a rehearsal expects them."""
+"""Levels of consistency."""
 
 from enum import StrEnum
 
@@ -19,3 +19,16 @@ class Level(StrEnum):
     NONE = "none"
     """No snapshot is taken."""
     UNKNOWN = "unknown"
+
+
+def satisfies(level: Level, required: Level) -> bool:
+    """True if disks of `level` are at least as consistent as `required` asks.
+
+    A guest that is off has nothing in its memory, which is as good as any level; one that is
+    paused is as after a power failure.
+    """
+    order = (Level.CRASH, Level.FILESYSTEM, Level.APPLICATION)
+    if level is Level.STOPPED:
+        return True
+    reached = Level.CRASH if level is Level.PAUSED else level
+    return reached in order and order.index(reached) >= order.index(required)

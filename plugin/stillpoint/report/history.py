@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from stillpoint.model.level import Level
-from stillpoint.report.levels import is_enough
+from stillpoint.model.level import Level, satisfies
 from stillpoint.report.model import Backup, Machine, Report
 
 Name = tuple[str, str]
@@ -36,7 +35,7 @@ class MachineBackup:
 
     def lacks(self, wanted: Level) -> str:
         """The lack that keeps it from being good for a level, in words; empty if it is good."""
-        if self.wants or is_enough(self.machine.level, wanted):
+        if self.wants or satisfies(self.machine.level, wanted):
             return self.wants
         return f"level {self.machine.level}"
 

@@ -50,16 +50,3 @@ def expected(instance: Item | None) -> Level:
         return Level.CRASH
     has_hooks = not virtual_machine_instance.skips_hooks(instance)
     return Level.FILESYSTEM if has_hooks else Level.CRASH
-
-
-def is_enough(level: Level, wanted: Level) -> bool:
-    """True if a level is as good as the wanted one.
-
-    A guest that does not run has written everything that it had. One that is paused has not: its
-    disks are as a power failure would leave them, but all of one moment.
-    """
-    if level is Level.STOPPED:
-        return True
-    if level is Level.PAUSED:
-        return wanted is Level.CRASH
-    return level in _STRENGTH and _STRENGTH.index(level) >= _STRENGTH.index(wanted)

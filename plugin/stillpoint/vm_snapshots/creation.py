@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from stillpoint.model import duration
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.model.level import Level
+from stillpoint.model.level import Level, satisfies
 from stillpoint.model.names import LONGEST_NAME, is_name
 from stillpoint.model.reader import Reader
 from stillpoint.model.writer import Writer
@@ -17,7 +17,6 @@ from stillpoint.vm_snapshots import disks, reasons, requested
 from stillpoint.vm_snapshots.errors import NotMade, WrongRequest
 from stillpoint.vm_snapshots.facts import MachineFacts
 from stillpoint.vm_snapshots.reasons import Plan, SnapshotFinding
-from stillpoint.vm_snapshots.state import satisfies
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 

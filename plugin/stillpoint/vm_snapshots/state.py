@@ -182,16 +182,3 @@ def _bytes(size: str) -> int | None:
         return int(quantity.parse(size))
     except ValueError:
         return None
-
-
-def satisfies(level: Level, required: Level) -> bool:
-    """True if disks of `level` are at least as consistent as `required` asks.
-
-    A guest that is off has nothing in its memory, which is as good as any level; one that is
-    paused is as after a power failure.
-    """
-    order = (Level.CRASH, Level.FILESYSTEM, Level.APPLICATION)
-    if level is Level.STOPPED:
-        return True
-    reached = Level.CRASH if level is Level.PAUSED else level
-    return reached in order and order.index(reached) >= order.index(required)

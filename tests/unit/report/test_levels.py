@@ -12,25 +12,10 @@ from tests.unit.report import world as of
 from tests.unit.report.world import World
 
 A, F, C = Level.APPLICATION, Level.FILESYSTEM, Level.CRASH
-RANKED = (C, F, A)
 
 
 def evidence(level: Level, machine: str = "db", together: Level | None = None) -> Evidence:
     return of.evidence("root", machine, level=level, machine_level=together)
-
-
-@pytest.mark.parametrize("level", RANKED)
-@pytest.mark.parametrize("wanted", RANKED)
-def test_a_level_is_enough_for_itself_and_for_less(level: Level, wanted: Level) -> None:
-    assert levels.is_enough(level, wanted) is (RANKED.index(level) >= RANKED.index(wanted))
-
-
-@pytest.mark.parametrize("wanted", RANKED)
-def test_levels_that_are_in_no_order(wanted: Level) -> None:
-    assert levels.is_enough(Level.STOPPED, wanted)
-    assert levels.is_enough(Level.PAUSED, wanted) is (wanted is C)
-    assert not levels.is_enough(Level.MIXED, wanted)
-    assert not levels.is_enough(Level.UNKNOWN, wanted)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from stillpoint.model.item import Item
-from stillpoint.model.level import Level
-from stillpoint.vm_snapshots.state import Proof, SnapshotState, Standing, satisfies
+from stillpoint.model.level import Level, satisfies
+from stillpoint.vm_snapshots.state import Proof, SnapshotState, Standing
 
 MACHINE: Item = {
     "metadata": {"name": "db", "namespace": "shop"},

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from stillpoint.model.level import Level
-from stillpoint.report import levels
+from stillpoint.model.level import Level, satisfies
 from stillpoint.report.case import Case, Doubt
 from stillpoint.resources.machines import virtual_machine_instance
 from stillpoint.velero import backup_status
@@ -93,7 +92,7 @@ def _doubted(case: Case, doubt: Doubt) -> Iterator[str]:
 
 def _below(case: Case, wanted: Level | None) -> tuple[str, ...]:
     is_known = case.level not in (Level.UNKNOWN, Level.NONE)
-    if wanted and is_known and not levels.is_enough(case.level, wanted):
+    if wanted and is_known and not satisfies(case.level, wanted):
         return (f"{wanted}, reached {case.level}",)
     return ()
 

@@ -80,7 +80,8 @@ def wait_and_write(
 
 def _status(end: "Awaited", required: "Level | None", longest_s: float) -> ExitStatus:
     from stillpoint.cli.output import terminal  # noqa: PLC0415
-    from stillpoint.vm_snapshots.state import Standing, satisfies  # noqa: PLC0415
+    from stillpoint.model.level import satisfies  # noqa: PLC0415
+    from stillpoint.vm_snapshots.state import Standing  # noqa: PLC0415
 
     said = terminal.console(sys.stderr)
     for namespace, name in end.gone:
