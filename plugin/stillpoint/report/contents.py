@@ -18,6 +18,9 @@ from stillpoint.velero.volumes.volume_info import VolumeInfo
 Claim = tuple[str, str]
 """Namespace and name."""
 
+_OWN = "stillpoint.dev/"
+"""The names of this plugin's actions begin with it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contents:
@@ -32,6 +35,7 @@ class Contents:
         volumes: what Velero did with each claim; None if no file says so.
         uploads: the DataUpload of each claim.
         failed: operations of Velero and its plugins that ended with an error, by their item.
+        said: words of this plugin's own operations, by their item.
     """
 
     origin: str
@@ -41,6 +45,7 @@ class Contents:
     volumes: Mapping[Claim, VolumeInfo] | None = None
     uploads: Mapping[Claim, Item] = field(default_factory=dict)
     failed: Mapping[Reference, ItemOperation] = field(default_factory=dict)
+    said: Mapping[Reference, str] = field(default_factory=dict)
 
 
 def read(files: Files) -> Contents:
@@ -60,6 +65,7 @@ def read(files: Files) -> Contents:
         volumes=None if volumes is None else volume_info.read(volumes),
         uploads=_uploads(objects),
         failed={one.item: one for one in operations if one.has_failed},
+        said={one.item: one.description for one in operations if one.action.startswith(_OWN)},
     )
 
 

@@ -125,6 +125,15 @@ def operation(group: str, plural: str, name: str, error: str) -> Change:
     return change
 
 
+def said(world: World) -> None:
+    names = {"Group": "kubevirt.io", "Resource": "virtualmachines", "Namespace": "shop"}
+    action = "stillpoint.dev/backup-virtual-machine"
+    spec = {"resourceIdentifier": {**names, "Name": "db"}, "backupItemAction": action}
+    status = {"phase": "Completed", "description": "shop/db: unknown (2 disks)"}
+    assert world.operations is not None
+    world.operations.append({"spec": spec, "status": status})
+
+
 def without_agent(world: World) -> None:
     world.item("VirtualMachineInstance", "db")["status"]["conditions"] = []
 
@@ -164,6 +173,7 @@ CASES: dict[str, Change] = {
     "snapshot-not-ready": not_ready,
     "operation-failed": operation("snapshot.storage.k8s.io", "volumesnapshots", "velero-db-root",
                                   "timed out"),
+    "said-by-plugin": both(NO_EVIDENCE, said),
     "was-stopped": both(NO_EVIDENCE, removed("VirtualMachineInstance", "db")),
     "had-no-agent": both(NO_EVIDENCE, without_agent),
     "hooks-went-well": NO_EVIDENCE,
@@ -180,6 +190,7 @@ BESIDES = {
     "files-not-completed": {"no-evidence", "hooks-went-well"},
     "disk-without-way-back": {"no-evidence", "hooks-went-well"},
     "no-evidence": {"hooks-went-well"},
+    "said-by-plugin": {"no-evidence", "hooks-went-well"},
     "was-stopped": {"no-evidence"},
     "had-no-agent": {"no-evidence"},
     "hooks-went-well": {"no-evidence"},

@@ -59,6 +59,12 @@ def action_failed(case: Case) -> Iterator[str]:
         yield failed.error or failed.action
 
 
+def said_by_plugin(case: Case) -> Iterator[str]:
+    """Of a machine without evidence: the plugin's own words at the end of the backup."""
+    if any(absent(case)) and (said := case.contents.said.get(case.reference)):
+        yield said
+
+
 def was_stopped(case: Case) -> tuple[str, ...]:
     """Of a machine without evidence: it had no instance when it was stored."""
     return ("",) if any(absent(case)) and case.instance is None else ()
