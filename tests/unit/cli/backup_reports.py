@@ -52,7 +52,7 @@ def timeline(*extra: Event) -> tuple[Event, ...]:
     events = (
         Event(at(0.0), "plugin", "held", "The guest said that it holds its applications."),
         Event(at(0.8), "plugin", "request", "The plugin asked for the snapshots."),
-        Event(at(1.31), "plugin", "snapshot-taken", "The last snapshot was there."),
+        Event(at(1.31), "plugin", "snapshot-taken", "The storage had the last snapshot."),
         Event(at(1.52), "node", "released", "The guest said that its applications go on."),
         Event(at(1.6), "plugin", "thawed", "Velero's post hook thawed the guest."),
         *extra,

@@ -249,10 +249,18 @@ def test_an_end_that_is_not_known_is_open(start: float | None, end: float | None
 
 def test_the_picture_has_one_clock() -> None:
     machine = reports.good()
-    assert len(shapes(machine, "n")) == len(machine.events) - 1
+    assert [one.text for one in shapes(machine, "n")] == ["1", "2", "5"]
     late = Event(reports.at(3600), "node", "later", "A clock that is an hour ahead.")
     with_late = dataclasses.replace(machine, events=(*machine.events, late))
     assert picture(with_late, "m1") == picture(machine, "m1")
+
+
+def test_an_event_far_away_does_not_make_the_freeze_small() -> None:
+    machine = reports.good()
+    seen = Event(reports.at(-600), "plugin", "seen", "The guest was seen first.")
+    with_seen = dataclasses.replace(machine, events=(seen, *machine.events))
+    assert [one.text for one in shapes(with_seen, "n")] == ["2", "3", "6"]
+    assert reach(*shapes(with_seen, "frozen")) == reach(*shapes(machine, "frozen"))
 
 
 def test_events_at_one_moment_are_drawn_beside_each_other() -> None:

@@ -16,6 +16,10 @@ from stillpoint.report.model import Disk, Machine
 
 CLOCK = "plugin"
 
+_SHOWN_AS_BARS = frozenset({"snapshot-asked", "snapshot-taken"})
+_LEAST_REACH = timedelta(seconds=1)
+"""Events further away than that, or than the picture is long, would make it all of nothing."""
+
 _WIDTH = 960
 _LEFT, _RIGHT = 190, 24  # for the names of disks, and for the last label of the axis
 _TOP, _ROW, _BOTTOM = 44, 26, 46
@@ -65,6 +69,13 @@ def numbered(machine: Machine) -> Sequence[tuple[int, Event]]:
     return list(enumerate(machine.events, start=1))
 
 
+def _drawn(machine: Machine) -> Iterator[tuple[int, Event]]:
+    """The events that have a place in the picture; snapshots have bars there."""
+    for number, event in numbered(machine):
+        if event.clock == CLOCK and event.what not in _SHOWN_AS_BARS:
+            yield number, event
+
+
 def picture(machine: Machine, identifier: str) -> Markup | None:
     """The picture; None where no time of a snapshot or of the freeze is known.
 
@@ -112,9 +123,12 @@ def _axis(machine: Machine) -> _Axis | None:
     decisive = [at for span in (frozen, *spans) for at in (span.start, span.end) if at]
     if not decisive:
         return None
-    events = [event.at for event in machine.events if event.clock == CLOCK]
     zero = frozen.start or min(decisive)
-    first, last = min([*decisive, *events]), max([*decisive, *events])
+    first, last = min(decisive), max(decisive)
+    reach = max(last - first, _LEAST_REACH)
+    events = [event.at for _number, event in _drawn(machine)]
+    near = [at for at in events if first - reach <= at <= last + reach]
+    first, last = min([first, *near]), max([last, *near])
     margin = max((last - first).total_seconds() * 0.06, 0.05)
     return _Axis(
         zero,
@@ -157,8 +171,8 @@ def _scale(axis: _Axis, height: int) -> Iterator[Markup]:
 def _events(machine: Machine, axis: _Axis, height: int) -> Iterator[Markup]:
     """A number for each event, beside each other where their times are too close."""
     lines, dots, numbers, free_from = [], [], [], 0
-    for number, event in numbered(machine):
-        if event.clock != CLOCK:
+    for number, event in _drawn(machine):
+        if not axis.first <= axis.seconds(event.at) <= axis.last:
             continue
         place = axis.place(event.at)
         shown = max(place, free_from)
