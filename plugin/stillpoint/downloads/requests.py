@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from stillpoint.downloads.errors import DownloadFailed
 from stillpoint.downloads.signed_url import SignedUrl
 from stillpoint.model import item as it
-from stillpoint.model.errors import ReadFailed
+from stillpoint.model.errors import Forbidden, ReadFailed
 from stillpoint.model.item import Item
 from stillpoint.model.writer import Cluster
 from stillpoint.velero import own_objects
@@ -52,11 +52,20 @@ class DownloadRequests:
         identifier = str(uuid.uuid4())
         made = self._made(backup, kind, identifier)
         subject = f"{kind} of backup {backup}"
+        self._create(made)
         try:
-            self.cluster.create(RESOURCE, made)
             yield SignedUrl.parse(subject, self._await_url(subject, identifier, it.name(made)))
         finally:
             self._delete(it.name(made))
+
+    def _create(self, made: Item) -> None:
+        try:
+            self.cluster.create(RESOURCE, made)
+        except Forbidden:
+            raise
+        except BaseException:  # it may be there all the same
+            self._delete(it.name(made))
+            raise
 
     def _made(self, backup: str, kind: str, identifier: str) -> Item:
         metadata = {

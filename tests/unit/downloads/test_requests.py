@@ -106,17 +106,27 @@ def test_it_is_deleted_also_when_the_download_is_broken_off(
     assert velero.objects == []
 
 
-def test_a_lost_response_to_its_creation_leaves_nothing_behind() -> None:
+@pytest.mark.parametrize(
+    ("error", "is_deleted"),
+    [
+        (Unreachable(str(RESOURCE), "cannot create", "connection reset"), True),
+        (KeyboardInterrupt(), True),
+        (Forbidden(str(RESOURCE), "cannot create", "no right"), False),
+    ],
+)
+def test_a_creation_that_may_have_gone_well_leaves_nothing_behind(
+    error: BaseException, is_deleted: bool
+) -> None:
     velero = Velero()
 
     def create(resource: Resource, item: Item) -> Item | None:
         DictionaryReader.create(velero, resource, item)
-        raise Unreachable(str(resource), "cannot create", "connection reset")
+        raise error
 
     velero.create = create  # type: ignore[method-assign]
-    with pytest.raises(Unreachable):
+    with pytest.raises(type(error)):
         url_of(velero)
-    assert velero.objects == []
+    assert (velero.objects == []) is is_deleted
 
 
 def test_what_cannot_be_deleted_is_reported_and_the_download_counts(
