@@ -16,6 +16,7 @@ from stillpoint.cli.output.backup_page import page, style
 from stillpoint.cli.output.backup_page.picture import description, picture
 from stillpoint.evidence.document import Event, Span
 from stillpoint.model.level import Level
+from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.report.model import Machine, Report, Verdict
 from tests.unit.cli import backup_reports as reports
 
@@ -145,7 +146,9 @@ def test_proofs_and_what_is_missing_are_given_once_for_disks_that_share_them() -
 
 def test_a_cause_stands_once_with_its_machines_the_worst_first() -> None:
     machines = [reports.lost(f"cache-{number:02}") for number in range(20)]
-    whole = parsed(reports.report(*machines, reports.below(), reports.unknown()))
+    note = dataclasses.replace(reports.unknown().problems[0], code="x", weight=Weight.NOTE)
+    noted = dataclasses.replace(reports.good(), problems=(note,))
+    whole = parsed(reports.report(*machines, reports.below(), reports.unknown(), noted))
     [causes] = [one for one in whole.iter("section") if one.attrib["aria-label"] == "Causes"]
     rows = [words(row) for row in causes.iter("tr")][1:]
     assert [row.split()[0] for row in rows] == [

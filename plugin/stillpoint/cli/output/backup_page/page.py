@@ -128,10 +128,12 @@ def _answer(report: Report) -> Markup:
 
 
 def _causes(machines: Sequence[tuple[str, Machine]]) -> Markup:
-    """The causes of what is wrong, each once with the machines that it is about; worst first."""
+    """The causes of what is wrong, each once with its machines, worst first; notes are none."""
     causes: dict[str, list[tuple[str, Machine, Problem]]] = {}
     for identifier, machine in machines:
         for one in machine.problems:
+            if one.weight is Weight.NOTE:
+                continue
             causes.setdefault(one.code, []).append((identifier, machine, one))
     if not causes:
         return joined()

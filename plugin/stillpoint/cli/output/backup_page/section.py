@@ -14,7 +14,7 @@ WEIGHTS = {
     Weight.BLOCKS: ("bad", "not restorable"),
     Weight.DEGRADES: ("below", "not as demanded"),
     Weight.UNCERTAIN: ("unknown", "not known"),
-    Weight.NOTE: ("unknown", "note"),
+    Weight.NOTE: ("note", "note"),
 }
 """Class of a problem, and what it leads to."""
 

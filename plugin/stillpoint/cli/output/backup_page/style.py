@@ -55,6 +55,8 @@ article { border: 1px solid var(--line); border-radius: .6rem; padding: 1.1rem 1
 article > header { display: flex; flex-wrap: wrap; gap: .4rem .9rem; align-items: baseline; }
 .problems { list-style: none; padding: 0; } .problems li { margin: .5rem 0; padding: .5rem .8rem;
   border-left: .3rem solid; } .problems p { color: var(--text); }
+.problems .note { color: var(--soft); padding: 0 .8rem; margin: .3rem 0; }
+.note b, .note b + p { display: inline; font-weight: normal; } .note b::after { content: ": "; }
 .filter { display: flex; flex-wrap: wrap; gap: .6rem 1rem; align-items: end; margin: .6rem 0; }
 .filter label { display: grid; font-size: .85rem; color: var(--soft); }
 input, select { font: inherit; color: var(--text); background: var(--page); padding: .3rem .5rem;
