@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stillpoint.rendering import secrets
 from stillpoint.rendering.location import Location, about_moving
 from stillpoint.rendering.text import comment, fields, flow, scalar
 
@@ -34,17 +35,12 @@ def manifest(answers: Answers) -> str:
     place = answers.location
     config = place.config()
     namespace = scalar(answers.namespace)
-    create = " ".join(
-        shlex.quote(word)
-        for word in (
-            *("oc", "create", "secret", "generic", place.secret_name),
-            *("-n", answers.namespace, f"--from-file={place.key}=FILE"),
-        )
-    )
+    create = secrets.create("oc", place.secret_name, answers.namespace, place.key)
+    password = secrets.about_password("oc", answers.namespace, moves_data=answers.moves_data)
     return f"""\
 # First the Secret with the credentials for the object store, from a file:
-#   {comment(create)}
-# Then this, then `stillpoint check -n {comment(shlex.quote(answers.namespace))}`.
+#   {create}
+{password}# Then this, then `stillpoint check -n {comment(shlex.quote(answers.namespace))}`.
 apiVersion: oadp.openshift.io/v1alpha1
 kind: DataProtectionApplication
 metadata:

@@ -9,7 +9,7 @@ So the namespace needs no privileged pods. The server has memory for the plugin 
 
 import shlex
 
-from stillpoint.rendering import velero_pods
+from stillpoint.rendering import secrets, velero_pods
 from stillpoint.rendering.text import comment, fields, scalar
 from stillpoint.rendering.velero_answers import Answers
 
@@ -32,28 +32,16 @@ def manifest(answers: Answers) -> str:
 
 
 def _heading(answers: Answers) -> str:
-    words = ("kubectl", "create", "secret", "generic", answers.secret, "-n", answers.namespace)
-    create = shlex.join((*words, f"--from-file={answers.location.key}=FILE"))
+    namespace = answers.namespace
+    create = secrets.create("kubectl", answers.secret, namespace, answers.location.key)
+    password = secrets.about_password("kubectl", namespace, moves_data=answers.moves_data)
     return f"""\
 # Velero 1.18 with stillpoint. First its custom resource definitions, by its own command:
 #   velero install --crds-only
 # Then this (`kubectl apply -f`), then the Secret with the credentials for the object store, from a
 # file; nothing here has their values:
-#   {comment(create)}
-{_about_password(answers)}# Then `stillpoint check -n {comment(shlex.quote(answers.namespace))}`.
-"""
-
-
-def _about_password(answers: Answers) -> str:
-    """How to give moved data a password: pkg/repository/keys of Velero v1.18 has a fixed one."""
-    if not answers.moves_data:
-        return ""
-    words = ("kubectl", "create", "secret", "generic", "velero-repo-credentials")
-    place = ("-n", answers.namespace, "--from-file=repository-password=FILE")
-    return f"""\
-# Moved data is encrypted with a password that is in Velero's source, unless yours is there before
-# the first backup; keep it elsewhere too, without it there is no restore:
-#   {comment(shlex.join((*words, *place)))}
+#   {create}
+{password}# Then `stillpoint check -n {comment(shlex.quote(namespace))}`.
 """
 
 
