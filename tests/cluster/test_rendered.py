@@ -32,8 +32,10 @@ RENDERED = [
     ["velero", *PLACE, "--no-move-data"],
 ]
 SETTINGS = ("v1", "ConfigMap", NAMESPACE, "node-agent-config")
-OURS_ALONE = "baseline"
-"""A namespace for pods as `render velero` has them, with the level that it asks for."""
+RBAC = "rbac.authorization.k8s.io/v1"
+ALONE = "rendered"
+OF_THE_CLUSTER = {"no-kubevirt", "machine-without-schedule"}
+"""Findings that are not about what is rendered: the tests' cluster does without KubeVirt."""
 
 
 def rendered(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> list[Any]:
@@ -159,30 +161,56 @@ def differences(ours: Any, theirs: Any, path: str = "") -> Iterator[str]:
         yield path.removeprefix(".")
 
 
+@pytest.fixture
+def applied(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Iterator[list[Any]]:
+    """Velero as rendered, in a namespace of its own; no server runs there."""
+    assert cli.main(["render", "velero", *PLACE, "-n", ALONE]) == ExitStatus.GOOD
+    made = list(yaml.safe_load_all(capsys.readouterr().out))
+    for one in made:
+        cluster.api.create(one)
+    yield made
+    cluster.api.delete(RBAC, "ClusterRoleBinding", None, f"velero-{ALONE}")
+    cluster.api.delete("v1", "Namespace", None, ALONE)
+
+
 def test_its_namespace_admits_its_pods_and_no_folder_of_a_host(
+    applied: list[Any], cluster: Cluster
+) -> None:
+    path = f"{cluster.api.path('v1', 'Pod', ALONE)}?dryRun=All"
+    for one in applied:
+        if one["kind"] in ("Deployment", "DaemonSet"):
+            template = one["spec"]["template"]
+            metadata = {**template["metadata"], "name": one["metadata"]["name"]}
+            pod = {"apiVersion": "v1", "kind": "Pod", **template, "metadata": metadata}
+            cluster.api.request("POST", path, pod)
+            volumes = [*pod["spec"]["volumes"], {"name": "host", "hostPath": {"path": "/var/lib"}}]
+            pod["spec"] = {**pod["spec"], "volumes": volumes}
+            with pytest.raises(ApiError, match="violates PodSecurity"):
+                cluster.api.request("POST", path, pod)
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_check_of_it_finds_what_its_comments_say_is_left_to_do(
     cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = rendered(["velero", *PLACE], capsys)
-    (namespace,) = (one for one in made if one["kind"] == "Namespace")
-    namespace["metadata"]["name"] = OURS_ALONE
-    cluster.api.create(namespace)
-    account = {"namespace": OURS_ALONE, "name": "velero"}
-    cluster.api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
-    pods = f"{cluster.api.path('v1', 'Pod', OURS_ALONE)}?dryRun=All"
-    try:
-        for one in made:
-            if one["kind"] in ("Deployment", "DaemonSet"):
-                template = one["spec"]["template"]
-                labels = template["metadata"]["labels"]
-                metadata = {"name": one["metadata"]["name"], "labels": labels}
-                pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, **template}
-                pod["metadata"] = metadata
-                cluster.api.request("POST", pods, pod)
-        pod["spec"]["volumes"].append({"name": "host", "hostPath": {"path": "/var/lib/kubelet"}})
-        with pytest.raises(ApiError, match="violates PodSecurity"):
-            cluster.api.request("POST", pods, pod)
-    finally:
-        cluster.api.delete("v1", "Namespace", None, OURS_ALONE)
+    assert codes(cluster, capsys) - OF_THE_CLUSTER == {
+        "location-not-validated",
+        "location-secret-missing",
+        "velero-not-ready",
+        "no-schedule",
+    }
+    metadata = {"namespace": ALONE, "name": "cloud-credentials"}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
+    cluster.api.create({**secret, "stringData": {"cloud": "x"}})
+    assert cli.main(["render", "schedule", "--take", "shop", "-n", ALONE]) == ExitStatus.GOOD
+    cluster.api.create(yaml.safe_load(capsys.readouterr().out))
+    assert codes(cluster, capsys) - OF_THE_CLUSTER == {"location-not-validated", "velero-not-ready"}
+
+
+def codes(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> set[str]:
+    kubeconfig = str(cluster.control_plane.kubeconfig("admin"))
+    cli.main(["check", "--kubeconfig", kubeconfig, "-n", ALONE, "-o", "json"])
+    return {one["code"] for one in json.loads(capsys.readouterr().out)["findings"]}
 
 
 def test_the_image_is_that_of_the_tests() -> None:
