@@ -34,14 +34,17 @@ def lacking(
     if has_all is True:
         return ()
     by_name = {one.name: one for one in discovery.served}
-    parts = [Part(by_name[str(one)]) for one in roles.OF_CLUSTER]
-    parts += [Part(by_name[str(one)], account.namespace) for one in roles.OF_NAMESPACE]
+    wanted = [*((one, "") for one in roles.OF_CLUSTER)]
+    wanted += [(one, account.namespace) for one in roles.OF_NAMESPACE]
+    parts = [Part(by_name[str(one)], place) for one, place in wanted if str(one) in by_name]
     lists = live_cluster.read_parts(reader, parts, progress)
     found = tuple(rights.lacking(account, lists.objects, by_name))
     if not found:
         return ()
-    if lists.unread:
-        return [*lists.unread, *([has_all] if isinstance(has_all, Unread) else [])]
+    absent = [str(one) for one, _ in wanted if str(one) not in by_name]
+    unread = [*lists.unread, *(Unread(one, "the cluster does not serve it") for one in absent)]
+    if unread:
+        return [*unread, *([has_all] if isinstance(has_all, Unread) else [])]
     if _has(account, found[0], reader) is True:
         cause = f"another authorizer than RBAC lets it {found[0]}"
         return [Unread(f"rights of service account {account.namespace}/{account.name}", cause)]

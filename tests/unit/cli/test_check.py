@@ -151,6 +151,17 @@ def test_copies_of_one_object_count_once(
     capsys.readouterr()
 
 
+def test_a_cluster_without_rbac_leaves_rights_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Cluster(large(1), absent=["rbac.authorization.k8s.io"]) as server:
+        path = server.kubeconfig(tmp_path / "kubeconfig")
+        cli.main(["check", "--kubeconfig", str(path), "-o", "json"])
+    document = json.loads(capsys.readouterr().out)
+    assert [one["code"] for one in document["notKnown"]] == ["rights-missing"]
+    assert not [one for one in document["findings"] if "rights" in one["code"]]
+
+
 def test_a_cluster_without_velero_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
