@@ -90,7 +90,9 @@ def test_a_binding_in_a_namespace_gives_rights_there_alone() -> None:
     subject = {"kind": "ServiceAccount", "name": "velero"}
     here = binding(subject, kind="RoleBinding", metadata=metadata)
     assert lacking([here]) == {right for right in rights.NEEDED if not right.is_of_velero}
-    elsewhere = {**here, "metadata": {**metadata, "namespace": "shop"}}
+    named = {**here, "subjects": [{**subject, "namespace": "velero"}]}
+    elsewhere = {**named, "metadata": {**metadata, "namespace": "shop"}}
+    assert lacking([named]) == lacking([here])
     assert lacking([elsewhere]) == set(rights.NEEDED)
 
 
