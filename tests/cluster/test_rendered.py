@@ -173,26 +173,10 @@ def applied(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> Iterator[li
     cluster.api.delete("v1", "Namespace", None, ALONE)
 
 
-def test_its_namespace_admits_its_pods_and_no_folder_of_a_host(
-    applied: list[Any], cluster: Cluster
+def test_what_is_rendered_is_admitted_and_a_check_says_what_is_left_to_do(
+    applied: list[Any], cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = f"{cluster.api.path('v1', 'Pod', ALONE)}?dryRun=All"
-    for one in applied:
-        if one["kind"] in ("Deployment", "DaemonSet"):
-            template = one["spec"]["template"]
-            metadata = {**template["metadata"], "name": one["metadata"]["name"]}
-            pod = {"apiVersion": "v1", "kind": "Pod", **template, "metadata": metadata}
-            cluster.api.request("POST", path, pod)
-            volumes = [*pod["spec"]["volumes"], {"name": "host", "hostPath": {"path": "/var/lib"}}]
-            pod["spec"] = {**pod["spec"], "volumes": volumes}
-            with pytest.raises(ApiError, match="violates PodSecurity"):
-                cluster.api.request("POST", path, pod)
-
-
-@pytest.mark.usefixtures("applied")
-def test_a_check_of_it_finds_what_its_comments_say_is_left_to_do(
-    cluster: Cluster, capsys: pytest.CaptureFixture[str]
-) -> None:
+    assert_only_its_own_pods_are_admitted(applied, cluster)
     assert codes(cluster, capsys) - OF_THE_CLUSTER == {
         "location-not-validated",
         "location-secret-missing",
@@ -205,6 +189,21 @@ def test_a_check_of_it_finds_what_its_comments_say_is_left_to_do(
     assert cli.main(["render", "schedule", "--take", "shop", "-n", ALONE]) == ExitStatus.GOOD
     cluster.api.create(yaml.safe_load(capsys.readouterr().out))
     assert codes(cluster, capsys) - OF_THE_CLUSTER == {"location-not-validated", "velero-not-ready"}
+
+
+def assert_only_its_own_pods_are_admitted(applied: list[Any], cluster: Cluster) -> None:
+    """By the level of its namespace: none with a folder of its host."""
+    path = f"{cluster.api.path('v1', 'Pod', ALONE)}?dryRun=All"
+    for one in applied:
+        if one["kind"] in ("Deployment", "DaemonSet"):
+            template = one["spec"]["template"]
+            metadata = {**template["metadata"], "name": one["metadata"]["name"]}
+            pod = {"apiVersion": "v1", "kind": "Pod", **template, "metadata": metadata}
+            cluster.api.request("POST", path, pod)
+            volumes = [*pod["spec"]["volumes"], {"name": "host", "hostPath": {"path": "/var/lib"}}]
+            pod["spec"] = {**pod["spec"], "volumes": volumes}
+            with pytest.raises(ApiError, match="violates PodSecurity"):
+                cluster.api.request("POST", path, pod)
 
 
 def codes(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> set[str]:
