@@ -433,7 +433,7 @@ def test_a_disk_that_another_guest_gets_meanwhile_brings_no_disk_of_a_guest_that
     backed_up(storage, later, "hot")
     assert created(storage) == ["hot"]
     [warning] = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
-    assert warning.startswith("hot, which guest b has got since the item blocks were")
+    assert warning.startswith("hot, which guest b uses, is taken alone: ")
     assert "(mixed)" in warning
     backed_up(storage, later, "b-root")
     assert created(storage) == ["b-root", "hot"]
@@ -448,9 +448,7 @@ def test_a_disk_that_is_plugged_in_when_its_guest_has_its_block_is_taken_alone(
     later = dataclasses.replace(of, cluster=CachedIndex(storage))
     backed_up(storage, later, "hot")
     assert created(storage) == ["hot"]
-    assert (
-        "hot, which guest db has got since the item blocks were made, is taken alone" in caplog.text
-    )
+    assert "hot, which guest db uses, is taken alone: " in caplog.text
 
 
 def test_a_disk_that_the_backup_of_its_instance_brings_is_in_its_freeze(

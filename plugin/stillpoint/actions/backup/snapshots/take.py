@@ -84,12 +84,12 @@ def _clean_up(takings: Iterable[Taking], namespace: str, context: BackupContext)
 def _tell_of_strangers(claim: Item, guests: Iterable[Item], context: BackupContext) -> None:
     """Warns of guests that use a claim and may not stand still for it.
 
-    After a restart of this process their block is unknown, and they may all the same.
+    A process that was started again knows none of their blocks, and they may all the same.
     """
     for guest in guests:
         context.log.warning(
-            "%s, which guest %s has got since the item blocks were made, is taken alone, and is of"
-            " another moment than its other disks (mixed)",
+            "%s, which guest %s uses, is taken alone: they are not known to be in one item block,"
+            " and it may be of another moment than the guest's other disks (mixed)",
             it.name(claim),
             it.name(guest),
         )
