@@ -116,6 +116,14 @@ def test_it_waits_until_what_kubevirt_says_of_the_guest_has_settled() -> None:
     assert not reader.patches
 
 
+def test_the_process_of_the_backup_itself_which_velero_asks_first_concludes_nothing() -> None:
+    """Its lists are older than what it has made since, and what it saw is not stored yet."""
+    reader = world(cut(), seen(HELD, RELEASED, OVER))
+    context = observing(reader, BACKUP, Hands(NOW + 20 * SECOND))
+    assert not virtual_machine.progress(ID, context).completed
+    assert not reader.questions
+
+
 def test_without_what_the_first_process_saw_nothing_is_assumed() -> None:
     reader = world(cut())
     progress = concluded(reader)

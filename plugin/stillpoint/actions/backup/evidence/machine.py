@@ -1,9 +1,13 @@
 """The evidence of a machine: begun when Velero backs it up, concluded when all of it is taken.
 
 Velero asks for the conclusion in another process, and archives VolumeSnapshots and DataUploads
-after it: with the evidence that is stored on them here. The operation names no object to be stored
-again: Velero names those itself, and a machine or a claim of a later moment than its disks would be
-worth nothing (FinalizeBackup in pkg/backup/backup.go of Velero v1.18).
+after it: with the evidence that is stored on them here. It first asks in the process of the backup
+itself (runBackup in pkg/controller/backup_controller.go of Velero v1.18), whose lists are older
+than what has been made since, and which has yet to store what it saw: that waits.
+
+The operation names no object to be stored again: Velero names those itself, and a machine or a
+claim of a later moment than its disks would be worth nothing (FinalizeBackup in
+pkg/backup/backup.go).
 """
 
 from collections.abc import Sequence
@@ -24,6 +28,7 @@ from stillpoint.model.item import Item
 from stillpoint.model.level import Level
 from stillpoint.model.outcome import Progress
 from stillpoint.resources.machines import virtual_machine
+from stillpoint.velero import own_objects
 from stillpoint.velero.context import BackupContext
 
 _SETTLED = timedelta(seconds=7)
@@ -68,6 +73,8 @@ def conclude(operation: str, context: BackupContext) -> Progress:
     now = context.clock.now()
     started = context.backup.started or now
     name = f"{asked.namespace}/{asked.machine.name}"
+    if own_objects.may_hold_guests(context.backup.asked):
+        return Progress(started, now, description=f"{name}: waits until all is taken")
     looked = facts.looked(asked.namespace, context)
     try:
         disks = holders.of_machine(asked.namespace, asked.machine, context)
