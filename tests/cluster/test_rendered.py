@@ -35,8 +35,8 @@ SETTINGS = ("v1", "ConfigMap", NAMESPACE, "node-agent-config")
 RBAC = "rbac.authorization.k8s.io/v1"
 ALONE = "rendered"
 OF_THE_CLUSTER = {"no-kubevirt", "machine-without-schedule", "velero-not-ready"}
-"""Findings that are not about what is rendered: the tests' cluster does without KubeVirt, and whether
-a controller has looked at the Deployment yet is a matter of time."""
+"""Findings that are not about what is rendered: the tests' cluster does without KubeVirt, and
+whether a controller has looked at the Deployment yet is a matter of time."""
 
 
 def rendered(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> list[Any]:

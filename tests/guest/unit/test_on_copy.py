@@ -187,7 +187,7 @@ class AStepThatFails(CopyCase):
         self.assertEqual(self.ran(), ["fails", "works"] * 2 + ["mended", "works"])
 
     def test_because_it_hangs_is_ended_with_all_that_it_started(self) -> None:
-        self.configure("step_s = 0.3")
+        self.configure("step_s = 3")
         self.step("10-fails", f"sleep 1000 & {self.log('$!')}; wait")
         self.boot()
         self.assertIn("not done in time", self.outcome().steps[0].error)
