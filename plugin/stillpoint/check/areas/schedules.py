@@ -134,23 +134,23 @@ def _policy(case: Case, one: _Planned) -> Policy:
 
 
 def _no_group_class(case: Case) -> Facts:
-    disks = {disk.driver for disk in case.disks if disk.driver}
     for one in _each(case):
-        if grouped := [driver for driver in sorted(disks) if _is_grouped(case, one, driver)]:
+        for driver in sorted(_grouped(case, one)):
             classes = case.all(volume_group_snapshot_class.RESOURCES[0])
-            there = {driver for each in classes for driver in volume_snapshot_class.drivers(each)}
-            for driver in grouped:
-                if driver not in there:
-                    yield one.about(f"driver {driver}", driver=driver)
+            if driver not in [each for of in classes for each in volume_snapshot_class.drivers(of)]:
+                yield one.about(f"driver {driver}", driver=driver)
 
 
-def _is_grouped(case: Case, one: _Planned, driver: str) -> bool:
-    """True if the policies of a schedule want group snapshots of a driver's disks."""
-    volume = {"spec": {"csi": {"driver": driver}}}
+def _grouped(case: Case, one: _Planned) -> set[str]:
+    """The drivers of machines' disks of which the policies of a schedule want group snapshots."""
     with suppress(Refusal):  # a finding of its own
-        found = _policy(case, one).matching({}, volume)
-        return found is not None and found.is_grouped
-    return False
+        policy = _policy(case, one)
+        if not policy.asks_for_groups:
+            return set()
+        of = {each.driver: {"spec": {"csi": {"driver": each.driver}}} for each in case.disks}
+        found = {driver: policy.matching({}, of[driver]) for driver in of if driver}
+        return {driver for driver, by in found.items() if by and by.is_grouped}
+    return set()
 
 
 def _drivers(case: Case, one: _Planned) -> Sequence[str]:
