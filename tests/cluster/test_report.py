@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from stillpoint.backup_files import local
 from stillpoint.report import contents, judge
 from stillpoint.report.model import Machine, Method, Report, Verdict
-from stillpoint.report.sources import local
 from tests.cluster.cluster import Cluster
 from tests.cluster.manifests import Disk
 from tests.cluster.manifests import Machine as Made

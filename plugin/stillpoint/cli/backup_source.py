@@ -11,11 +11,11 @@ from stillpoint.model import item as it
 from stillpoint.model.errors import StillpointError
 
 if TYPE_CHECKING:  # `--help` does without what takes time to import
+    from stillpoint.backup_files.files import Files
     from stillpoint.cli.output.terminal import Report
     from stillpoint.cluster.kubernetes_writer import KubernetesWriter
     from stillpoint.downloads.trust import Trust
     from stillpoint.model.item import Item
-    from stillpoint.report.files import Files
 
 _ATTEMPT = "cannot report on it"
 
@@ -80,7 +80,7 @@ def files(arguments: argparse.Namespace, progress: "Report") -> Sequence["Files"
         StillpointError: there are none, or the cluster does not answer.
     """
     if arguments.path:
-        from stillpoint.report.sources import local  # noqa: PLC0415
+        from stillpoint.backup_files import local  # noqa: PLC0415
 
         found = local.find(arguments.path, arguments.object_file)
         return local.named(found, arguments.names)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from stillpoint.actions.restore.selection import machines
+from stillpoint.backup_files.stored import StoredObjects
 from stillpoint.evidence import document
 from stillpoint.evidence.document import Evidence
 from stillpoint.model import item as it
@@ -17,7 +18,6 @@ from stillpoint.model.reference import Reference
 from stillpoint.report import levels
 from stillpoint.report.contents import Contents
 from stillpoint.report.model import Method
-from stillpoint.report.sources.stored import StoredObjects
 from stillpoint.resources.disks import volume, volume_snapshot
 from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 from stillpoint.velero.volumes import claim_data, volume_info

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from stillpoint.backup_files import compressed, tar_stream
+from stillpoint.backup_files.files import Files, Kind
+from stillpoint.backup_files.local import LocalFiles
+from stillpoint.backup_files.stored import StoredObjects, is_read
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
-from stillpoint.report.files import Files, Kind
-from stillpoint.report.sources import compressed, tar_stream
-from stillpoint.report.sources.local import LocalFiles
-from stillpoint.report.sources.stored import StoredObjects, is_read
 from stillpoint.velero import item_operation
 from stillpoint.velero.item_operation import ItemOperation
 from stillpoint.velero.volumes import data_upload, volume_info

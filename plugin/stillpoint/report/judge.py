@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from stillpoint.backup_files.stored import StoredObjects
 from stillpoint.evidence.document import Event, Evidence, Span
 from stillpoint.model import item as it
 from stillpoint.model import quantity
@@ -16,7 +17,6 @@ from stillpoint.report.case import Case, StoredDisk
 from stillpoint.report.contents import Contents
 from stillpoint.report.facts import data
 from stillpoint.report.model import Disk, Machine, Method, Problem, Report, Verdict, verdict
-from stillpoint.report.sources.stored import StoredObjects
 from stillpoint.resources.disks import volume_snapshot_content
 from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 from stillpoint.velero.volumes import data_upload

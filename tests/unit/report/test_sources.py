@@ -8,13 +8,13 @@ from pathlib import Path
 import orjson
 import pytest
 
+from stillpoint.backup_files import local, stored
+from stillpoint.backup_files.stored import StoredObjects
+from stillpoint.backup_files.tar_stream import Member
 from stillpoint.model import kinds
 from stillpoint.model.errors import ArchiveUnreadable, MalformedItem, StillpointError
 from stillpoint.report import contents, judge
 from stillpoint.report.model import Report, Verdict
-from stillpoint.report.sources import local, stored
-from stillpoint.report.sources.stored import StoredObjects
-from stillpoint.report.sources.tar_stream import Member
 from tests.unit.report import world as of
 
 
@@ -172,7 +172,7 @@ def test_a_byte_that_was_changed_is_found(tmp_path: Path) -> None:
 def test_books_that_are_larger_than_any_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stillpoint.report.sources.compressed._MOST_BYTES", 100)
+    monkeypatch.setattr("stillpoint.backup_files.compressed._MOST_BYTES", 100)
     [files] = local.find(of.good().write(tmp_path / "nightly"))
     with pytest.raises(ArchiveUnreadable, match="more than 100 bytes"):
         contents.read(files)

@@ -12,13 +12,13 @@ from typing import IO, Any
 
 import orjson
 
+from stillpoint.backup_files.files import Kind
 from stillpoint.evidence import document
 from stillpoint.evidence.document import Event, Evidence, Span, Statement, Subject
 from stillpoint.model.api_resources import KNOWN
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level
 from stillpoint.report import contents, judge
-from stillpoint.report.files import Kind
 from stillpoint.report.model import Machine, Report
 from stillpoint.velero.volumes import data_upload
 

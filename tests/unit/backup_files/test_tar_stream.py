@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stillpoint.backup_files import tar_stream
 from stillpoint.model.errors import ArchiveUnreadable
-from stillpoint.report.sources import tar_stream
 from tests.unit.report.world import add
 
 LONG = f"resources/virtualmachines.kubevirt.io/namespaces/{'n' * 63}/{'m' * 200}.json"

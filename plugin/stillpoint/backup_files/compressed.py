@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any, cast
 
+from stillpoint.backup_files.files import Kind
 from stillpoint.model import json_text
 from stillpoint.model.errors import ArchiveUnreadable
-from stillpoint.report.files import Kind
 
 _MOST_BYTES = 256 * 1024 * 1024
 """Of a file beside the archive; that of 100,000 volumes has 80 MB."""

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from stillpoint.backup_files.tar_stream import Member
 from stillpoint.model import json_text, kinds
 from stillpoint.model.errors import ArchiveUnreadable
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference, Resource
-from stillpoint.report.sources.tar_stream import Member
 from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 from stillpoint.velero.volumes import data_upload
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
+from stillpoint.backup_files import tar_stream
+from stillpoint.backup_files.files import Kind
+from stillpoint.backup_files.stored import is_read
+from stillpoint.backup_files.tar_stream import Member
 from stillpoint.model import json_text
 from stillpoint.model.errors import ArchiveUnreadable
 from stillpoint.model.item import Item
 from stillpoint.model.names import listing, printable
-from stillpoint.report.files import Kind
-from stillpoint.report.sources import tar_stream
-from stillpoint.report.sources.stored import is_read
-from stillpoint.report.sources.tar_stream import Member
 
 BACKUP = "velero-backup.json"
 
