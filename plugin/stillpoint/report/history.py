@@ -2,16 +2,74 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Self
 
+from stillpoint.model import item as it
+from stillpoint.model.item import Item
 from stillpoint.model.level import Level, satisfies
+from stillpoint.model.names import listing
 from stillpoint.report.model import Backup, Machine, Report
+from stillpoint.resources.disks import volume
+from stillpoint.resources.machines import virtual_machine
 
 Name = tuple[str, str]
 """Namespace and name of a machine."""
 
 
 _OLDEST = datetime.min.replace(tzinfo=UTC)
+_CLOCKS_DIFFER = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveMachine:
+    """A machine of the cluster.
+
+    Attributes:
+        uid: a machine that is made anew, or restored, under the same name has another.
+        claims: names of the claims of its disks.
+    """
+
+    name: Name
+    uid: str
+    claims: frozenset[str]
+
+    @classmethod
+    def read(cls, machine: Item) -> Self:
+        """The machine of a VirtualMachine.
+
+        Raises:
+            MalformedItem: it is none.
+        """
+        claims = map(volume.disk_claim, virtual_machine.volumes(machine))
+        return cls(it.identify(machine), it.uid(machine), frozenset(claims) - {""})
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What makes a backup of a machine good enough.
+
+    Attributes:
+        level: the least.
+        since: the moment before which a backup began too early; the bytes of a disk are of a later
+            moment than the begin of its backup.
+        now: no backup begins later.
+    """
+
+    level: Level
+    since: datetime
+    now: datetime
+
+    def is_recent(self, backup: Backup) -> bool:
+        """True if the backup began within the time, by clocks that differ a little."""
+        latest = self.now + _CLOCKS_DIFFER
+        return backup.started is not None and self.since <= backup.started <= latest
+
+    def why_not_recent(self, backup: Backup) -> str:
+        """The reason in words."""
+        if backup.started is None:
+            return "has no known age"
+        return "is too old" if backup.started < self.since else "begins in the future"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +91,17 @@ class MachineBackup:
         place = f"-n {self.backup.namespace} " if self.backup.namespace else ""
         return f"velero restore create {place}--from-backup {self.backup.name} --annotations {only}"
 
-    def lacks(self, wanted: Level) -> str:
+    def is_of(self, live: LiveMachine) -> bool:
+        """True if it is of this machine, and not of another one of its name."""
+        return bool(live.uid) and self.machine.uid == live.uid
+
+    def lacks(self, live: LiveMachine, wanted: Level) -> str:
         """The lack that keeps it from being good for a level, in words; empty if it is good."""
-        if self.wants or satisfies(self.machine.level, wanted):
+        if self.wants:
             return self.wants
-        return f"level {self.machine.level}"
+        if absent := live.claims - {disk.claim for disk in self.machine.disks}:
+            return f"without disks that it has by now: {listing(sorted(absent))}"
+        return "" if satisfies(self.machine.level, wanted) else f"level {self.machine.level}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,39 +135,35 @@ def copies(reports: Iterable[Report]) -> Sequence[MachineBackup]:
 
 
 def coverage(
-    names: Iterable[Name], found: Iterable[MachineBackup], wanted: Level, since: datetime
+    machines: Iterable[LiveMachine], found: Iterable[MachineBackup], demand: Demand
 ) -> Sequence[Coverage]:
     """The coverage of each machine: those without a good backup first.
 
     Args:
-        names: of all machines.
-        found: copies of any machines.
-        since: the moment before which a backup began too early; the bytes of a disk are of a later
-            moment than the begin of its backup.
+        found: copies of any machines, those of other clusters too.
     """
     by_name: dict[Name, list[MachineBackup]] = {}
     for copy in found:
         by_name.setdefault((copy.machine.namespace, copy.machine.name), []).append(copy)
-    made = [_coverage(name, by_name.get(name, ()), wanted, since) for name in names]
+    made = [_coverage(one, by_name.get(one.name, ()), demand) for one in machines]
     return sorted(made, key=lambda one: (one.good is not None, one.name))
 
 
-def _coverage(
-    name: Name, found: Sequence[MachineBackup], wanted: Level, since: datetime
-) -> Coverage:
-    newest_first = sorted(found, key=_began, reverse=True)
-    recent = [one for one in newest_first if one.backup.started and one.backup.started >= since]
+def _coverage(machine: LiveMachine, of_name: Sequence[MachineBackup], demand: Demand) -> Coverage:
+    found = [one for one in sorted(of_name, key=_began, reverse=True) if one.is_of(machine)]
+    recent = [one for one in found if demand.is_recent(one.backup)]
     for copy in recent:
-        if not copy.lacks(wanted):
-            return Coverage(name, copy, "")
+        if not copy.lacks(machine, demand.level):
+            return Coverage(machine.name, copy, "")
     if recent:
-        newest = recent[0]
-        return Coverage(name, None, f"{newest.backup.name}: {newest.lacks(wanted)}")
-    if newest_first:
-        backup = newest_first[0].backup
-        why = "is too old" if backup.started else "has no known age"
-        return Coverage(name, None, f"{backup.name}, the newest, {why}")
-    return Coverage(name, None, "in no backup")
+        lack = recent[0].lacks(machine, demand.level)
+        return Coverage(machine.name, None, f"{recent[0].backup.name}: {lack}")
+    if found:
+        backup = found[0].backup
+        why = f"{backup.name}, the newest, {demand.why_not_recent(backup)}"
+        return Coverage(machine.name, None, why)
+    others = ", but another machine of this name is" if of_name else ""
+    return Coverage(machine.name, None, f"in no backup{others}")
 
 
 def _wants(report: Report, machine: Machine) -> str:

@@ -86,6 +86,7 @@ def _judged(case: Case, found: tuple[Problem, ...]) -> Machine:
         problems=found,
         is_restorable=_is_restorable(found),
         events=_events(evidences),
+        uid=it.uid(case.machine),
     )
 
 

@@ -140,6 +140,7 @@ class Machine:
         problems: worst first.
         is_restorable: None if not known.
         events: the timeline, in order.
+        uid: of the stored object; empty if not known.
     """
 
     namespace: str
@@ -155,6 +156,7 @@ class Machine:
     problems: tuple[Problem, ...] = ()
     is_restorable: bool | None = None
     events: tuple[Event, ...] = ()
+    uid: str = ""
 
     @property
     def title(self) -> str:

@@ -86,7 +86,7 @@ def test_a_backup_that_cannot_be_read_is_said_and_the_others_count(
             ExitStatus.NOT_SAFE,
             {"archive": True, "db": False, "new": False},
         ),
-        (["--machines-in", "elsewhere"], ExitStatus.GOOD, {}),
+        (["--machines-in", "elsewhere"], ExitStatus.CANNOT_TELL, {}),
     ],
 )
 def test_coverage_names_the_machines_without_a_good_backup(
@@ -103,6 +103,18 @@ def test_coverage_names_the_machines_without_a_good_backup(
     assert reasons.get("new", "in no backup") == "in no backup"
 
 
+def test_coverage_without_machines_covers_nothing(
+    bucket: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ApiServer(of.good().items) as server:
+        kubeconfig = ["--kubeconfig", str(server.kubeconfig(bucket / "kubeconfig"))]
+        given = ["coverage", "--from", str(bucket), "--within", "72h", *kubeconfig]
+        assert cli.main(given) == ExitStatus.GOOD
+        typed = ["--machines-in", "shop", "--machines-in", "shpo"]
+        assert cli.main([*given, *typed]) == ExitStatus.CANNOT_TELL
+    assert "namespace shpo has no virtual machine" in capsys.readouterr().err
+
+
 def test_coverage_that_could_not_read_all_cannot_tell(
     bucket: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,7 +126,7 @@ def cover(
     bucket: Path, capsys: pytest.CaptureFixture[str], *arguments: str
 ) -> tuple[int, dict[str, list[dict[str, object]]]]:
     machines = [one for one in of.good().items if one["kind"] == "VirtualMachine"]
-    new = {**machines[0], "metadata": {"name": "new", "namespace": "shop"}}
+    new = {**machines[0], "metadata": {"name": "new", "namespace": "shop", "uid": "uid-new"}}
     with ApiServer([*machines, new]) as server:
         kubeconfig = ["--kubeconfig", str(server.kubeconfig(bucket / "kubeconfig"))]
         given = ["coverage", "--from", str(bucket / "backups"), *kubeconfig, *arguments]

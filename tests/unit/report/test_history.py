@@ -7,22 +7,31 @@ import pytest
 
 from stillpoint.model.level import Level
 from stillpoint.report import history
-from stillpoint.report.history import Coverage
+from stillpoint.report.history import Coverage, Demand, LiveMachine
 from stillpoint.report.model import Machine, Report
 from tests.unit.cli import backup_reports as reports
+from tests.unit.report import world as of
 
 NOW = reports.at(86_400)
 A_DAY = NOW - timedelta(days=1, minutes=1)
 
 
 def taken(name: str, hours_ago: float | None, *machines: Machine) -> Report:
-    report = reports.report(*machines, name=name)
+    of_uid = [one if one.uid else replace(one, uid=f"uid-{one.name}") for one in machines]
+    report = reports.report(*of_uid, name=name)
     started = None if hours_ago is None else NOW - timedelta(hours=hours_ago)
     return replace(report, backup=replace(report.backup, started=started), read_at=NOW)
 
 
-def covered(*found: Report, level: Level = Level.FILESYSTEM) -> Coverage:
-    [one] = history.coverage([("shop", "db")], history.copies(found), level, A_DAY)
+def live(name: str = "db", namespace: str = "shop", *claims: str) -> LiveMachine:
+    return LiveMachine((namespace, name), f"uid-{name}", frozenset(claims))
+
+
+def covered(
+    *found: Report, level: Level = Level.FILESYSTEM, machine: LiveMachine | None = None
+) -> Coverage:
+    demand = Demand(level, A_DAY, NOW)
+    [one] = history.coverage([machine or live()], history.copies(found), demand)
     return one
 
 
@@ -108,6 +117,7 @@ def test_only_what_is_proven_counts(level: Level, is_covered: bool) -> None:
         (taken("nightly", None, reports.good()), "nightly, the newest, has no known age"),
         (taken("nightly", 6, reports.good("web")), "in no backup"),
         (taken("nightly", 6), "in no backup"),
+        (taken("nightly", -480, reports.good()), "nightly, the newest, begins in the future"),
     ],
 )
 def test_a_machine_without_a_new_backup_is_not_covered(report: Report, why_not: str) -> None:
@@ -117,7 +127,43 @@ def test_a_machine_without_a_new_backup_is_not_covered(report: Report, why_not: 
 
 
 def test_those_without_a_backup_come_first() -> None:
-    names = [("shop", "db"), ("shop", "web"), ("bank", "core")]
+    machines = [live(), live("web"), live("core", "bank")]
     copies = history.copies([taken("nightly", 6, reports.good("db"))])
-    found = history.coverage(names, copies, Level.FILESYSTEM, A_DAY)
+    found = history.coverage(machines, copies, Demand(Level.FILESYSTEM, A_DAY, NOW))
     assert [one.title for one in found] == ["bank/core", "shop/web", "shop/db"]
+
+
+def test_clocks_may_differ_a_little() -> None:
+    assert covered(taken("nightly", -0.05, reports.good())).good is not None
+
+
+@pytest.mark.parametrize("uid", ["uid-of-another-cluster", ""])
+def test_another_machine_of_the_name_covers_nothing(uid: str) -> None:
+    another = taken("nightly", 6, reports.good())
+    [machine] = another.machines
+    found = covered(replace(another, machines=(replace(machine, uid=uid),)))
+    assert found.good is None
+    assert found.why_not == "in no backup, but another machine of this name is"
+
+
+def test_a_machine_without_a_uid_is_in_no_backup() -> None:
+    backup = taken("nightly", 6, reports.good())
+    bare = replace(backup, machines=(replace(backup.machines[0], uid=""),))
+    assert covered(bare, machine=LiveMachine(("shop", "db"), "", frozenset())).good is None
+
+
+def test_a_disk_that_was_added_since_is_not_covered() -> None:
+    backup = taken("nightly", 6, reports.good())
+    held = live("db", "shop", "db-root", "db-data", "db-wal")
+    assert covered(backup, machine=held).good is not None
+    grown = live("db", "shop", "db-root", "db-data", "db-wal", "db-new")
+    assert covered(backup, machine=grown).why_not == (
+        "nightly: without disks that it has by now: db-new"
+    )
+
+
+def test_a_live_machine_has_the_claims_of_its_disks() -> None:
+    machine = of.virtual_machine("db", "root", "data", needs="db-cloud-init")[0]
+    found = LiveMachine.read(machine)
+    assert found == LiveMachine(("shop", "db"), "uid-db", frozenset({"db-root", "db-data"}))
+    assert {one.uid for one in of.report(of.good()).machines} == {"uid-db", "uid-archive"}

@@ -1,6 +1,7 @@
 """`stillpoint coverage`: machines of the cluster that no good backup holds."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from stillpoint.cli.output import standard_output
 from stillpoint.model.level import Level
 
 if TYPE_CHECKING:  # `--help` does without what takes time to import
-    from stillpoint.report.history import Coverage, Name
+    from stillpoint.report.history import Coverage, LiveMachine
 
 NAME = "coverage"
 HELP = "machines of the cluster without a backup that is new enough, consistent enough, restorable"
@@ -24,7 +25,7 @@ examples:
   stillpoint coverage --from bucket/                    machines of the cluster, backups in files
 
 exit status: 0 every machine has one, 1 one has none, 2 wrong usage, 3 one has none among the
-backups that could be read, and some could not
+backups that could be read, and some could not; or there are no machines
 """
 
 _LEVELS = (Level.APPLICATION, Level.FILESYSTEM, Level.CRASH)
@@ -71,33 +72,41 @@ def run(arguments: argparse.Namespace) -> int:
     now = datetime.now(UTC)
     within = timedelta(seconds=arguments.within)
     since = now - within
-    machines = _machines(arguments)
+    machines, empty = _machines(arguments)
     reports, unread = several_backups.read(arguments, since)
-    covered = history.coverage(machines, history.copies(reports), arguments.level, since)
+    demand = history.Demand(arguments.level, since, now)
+    covered = history.coverage(machines, history.copies(reports), demand)
     with standard_output.flushed() as output:
         if arguments.output == "json":
             written = document.coverage_text(covered, arguments.level, since, unread)
             output.buffer.write(written.encode())
         else:
-            demand = (arguments.level, within)
-            tables.write_coverage(covered, *demand, now, terminal.console(output))
-    return _status(covered, unread)
+            shown = (arguments.level, within)
+            tables.write_coverage(covered, *shown, now, terminal.console(output))
+    for place in empty:
+        terminal.write_line(terminal.console(sys.stderr), f"{place} has no virtual machine")
+    return _status(covered, unread, empty)
 
 
-def _machines(arguments: argparse.Namespace) -> "Sequence[Name]":
+def _machines(arguments: argparse.Namespace) -> "tuple[Sequence[LiveMachine], Sequence[str]]":
+    """The machines, and the places that have none: a name may be mistyped."""
     from stillpoint.cluster.kubernetes_reader import KubernetesReader  # noqa: PLC0415
-    from stillpoint.model import item as it  # noqa: PLC0415
+    from stillpoint.report.history import LiveMachine  # noqa: PLC0415
     from stillpoint.resources.machines import virtual_machine  # noqa: PLC0415
 
     reader = KubernetesReader.connect(None, arguments.kubeconfig, arguments.context)
-    return [
-        it.identify(one)
+    found = {
+        namespace: reader.list(virtual_machine.RESOURCE, namespace)
         for namespace in dict.fromkeys(arguments.machines_in or [""])
-        for one in reader.list(virtual_machine.RESOURCE, namespace)
-    ]
+    }
+    machines = [LiveMachine.read(one) for listed in found.values() for one in listed]
+    empty = [f"namespace {one}" if one else "the cluster" for one in found if not found[one]]
+    return machines, empty
 
 
-def _status(covered: "Sequence[Coverage]", unread: Sequence[str]) -> ExitStatus:
+def _status(
+    covered: "Sequence[Coverage]", unread: Sequence[str], empty: Sequence[str]
+) -> ExitStatus:
     if all(one.good for one in covered):
-        return ExitStatus.GOOD
+        return ExitStatus.CANNOT_TELL if empty else ExitStatus.GOOD
     return ExitStatus.CANNOT_TELL if unread else ExitStatus.NOT_SAFE
