@@ -4,12 +4,34 @@ Found in a single list per kind and namespace (`model.reader.Index`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from weakref import WeakKeyDictionary
 
 from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.errors import Forbidden
 from stillpoint.model.item import Item
 from stillpoint.model.reader import Index
 from stillpoint.resources.disks import persistent_volume_claim
 from stillpoint.resources.machines import pod, virtual_machine, virtual_machine_instance
+
+_refusals: WeakKeyDictionary[Index, dict[str, tuple[str, ...]]] = WeakKeyDictionary()
+"""Words of those of Namespaces, by a backup's view of the cluster."""
+
+
+def namespace(cluster: Index, name: str) -> Item | None:
+    """The Namespace of this name; who may not read it is asked once per backup, not per machine.
+
+    Raises:
+        ReadFailed: the read failed.
+    """
+    refusals = _refusals.setdefault(cluster, {})
+    if name in refusals:
+        raise Forbidden(*refusals[name])
+    try:
+        return cluster.single(kinds.NAMESPACE, "", name)
+    except Forbidden as error:
+        refusals[name] = (error.subject, error.attempt, error.cause, error.hint)
+        raise
 
 
 def instance(cluster: Index, machine: Item) -> Item | None:

@@ -10,7 +10,6 @@ from stillpoint.actions.watching import observer, state
 from stillpoint.actions.watching.guest import WatchedGuest
 from stillpoint.evidence.observations import Look, Observations, Thaw
 from stillpoint.model import item as it
-from stillpoint.model import kinds
 from stillpoint.model.item import Item
 from stillpoint.resources.machines import pod, virtual_machine_instance
 from stillpoint.velero import pod_hooks
@@ -76,7 +75,7 @@ def note_thaw(guest: Item, thaw: Thaw, context: BackupContext) -> None:
 
 @harmless
 def _read_namespace(name: str, context: BackupContext) -> None:
-    context.cluster.single(kinds.NAMESPACE, "", name)
+    surroundings.namespace(context.cluster, name)
 
 
 def _watched(guest: Item, context: BackupContext) -> WatchedGuest | None:

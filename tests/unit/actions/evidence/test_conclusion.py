@@ -12,6 +12,7 @@ from stillpoint.actions.backup.evidence import facts
 from stillpoint.actions.backup.evidence import machine as evidence
 from stillpoint.actions.backup.evidence.demand import Demand
 from stillpoint.actions.backup.evidence.operation import Operation
+from stillpoint.actions.item_block import virtual_machine_instance as block
 from stillpoint.actions.watching import observer, state
 from stillpoint.evidence import console, document, observations
 from stillpoint.evidence.document import Evidence, Span, Subject
@@ -371,17 +372,39 @@ def test_a_demand_of_no_level_is_the_error_of_the_operation_which_names_the_leve
     assert error.endswith("not one of application, filesystem, crash")
 
 
-def test_a_namespace_that_may_not_be_read_may_have_demanded_a_level() -> None:
+def test_a_namespace_that_may_not_be_read_leaves_the_demand_of_the_backup() -> None:
+    """Each backup would fail for lack of a right; that there may be a demand is said."""
+
     class Refusing(DictionaryReader):
         def _ask(self, question: str) -> None:
             super()._ask(question)
             if question.startswith("get namespaces"):
-                raise Forbidden("Namespace shop", "cannot get", "the account has no right")
+                raise Forbidden("Namespace shop", "cannot get", "the account has no right" * 40)
 
-    context = observing(Refusing(SHOP))
-    operation = virtual_machine.execute(machine(), context).operation
+    reader = Refusing([*SHOP, machine("web")])
+    metadata = {**BACKUP["metadata"], "annotations": {"stillpoint.dev/require": "crash"}}
+    context = observing(reader, {**BACKUP, "metadata": metadata})
+    block.related_items(instance(), context)
+    operation, _ = (
+        virtual_machine.execute(machine(name), context).operation for name in ("db", "web")
+    )
     observer.end_all(10)
-    assert "no right" in Operation.parse(operation).demand.fault
+    assert reader.questions.count("get namespaces /shop") == 1
+    demand = Operation.parse(operation).demand
+    assert (demand.level, demand.fault) == (Level.CRASH, "")
+    progress = concluded(world(cut(), seen(HELD, RELEASED, OVER)), operation)
+    assert progress.error == ""
+    assert progress.description.startswith("shop/db: application (1 disk")
+    assert "whether namespace shop demands a level is not known: " in progress.description
+    assert len(progress.description) <= 400
+
+
+def test_a_demand_of_the_machine_itself_needs_no_namespace() -> None:
+    reader = DictionaryReader(SHOP)
+    wanting = machine(annotations={"stillpoint.dev/require": "application"})
+    virtual_machine.execute(wanting, observing(reader))
+    observer.end_all(10)
+    assert "get namespaces /shop" not in reader.questions
 
 
 # operations
@@ -390,9 +413,14 @@ def test_a_namespace_that_may_not_be_read_may_have_demanded_a_level() -> None:
 def test_the_id_of_an_operation_says_all_that_it_needs() -> None:
     whole = Operation("shop", MACHINE, "70", Demand(Level.CRASH, "a fault; in words %"))
     assert Operation.parse(whole.id) == whole
+    lacking = replace(whole, demand=Demand(Level.CRASH, lack="a lack; in words %"))
+    assert Operation.parse(lacking.id) == lacking
 
 
-@pytest.mark.parametrize("text", ["", "evidence", "du-b1.c1", "other;VirtualMachine;a;b;c;;;"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "evidence", "du-b1.c1", "other;VirtualMachine;a;b;c;;;", "evidence;K;a;b;c;;", ID + ";;"],
+)
 def test_an_id_of_another_sort_is_refused(text: str) -> None:
     with pytest.raises(MalformedRequest, match="none of this plugin's"):
         evidence.conclude(text, observing(world()))

@@ -1,9 +1,9 @@
 """The level that somebody demands of the disks of a machine in its backups."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from stillpoint.actions import surroundings
 from stillpoint.model import item as it
-from stillpoint.model import kinds
 from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level
@@ -15,7 +15,7 @@ REQUIRE = "stillpoint.dev/require"
 LEVELS = (Level.APPLICATION, Level.FILESYSTEM, Level.CRASH)
 
 _LONGEST = 40  # letters of a value that is none
-
+_LONGEST_LACK = 200  # letters
 
 _RANKS = {
     Level.APPLICATION: 3,
@@ -33,24 +33,27 @@ class Demand:
     Attributes:
         level: None if none is demanded, or the demand cannot be obeyed.
         fault: why the demand cannot be obeyed.
+        lack: why there may be a nearer demand, which nobody could read: that fails no backup.
     """
 
     level: Level | None = None
     fault: str = ""
+    lack: str = ""
 
 
 def of_machine(machine: Item, context: BackupContext) -> Demand:
     """The demand on a machine, or on an instance that no machine owns."""
     if REQUIRE in it.annotations(machine):
         return _parse(machine, it.describe(machine))
+    name, lack = it.namespace(machine), ""
     try:
-        name = it.namespace(machine)
-        namespace = context.cluster.single(kinds.NAMESPACE, "", name) or {}
+        namespace = surroundings.namespace(context.cluster, name) or {}
     except StillpointError as error:
-        return Demand(fault=f"whether namespace {name} demands a level is not known: {error}")
+        namespace, lack = {}, f"whether namespace {name} demands a level is not known: {error}"
     if REQUIRE in it.annotations(namespace):
         return _parse(namespace, f"Namespace {name}")
-    return _parse(context.backup.asked, f"Backup {context.backup.name}")
+    of_backup = _parse(context.backup.asked, f"Backup {context.backup.name}")
+    return replace(of_backup, lack=lack[:_LONGEST_LACK])
 
 
 def _parse(item: Item, whose: str) -> Demand:

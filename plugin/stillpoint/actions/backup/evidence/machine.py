@@ -84,9 +84,9 @@ def conclude(operation: str, context: BackupContext) -> Progress:
             return Progress(started, now, description=waiting)
         found = _conclude(asked, disks, last_cut or now, context)
     except StillpointError as error:
-        text = f"{name}: {Level.UNKNOWN}: {error}"
+        text = _described(asked, f"{Level.UNKNOWN}: {error}")
         lack = _shortfall(asked.demand, Level.UNKNOWN, str(error))
-        return Progress(started, now, completed=True, error=lack, description=text[:_MOST_LETTERS])
+        return Progress(started, now, completed=True, error=lack, description=text)
     level = found[0].machine_level if found else Level.NONE
     because = _because(found)
     return Progress(
@@ -97,7 +97,7 @@ def conclude(operation: str, context: BackupContext) -> Progress:
         done=len(found),
         total=len(found),
         units="Disks",
-        description=f"{name}: {_summary(found, level, because)}"[:_MOST_LETTERS],
+        description=_described(asked, _summary(found, level, because)),
     )
 
 
@@ -153,6 +153,13 @@ def _store(disk: Disk, evidence: Evidence, context: BackupContext) -> None:
         context.log.warning(
             "the evidence of %s is not in the backup: %s", disk.cut.claim.name, error
         )
+
+
+def _described(asked: Operation, result: str) -> str:
+    """The result of a machine, then why more may have been demanded of it."""
+    lack = f"; {asked.demand.lack}" if asked.demand.lack else ""
+    room = _MOST_LETTERS - len(lack)
+    return f"{asked.namespace}/{asked.machine.name}: {result}"[:room] + lack
 
 
 def _summary(found: Sequence[Evidence], level: Level, because: str) -> str:

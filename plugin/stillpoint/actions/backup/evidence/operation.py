@@ -33,10 +33,14 @@ class Operation:
 
     @property
     def id(self) -> str:
-        """Example: `evidence;VirtualMachine;shop;db;5b0c...;;application;`."""
+        """Example: `evidence;VirtualMachine;shop;db;5b0c...;;application;`.
+
+        A ninth word is only there if somebody may have demanded more.
+        """
         machine, demand = self.machine, self.demand
         words = (self.namespace, machine.name, machine.uid, self.version, demand.level or "")
-        return _SEPARATOR.join((_SORT, machine.kind, *words, quote(demand.fault, safe=" /.:,'")))
+        said = [quote(one, safe=" /.:,'") for one in (demand.fault, demand.lack)]
+        return _SEPARATOR.join((_SORT, machine.kind, *words, *said[: 2 if demand.lack else 1]))
 
     @classmethod
     def parse(cls, text: str) -> "Operation":
@@ -46,8 +50,9 @@ class Operation:
             MalformedRequest: it is none of this sort.
         """
         try:
-            sort, kind, namespace, name, uid, version, level, fault = text.split(_SEPARATOR)
-            demand = Demand(Level(level) if level else None, unquote(fault))
+            sort, kind, namespace, name, uid, version, level, *said = text.split(_SEPARATOR)
+            fault, lack = map(unquote, said if len(said) > 1 else [*said, ""])
+            demand = Demand(Level(level) if level else None, fault, lack)
         except ValueError:
             sort = ""
         if sort != _SORT:
