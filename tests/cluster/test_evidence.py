@@ -7,6 +7,7 @@ here as QEMU's agent calls the hook.
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -125,7 +126,8 @@ def test_a_plugin_that_is_killed_in_the_middle_leaves_nothing_that_looks_better(
         backup = aside.submit(back_up, cluster, namespace, namespace, is_ours=False)
         wait_until(lambda: bool(noted()), "the first disk is taken", 60)
         for number in plugin_processes(cluster):
-            os.kill(number, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
     found = backup.result()
     assert set(found.levels().values()) == {"unknown"}
 

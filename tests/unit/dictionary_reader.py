@@ -83,20 +83,22 @@ class DictionaryReader:
         self, resource: Resource, namespace: str, name: str, longest_s: float
     ) -> MemoryStream[Change]:
         del longest_s
-        self._ask(f"watch {resource} {namespace}/{name}")
         now = [Change(o) for o in self._of(resource, namespace) if it.name(o) == name]
-        return self.watches.setdefault(f"{namespace}/{name}", MemoryStream(now))
+        stream = self.watches.setdefault(f"{namespace}/{name}", MemoryStream(now))
+        self._ask(f"watch {resource} {namespace}/{name}")  # which tests wait for
+        return stream
 
     def log(
         self, pod: Reference, container: str, since: datetime, follow_s: float | None = None
     ) -> MemoryStream[bytes]:
         del since
         whose = f"{pod.namespace}/{pod.name} {container}"
-        self._ask(f"log {whose}")
-        if follow_s is not None:
-            return self.followed.setdefault(whose, MemoryStream(self.logs.get(whose, ())))
         log = MemoryStream(self.logs.get(whose, ()))
-        log.close()
+        if follow_s is None:
+            log.close()
+        else:
+            log = self.followed.setdefault(whose, log)
+        self._ask(f"log {whose}")  # which tests wait for
         return log
 
     def patch(

@@ -54,7 +54,7 @@ def test_a_log_that_was_closed_before_is_over_at_once() -> None:
 
 def test_a_log_in_which_nothing_is_printed_ends_at_its_deadline() -> None:
     with FaultyApiServer([tells(FIRST)]) as server:
-        log = server.reader(LONG).log(POD, "compute", SINCE, follow_s=0.2)
+        log = server.reader(LONG).log(POD, "compute", SINCE, follow_s=2.0)
         assert list(log) == LINES[:1]
 
 

@@ -43,12 +43,13 @@ class Download:
     seconds: float = 0.0
     pauses: list[float] = field(default_factory=list)
     progress: list[tuple[int, int]] = field(default_factory=list)
+    silence_s: float = 20.0
     urls: int = 0
     open_urls: int = 0
 
     def run(self, most_bytes: int = MOST) -> bytes | None:
         with FaultyApiServer(self.script) as self.server:
-            connection = Connection(Trust(), connect_s=0.5, silence_s=0.15)
+            connection = Connection(Trust(), connect_s=20.0, silence_s=self.silence_s)
             transfer = Transfer(connection, self.limits, self._clock, self.pauses.append)
             found = transfer.fetch(self._url, most_bytes, lambda *far: self.progress.append(far))
             if found is None:
@@ -128,7 +129,7 @@ def test_a_bucket_that_is_gone_is_an_error() -> None:
 
 @pytest.mark.parametrize("first", [closes, keeps_silent, xml(503, "SlowDown"), cut_after(0)])
 def test_what_passes_is_tried_again_with_a_new_url(first: Reply) -> None:
-    download = Download([first, answers(200, BODY)])
+    download = Download([first, answers(200, BODY)], silence_s=2.0)
     assert download.run() == BODY
     assert [heard.query["try"] for heard in download.server.heard] == ["1", "2"]
     assert download.pauses == [1.0]
