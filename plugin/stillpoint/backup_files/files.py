@@ -15,8 +15,6 @@ class Kind(StrEnum):
 
     CONTENTS = "BackupContents"
     """The archive, a tar file in gzip."""
-    LOG = "BackupLog"
-    RESULTS = "BackupResults"
     VOLUMES = "BackupVolumeInfos"
     OPERATIONS = "BackupItemOperations"
 

@@ -8,15 +8,15 @@ file NAME-data.tar.gz.
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
 from stillpoint.backup_files import tar_stream
 from stillpoint.backup_files.files import Kind
-from stillpoint.backup_files.stored import is_read
 from stillpoint.backup_files.tar_stream import Member
+from stillpoint.model import item as it
 from stillpoint.model import json_text
 from stillpoint.model.errors import ArchiveUnreadable
 from stillpoint.model.item import Item
@@ -26,8 +26,6 @@ BACKUP = "velero-backup.json"
 
 _SUFFIXES: Mapping[Kind, str] = {
     Kind.CONTENTS: ".tar.gz",
-    Kind.LOG: "-logs.gz",
-    Kind.RESULTS: "-results.gz",
     Kind.VOLUMES: "-volumeinfo.json.gz",
     Kind.OPERATIONS: "-itemoperations.json.gz",
 }
@@ -58,16 +56,31 @@ class LocalFiles:
     folder: Path | None = None
 
     def backup(self) -> Item | None:
-        """See `Files.backup`."""
-        return None if self.object_file is None else read_object(self.object_file)
+        """See `Files.backup`; a folder into which somebody extracted an archive has any name.
+
+        Raises:
+            ArchiveUnreadable: it cannot be read, or is of another backup than the archive.
+        """
+        if self.object_file is None:
+            return None
+        found = read_object(self.object_file)
+        if self.folder is None and it.name(found) != self.name:
+            cause = f"it is the Backup {it.name(found)}, and the archive is that of {self.name}"
+            hint = "an archive has the name of its backup: NAME.tar.gz, or NAME-data.tar.gz"
+            raise ArchiveUnreadable(str(self.object_file), "cannot use it", cause, hint)
+        return found
 
     def open(self, kind: Kind) -> IO[bytes] | None:
         """See `Files.open`."""
         return _open(self.paths[kind]) if kind in self.paths else None
 
-    def members(self) -> Iterator[Member] | None:
-        """The files of an archive that somebody has extracted; None if nobody has."""
-        return None if self.folder is None else _members(self.folder)
+    def members(self, wants: Callable[[str], bool]) -> Iterator[Member] | None:
+        """The files of an archive that somebody has extracted; None if nobody has.
+
+        Args:
+            wants: see `tar_stream.members`.
+        """
+        return None if self.folder is None else _members(self.folder, wants)
 
 
 def find(path: Path, object_file: Path | None = None) -> Sequence[LocalFiles]:
@@ -81,12 +94,12 @@ def find(path: Path, object_file: Path | None = None) -> Sequence[LocalFiles]:
     """
     found = list(_find(path))
     if not found:
-        raise ArchiveUnreadable(str(path), "cannot report on it", "there is no backup", _HINT)
+        raise ArchiveUnreadable(str(path), "cannot read it", "there is no backup", _HINT)
     if object_file is None:
         return found
     if len(found) > 1:
         cause = f"{object_file} is of one backup, and there are {len(found)}"
-        raise ArchiveUnreadable(str(path), "cannot report on it", cause, "name one of them")
+        raise ArchiveUnreadable(str(path), "cannot read it", cause, "name one of them")
     [one] = found
     return [replace(one, object_file=object_file)]
 
@@ -148,8 +161,9 @@ def _below(folder: Path) -> Iterator[LocalFiles]:
 
 def _of_folder(folder: Path, names: Sequence[str]) -> LocalFiles | None:
     """The backup whose files these are, if they are of one."""
-    if _EXTRACTED in names and (folder / _EXTRACTED).is_dir():
-        file = folder / BACKUP if BACKUP in names else None
+    extracted = folder / _EXTRACTED
+    if extracted.is_dir() and not extracted.is_symlink():
+        file = folder / BACKUP if _is_regular(folder / BACKUP) else None
         return LocalFiles(_origin("folder", folder), folder.resolve().name, {}, file, folder)
     if BACKUP not in names:
         return None
@@ -180,14 +194,14 @@ def _name(folder: Path, names: Sequence[str]) -> str:
     return folder.resolve().name
 
 
-def _members(folder: Path) -> Iterator[Member]:
+def _members(folder: Path, wants: Callable[[str], bool]) -> Iterator[Member]:
     """The files of an extracted archive, as from the archive itself."""
     for parent, folders, files in os.walk(folder / _EXTRACTED):  # follows no link
         folders.sort()
         for name in sorted(files):
             file = Path(parent, name)
             place = file.relative_to(folder).as_posix()
-            if not is_read(place):
+            if not wants(place):
                 yield Member(place, None)
             elif _is_regular(file):
                 yield Member(place, _content(file))

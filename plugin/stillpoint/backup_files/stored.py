@@ -33,6 +33,9 @@ READ = (
 """Resources whose objects are looked into."""
 
 _MOST_KEPT_BYTES = 2 * 1024**3
+_BYTES_OF_NAME = 256
+"""About what Python takes for resource, namespace and name, besides their letters."""
+
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ENCODER = msgspec.json.Encoder()
 _READ = frozenset(map(str, READ))
@@ -103,11 +106,12 @@ class StoredObjects:
             if place is None:
                 continue
             self._names.add(place)
+            kept += _BYTES_OF_NAME + len(member.name)
             if member.content is not None:
                 self._packed[place] = _packed(member)
                 kept += len(self._packed[place])
             if kept > _MOST_KEPT_BYTES:
-                cause = f"its machines and disks take more than {_MOST_KEPT_BYTES:,} bytes"
+                cause = f"its objects take more than {_MOST_KEPT_BYTES:,} bytes"
                 raise ArchiveUnreadable("archive of the backup", "cannot read it", cause)
 
     def _grouped(self) -> Mapping[tuple[str, str], Sequence[_Place]]:

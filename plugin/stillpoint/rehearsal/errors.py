@@ -2,7 +2,6 @@
 
 StillpointError (stillpoint.model.errors)
 ├── UnreadableManifests    a file, or an object in it, is not what the Kubernetes API takes
-├── UnreadableArchive      a file or folder is no backup of Velero's
 ├── NothingToRehearse      the request fits nothing in the manifests
 ├── NotWritten             an archive cannot be written
 └── ActionFailed           an action raised an error; a finding of the rehearsal
@@ -16,13 +15,6 @@ class UnreadableManifests(StillpointError):
 
     def __init__(self, place: str, cause: str, hint: str = "") -> None:
         super().__init__(place, "cannot read the manifests", cause, hint)
-
-
-class UnreadableArchive(StillpointError):
-    """The archive of a finished backup, or an object in it."""
-
-    def __init__(self, place: str, cause: str, hint: str = "") -> None:
-        super().__init__(place, "cannot read the backup", cause, hint)
 
 
 class NothingToRehearse(StillpointError):

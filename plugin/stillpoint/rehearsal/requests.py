@@ -87,7 +87,7 @@ def of_archive(place: str) -> FinishedBackup:
 
     Raises:
         NothingToRehearse: there is neither.
-        UnreadableArchive: it is no backup of Velero.
+        ArchiveUnreadable: it is no backup of Velero.
     """
     if not Path(place).exists():
         cause = "there is no such file or folder"

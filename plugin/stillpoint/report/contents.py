@@ -83,7 +83,7 @@ def _uploads(objects: StoredObjects | None) -> Mapping[Claim, Item]:
 
 
 def _objects(files: Files) -> StoredObjects | None:
-    if isinstance(files, LocalFiles) and (members := files.members()) is not None:
+    if isinstance(files, LocalFiles) and (members := files.members(is_read)) is not None:
         return StoredObjects(members)
     stream = files.open(Kind.CONTENTS)
     if stream is None:

@@ -186,6 +186,23 @@ def test_objects_that_are_larger_than_any_backup_are_refused(
         of.report(of.good())
 
 
+def test_names_alone_can_be_larger_than_any_backup(monkeypatch: pytest.MonkeyPatch) -> None:
+    pods = [Member(f"resources/pods/namespaces/shop/{one}.json", None) for one in range(10)]
+    assert StoredObjects(pods).holds(kinds.POD.named("shop", "9"))
+    monkeypatch.setattr(stored, "_MOST_KEPT_BYTES", 2000)
+    with pytest.raises(ArchiveUnreadable, match="more than 2,000 bytes"):
+        StoredObjects(pods)
+
+
+def test_the_backup_of_another_archive_is_refused(tmp_path: Path) -> None:
+    """Else its uid would make a false alarm of the seal of all evidence."""
+    folder = of.good().write(tmp_path / "nightly")
+    (folder / "nightly.tar.gz").rename(tmp_path / "weekly-data.tar.gz")
+    [files] = local.find(tmp_path / "weekly-data.tar.gz", folder / "velero-backup.json")
+    with pytest.raises(ArchiveUnreadable, match="Backup nightly, and the archive"):
+        contents.read(files)
+
+
 def test_names_lead_nowhere() -> None:
     claim = orjson.dumps(of.claim("db"))
     objects = StoredObjects(

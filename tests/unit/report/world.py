@@ -15,6 +15,7 @@ import orjson
 from stillpoint.backup_files.files import Kind
 from stillpoint.evidence import document
 from stillpoint.evidence.document import Event, Evidence, Span, Statement, Subject
+from stillpoint.model import item as it
 from stillpoint.model.api_resources import KNOWN
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level
@@ -63,7 +64,8 @@ class World:
         for kind, suffix in SUFFIXES.items():
             if (content := self.content(kind)) is not None:
                 (folder / f"{name}{suffix}").write_bytes(content)
-        (folder / "velero-backup.json").write_bytes(orjson.dumps(self.object))
+        named = it.with_value(self.object, name, "metadata", "name") if self.object else None
+        (folder / "velero-backup.json").write_bytes(orjson.dumps(named))
         return folder
 
     def item(self, kind: str, name: str) -> Item:

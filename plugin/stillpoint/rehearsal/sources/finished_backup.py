@@ -1,29 +1,31 @@
 """A finished backup, read from the archive that `velero backup download` brings.
 
-An archive is a .tar.gz, or the folder into which it was extracted. Nothing of it is written, and no
-name in it is followed: members are read by what their path says of resource, namespace and name.
-
-Source: "Output file format" of Velero's documentation, pkg/archive/parser.go of Velero v1.18.
+An archive is a .tar.gz, the folder into which it was extracted, or that of the backup in an object
+store. Nothing of it is written, and no name in it is followed: members are read by what their path
+says of resource, namespace and name.
 """
 
-import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from stillpoint.backup_files import compressed, local, stored, tar_stream
+from stillpoint.backup_files.files import Kind
+from stillpoint.backup_files.local import LocalFiles
+from stillpoint.backup_files.tar_stream import Member
 from stillpoint.model import item as it
 from stillpoint.model import json_text
 from stillpoint.model.api_resources import KNOWN, Served
+from stillpoint.model.errors import ArchiveUnreadable
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
-from stillpoint.rehearsal.errors import UnreadableArchive
 
-BACKUP_FILE = "velero-backup.json"
-"""The Backup, beside its archive in an object store."""
+_MOST_BYTES = 2 * 1024**3
+"""Of all objects together, as JSON; each takes several times that in memory."""
 
-_ENDINGS = ("-data.tar.gz", ".tar.gz", ".tgz")  # the first one is of `velero backup download`
-_MOST_BYTES = 64 * 1024 * 1024  # of a member: no object of the API has more
-_CLUSTER, _NAMESPACES = "cluster", "namespaces"
+_ATTEMPT = "cannot read the backup"
+_HINT = "velero backup download NAME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,83 +48,76 @@ def read(place: Path) -> FinishedBackup:
     """Reads an archive, and the Backup beside it.
 
     Raises:
-        UnreadableArchive: the file or folder is no backup of Velero, or is torn.
+        ArchiveUnreadable: the file or folder is no backup of Velero, or is torn; or the Backup is
+            that of another.
     """
-    stored: dict[Reference, Item] = {}
+    files = _files(place.resolve())
+    items: dict[Reference, Item] = {}
     resources = {(one.group, one.kind): one for one in KNOWN}
-    for path, content in _contents(place):
-        reference = _reference(path)
-        if reference is None:
-            continue
-        item = _object(place, path, content)
-        group, kind = it.group_kind(item)
-        version = str(item["apiVersion"]).rpartition("/")[2]
-        served = Served(group, version, reference.resource, kind, bool(reference.namespace))
-        resources.setdefault((group, kind), served)
-        stored[reference] = item
-    if not stored:
+    with _members(files) as members:
+        for reference, item in _objects(members, place):
+            group, kind = it.group_kind(item)
+            version = str(item["apiVersion"]).rpartition("/")[2]
+            served = Served(group, version, reference.resource, kind, bool(reference.namespace))
+            resources.setdefault((group, kind), served)
+            items[reference] = item
+    if not items:
         cause = "nothing in it lies where Velero puts the items of a backup (resources/...)"
-        raise UnreadableArchive(str(place), cause, "velero backup download NAME")
-    return FinishedBackup(_name(place), stored, tuple(resources.values()), _backup(place))
+        raise ArchiveUnreadable(str(place), _ATTEMPT, cause, _HINT)
+    return FinishedBackup(files.name, items, tuple(resources.values()), files.backup())
 
 
-def _contents(place: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
-    """Every JSON of the archive, by its path there."""
-    try:
-        if place.is_dir():
-            for file in sorted((place / "resources").rglob("*.json")):
-                yield PurePosixPath(file.relative_to(place).as_posix()), file.read_bytes()
-            return
-        with tarfile.open(place, "r:gz") as tarball:
-            for member in tarball:
-                if member.isfile() and member.name.endswith(".json"):
-                    yield PurePosixPath(member.name), _bytes(tarball, member, place)
-    except (OSError, EOFError, tarfile.TarError) as error:
-        raise UnreadableArchive(str(place), str(error), "velero backup download NAME") from error
+def _files(place: Path) -> LocalFiles:
+    """The files of the one backup at a place; beside an archive lies its Backup, or none."""
+    beside = place.parent / local.BACKUP
+    is_archive = not place.is_dir() and beside.exists()
+    found = local.find(place, beside if is_archive else None)
+    if len(found) > 1:
+        cause = f"there are {len(found)} backups"
+        raise ArchiveUnreadable(str(place), _ATTEMPT, cause, "name the archive of one of them")
+    return found[0]
 
 
-def _bytes(tarball: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> bytes:
-    stream = tarball.extractfile(member)
-    if stream is None or member.size > _MOST_BYTES:
-        raise UnreadableArchive(str(place), f"{member.name} is larger than any object of the API")
-    return stream.read()
+@contextmanager
+def _members(files: LocalFiles) -> Iterator[Iterable[Member]]:
+    """The files of the archive, with the content of each object."""
+    if (extracted := files.members(_is_object)) is not None:
+        yield extracted
+        return
+    stream = files.open(Kind.CONTENTS)
+    if stream is None:
+        raise ArchiveUnreadable(files.origin, _ATTEMPT, "there is no archive", _HINT)
+    with stream, compressed.decompressed(stream, files.origin) as tar:
+        yield tar_stream.members(tar, _is_object)
 
 
-def _reference(path: PurePosixPath) -> Reference | None:
-    """The object at `resources/RESOURCE/cluster/NAME.json` or `.../namespaces/NAMESPACE/...`.
-
-    None for what is elsewhere, as the second copy in a folder of the version.
-    """
-    match path.parts:
-        case ("resources", resource, place, file) if place == _CLUSTER:
-            namespace = ""
-        case ("resources", resource, place, namespace, file) if place == _NAMESPACES:
-            pass
-        case _:
-            return None
-    plural, _dot, group = resource.partition(".")
-    return Reference(group, plural, namespace, file.removesuffix(".json"))
+def _is_object(name: str) -> bool:
+    return stored.place_of(name) is not None
 
 
-def _object(place: Path, path: PurePosixPath, content: bytes) -> Item:
+def _objects(members: Iterable[Member], archive: Path) -> Iterator[tuple[Reference, Item]]:
+    left = _MOST_BYTES
+    for member in members:
+        place = stored.place_of(member.name)
+        if place is None or member.content is None:
+            continue
+        left -= len(member.content)
+        if left < 0:
+            cause = f"its objects take more than {_MOST_BYTES:,} bytes"
+            raise ArchiveUnreadable(str(archive), _ATTEMPT, cause)
+        resource, namespace, name = place
+        plural, _dot, group = resource.partition(".")
+        item = _object(member.content, f"{archive}: {member.name}")
+        yield Reference(group, plural, namespace, name), item
+
+
+def _object(content: bytes, place: str) -> Item:
     try:
         item = json_text.decode(content)
     except ValueError as error:
-        raise UnreadableArchive(f"{place}: {path}", f"it is no JSON: {error}") from error
+        raise ArchiveUnreadable(place, _ATTEMPT, f"it is no JSON: {error}") from error
     is_object = isinstance(item, dict) and isinstance(item.get("metadata"), dict)
     if not is_object or not all(isinstance(item.get(key), str) for key in ("apiVersion", "kind")):
-        raise UnreadableArchive(f"{place}: {path}", "it is no object of the Kubernetes API")
+        raise ArchiveUnreadable(place, _ATTEMPT, "it is no object of the Kubernetes API")
     found: Item = item
     return found
-
-
-def _name(place: Path) -> str:
-    name = place.resolve().name
-    return next((name.removesuffix(one) for one in _ENDINGS if name.endswith(one)), name)
-
-
-def _backup(place: Path) -> Item | None:
-    file = (place if place.is_dir() else place.parent) / BACKUP_FILE
-    if not file.is_file():
-        return None
-    return _object(file, PurePosixPath(BACKUP_FILE), file.read_bytes())
