@@ -59,7 +59,7 @@ ROWS: tuple[Row, ...] = (
         "the backup does not hold the snapshots that these disks come back from: {about}",
         "take another backup; velero backup logs {backup}", data.snapshots_missing),
     Row("snapshot-without-handle", _B, _RESTORE,
-        "nothing says where the storage has the snapshots of these disks: {about}",
+        "the backup does not say where the storage has the snapshots of these disks: {about}",
         "take another backup; look at the events of its VolumeSnapshots meanwhile",
         data.without_handle),
     Row("snapshot-failed", _B, _RESTORE,

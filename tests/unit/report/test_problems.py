@@ -79,11 +79,15 @@ def not_ready(world: World) -> None:
     information("db-root", ReadyToUse=False)(world)
 
 
-def without_handle(world: World) -> None:
-    world.item(SNAPSHOT, "velero-db-root")["metadata"]["annotations"].pop(
-        "velero.io/csi-volumesnapshot-handle"
-    )
-    world.remove(CONTENT, "snapcontent-db-root")
+def unbound(world: World) -> None:
+    del world.item(SNAPSHOT, "velero-db-root")["status"]["boundVolumeSnapshotContentName"]
+
+
+def failed_in_storage(world: World) -> None:
+    """The storage says so; Velero's book is not there."""
+    world.volumes = None
+    for kind, name in ((SNAPSHOT, "velero-db-root"), (CONTENT, "snapcontent-db-root")):
+        world.item(kind, name)["status"] |= {"readyToUse": False, "error": {"message": "no space"}}
 
 
 def evident(*names: str, **fields: object) -> Change:
@@ -152,7 +156,7 @@ CASES: dict[str, Change] = {
     "disk-without-data": without_data,
     "disk-skipped": skipped,
     "snapshot-missing": removed(SNAPSHOT, "velero-db-root"),
-    "snapshot-without-handle": without_handle,
+    "snapshot-without-handle": removed(CONTENT, "snapcontent-db-root"),
     "snapshot-failed": volume("db-root", result="failed"),
     "upload-missing": removed("DataUpload", "nightly-archive-old"),
     "upload-not-completed": upload(phase="Failed", message="no space"),
@@ -289,3 +293,44 @@ def test_an_object_that_is_none_fails_its_machine_alone() -> None:
     assert [one.code for one in found["archive"].problems] == ["unreadable"]
     assert found["archive"].verdict is Verdict.UNKNOWN
     assert found["db"].verdict is Verdict.GOOD
+
+
+WITHOUT_HANDLE = {
+    "no content": removed(CONTENT, "snapcontent-db-root"),
+    "content without a status": changed(
+        CONTENT, "snapcontent-db-root", lambda one: one.pop("status")
+    ),
+    "a snapshot that is not bound": unbound,
+}
+
+
+@pytest.mark.parametrize("what", WITHOUT_HANDLE)
+def test_the_annotation_of_a_snapshot_does_not_stand_for_its_content(what: str) -> None:
+    world = of.good()
+    WITHOUT_HANDLE[what](world)
+    found = of.machine(world)
+    assert codes(found) == {"snapshot-without-handle"}
+    assert found.is_restorable is False
+    assert [one.handle for one in found.disks] == ["", "handle-db-data"]
+
+
+def test_the_storage_says_that_a_snapshot_failed() -> None:
+    world = of.good()
+    failed_in_storage(world)
+    found = of.machine(world)
+    assert codes(found) == {"snapshot-failed"}
+    assert "db-root (no space)" in found.why_not[0]
+
+
+def test_an_error_that_the_storage_got_over_is_none() -> None:
+    world = of.good()
+    world.item(SNAPSHOT, "velero-db-root")["status"]["error"] = {"message": "try again"}
+    assert of.machine(world).verdict is Verdict.GOOD
+
+
+def test_an_upload_has_to_name_what_it_moved() -> None:
+    world = of.good()
+    upload(snapshotID="")(world)
+    found = of.machine(world, "archive")
+    assert codes(found) == {"upload-not-completed"}
+    assert "without a snapshotID" in found.why_not[0]

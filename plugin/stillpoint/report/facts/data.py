@@ -50,26 +50,32 @@ def snapshots_missing(case: Case) -> Iterator[str]:
 
 
 def without_handle(case: Case) -> Iterator[str]:
-    """Disks with a VolumeSnapshot of which nothing says where the storage has it."""
+    """Disks with a VolumeSnapshot whose content does not say where the storage has it.
+
+    Velero 1.16 and newer restore by the status of the content that the VolumeSnapshot is bound to;
+    1.15 went by an annotation of the VolumeSnapshot.
+    """
     for disk in _of(case, Method.SNAPSHOT):
         if disk.snapshot is not None and not handle(disk):
             yield disk.claim.name
 
 
 def snapshots_failed(case: Case) -> Iterator[str]:
-    """Disks whose snapshot failed, in the words of Velero or of the storage."""
+    """Disks whose snapshot failed, in the words of Velero or of the storage.
+
+    The storage takes its words back when a snapshot becomes ready after all.
+    """
     for disk in _of(case, Method.SNAPSHOT, Method.NATIVE):
-        error = volume_snapshot.error(disk.snapshot) if disk.snapshot else ""
-        if disk.info and disk.info.has_failed:
+        error = _error(disk)
+        if (disk.info and disk.info.has_failed) or (error and True not in _readiness(disk)):
             yield f"{disk.claim.name} ({error})" if error else disk.claim.name
 
 
 def snapshots_not_ready(case: Case) -> Iterator[str]:
     """Disks whose snapshot the storage had not made ready when the backup ended."""
     for disk in _of(case, Method.SNAPSHOT):
-        is_ready = volume_snapshot.is_ready(disk.snapshot) if disk.snapshot else None
-        said = (is_ready, disk.info.is_ready if disk.info else None)
-        if False in said and True not in said:
+        said = _readiness(disk)
+        if False in said and True not in said and not _error(disk):
             yield disk.claim.name
 
 
@@ -79,11 +85,16 @@ def uploads_missing(case: Case) -> Iterator[str]:
 
 
 def uploads_not_completed(case: Case) -> Iterator[str]:
-    """Disks whose data was not moved wholly."""
+    """Disks whose data was not moved wholly, or of which the repository has no name."""
     for disk in _of(case, Method.MOVED):
-        if disk.upload is not None and data_upload.phase(disk.upload) != _COMPLETED:
-            words = data_upload.phase(disk.upload), data_upload.message(disk.upload)
-            yield f"{disk.claim.name} ({': '.join(filter(None, words)) or 'without a phase'})"
+        if disk.upload is None:
+            continue
+        phase, message = data_upload.phase(disk.upload), data_upload.message(disk.upload)
+        if phase != _COMPLETED:
+            words = ": ".join(filter(None, (phase, message)))
+            yield f"{disk.claim.name} ({words or 'without a phase'})"
+        elif not handle(disk):
+            yield f"{disk.claim.name} ({phase}, without a snapshotID)"
 
 
 def files_not_completed(case: Case) -> Iterator[str]:
@@ -121,12 +132,21 @@ def handle(disk: StoredDisk) -> str:
     """The storage's name for the snapshot of a disk, or the repository's; may be empty."""
     if disk.method is Method.MOVED:
         return data_upload.moved_snapshot(disk.upload) if disk.upload else ""
-    said = (
-        volume_snapshot_content.handle(disk.content) if disk.content else "",
-        volume_snapshot.stored_handle(disk.snapshot) if disk.snapshot else "",
-        disk.info.handle if disk.info and disk.method is not Method.SNAPSHOT else "",
-    )
-    return next(filter(None, said), "")
+    if disk.method is Method.SNAPSHOT:
+        return volume_snapshot_content.handle(disk.content) if disk.content else ""
+    return disk.info.handle if disk.info else ""
+
+
+def _error(disk: StoredDisk) -> str:
+    """The storage's message about a failure of the snapshot; empty if there is none."""
+    holders = filter(None, (disk.snapshot, disk.content))
+    return next(filter(None, map(volume_snapshot.error, holders)), "")
+
+
+def _readiness(disk: StoredDisk) -> tuple[bool | None, ...]:
+    """What the snapshot and Velero's book say of whether it is ready; None of what says nothing."""
+    of_snapshot = volume_snapshot.is_ready(disk.snapshot) if disk.snapshot else None
+    return of_snapshot, disk.info.is_ready if disk.info else None
 
 
 def _of(case: Case, *methods: Method) -> Iterator[StoredDisk]:

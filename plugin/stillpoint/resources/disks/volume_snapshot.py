@@ -9,9 +9,6 @@ RESOURCE = kinds.VOLUME_SNAPSHOT
 ORIGINAL_UID = "velero.kubevirt.io/original-volumesnapshot-uid"
 """Annotation with the value that the user's own `pvc-uid` label had."""
 
-_HANDLE = "velero.io/csi-volumesnapshot-handle"
-"""Annotation of a VolumeSnapshot in an archive, by which Velero restores it."""
-
 
 def claim(snapshot: Item) -> str:
     """Name of the snapshot's claim; empty for a snapshot that was imported."""
@@ -46,8 +43,3 @@ def is_ready(snapshot: Item) -> bool | None:
     """True if a volume can be made of the snapshot; None if the storage says nothing."""
     status = it.mapping(snapshot, "status")
     return it.flag(status, "readyToUse") if "readyToUse" in status else None
-
-
-def stored_handle(snapshot: Item) -> str:
-    """The storage's name for the snapshot in an archive; may be empty."""
-    return str(it.annotations(snapshot).get(_HANDLE, ""))
