@@ -123,7 +123,8 @@ FROZEN_ALONE = Condition("frozen-alone-before", facts.frozen_alone_before,
     "KubeVirt's status did not say frozen before the snapshot, or others may have frozen the guest")
 STILL_FROZEN = Condition("still-frozen", facts.still_frozen,
     "KubeVirt's status still said frozen six seconds after the last snapshot, {at}",
-    "KubeVirt's status did not say frozen until six seconds after the last snapshot")
+    "KubeVirt's status did not say frozen until six seconds after the last snapshot, or was not "
+    "watched all the time")
 SEEN_FROZEN = Condition("seen-frozen", facts.seen_frozen,
     "KubeVirt's status said frozen from {at}, and not otherwise before the last snapshot",
     "KubeVirt's status never said frozen, or said thawed before the last snapshot")

@@ -87,7 +87,7 @@ def frozen_before(case: Case) -> datetime | None:
 def still_frozen(case: Case) -> datetime | None:
     """The status said frozen after the cuts, when it was settled, and nothing else in between."""
     states = case.around[1:] or case.around
-    is_frozen = any(states) and all(state.is_frozen for state in states)
+    is_frozen = case.is_watched and any(states) and all(state.is_frozen for state in states)
     agents = {state.agent_since for state in case.around}
     return case.settled if is_frozen and len(agents) == 1 and all(agents) else None
 
@@ -100,8 +100,9 @@ def never_frozen(case: Case) -> bool:
 
 
 def seen_frozen(case: Case) -> datetime | None:
-    """The status turned to frozen, and did not turn back before the last cut."""
-    frozen = [look.received for look in case.looks if look.state.is_frozen]
+    """The status turned to frozen before it was settled, and not back before the last cut."""
+    settled = [look for look in case.looks if look.received <= case.settled]
+    frozen = [look.received for look in settled if look.state.is_frozen]
     thawed = [look.received for look in case.looks if not look.state.is_frozen]
     is_thawed = any(frozen[0] <= moment <= case.end for moment in thawed) if frozen else True
     return None if is_thawed else frozen[0]

@@ -240,6 +240,7 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
             {"looks": (asked(0.9), look(2.9, FROZEN), look(5), look(6, FROZEN))},
             {"watches": (Span(at(1.2), at(11)),)},
             {"watches": (Span(at(7.1), at(40)),)},
+            {"watches": (), "looks": (asked(0.9), look(2.9, FROZEN), asked(12, FROZEN))},
             {"looks": (asked(0.9), look(2.9, FROZEN), look(8, replace(FROZEN, agent_since="")))},
         ],
         "not-too-long-for-windows": [
@@ -285,6 +286,7 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
             {"thaws": (Thaw(at(5.9), at(6.2)),)},
             {"thaws": (Thaw(at(6.1)),)},
             {"thaws": (), "looks": (asked(0.9), look(3, FROZEN), look(5.9))},
+            {"thaws": (), "watches": (), "looks": (asked(0.9), asked(13, FROZEN))},
         ],
         "not-too-long-for-windows": [
             {
@@ -432,7 +434,6 @@ ANOTHER_WAY: dict[str, Sequence[Change]] = {
     "filesystem-seen": [
         FAILED,
         {"looks": (asked(0.9), look(3.5, FROZEN), look(13))},
-        {"watches": (), "looks": (asked(0.9), look(2.9, FROZEN), asked(12, FROZEN))},
         {"looks": tuple(replace(one, state=replace(one.state, os="")) for one in SEEN.looks)},
     ],
     "filesystem-expected": [

@@ -251,6 +251,40 @@ def test_a_snapshot_of_kubevirt_in_the_window_is_one_who_may_have_thawed() -> No
     assert found.others == ("VirtualMachineSnapshot within",)
 
 
+def test_another_backup_in_the_window_is_one_who_may_have_frozen() -> None:
+    """Velero takes those of one namespace one after the other."""
+
+    def backup(name: str, began: str, phase: str = "Completed", **spec: Any) -> Item:
+        status = {"phase": phase, "startTimestamp": f"2026-05-04T{began}Z"}
+        metadata = {"name": name, "namespace": "velero"}
+        return {"kind": "Backup", "metadata": metadata, "spec": spec, "status": status}
+
+    reader = world(cut(), seen(HELD, RELEASED, OVER))
+    reader.objects += [
+        ENDED,
+        backup("next", "12:00:08"),
+        backup("still-at-work", "11:00:00", "InProgress"),
+        backup("before", "11:58:00", "WaitingForPluginOperations"),
+        backup("after", "12:00:09", "InProgress"),
+        backup("of-others", "12:00:08", includedNamespaces=["bank"]),
+        {**backup("queued", ""), "status": {"phase": "Queued"}},
+    ]
+    context = observing(reader, ENDED, Hands(NOW + 20 * SECOND))
+    found = facts.look_up(seen(HELD), NOW + 2 * SECOND, context)
+    assert found.others == ("Backup next", "Backup still-at-work")
+
+
+def test_the_freeze_of_the_next_backup_is_not_that_of_this_one() -> None:
+    """This one's was over before the cut, and its process before that of the next began."""
+    frozen = instance(fsFreezeStatus="frozen")
+    reader = world(
+        cut(), replace(seen(), version="79", lines=()), without=["VirtualMachineInstance"]
+    )
+    reader.objects.append(frozen)
+    assert concluded(reader).completed
+    assert stored(reader).level is Level.UNKNOWN
+
+
 def test_the_log_of_the_launcher_is_read_only_where_kubevirt_can_have_thawed() -> None:
     reader = world()
     reader.logs[COMPUTE] = [

@@ -10,6 +10,7 @@ from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from stillpoint.actions.watching import state
+from stillpoint.evidence.case import SETTLED
 from stillpoint.evidence.document import Span, Statement
 from stillpoint.evidence.observations import Hooks, Look, Observations
 from stillpoint.model import item as it
@@ -25,7 +26,9 @@ from stillpoint.resources.machines import (
     virtual_machine_instance,
 )
 from stillpoint.resources.vm_snapshots import virtual_machine_snapshot
+from stillpoint.velero import own_objects
 from stillpoint.velero.context import BackupContext
+from stillpoint.velero.selection.filters import Filters
 
 _SAFETY_THAW = b"initiating unfreeze"
 """In virt-launcher's warning of its own thaw (v1.5 to v1.9, pkg/virt-launcher/virtwrap)."""
@@ -40,12 +43,12 @@ _LONGEST_WORK = timedelta(minutes=30)
 Found = TypeVar("Found")
 
 
-_looked: WeakKeyDictionary[Index, dict[str, datetime]] = WeakKeyDictionary()
+_looked: WeakKeyDictionary[Index, datetime] = WeakKeyDictionary()
 
 
-def looked(namespace: str, context: BackupContext) -> datetime:
-    """When this process first looked at a namespace: lists that it has cached are not older."""
-    return _looked.setdefault(context.cluster, {}).setdefault(namespace, context.clock.now())
+def looked(context: BackupContext) -> datetime:
+    """When this process first looked: lists that it has cached are not older."""
+    return _looked.setdefault(context.cluster, context.clock.now())
 
 
 def look_up(seen: Observations, last_cut: datetime, context: BackupContext) -> Observations:
@@ -94,7 +97,7 @@ def _with_look(seen: Observations, reads: _Reads) -> Observations:
     A watch that has seen this very version of the instance last has missed nothing up to now.
     """
     context = reads.context
-    asked = looked(seen.namespace, context)
+    asked = looked(context)
 
     def read() -> tuple[Item | None, Item | None]:
         where, name = seen.namespace, seen.machine.name
@@ -139,7 +142,8 @@ def _is_hook_failed(seen: Observations, hooks: Hooks | None) -> bool | None:
 
 
 def _others(seen: Observations, last_cut: datetime, context: BackupContext) -> tuple[str, ...]:
-    return tuple(_at_work(seen, last_cut, context))
+    at_work = _at_work(seen, last_cut, context)
+    return *at_work, *_other_backups(seen, last_cut, context)
 
 
 def _at_work(seen: Observations, last_cut: datetime, context: BackupContext) -> Iterator[str]:
@@ -154,6 +158,25 @@ def _at_work(seen: Observations, last_cut: datetime, context: BackupContext) -> 
         began = it.creation_time(found)
         if _began_before(found, end) and not (began and began < start - _LONGEST_WORK):
             yield f"VirtualMachineBackup {it.name(found)}"
+
+
+def _other_backups(seen: Observations, last_cut: datetime, context: BackupContext) -> Iterator[str]:
+    """Other backups that may have frozen the guest before its status had settled.
+
+    Velero takes backups of one namespace one after the other (v1.18:
+    pkg/controller/backup_queue_controller.go; before, all backups): one that began earlier, and
+    holds no guests now, had thawed them.
+    """
+    velero = context.backup.namespace
+    backups = context.cluster.list_grouped(own_objects.BACKUP, velero, it.names)
+    for name, [backup] in backups.items():
+        began = it.time(backup, "status", "startTimestamp")
+        if name == context.backup.name or (began and began > last_cut + SETTLED):
+            continue
+        is_later = began is not None and began >= seen.started
+        may_freeze = is_later or own_objects.may_hold_guests(backup)
+        if may_freeze and Filters.parse(backup).selects_namespace(seen.namespace):
+            yield f"Backup {name}"
 
 
 def _began_before(found: Item, end: datetime) -> bool:

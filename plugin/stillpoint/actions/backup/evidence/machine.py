@@ -75,7 +75,7 @@ def conclude(operation: str, context: BackupContext) -> Progress:
     name = f"{asked.namespace}/{asked.machine.name}"
     if own_objects.may_hold_guests(context.backup.asked):
         return Progress(started, now, description=f"{name}: waits until all is taken")
-    looked = facts.looked(asked.namespace, context)
+    looked = facts.looked(context)
     try:
         disks = holders.of_machine(asked.namespace, asked.machine, context)
         last_cut = max((disk.cut.not_after for disk in disks if disk.cut.not_after), default=None)
