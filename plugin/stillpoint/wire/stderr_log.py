@@ -73,6 +73,9 @@ def set_up(arguments: Sequence[str]) -> None:
     # The kubernetes package logs each request with its headers at debug level.
     for chatty in ("kubernetes", "urllib3", "grpc"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    # Many watched guests are more connections than urllib3 keeps, which is no warning of a backup;
+    # what goes wrong with a request is its error as well.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
 def _level(arguments: Sequence[str]) -> int:

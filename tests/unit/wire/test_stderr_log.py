@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -116,3 +118,15 @@ def test_an_exception_is_told_in_the_same_line() -> None:
 )
 def test_velero_s_flag_sets_the_level(arguments: list[str], level: int) -> None:
     assert stderr_log._level(arguments) == level
+
+
+def test_more_connections_than_urllib3_keeps_are_no_warning_of_the_backup() -> None:
+    """Velero counts each warning of a plugin as one of its backup."""
+    program = (
+        "import urllib3; from stillpoint.wire import stderr_log; stderr_log.set_up([]);"
+        "pool = urllib3.HTTPConnectionPool('127.0.0.1', maxsize=1, block=False);"
+        "connections = [pool._get_conn() for _ in range(3)];"
+        "[pool._put_conn(one) for one in connections]"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert ended.stderr == b""
