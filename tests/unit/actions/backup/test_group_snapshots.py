@@ -2,9 +2,12 @@
 
 import copy
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
+from stillpoint.calls.background import Background
+from stillpoint.cluster.cache import CachedIndex
 from stillpoint.model import item as it
 from stillpoint.model.errors import Forbidden, StillpointError, Unreachable
 from stillpoint.model.item import Item
@@ -74,6 +77,25 @@ def with_guest(*disks: str, **options: object) -> GroupStorage:
     classes = [snapshot_class(), group_class(), CONFIG_MAP]
     objects = [*cluster(*disks), *running("db", *disks), *classes]
     return GroupStorage(copy.deepcopy(objects), **options)  # type: ignore[arg-type]
+
+
+def with_two_drivers() -> GroupStorage:
+    """A guest of root and data on one driver, and of a and b on another."""
+    disks = [*cluster("root", "data"), *cluster("a", "b", driver="slow.io")]
+    classes = [group_class(), group_class("slow", "slow.io"), snapshot_class(), CONFIG_MAP]
+    classes.append(snapshot_class("slow", "slow.io"))
+    return GroupStorage(
+        copy.deepcopy([*disks, *running("db", "root", "data", "a", "b"), *classes])
+    )
+
+
+def with_hooks(storage: GroupStorage) -> GroupStorage:
+    """The guest is frozen by Velero's hooks, so that the plugin may thaw it."""
+    [pod] = storage.of("Pod")
+    for when, verb in (("pre", "--freeze"), ("post", "--unfreeze")):
+        command = {f"{when}.hook.backup.velero.io/command": f"virt-freezer {verb}"}
+        pod["metadata"]["annotations"] = it.annotations(pod) | command
+    return storage
 
 
 def new_process(storage: GroupStorage, backup: Item = BACKUP) -> BackupContext:
@@ -184,12 +206,7 @@ def test_nobody_can_know_the_label_before_or_the_name_from_the_label() -> None:
 
 
 def test_a_group_for_each_driver_is_taken_side_by_side() -> None:
-    storage = with_guest("root", "data")
-    slow = cluster("a", "b", driver="slow.io")
-    storage.objects = [*cluster("root", "data"), *slow, *running("db", "root", "data", "a", "b")]
-    classes = [group_class(), group_class("slow", "slow.io"), snapshot_class(), CONFIG_MAP]
-    classes.append(snapshot_class("slow", "slow.io"))
-    storage.objects += classes
+    storage = with_two_drivers()
     of = context(storage)
     for name in ("root", "data", "a", "b"):
         assert backed_up(storage, of, name).additional
@@ -218,11 +235,7 @@ def test_a_claim_that_no_guest_uses_is_no_group() -> None:
 
 
 def test_the_guest_is_thawed_before_the_members_are_freed() -> None:
-    storage = with_guest("root", "data")
-    [pod] = storage.of("Pod")
-    for when, verb in (("pre", "--freeze"), ("post", "--unfreeze")):
-        command = {f"{when}.hook.backup.velero.io/command": f"virt-freezer {verb}"}
-        pod["metadata"]["annotations"] = it.annotations(pod) | command
+    storage = with_hooks(with_guest("root", "data"))
     backed_up(storage, context(storage))
     thaw, freed = (
         next(place for place, one in enumerate(storage.questions) if one.startswith(words))
@@ -405,6 +418,43 @@ def test_a_claim_that_cannot_be_labelled_fails_alone() -> None:
     assert "HTTP 409" in failed(storage, of, "data")
     assert backed_up(storage, of, "logs").additional
     assert_no_label(storage)
+
+
+def test_volumes_that_cannot_be_read_any_more_fail_each_claim() -> None:
+    """The list of the plan is 300 s old when the storage has the group; nobody waits for ever."""
+
+    def much_later(storage: GroupStorage, group: Item) -> Iterable[Item]:
+        nonlocal now_s
+        now_s = 1000.0
+        storage.failures["list persistentvolumes "] = Unreachable("it", "cannot list", "HTTP 429")
+        return takes_group(storage, group)
+
+    now_s = 0.0
+    storage = with_guest("root", "data", group_order=much_later)
+    of = replace(context(storage), cluster=CachedIndex(storage, lambda: now_s))
+    for name in ("root", "data"):
+        assert "HTTP 429" in failed(storage, of, name)
+    assert_nothing_is_left(storage)
+
+
+def test_an_error_that_nobody_expects_ends_each_claim_and_nothing_is_left() -> None:
+    storage = with_hooks(with_guest("root", "data"))
+    storage.failures["put virtualmachineinstances"] = TypeError("a bug")  # type: ignore[assignment]
+    of = context(storage)
+    for name in ("root", "data"):
+        with pytest.raises(TypeError):
+            backed_up(storage, of, name)
+    assert_nothing_is_left(storage)
+
+
+def test_a_group_that_cannot_be_cleaned_up_keeps_no_other_from_it() -> None:
+    storage = with_two_drivers()
+    storage.failures["delete volumegroupsnapshots"] = TypeError("a bug")  # type: ignore[assignment]
+    background = Background()
+    of = replace(context(storage), background=background.run)
+    assert all(backed_up(storage, of, name).additional for name in ("root", "data", "a", "b"))
+    background.finish(60)
+    assert len(storage.of("VolumeGroupSnapshot")) == 1
 
 
 def test_a_label_that_stays_is_told(caplog: pytest.LogCaptureFixture) -> None:

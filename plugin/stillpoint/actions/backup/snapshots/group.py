@@ -69,18 +69,14 @@ class GroupSnapshot(Taking):
             snapshots.note_bounds(it.uid(claim), asked, now)
         snapshots.take(it.uid(claim) for claim in self.left.values())
 
-    def settle(self) -> None:
+    def conclude(self) -> None:
         """Frees the members, and ends each claim with its own."""
         if self._is_marked:
             self._unmark()
         if not self.left:
             return
         self._members = Members(self._found, self._group, self.claims, self.context)
-        try:
-            freed = self._members.free()
-        except Exception as error:  # noqa: BLE001 - for each claim, in its own call
-            self.fail_left(error)
-            return
+        freed = self._members.free()
         for claim in list(self.left.values()):
             self.end(claim, freed.get(it.name(claim)) or self._lacks(claim))
 

@@ -47,19 +47,14 @@ class Members:
     ) -> None:
         self._group = group
         self._own = own
-        self._claims = {self._volume_handle(claim, context): claim for claim in claims}
+        self._asked = claims
+        self._claims: dict[str, Item] = {}  # by the storage's name of the volume
         self._context = context
         self._resource = volume_group_snapshot.contents(volume_group_snapshot.version(group))
         self._content: Item | None = None
         self._left: dict[str, Item] = {}  # claims by the storage's name of the snapshot
         self._freed: dict[str, tuple[str, Item]] = {}  # those names, and VolumeSnapshots, by uid
         self._free: dict[str, Item] = {}  # VolumeSnapshots by claim
-
-    @staticmethod
-    def _volume_handle(claim: Item, context: BackupContext) -> str:
-        name = persistent_volume_claim.volume(claim)
-        volume = context.cluster.get(persistent_volume.RESOURCE, "", name)
-        return persistent_volume.csi_handle(volume or {})
 
     def free(self) -> Mapping[str, Item]:
         """Frees all members.
@@ -70,6 +65,7 @@ class Members:
         Raises:
             StillpointError: some is not free.
         """
+        self._claims = {self._volume_handle(claim): claim for claim in self._asked}
         self._content = content_of(self._group, self._context)
         if self._content is None:
             raise self._failed("its content is not bound to it")
@@ -104,6 +100,11 @@ class Members:
             self._context.writer.delete(resource, *it.identify(now), uid=it.uid(now))
         except StillpointError as error:
             self._context.log.error("%s may be left behind: %s", self._subject, error)  # noqa: TRY400
+
+    def _volume_handle(self, claim: Item) -> str:
+        name = persistent_volume_claim.volume(claim)
+        volume = self._context.cluster.get(persistent_volume.RESOURCE, "", name)
+        return persistent_volume.csi_handle(volume or {})
 
     @property
     def _subject(self) -> str:

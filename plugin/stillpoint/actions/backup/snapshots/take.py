@@ -42,7 +42,9 @@ def of_claim(claim: Item, context: BackupContext) -> Taken:
         claims = {it.uid(each): each for each in freeze.claims}
         ours = [claims[each] for each in context.snapshots.begin(claims)]
         takings = _take(ours, freeze, context) if ours else ()
-        context.background(lambda: _clean_up(takings, it.namespace(claim), context))
+        for each in takings:
+            context.background(each.clean_up)
+        context.background(lambda: leftovers.delete(it.namespace(claim), context))
     snapshot = context.snapshots.result(uid)
     try:
         return Taken(snapshot, _content(claim, snapshot, context))
@@ -58,27 +60,30 @@ def _take(claims: Sequence[Item], freeze: Freeze, context: BackupContext) -> Seq
     Returns:
         The takings, which have to be cleaned up.
     """
+    takings: Sequence[Taking] = ()
     try:
         takings = plan.takings(claims, freeze, context)
-    except Exception as error:  # noqa: BLE001 - for each claim, in its own call
-        for claim in claims:
-            context.snapshots.end(it.uid(claim), error)
-        return ()
-    with ThreadPoolExecutor(len(takings)) as workers:
-        list(workers.map(Taking.take, takings))
-    for each in takings:
-        _tell(each, freeze.guests, context)
-    thaw.when_taken(freeze, context)
+        with ThreadPoolExecutor(len(takings)) as workers:
+            list(workers.map(Taking.take, takings))
+        for each in takings:
+            _tell(each, freeze.guests, context)
+        thaw.when_taken(freeze, context)
+    except Exception as error:  # noqa: BLE001 - for each claim that is left, in its own call
+        _fail_left(claims, takings, error, context)
     for each in takings:
         each.settle()
     return takings
 
 
-def _clean_up(takings: Iterable[Taking], namespace: str, context: BackupContext) -> None:
-    """Deletes what failed claims and former backups have left; not while a guest waits for it."""
+def _fail_left(
+    claims: Sequence[Item], takings: Sequence[Taking], error: Exception, context: BackupContext
+) -> None:
+    """Ends each claim that has no end yet: other calls wait for it without limit."""
     for each in takings:
-        each.clean_up()
-    leftovers.delete(namespace, context)
+        each.fail_left(error)
+    if not takings:
+        for claim in claims:
+            context.snapshots.end(it.uid(claim), error)
 
 
 def _tell_of_strangers(claim: Item, guests: Iterable[Item], context: BackupContext) -> None:

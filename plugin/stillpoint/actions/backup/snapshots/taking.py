@@ -60,6 +60,13 @@ class Taking:
 
     def settle(self) -> None:
         """Ends what is left, when the guest has been thawed."""
+        try:
+            self.conclude()
+        except Exception as error:  # noqa: BLE001 - for each claim that is left, in its own call
+            self.fail_left(error)
+
+    def conclude(self) -> None:
+        """Ends what is left; what it leaves without an end is failed by the caller."""
 
     def clean_up(self) -> None:
         """Deletes what no backup will hold, while nobody waits; a failure is logged."""
