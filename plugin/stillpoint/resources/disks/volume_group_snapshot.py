@@ -39,6 +39,14 @@ def is_taken(group: Item) -> bool:
     return bool(content(group)) and bool(it.text(group, "status", "creationTime"))
 
 
+def is_ready(group: Item) -> bool:
+    """True if the snapshot controller is through with the members.
+
+    Until then each sync of it empties the status of all of them.
+    """
+    return bool(content(group)) and it.flag(group, "status", "readyToUse")
+
+
 def error(group: Item) -> str:
     """The latest message about a failure."""
     return it.text(group, "status", "error", "message")

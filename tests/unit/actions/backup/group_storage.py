@@ -3,7 +3,7 @@
 It follows, as of external-snapshotter v8.6, the rules that decide what is lost: the controller
 deletes all members of a deleted group, gives a member without owner its owner again while its
 status names the group, takes an incomplete one without owner anew, and looks at none without a
-class; the sidecar deletes a member's bytes with its group alone.
+class; it empties the status of all members while their group is not ready; the sidecar deletes a member's bytes with its group alone.
 """
 
 import copy
@@ -51,6 +51,7 @@ class GroupStorage(Storage):
         bytes: names of the snapshots in the storage.
         policy: of contents of groups, by their class.
         is_slow: snapshots are ready a while after they are taken.
+        is_group_slow: so are groups; `never_ready` if they never are.
     """
 
     def __init__(self, objects: Sequence[Item], group_order: GroupOrder = takes_group) -> None:
@@ -60,6 +61,8 @@ class GroupStorage(Storage):
         self.bytes: set[str] = set()
         self.policy = "Delete"
         self.is_slow = False
+        self.is_group_slow = False
+        self.never_ready = False
         self._owners: dict[str, Sequence[str]] = {}  # of members, as the controller knows them
 
     def bind(self, group: Item) -> Item:
@@ -94,7 +97,8 @@ class GroupStorage(Storage):
         status = {"volumeGroupSnapshotHandle": "group-1", "volumeSnapshotInfoList": pairs}
         self._put({**content, "status": status})
         bound = self.bind(group)
-        return {**bound, "status": {**bound["status"], "creationTime": "x", "readyToUse": True}}
+        is_ready = not self.is_group_slow
+        return {**bound, "status": {**bound["status"], "creationTime": "x", "readyToUse": is_ready}}
 
     def create(self, resource: Resource, item: Item) -> Item | None:
         if resource.plural == "volumegroupsnapshots":
@@ -120,9 +124,14 @@ class GroupStorage(Storage):
         for group in list(self.of("VolumeGroupSnapshot")):
             if labels.partition("=")[2] in it.labels(group).values():
                 yield Change(group)
-                for state in self.group_order(self, group):
+                is_taken = "creationTime" in group.get("status", {})
+                for state in self._ready(group) if is_taken else self.group_order(self, group):
                     self._put(state)
                     yield Change(state)
+
+    def _ready(self, group: Item) -> Iterable[Item]:
+        if not self.never_ready:
+            yield {**group, "status": {**group["status"], "readyToUse": True}}
 
     def _of_members(self, resource: Resource, namespace: str) -> Generator[Change, None, None]:
         """Each as it is, as it is changed, and as the controller leaves it; until all is quiet."""
@@ -132,9 +141,18 @@ class GroupStorage(Storage):
             for snapshot in left:
                 told.append(snapshot)
                 yield Change(snapshot)
+            for group in self.of("VolumeGroupSnapshot"):
+                self._sync(group)
             for snapshot in self.of("VolumeSnapshot"):
                 if snapshot in told:
                     self._reconcile(snapshot)
+
+    def _sync(self, group: Item) -> None:
+        """What the controller does with a group at any of its events."""
+        for snapshot in self.of("VolumeSnapshot"):
+            if not it.flag(group, "status", "readyToUse") and it.name(group) in it.name(snapshot):
+                name = "boundVolumeSnapshotContentName"
+                self._put({**snapshot, "status": {name: snapshot["status"][name]}})
 
     def _reconcile(self, snapshot: Item) -> None:
         status, metadata = snapshot.get("status", {}), dict(snapshot["metadata"])

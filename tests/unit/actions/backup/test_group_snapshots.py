@@ -253,6 +253,28 @@ def test_members_that_are_not_ready_are_waited_for() -> None:
     assert storage.bytes == {"bytes-of-root", "bytes-of-data"}
 
 
+def test_no_member_is_freed_before_the_group_is_ready() -> None:
+    """Until then the controller empties their status, and would take a freed one once more."""
+    storage = with_hooks(with_guest("root", "data"))
+    storage.is_group_slow = True
+    of = context(storage)
+    assert all(backed_up(storage, of, name).additional for name in ("root", "data"))
+    thaw = next(one for one in storage.questions if one.startswith("put virtualmachineinstances"))
+    waits = [one for one in storage.questions if one.startswith("watch volumegroupsnapshots")]
+    after = storage.questions[storage.questions.index(thaw) :]
+    assert len(waits) == 2
+    assert waits[1] in after, "the guest does not stand still for it"
+
+
+def test_a_group_that_is_never_ready_fails_its_claims_and_nothing_is_left() -> None:
+    storage = with_guest("root", "data")
+    storage.is_group_slow = storage.never_ready = True
+    of = context(storage)
+    for name in ("root", "data"):
+        assert "not ready 60 s (csiSnapshotTimeout) after it was taken" in failed(storage, of, name)
+    assert_nothing_is_left(storage)
+
+
 @pytest.mark.parametrize(
     ("annotated", "labelled", "chosen"),
     [

@@ -8,7 +8,7 @@ pkg/backup/actions/csi/pvc_action.go), for claims that their users have labelled
 A group is whole, or each of its claims fails and nothing of it is left.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
@@ -57,7 +57,7 @@ class GroupSnapshot(Taking):
         asked = self.context.clock.now()
         made = self.context.writer.create(self._resource, self._found)
         self._found = made or self._existing()
-        self._wait()
+        self._wait(volume_group_snapshot.is_taken, self.left_s(self.began))
         if volume_group_snapshot.is_taken(self._found):
             self._note_taken(asked if made else None)
         else:
@@ -70,15 +70,35 @@ class GroupSnapshot(Taking):
         snapshots.take(it.uid(claim) for claim in self.left.values())
 
     def conclude(self) -> None:
-        """Frees the members, and ends each claim with its own."""
+        """Frees the members, and ends each claim with its own.
+
+        Raises:
+            StillpointError: some member is not free.
+        """
         if self._is_marked:
             self._unmark()
         if not self.left:
             return
+        self._await_members()
         self._members = Members(self._found, self._group, self.claims, self.context)
         freed = self._members.free()
         for claim in list(self.left.values()):
             self.end(claim, freed.get(it.name(claim)) or self._lacks(claim))
+
+    def _await_members(self) -> None:
+        """Waits until the controller leaves members alone: it would take a freed one once more.
+
+        Raises:
+            SnapshotFailed: it does not within the Backup's limit.
+        """
+        longest_s = self.left_s(self.context.clock.now())
+        if not volume_group_snapshot.is_ready(self._found):
+            self._wait(volume_group_snapshot.is_ready, longest_s)
+        if not volume_group_snapshot.is_ready(self._found):
+            message = volume_group_snapshot.error(self._found)
+            said = f", the storage's last message: {message}" if message else ""
+            cause = f"not ready {longest_s:g} s (csiSnapshotTimeout) after it was taken{said}"
+            raise SnapshotFailed(it.describe(self._found), ATTEMPT, cause, self.HINT)
 
     def clean_up(self) -> None:
         """Deletes the group: without the bytes of its members, or all of it where it failed."""
@@ -136,15 +156,14 @@ class GroupSnapshot(Taking):
         subject = f"namespace {self.namespace}"
         raise SnapshotFailed(subject, ATTEMPT, cause, "back up again")
 
-    def _wait(self) -> None:
-        """Waits until the storage has the group, or the time is over.
+    def _wait(self, is_over: Callable[[Item], bool], longest_s: float) -> None:
+        """Waits until the group is as it has to be, or the time is over.
 
         Raises:
             SnapshotFailed: somebody deletes the group.
         """
         labels = f"{own_snapshots.TAKEN_WITH}={self._group.taken_with}"
-        left_s = self.left_s(self.began)
-        changes = self.context.cluster.changes(self._resource, self.namespace, labels, left_s)
+        changes = self.context.cluster.changes(self._resource, self.namespace, labels, longest_s)
         with closing(changes):
             for change in changes:
                 if it.uid(change.item) != it.uid(self._found):
@@ -153,7 +172,7 @@ class GroupSnapshot(Taking):
                     cause = "somebody deletes its VolumeGroupSnapshot"
                     raise SnapshotFailed(it.describe(change.item), ATTEMPT, cause)
                 self._found = change.item
-                if volume_group_snapshot.is_taken(change.item):
+                if is_over(change.item):
                     return
                 if message := volume_group_snapshot.error(change.item):
                     self.messages |= dict.fromkeys(self.left, message)
