@@ -3,7 +3,8 @@
 It follows, as of external-snapshotter v8.6, the rules that decide what is lost: the controller
 deletes all members of a deleted group, gives a member without owner its owner again while its
 status names the group, takes an incomplete one without owner anew, and looks at none without a
-class; it empties the status of all members while their group is not ready; the sidecar deletes a member's bytes with its group alone.
+class; it empties the status of all members while their group is not ready; the sidecar deletes a
+member's bytes with its group alone.
 """
 
 import copy
@@ -146,6 +147,9 @@ class GroupStorage(Storage):
             for snapshot in self.of("VolumeSnapshot"):
                 if snapshot in told:
                     self._reconcile(snapshot)
+            there = [it.name(one) for one in self.of("VolumeSnapshot")]
+            gone = {it.name(one): one for one in told if it.name(one) not in there}
+            yield from (Change(one, is_deleted=True) for one in gone.values())
 
     def _sync(self, group: Item) -> None:
         """What the controller does with a group at any of its events."""

@@ -84,9 +84,7 @@ def with_two_drivers() -> GroupStorage:
     disks = [*cluster("root", "data"), *cluster("a", "b", driver="slow.io")]
     classes = [group_class(), group_class("slow", "slow.io"), snapshot_class(), CONFIG_MAP]
     classes.append(snapshot_class("slow", "slow.io"))
-    return GroupStorage(
-        copy.deepcopy([*disks, *running("db", "root", "data", "a", "b"), *classes])
-    )
+    return GroupStorage(copy.deepcopy([*disks, *running("db", "root", "data", "a", "b"), *classes]))
 
 
 def with_hooks(storage: GroupStorage) -> GroupStorage:
@@ -444,6 +442,7 @@ def test_a_claim_that_cannot_be_labelled_fails_alone() -> None:
 
 def test_volumes_that_cannot_be_read_any_more_fail_each_claim() -> None:
     """The list of the plan is 300 s old when the storage has the group; nobody waits for ever."""
+    now_s = 0.0
 
     def much_later(storage: GroupStorage, group: Item) -> Iterable[Item]:
         nonlocal now_s
@@ -451,7 +450,6 @@ def test_volumes_that_cannot_be_read_any_more_fail_each_claim() -> None:
         storage.failures["list persistentvolumes "] = Unreachable("it", "cannot list", "HTTP 429")
         return takes_group(storage, group)
 
-    now_s = 0.0
     storage = with_guest("root", "data", group_order=much_later)
     of = replace(context(storage), cluster=CachedIndex(storage, lambda: now_s))
     for name in ("root", "data"):
@@ -513,16 +511,47 @@ def test_a_group_that_could_not_be_deleted_costs_no_disk(caplog: pytest.LogCaptu
 # what others write
 
 
-def test_a_stranger_in_the_group_is_discarded_and_told(caplog: pytest.LogCaptureFixture) -> None:
-    """A tenant has seen the label, and put it on a claim of his own."""
-
+def with_stranger() -> GroupStorage:
     def joined(storage: GroupStorage, group: Item) -> Iterable[Item]:
         [theirs] = [one for one in storage.objects if it.name(one) == "theirs"]
         theirs["metadata"]["labels"] = group["spec"]["source"]["selector"]["matchLabels"]
         return takes_group(storage, group)
 
     storage = with_guest("root", "data", group_order=joined)
-    storage.objects += cluster("theirs")
+    storage.objects = [*cluster("theirs"), *storage.objects]
+    return storage
+
+
+def test_a_stranger_that_its_owner_deletes_costs_no_disk() -> None:
+    """Its deletion is seen while the members, of which one is slow, are waited for."""
+    storage = with_stranger()
+    before = storage._ask
+
+    def ask(question: str) -> None:
+        before(question)
+        if "patch volumesnapshots" in question and "-of-root-" in question:
+            gone = [one for one in storage.of("VolumeSnapshot") if "-of-theirs-" in it.name(one)]
+            storage.objects = [one for one in storage.objects if one not in gone]
+
+    storage._ask = ask  # type: ignore[method-assign]
+    of = context(storage)
+    assert all(backed_up(storage, of, name).additional for name in ("root", "data"))
+
+
+def test_a_stranger_that_cannot_be_deleted_costs_no_disk(caplog: pytest.LogCaptureFixture) -> None:
+    storage = with_stranger()
+    error = Unreachable("it", "cannot delete", "HTTP 500")
+    storage.failures["delete volumesnapshots"] = error
+    of = context(storage)
+    assert all(backed_up(storage, of, name).additional for name in ("root", "data"))
+    assert "-in-velero-group" in caplog.text
+    assert "may be left behind: it: cannot delete: HTTP 500" in caplog.text
+    assert not storage.of("VolumeGroupSnapshot")
+
+
+def test_a_stranger_in_the_group_is_discarded_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A tenant has seen the label, and put it on a claim of his own."""
+    storage = with_stranger()
     of = context(storage)
     assert all(backed_up(storage, of, name).additional for name in ("root", "data"))
     assert storage.bytes == {"bytes-of-root", "bytes-of-data"}

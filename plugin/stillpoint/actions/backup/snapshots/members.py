@@ -55,6 +55,7 @@ class Members:
         self._left: dict[str, Item] = {}  # claims by the storage's name of the snapshot
         self._freed: dict[str, tuple[str, Item]] = {}  # those names, and VolumeSnapshots, by uid
         self._free: dict[str, Item] = {}  # VolumeSnapshots by claim
+        self._strangers: list[Item] = []  # VolumeSnapshots that nobody asked for, freed
 
     def free(self) -> Mapping[str, Item]:
         """Frees all members.
@@ -79,7 +80,9 @@ class Members:
         return self._free
 
     def delete_group(self) -> None:
-        """Deletes the group, whose members are free; a failure is logged."""
+        """Deletes the group, whose members are free, and strangers; a failure is logged."""
+        for snapshot in self._strangers:
+            self._discard(snapshot)
         try:
             delete_group(self._group, self._content, self._context)
         except StillpointError as error:
@@ -105,6 +108,12 @@ class Members:
         name = persistent_volume_claim.volume(claim)
         volume = self._context.cluster.get(persistent_volume.RESOURCE, "", name)
         return persistent_volume.csi_handle(volume or {})
+
+    def _discard(self, snapshot: Item) -> None:
+        try:
+            discard.delete(snapshot, self._context, with_bytes=True)
+        except StillpointError as error:
+            self._context.log.warning("%s may be left behind: %s", it.describe(snapshot), error)
 
     @property
     def _subject(self) -> str:
@@ -134,15 +143,14 @@ class Members:
         if it.uid(snapshot) not in self._freed:
             self._free_one(snapshot)
             return
-        if change.is_deleted or it.is_being_deleted(snapshot):
+        handle, freed = self._freed[it.uid(snapshot)]
+        is_gone = change.is_deleted or it.is_being_deleted(snapshot)
+        if is_gone and freed not in self._strangers:
             raise self._failed(f"somebody deletes VolumeSnapshot {it.name(snapshot)}")
-        if own_group.is_free(snapshot):
-            handle, _before = self._freed[it.uid(snapshot)]
+        if is_gone or own_group.is_free(snapshot):
             claim = self._left.pop(handle, None)
             if claim:
                 self._free[it.name(claim)] = snapshot
-            elif claim is not None:
-                discard.delete(snapshot, self._context, with_bytes=True)
 
     def _free_one(self, snapshot: Item) -> None:
         """Frees a member that is ready."""
@@ -159,6 +167,8 @@ class Members:
         self._context.writer.patch(*where, own_group.without_group(), "status")
         self._context.writer.patch(*where, change)
         self._freed[it.uid(snapshot)] = handle, snapshot
+        if not claim:
+            self._strangers.append(snapshot)
 
     def _handle(self, snapshot: Item) -> str:
         """The storage's name of a snapshot; empty if its content is another's.
