@@ -15,7 +15,7 @@ from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level
 from stillpoint.model.reference import Reference
-from stillpoint.report import levels
+from stillpoint.report import levels, uploads
 from stillpoint.report.contents import Contents
 from stillpoint.report.model import Method
 from stillpoint.resources.disks import volume, volume_snapshot
@@ -45,7 +45,8 @@ class StoredDisk:
         info: Velero's entry of the volume; None if there is none.
         snapshot: the stored VolumeSnapshot; None if there is none.
         content: the stored VolumeSnapshotContent; None if there is none.
-        upload: the stored DataUpload; None if there is none.
+        upload: the stored DataUpload that the claim names; None if there is none.
+        uploads: names of all DataUploads of the claim in the backup.
         evidence: None unless it is believed.
         shared_with: names of further machines with that disk.
     """
@@ -57,6 +58,7 @@ class StoredDisk:
     snapshot: Item | None
     content: Item | None
     upload: Item | None
+    uploads: Sequence[str]
     method: Method
     evidence: Evidence | None
     doubt: Doubt
@@ -220,9 +222,8 @@ def _missing(machine: Item, objects: StoredObjects) -> Iterator[Reference]:
 def _disk(name: str, claim: Reference, around: _Around) -> StoredDisk:
     contents, objects = around.contents, around.objects
     item = objects.get(claim)
-    place = claim.namespace, claim.name
-    info = (contents.volumes or {}).get(place)
-    upload = contents.uploads.get(place)
+    info = (contents.volumes or {}).get((claim.namespace, claim.name))
+    upload = uploads.of_claim(item, objects) if item else None
     snapshot = _snapshot(item, claim, objects)
     evidence, doubt = _evidence(upload or snapshot, contents)
     if evidence and not _is_of(evidence, item, around.machine):
@@ -235,7 +236,8 @@ def _disk(name: str, claim: Reference, around: _Around) -> StoredDisk:
         snapshot=snapshot,
         content=_content(snapshot, objects),
         upload=upload,
-        method=_method(item, info, upload, has_book=contents.volumes is not None),
+        uploads=uploads.names(claim, objects),
+        method=_method(item, info, has_book=contents.volumes is not None),
         evidence=evidence,
         doubt=doubt,
         shared_with=tuple(one for one in around.sharing.get(claim, ()) if one != around.machine),
@@ -252,12 +254,10 @@ def _content(snapshot: Item | None, objects: StoredObjects) -> Item | None:
     return objects.get(kinds.VOLUME_SNAPSHOT_CONTENT.named("", name)) if name else None
 
 
-def _method(
-    item: Item | None, info: VolumeInfo | None, upload: Item | None, *, has_book: bool
-) -> Method:
+def _method(item: Item | None, info: VolumeInfo | None, *, has_book: bool) -> Method:
     if item is None:
         return Method.NONE
-    if upload is not None or claim_data.is_uploaded(item) or (info and info.is_moved):
+    if claim_data.is_uploaded(item) or (info and info.is_moved):
         return Method.MOVED
     if claim_data.snapshot(item):
         return Method.SNAPSHOT

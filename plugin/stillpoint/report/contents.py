@@ -12,7 +12,7 @@ from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
 from stillpoint.velero import item_operation
 from stillpoint.velero.item_operation import ItemOperation
-from stillpoint.velero.volumes import data_upload, volume_info
+from stillpoint.velero.volumes import volume_info
 from stillpoint.velero.volumes.volume_info import VolumeInfo
 
 Claim = tuple[str, str]
@@ -33,7 +33,6 @@ class Contents:
             cluster has a uid of its own; the book of operations keeps that of the backup.
         objects: None if there is no archive.
         volumes: what Velero did with each claim; None if no file says so.
-        uploads: the DataUpload of each claim.
         failed: operations of Velero and its plugins that ended with an error, by their item.
         said: words of this plugin's own operations, by their item.
     """
@@ -43,7 +42,6 @@ class Contents:
     uids: frozenset[str] = frozenset()
     objects: StoredObjects | None = None
     volumes: Mapping[Claim, VolumeInfo] | None = None
-    uploads: Mapping[Claim, Item] = field(default_factory=dict)
     failed: Mapping[Reference, ItemOperation] = field(default_factory=dict)
     said: Mapping[Reference, str] = field(default_factory=dict)
 
@@ -63,7 +61,6 @@ def read(files: Files) -> Contents:
         uids=_uids(backup, operations),
         objects=objects,
         volumes=None if volumes is None else volume_info.read(volumes),
-        uploads=_uploads(objects),
         failed={one.item: one for one in operations if one.has_failed},
         said={one.item: one.description for one in operations if one.action.startswith(_OWN)},
     )
@@ -71,15 +68,6 @@ def read(files: Files) -> Contents:
 
 def _uids(backup: Item | None, operations: Iterable[ItemOperation]) -> frozenset[str]:
     return frozenset({it.uid(backup or {}), *(one.backup_uid for one in operations)} - {""})
-
-
-def _uploads(objects: StoredObjects | None) -> Mapping[Claim, Item]:
-    found: dict[Claim, Item] = {}
-    for namespace in objects.namespaces(data_upload.RESOURCE) if objects else ():
-        for upload in objects.list(data_upload.RESOURCE, namespace) if objects else ():
-            claim = data_upload.claim(upload)
-            found[claim.namespace, claim.name] = upload
-    return found
 
 
 def _objects(files: Files) -> StoredObjects | None:

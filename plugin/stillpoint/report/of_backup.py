@@ -4,14 +4,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from stillpoint.backup_files.stored import StoredObjects
 from stillpoint.evidence import document
 from stillpoint.model import item as it
 from stillpoint.model import kinds
+from stillpoint.model.errors import ArchiveUnreadable, MalformedItem
 from stillpoint.model.names import listing
+from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.report.contents import Contents
 from stillpoint.report.model import Backup, Problem
 from stillpoint.velero import backup_status, own_objects
+from stillpoint.velero.volumes import data_upload
 
 Fact = Callable[["Whole"], Iterable[str]]
 
@@ -107,13 +111,20 @@ def _without_object(whole: Whole) -> tuple[str, ...]:
 def _has_evidence(contents: Contents) -> bool:
     """True if any snapshot or upload has evidence, whether or not it is believed."""
     objects = contents.objects
-    snapshots = (
-        one
-        for namespace in (objects.namespaces(kinds.VOLUME_SNAPSHOT) if objects else ())
-        for one in (objects.list(kinds.VOLUME_SNAPSHOT, namespace) if objects else ())
+    return objects is not None and any(
+        _is_evident(one, objects)
+        for resource in (data_upload.RESOURCE, kinds.VOLUME_SNAPSHOT)
+        for namespace in objects.namespaces(resource)
+        for one in objects.references(resource, namespace)
     )
-    holders = (*contents.uploads.values(), *snapshots)
-    return any(document.ANNOTATION in it.annotations(one) for one in holders)
+
+
+def _is_evident(reference: Reference, objects: StoredObjects) -> bool:
+    """True if the object has evidence; false too if it cannot be read, as its machine says."""
+    try:
+        return document.ANNOTATION in it.annotations(objects.get(reference) or {})
+    except (MalformedItem, ArchiveUnreadable):
+        return False
 
 
 # fmt: off

@@ -74,6 +74,20 @@ def upload(**status: object) -> Change:
     return changed("DataUpload", "nightly-archive-old", lambda one: one["status"].update(status))
 
 
+OF_ANOTHER = {"velero.io/backup-uid": "of another backup"}
+
+
+def put_old_upload(world: World, claim: str, phase: str = "Completed") -> None:
+    """A DataUpload of another backup, as one of Velero's own namespace holds them."""
+    spec = {"sourcePVC": claim, "sourceNamespace": "shop"}
+    name = f"weekly-{claim}"
+    upload = of.obj("velero.io/v2alpha1", "DataUpload", name, of.VELERO, spec=spec)
+    upload["metadata"]["labels"] = OF_ANOTHER
+    world.items.append(upload | {"status": {"phase": phase, "snapshotID": "moved-0"}})
+    stopped = of.evidence(claim, "db", level=Level.STOPPED)
+    world.put(stopped, "DataUpload", name, uid="of another backup")
+
+
 def not_ready(world: World) -> None:
     world.item(SNAPSHOT, "velero-db-root")["status"]["readyToUse"] = False
     information("db-root", ReadyToUse=False)(world)
@@ -160,6 +174,7 @@ CASES: dict[str, Change] = {
     "snapshot-failed": volume("db-root", result="failed"),
     "upload-missing": removed("DataUpload", "nightly-archive-old"),
     "upload-not-completed": upload(phase="Failed", message="no space"),
+    "uploads-of-one-claim": lambda world: put_old_upload(world, "archive-old"),
     "files-not-completed": files("Failed", "backup-helper"),
     "disk-without-way-back": files("Completed", "virt-launcher-db-x7k2p"),
     "needs-missing": removed("Secret", "db-cloud-init"),
@@ -175,6 +190,8 @@ CASES: dict[str, Change] = {
     "backup-goes-on": phase("WaitingForPluginOperations"),
     "data-not-known": without_books,
     "snapshot-not-ready": not_ready,
+    "upload-of-another-backup": changed("DataUpload", "nightly-archive-old", lambda one:
+                                        one["metadata"].update(labels=OF_ANOTHER)),
     "operation-failed": operation("snapshot.storage.k8s.io", "volumesnapshots", "velero-db-root",
                                   "timed out"),
     "said-by-plugin": both(NO_EVIDENCE, said),
@@ -203,7 +220,15 @@ BESIDES = {
 }
 """Problems that come with another."""
 
-CONCERNED = {"upload-missing": "archive", "upload-not-completed": "archive"}
+CONCERNED = dict.fromkeys(
+    (
+        "upload-missing",
+        "upload-not-completed",
+        "uploads-of-one-claim",
+        "upload-of-another-backup",
+    ),
+    "archive",
+)
 
 
 def codes(machine: Machine) -> set[str]:
@@ -334,3 +359,32 @@ def test_an_upload_has_to_name_what_it_moved() -> None:
     found = of.machine(world, "archive")
     assert codes(found) == {"upload-not-completed"}
     assert "without a snapshotID" in found.why_not[0]
+
+
+def test_an_upload_of_another_backup_is_not_the_data_of_a_claim() -> None:
+    world = of.good()
+    without_data(world)
+    put_old_upload(world, "db-data")
+    found = of.machine(world)
+    assert codes(found) == {"disk-without-data"}
+    assert found.is_restorable is False
+
+
+@pytest.mark.parametrize("phase", ["Completed", "Failed"])
+def test_an_upload_of_another_backup_does_not_harm_a_snapshot(phase: str) -> None:
+    world = of.good()
+    put_old_upload(world, "db-data", phase)
+    assert codes(of.machine(world)) == set()
+    assert of.report(world).verdict is Verdict.GOOD
+
+
+def test_an_upload_that_cannot_be_read_fails_no_other_machine() -> None:
+    world = of.good()
+    put_old_upload(world, "db-data")
+    world.item("DataUpload", "weekly-db-data")["spec"]["sourcePVC"] = 5
+    world.item("DataUpload", "weekly-db-data")["metadata"]["annotations"] = "none"
+    assert of.report(world).verdict is Verdict.GOOD
+    world.item("DataUpload", "nightly-archive-old")["status"] = "none"
+    found = {one.name: one for one in of.report(world).machines}
+    assert [one.code for one in found["archive"].problems] == ["unreadable"]
+    assert found["db"].verdict is Verdict.GOOD

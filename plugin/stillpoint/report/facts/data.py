@@ -6,6 +6,7 @@ Source: pkg/restore/actions/csi of Velero v1.18.
 from collections.abc import Iterator
 
 from stillpoint.model import kinds
+from stillpoint.model.names import listing
 from stillpoint.report.case import Case, StoredDisk
 from stillpoint.report.model import Method
 from stillpoint.resources.disks import volume_snapshot, volume_snapshot_content
@@ -95,6 +96,22 @@ def uploads_not_completed(case: Case) -> Iterator[str]:
             yield f"{disk.claim.name} ({words or 'without a phase'})"
         elif not handle(disk):
             yield f"{disk.claim.name} ({phase}, without a snapshotID)"
+
+
+def uploads_of_one_claim(case: Case) -> Iterator[str]:
+    """Disks that are to have been moved, with several DataUploads."""
+    for disk in _of(case, Method.MOVED):
+        if len(disk.uploads) > 1:
+            yield f"{disk.claim.name} ({listing(disk.uploads)})"
+
+
+def uploads_of_others(case: Case) -> Iterator[str]:
+    """Disks whose DataUpload has the label of another Backup."""
+    uids = case.contents.uids
+    for disk in _of(case, Method.MOVED):
+        uid = data_upload.backup_uid(disk.upload) if disk.upload else ""
+        if uid and uids and uid not in uids:
+            yield disk.claim.name
 
 
 def files_not_completed(case: Case) -> Iterator[str]:

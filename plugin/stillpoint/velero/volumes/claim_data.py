@@ -37,7 +37,13 @@ def is_uploaded(stored: Item) -> bool:
 
 def upload(stored: Item) -> str:
     """Name of the DataUpload that has the data of a stored claim; empty if there is none."""
-    return it.text(stored, "metadata", "annotations", _UPLOAD).rpartition("/")[2]
+    return upload_place(stored)[1]
+
+
+def upload_place(stored: Item) -> tuple[str, str]:
+    """Namespace and name of the DataUpload that has the data of a stored claim; may be empty."""
+    namespace, _, name = it.text(stored, "metadata", "annotations", _UPLOAD).rpartition("/")
+    return namespace, name
 
 
 def handle(snapshot: Item) -> str:

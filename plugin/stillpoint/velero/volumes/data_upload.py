@@ -70,6 +70,11 @@ def is_of(upload: Item, backup: Item, claim: Item) -> bool:
     return found == (it.uid(backup), it.uid(claim))
 
 
+def backup_uid(upload: Item) -> str:
+    """Uid of the upload's Backup; empty if no label says it."""
+    return it.text(upload, "metadata", "labels", marks.OF_BACKUP_UID)
+
+
 def selector(backup: Item) -> str:
     """Label selector of the uploads of a backup."""
     return f"{marks.OF_BACKUP_UID}={it.uid(backup)}"
