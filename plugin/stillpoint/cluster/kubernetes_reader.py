@@ -45,6 +45,8 @@ _MOST_CONNECTIONS = 32
 _OF_LOGS = Bounds(line=8 * 1024, response=16 * 1024 * 1024)
 """A line of a guest's agent has 1 KiB at most, a file of a kubelet 10 MiB (containerLogMaxSize)."""
 
+_OF_WHOLE_LOGS = _OF_LOGS._replace(is_whole=True)
+
 _OF_WATCHES = Bounds(line=4 * 1024 * 1024, response=64 * 1024 * 1024)
 """An object has 1.5 MiB at most (etcd)."""
 
@@ -269,7 +271,8 @@ class KubernetesReader:
         def open_response() -> BaseHTTPResponse:
             return self._open_stream(request, query, longest_s)
 
-        return LineStream(request, open_response, bytes, self._clock, _OF_LOGS)
+        bounds = _OF_WHOLE_LOGS if follow_s is None else _OF_LOGS
+        return LineStream(request, open_response, bytes, self._clock, bounds)
 
     def _watch(self, watch: Watch) -> None:
         try:

@@ -23,15 +23,18 @@ Line = TypeVar("Line")
 
 
 class Bounds(NamedTuple):
-    """Bytes that are kept.
+    """Bounds of what is kept.
 
     Attributes:
-        line: of a line; the rest of a longer one is dropped.
-        response: of the response; the rest is left.
+        line: bytes of a line; the rest of a longer one is dropped.
+        response: bytes of the response; the rest is left.
+        is_whole: true if a response of which a rest is left is a failure: what is not in its lines
+            is taken for not said.
     """
 
     line: int
     response: int
+    is_whole: bool = False
 
 
 class LineStream(Generic[Line]):
@@ -68,8 +71,9 @@ class LineStream(Generic[Line]):
             with self._open() as response:
                 self._keep(response)
                 yield from map(self._parse, lines(self._parts(response), self._bounds.line))
-        except http.ReadTimeoutError:
-            return  # nothing more came until the deadline
+        except http.ReadTimeoutError as error:
+            if self._bounds.is_whole:
+                raise self._request.no_response("its end did not come in time") from error
         except http.HTTPError as error:
             if not self._is_closed:
                 raise self._request.no_response(str(error)) from error
@@ -98,6 +102,9 @@ class LineStream(Generic[Line]):
                 return
             left -= len(part)
             yield part
+        if self._bounds.is_whole:
+            cause = "its end did not come in time" if left > 0 else "the response is too long"
+            raise self._request.no_response(cause)
 
 
 def _hang_up(response: BaseHTTPResponse) -> None:

@@ -94,7 +94,8 @@ class Reader(Protocol):
 
         Args:
             since: older lines, by the clock of the node, are left out.
-            follow_s: go on with what is printed later, for so long; None ends with the last line.
+            follow_s: go on with what is printed later, for so long; None ends with the last line,
+                and a log of which the end did not come is a failure.
         """
 
 

@@ -1,13 +1,17 @@
 """Streams: the log of a container as its node and a hostile guest send it; one watched object."""
 
+import io
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from queue import SimpleQueue
 
 import pytest
+from urllib3 import HTTPResponse
 
 from stillpoint.cluster import stream
+from stillpoint.cluster.api_request import ApiRequest
 from stillpoint.model import kinds
 from stillpoint.model.errors import Forbidden, NoResponse, Unreachable
 from stillpoint.model.reader import Change, Stream
@@ -58,6 +62,29 @@ def test_a_log_in_which_nothing_is_printed_ends_at_its_deadline() -> None:
         assert list(log) == LINES[:1]
 
 
+def test_a_whole_log_of_which_the_end_does_not_come_is_a_failure() -> None:
+    """What is not in it is taken for not said."""
+    with FaultyApiServer([tells(FIRST)]) as server:
+        log = iter(server.reader(replace(LONG, response_s=0.2)).log(POD, "compute", SINCE))
+        assert next(log) == LINES[0]
+        with pytest.raises(NoResponse, match="end did not come in time"):
+            next(log)
+
+
+@pytest.mark.parametrize(
+    ("is_whole", "outcome"), [(True, pytest.raises(NoResponse)), (False, nullcontext())]
+)
+def test_a_log_that_comes_slowly_ends_at_its_deadline(
+    is_whole: bool, outcome: AbstractContextManager[object]
+) -> None:
+    request = ApiRequest("get", kinds.POD, "shop", "db", 1.5, subresource="log")
+    body = HTTPResponse(io.BytesIO(FIRST * 100_000), preload_content=False)
+    bounds = stream.Bounds(line=100, response=1_000_000_000, is_whole=is_whole)
+    log = stream.LineStream(request, lambda: body, bytes, iter(range(9)).__next__, bounds)
+    with outcome:
+        assert len(list(log)) < 100_000
+
+
 def test_the_missing_right_is_named() -> None:
     refusal = 'pods "db" is forbidden: User "velero" cannot get resource "pods/log"'
     with (
@@ -84,16 +111,17 @@ def test_of_a_line_without_an_end_no_more_than_its_beginning_is_kept() -> None:
 
 
 def test_a_guest_that_never_stops_printing_is_left() -> None:
-    def floods(exchange: Exchange) -> bool:
-        exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        part = FIRST * 10_000
-        while not exchange.ended.is_set():
-            exchange.send(f"{len(part):x}\r\n".encode(), part, b"\r\n")
-        return False
-
     with FaultyApiServer([floods]) as server:
         read = sum(1 for _ in server.reader(LONG).log(POD, "compute", SINCE, follow_s=60.0))
     assert len(FIRST) * read < 17 * 1024 * 1024
+
+
+def test_a_log_that_is_too_long_is_not_whole() -> None:
+    with (
+        FaultyApiServer([floods]) as server,
+        pytest.raises(NoResponse, match="the response is too long"),
+    ):
+        list(server.reader(replace(LONG, response_s=60.0)).log(POD, "compute", SINCE))
 
 
 def test_one_object_is_watched_by_its_name_and_signs_of_life_come_too() -> None:
@@ -114,6 +142,14 @@ def test_a_watch_that_the_server_ends_with_an_error_says_so() -> None:
         pytest.raises(Unreachable, match="too many"),
     ):
         list(server.reader(LONG).watch(INSTANCES, "shop", "db", 30.0))
+
+
+def floods(exchange: Exchange) -> bool:
+    exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    part = FIRST * 10_000
+    while not exchange.ended.is_set():
+        exchange.send(f"{len(part):x}\r\n".encode(), part, b"\r\n")
+    return False
 
 
 def collect_aside(log: Stream[bytes]) -> "SimpleQueue[bytes | None]":
