@@ -101,6 +101,11 @@ class Case:
     expected: Level
 
     @property
+    def volumes(self) -> Sequence[Item]:
+        """Its volumes of all kinds; those that its guest has too are there twice."""
+        return _volumes(self.machine, self.instance)
+
+    @property
     def taken(self) -> Sequence[StoredDisk]:
         """The disks of which the backup has bytes, or may have."""
         return [disk for disk in self.disks if disk.is_taken]
@@ -182,12 +187,7 @@ def _claims(
 ) -> Iterator[tuple[str, Reference]]:
     """Each disk of a machine: the name of its volume, and its claim."""
     namespace, seen = it.namespace(machine), set()
-    is_machine = machine.get("kind") == virtual_machine.RESOURCE.kind
-    volumes = [
-        *(virtual_machine.volumes(machine) if is_machine else ()),
-        *(virtual_machine_instance.volumes(instance) if instance else ()),
-    ]
-    for one in volumes:
+    for one in _volumes(machine, instance):
         name = volume.disk_claim(one)
         if name and name not in seen:
             seen.add(name)
@@ -195,6 +195,15 @@ def _claims(
     for claim in machines.state_claims(machine, objects):
         if claim.name not in seen:
             yield claim.name, claim
+
+
+def _volumes(machine: Item, instance: Item | None) -> Sequence[Item]:
+    """The volumes of a machine, then those of its guest, among them hot-plugged ones."""
+    is_machine = machine.get("kind") == virtual_machine.RESOURCE.kind
+    return [
+        *(virtual_machine.volumes(machine) if is_machine else ()),
+        *(virtual_machine_instance.volumes(instance) if instance else ()),
+    ]
 
 
 def _sharing(namespace: str, objects: StoredObjects) -> Sharing:

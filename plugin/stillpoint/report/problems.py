@@ -51,6 +51,9 @@ ROWS: tuple[Row, ...] = (
     Row("disk-without-data", _B, _RESTORE,
         "the backup holds no data of these disks: {about}",
         "stillpoint rehearse -n {namespace} --explain {name} says why", data.without_data),
+    Row("disk-not-saved", _B, _RESTORE,
+        "no backup has the bytes of these volumes, they live on a node: {about}",
+        "move the data to a PersistentVolumeClaim", data.unsaved),
     Row("disk-skipped", _B, _RESTORE,
         "Velero skipped the data of these disks: {about}",
         "if a policy is to leave them out, take their volumes out of the machine; else "

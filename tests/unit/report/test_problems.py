@@ -49,6 +49,15 @@ def without_data(world: World) -> None:
     world.volumes = [one for one in world.volumes or () if one["pvcName"] != "db-data"]
 
 
+def with_host_disk(kind: str) -> Change:
+    def change(world: World) -> None:
+        spec = world.item(kind, "db")["spec"]
+        spec = spec["template"]["spec"] if kind == "VirtualMachine" else spec
+        spec["volumes"].append({"name": "scratch", "hostDisk": {"path": "/d", "type": "Disk"}})
+
+    return change
+
+
 def skipped(world: World) -> None:
     without_data(world)
     of.put_volume(world, "db-data", "", skipped=True, skippedReason="resource policy ;")
@@ -168,6 +177,7 @@ CASES: dict[str, Change] = {
     "backup-failed": phase("Failed", failureReason="the server was restarted"),
     "claim-missing": removed(CLAIM, "db-data"),
     "disk-without-data": without_data,
+    "disk-not-saved": with_host_disk("VirtualMachine"),
     "disk-skipped": skipped,
     "snapshot-missing": removed(SNAPSHOT, "velero-db-root"),
     "snapshot-without-handle": removed(CONTENT, "snapcontent-db-root"),
@@ -388,3 +398,12 @@ def test_an_upload_that_cannot_be_read_fails_no_other_machine() -> None:
     found = {one.name: one for one in of.report(world).machines}
     assert [one.code for one in found["archive"].problems] == ["unreadable"]
     assert found["db"].verdict is Verdict.GOOD
+
+
+def test_a_volume_on_a_node_is_named_once_whether_the_machine_or_its_guest_has_it() -> None:
+    world = of.good()
+    with_host_disk("VirtualMachineInstance")(world)
+    assert codes(of.machine(world)) == {"disk-not-saved"}
+    with_host_disk("VirtualMachine")(world)
+    [problem] = [one for one in of.machine(world).problems if one.code == "disk-not-saved"]
+    assert problem.about == ("scratch (hostDisk)",)

@@ -5,11 +5,12 @@ Source: pkg/restore/actions/csi of Velero v1.18.
 
 from collections.abc import Iterator
 
+from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.names import listing
 from stillpoint.report.case import Case, StoredDisk
 from stillpoint.report.model import Method
-from stillpoint.resources.disks import volume_snapshot, volume_snapshot_content
+from stillpoint.resources.disks import volume, volume_snapshot, volume_snapshot_content
 from stillpoint.resources.machines import pod
 from stillpoint.velero.volumes import claim_data, data_upload
 
@@ -26,6 +27,13 @@ def without_data(case: Case) -> Iterator[str]:
     for disk in _of(case, Method.NONE):
         if disk.item is not None:
             yield disk.claim.name
+
+
+def unsaved(case: Case) -> Iterator[str]:
+    """Volumes of a kind that no backup has the bytes of."""
+    for one in case.volumes:
+        if kind := volume.unsaved_kind(one):
+            yield f"{it.text(one, 'name')} ({kind})"
 
 
 def skipped(case: Case) -> Iterator[str]:
