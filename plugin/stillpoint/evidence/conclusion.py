@@ -115,7 +115,7 @@ def _verdict(seen: Observations, cuts: Sequence[Cut]) -> Verdict:
             seen,
             min(starts),
             max(ends),
-            is_in_block=all(cut.is_in_block for cut in cuts),
+            is_in_block=all(seen.machine.name in cut.in_block_of for cut in cuts),
             has_moments=not any(cut.driver in _NOT_OF_A_MOMENT for cut in cuts),
         )
     )

@@ -189,8 +189,8 @@ class Cut:
         claim: whoever reads an annotation compares it with the claim of the object that has it.
         not_before: plugin's clock; before the snapshot was asked for. None if not known.
         not_after: plugin's clock; after the storage was seen to have it. None if not known.
-        is_in_block: true if Velero takes the claim in the item block of the guest, hence after its
-            pre hook. False also if not known.
+        in_block_of: names of machines in whose guest's item block Velero takes the claim, hence
+            after the pre hook of that guest, as far as is known.
         created: by the driver's clock, which says nothing of the order (docs/evidence.md).
         shared_with: names of other machines whose guests write to the disk.
         machines: names of all of them, as far as is known when it is stored.
@@ -200,7 +200,7 @@ class Cut:
     not_before: datetime | None
     not_after: datetime | None
     method: Method = Method.SNAPSHOT
-    is_in_block: bool = False
+    in_block_of: tuple[str, ...] = ()
     driver: str = ""
     handle: str = ""
     created: datetime | None = None

@@ -78,7 +78,7 @@ cuts = st.builds(
     st.none() | times,
     st.none() | times,
     st.sampled_from(Method),
-    st.booleans(),
+    lists,
     texts,
     texts,
     st.none() | times,
@@ -114,7 +114,7 @@ def test_no_annotation_is_none() -> None:
         {"v": 2},
         {"seal": ""},
         {"not_before": None},
-        {"is_in_block": True},
+        {"in_block_of": ["db"]},
         {"claim": {"kind": "PersistentVolumeClaim", "name": "other", "uid": "c-1"}},
     ],
 )

@@ -63,7 +63,7 @@ PLAIN = Observations(
     safety_thaws=(),
     others=(),
 )
-CUT = Cut(Subject("PersistentVolumeClaim", "root", "c-1"), at(3), at(6), is_in_block=True)
+CUT = Cut(Subject("PersistentVolumeClaim", "root", "c-1"), at(3), at(6), in_block_of=("db",))
 LONG = replace(CUT, not_after=at(8.9))
 TOLD = replace(PLAIN, lines=(HELD, RELEASED, OVER))
 LESS = replace(HELD, line=replace(HELD.line, verdict=Level.FILESYSTEM))
@@ -134,7 +134,7 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
             {"lines": (HELD, replace(RELEASED, line=replace(RELEASED.line, boot="b-2")), OVER)},
             {"not_before": at(2.01), "others": None},
             {"not_before": at(2.01), "is_before_hook": False},
-            {"not_before": at(2.01), "is_in_block": False, "looks": (asked(0.9), look(2, FROZEN))},
+            {"not_before": at(2.01), "in_block_of": (), "looks": (asked(0.9), look(2, FROZEN))},
             {"lines": (replace(HELD, received=at(4.1)), RELEASED, OVER), "others": None},
             {
                 "lines": (
@@ -162,7 +162,7 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
             {"hooks": Hooks(0, 0)},
             {"has_hook": None},
             {"is_hook_failed": True},
-            {"is_in_block": False},
+            {"in_block_of": ()},
             FAILED | {"looks": (asked(0.9), look(3.1, FROZEN))},
             FAILED | {"looks": (asked(0.9), look(2.9, FROZEN)), "others": None},
         ],
@@ -190,7 +190,7 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
         "one-run": [MIGRATED],
         "held-by-guest|held-by-hook": [{"lines": (RELEASED, OVER)}, {"not_before": at(1), **LATER}],
         "all-at-rest": [{"lines": (LESS, RELEASED, OVER)}],
-        "hook-succeeded": [FAILED, {"is_in_block": False}],
+        "hook-succeeded": [FAILED, {"in_block_of": ()}],
         "released-by-thaw": [
             {"not_after": at(9.1)},
             {"not_after": at(9.03)},
@@ -392,7 +392,7 @@ def test_a_rule_does_not_count_unless(code: str, condition: str, change: Change)
     seen, cut = changed(BASES[code], change)
     assert cut.not_before
     assert cut.not_after
-    case = Case(seen, cut.not_before, cut.not_after, cut.is_in_block, not cut.driver)
+    case = Case(seen, cut.not_before, cut.not_after, bool(cut.in_block_of), not cut.driver)
     row = next(row for row in rules.ROWS if row.code == code)
     missing = {one.code for one in rules.hold_against(case, row).missing}
     assert missing & set(condition.split("|"))
@@ -475,7 +475,7 @@ def machine(seen: Observations, *cuts: Cut, **more: Any) -> list[str]:
 
 
 def cut(start: float, end: float, **more: Any) -> Cut:
-    return Cut(CUT.claim, at(start), at(end), is_in_block=True, **more)
+    return Cut(CUT.claim, at(start), at(end), in_block_of=("db",), **more)
 
 
 def test_disks_of_one_frozen_window_are_as_one() -> None:
@@ -487,6 +487,17 @@ def test_the_worst_of_one_frozen_window_counts() -> None:
     assert machine(seen, cut(3, 4), cut(4, 8)) == ["application", "unknown", "unknown"]
     seen = replace(TOLD, lines=(HELD,), looks=(asked(0.9), look(2, FROZEN), look(13)))
     assert machine(seen, cut(3, 4), cut(4, 6)) == ["filesystem"] * 3
+
+
+def test_a_disk_in_the_block_of_another_guest_is_not_known_to_come_after_this_one_s_hook() -> None:
+    """It was moved to this guest after its block had been built."""
+    seen, disk = BASES["filesystem-expected"]
+    moved = replace(disk, in_block_of=("web",), machines=("db", "web"))
+    assert rule(seen, disk) == "filesystem-expected"
+    assert rule(seen, moved) == "unknown"
+    of_both, other = replace(disk, in_block_of=("db",), shared_with=("web",)), seen
+    web = replace(other, machine=replace(other.machine, name="web"))
+    assert machine(seen, of_both, others={"web": web}) == ["unknown", "unknown"]
 
 
 def test_disks_before_and_after_a_thaw_are_mixed() -> None:

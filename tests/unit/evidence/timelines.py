@@ -361,7 +361,7 @@ class Timeline:
     def _cut(self, disk: Disk, asked: float) -> Cut:
         claim = Subject("PersistentVolumeClaim", disk.name, disk.name)
         is_in_block = disk.is_in_block and self.random.random() < 0.95
-        return Cut(claim, at(asked), at(disk.there), is_in_block=is_in_block)
+        return Cut(claim, at(asked), at(disk.there), in_block_of=("db",) * is_in_block)
 
     def _cuts(self) -> Iterable[Cut]:
         """The cuts: of the plugin's own exact, of Velero's after the call before, or by a clock."""

@@ -73,7 +73,7 @@ class WatchedGuest:
         self._lacks: list[Statement] = list(first.lacks)
         self._holders: list[Holder] = []
         self._dropped = 0
-        self._last_call = first.began
+        self._last_call = first.began  # of the guest's item block
         self._come_to: dict[str, datetime] = {}
         self._last_cut: datetime | None = None
 
@@ -138,24 +138,35 @@ class WatchedGuest:
             if all(one.code != statement.code for one in self._lacks):
                 self._lacks.append(statement)
 
-    def cut(self, holder: Holder, now: datetime) -> None:
-        """Adds the holder of a disk whose snapshot the storage has now."""
+    def cut(self, holder: Holder, now: datetime, *, is_in_block: bool) -> None:
+        """Adds the holder of a disk whose snapshot the storage has now.
+
+        Args:
+            is_in_block: true if the disk is of the guest's item block.
+        """
         with self._lock:
             self._holders.append(holder)
-            self._last_cut = self._last_call = now
+            self._last_cut = now
+            if is_in_block:
+                self._last_call = now
 
     def come_to(self, claim: str, now: datetime) -> None:
         """Notes that Velero has come to a disk, of which it is yet to take the snapshot."""
         with self._lock:
             self._come_to.setdefault(claim, now)
 
-    def last_before(self, claim: str) -> datetime:
+    def last_before(self, claim: str, *, is_in_block: bool) -> datetime:
         """The last call of Velero that came before it asked for the snapshot of a disk.
 
-        The items of a block come one after the other: that of the disk before is one.
+        The items of a block come one after the other: that of the disk before is one. Those of
+        other blocks come meanwhile.
+
+        Args:
+            is_in_block: true if the disk is of the guest's item block.
         """
         with self._lock:
-            return max(self._last_call, self._come_to.get(claim, self._first.began))
+            come_to = self._come_to.get(claim, self._first.began)
+            return max(self._last_call, come_to) if is_in_block else come_to
 
     @property
     def holders(self) -> Sequence[Holder]:

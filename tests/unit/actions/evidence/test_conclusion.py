@@ -47,7 +47,7 @@ ID = "evidence;VirtualMachine;shop;db;vm-db;;;"
 
 def cut(name: str = "db-root", **facts: Any) -> Cut:
     of = Subject("PersistentVolumeClaim", name, f"claim-{name}")
-    bounds = {"not_before": NOW + SECOND, "not_after": NOW + 2 * SECOND, "is_in_block": True}
+    bounds = {"not_before": NOW + SECOND, "not_after": NOW + 2 * SECOND, "in_block_of": ("db",)}
     return Cut(of, **{**bounds, "machines": ("db",), **facts})
 
 
@@ -167,7 +167,7 @@ def test_a_cut_of_another_claim_counts_for_nothing() -> None:
 def test_a_machine_that_never_ran_is_stopped() -> None:
     off = machine(is_running=False)
     kept = [one for one in SHOP if one["kind"] == "PersistentVolumeClaim"]
-    bare = cut(machines=(), is_in_block=False, not_before=NOW - timedelta(minutes=1))
+    bare = cut(machines=(), in_block_of=(), not_before=NOW - timedelta(minutes=1))
     reader = DictionaryReader([off, *kept, annotated(snapshot(), bare)])
     operation = virtual_machine.execute(off, observing(reader)).operation
     assert operation == "evidence;VirtualMachine;shop;db;vm-db;70;;"
@@ -177,7 +177,7 @@ def test_a_machine_that_never_ran_is_stopped() -> None:
 
 def test_a_machine_that_changed_meanwhile_is_not_known_to_be_stopped() -> None:
     off = machine(is_running=False)
-    bare = cut(machines=(), is_in_block=False, not_before=NOW - timedelta(minutes=1))
+    bare = cut(machines=(), in_block_of=(), not_before=NOW - timedelta(minutes=1))
     reader = DictionaryReader([off, annotated(snapshot(), bare)])
     concluded(reader, "evidence;VirtualMachine;shop;db;vm-db;69;;")
     assert stored(reader).level is Level.UNKNOWN

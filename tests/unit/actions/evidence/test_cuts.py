@@ -24,9 +24,11 @@ from tests.unit.actions.evidence.world import (
     SHOP,
     claim,
     instance,
+    launcher,
     observing,
     snapshot,
     upload,
+    volumes,
 )
 from tests.unit.contexts import NOW, Hands, backup_context
 from tests.unit.dictionary_reader import DictionaryReader
@@ -53,14 +55,47 @@ def test_a_snapshot_by_velero_was_cut_after_the_call_before_and_before_this_one(
         claim=CLAIM,
         not_before=NOW,
         not_after=NOW + timedelta(seconds=7),
-        is_in_block=True,
+        in_block_of=("db",),
         driver="fast.io",
         handle="s-1",
         created=datetime.fromisoformat("2026-05-04T12:00:01Z"),
         machines=("db",),
     )
     [watched] = observer.of(context).guests_of("shop", "db-root")  # type: ignore[union-attr]
-    assert watched.last_before("db-data") == NOW + timedelta(seconds=7), "the bound of the next"
+    assert watched.last_before("db-data", is_in_block=True) == NOW + timedelta(seconds=7), (
+        "the bound of the next"
+    )
+    observer.end_all(10)
+
+
+def test_a_disk_is_in_the_block_of_one_guest_and_its_cut_no_bound_in_that_of_another() -> None:
+    """Blocks go on side by side, and this disk has been moved since the first of them was built."""
+    sharing = instance("web")
+    sharing["spec"]["volumes"] = volumes("web-root", "db-root")
+    reader, hands = DictionaryReader([*SHOP, sharing, launcher("web")]), Hands()
+    context = observing(reader, hands=hands)
+    for guest in (instance(), sharing):
+        block.related_items(guest, context)
+    hands.sleep(7)
+    volume_snapshot.execute(snapshot(), context)
+    cut = noted(reader)
+    assert cut
+    assert (cut.in_block_of, cut.machines, cut.not_before) == (("db",), ("db", "web"), NOW)
+    [web] = observer.of(context).guests_of("shop", "web-root")  # type: ignore[union-attr]
+    assert web.last_before("web-root", is_in_block=True) == NOW
+    observer.end_all(10)
+
+
+def test_of_a_disk_in_no_block_of_the_guest_the_call_before_is_no_bound() -> None:
+    reader, hands = DictionaryReader(SHOP), Hands()
+    context = observing(reader, hands=hands)
+    block.related_items(instance(), context)
+    hands.sleep(7)
+    volume_snapshot.execute(snapshot(), context)
+    [watched] = observer.of(context).guests_of("shop", "db-root")  # type: ignore[union-attr]
+    assert watched.last_before("db-late", is_in_block=False) == NOW
+    watched.come_to("db-late", NOW + 3 * SECOND)
+    assert watched.last_before("db-late", is_in_block=False) == NOW + 3 * SECOND
     observer.end_all(10)
 
 
@@ -88,7 +123,7 @@ def test_a_snapshot_by_the_plugin_has_its_own_bounds() -> None:
     volume_snapshot.execute(snapshot(), context)
     cut = noted(reader)
     assert cut
-    assert (cut.not_before, cut.not_after, cut.is_in_block) == (asked, seen, False)
+    assert (cut.not_before, cut.not_after, cut.in_block_of) == (asked, seen, ())
 
 
 def test_of_a_disk_that_no_watched_guest_has_the_backup_s_begin_is_the_bound() -> None:
@@ -96,7 +131,7 @@ def test_of_a_disk_that_no_watched_guest_has_the_backup_s_begin_is_the_bound() -
     volume_snapshot.execute(snapshot(), observing(reader))
     cut = noted(reader)
     assert cut
-    assert (cut.not_before, cut.machines, cut.is_in_block) == (STARTED, (), False)
+    assert (cut.not_before, cut.machines, cut.in_block_of) == (STARTED, (), ())
 
 
 def test_of_a_group_of_snapshots_the_first_call_is_the_bound_of_all() -> None:

@@ -172,7 +172,7 @@ def test_a_holder_that_is_gone_leaves_the_next_one() -> None:
     context = observing(reader)
     guest = begun(context)
     for name in ("velero-db-root-x", "velero-db-data-x"):
-        guest.cut(Holder(kinds.VOLUME_SNAPSHOT, "shop", name), NOW)
+        guest.cut(Holder(kinds.VOLUME_SNAPSHOT, "shop", name), NOW, is_in_block=True)
     reader.refused = {"shop/velero-db-root-x"}
     end(context)
     assert set(reader.patches) == {"shop/velero-db-data-x"}
@@ -240,7 +240,7 @@ def test_a_guest_without_a_disk_yet_is_watched_for_half_an_hour() -> None:
 
 def test_a_frozen_guest_is_watched_until_it_was_seen_thawed() -> None:
     guest = quiet(Look(NOW, FROZEN))
-    guest.cut(VELERO_SNAPSHOT, NOW)
+    guest.cut(VELERO_SNAPSHOT, NOW, is_in_block=True)
     assert not guest.is_over(NOW + 200 * SECOND)
     guest.see(Look(NOW + 200 * SECOND, THAWED))
     assert not guest.is_over(NOW + 209 * SECOND)
@@ -250,7 +250,7 @@ def test_a_frozen_guest_is_watched_until_it_was_seen_thawed() -> None:
 def test_a_thaw_before_the_last_disk_ends_nothing() -> None:
     guest = quiet(Look(NOW, FROZEN))
     guest.see(Look(NOW + SECOND, THAWED))
-    guest.cut(VELERO_SNAPSHOT, NOW + 2 * SECOND)
+    guest.cut(VELERO_SNAPSHOT, NOW + 2 * SECOND, is_in_block=True)
     assert not guest.is_over(NOW + 30 * SECOND)
     assert guest.is_over(NOW + 62 * SECOND)
 

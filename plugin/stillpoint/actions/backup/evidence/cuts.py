@@ -86,16 +86,18 @@ def _noted(
     namespace, name = it.identify(claim)
     watching, now = observer.of(context), context.clock.now()
     guests = watching.guests_of(namespace, name) if watching else ()
+    in_block = [guest for guest in guests if _is_in_block(claim, guest, context)]
     own = context.snapshots.bounds(it.uid(claim))
-    before, after = own or (_not_before(claim, guests, context), now)
+    before, after = own or (_not_before(claim, guests, in_block, context), now)
     for guest in guests:
-        guest.cut(holder, now)
+        guest.cut(holder, now, is_in_block=guest in in_block)
+    apart = {guest.machine for guest in guests if guest not in in_block}
     return Cut(
         claim=Subject(persistent_volume_claim.RESOURCE.kind, name, it.uid(claim)),
         not_before=before,
         not_after=after,
         method=Method.SNAPSHOT if snapshot else Method.MOVED,
-        is_in_block=any(_is_in_block(claim, guest, context) for guest in guests),
+        in_block_of=tuple(sorted({guest.machine for guest in in_block} - apart)),
         driver=claim_data.driver(snapshot or {}),
         handle=claim_data.handle(snapshot or {}),
         created=it.time(snapshot or {}, "status", "creationTime"),
@@ -112,14 +114,18 @@ def _is_in_block(claim: Item, guest: WatchedGuest, context: BackupContext) -> bo
 
 
 def _not_before(
-    claim: Item, guests: Sequence[WatchedGuest], context: BackupContext
+    claim: Item,
+    guests: Sequence[WatchedGuest],
+    in_block: Sequence[WatchedGuest],
+    context: BackupContext,
 ) -> datetime | None:
     """Of a group of snapshots Velero takes all at the first of them."""
     if not guests:
         return context.backup.started
     if fates.group_snapshot_label(context.backup.asked) in it.labels(claim):
         return min(guest.began for guest in guests)
-    return min(guest.last_before(it.name(claim)) for guest in guests)
+    name = it.name(claim)
+    return min(guest.last_before(name, is_in_block=guest in in_block) for guest in guests)
 
 
 @harmless
