@@ -41,6 +41,7 @@ BEFORE_ALL_ELSE = (
     "systemctl show --value --property=ExecMainStartTimestampMonotonic mariadb",
 )
 """In microseconds from the start: when the steps of a copy had ended, when an application began."""
+ON_A_COPY = ("on-copy", "copied", "answers")
 AGENT_CONFIGURATION = f"[general]\nfsfreeze-hook={BEFORE}\n"
 REFUSING = "[script:refusing]\nmethod = pair\nfreeze = /usr/bin/false\nthaw = /usr/bin/true\n"
 
@@ -266,7 +267,9 @@ def test_the_restored_guest_tells_from_which_freeze_it_is(life: Life) -> None:
     states = {one["state"] for one in life.told["console"] if one["id"] == origin["id"]}
     assert states == {"held", "released", "over"}
     said = life.told["console of the copy"]
-    assert [one["state"] for one in said] == ["on-copy", "copied", "answers"]
+    told = [one["state"] for one in said]
+    assert told == [one for one in ON_A_COPY if one in told]  # lines of a boot may be torn
+    assert told[-1] == "answers"
     assert {one["id"] for one in said} == {origin["id"]}
 
 

@@ -71,7 +71,7 @@ def announcements(text: str) -> list[dict[str, Any]]:
     """Our lines among others."""
     said = []
     for line in text.splitlines():
-        with contextlib.suppress(ValueError):  # torn by a message of the kernel
+        with contextlib.suppress(ValueError):  # torn by another writer
             said.append(json.loads(line.partition("@stillpoint ")[2]))
     return said
 

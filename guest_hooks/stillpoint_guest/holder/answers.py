@@ -1,7 +1,7 @@
 """The applications of a copy that answer again, after its first boot.
 
 They are those that were at rest in the freeze of which this disk is. Each is asked as `check` asks
-it, again and again until it answers, within a bound; nothing is asked while anything is held.
+it, again and again until it answers, within a bound; no question begins while anything is held.
 """
 
 import contextlib

@@ -17,7 +17,7 @@ from typing import IO, Collection, Optional, Sequence
 
 from stillpoint_guest.console import Console
 from stillpoint_guest.deadline import Deadline
-from stillpoint_guest.errors import FreezeRefused, GuestError, HoldLost
+from stillpoint_guest.errors import ConfigurationError, FreezeRefused, GuestError, HoldLost
 from stillpoint_guest.filesystems.own_freeze import Filesystems
 from stillpoint_guest.holder import answers, capacity, plan
 from stillpoint_guest.holder.announcements import Announcements
@@ -43,7 +43,7 @@ from stillpoint_guest.options.config import Configuration
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.places import Places
 from stillpoint_guest.processes.children import CHILDREN
-from stillpoint_guest.state import console_line, freeze_record
+from stillpoint_guest.state import console_line, freeze_record, recognition
 from stillpoint_guest.state.freeze_record import FreezeRecord, Records
 from stillpoint_guest.state.hold_marker import HoldMarker
 from stillpoint_guest.state.undo_journal import UndoJournal
@@ -84,6 +84,7 @@ class Holder:
         self._recovery = Recovery(places, (*kinds, Filesystems), log)
         self._busy_at_s = time.monotonic()
         self._left = threading.Event()
+        self._has_looked = False  # if this disk is a copy
 
     def start(self) -> None:
         """Undoes the changes of a dead holder, and finds out if this disk is a copy."""
@@ -134,7 +135,27 @@ class Holder:
     def _recognise(self) -> Optional[FreezeRecord]:
         for fault in self._records.faults():
             self._log.say(str(fault), WARNING)
-        return self._records.recognise()
+        return self._look()
+
+    def _look(self) -> Optional[FreezeRecord]:
+        origin = recognition.recognise(self._places.state, self._are_steps_required)
+        self._has_looked = True
+        return origin
+
+    def _look_again(self) -> None:
+        """Looks, where that failed at the start: the record of a freeze replaces a copy's."""
+        if self._has_looked:
+            return
+        try:
+            within(Deadline.after(_RECORD_S), "record", "read", self._look)
+        except (OSError, GuestError) as error:
+            self._log.say(f"the record that this disk carries cannot be moved: {error}", WARNING)
+
+    def _are_steps_required(self) -> bool:
+        try:
+            return self._configuration().on_copy.required
+        except ConfigurationError:
+            return True  # not known, as their unit takes it
 
     def serve(
         self,
@@ -258,6 +279,7 @@ class Holder:
         with self._beginning:
             self._require_idle()
             plan.make_folders(self._places)
+            self._look_again()
             self._recovery.undo(_UNDO_S, self._hanging)
             todo = within(Deadline.after(_PLAN_S), "plan", "make it", self._plan)
             if request.filesystems is not None:

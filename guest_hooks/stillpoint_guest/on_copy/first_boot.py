@@ -1,8 +1,9 @@
 """Runs the on-copy steps once on each copy, before its applications start.
 
 The first boot of a copy is one whose disk carries a record that another boot holds: the holder,
-which starts later, moves that record away. The outcome is on the disk before the first step is run
-and after the last, so a boot that ended between is known, and the steps run again.
+which starts later, moves that record away, and not before an outcome is on the disk. That is there
+before the first step is run and after the last, so a boot that ended between is known, and the
+steps run again; so they do if it cannot be read.
 """
 
 from typing import NamedTuple, Optional, Sequence, Tuple, Type
@@ -35,13 +36,12 @@ def due(places: Places) -> Optional[Due]:
     origin = records.origin()
     if origin is None:
         return None
-    is_new = freeze_record.is_copied(records.last())
     try:
         last = CopyRuns(places.state).last(origin.key)
     except GuestError as error:
-        return Due(origin, fault=str(error)) if is_new else None
+        return Due(origin, fault=str(error))
     if last is None:
-        return Due(origin) if is_new else None
+        return Due(origin) if freeze_record.is_copied(records.last()) else None
     unfinished = last.unfinished + (last.state == copy_run.RUNNING)
     return Due(origin, unfinished) if last.is_to_run_again else None
 

@@ -16,6 +16,7 @@ RUNNING = "running"
 DONE = "done"
 FAILED = "failed"
 LEFT_OUT = "left-out"  # the machine is the one that was frozen, and root wants none there
+MISSED = "missed"  # the holder found the copy, and no outcome of a run
 _FILE = "on-copy.json"
 
 
@@ -49,7 +50,7 @@ class CopyRun(NamedTuple):
     @property
     def is_to_run_again(self) -> bool:
         """True if the next boot, too, has to run the steps."""
-        return self.state == RUNNING or (self.state == FAILED and self.required)
+        return self.state == RUNNING or (self.state in (FAILED, MISSED) and self.required)
 
 
 def to_json(run: CopyRun) -> Dict[str, Any]:
@@ -115,6 +116,6 @@ class CopyRuns:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError) as error:
-            hint = "the steps of the next copy write a new one"
+            hint = "the next boot runs the steps of a copy again, and writes a new one"
             raise GuestError(self._path, "read it", str(error), hint) from error
         return run if run.of == of else None

@@ -96,10 +96,6 @@ class TerminalCase(HolderCase):
         self.addCleanup(self.terminal.close)
         self.console = self.terminal.path
 
-    def have_the_holder_leave(self) -> None:
-        self.leave.set()
-        self.thread.join()
-
 
 class ACycle(TerminalCase):
     def test_says_that_it_holds_that_it_releases_and_how_it_was(self) -> None:

@@ -45,6 +45,10 @@ class HolderCase(FolderCase):
         self.addCleanup(leave.set)
         self.until(lambda: holder_status.ask(self.places()))
 
+    def have_the_holder_leave(self) -> None:
+        self.leave.set()
+        self.thread.join()
+
     def until(self, is_so: Any) -> None:
         end_s = time.monotonic() + 20
         while not is_so():

@@ -8,17 +8,19 @@ from typing import Any, List, Optional, Sequence
 from unittest import mock
 
 from stillpoint_guest.console import Console
+from stillpoint_guest.errors import GuestError
 from stillpoint_guest.on_copy import first_boot
 from stillpoint_guest.options import config
 from stillpoint_guest.options.on_copy import OnCopy
 from stillpoint_guest.places import Places
-from stillpoint_guest.state import console_line, copy_run, freeze_record, machine
+from stillpoint_guest.state import console_line, copy_run, freeze_record, machine, recognition
 from stillpoint_guest.state.copy_run import CopyRun, CopyRuns
 from stillpoint_guest.state.freeze_record import Records
-from stillpoint_guest.verbs import check, command_line, status
+from stillpoint_guest.verbs import check, command_line, on_copy, status
 
 from tests.guest.unit.folders import FolderCase
 from tests.guest.unit.test_console import HOSTILE, ID, Terminal, parse
+from tests.guest.unit.test_holder import HolderCase, section
 from tests.guest.unit.test_record import RECORD
 
 HERE, ELSEWHERE = "4c4c4544-0051-3610-8056-b4c04f4d4e32", "c0ffee00-0051-3610-8056-b4c04f4d4e32"
@@ -55,6 +57,11 @@ class CopyCase(FolderCase):
         with contextlib.redirect_stdout(io.StringIO()):
             return command_line.run([*folders, "--state", places.state, "on-copy"], [])
 
+    def start_holder(self) -> None:
+        """What it does of it: the record is an origin's from here on."""
+        required = config.load(self.places(), []).on_copy.required
+        recognition.recognise(self.path("state"), lambda: required)
+
     def ran(self) -> List[str]:
         try:
             with open(self.path("log"), encoding="utf-8") as file:
@@ -78,7 +85,7 @@ class TheStepsOfACopy(CopyCase):
         self.assertEqual((run.state, run.machine, run.unfinished), ("done", "other", 0))
         self.assertEqual([one.name for one in run.steps], ["10-first", "20-second"])
         self.assertEqual(self.boot(), 0)
-        self.records.recognise()  # by the holder, later in that boot
+        self.start_holder()  # later in that boot
         self.assertEqual(self.boot(), 0)
         self.assertEqual(self.ran(), ["first", "second"])
 
@@ -95,6 +102,7 @@ class TheStepsOfACopy(CopyCase):
 
     def test_run_on_no_copy_that_an_earlier_version_has_started(self) -> None:
         """It has served for long, maybe, when this version is installed."""
+        self.configure("required = yes")
         self.records.recognise()
         self.step("step", self.log("ran"))
         self.assertEqual(self.boot(), 0)
@@ -103,7 +111,7 @@ class TheStepsOfACopy(CopyCase):
     def test_run_again_on_a_copy_of_the_copy(self) -> None:
         self.step("step", self.log("ran"))
         self.boot()
-        self.records.recognise()
+        self.start_holder()
         self.records.write(COPIED._replace(id="another"))
         self.boot()
         self.assertEqual(self.ran(), ["ran", "ran"])
@@ -123,7 +131,7 @@ class TheStepsOfACopy(CopyCase):
                 with self.assertRaises(KeyboardInterrupt):
                     self.boot()
         self.assertEqual(self.outcome().state, "running")
-        self.records.recognise()  # that boot went on all the same
+        self.start_holder()  # that boot went on all the same
         self.assertEqual(self.boot(), 0)
         self.assertEqual(self.ran(), ["first", "second"] * 3)
         self.assertEqual((self.outcome().state, self.outcome().unfinished), ("done", 2))
@@ -179,7 +187,7 @@ class AStepThatFails(CopyCase):
     def test_fails_the_unit_and_runs_again_where_it_is_required(self) -> None:
         self.configure("required = yes")
         self.assertEqual(self.boot(), 1)
-        self.records.recognise()
+        self.start_holder()
         self.assertEqual(self.boot(), 1)
         self.step("10-fails", self.log("mended"))
         self.assertEqual(self.boot(), 0)
@@ -271,6 +279,59 @@ class TheOutcome(CopyCase):
         self.assertEqual(self.boot(), 1)
         self.assertEqual(self.ran(), ["ran"])
 
+    def test_that_could_not_be_kept_has_them_run_again_at_the_next_boot(self) -> None:
+        """The disk was full at the first one, and has room when the holder starts."""
+        self.configure("required = yes")
+        self.step("step", f"{self.log('ran')}; exit 1")
+        os.mkdir(self.path("state/on-copy.json.new"))
+        self.assertEqual(self.boot(), 1)
+        os.rmdir(self.path("state/on-copy.json.new"))
+        self.start_holder()
+        self.assertIsNone(self.records.last())
+        self.assertEqual((self.outcome().state, self.outcome().machine), ("missed", "other"))
+        self.assertIn("their outcome was not kept", "\n".join(on_copy.lines(self.outcome())))
+        self.assertEqual(self.boot(), 1)
+        self.step("step", self.log("mended"))
+        self.assertEqual(self.boot(), 0)
+        self.assertEqual(self.boot(), 0)
+        self.assertEqual(self.ran(), ["ran", "ran", "mended"])
+
+    def test_that_no_start_of_the_holder_can_keep_leaves_the_record_where_it_is(self) -> None:
+        self.configure("required = yes")
+        self.step("step", f"{self.log('ran')}; exit 1")
+        os.mkdir(self.path("state/on-copy.json.new"))
+        for _ in range(2):
+            self.assertEqual(self.boot(), 1)
+            with self.assertRaises(GuestError):
+                self.start_holder()
+            self.assertEqual(self.records.last(), COPIED)
+        self.assertEqual(self.ran(), ["ran", "ran"])
+
+    def test_that_was_missed_has_only_required_steps_run_later(self) -> None:
+        """Others may be unwanted by then: of a unit that was off, or not there, in that boot."""
+        self.step("step", self.log("ran"))
+        self.start_holder()
+        self.assertEqual(self.outcome().state, "missed")
+        self.assertEqual(self.boot(), 0)
+        self.assertEqual(self.ran(), [])
+
+    def test_that_is_there_stays_as_it_is_when_the_holder_starts(self) -> None:
+        self.boot()
+        before = self.outcome()
+        self.start_holder()
+        self.assertEqual(self.outcome(), before)
+
+    def test_that_was_torn_later_has_the_steps_run_again(self) -> None:
+        self.step("step", self.log("ran"))
+        self.boot()
+        self.write("state/on-copy.json", "{")
+        self.start_holder()
+        self.assertEqual(self.boot(), 0)
+        self.assertEqual(self.boot(), 0)
+        self.assertEqual(self.ran(), ["ran", "ran"])
+        self.assertEqual(self.outcome().state, "done")
+        self.assertIn("on-copy.json: read it", self.outcome().error)
+
     def test_that_is_torn_counts_as_none_and_is_told(self) -> None:
         self.step("step", self.log("ran"))
         for content in ("{", "[]", '{"format": 2}', "[" * 100000):
@@ -300,6 +361,42 @@ class TheOutcome(CopyCase):
     def test_of_another_copy_is_none_of_this_one(self) -> None:
         self.boot()
         self.assertIsNone(CopyRuns(self.path("state")).last("another"))
+
+
+class TheHolderOfACopy(HolderCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.records = Records(self.path("state"))
+        self.records.write(COPIED)
+
+    def missed(self) -> Optional[CopyRun]:
+        return CopyRuns(self.path("state")).last(ID)
+
+    def test_notes_that_no_steps_were_run_and_if_they_are_required(self) -> None:
+        """As they are taken for where the configuration cannot be read."""
+        for lines, is_required in (("", False), ("required = yes\n", True), ("no key\n", True)):
+            self.records.write(COPIED)
+            self.begin(f"[on-copy]\n{lines}")
+            self.have_the_holder_leave()
+            missed = self.missed()
+            assert missed
+            self.assertEqual((missed.state, missed.required), ("missed", is_required))
+            os.unlink(self.path("state/on-copy.json"))
+
+    def test_that_could_not_note_it_does_so_before_a_freeze_replaces_the_record(self) -> None:
+        os.mkdir(self.path("state/on-copy.json.new"))
+        self.begin(section("db"))
+        self.assertEqual((self.records.last(), self.missed()), (COPIED, None))
+        os.rmdir(self.path("state/on-copy.json.new"))
+        self.freeze()
+        self.assertEqual(self.records.origin(), COPIED)
+        self.assertTrue(self.missed())
+
+    def test_freezes_though_it_cannot_note_it(self) -> None:
+        os.mkdir(self.path("state/on-copy.json.new"))
+        self.begin(section("db"))
+        self.freeze()
+        self.assertEqual(self.held(), ("db",))
 
 
 class ItsLineOnTheConsole(CopyCase):
