@@ -5,6 +5,7 @@ No virt-controller runs here: what it would recreate is looked for in what is *n
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
@@ -97,7 +98,7 @@ def rehearsed_restore(cluster: Cluster, spec: Object, annotations: Object) -> Re
     asked["metadata"]["annotations"] = annotations
     place = (str(cluster.control_plane.kubeconfig("admin")), "")
     target = requests.target_of_cluster(place, finished, asked, lambda *_: None)
-    return rehearse_restore(finished, target, asked)
+    return rehearse_restore(finished, target, asked, datetime.now(UTC))
 
 
 def migration() -> Object:

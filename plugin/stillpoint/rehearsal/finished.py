@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from stillpoint import catalogue as own
 from stillpoint.calls.action import Catalogue
@@ -26,6 +27,7 @@ from stillpoint.rehearsal.velero_steps.restore import Restoration
 from stillpoint.rehearsal.velero_steps.selection import Selection
 from stillpoint.rehearsal.verdict.case import Surroundings
 from stillpoint.rehearsal.verdict.destination import Destination
+from stillpoint.rehearsal.verdict.ended_backup import EndedBackup
 from stillpoint.velero import own_objects
 from stillpoint.velero.selection.discovery import Discovery
 
@@ -33,13 +35,14 @@ _BACKUP = own_objects.BACKUP
 
 
 def rehearse_restore(
-    finished: FinishedBackup, target: Known, asked: Item, catalogue: Catalogue = own
+    finished: FinishedBackup, target: Known, asked: Item, now: datetime, catalogue: Catalogue = own
 ) -> Rehearsal:
     """Restores a finished backup, as far as that goes without writing anything.
 
     Args:
         target: what is known of the cluster into which it would go.
         asked: a Restore, as a user writes it.
+        now: by which the backup expires.
         catalogue: the actions.
 
     Raises:
@@ -60,6 +63,7 @@ def rehearse_restore(
     destination = Destination.of(
         target, finished.stored, restored, dict(_outlooks(finished.stored, calls))
     )
+    ended = EndedBackup.of(found, now, finished.stored)
     known = _known(finished, target)
     selection = Selection.of(known, it.without(backup, "spec", "resourcePolicy"))
     contents = _contents(finished.stored)
@@ -71,7 +75,7 @@ def rehearse_restore(
         selection,
         contents,
         restored,
-        machines.of(replace(around, destination=destination)),
+        machines.of(replace(around, destination=destination, ended=ended)),
         cluster.requests,
         tuple(log.lines),
         is_into_cluster=True,

@@ -7,6 +7,7 @@ cluster that has all that its machines need. A case changes one of the two.
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -26,9 +27,10 @@ from stillpoint.rehearsal.verdict.verdict import Verdict
 from stillpoint.resources import cluster_needs
 from stillpoint.resources.disks import persistent_volume_claim
 from stillpoint.velero.selection.discovery import Discovery
-from stillpoint.velero.volumes import claim_data
+from stillpoint.velero.volumes import claim_data, data_upload
 from tests.unit.rehearsal import examples
 
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 CLAIM = persistent_volume_claim.RESOURCE
 DRIVER = "rbd.csi.ceph.com"
 TARGET_KINDS = (
@@ -41,6 +43,7 @@ NETWORK = {"apiVersion": "k8s.cni.cncf.io/v1", "kind": "NetworkAttachmentDefinit
 
 
 VELERO = Served("velero.io", "v1", "backups", "Backup", is_namespaced=True)
+UPLOAD = Served("velero.io", "v2alpha1", "datauploads", "DataUpload", is_namespaced=True)
 BACKUP: Item = {
     "apiVersion": "velero.io/v1",
     "kind": "Backup",
@@ -67,7 +70,7 @@ class World:
     backup: Item | None = field(default_factory=lambda: BACKUP)
 
     def restored(self) -> Rehearsal:
-        finished = FinishedBackup("nightly", self.stored, KNOWN, self.backup)
+        finished = FinishedBackup("nightly", self.stored, (*KNOWN, UPLOAD), self.backup)
         complete = frozenset(one.name for one in KNOWN) - self.unread
         unread = tuple(Unread(one, "no right to") for one in self.unread)
         target = Known(
@@ -79,7 +82,7 @@ class World:
             "metadata": {"name": "r", "namespace": "velero"},
             "spec": self.spec,
         }
-        return rehearse_restore(finished, target, asked)
+        return rehearse_restore(finished, target, asked, NOW)
 
     def change(self, reference: Reference, value: object, *path: str) -> None:
         self.stored[reference] = it.with_value(self.stored[reference], value, *path)
@@ -194,6 +197,50 @@ def without_data(name: str) -> Change:
     return change
 
 
+def of_backup(value: object, *path: str) -> Change:
+    def change(world: World) -> None:
+        world.backup = it.with_value(BACKUP, value, "status", *path)
+
+    return change
+
+
+def without_backup(world: World) -> None:
+    world.backup = None
+
+
+OF_UPLOAD: Item = {"apiVersion": "velero.io/v2alpha1", "kind": "DataUpload"}
+UPLOADED: Item = {"phase": "Completed", "snapshotID": "s-1"}
+
+
+def moved(status: Item = UPLOADED, name: str = "nightly-1") -> Change:
+    """The claim whose data `velero/nightly-1` moved, and a DataUpload of it."""
+
+    def change(world: World) -> None:
+        marked = "metadata", "annotations", "velero.io/data-upload-name"
+        world.change(claim("legacy-disk"), "velero/nightly-1", *marked)
+        world.stored.pop(content("legacy-disk"), None)
+        world.stored[data_upload.RESOURCE.named("velero", name)] = {
+            **OF_UPLOAD,
+            "metadata": {"name": name, "namespace": "velero"},
+            "spec": {"sourceNamespace": "shop", "sourcePVC": "legacy-disk"},
+            "status": status,
+        }
+
+    return change
+
+
+def of_snapshot(status: Item) -> Change:
+    """The snapshot of the machine's disk, as the storage says."""
+
+    def change(world: World) -> None:
+        name = claim_data.snapshot(world.stored[claim("legacy-disk")])
+        snapshot = kinds.VOLUME_SNAPSHOT.named("shop", name)
+        before = it.mapping(world.stored[snapshot], "status")
+        world.change(snapshot, {**before, **status}, "status")
+
+    return change
+
+
 def quota(**hard: str) -> Item:
     limits = {key.replace("__", ".").replace("_", "/"): value for key, value in hard.items()}
     return {
@@ -286,6 +333,23 @@ CASES: dict[str, tuple[str, Change]] = {
             "metadata", "ownerReferences",
         ),
     ),
+    "volume-not-covered": (
+        LEGACY,
+        put(
+            machine(LEGACY), [{"name": "node", "hostDisk": {"path": "/d", "type": "Disk"}}],
+            "spec", "template", "spec", "volumes",
+        ),
+    ),
+    "backup-failed": (LEGACY, of_backup("Failed", "phase")),
+    "backup-being-deleted": (LEGACY, of_backup("Deleting", "phase")),
+    "backup-goes-on": (LEGACY, of_backup("Finalizing", "phase")),
+    "backup-expired": (LEGACY, of_backup("2026-11-27T11:59:59Z", "expiration")),
+    "no-backup-object": (LEGACY, without_backup),
+    "upload-missing": (LEGACY, moved(name="of-another")),
+    "upload-not-completed": (LEGACY, moved({"phase": "Failed", "message": "no room"})),
+    "uploads-of-one-claim": (LEGACY, both(moved(), moved(name="older"))),
+    "snapshot-failed": (LEGACY, of_snapshot({"readyToUse": False, "error": {"message": "full"}})),
+    "snapshot-not-ready": (LEGACY, of_snapshot({"readyToUse": False})),
     "data-not-restored": (LEGACY, without_data("legacy-disk")),
     "snapshot-without-handle": (LEGACY, put(content("legacy-disk"), {}, "status")),
     "driver-not-there": (LEGACY, put(content("legacy-disk"), "other.csi", "spec", "driver")),
@@ -317,6 +381,7 @@ def changed(finished: World, change: Change) -> World:
         spec={},
         unread=set(),
         served=[*KNOWN, VELERO],
+        backup=BACKUP,
     )
     change(world)
     return world
@@ -379,8 +444,46 @@ def test_an_object_that_is_still_there_shows_that_the_backup_is_of_this_cluster(
 
 
 def test_data_that_was_moved_depends_on_no_snapshot(finished: World) -> None:
-    moved = put(claim("legacy-disk"), "u", "metadata", "annotations", "velero.io/data-upload-name")
-    assert verdict(changed(finished, both(moved, drop(content("legacy-disk")))), LEGACY)[1] == {}
+    assert verdict(changed(finished, moved()), LEGACY) == (Verdict.READY, {})
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ({}, "legacy-disk (without a phase)"),
+        ({"phase": "Failed", "message": "no room"}, "legacy-disk (Failed: no room)"),
+        ({"phase": "Completed"}, "legacy-disk (Completed, without a snapshotID)"),
+    ],
+)
+def test_an_upload_that_moved_nothing_is_said(finished: World, status: Item, said: str) -> None:
+    found = examples.machine(changed(finished, moved(status)).restored(), LEGACY)
+    [one] = [one for one in found.judged.findings if one.code == "upload-not-completed"]
+    assert one.about == (said,)
+
+
+def test_an_upload_that_names_no_claim_stands_in_nobodys_way(finished: World) -> None:
+    broken = data_upload.RESOURCE.named("velero", "broken")
+
+    def change(world: World) -> None:
+        moved()(world)
+        world.stored[broken] = {
+            **OF_UPLOAD, "metadata": {"name": "broken", "namespace": "velero"}, "spec": [],
+        }  # fmt: skip
+
+    assert verdict(changed(finished, change), LEGACY) == (Verdict.READY, {})
+
+
+def test_what_the_backup_is_counts_for_each_machine(finished: World) -> None:
+    for phase, code in (("FailedValidation", "backup-failed"), ("", "backup-goes-on")):
+        world = changed(finished, of_backup(phase, "phase"))
+        assert all(verdict(world, name)[1].keys() >= {code} for name in (LEGACY, DB))
+    later = changed(finished, of_backup("2026-11-27T12:00:01Z", "expiration"))
+    assert verdict(later, LEGACY) == (Verdict.READY, {})
+
+
+def test_a_snapshot_that_became_ready_after_all_is_good(finished: World) -> None:
+    after_all = of_snapshot({"readyToUse": True, "error": {"message": "busy"}})
+    assert verdict(changed(finished, after_all), LEGACY) == (Verdict.READY, {})
 
 
 @pytest.mark.parametrize(

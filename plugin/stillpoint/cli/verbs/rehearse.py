@@ -141,7 +141,7 @@ def _restore(arguments: argparse.Namespace) -> "Rehearsal":
         else:
             place = (arguments.kubeconfig, arguments.into_context or arguments.context)
             target = requests.target_of_cluster(place, finished, asked, progress)
-    found = rehearse_restore(finished, target, asked)
+    found = rehearse_restore(finished, target, asked, datetime.now(UTC))
     if not found.machines:
         cause = "no VirtualMachine is among its items"
         raise NothingToRehearse(f"backup {finished.name}", "cannot restore it", cause)

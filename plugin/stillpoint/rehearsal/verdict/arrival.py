@@ -13,18 +13,17 @@ from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference, Resource
 from stillpoint.rehearsal.plugin.outlook import Outlook
 from stillpoint.rehearsal.velero_steps.restore import RestoredItem, RestoreResult
-from stillpoint.rehearsal.verdict import quota
-from stillpoint.rehearsal.verdict.case import Case, Disk, once
+from stillpoint.rehearsal.verdict import of_backup, quota
+from stillpoint.rehearsal.verdict.case import Case, Disk
 from stillpoint.rehearsal.verdict.destination import Destination
 from stillpoint.resources.disks import (
     persistent_volume,
     persistent_volume_claim,
     storage_class,
-    volume_snapshot,
     volume_snapshot_content,
 )
 from stillpoint.resources.machines import instancetype
-from stillpoint.velero.volumes import claim_data, volume_snapshot_class
+from stillpoint.velero.volumes import volume_snapshot_class
 
 _CSI_DRIVER = "csidrivers.storage.k8s.io"
 _INSTANCETYPES = (
@@ -190,23 +189,12 @@ def _drivers(there: Destination) -> frozenset[str]:
     )
 
 
-@once
-def _contents(case: Case) -> Sequence[tuple[Disk, Item]]:
-    """Disks that the restore makes of snapshots in the storage, each with the snapshot.
+def _contents(case: Case) -> Iterator[tuple[Disk, Item]]:
+    """Disks that the restore makes of snapshots in the storage, each with the snapshot's content.
 
     A snapshot that the archive lacks has no fields.
     """
-    stored, found = case.around.backup.stored, []
-    for disk in case.disks:
-        claim, result = stored.get(disk.claim), case.around.restored.get(disk.claim)
-        is_new = result is not None and result.result is RestoreResult.CREATED
-        name = claim_data.snapshot(claim or {})
-        if not claim or not is_new or not name or claim_data.is_uploaded(claim):
-            continue
-        snapshot = stored.get(kinds.VOLUME_SNAPSHOT.named(disk.claim.namespace, name), {})
-        content = kinds.VOLUME_SNAPSHOT_CONTENT.named("", volume_snapshot.content(snapshot))
-        found.append((disk, stored.get(content, {})))
-    return found
+    return ((disk, content) for disk, _snapshot, content in of_backup.snapshots(case))
 
 
 def quotas(case: Case) -> Sequence[str]:

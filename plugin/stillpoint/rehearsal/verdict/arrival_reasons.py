@@ -3,13 +3,14 @@
 Those of a rehearsed backup that are about its restore alone are among them. See `reasons`.
 """
 
-from stillpoint.rehearsal.verdict import arrival
+from stillpoint.rehearsal.verdict import arrival, of_backup
 from stillpoint.rehearsal.verdict.reasons import REASONS, Reason, Weight
 
 _SHARED = (
     "item-failed",
     "not-created",
     "exists-in-target",
+    "volume-not-covered",
     "disk-stays",
     "made-by-another",
     "persistent-state",
@@ -20,12 +21,34 @@ _B, _D, _U = Weight.BLOCKS, Weight.DEGRADES, Weight.UNCERTAIN
 
 # fmt: off
 _OWN: tuple[Reason, ...] = (
+    Reason("backup-failed", _B,
+           "the backup failed as a whole: {about}",
+           "restore from another backup; velero backup logs says why it failed",
+           of_backup.failed),
+    Reason("backup-being-deleted", _B,
+           "Velero deletes the backup, and the snapshots of its disks",
+           "restore from another backup", of_backup.being_deleted),
     Reason("data-not-restored", _B,
            "the restore would not bring the data of these disks: {about}",
            "restore from another backup, or onto the volumes that have the data", arrival.losses),
     Reason("snapshot-without-handle", _B,
            "the backup does not say where the storage has the snapshots of these disks: {about}",
            "restore from another backup", arrival.without_handle),
+    Reason("snapshot-failed", _B,
+           "the snapshots of these disks failed: {about}",
+           "restore from another backup", of_backup.snapshots_failed),
+    Reason("upload-missing", _B,
+           "the data of these disks is to have been moved, and no DataUpload says that it was: "
+           "{about}",
+           "restore from another backup", of_backup.uploads_missing),
+    Reason("upload-not-completed", _B,
+           "the data of these disks was not moved wholly: {about}",
+           "restore from another backup", of_backup.uploads_not_completed),
+    Reason("uploads-of-one-claim", _B,
+           "the backup holds several DataUploads of these disks, of which Velero restores none: "
+           "{about}",
+           "restore from another backup, without DataUploads of others: one that leaves out "
+           "Velero's own namespace", of_backup.uploads_of_one_claim),
     Reason("driver-not-there", _B,
            "the target has no CSI driver that could read the snapshots of these disks: {about}",
            "restore where the storage is, or from a backup with snapshotMoveData: true",
@@ -54,6 +77,16 @@ _OWN: tuple[Reason, ...] = (
            "the target lacks the instancetype or preference that it names: {about}",
            "create it there: with the revision in the backup it starts, and nobody can resize it",
            arrival.missing_instancetypes),
+    Reason("backup-expired", _U,
+           "the backup has expired: Velero deletes it, and the snapshots of its disks, at any "
+           "moment",
+           "restore from another backup, or before it is deleted", of_backup.expired),
+    Reason("backup-goes-on", _U,
+           "the backup has not ended: {about}",
+           "wait until it has: velero backup get", of_backup.going_on),
+    Reason("snapshot-not-ready", _U,
+           "the storage had not made these snapshots ready when the backup ended: {about}",
+           "ask the storage for the snapshot by its handle", of_backup.snapshots_not_ready),
     Reason("snapshot-elsewhere", _U,
            "nothing shows that the storage of the target has the snapshots of these disks: "
            "{about}",
@@ -69,6 +102,11 @@ _OWN: tuple[Reason, ...] = (
     Reason("target-unknown", _U,
            "what the target has of this was not read: {about}",
            "rehearse with rights to list it there, or dump it too", arrival.not_known),
+    Reason("no-backup-object", Weight.NOTE,
+           "its Backup is neither beside the archive nor in the target: whether it failed, and "
+           "when it expires, is not known",
+           "oc get backups.velero.io -n VELERO NAME -o json > velero-backup.json, beside the "
+           "archive", of_backup.without_object),
 )
 # fmt: on
 

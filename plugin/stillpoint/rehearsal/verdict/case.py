@@ -16,6 +16,7 @@ from stillpoint.rehearsal.velero_steps.blocks import Block
 from stillpoint.rehearsal.velero_steps.restore import Restoration, RestoredItem
 from stillpoint.rehearsal.velero_steps.selection import Selection
 from stillpoint.rehearsal.verdict.destination import Destination
+from stillpoint.rehearsal.verdict.ended_backup import EndedBackup
 from stillpoint.resources.disks import persistent_volume_claim, volume
 from stillpoint.resources.machines import pod, virtual_machine, virtual_machine_instance
 from stillpoint.velero import own_objects, server
@@ -67,6 +68,7 @@ class Surroundings:
         server: the Deployment of Velero's server; None if it was not read.
         destination: of a finished backup, where it would be restored; None of a backup that is
             rehearsed.
+        ended: the finished backup as a whole; None of a backup that is rehearsed.
     """
 
     known: Known
@@ -84,6 +86,7 @@ class Surroundings:
     target: Container[Reference]
     server: Item | None
     destination: Destination | None = None
+    ended: EndedBackup | None = None
 
     @classmethod
     def of(

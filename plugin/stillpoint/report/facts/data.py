@@ -96,14 +96,8 @@ def uploads_missing(case: Case) -> Iterator[str]:
 def uploads_not_completed(case: Case) -> Iterator[str]:
     """Disks whose data was not moved wholly, or of which the repository has no name."""
     for disk in _of(case, Method.MOVED):
-        if disk.upload is None:
-            continue
-        phase, message = data_upload.phase(disk.upload), data_upload.message(disk.upload)
-        if phase != _COMPLETED:
-            words = ": ".join(filter(None, (phase, message)))
-            yield f"{disk.claim.name} ({words or 'without a phase'})"
-        elif not handle(disk):
-            yield f"{disk.claim.name} ({phase}, without a snapshotID)"
+        if disk.upload is not None and (why := data_upload.shortcoming(disk.upload)):
+            yield f"{disk.claim.name} ({why})"
 
 
 def uploads_of_one_claim(case: Case) -> Iterator[str]:

@@ -17,6 +17,7 @@ from stillpoint.velero.volumes import data_movement
 
 RESOURCE = Resource("velero.io", "v2alpha1", "datauploads", "DataUpload")
 
+_COMPLETED = "Completed"
 _CLAIM_UID = "velero.io/pvc-uid"
 _LONGEST_NAME = 63
 """Pods, claims and snapshots of the data mover take over the name of their DataUpload."""
@@ -116,6 +117,13 @@ def phase(upload: Item) -> str:
 def message(upload: Item) -> str:
     """The data mover's words about its phase; may be empty."""
     return it.text(upload, "status", "message")
+
+
+def shortcoming(upload: Item) -> str:
+    """Why the data was not moved wholly, in the data mover's words; empty if it was."""
+    if phase(upload) != _COMPLETED:
+        return ": ".join(filter(None, (phase(upload), message(upload)))) or "without a phase"
+    return "" if moved_snapshot(upload) else f"{_COMPLETED}, without a snapshotID"
 
 
 def moved_snapshot(upload: Item) -> str:
