@@ -9,10 +9,12 @@ from stillpoint.evidence import document
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.errors import ArchiveUnreadable, MalformedItem
+from stillpoint.model.item import Item
 from stillpoint.model.names import listing
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.report.contents import Contents
+from stillpoint.report.facts import whole as facts
 from stillpoint.report.model import Backup, Problem
 from stillpoint.velero import backup_status, own_objects
 from stillpoint.velero.volumes import data_upload
@@ -50,7 +52,7 @@ def record(contents: Contents) -> Backup:
     Raises:
         MalformedItem: the Backup is none.
     """
-    item = contents.backup or {}
+    item = _item(contents)
     return Backup(
         origin=contents.origin,
         name=it.name(item),
@@ -69,6 +71,18 @@ def record(contents: Contents) -> Backup:
     )
 
 
+def _item(contents: Contents) -> Item:
+    """The Backup object; without fields if there is none."""
+    if contents.backup is None:
+        return {}
+    item, wanted = contents.backup, own_objects.BACKUP
+    found = it.text(item, "apiVersion").partition("/")[0], it.text(item, "kind")
+    if found != (wanted.group, wanted.kind):
+        subject = f"Backup object of {contents.origin}"
+        raise MalformedItem(subject, "kind", f"{wanted.kind} of {wanted.group}", "/".join(found))
+    return item
+
+
 def problems(contents: Contents, backup: Backup, now: datetime) -> tuple[Problem, ...]:
     """Problems of the backup as a whole, worst first."""
     found = _found(Whole(contents, backup, now))
@@ -80,6 +94,14 @@ def _found(whole: Whole) -> Iterator[Problem]:
         if about := tuple(row.fact(whole)):
             sentence = row.sentence.format(about=listing(about))
             yield Problem(row.code, row.weight, tuple(filter(None, about)), sentence, row.remedy)
+
+
+def _failed(whole: Whole) -> Iterator[str]:
+    return facts.why_failed(whole.contents)
+
+
+def _being_deleted(whole: Whole) -> tuple[str, ...]:
+    return ("",) if facts.is_being_deleted(whole.contents) else ()
 
 
 def _without_archive(whole: Whole) -> tuple[str, ...]:
@@ -129,6 +151,12 @@ def _is_evident(reference: Reference, objects: StoredObjects) -> bool:
 
 # fmt: off
 ROWS = (
+    WholeRow("backup-failed", Weight.BLOCKS,
+             "it failed as a whole: {about}",
+             "take another; velero backup logs NAME", _failed),
+    WholeRow("backup-being-deleted", Weight.BLOCKS,
+             "Velero is deleting it, and the snapshots of its disks",
+             "restore from another", _being_deleted),
     WholeRow("no-archive", Weight.UNCERTAIN,
              "there is no archive, so nothing is known of machines",
              "Velero stores none of a backup that failed; else velero backup download NAME",

@@ -43,6 +43,9 @@ ROWS: tuple[Row, ...] = (
     Row("backup-failed", _B, _RESTORE,
         "the backup failed as a whole: {about}",
         "take another; velero backup logs {backup}", whole.failed),
+    Row("backup-being-deleted", _B, _RESTORE,
+        "Velero is deleting the backup, and the snapshots of its disks",
+        "restore from another", whole.being_deleted),
     Row("claim-missing", _B, _RESTORE,
         "the backup does not hold the claims of these disks, and none of their data: {about}",
         "look for them in the errors of velero backup describe {backup} --details; "

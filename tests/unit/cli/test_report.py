@@ -142,6 +142,16 @@ def test_junit_skips_what_is_not_known(run: Any) -> None:
     assert [case.get("name") for case in suite if case.find("skipped") is not None] == ["db"]
 
 
+def test_junit_says_that_a_backup_failed_as_a_whole(run: Any) -> None:
+    world = of.good()
+    world.object, world.has_archive = of.backup("Failed"), False
+    status, printed = run(world, "-o", "junit")
+    [suite] = ET.fromstring(printed)  # noqa: S314 - the command's own
+    assert status == ExitStatus.NOT_SAFE
+    [failure] = suite.iter("failure")
+    assert "backup-failed" in str(failure.get("message"))
+
+
 def test_csv_has_a_line_for_each_disk_and_no_formula(run: Any) -> None:
     _, printed = run(hostile(), "-o", "csv")
     rows = list(csv.DictReader(io.StringIO(printed)))

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from stillpoint.evidence.document import Statement
+from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level
 from stillpoint.rehearsal.verdict.reasons import Weight
@@ -175,6 +176,7 @@ UNKNOWN = {"level": Level.UNKNOWN, "missing": (Statement("console-not-read", "no
 
 CASES: dict[str, Change] = {
     "backup-failed": phase("Failed", failureReason="the server was restarted"),
+    "backup-being-deleted": phase("Deleting"),
     "claim-missing": removed(CLAIM, "db-data"),
     "disk-without-data": without_data,
     "disk-not-saved": with_host_disk("VirtualMachine"),
@@ -297,6 +299,8 @@ def no_archive(world: World) -> None:
 
 
 OF_WHOLE: dict[str, Change] = {
+    "backup-failed": phase("FailedValidation", validationErrors=["no such location"]),
+    "backup-being-deleted": phase("Deleting"),
     "no-archive": no_archive,
     "no-machines": lambda world: world.items.clear(),
     "backup-expired": expired,
@@ -407,3 +411,29 @@ def test_a_volume_on_a_node_is_named_once_whether_the_machine_or_its_guest_has_i
     with_host_disk("VirtualMachine")(world)
     [problem] = [one for one in of.machine(world).problems if one.code == "disk-not-saved"]
     assert problem.about == ("scratch (hostDisk)",)
+
+
+def test_a_backup_that_failed_without_an_archive_is_not_restorable() -> None:
+    world = of.good()
+    no_archive(world)
+    phase("Failed", failureReason="the server was restarted")(world)
+    found = of.report(world)
+    assert [one.code for one in found.problems] == ["backup-failed", "no-archive"]
+    assert found.verdict is Verdict.NOT_RESTORABLE
+    assert "restarted" in found.problems[0].sentence
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"apiVersion": "v1", "kind": "List", "items": [of.backup()]},
+        of.backup() | {"kind": "Restore"},
+        of.backup() | {"apiVersion": "postgresql.cnpg.io/v1"},
+        {},
+    ],
+)
+def test_another_object_is_no_backup(other: Item) -> None:
+    world = of.good()
+    world.object = other
+    with pytest.raises(MalformedItem, match=r"of a test: .* not Backup of velero\.io"):
+        of.report(world)

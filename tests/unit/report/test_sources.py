@@ -55,8 +55,8 @@ def test_a_backup_that_failed_has_no_archive(tmp_path: Path) -> None:
     world.object, world.has_archive = of.backup("Failed"), False
     [files] = local.find(world.write(tmp_path / "nightly"))
     found = report(files)
-    assert [one.code for one in found.problems] == ["no-archive"]
-    assert found.verdict is Verdict.UNKNOWN
+    assert [one.code for one in found.problems] == ["backup-failed", "no-archive"]
+    assert found.verdict is Verdict.NOT_RESTORABLE
 
 
 def test_an_archive_alone_and_with_its_backup_object(tmp_path: Path) -> None:

@@ -3,22 +3,39 @@
 from collections.abc import Iterator
 
 from stillpoint.report.case import Case
+from stillpoint.report.contents import Contents
 from stillpoint.resources import cluster_needs
 from stillpoint.velero import own_objects
 
 
 def failed(case: Case) -> Iterator[str]:
-    """The phase of a backup that failed as a whole, with Velero's reason."""
-    backup = case.contents.backup or {}
-    if own_objects.phase(backup) in ("Failed", "FailedValidation"):
-        yield own_objects.failure(backup) or own_objects.phase(backup)
+    """The reason why the backup failed as a whole."""
+    return why_failed(case.contents)
+
+
+def being_deleted(case: Case) -> tuple[str, ...]:
+    """Velero is deleting the backup."""
+    return ("",) if is_being_deleted(case.contents) else ()
 
 
 def going_on(case: Case) -> Iterator[str]:
     """The phase of a backup that has not ended."""
     backup = case.contents.backup
-    if backup is not None and not own_objects.has_ended(backup):
+    has_ended = backup is None or own_objects.has_ended(backup) or is_being_deleted(case.contents)
+    if backup is not None and not has_ended:
         yield own_objects.phase(backup) or "New"
+
+
+def why_failed(contents: Contents) -> Iterator[str]:
+    """Velero's reason why a backup failed as a whole, else its phase; nothing if it did not."""
+    backup = contents.backup or {}
+    if own_objects.phase(backup) in ("Failed", "FailedValidation"):
+        yield own_objects.failure(backup) or own_objects.phase(backup)
+
+
+def is_being_deleted(contents: Contents) -> bool:
+    """True if Velero is deleting the backup: its snapshots go first, its object last."""
+    return own_objects.phase(contents.backup or {}) == "Deleting"
 
 
 def missing(case: Case) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from stillpoint.cli.output.backup_report import words
 from stillpoint.cli.output.xml_text import attribute
 from stillpoint.rehearsal.verdict.reasons import Weight
-from stillpoint.report.model import Machine, Problem, Report, Verdict
+from stillpoint.report.model import Machine, Problem, Report, Verdict, verdict
 
 _FAILED = (Verdict.NOT_RESTORABLE, Verdict.BELOW)
 _WHOLE = "backup"
@@ -30,20 +30,20 @@ def _suite(report: Report) -> str:
 
 
 def _whole(report: Report) -> str:
-    start = f"    <testcase classname={attribute(_WHOLE)} name={attribute(report.backup.name)}"
-    weights = {one.weight for one in report.problems}
-    if Weight.UNCERTAIN not in weights:
-        return f"{start}/>\n"
-    return _with(start, "skipped", "", report.problems)
+    return _judged(_WHOLE, report.backup.name, verdict(report.problems), report.problems)
 
 
 def _case(machine: Machine) -> str:
-    start = f"    <testcase classname={attribute(machine.namespace)} name={attribute(machine.name)}"
-    if machine.verdict is Verdict.GOOD:
+    return _judged(machine.namespace, machine.name, machine.verdict, machine.problems)
+
+
+def _judged(group: str, name: str, found: Verdict, problems: Sequence[Problem]) -> str:
+    start = f"    <testcase classname={attribute(group)} name={attribute(name)}"
+    if found is Verdict.GOOD:
         return f"{start}/>\n"
-    if machine.verdict in _FAILED:
-        return _with(start, "failure", f" type={attribute(machine.verdict)}", machine.problems)
-    return _with(start, "skipped", "", machine.problems)
+    if found in _FAILED:
+        return _with(start, "failure", f" type={attribute(found)}", problems)
+    return _with(start, "skipped", "", problems)
 
 
 def _with(start: str, what: str, kind: str, problems: Sequence[Problem]) -> str:
