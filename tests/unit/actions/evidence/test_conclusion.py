@@ -209,6 +209,23 @@ def test_without_a_disk_there_is_no_level() -> None:
     assert concluded(DictionaryReader(kept)).description == "shop/db: no disk is taken"
 
 
+def test_a_demand_on_a_machine_without_a_disk_is_no_error() -> None:
+    """Such as one whose disks are all in container images: there is nothing to be consistent."""
+    kept = [machine(), instance(), launcher()]
+    progress = concluded(DictionaryReader(kept), f"{ID[:-1]}application;")
+    assert (progress.completed, progress.error) == (True, "")
+
+
+@pytest.mark.parametrize("uid", ["", "of-another"])
+def test_a_machine_that_is_gone_and_did_not_run_is_not_without_a_disk(uid: str) -> None:
+    there = machine()
+    there["metadata"]["uid"] = uid
+    gone = DictionaryReader([there] if uid else [])
+    progress = concluded(gone, "evidence;VirtualMachine;shop;db;vm-db;70;crash;")
+    assert "shop/db: unknown: " in progress.description
+    assert "it was deleted during the backup" in progress.error
+
+
 def test_a_list_that_may_not_be_read_is_no_failure_of_the_backup() -> None:
     class Refusing(DictionaryReader):
         def _ask(self, question: str) -> None:

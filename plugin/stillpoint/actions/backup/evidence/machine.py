@@ -23,11 +23,11 @@ from stillpoint.evidence import conclusion, document
 from stillpoint.evidence.document import Evidence, Statement, Subject
 from stillpoint.evidence.observations import Look, Observations, State
 from stillpoint.model import item as it
-from stillpoint.model.errors import StillpointError
+from stillpoint.model.errors import Refusal, StillpointError
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level
 from stillpoint.model.outcome import Progress
-from stillpoint.resources.machines import virtual_machine
+from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 from stillpoint.velero import own_objects
 from stillpoint.velero.context import BackupContext
 
@@ -82,6 +82,8 @@ def conclude(operation: str, context: BackupContext) -> Progress:
         if last_cut and looked - last_cut < _SETTLED:
             waiting = f"{name}: waits until KubeVirt's status of the guest has settled"
             return Progress(started, now, description=waiting)
+        if not disks:
+            _check_there(asked, context)
         found = _conclude(asked, disks, last_cut or now, context)
     except StillpointError as error:
         text = _described(asked, f"{Level.UNKNOWN}: {error}")
@@ -99,6 +101,22 @@ def conclude(operation: str, context: BackupContext) -> Progress:
         units="Disks",
         description=_described(asked, _summary(found, level, because)),
     )
+
+
+def _check_there(asked: Operation, context: BackupContext) -> None:
+    """Without its description of now, nobody knows which disks a machine that did not run had.
+
+    Raises:
+        Refusal: the machine is gone.
+        ReadFailed: the read failed.
+    """
+    namespace, machine = asked.namespace, asked.machine
+    is_machine = machine.kind == virtual_machine.RESOURCE.kind
+    resource = virtual_machine.RESOURCE if is_machine else virtual_machine_instance.RESOURCE
+    found = context.cluster.get(resource, namespace, machine.name)
+    if it.uid(found or {}) != machine.uid:
+        whose = f"{machine.kind} {namespace}/{machine.name}"
+        raise Refusal(whose, "cannot tell its disks", "it was deleted during the backup")
 
 
 def _conclude(
@@ -183,6 +201,7 @@ def _because(found: Sequence[Evidence]) -> str:
 def _shortfall(wanted: Demand, got: Level, because: str) -> str:
     if wanted.fault:
         return wanted.fault
-    if wanted.level is None or demand.is_met(wanted.level, got):
+    has_nothing = got is Level.NONE  # as a machine whose disks are all in container images
+    if wanted.level is None or has_nothing or demand.is_met(wanted.level, got):
         return ""
     return f"wanted {wanted.level}, got {got}, because {because or 'nothing more is known'}"
