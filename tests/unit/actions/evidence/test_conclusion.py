@@ -238,6 +238,21 @@ def test_a_list_that_may_not_be_read_is_no_failure_of_the_backup() -> None:
     assert "unknown: volumesnapshots: cannot list" in progress.description
 
 
+def test_a_fault_in_here_is_no_failure_of_the_backup(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(DictionaryReader):
+        def _ask(self, question: str) -> None:
+            super()._ask(question)
+            if question.startswith("list volumesnapshots"):
+                raise TypeError("no such thing")
+
+    progress = concluded(Broken(SHOP))
+    assert (progress.completed, progress.error) == (True, "")
+    assert progress.description == "shop/db: unknown: TypeError: no such thing"
+    assert "Traceback" in caplog.text
+    demanded = concluded(Broken(SHOP), f"{ID[:-1]}crash;")
+    assert demanded.error == "wanted crash, got unknown, because TypeError: no such thing"
+
+
 def test_evidence_that_cannot_be_stored_is_no_failure_of_the_backup() -> None:
     reader = world(cut(), seen(HELD, RELEASED, OVER))
     reader.refused = {"shop/velero-db-root-x"}
@@ -314,6 +329,16 @@ def test_the_log_of_the_launcher_is_read_only_where_kubevirt_can_have_thawed() -
     assert soon.safety_thaws is None
     assert late.safety_thaws == (NOW + 300 * SECOND,)
     assert [one for one in reader.questions if one.startswith("log")] == [f"log {COMPUTE}"]
+
+
+@pytest.mark.parametrize("stamp", [b"", b"soon", b"\xff", b"2026-05-04T12:05:00", b"05:00Z"])
+def test_a_safety_thaw_of_an_unknown_time_may_have_been_at_any_time(stamp: bytes) -> None:
+    reader = world()
+    reader.logs[COMPUTE] = [stamp + b" Unfreeze was not called for 5m0s, initiating unfreeze"]
+    context = observing(reader, ENDED, Hands(NOW + 400 * SECOND))
+    found = facts.look_up(seen(), NOW + 310 * SECOND, context)
+    assert found.safety_thaws is None
+    assert [one.code for one in found.lacks] == ["launcher-log-unread"]
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,16 @@ def test_an_upload_of_the_plugin_is_made_with_the_cut() -> None:
     assert not reader.patches
 
 
+def test_an_upload_of_the_plugin_is_made_without_a_cut_that_cannot_be_noted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    broken: Item = {**claim(), "metadata": {"namespace": "shop"}}
+    context = observing(DictionaryReader(SHOP), MOVING)
+    assert cuts.of_own_upload(broken, upload(), context) == upload()
+    assert "evidence of it is incomplete" in caplog.text
+
+
 def test_no_call_waits_until_a_cut_is_stored() -> None:
     """A guest may stand still."""
     reader, later = DictionaryReader(SHOP), list[Callable[[], None]]()

@@ -69,7 +69,11 @@ def of_own_upload(claim: Item, upload: Item, context: BackupContext) -> Item:
     if not context.is_observed:
         return upload
     holder = Holder(data_upload.RESOURCE, *it.identify(upload))
-    value = observations.to_annotation(_noted(claim, holder, context), context.backup.uid)
+    try:
+        value = observations.to_annotation(_noted(claim, holder, context), context.backup.uid)
+    except Exception as error:  # noqa: BLE001 - evidence fails no backup
+        context.log.info("evidence of it is incomplete: %s", error)
+        return upload
     return it.with_annotation(upload, observations.CUT, value)
 
 

@@ -3,7 +3,7 @@
 A read that fails, for lack of a right for instance, is a fact that is missing, under its name.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -14,7 +14,7 @@ from stillpoint.evidence.case import SETTLED
 from stillpoint.evidence.document import Span, Statement
 from stillpoint.evidence.observations import Hooks, Look, Observations
 from stillpoint.model import item as it
-from stillpoint.model.errors import StillpointError
+from stillpoint.model.errors import MalformedItem, StillpointError
 from stillpoint.model.item import Item
 from stillpoint.model.reader import Index
 from stillpoint.model.reference import Resource
@@ -206,15 +206,30 @@ def _safety_thaws(
     log = reads.context.cluster.log(
         pod.RESOURCE.named(*it.identify(launcher)), pod.COMPUTE, seen.started - _MARGIN
     )
-    lines = reads.unless_failed("launcher-log-unread", lambda: tuple(log))
-    return None if lines is None else tuple(_times(lines))
+    return reads.unless_failed("launcher-log-unread", lambda: tuple(_times(log)))
 
 
-def _times(lines: Sequence[bytes]) -> Iterator[datetime]:
+def _times(lines: Iterable[bytes]) -> Iterator[datetime]:
+    """Times of the safety thaws in a log.
+
+    Raises:
+        MalformedItem: one is of an unknown time.
+    """
     for line in lines:
         stamp, _space, said = line.partition(b" ")
         if _SAFETY_THAW in said:
-            yield datetime.fromisoformat(stamp.decode())  # raises: a thaw of an unknown time
+            yield _time(stamp)
+
+
+def _time(stamp: bytes) -> datetime:
+    try:
+        moment = datetime.fromisoformat(stamp.decode())
+    except ValueError:
+        moment = datetime.min  # noqa: DTZ901 - no zone, as below
+    if moment.tzinfo is None:
+        whose, field = "log of the launcher", "the time of KubeVirt's own thaw"
+        raise MalformedItem(whose, field, "a time as of RFC 3339", stamp)
+    return moment
 
 
 def _launcher(seen: Observations, context: BackupContext) -> Item | None:

@@ -64,31 +64,47 @@ def begin(item: Item, instance: Item | None, context: BackupContext) -> str:
 def conclude(operation: str, context: BackupContext) -> Progress:
     """Concludes the evidence of a machine, and stores it on what holds the bytes of its disks.
 
-    Only a level that was demanded and not reached is an error.
+    Only a level that was demanded and not reached is an error: what fails in here is unknown.
 
     Raises:
         MalformedRequest: the id is of no such operation.
     """
     asked = Operation.parse(operation)
+    try:
+        return _progress(asked, context)
+    except StillpointError as error:
+        return _unknown(asked, str(error), context)
+    except Exception as error:  # evidence fails no backup
+        context.log.warning("evidence of it is not concluded: %s", error, exc_info=True)
+        return _unknown(asked, f"{type(error).__name__}: {error}", context)
+
+
+def _unknown(asked: Operation, because: str, context: BackupContext) -> Progress:
+    now = context.clock.now()
+    return Progress(
+        context.backup.started or now,
+        now,
+        completed=True,
+        error=_shortfall(asked.demand, Level.UNKNOWN, because),
+        description=_described(asked, f"{Level.UNKNOWN}: {because}"),
+    )
+
+
+def _progress(asked: Operation, context: BackupContext) -> Progress:
     now = context.clock.now()
     started = context.backup.started or now
     name = f"{asked.namespace}/{asked.machine.name}"
     if own_objects.may_hold_guests(context.backup.asked):
         return Progress(started, now, description=f"{name}: waits until all is taken")
     looked = facts.looked(context)
-    try:
-        disks = holders.of_machine(asked.namespace, asked.machine, context)
-        last_cut = max((disk.cut.not_after for disk in disks if disk.cut.not_after), default=None)
-        if last_cut and looked - last_cut < _SETTLED:
-            waiting = f"{name}: waits until KubeVirt's status of the guest has settled"
-            return Progress(started, now, description=waiting)
-        if not disks:
-            _check_there(asked, context)
-        found = _conclude(asked, disks, last_cut or now, context)
-    except StillpointError as error:
-        text = _described(asked, f"{Level.UNKNOWN}: {error}")
-        lack = _shortfall(asked.demand, Level.UNKNOWN, str(error))
-        return Progress(started, now, completed=True, error=lack, description=text)
+    disks = holders.of_machine(asked.namespace, asked.machine, context)
+    last_cut = max((disk.cut.not_after for disk in disks if disk.cut.not_after), default=None)
+    if last_cut and looked - last_cut < _SETTLED:
+        waiting = f"{name}: waits until KubeVirt's status of the guest has settled"
+        return Progress(started, now, description=waiting)
+    if not disks:
+        _check_there(asked, context)
+    found = _conclude(asked, disks, last_cut or now, context)
     level = found[0].machine_level if found else Level.NONE
     because = _because(found)
     return Progress(
