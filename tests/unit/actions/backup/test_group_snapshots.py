@@ -705,6 +705,20 @@ def test_the_next_backup_deletes_what_a_killed_process_has_left(moment: str) -> 
     assert_no_label(storage)
 
 
+@pytest.mark.parametrize("policy", ["Delete", "Retain"])
+def test_bytes_of_freed_members_whose_backup_is_gone_go_as_the_class_says(policy: str) -> None:
+    """Nobody can prove any more that they are ours; the group keeps no bytes."""
+    storage = with_guest("root", "data")
+    storage.policy = policy
+    gone = {"name": "yesterday", "namespace": "velero", "uid": "b-0"}
+    killed_at(storage, "delete volumegroupsnapshotcontents", {**BACKUP, "metadata": gone})
+    storage.objects = [*storage.objects, *cluster("notes")]
+    backed_up(storage, context(storage), "notes")
+    assert len(storage.of("VolumeSnapshot")) == 1
+    kept = {"bytes-of-root", "bytes-of-data"} & storage.bytes
+    assert len(kept) == (2 if policy == "Retain" else 0)
+
+
 @pytest.mark.parametrize(
     "phase_and_namespace", [("InProgress", "velero"), ("Failed", "another-velero")]
 )

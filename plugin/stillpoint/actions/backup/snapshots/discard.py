@@ -37,17 +37,22 @@ def delete(snapshot: Item, context: BackupContext, *, with_bytes: bool) -> None:
         ReadFailed: it may be left.
     """
     resource, name = volume_snapshot_content.RESOURCE, volume_snapshot.content(snapshot)
-    content = context.cluster.current(resource, "", name) if name and with_bytes else None
+    content = context.cluster.current(resource, "", name) if name else None
     if content and volume_snapshot_content.is_bound_to(content, snapshot):
-        _release(content, context)
+        _release(content, context, with_bytes=with_bytes)
     identity, uid = it.identify(snapshot), it.uid(snapshot)
     context.writer.delete(volume_snapshot.RESOURCE, *identity, uid=uid)
 
 
-def _release(content: Item, context: BackupContext) -> None:
-    """Lets the bytes in the storage go with the VolumeSnapshot."""
+def _release(content: Item, context: BackupContext, *, with_bytes: bool) -> None:
+    """Lets the bytes in the storage go with the VolumeSnapshot, if the class does not retain them.
+
+    Those of a member of a group would stay whatever the class says.
+    """
     resource, name = volume_snapshot_content.RESOURCE, it.name(content)
     if not volume_snapshot_content.is_deleted_with_snapshot(content):
+        if not with_bytes:
+            return
         context.writer.patch(resource, "", name, volume_snapshot_content.deletion_with_snapshot())
     if volume_snapshot_content.is_in_group(content):
         context.writer.patch(resource, "", name, volume_snapshot_content.without_group(), "status")
