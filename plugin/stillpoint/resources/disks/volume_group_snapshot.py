@@ -4,6 +4,7 @@ Source: pkg/common-controller/groupsnapshot_controller_helper.go of external-sna
 fields that are read here are the same in v1 and v1beta2.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 
 from stillpoint.model import item as it
@@ -63,6 +64,15 @@ def snapshot_handles(content: Item) -> Mapping[str, str]:
     """The storage's names of the members, by those of their volumes."""
     members: Sequence[Item] = it.sequence(content, "status", "volumeSnapshotInfoList")
     return {it.text(one, "volumeHandle"): it.text(one, "snapshotHandle") for one in members}
+
+
+def member_content(group: Item, volume_handle: str) -> str:
+    """Name of the VolumeSnapshotContent of a group's member.
+
+    Source: getSnapshotContentNameForVolumeGroupSnapshotContent, the same since v8.2.
+    """
+    identity = f"{it.uid(group)}{volume_handle}".encode(errors="replace")
+    return f"snapcontent-{hashlib.sha256(identity).hexdigest()}"
 
 
 def is_deleted_with_group(content: Item) -> bool:

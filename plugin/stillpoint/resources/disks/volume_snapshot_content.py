@@ -3,6 +3,7 @@
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference
 
 RESOURCE = kinds.VOLUME_SNAPSHOT_CONTENT
 
@@ -21,6 +22,12 @@ def restore_bytes(content: Item) -> int:
     """The least size of a volume that is made of the snapshot; 0 if the driver does not say."""
     size = it.mapping(content, "status").get("restoreSize")
     return size if isinstance(size, int) else 0
+
+
+def snapshot(content: Item) -> Reference:
+    """The VolumeSnapshot that the content says it is of."""
+    bound = it.mapping(content, "spec", "volumeSnapshotRef")
+    return kinds.VOLUME_SNAPSHOT.named(it.text(bound, "namespace"), it.text(bound, "name"))
 
 
 def is_bound_to(content: Item, snapshot: Item) -> bool:

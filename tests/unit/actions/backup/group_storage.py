@@ -15,6 +15,7 @@ from stillpoint.model import kinds
 from stillpoint.model.item import Item
 from stillpoint.model.reader import Change
 from stillpoint.model.reference import Resource
+from stillpoint.resources.disks import volume_group_snapshot
 from tests.unit.actions.backup.storage import CONTENTS, SNAPSHOTS, Storage
 
 API = kinds.GROUP_SNAPSHOTS
@@ -235,16 +236,17 @@ def member(group: Item, claim: Item, handle: str, policy: str = "Delete") -> lis
         },
         "spec": {"source": {"persistentVolumeClaimName": it.name(claim)}},
         "status": {
-            "boundVolumeSnapshotContentName": f"content-of-{name}",
             "creationTime": "x",
             "readyToUse": True,
             "volumeGroupSnapshotName": it.name(group),
         },
     }
+    content_name = volume_group_snapshot.member_content(group, f"handle-{it.name(claim)}")
+    snapshot["status"]["boundVolumeSnapshotContentName"] = content_name
     ref = {"namespace": it.namespace(claim), "name": name, "uid": it.uid(snapshot)}
     content: Item = {
         "kind": CONTENTS.kind,
-        "metadata": {"name": f"content-of-{name}"},
+        "metadata": {"name": content_name},
         "spec": {"deletionPolicy": policy, "driver": "fast.io", "volumeSnapshotRef": ref},
         "status": {"snapshotHandle": handle, "volumeGroupSnapshotHandle": "group-1"},
     }

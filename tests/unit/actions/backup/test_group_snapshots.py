@@ -401,9 +401,7 @@ def test_what_the_class_retains_of_a_failed_group_goes_all_the_same() -> None:
     storage.policy = "Retain"
     storage.failures["watch volumesnapshots"] = Unreachable("it", "cannot watch", "HTTP 500")
     assert "cannot watch: HTTP 500" in failed(storage, context(storage))
-    assert not storage.of("VolumeGroupSnapshot")
-    assert not storage.bytes
-    assert_no_label(storage)
+    assert_nothing_is_left(storage)
 
 
 REQUESTS = {
@@ -690,9 +688,11 @@ def test_the_next_process_of_the_backup_takes_no_disk_that_the_former_has_freed(
     )
 
 
+@pytest.mark.parametrize("policy", ["Delete", "Retain"])
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_the_next_backup_deletes_what_a_killed_process_has_left(moment: str) -> None:
+def test_the_next_backup_deletes_what_a_killed_process_has_left(moment: str, policy: str) -> None:
     storage = with_guest("root", "data")
+    storage.policy = policy
     died = {"name": "yesterday", "namespace": "velero", "uid": "b-0"}
     storage.objects.append({**BACKUP, "metadata": died, "status": {"phase": "Failed"}})
     killed_at(storage, moment, {**BACKUP, "metadata": died})
@@ -701,8 +701,42 @@ def test_the_next_backup_deletes_what_a_killed_process_has_left(moment: str) -> 
     backed_up(storage, context(storage), "notes")
     assert not former & {it.name(one) for one in storage.of("VolumeGroupSnapshot")}
     assert not {"bytes-of-root", "bytes-of-data"} & storage.bytes
-    assert len(storage.of("VolumeSnapshot")) == 1
+    assert len(storage.of("VolumeSnapshot")) == len(storage.of("VolumeSnapshotContent")) == 1
+    assert not storage.of("VolumeGroupSnapshotContent")
     assert_no_label(storage)
+
+
+@pytest.mark.parametrize("backup", ["velero/yesterday", "velero/unknown"])
+def test_of_a_group_that_only_calls_itself_ours_nothing_but_its_object_goes(backup: str) -> None:
+    """Who may write group snapshots may have no right to what their class retains."""
+    storage = with_guest("root", "data")
+    storage.policy = "Retain"
+    died = {"name": "yesterday", "namespace": "velero", "uid": "b-0"}
+    storage.objects.append({**BACKUP, "metadata": died, "status": {"phase": "Failed"}})
+    killed_at(storage, "patch volumegroupsnapshotcontents", {**BACKUP, "metadata": died})
+    [theirs] = storage.of("VolumeGroupSnapshot")
+    seal = {"stillpoint.dev/backup": backup, "stillpoint.dev/seal": "of another"}
+    theirs["metadata"]["annotations"] = seal
+    contents = [*storage.of("VolumeGroupSnapshotContent"), *storage.of("VolumeSnapshotContent")]
+    storage.objects = [*storage.objects, *cluster("notes")]
+    backed_up(storage, context(storage), "notes")
+    assert not storage.of("VolumeGroupSnapshot")
+    assert all(one in storage.objects for one in contents)
+    assert {"bytes-of-root", "bytes-of-data"} <= storage.bytes
+
+
+def test_what_joined_a_left_group_is_not_deleted_with_its_bytes() -> None:
+    """Anybody can write an owner on a snapshot; the group's content says who is a member."""
+    storage = with_guest("root", "data")
+    died = {"name": "yesterday", "namespace": "velero", "uid": "b-0"}
+    storage.objects.append({**BACKUP, "metadata": died, "status": {"phase": "Failed"}})
+    killed_at(storage, "patch volumegroupsnapshotcontents", {**BACKUP, "metadata": died})
+    [group] = storage.of("VolumeGroupSnapshot")
+    other, content = member(group, claim("other"), "bytes-of-other", "Retain")
+    storage.objects = [*storage.objects, other, content, *cluster("notes")]
+    backed_up(storage, context(storage), "notes")
+    assert not storage.of("VolumeGroupSnapshot")
+    assert content in storage.objects
 
 
 @pytest.mark.parametrize("policy", ["Delete", "Retain"])

@@ -39,15 +39,18 @@ def delete(snapshot: Item, context: BackupContext, *, with_bytes: bool) -> None:
     resource, name = volume_snapshot_content.RESOURCE, volume_snapshot.content(snapshot)
     content = context.cluster.current(resource, "", name) if name else None
     if content and volume_snapshot_content.is_bound_to(content, snapshot):
-        _release(content, context, with_bytes=with_bytes)
+        release(content, context, with_bytes=with_bytes)
     identity, uid = it.identify(snapshot), it.uid(snapshot)
     context.writer.delete(volume_snapshot.RESOURCE, *identity, uid=uid)
 
 
-def _release(content: Item, context: BackupContext, *, with_bytes: bool) -> None:
+def release(content: Item, context: BackupContext, *, with_bytes: bool) -> None:
     """Lets the bytes in the storage go with the VolumeSnapshot, if the class does not retain them.
 
     Those of a member of a group would stay whatever the class says.
+
+    Args:
+        with_bytes: even if the class retains them.
     """
     resource, name = volume_snapshot_content.RESOURCE, it.name(content)
     if not volume_snapshot_content.is_deleted_with_snapshot(content):

@@ -8,7 +8,7 @@ the members, that is the class's word, from then on `Retain`.
 from collections.abc import Iterator
 
 from stillpoint.actions import policies
-from stillpoint.actions.backup.snapshots import members, own_group
+from stillpoint.actions.backup.snapshots import discard, members, own_group
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.item import Item
@@ -88,16 +88,25 @@ def _is_left(group: Item, backup: str, context: BackupContext) -> bool:
 
 
 def _delete(group: Item, context: BackupContext) -> None:
-    """Deletes a group; members that nobody has freed go with it, in the storage too."""
-    content = members.content_of(group, context)
-    snapshots = context.cluster.list_grouped(
-        volume_snapshot.RESOURCE, it.namespace(group), own_group.groups
-    )
-    for snapshot in snapshots.get(it.uid(group), ()):
-        resource, name = volume_snapshot_content.RESOURCE, volume_snapshot.content(snapshot)
-        found = context.cluster.current(resource, "", name) if name else None
-        if found and volume_snapshot_content.is_bound_to(found, snapshot):
-            context.writer.patch(
-                resource, "", name, volume_snapshot_content.without_group(), "status"
+    """Deletes a group; members that nobody has freed go with it, in the storage too.
+
+    Labels and annotations are anybody's to write. Without the seal of its Backup only the
+    VolumeGroupSnapshot goes, and its class decides about the rest.
+    """
+    content = members.content_of(group, context) if _is_proven(group, context) else None
+    if content:
+        for member in members.contents_of_members(group, content, context):
+            where = volume_snapshot_content.snapshot(member)
+            snapshot = context.cluster.current(
+                volume_snapshot.RESOURCE, where.namespace, where.name
             )
+            if snapshot and own_group.is_member(snapshot, group):
+                discard.release(member, context, with_bytes=True)
     members.delete_group(group, content, context)
+
+
+def _is_proven(group: Item, context: BackupContext) -> bool:
+    [backup] = own_snapshots.backups(group)
+    namespace, _slash, name = backup.partition("/")
+    found = context.cluster.single(own_objects.BACKUP, namespace, name)
+    return found is not None and own_group.is_made_by(group, it.uid(found))

@@ -10,7 +10,7 @@ says, which no tenant can write: it has the storage's names of the snapshots.
 Source: pkg/common-controller/snapshot_controller.go of external-snapshotter v8.6.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 
 from stillpoint.actions.backup.snapshots import discard, own_group, snapshot_class
@@ -96,8 +96,8 @@ class Members:
             if now is None or not own_snapshots.is_of(now, self._context.backup.asked):
                 return
             content = content_of(now, self._context)
-            if content and not volume_group_snapshot.is_deleted_with_group(content):
-                self._patch_content(content, "Delete")
+            if content:
+                self._release(content, now)
             for _handle, snapshot in self._freed.values():
                 discard.delete(snapshot, self._context, with_bytes=True)
             self._context.writer.delete(resource, *it.identify(now), uid=it.uid(now))
@@ -108,6 +108,16 @@ class Members:
         name = persistent_volume_claim.volume(claim)
         volume = self._context.cluster.get(persistent_volume.RESOURCE, "", name)
         return persistent_volume.csi_handle(volume or {})
+
+    def _release(self, content: Item, group: Item) -> None:
+        """Lets bytes and contents go with the group, even if its class retains them."""
+        if not volume_group_snapshot.is_deleted_with_group(content):
+            self._patch_content(content, "Delete")
+        change = volume_snapshot_content.deletion_with_snapshot()
+        for member in contents_of_members(group, content, self._context):
+            if not volume_snapshot_content.is_deleted_with_snapshot(member):
+                resource = volume_snapshot_content.RESOURCE
+                self._context.writer.patch(resource, "", it.name(member), change)
 
     def _discard(self, snapshot: Item) -> None:
         try:
@@ -191,6 +201,19 @@ def content_of(group: Item, context: BackupContext) -> Item | None:
     resource = volume_group_snapshot.contents(volume_group_snapshot.version(group))
     content = context.cluster.current(resource, "", name)
     return content if content and volume_group_snapshot.is_bound_to(content, group) else None
+
+
+def contents_of_members(group: Item, content: Item, context: BackupContext) -> Iterator[Item]:
+    """The VolumeSnapshotContents of members, as the group's content says, which no tenant writes.
+
+    Raises:
+        ReadFailed: one was not read.
+    """
+    for volume, handle in volume_group_snapshot.snapshot_handles(content).items():
+        name = volume_group_snapshot.member_content(group, volume)
+        found = context.cluster.current(volume_snapshot_content.RESOURCE, "", name)
+        if found and handle and volume_snapshot_content.handle(found) == handle:
+            yield found
 
 
 def delete_group(group: Item, content: Item | None, context: BackupContext) -> None:

@@ -20,7 +20,8 @@ from stillpoint.velero.volumes import own_snapshots
 from stillpoint.velero.volumes.own_snapshots import digest
 
 _SEAL = "stillpoint.dev/seal"
-"""Annotation of a member that this backup has freed: nobody else can know its value."""
+"""Annotation of a group, and of a member that this backup has freed: its value tells who has made
+the one, and freed the other."""
 
 _IN_GROUP = "snapshot.storage.kubernetes.io/volumesnapshot-in-group-protection"
 _AS_SOURCE = "snapshot.storage.kubernetes.io/volumesnapshot-as-source-protection"
@@ -61,6 +62,7 @@ class OwnGroup:
     def new(self, namespace: str, backup: Item, group_class: Item) -> Item:
         """The VolumeGroupSnapshot, in the version of its class."""
         version = volume_group_snapshot.version(group_class)
+        seal = Seal(it.uid(backup)).on("group", namespace, self.name)
         return {
             "apiVersion": f"{kinds.GROUP_SNAPSHOTS}/{version}",
             "kind": volume_group_snapshot.KIND,
@@ -68,7 +70,7 @@ class OwnGroup:
                 "name": self.name,
                 "namespace": namespace,
                 "labels": own_snapshots.labels(backup, self.taken_with),
-                "annotations": own_snapshots.annotations(backup),
+                "annotations": {**own_snapshots.annotations(backup), _SEAL: seal},
             },
             "spec": {
                 "volumeGroupSnapshotClassName": it.name(group_class),
@@ -116,21 +118,22 @@ def can_be_freed(member: Item, group: Item) -> bool:
 
 def is_member(snapshot: Item, group: Item) -> bool:
     """True if a snapshot is said to be of the group; anybody can write that."""
-    return it.uid(group) in groups(snapshot)
-
-
-def groups(snapshot: Item) -> Sequence[str]:
-    """Uids of the groups that a snapshot calls its own, as keys for `Index.list_grouped`."""
-    return [
-        it.text(owner, "uid")
+    return any(
+        it.text(owner, "uid") == it.uid(group)
         for owner in it.owners(snapshot)
         if it.text(owner, "kind") == volume_group_snapshot.KIND
-    ]
+    )
 
 
 def is_free(snapshot: Item) -> bool:
     """True if the controller knows that a freed member has left its group."""
     return not it.owners(snapshot) and _AS_SOURCE in it.texts(snapshot, "metadata", "finalizers")
+
+
+def is_made_by(group: Item, backup_uid: str) -> bool:
+    """True if the backup has made the group of this name."""
+    mark = str(it.annotations(group).get(_SEAL, ""))
+    return Seal(backup_uid).is_on(mark, "group", *it.identify(group))
 
 
 def is_sealed(snapshot: Item, claim: Item, backup_uid: str) -> bool:
