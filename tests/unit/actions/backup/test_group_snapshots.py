@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from stillpoint.actions.backup.snapshots import own_group
 from stillpoint.calls.background import Background
 from stillpoint.cluster.cache import CachedIndex
 from stillpoint.model import item as it
@@ -704,6 +705,49 @@ def test_the_next_backup_deletes_what_a_killed_process_has_left(moment: str, pol
     assert len(storage.of("VolumeSnapshot")) == len(storage.of("VolumeSnapshotContent")) == 1
     assert not storage.of("VolumeGroupSnapshotContent")
     assert_no_label(storage)
+
+
+DIED = {"name": "yesterday", "namespace": "velero", "uid": "b-0"}
+
+
+def with_a_left_group() -> GroupStorage:
+    """A process of a failed backup was killed when it began to free the members."""
+    storage = with_guest("root", "data")
+    storage.objects.append({**BACKUP, "metadata": DIED, "status": {"phase": "Failed"}})
+    killed_at(storage, "watch volumesnapshots", {**BACKUP, "metadata": DIED})
+    for one in storage.of("PersistentVolumeClaim"):
+        one["metadata"]["labels"] = {"group.stillpoint.dev/x": own_group._owner({"metadata": DIED})}
+    storage.objects = [*storage.objects, *cluster("notes")]
+    return storage
+
+
+@pytest.mark.parametrize(
+    "request_", ["patch persistentvolumeclaims shop/root", "delete volumegroupsnapshots"]
+)
+def test_what_cannot_be_taken_back_keeps_nothing_else_from_it(
+    request_: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = with_a_left_group()
+    [group] = storage.of("VolumeGroupSnapshot")
+    second = copy.deepcopy(group)
+    second["metadata"] |= {"name": "second", "uid": "second"}
+    storage.objects.append(second)
+    storage.failures[request_] = Unreachable("it", "cannot", "HTTP 500")
+    backed_up(storage, context(storage), "notes")
+    assert "HTTP 500" in caplog.text
+    marked = [one for one in storage.of("PersistentVolumeClaim") if "group." in str(it.labels(one))]
+    assert len(marked) + len(storage.of("VolumeGroupSnapshot")) == 1
+
+
+def test_a_group_beside_left_members_is_found_whatever_the_policy_wants_today() -> None:
+    storage = with_a_left_group()
+    for one in storage.of("PersistentVolumeClaim"):
+        one["metadata"]["labels"] = {}
+    killed_at(storage, "delete volumegroupsnapshots", {**BACKUP, "metadata": DIED})
+    [policy] = [one for one in storage.objects if it.name(one) == "policies"]
+    policy["data"] = {"policy": POLICY.replace("group: true", "group: false")}
+    backed_up(storage, context(storage), "notes")
+    assert not storage.of("VolumeGroupSnapshot")
 
 
 @pytest.mark.parametrize("backup", ["velero/yesterday", "velero/unknown"])

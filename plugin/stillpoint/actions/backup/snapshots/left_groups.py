@@ -5,12 +5,13 @@ them. Whether the bytes of members go with a group is what its content says: unt
 the members, that is the class's word, from then on `Retain`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from stillpoint.actions import policies
 from stillpoint.actions.backup.snapshots import discard, members, own_group
 from stillpoint.model import item as it
 from stillpoint.model import kinds
+from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
 from stillpoint.resources.disks import (
     volume_group_snapshot,
@@ -22,25 +23,34 @@ from stillpoint.velero.context import BackupContext
 from stillpoint.velero.volumes import own_snapshots
 
 
-def delete(namespace: str, context: BackupContext) -> None:
+def delete(namespace: str, context: BackupContext, *, is_likely: bool) -> None:
     """Takes labels off and deletes groups in a namespace that no process needs any more.
 
-    Groups are looked for where there are such labels, or where policies ask for groups.
+    One that cannot be changed keeps no other from it; a failure is logged.
+
+    Args:
+        is_likely: groups are looked for even where no label is left and no policy asks for them.
 
     Raises:
-        StillpointError: some may be left.
+        StillpointError: the namespace could not be read.
     """
     marks = list(_left_marks(namespace, context))
     for claim, label in marks:
-        change = {"metadata": {"labels": {label: None}}}
+        _unmark(claim, label, context)
+    if marks or is_likely or policies.fates(context).policy.asks_for_groups:
+        for backup, groups in _groups(namespace, context).items():
+            for group in groups:
+                _delete_if_left(group, backup, context)
+
+
+def _unmark(claim: Item, label: str, context: BackupContext) -> None:
+    change = {"metadata": {"labels": {label: None}}}
+    try:
         context.writer.patch(kinds.CLAIM, *it.identify(claim), change)
-        context.log.info(
-            "took the label %s of a former group snapshot off %s", label, it.name(claim)
-        )
-    if marks or policies.fates(context).policy.asks_for_groups:
-        for group in _left_groups(namespace, context):
-            _delete(group, context)
-            context.log.info("deleted %s, which a backup has left behind", it.describe(group))
+    except StillpointError as error:
+        context.log.warning("%s keeps the label %s: %s", it.describe(claim), label, error)
+        return
+    context.log.info("took the label %s of a former group snapshot off %s", label, it.name(claim))
 
 
 def _left_marks(namespace: str, context: BackupContext) -> Iterator[tuple[Item, str]]:
@@ -64,17 +74,18 @@ def _is_needed(value: str, context: BackupContext) -> bool:
     )
 
 
-def _left_groups(namespace: str, context: BackupContext) -> Iterator[Item]:
-    """Groups of this Velero's backups that are over."""
+def _groups(namespace: str, context: BackupContext) -> Mapping[str, Sequence[Item]]:
+    """Groups of this plugin's backups, by namespace and name of the Backup."""
     for version in kinds.GROUP_SNAPSHOT_VERSIONS:
-        resource = volume_group_snapshot.resource(version)
         found = context.cluster.list_grouped(
-            resource, namespace, own_snapshots.backups, own_snapshots.TAKEN_WITH
+            volume_group_snapshot.resource(version),
+            namespace,
+            own_snapshots.backups,
+            own_snapshots.TAKEN_WITH,
         )
-        for backup, groups in found.items():
-            yield from (group for group in groups if _is_left(group, backup, context))
         if found:
-            return  # the other version has the same ones
+            return found  # the other version has the same ones
+    return {}
 
 
 def _is_left(group: Item, backup: str, context: BackupContext) -> bool:
@@ -85,6 +96,15 @@ def _is_left(group: Item, backup: str, context: BackupContext) -> bool:
         return False
     found = context.cluster.single(own_objects.BACKUP, namespace, name)
     return not found or not own_snapshots.is_of(group, found) or own_objects.has_ended(found)
+
+
+def _delete_if_left(group: Item, backup: str, context: BackupContext) -> None:
+    try:
+        if _is_left(group, backup, context):
+            _delete(group, context)
+            context.log.info("deleted %s, which a backup has left behind", it.describe(group))
+    except StillpointError as error:
+        context.log.warning("%s may be left behind: %s", it.describe(group), error)
 
 
 def _delete(group: Item, context: BackupContext) -> None:

@@ -31,26 +31,35 @@ def delete(namespace: str, context: BackupContext) -> None:
     if not context.snapshots.is_first_look(namespace):
         return
     try:
-        found = context.cluster.list_grouped(
-            volume_snapshot.RESOURCE, namespace, own_snapshots.backups, own_snapshots.TAKEN_WITH
-        )
-        for backup, snapshots in found.items():
-            for snapshot in snapshots:
-                _delete_if_left(snapshot, backup, context)
-        left_groups.delete(namespace, context)
+        has_left = _delete_snapshots(namespace, context)
+        left_groups.delete(namespace, context, is_likely=has_left)
     except StillpointError as error:
         context.log.warning("snapshots of former backups may be left behind: %s", error)
 
 
-def _delete_if_left(snapshot: Item, backup: str, context: BackupContext) -> None:
+def _delete_snapshots(namespace: str, context: BackupContext) -> bool:
+    """Deletes what was left of snapshots; true if there was one, deleted or not."""
+    found = context.cluster.list_grouped(
+        volume_snapshot.RESOURCE, namespace, own_snapshots.backups, own_snapshots.TAKEN_WITH
+    )
+    left = [
+        _delete_if_left(snapshot, backup, context)
+        for backup, snapshots in found.items()
+        for snapshot in snapshots
+    ]
+    return any(left)
+
+
+def _delete_if_left(snapshot: Item, backup: str, context: BackupContext) -> bool:
     """One that cannot be deleted keeps no other from it: who made it may have seen to that."""
     try:
-        if _is_left(snapshot, backup, context):
-            discard.delete(snapshot, context, with_bytes=_is_proven(snapshot, backup, context))
-            name = it.name(snapshot)
-            context.log.info("deleted %s, which backup %s has left behind", name, backup)
+        if not _is_left(snapshot, backup, context):
+            return False
+        discard.delete(snapshot, context, with_bytes=_is_proven(snapshot, backup, context))
+        context.log.info("deleted %s, which backup %s has left behind", it.name(snapshot), backup)
     except StillpointError as error:
         context.log.warning("%s may be left behind: %s", it.describe(snapshot), error)
+    return True
 
 
 def _is_left(snapshot: Item, backup: str, context: BackupContext) -> bool:
