@@ -1,7 +1,8 @@
 """Documents of the evidence as annotations: JSON of a version, under the seal of their backup.
 
 Whoever may write VolumeSnapshots in the machine's namespace could write such an annotation too; the
-seal is made with the Backup's uid, which only Velero's namespace and the backup's own files show.
+seal is made with the Backup's uid, which only Velero's namespace and the backup's own files show:
+but for Velero's own group snapshots, where no such document counts (docs/evidence.md).
 """
 
 from collections.abc import Callable, Iterator

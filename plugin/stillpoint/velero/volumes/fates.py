@@ -75,6 +75,16 @@ def group_snapshot_label(backup: Item) -> str:
     return key or "velero.io/volume-group"
 
 
+def shows_uid(backup: Item, claim: Item) -> bool:
+    """True if Velero's own snapshot of the claim is of a group, which shows the Backup's uid.
+
+    Velero labels the VolumeGroupSnapshot and its members with it, in the claim's namespace
+    (pkg/backup/actions/csi/pvc_action.go of v1.17 and v1.18).
+    """
+    key = it.text(backup, "spec", "volumeGroupSnapshotLabelKey")
+    return bool(key and it.labels(claim).get(key))
+
+
 @dataclass(frozen=True, slots=True)
 class Fates:
     """The fates of a backup's volumes: policies first, then pods' annotations, then the Backup.

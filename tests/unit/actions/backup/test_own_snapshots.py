@@ -681,6 +681,19 @@ def test_a_forged_leftover_does_not_take_retained_bytes_along() -> None:
     assert not storage.patches
 
 
+def test_where_velero_s_own_groups_show_the_uid_a_leftover_s_class_decides_about_the_bytes() -> (
+    None
+):
+    """Whoever reads it can make that name."""
+    grouping = former("Failed") | {"spec": {"volumeGroupSnapshotLabelKey": "velero.io/group"}}
+    storage = with_leftover(grouping)
+    labelled = next(one for one in storage.of("PersistentVolumeClaim") if it.name(one) == "data")
+    labelled["metadata"]["labels"] = {"velero.io/group": "db"}
+    backed_up(storage, context(storage), "root")
+    assert left(storage) == ["root"]
+    assert not storage.patches
+
+
 @pytest.mark.parametrize(
     ("backups", "is_archived", "kept"),
     [

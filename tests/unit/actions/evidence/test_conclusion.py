@@ -1,5 +1,6 @@
 """The operation of a machine: its id, and the evidence that it stores when all is taken."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -148,6 +149,38 @@ def test_what_bears_no_seal_of_this_backup_counts_for_nothing(forged: str) -> No
     item["metadata"]["annotations"][observations.OBSERVED] = forged
     assert concluded(reader).completed
     assert stored(reader).level is Level.UNKNOWN
+
+
+GROUPING: Item = {**ENDED, "spec": {"volumeGroupSnapshotLabelKey": "velero.io/group"}}
+
+
+@pytest.mark.parametrize(
+    ("label", "level"), [("velero.io/group", Level.UNKNOWN), ("group", Level.APPLICATION)]
+)
+def test_where_velero_s_own_groups_show_the_uid_no_seal_counts(label: str, level: Level) -> None:
+    """Whoever reads it can write what bears the seal."""
+    reader = world(cut(), seen(HELD, RELEASED, OVER))
+    grouped = claim("web-root")
+    grouped["metadata"]["labels"] = {label: "web"}
+    reader.objects.append(grouped)
+    context = observing(reader, GROUPING, Hands(NOW + 20 * SECOND))
+    assert virtual_machine.progress(ID, context).completed
+    assert stored(reader).level is level
+    is_told = "uid-shown" in {one.code for one in stored(reader).missing}
+    assert is_told is (level is Level.UNKNOWN)
+
+
+def test_what_is_noted_in_a_namespace_is_read_once_for_all_its_machines(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    reader = world(cut(), seen(HELD, RELEASED, OVER))
+    [item] = [one for one in reader.objects if one["kind"] == "VolumeSnapshot"]
+    item["metadata"]["annotations"][observations.OBSERVED] = "{}"
+    context = observing(reader, ENDED, Hands(NOW + 20 * SECOND))
+    for name in ("db", "web"):
+        virtual_machine.progress(f"evidence;VirtualMachine;shop;{name};vm-{name};;;", context)
+    assert caplog.text.count("under the seal of this backup") == 1
 
 
 def test_observations_of_a_machine_of_the_same_name_count_for_nothing() -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
+from stillpoint.actions.backup.evidence import holders
 from stillpoint.actions.watching import state
 from stillpoint.evidence.case import SETTLED
 from stillpoint.evidence.document import Span, Statement
@@ -67,7 +68,7 @@ def look_up(seen: Observations, last_cut: datetime, context: BackupContext) -> O
         is_hook_failed=_is_hook_failed(seen, hooks),
         others=others,
         safety_thaws=_safety_thaws(seen, last_cut, reads),
-        lacks=(*seen.lacks, *reads.lacks),
+        lacks=(*seen.lacks, *reads.lacks, *holders.lacks(seen.namespace, context)),
     )
 
 

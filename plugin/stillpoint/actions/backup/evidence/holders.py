@@ -1,21 +1,28 @@
-"""The disks of a machine in one backup, and the objects that hold their bytes."""
+"""The disks of a machine in one backup, and the objects that hold their bytes.
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+What is noted on those is read once for all machines of a namespace. Nothing of it counts where
+Velero's own group snapshots show the uid of the Backup there, with which it is sealed.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from stillpoint.actions import policies, surroundings
 from stillpoint.actions.watching.guest import Holder
 from stillpoint.evidence import observations
-from stillpoint.evidence.document import Subject
+from stillpoint.evidence.document import Statement, Subject
 from stillpoint.evidence.observations import Cut, Method, Observations
 from stillpoint.model import item as it
 from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
+from stillpoint.model.reader import Index
 from stillpoint.resources.disks import persistent_volume_claim, volume, volume_snapshot
 from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 from stillpoint.velero import marks
 from stillpoint.velero.context import BackupContext
-from stillpoint.velero.volumes import data_upload
+from stillpoint.velero.volumes import data_upload, fates
 from stillpoint.velero.volumes.policy import Fate
 
 _METHODS = {
@@ -25,6 +32,9 @@ _METHODS = {
     Fate.CUSTOM: Method.NATIVE,
 }
 """Of a disk whose bytes no VolumeSnapshot and no DataUpload holds."""
+
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +49,41 @@ class Disk:
     holder: Holder | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """What is noted in a namespace.
+
+    Attributes:
+        is_sealed: false if the seal on it proves nothing, so that nothing is read.
+        disks: by the names of their claims.
+        of_machines: those of each machine by its cuts, by the names of their claims.
+        observed: by the name of the machine.
+    """
+
+    is_sealed: bool
+    disks: dict[str, Disk] = field(default_factory=dict)
+    of_machines: dict[str, dict[str, Disk]] = field(default_factory=dict)
+    observed: dict[str, Observations] = field(default_factory=dict)
+
+
+_UID_SHOWN = Statement(
+    "uid-shown",
+    "Velero's own group snapshots show the backup's uid in this namespace: whoever reads it could "
+    "have written what the plugin noted",
+)
+
+_noted: WeakKeyDictionary[Index, dict[str, _Noted]] = WeakKeyDictionary()
+
+
 def of_machine(namespace: str, machine: Subject, context: BackupContext) -> Sequence[Disk]:
     """The disks of a machine that the backup has taken, or was to take, by name.
 
     Raises:
         ReadFailed: a read failed.
     """
-    wanted = set(_claims(namespace, machine, context))
-    found = {}
-    for item, claim, method in _holders(namespace, context):
-        cut = _cut(item, claim, method, context)
-        if claim in wanted or machine.name in cut.machines:
-            found[claim] = Disk(cut, _holder(item, method))
+    wanted, noted = set(_claims(namespace, machine, context)), _of(namespace, context)
+    found = dict(noted.of_machines.get(machine.name, {}))
+    found |= {name: noted.disks[name] for name in wanted & set(noted.disks)}
     for name in wanted - set(found):
         there = context.cluster.get(persistent_volume_claim.RESOURCE, namespace, name)
         if there and (elsewhere := _elsewhere(there, context)):
@@ -64,15 +97,56 @@ def observed(namespace: str, machine: str, context: BackupContext) -> Observatio
     Raises:
         ReadFailed: a read failed.
     """
-    for item, _claim, _method in _holders(namespace, context):
-        try:
-            found = observations.observed(item, context.backup.uid)
-        except MalformedItem as error:
-            context.log.info("%s", error)
-            continue
-        if found and found.namespace == namespace and found.machine.name == machine:
-            return found
-    return None
+    return _of(namespace, context).observed.get(machine)
+
+
+def lacks(namespace: str, context: BackupContext) -> tuple[Statement, ...]:
+    """Why nothing counts that is noted in a namespace; empty if it does.
+
+    Raises:
+        ReadFailed: a read failed.
+    """
+    return () if _of(namespace, context).is_sealed else (_UID_SHOWN,)
+
+
+def _of(namespace: str, context: BackupContext) -> _Noted:
+    known = _noted.setdefault(context.cluster, {})
+    if namespace not in known:
+        known[namespace] = _read(namespace, context)
+    return known[namespace]
+
+
+def _read(namespace: str, context: BackupContext) -> _Noted:
+    noted = _Noted(is_sealed=not _is_uid_shown(namespace, context))
+    uid = context.backup.uid if noted.is_sealed else ""  # nothing bears the seal of none
+    for item, claim, method in _holders(namespace, context):
+        cut = _believed(observations.cut, item, uid, context)
+        disk = Disk(_cut(cut, claim, method), _holder(item, method))
+        noted.disks[claim] = disk
+        for machine in disk.cut.machines:
+            noted.of_machines.setdefault(machine, {})[claim] = disk
+        seen = _believed(observations.observed, item, uid, context)
+        if seen and seen.namespace == namespace:
+            noted.observed.setdefault(seen.machine.name, seen)
+    return noted
+
+
+def _is_uid_shown(namespace: str, context: BackupContext) -> bool:
+    found = context.cluster.list_grouped(persistent_volume_claim.RESOURCE, namespace, it.names)
+    claims = (claim for each in found.values() for claim in each)
+    grouped = (claim for claim in claims if fates.shows_uid(context.backup.asked, claim))
+    return any(policies.fates(context).of(claim) is Fate.SNAPSHOT for claim in grouped)
+
+
+def _believed(
+    read: Callable[[Item, str], Found | None], item: Item, uid: str, context: BackupContext
+) -> Found | None:
+    """What is noted on an object; None if that does not bear the seal of this backup."""
+    try:
+        return read(item, uid)
+    except MalformedItem as error:
+        context.log.info("%s", error)
+        return None
 
 
 def _claims(namespace: str, machine: Subject, context: BackupContext) -> Iterator[str]:
@@ -113,13 +187,8 @@ def _holder(item: Item, method: Method) -> Holder:
     return Holder(resource, *it.identify(item))
 
 
-def _cut(item: Item, claim: str, method: Method, context: BackupContext) -> Cut:
-    """The cut that is noted on an object; without bounds if none bears the seal of this backup."""
-    try:
-        noted = observations.cut(item, context.backup.uid)
-    except MalformedItem as error:
-        context.log.info("%s", error)
-        noted = None
+def _cut(noted: Cut | None, claim: str, method: Method) -> Cut:
+    """The cut that is noted on the holder of a claim; without bounds if it is none of that."""
     if noted and noted.claim.name == claim and noted.method is method:
         return noted
     return Cut(Subject(persistent_volume_claim.RESOURCE.kind, claim, ""), None, None, method)
