@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from stillpoint.actions.restore.selection import machines
@@ -86,6 +87,7 @@ class Case:
         machine: the stored object.
         instance: the stored instance; None if there is none.
         missing: objects of its namespace that it needs and the backup does not hold.
+        read_at: the moment of the report.
         demanded: the level that somebody demanded; None if nobody did.
         expected: the least level that is good.
     """
@@ -96,6 +98,7 @@ class Case:
     instance: Item | None
     disks: tuple[StoredDisk, ...]
     missing: tuple[Reference, ...]
+    read_at: datetime
     level: Level
     demanded: Level | None
     expected: Level
@@ -153,7 +156,9 @@ class _Around:
     sharing: Sharing
 
 
-def of_machine(reference: Reference, contents: Contents, objects: StoredObjects) -> Case:
+def of_machine(
+    reference: Reference, contents: Contents, objects: StoredObjects, now: datetime
+) -> Case:
     """The case of a stored machine.
 
     Raises:
@@ -163,7 +168,7 @@ def of_machine(reference: Reference, contents: Contents, objects: StoredObjects)
     instance = _instance(reference, objects)
     around = _Around(reference.name, contents, objects, _sharing(reference.namespace, objects))
     disks = tuple(_disk(name, claim, around) for name, claim in _claims(machine, instance, objects))
-    demanded = levels.demanded(disk.evidence for disk in disks)
+    demanded = levels.demanded(machine, (disk.evidence for disk in disks))
     return Case(
         contents=contents,
         reference=reference,
@@ -171,6 +176,7 @@ def of_machine(reference: Reference, contents: Contents, objects: StoredObjects)
         instance=instance,
         disks=disks,
         missing=tuple(_missing(machine, objects)),
+        read_at=now,
         level=levels.of_machine(reference.name, (one.evidence for one in disks if one.is_taken)),
         demanded=demanded,
         expected=demanded or levels.expected(instance),

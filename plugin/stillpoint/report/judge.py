@@ -36,7 +36,7 @@ def judge(contents: Contents, now: datetime) -> Report:
     backup = of_backup.record(contents)
     objects = contents.objects
     found = (
-        [_machine(one, contents, objects, backup.name) for one in cases.references(objects)]
+        [_machine(one, contents, objects, now) for one in cases.references(objects)]
         if objects
         else []
     )
@@ -53,10 +53,11 @@ def _worst_first(machine: Machine) -> tuple[int, str]:
 
 
 def _machine(
-    reference: Reference, contents: Contents, objects: StoredObjects, backup: str
+    reference: Reference, contents: Contents, objects: StoredObjects, now: datetime
 ) -> Machine:
+    backup = it.name(contents.backup or {})
     try:
-        case = cases.of_machine(reference, contents, objects)
+        case = cases.of_machine(reference, contents, objects, now)
         return _judged(case, problems.of_case(case, backup))
     except MalformedItem as error:
         return _unreadable(reference, error, backup)

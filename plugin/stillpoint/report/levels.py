@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 
+from stillpoint.actions.backup.evidence import demand
 from stillpoint.evidence.document import Evidence
+from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level
 from stillpoint.resources.machines import virtual_machine_instance
 
-_STRENGTH = (Level.CRASH, Level.FILESYSTEM, Level.APPLICATION)
+_WEAKEST_FIRST = (Level.CRASH, Level.FILESYSTEM, Level.APPLICATION)
 
 
 def of_machine(name: str, taken: Iterable[Evidence | None]) -> Level:
@@ -34,10 +36,17 @@ def of_machine(name: str, taken: Iterable[Evidence | None]) -> Level:
     return Level.FILESYSTEM if said == {Level.APPLICATION, Level.FILESYSTEM} else Level.MIXED
 
 
-def demanded(evidences: Iterable[Evidence | None]) -> Level | None:
-    """The level that was demanded; of several the strongest."""
-    found = {one.required for one in evidences if one} & set(_STRENGTH)
-    return max(found, key=_STRENGTH.index, default=None)
+def demanded(machine: Item, evidences: Iterable[Evidence | None]) -> Level | None:
+    """The level that was demanded; of several the strongest.
+
+    Evidence has the demand of the namespace and of the Backup too; a machine's own counts without.
+    """
+    said = [
+        it.annotations(machine).get(demand.REQUIRE),
+        *(one.required for one in evidences if one),
+    ]
+    found = [level for level in _WEAKEST_FIRST if level in said]
+    return found[-1] if found else None
 
 
 def expected(instance: Item | None) -> Level:

@@ -114,7 +114,7 @@ def _without_machines(whole: Whole) -> tuple[str, ...]:
 
 
 def _expired(whole: Whole) -> tuple[str, ...]:
-    return ("",) if whole.backup.expires and whole.backup.expires < whole.now else ()
+    return ("",) if facts.has_expired(whole.contents, whole.now) else ()
 
 
 def _partially_failed(whole: Whole) -> Iterator[str]:

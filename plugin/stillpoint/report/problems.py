@@ -139,6 +139,9 @@ ROWS: tuple[Row, ...] = (
     Row("backup-goes-on", _U, _RESTORE,
         "the backup has not ended: {about}",
         "wait until it has: velero backup get {backup}", whole.going_on),
+    Row("backup-expired", _U, _RESTORE,
+        "the backup has expired: Velero deletes it, and the snapshots of its disks, at any moment",
+        "restore from another; spec.ttl of the Backup says how long one is kept", whole.expired),
     Row("data-not-known", _U, _RESTORE,
         "nothing here says whether and how the data of these disks was stored: {about}",
         "report on the backup in the cluster, or on its folder in the object store: "

@@ -39,8 +39,27 @@ def test_the_level_of_all_disks(taken: list[Evidence | None], level: Level) -> N
 
 def test_the_strongest_demand_counts() -> None:
     found = [replace(evidence(F), required=one) for one in (C, A, None, Level.STOPPED)]
-    assert levels.demanded([*found, None]) is A
-    assert levels.demanded([evidence(F), None]) is None
+    assert levels.demanded({}, [*found, None]) is A
+    assert levels.demanded({}, [evidence(F), None]) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "level"),
+    [("application", None, A), ("application", C, A), ("crash", F, F), ("appl", C, C), ({}, C, C)],
+)
+def test_the_demand_of_a_stored_machine_counts_without_that_of_evidence(
+    asked: object, said: Level | None, level: Level
+) -> None:
+    machine = {"metadata": {"annotations": {"stillpoint.dev/require": asked}}}
+    assert levels.demanded(machine, [replace(evidence(F), required=said)]) is level
+
+
+def test_evidence_without_a_demand_does_not_meet_that_of_its_machine() -> None:
+    world = of.good()
+    annotations = {"stillpoint.dev/require": "application"}
+    world.item("VirtualMachine", "db")["metadata"]["annotations"] = annotations
+    found = of.machine(world)
+    assert (found.demanded, found.verdict) == (A, Verdict.BELOW)
 
 
 def with_shared_disk() -> World:

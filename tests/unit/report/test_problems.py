@@ -138,6 +138,11 @@ def resealed(world: World) -> None:
     world.put(of.evidence("db-data"), SNAPSHOT, "velero-db-data", uid="of another backup")
 
 
+def expired(world: World) -> None:
+    assert world.object is not None
+    world.object["status"]["expiration"] = (of.NOW - timedelta(hours=1)).isoformat()
+
+
 def no_object(world: World) -> None:
     world.object = None
 
@@ -200,6 +205,7 @@ CASES: dict[str, Change] = {
     "evidence-contradicts": evident(machine_level=Level.UNKNOWN),
     "action-failed": operation("kubevirt.io", "virtualmachines", "db", "no such level: appl"),
     "backup-goes-on": phase("WaitingForPluginOperations"),
+    "backup-expired": expired,
     "data-not-known": without_books,
     "snapshot-not-ready": not_ready,
     "upload-of-another-backup": changed("DataUpload", "nightly-archive-old", lambda one:
@@ -287,11 +293,6 @@ def test_sentences_and_remedies_are_whole(code: str) -> None:
     CASES[code](world)
     for one in of.machine(world, CONCERNED.get(code, "db")).problems:
         assert "{" not in f"{one.sentence}{one.remedy}"
-
-
-def expired(world: World) -> None:
-    assert world.object is not None
-    world.object["status"]["expiration"] = (of.NOW - timedelta(hours=1)).isoformat()
 
 
 def no_archive(world: World) -> None:

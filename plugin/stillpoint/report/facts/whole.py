@@ -1,11 +1,12 @@
 """Facts about the backup as a whole that count for each machine, and about a machine's objects."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from stillpoint.report.case import Case
 from stillpoint.report.contents import Contents
 from stillpoint.resources import cluster_needs
-from stillpoint.velero import own_objects
+from stillpoint.velero import backup_status, own_objects
 
 
 def failed(case: Case) -> Iterator[str]:
@@ -26,6 +27,11 @@ def going_on(case: Case) -> Iterator[str]:
         yield own_objects.phase(backup) or "New"
 
 
+def expired(case: Case) -> tuple[str, ...]:
+    """The backup has expired."""
+    return ("",) if has_expired(case.contents, case.read_at) else ()
+
+
 def why_failed(contents: Contents) -> Iterator[str]:
     """Velero's reason why a backup failed as a whole, else its phase; nothing if it did not."""
     backup = contents.backup or {}
@@ -36,6 +42,12 @@ def why_failed(contents: Contents) -> Iterator[str]:
 def is_being_deleted(contents: Contents) -> bool:
     """True if Velero is deleting the backup: its snapshots go first, its object last."""
     return own_objects.phase(contents.backup or {}) == "Deleting"
+
+
+def has_expired(contents: Contents, now: datetime) -> bool:
+    """True if Velero deletes the backup at any moment."""
+    expires = backup_status.expires(contents.backup or {})
+    return expires is not None and expires <= now
 
 
 def missing(case: Case) -> Iterator[str]:
