@@ -8,10 +8,10 @@ file NAME-data.tar.gz.
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from stillpoint.backup_files import tar_stream
 from stillpoint.backup_files.files import Kind
@@ -24,6 +24,8 @@ from stillpoint.model.names import listing, printable
 
 BACKUP = "velero-backup.json"
 
+DirEntry = os.DirEntry[str]
+
 _SUFFIXES: Mapping[Kind, str] = {
     Kind.CONTENTS: ".tar.gz",
     Kind.VOLUMES: "-volumeinfo.json.gz",
@@ -32,6 +34,9 @@ _SUFFIXES: Mapping[Kind, str] = {
 _ARCHIVES = (".tar.gz", ".tgz")
 _ENDS = (*(f"-data{one}" for one in _ARCHIVES), *_ARCHIVES, "")
 _EXTRACTED = "resources"
+_STORE = "backups"
+"""The folder of an object store with a folder for each backup; a location may have a prefix."""
+
 _HINT = (
     "name an archive of `velero backup download`, or a folder of backups as in the object store: "
     "backups/NAME/NAME.tar.gz and the files beside it"
@@ -83,14 +88,38 @@ class LocalFiles:
         return None if self.folder is None else _members(self.folder, wants)
 
 
-def find(path: Path, object_file: Path | None = None) -> Sequence[LocalFiles]:
+@dataclass(frozen=True, slots=True)
+class NoBackup:
+    """No backup where one belongs: `Files` that nobody can read, so that a report says so.
+
+    Attributes:
+        name: of its folder or file.
+    """
+
+    origin: str
+    name: str
+    error: ArchiveUnreadable
+
+    def backup(self) -> NoReturn:
+        """Raises `error`."""
+        raise self.error
+
+    def open(self, kind: Kind) -> NoReturn:  # noqa: ARG002 - `Files` says so
+        """Raises `error`."""
+        raise self.error
+
+
+Found = LocalFiles | NoBackup
+
+
+def find(path: Path, object_file: Path | None = None) -> Sequence[Found]:
     """The backups in a file or a folder, by their names.
 
     Args:
         object_file: the Backup object of a single backup that comes without it.
 
     Raises:
-        ArchiveUnreadable: there is none.
+        ArchiveUnreadable: there is none, or the folder cannot be read.
     """
     found = list(_find(path))
     if not found:
@@ -101,21 +130,21 @@ def find(path: Path, object_file: Path | None = None) -> Sequence[LocalFiles]:
         cause = f"{object_file} is of one backup, and there are {len(found)}"
         raise ArchiveUnreadable(str(path), "cannot read it", cause, "name one of them")
     [one] = found
-    return [replace(one, object_file=object_file)]
+    return [replace(one, object_file=object_file) if isinstance(one, LocalFiles) else one]
 
 
-def named(found: Sequence[LocalFiles], names: Sequence[str]) -> Sequence[LocalFiles]:
+def named(found: Sequence[Found], names: Sequence[str]) -> Sequence[Found]:
     """The backups of these names; all if there are no names.
 
     Raises:
         ArchiveUnreadable: there is none of a name.
     """
-    by_name = {one.name: one for one in found}
+    there_are = dict.fromkeys(one.name for one in found)
     for name in names:
-        if name not in by_name:
-            hint = f"there are {listing(by_name)}"
+        if name not in there_are:
+            hint = f"there are {listing(there_are)}"
             raise ArchiveUnreadable(f"backup {name}", "cannot report on it", "not found", hint)
-    return [by_name[name] for name in names] if names else found
+    return [one for name in names for one in found if one.name == name] if names else found
 
 
 def read_object(file: Path) -> Item:
@@ -133,52 +162,95 @@ def read_object(file: Path) -> Item:
     raise ArchiveUnreadable(str(file), "cannot read it", "it is no object in JSON")
 
 
-def _find(path: Path) -> Iterator[LocalFiles]:
-    if not path.is_dir():
-        if _is_regular(path):
-            yield _archive(path)
+def _find(path: Path) -> Iterator[Found]:
+    if _is_regular(path):
+        yield _archive(path)
+    elif path.is_dir():
+        entries = _entries(path)
+        if one := _of_folder(path, entries):
+            yield one
+        else:
+            yield from _each(entries, is_store=path.resolve().name == _STORE)
+
+
+def _each(entries: Iterable[DirEntry], *, is_store: bool) -> Iterator[Found]:
+    """The backups in a folder that is none itself.
+
+    Args:
+        is_store: whether each folder in it has to be one.
+    """
+    for entry in entries:
+        path = Path(entry.path)
+        if entry.is_dir(follow_symlinks=False):
+            yield from _below(path, is_store=is_store)
+        elif entry.name.endswith(_ARCHIVES):
+            yield _archive(path) if _is_regular(path) else _none(path, "it is no regular file")
+        elif is_store and entry.is_symlink():
+            yield _none(path, "it is a link, and none is followed")
+
+
+def _below(folder: Path, *, is_store: bool) -> Iterator[Found]:
+    try:
+        entries = _entries(folder)
+    except ArchiveUnreadable as error:
+        yield NoBackup(_origin("folder", folder), _text(folder.name), error)
         return
-    names = sorted(entry.name for entry in os.scandir(path))
-    if one := _of_folder(path, names):
+    if one := _of_folder(folder, entries):
         yield one
-        return
-    for name in names:
-        below = path / name
-        if name.endswith(_ARCHIVES) and _is_regular(below):
-            yield _archive(below)
-        elif below.is_dir() and not below.is_symlink():
-            yield from _below(below)
+    elif is_store:
+        yield _none(folder, f"it has neither {BACKUP} nor an archive of its own name")
+    elif folder.name == _STORE:
+        yield from _each(entries, is_store=True)
+    elif any(one.name == _STORE for one in entries if one.is_dir(follow_symlinks=False)):
+        yield from _below(folder / _STORE, is_store=False)
 
 
-def _below(folder: Path) -> Iterator[LocalFiles]:
-    """A backup in a folder, or those in a folder `backups`, as the object store has them."""
-    names = sorted(entry.name for entry in os.scandir(folder))
-    if one := _of_folder(folder, names):
-        yield one
-    elif folder.name == "backups":
-        yield from _find(folder)
+def _none(path: Path, cause: str) -> NoBackup:
+    error = ArchiveUnreadable(_origin("folder", path), "there is no backup", cause)
+    return NoBackup(error.subject, _text(path.name), error)
 
 
-def _of_folder(folder: Path, names: Sequence[str]) -> LocalFiles | None:
+def _entries(folder: Path) -> Sequence[DirEntry]:
+    """The files and folders of a folder, by their names.
+
+    Raises:
+        ArchiveUnreadable: it cannot be read.
+    """
+    try:
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda one: one.name)
+    except OSError as error:
+        _raise_unreadable(error)
+
+
+def _raise_unreadable(error: OSError) -> NoReturn:
+    cause = error.strerror or str(error)
+    raise ArchiveUnreadable(str(error.filename), "cannot read it", cause) from error
+
+
+def _of_folder(folder: Path, entries: Sequence[DirEntry]) -> LocalFiles | None:
     """The backup whose files these are, if they are of one."""
-    extracted = folder / _EXTRACTED
-    if extracted.is_dir() and not extracted.is_symlink():
-        file = folder / BACKUP if _is_regular(folder / BACKUP) else None
-        return LocalFiles(_origin("folder", folder), folder.resolve().name, {}, file, folder)
-    if BACKUP not in names:
+    origin, own_name = _origin("folder", folder), folder.resolve().name
+    names = {one.name for one in entries}
+    file = folder / BACKUP if BACKUP in names else None
+    if any(one.name == _EXTRACTED for one in entries if one.is_dir(follow_symlinks=False)):
+        own = file if file and _is_regular(file) else None  # an archive may bring a link
+        return LocalFiles(origin, _text(own_name), {}, own, folder)
+    archives = [name for name in sorted(names) if name.endswith(".tar.gz")]
+    if file is None and archives != [f"{own_name}.tar.gz"]:
         return None
-    name = _name(folder, names)
+    name = archives[0].removesuffix(".tar.gz") if len(archives) == 1 else own_name
     paths = {
         kind: folder / f"{name}{suffix}"
         for kind, suffix in _SUFFIXES.items()
         if f"{name}{suffix}" in names
     }
-    return LocalFiles(_origin("folder", folder), name, paths, folder / BACKUP)
+    return LocalFiles(origin, _text(name), paths, file)
 
 
 def _archive(path: Path) -> LocalFiles:
     name = next(path.name.removesuffix(end) for end in _ENDS if path.name.endswith(end))
-    return LocalFiles(_origin("archive", path), name, {Kind.CONTENTS: path})
+    return LocalFiles(_origin("archive", path), _text(name), {Kind.CONTENTS: path})
 
 
 def _origin(what: str, path: Path) -> str:
@@ -186,21 +258,19 @@ def _origin(what: str, path: Path) -> str:
     return printable(f"{what} {path}")
 
 
-def _name(folder: Path, names: Sequence[str]) -> str:
-    """Name of the backup in a folder, which somebody may have renamed."""
-    archives = [name for name in names if name.endswith(".tar.gz")]
-    if len(archives) == 1:
-        return archives[0].removesuffix(".tar.gz")
-    return folder.resolve().name
+def _text(name: str) -> str:
+    """A name of a file as in an archive; JSON takes none that is no text."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _members(folder: Path, wants: Callable[[str], bool]) -> Iterator[Member]:
     """The files of an extracted archive, as from the archive itself."""
-    for parent, folders, files in os.walk(folder / _EXTRACTED):  # follows no link
+    walked = os.walk(folder / _EXTRACTED, onerror=_raise_unreadable)  # follows no link
+    for parent, folders, files in walked:
         folders.sort()
         for name in sorted(files):
             file = Path(parent, name)
-            place = file.relative_to(folder).as_posix()
+            place = _text(file.relative_to(folder).as_posix())
             if not wants(place):
                 yield Member(place, None)
             elif _is_regular(file):
@@ -217,10 +287,15 @@ def _content(file: Path) -> bytes:
 
 
 def _is_regular(file: Path) -> bool:
+    """True if it is a regular file, and no link to one.
+
+    Raises:
+        ArchiveUnreadable: its folder cannot be looked into.
+    """
     try:
         return stat.S_ISREG(file.lstat().st_mode)
-    except OSError:
-        return False
+    except OSError as error:
+        _raise_unreadable(error)
 
 
 def _open(file: Path) -> IO[bytes]:

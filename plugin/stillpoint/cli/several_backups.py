@@ -40,6 +40,14 @@ def read(
                 if since is None or began is None or began >= since:
                     reports.append(judge.judge(contents.read(files), now))
             except StillpointError as error:
-                terminal.write_error(said, error)
+                terminal.write_error(said, _of(files.origin, error))
                 unread.append(files.origin)
     return reports, unread
+
+
+def _of(origin: str, error: StillpointError) -> StillpointError:
+    """The error, which names the backup that it is about."""
+    if origin in error.subject:
+        return error
+    subject = f"{origin}: {error.subject}"
+    return StillpointError(subject, error.attempt, error.cause, error.hint)

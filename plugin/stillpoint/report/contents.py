@@ -1,19 +1,23 @@
 """All that the files of a backup say, read once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from stillpoint.backup_files import compressed, tar_stream
 from stillpoint.backup_files.files import Files, Kind
 from stillpoint.backup_files.local import LocalFiles
 from stillpoint.backup_files.stored import StoredObjects, is_read
 from stillpoint.model import item as it
+from stillpoint.model.errors import ArchiveUnreadable, MalformedItem
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
 from stillpoint.velero import item_operation
 from stillpoint.velero.item_operation import ItemOperation
 from stillpoint.velero.volumes import volume_info
 from stillpoint.velero.volumes.volume_info import VolumeInfo
+
+Read = TypeVar("Read")
 
 Claim = tuple[str, str]
 """Namespace and name."""
@@ -53,14 +57,14 @@ def read(files: Files) -> Contents:
         StillpointError: a file that is there cannot be read.
     """
     backup, objects = files.backup(), _objects(files)
-    volumes = _entries(files, Kind.VOLUMES)
-    operations = list(item_operation.read(_entries(files, Kind.OPERATIONS) or ()))
+    volumes = _entries(files, Kind.VOLUMES, volume_info.read)
+    operations = _entries(files, Kind.OPERATIONS, _operations) or ()
     return Contents(
         origin=files.origin,
         backup=backup,
         uids=_uids(backup, operations),
         objects=objects,
-        volumes=None if volumes is None else volume_info.read(volumes),
+        volumes=volumes,
         failed={one.item: one for one in operations if one.has_failed},
         said={one.item: one.description for one in operations if one.action.startswith(_OWN)},
     )
@@ -80,10 +84,18 @@ def _objects(files: Files) -> StoredObjects | None:
         return StoredObjects(tar_stream.members(tar, is_read))
 
 
-def _entries(files: Files, kind: Kind) -> Sequence[Item] | None:
+def _operations(entries: Sequence[Item]) -> Sequence[ItemOperation]:
+    return tuple(item_operation.read(entries))
+
+
+def _entries(files: Files, kind: Kind, read: Callable[[Sequence[Item]], Read]) -> Read | None:
+    """A file beside the archive; an entry in it has no name, so an error has that of the file."""
     stream = files.open(kind)
     if stream is None:
         return None
     with stream:
         value = compressed.json_value(stream, kind)
-    return it.sequence({"kind": kind.value, "entries": value}, "entries")
+    try:
+        return read(it.sequence({"entries": value}, "entries"))
+    except MalformedItem as error:
+        raise ArchiveUnreadable(f"{kind} of the backup", "cannot read it", error.cause) from error

@@ -1,6 +1,7 @@
 """`stillpoint report`: its outputs, exit statuses and sources."""
 
 import csv
+import gzip
 import io
 import json
 from pathlib import Path
@@ -222,6 +223,37 @@ def test_several_backups(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert len(json.loads(capsys.readouterr().out)["reports"]) == 2
     assert cli.main(["report", "--from", str(tmp_path), "third"]) == ExitStatus.CANNOT_TELL
     assert "there are first, second" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("first.tar.gz", b"\x1f\x8b", "archive of the backup: cannot read it"),
+        (
+            "first-volumeinfo.json.gz",
+            gzip.compress(b'[{"pvcName": 5}]'),
+            "BackupVolumeInfos of the backup: cannot read it: pvcName is 5",
+        ),
+        ("velero-backup.json", b"[]", "it is no object in JSON"),
+    ],
+)
+def test_a_backup_that_cannot_be_read_is_named_and_the_others_are_reported_on(
+    name: str, content: bytes, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for each in ("first", "second"):
+        world = of.good()
+        world.object = of.backup()
+        world.object["metadata"]["name"] = each
+        world.write(tmp_path / "backups" / each, each)
+    (tmp_path / "backups/first" / name).write_bytes(content)
+    (tmp_path / "backups/third").mkdir()
+    assert cli.main(["report", "--from", str(tmp_path), "-o", "json"]) == ExitStatus.CANNOT_TELL
+    printed = capsys.readouterr()
+    assert [one["backup"]["name"] for one in json.loads(printed.out)["reports"]] == ["second"]
+    of_first, of_third = printed.err.splitlines()[0], printed.err.splitlines()[-1]
+    assert f"{tmp_path}/backups/first" in of_first
+    assert said in of_first
+    assert f"folder {tmp_path}/backups/third: there is no backup" in of_third
 
 
 def test_a_backup_that_the_cluster_does_not_have(

@@ -2,15 +2,20 @@
 
 import gzip
 import os
+import subprocess
+import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
 import orjson
 import pytest
 
 from stillpoint.backup_files import local, stored
+from stillpoint.backup_files.files import Kind
 from stillpoint.backup_files.stored import StoredObjects
 from stillpoint.backup_files.tar_stream import Member
+from stillpoint.cli.output.backup_report import document
 from stillpoint.model import kinds
 from stillpoint.model.errors import ArchiveUnreadable, MalformedItem, StillpointError
 from stillpoint.report import contents, judge
@@ -18,7 +23,7 @@ from stillpoint.report.model import Report, Verdict
 from tests.unit.report import world as of
 
 
-def report(files: local.LocalFiles) -> Report:
+def report(files: local.Found) -> Report:
     return judge.judge(contents.read(files), of.NOW)
 
 
@@ -48,6 +53,93 @@ def test_an_object_store_with_several_backups(tmp_path: Path) -> None:
     assert one.name == "second"
     with pytest.raises(ArchiveUnreadable, match="not found; HINT: there are first, second"):
         local.named(local.find(tmp_path), ["third"])
+
+
+def test_an_object_store_with_a_prefix(tmp_path: Path) -> None:
+    of.good().write(tmp_path / "prod" / "backups" / "nightly")
+    of.good().write(tmp_path / "backups" / "nightly")
+    assert names(tmp_path) == ["nightly", "nightly"]
+    assert len(local.named(local.find(tmp_path), ["nightly"])) == 2
+
+
+def test_a_folder_without_the_backup_object_is_known_by_its_archive(tmp_path: Path) -> None:
+    folder = of.good().write(tmp_path / "backups" / "nightly")
+    (folder / "velero-backup.json").unlink()
+    [files] = local.find(tmp_path)
+    found = report(files)
+    assert files.name == "nightly"
+    assert "no-backup-object" in {one.code for one in found.problems}
+    assert all(disk.size_bytes for machine in found.machines for disk in machine.disks)
+
+
+def test_other_archives_beside_one_of_the_folders_name_are_there_too(tmp_path: Path) -> None:
+    content = of.good().content(Kind.CONTENTS) or b""
+    folder = tmp_path / "nightly"
+    folder.mkdir()
+    for name in ("nightly.tar.gz", "weekly.tar.gz"):
+        (folder / name).write_bytes(content)
+    assert names(folder) == ["nightly", "weekly"]
+
+
+def test_a_folder_of_a_store_that_is_no_backup_is_named(tmp_path: Path) -> None:
+    of.good().write(tmp_path / "backups" / "nightly")
+    (tmp_path / "backups" / "emptied").mkdir()
+    (tmp_path / "backups" / "linked").symlink_to(tmp_path / "backups" / "nightly")
+    (tmp_path / "backups" / "piped").mkdir()
+    os.mkfifo(tmp_path / "backups" / "piped.tar.gz")
+    for place in (tmp_path, tmp_path / "backups"):
+        found = {one.name: one for one in local.find(place)}
+        assert list(found) == ["emptied", "linked", "nightly", "piped", "piped.tar.gz"]
+        assert report(found["nightly"]).verdict is Verdict.GOOD
+        for name in found.keys() - {"nightly"}:
+            with pytest.raises(ArchiveUnreadable, match=f"backups/{name}: there is no backup"):
+                contents.read(found[name])
+
+
+@pytest.mark.parametrize("name", [b"nightly", b"caf\xe9"])
+def test_a_name_of_a_file_may_be_no_text(tmp_path: Path, name: bytes) -> None:
+    place = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    folder = of.good().write(place)
+    with tarfile.open(folder / "nightly.tar.gz") as tar:
+        tar.extractall(folder, filter="data")
+    machines = folder / "resources/virtualmachines.kubevirt.io/namespaces/shop"
+    (machines / "db.json").rename(machines / os.fsdecode(b"d\xe9.json"))
+    [files] = local.find(folder)
+    assert '"name": "d\\\\xe9"' in document.text([report(files)])
+    assert files.name.isascii()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root is needed to become somebody else")
+def test_a_folder_that_may_not_be_read_is_said() -> None:
+    code = """if True:
+        import os, sys
+        from pathlib import Path
+        from stillpoint.model.errors import ArchiveUnreadable
+        from stillpoint.report import contents
+        from stillpoint.backup_files import local
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+        for folder in map(Path, sys.argv[1:]):
+            try:
+                for one in local.find(folder):
+                    contents.read(one)
+            except ArchiveUnreadable as error:
+                print(error.attempt, error.cause)
+    """
+    with tempfile.TemporaryDirectory() as place:
+        top = Path(place)
+        top.chmod(0o755)
+        closed = top / "backups" / "nightly"
+        closed.mkdir(parents=True)
+        closed.chmod(0)
+        inside = top / "extracted" / "resources" / "persistentvolumeclaims"
+        inside.mkdir(parents=True)
+        inside.chmod(0)
+        folders = [closed, closed.parent, top, top / "extracted"]
+        command = [sys.executable, "-c", code, *map(str, folders)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout == "cannot read it Permission denied\n" * len(folders)
 
 
 def test_a_backup_that_failed_has_no_archive(tmp_path: Path) -> None:

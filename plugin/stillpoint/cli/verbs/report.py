@@ -1,9 +1,7 @@
 """`stillpoint report`: what a finished backup holds of each machine, and what shows it."""
 
 import argparse
-import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from stillpoint import garbage
@@ -29,7 +27,8 @@ examples:
   stillpoint report nightly -o json | jq '.reports[].machines[] | select(.verdict != "good")'
 
 exit status: 0 every machine is as demanded, or as to be expected, and could be restored; 1 one is
-not; 2 wrong usage; 3 something that decides is not known
+not; 2 wrong usage; 3 something that decides is not known,
+or a backup could not be read
 """
 
 _OUTPUTS = ("table", "json", "junit", "csv", "html", "openmetrics")
@@ -52,8 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """See `Verb`."""
+    from stillpoint.cli import several_backups  # noqa: PLC0415
+
     garbage.collect_less()
-    reports = _read(arguments)
+    reports, unread = several_backups.read(arguments)
+    if not reports:
+        return ExitStatus.CANNOT_TELL
     with standard_output.flushed() as output:
         if arguments.explain:
             from stillpoint.cli.output import terminal  # noqa: PLC0415
@@ -68,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             for part in _parts(arguments.output, reports):
                 output.buffer.write(part.encode())
-    return _status(reports)
+    return _status(reports, unread)
 
 
 def _parts(form: str, reports: Sequence["Report"]) -> Iterable[str]:
@@ -99,23 +102,11 @@ def _page(reports: Sequence["Report"]) -> Iterable[str]:
     return page.parts(reports[0])
 
 
-def _read(arguments: argparse.Namespace) -> Sequence["Report"]:
-    from stillpoint.cli.output import terminal  # noqa: PLC0415
-    from stillpoint.report import contents, judge  # noqa: PLC0415
-
-    now, reports = datetime.now(UTC), []
-    with terminal.progress(terminal.console(sys.stderr)) as progress:
-        found = backup_source.files(arguments, progress)
-        for place, files in enumerate(found):
-            progress(place, len(found), files.origin)
-            reports.append(judge.judge(contents.read(files), now))
-    return reports
-
-
-def _status(reports: Iterable["Report"]) -> ExitStatus:
+def _status(reports: Iterable["Report"], unread: Sequence[str]) -> ExitStatus:
     from stillpoint.report.model import Verdict  # noqa: PLC0415
 
     verdicts = {report.verdict for report in reports}
     if verdicts & {Verdict.NOT_RESTORABLE, Verdict.BELOW}:
         return ExitStatus.NOT_SAFE
-    return ExitStatus.CANNOT_TELL if Verdict.UNKNOWN in verdicts else ExitStatus.GOOD
+    is_unknown = Verdict.UNKNOWN in verdicts or bool(unread)
+    return ExitStatus.CANNOT_TELL if is_unknown else ExitStatus.GOOD

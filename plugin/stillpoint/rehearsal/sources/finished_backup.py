@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stillpoint.backup_files import compressed, local, stored, tar_stream
 from stillpoint.backup_files.files import Kind
-from stillpoint.backup_files.local import LocalFiles
+from stillpoint.backup_files.local import LocalFiles, NoBackup
 from stillpoint.backup_files.tar_stream import Member
 from stillpoint.model import item as it
 from stillpoint.model import json_text
@@ -75,7 +75,10 @@ def _files(place: Path) -> LocalFiles:
     if len(found) > 1:
         cause = f"there are {len(found)} backups"
         raise ArchiveUnreadable(str(place), _ATTEMPT, cause, "name the archive of one of them")
-    return found[0]
+    [one] = found
+    if isinstance(one, NoBackup):
+        raise one.error
+    return one
 
 
 @contextmanager
