@@ -304,24 +304,6 @@ def noting(made: list[str]) -> GroupOrder:
     return order
 
 
-def test_the_data_of_members_is_moved_as_that_of_any_snapshot() -> None:
-    agent = {
-        "kind": "DaemonSet",
-        "metadata": {"name": "node-agent", "namespace": "velero"},
-        "status": {"numberReady": 1},
-    }
-    storage = with_guest("root", "data")
-    storage.objects.append(agent)
-    moving = {**BACKUP, "spec": {**BACKUP["spec"], "snapshotMoveData": True}}
-    of = context(storage, moving)
-    for name in ("root", "data"):
-        assert backed_up(storage, of, name).operation
-    moved = [one["spec"]["csiSnapshot"] for one in storage.of("DataUpload")]
-    assert [(one["volumeSnapshot"], one["snapshotClass"]) for one in moved] == [
-        (f"snapshot-of-{name}-in-{groups(storage)}", "fast") for name in ("root", "data")
-    ]
-
-
 # no group
 
 
@@ -349,6 +331,23 @@ def test_without_the_right_to_list_classes_the_disks_are_taken_side_by_side(
     storage.failures["list volumegroupsnapshotclasses"] = error
     assert backed_up(storage, context(storage)).additional
     assert "taken side by side: classes: cannot list: HTTP 403; HINT: grant it" in caplog.text
+
+
+def test_disks_whose_data_is_moved_are_taken_side_by_side(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    agent = {
+        "kind": "DaemonSet",
+        "metadata": {"name": "node-agent", "namespace": "velero"},
+        "status": {"numberReady": 1},
+    }
+    storage = with_guest("root", "data")
+    storage.objects.append(agent)
+    moving = {**BACKUP, "spec": {**BACKUP["spec"], "snapshotMoveData": True}}
+    of = context(storage, moving)
+    assert all(backed_up(storage, of, name).operation for name in ("root", "data"))
+    assert not groups_created(storage)
+    assert "the data of members cannot be moved" in caplog.text
 
 
 def test_what_is_left_of_a_freeze_is_no_group() -> None:

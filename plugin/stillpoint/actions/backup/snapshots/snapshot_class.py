@@ -9,7 +9,7 @@ from stillpoint.model.item import Item
 from stillpoint.model.names import listing
 from stillpoint.resources.disks import persistent_volume, persistent_volume_claim
 from stillpoint.velero.context import BackupContext
-from stillpoint.velero.volumes import volume_group_snapshot_class, volume_snapshot_class
+from stillpoint.velero.volumes import fates, volume_group_snapshot_class, volume_snapshot_class
 
 
 def of_claim(claim: Item, context: BackupContext) -> str:
@@ -61,19 +61,26 @@ def driver(claim: Item, context: BackupContext) -> str:
 
 
 def of_group(driver: str, claims: Sequence[Item], context: BackupContext) -> Item | None:
-    """The class by which a group of claims is taken; None without one, which a warning tells."""
+    """The class by which a group of claims is taken; None without one, which a warning tells.
+
+    Nor for data that is moved: Velero makes contents without a group for that, and of a driver
+    that names the group in its list of snapshots those never become ready.
+    """
+    if fates.moves_data(context.backup.asked):
+        warn_of_no_group(driver, "the data of members cannot be moved (snapshotMoveData)", context)
+        return None
     try:
         classes = _group_classes(driver, context)
         chosen = volume_group_snapshot_class.choose(claims, context.backup.asked, classes)
     except ReadFailed as error:
-        _warn(driver, str(error), context)
+        warn_of_no_group(driver, str(error), context)
         return None
     if chosen is None:
         names = ", ".join(map(it.name, classes))
         label = f"{volume_group_snapshot_class.LABEL}=true"
         hint = f"label one of {names}: {label}" if names else "create one of that driver"
         cause = "no VolumeGroupSnapshotClass of it"
-        _warn(driver, f"{cause} {'is chosen' if names else 'exists'}; HINT: {hint}", context)
+        warn_of_no_group(driver, f"{cause} {'is chosen' if names else 'exists'}; HINT: {hint}", context)
     return chosen
 
 
@@ -86,7 +93,7 @@ def _group_classes(driver: str, context: BackupContext) -> Sequence[Item]:
     return ()
 
 
-def _warn(driver: str, cause: str, context: BackupContext) -> None:
+def warn_of_no_group(driver: str, cause: str, context: BackupContext) -> None:
     """Once for each driver in a backup."""
     if context.snapshots.is_first_look(f"group of {driver}"):
         text = "no group snapshots of driver %s, its disks are taken side by side: %s"
