@@ -5,7 +5,8 @@ Then its members are freed, and the group is deleted without their bytes, so tha
 one that Velero stores, restores and deletes as any other. Velero does so too (v1.18:
 pkg/backup/actions/csi/pvc_action.go), for claims that their users have labelled.
 
-A group is whole, or each of its claims fails and nothing of it is left.
+A claim that cannot be labelled, or loses its label, fails alone. The others are a group as a whole,
+or each of them fails and nothing of it is left.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,16 +14,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
 
+from stillpoint.actions.backup.snapshots import snapshot_class
 from stillpoint.actions.backup.snapshots.members import Members
 from stillpoint.actions.backup.snapshots.own_group import OwnGroup
 from stillpoint.actions.backup.snapshots.taking import ATTEMPT, Taking
 from stillpoint.model import item as it
 from stillpoint.model import kinds
-from stillpoint.model.errors import SnapshotFailed, StillpointError
+from stillpoint.model.errors import Forbidden, SnapshotFailed, StillpointError
 from stillpoint.model.item import Item
 from stillpoint.resources.disks import volume_group_snapshot
 from stillpoint.velero.context import BackupContext
-from stillpoint.velero.volumes import own_snapshots
+from stillpoint.velero.volumes import own_snapshots, volume_snapshot_class
 
 _SIDE_BY_SIDE = 16
 
@@ -46,22 +48,38 @@ class GroupSnapshot(Taking):
         self._class = group_class
         self._resource = volume_group_snapshot.resource(volume_group_snapshot.version(group_class))
         self._found: Item = {}  # the group as it was last seen
-        self._is_marked = False
+        self._marked: Sequence[Item] = ()
+        self._given_back: Sequence[Item] = ()
         self._members: Members | None = None
 
     def begin(self) -> None:
         """See `Taking.begin`."""
-        self._is_marked = True
+        self._marked = self.claims
         self._mark()
         self._found = self._group.new(self.namespace, self.context.backup.asked, self._class)
         asked = self.context.clock.now()
-        made = self.context.writer.create(self._resource, self._found)
+        try:
+            made = self.context.writer.create(self._resource, self._found)
+        except Forbidden as error:
+            self._give_back(error)
+            return
         self._found = made or self._existing()
         self._wait(volume_group_snapshot.is_taken, self.left_s(self.began))
         if volume_group_snapshot.is_taken(self._found):
             self._note_taken(asked if made else None)
         else:
             self.fail_left()
+
+    def given_back(self) -> Sequence[Item]:
+        """See `Taking.given_back`."""
+        return self._given_back
+
+    def _give_back(self, error: Forbidden) -> None:
+        """Leaves the claims to others: nothing was taken."""
+        [driver] = volume_snapshot_class.drivers(self._class)
+        snapshot_class.warn_of_no_group(driver, str(error), self.context)
+        self._given_back, self.left = list(self.left.values()), {}
+        self.claims, self._found = self.failed, {}
 
     def _note_taken(self, asked: datetime | None) -> None:
         snapshots, now = self.context.snapshots, self.context.clock.now()
@@ -75,8 +93,7 @@ class GroupSnapshot(Taking):
         Raises:
             StillpointError: some member is not free.
         """
-        if self._is_marked:
-            self._unmark()
+        self._unmark()
         if not self.left:
             return
         self._await_members()
@@ -135,7 +152,7 @@ class GroupSnapshot(Taking):
 
     def _unmark(self) -> None:
         """Takes the labels off; one that stays is taken off by the next backup."""
-        for claim in self.claims:
+        for claim in self._marked:
             try:
                 self.context.writer.patch(kinds.CLAIM, *it.identify(claim), self._group.unmark())
             except StillpointError as error:

@@ -30,9 +30,14 @@ def takings(claims: Sequence[Item], freeze: Freeze, context: BackupContext) -> S
             made.append(GroupSnapshot(members, group, group_class, context))
             grouped |= set(map(it.uid, members))
     if rest := [claim for claim in claims if it.uid(claim) not in grouped]:
-        taken_with = own_snapshots.group(freeze.claims[0], context.backup.uid)
-        made.append(SideBySide(rest, taken_with, context))
+        made.append(side_by_side(rest, freeze, context))
     return made
+
+
+def side_by_side(claims: Sequence[Item], freeze: Freeze, context: BackupContext) -> Taking:
+    """The taking of claims of a freeze one by one."""
+    taken_with = own_snapshots.group(freeze.claims[0], context.backup.uid)
+    return SideBySide(claims, taken_with, context)
 
 
 def _by_driver(

@@ -80,7 +80,9 @@ def of_group(driver: str, claims: Sequence[Item], context: BackupContext) -> Ite
         label = f"{volume_group_snapshot_class.LABEL}=true"
         hint = f"label one of {names}: {label}" if names else "create one of that driver"
         cause = "no VolumeGroupSnapshotClass of it"
-        warn_of_no_group(driver, f"{cause} {'is chosen' if names else 'exists'}; HINT: {hint}", context)
+        warn_of_no_group(
+            driver, f"{cause} {'is chosen' if names else 'exists'}; HINT: {hint}", context
+        )
     return chosen
 
 

@@ -65,6 +65,9 @@ def _take(claims: Sequence[Item], freeze: Freeze, context: BackupContext) -> Seq
         takings = plan.takings(claims, freeze, context)
         with ThreadPoolExecutor(len(takings)) as workers:
             list(workers.map(Taking.take, takings))
+        if alone := [claim for each in takings for claim in each.given_back()]:
+            takings = [*takings, plan.side_by_side(alone, freeze, context)]
+            takings[-1].take()
         for each in takings:
             _tell(each, freeze.guests, context)
         thaw.when_taken(freeze, context)

@@ -58,6 +58,10 @@ class Taking:
         """Takes the snapshots; what it leaves without an end is failed by the caller."""
         raise NotImplementedError
 
+    def given_back(self) -> Sequence[Item]:
+        """Claims of which nothing was taken, and which are to be taken one by one."""
+        return ()
+
     def settle(self) -> None:
         """Ends what is left, when the guest has been thawed."""
         try:
