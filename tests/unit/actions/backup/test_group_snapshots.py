@@ -783,6 +783,22 @@ def test_of_a_group_that_only_calls_itself_ours_nothing_but_its_object_goes(back
     assert {"bytes-of-root", "bytes-of-data"} <= storage.bytes
 
 
+def test_where_velero_s_own_groups_show_the_uid_the_class_decides_about_a_left_group() -> None:
+    """Whoever reads it can seal a group as the backup does."""
+    storage = with_guest("root", "data")
+    storage.policy = "Retain"
+    spec = {"volumeGroupSnapshotLabelKey": "velero.io/group"}
+    died = {**BACKUP, "metadata": DIED, "spec": spec, "status": {"phase": "Failed"}}
+    storage.objects.append(died)
+    killed_at(storage, "patch volumegroupsnapshotcontents", {**BACKUP, "metadata": DIED})
+    grouped = cluster("notes")
+    grouped[0]["metadata"]["labels"] = {"velero.io/group": "db"}
+    storage.objects = [*storage.objects, *grouped]
+    backed_up(storage, context(storage), "notes")
+    assert not storage.of("VolumeGroupSnapshot")
+    assert {"bytes-of-root", "bytes-of-data"} <= storage.bytes
+
+
 def test_what_joined_a_left_group_is_not_deleted_with_its_bytes() -> None:
     """Anybody can write an owner on a snapshot; the group's content says who is a member."""
     storage = with_guest("root", "data")

@@ -20,7 +20,7 @@ from stillpoint.resources.disks import (
 )
 from stillpoint.velero import own_objects
 from stillpoint.velero.context import BackupContext
-from stillpoint.velero.volumes import own_snapshots
+from stillpoint.velero.volumes import fates, own_snapshots
 
 
 def delete(namespace: str, context: BackupContext, *, is_likely: bool) -> None:
@@ -129,4 +129,18 @@ def _is_proven(group: Item, context: BackupContext) -> bool:
     [backup] = own_snapshots.backups(group)
     namespace, _slash, name = backup.partition("/")
     found = context.cluster.single(own_objects.BACKUP, namespace, name)
-    return found is not None and own_group.is_made_by(group, it.uid(found))
+    if found is None or is_uid_shown(it.namespace(group), found, context):
+        return False
+    return own_group.is_made_by(group, it.uid(found))
+
+
+def is_uid_shown(namespace: str, backup: Item, context: BackupContext) -> bool:
+    """True if Velero's own group snapshots may show the backup's uid in a namespace.
+
+    Then neither a seal nor a name that is made of it proves anything there.
+
+    Raises:
+        ReadFailed: a read failed.
+    """
+    claims = context.cluster.list_grouped(kinds.CLAIM, namespace, it.names)
+    return any(fates.shows_uid(backup, claim) for each in claims.values() for claim in each)

@@ -21,7 +21,7 @@ from stillpoint.model.item import Item
 from stillpoint.resources.disks import persistent_volume_claim, volume_snapshot
 from stillpoint.velero import own_objects
 from stillpoint.velero.context import BackupContext
-from stillpoint.velero.volumes import fates, own_snapshots
+from stillpoint.velero.volumes import own_snapshots
 
 
 def delete(namespace: str, context: BackupContext) -> None:
@@ -80,13 +80,12 @@ def _is_proven(snapshot: Item, backup: str, context: BackupContext) -> bool:
     found = context.cluster.single(own_objects.BACKUP, namespace, name)
     resource, of = persistent_volume_claim.RESOURCE, volume_snapshot.claim(snapshot)
     claim = context.cluster.get(resource, it.namespace(snapshot), of) if of else None
-    if found is None or claim is None or _is_uid_shown(it.namespace(snapshot), found, context):
+    if (
+        found is None
+        or claim is None
+        or left_groups.is_uid_shown(it.namespace(snapshot), found, context)
+    ):
         return False
     uid = it.uid(found)
     is_named = it.name(snapshot) == own_snapshots.name(claim, uid)
     return is_named or own_group.is_sealed(snapshot, claim, uid)
-
-
-def _is_uid_shown(namespace: str, backup: Item, context: BackupContext) -> bool:
-    claims = context.cluster.list_grouped(persistent_volume_claim.RESOURCE, namespace, it.names)
-    return any(fates.shows_uid(backup, claim) for each in claims.values() for claim in each)
