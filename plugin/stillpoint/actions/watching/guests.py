@@ -87,7 +87,8 @@ def _begin(
     instance: Item, launcher: Item | None, context: BackupContext, *, is_before_hook: bool
 ) -> None:
     watching = observer.of(context)
-    if watching is None or watching.guest(it.uid(instance)):
+    claims = {*virtual_machine_instance.disk_claims(instance), *pod.claims(launcher or {})}
+    if watching is None or watching.guest(it.uid(instance)) or not claims:
         return
     now = context.clock.now()
     first = Observations(
@@ -100,7 +101,6 @@ def _begin(
         has_console=pod.has_console(launcher) if launcher else None,
         looks=(Look(now, state.of(instance)),),
     )
-    claims = {*virtual_machine_instance.disk_claims(instance), *pod.claims(launcher or {})}
     named = pod.RESOURCE.named(*it.identify(launcher)) if launcher else None
     guest = WatchedGuest(first, it.identify(instance), named, claims)
     watching.watch(it.uid(instance), guest)

@@ -15,12 +15,17 @@ from weakref import WeakKeyDictionary
 from stillpoint.actions.watching.guest import WatchedGuest
 from stillpoint.actions.watching.streams import Streams
 from stillpoint.evidence import observations
+from stillpoint.evidence.document import Statement
 from stillpoint.model.errors import StillpointError
 from stillpoint.model.reader import Index
 from stillpoint.velero.context import BackupContext
 
 _MOST_GUESTS = 64
 """Watched at once, each by two connections."""
+
+_TOO_MANY = Statement(
+    "too-many-watched", f"others were {_MOST_GUESTS} already: it was not watched all the time"
+)
 
 _LOOK_S = 1.0
 _SIDE_BY_SIDE = 16
@@ -44,7 +49,7 @@ class Observer:
         self._clock = context.clock
         self._lock = threading.Lock()
         self._guests: dict[str, WatchedGuest] = {}
-        self._streams: dict[str, Streams] = {}
+        self._streams: dict[str, Streams | None] = {}  # None where there was no room for them
         self._is_looking = False
 
     def watch(self, uid: str, guest: WatchedGuest) -> None:
@@ -54,14 +59,34 @@ class Observer:
             uid: of its instance.
         """
         with self._lock:
-            if uid in self._guests or len(self._streams) >= _MOST_GUESTS:
+            if uid in self._guests:
                 return
             self._guests[uid] = guest
-            streams = self._streams[uid] = Streams(guest, self._cluster, self._clock)
+            streams = Streams(guest, self._cluster, self._clock) if self._has_room() else None
+            self._streams[uid] = streams
             is_first, self._is_looking = not self._is_looking, True
-        streams.start()
+        if streams:
+            streams.start()
+        else:
+            guest.lack(_TOO_MANY)
         if is_first:
             threading.Thread(target=self._look_after_all, daemon=True, name="observer").start()
+
+    def _has_room(self) -> bool:
+        """True if one more can be watched: in place of the oldest of which no disk was taken.
+
+        Velero is through with that one, most likely, and takes no snapshot of its disks.
+        """
+        watched = {uid: streams for uid, streams in self._streams.items() if streams}
+        if len(watched) < _MOST_GUESTS:
+            return True
+        for uid, streams in watched.items():
+            if not self._guests[uid].holders:
+                streams.end()
+                self._streams[uid] = None
+                self._guests[uid].lack(_TOO_MANY)
+                return True
+        return False
 
     def guest(self, uid: str) -> WatchedGuest | None:
         """The guest of the instance with this uid, if it is or was watched."""
@@ -100,10 +125,11 @@ class Observer:
 
     def _finish(self, uid: str) -> None:
         with self._lock:
-            streams = self._streams.pop(uid, None)
-        if streams is None:
-            return
-        streams.end()
+            if uid not in self._streams:
+                return
+            streams = self._streams.pop(uid)
+        if streams:
+            streams.end()
         guest = self._guests[uid]
         try:
             self._store(guest)

@@ -232,6 +232,69 @@ SECOND = timedelta(seconds=1)
 FROZEN, THAWED = (State(uid="1", is_frozen=frozen) for frozen in (True, False))
 
 
+def crowd(count: int, first: int = 0) -> list[Item]:
+    names = [f"web-{number}" for number in range(first, first + count)]
+    return [each for name in names for each in (instance(name), launcher(name))]
+
+
+def lacks(context: BackupContext, name: str) -> set[str]:
+    watching = observer.of(context)
+    assert watching
+    guest = watching.guest(f"vmi-{name}")
+    assert guest
+    return {one.code for one in guest.observations.lacks}
+
+
+def test_one_guest_more_is_watched_in_place_of_the_oldest_without_a_disk() -> None:
+    """Such as one whose disks are all copied as files."""
+    more = crowd(64)
+    reader = DictionaryReader([*SHOP, *more])
+    context = observing(reader)
+    for one in [instance(), *more]:
+        if one["kind"] == "VirtualMachineInstance":
+            block.related_items(one, context)
+    assert lacks(context, "db") == {"too-many-watched"}
+    wait_until(lambda: "watch virtualmachineinstances.kubevirt.io shop/web-63" in reader.questions)
+    assert not any(lacks(context, f"web-{number}") for number in range(64))
+    cuts.note_snapshot(snapshot(), claim(), context)
+    end(context)
+    seen = stored(reader)
+    assert seen
+    assert [one.code for one in seen.lacks] == ["too-many-watched"]
+
+
+def test_a_guest_for_which_there_is_no_room_says_so() -> None:
+    more = crowd(64)
+    reader = DictionaryReader([*SHOP, *more])
+    context = observing(reader)
+    watching = observer.of(context)
+    assert watching
+    for one in more[::2]:
+        block.related_items(one, context)
+    for number in range(64):
+        guest = watching.guest(f"vmi-web-{number}")
+        assert guest
+        guest.cut(VELERO_SNAPSHOT, NOW, is_in_block=True)
+    begun(context)
+    assert lacks(context, "db") == {"too-many-watched"}
+    assert WATCH not in reader.questions
+    end(context)
+
+
+def test_a_guest_without_a_claim_is_not_watched() -> None:
+    """Such as one whose disks are all in container images: no snapshot comes of them."""
+    bare, bare_pod = instance(), launcher()
+    bare["spec"]["volumes"] = []
+    bare_pod["spec"]["volumes"] = []
+    reader = DictionaryReader([bare, bare_pod])
+    context = observing(reader)
+    block.related_items(bare, context)
+    watching = observer.of(context)
+    assert watching
+    assert watching.guest("vmi-db") is None
+    assert WATCH not in reader.questions
+
+
 def test_a_guest_without_a_disk_yet_is_watched_for_half_an_hour() -> None:
     guest = quiet()
     assert not guest.is_over(NOW + 1700 * SECOND)
