@@ -55,19 +55,18 @@ def _worst_first(machine: Machine) -> tuple[int, str]:
 def _machine(
     reference: Reference, contents: Contents, objects: StoredObjects, now: datetime
 ) -> Machine:
-    backup = it.name(contents.backup or {})
     try:
         case = cases.of_machine(reference, contents, objects, now)
-        return _judged(case, problems.of_case(case, backup))
+        return _judged(case, problems.of_case(case))
     except MalformedItem as error:
-        return _unreadable(reference, error, backup)
+        return _unreadable(reference, error, contents)
 
 
-def _unreadable(reference: Reference, error: MalformedItem, backup: str) -> Machine:
-    names = reference.namespace, reference.name
+def _unreadable(reference: Reference, error: MalformedItem, contents: Contents) -> Machine:
     about = (f"{error.subject}: {error.cause}",)
-    found = problems.problem(problems.UNREADABLE, about, *names, backup)
+    found = problems.problem(problems.UNREADABLE, about, reference, contents.backup)
     kind = _KINDS[reference.group_resource]
+    names = reference.namespace, reference.name
     return Machine(*names, kind, Level.UNKNOWN, verdict([found]), problems=(found,))
 
 

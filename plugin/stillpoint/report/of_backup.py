@@ -13,6 +13,7 @@ from stillpoint.model.item import Item
 from stillpoint.model.names import listing
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.report import remedies
 from stillpoint.report.contents import Contents
 from stillpoint.report.facts import whole as facts
 from stillpoint.report.model import Backup, Problem
@@ -93,7 +94,8 @@ def _found(whole: Whole) -> Iterator[Problem]:
     for row in ROWS:
         if about := tuple(row.fact(whole)):
             sentence = row.sentence.format(about=listing(about))
-            yield Problem(row.code, row.weight, tuple(filter(None, about)), sentence, row.remedy)
+            remedy = remedies.text(row.remedy, whole.contents.backup)
+            yield Problem(row.code, row.weight, tuple(filter(None, about)), sentence, remedy)
 
 
 def _failed(whole: Whole) -> Iterator[str]:
@@ -153,28 +155,30 @@ def _is_evident(reference: Reference, objects: StoredObjects) -> bool:
 ROWS = (
     WholeRow("backup-failed", Weight.BLOCKS,
              "it failed as a whole: {about}",
-             "take another; velero backup logs NAME", _failed),
+             "take another; velero backup logs -n {velero} {backup}", _failed),
     WholeRow("backup-being-deleted", Weight.BLOCKS,
              "Velero is deleting it, and the snapshots of its disks",
              "restore from another", _being_deleted),
     WholeRow("no-archive", Weight.UNCERTAIN,
              "there is no archive, so nothing is known of machines",
-             "Velero stores none of a backup that failed; else velero backup download NAME",
+             "Velero stores none of a backup that failed; else "
+             "velero backup download -n {velero} {backup}",
              _without_archive),
     WholeRow("no-machines", Weight.UNCERTAIN,
              "it holds no virtual machine",
-             "stillpoint rehearse --backup NAME says what a Backup would take, and why not more",
+             "stillpoint rehearse --backup {backup} says what a Backup would take, and why "
+             "not more",
              _without_machines),
     WholeRow("backup-expired", Weight.UNCERTAIN,
              "it has expired: Velero deletes it, and the snapshots of its disks, at any moment",
              "restore from another; spec.ttl of the Backup says how long one is kept", _expired),
     WholeRow("partially-failed", Weight.NOTE,
              "Velero had trouble: {about}",
-             "velero backup describe NAME --details", _partially_failed),
+             "velero backup describe -n {velero} {backup} --details", _partially_failed),
     WholeRow("no-backup-object", Weight.NOTE,
              "its Backup object is not there: phase, hooks and expiry are not known, and the seal "
              "of its evidence cannot be checked",
-             "oc get backups.velero.io -n VELERO NAME -o json > backup.json, then --backup "
+             "oc get backups.velero.io -n {velero} {backup} -o json > backup.json, then --backup "
              "backup.json", _without_object),
 )
 # fmt: on

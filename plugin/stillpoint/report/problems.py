@@ -2,15 +2,17 @@
 
 Codes are stable: scripts and monitoring go by them (docs/report.md). Sentences and remedies may
 change. In a sentence `{about}` stands for the subjects of the fact; in a remedy `{namespace}` and
-`{name}` for the machine, `{backup}` for the backup.
+`{name}` for the machine; `remedies` has the rest.
 """
 
-import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from stillpoint.model.item import Item
 from stillpoint.model.names import listing
+from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.report import remedies
 from stillpoint.report.case import Case
 from stillpoint.report.facts import consistency, data, whole
 from stillpoint.report.model import Problem
@@ -42,13 +44,13 @@ _RESTORE, _LEVEL = True, False
 ROWS: tuple[Row, ...] = (
     Row("backup-failed", _B, _RESTORE,
         "the backup failed as a whole: {about}",
-        "take another; velero backup logs {backup}", whole.failed),
+        "take another; velero backup logs -n {velero} {backup}", whole.failed),
     Row("backup-being-deleted", _B, _RESTORE,
         "Velero is deleting the backup, and the snapshots of its disks",
         "restore from another", whole.being_deleted),
     Row("claim-missing", _B, _RESTORE,
         "the backup does not hold the claims of these disks, and none of their data: {about}",
-        "look for them in the errors of velero backup describe {backup} --details; "
+        "look for them in the errors of velero backup describe -n {velero} {backup} --details; "
         "stillpoint rehearse -n {namespace} says why the next backup would leave them out",
         data.claims_missing),
     Row("disk-without-data", _B, _RESTORE,
@@ -63,7 +65,7 @@ ROWS: tuple[Row, ...] = (
         "stillpoint rehearse -n {namespace} --explain {name}", data.skipped),
     Row("snapshot-missing", _B, _RESTORE,
         "the backup does not hold the snapshots that these disks come back from: {about}",
-        "take another backup; velero backup logs {backup}", data.snapshots_missing),
+        "take another backup; velero backup logs -n {velero} {backup}", data.snapshots_missing),
     Row("snapshot-without-handle", _B, _RESTORE,
         "the backup does not say where the storage has the snapshots of these disks: {about}",
         "take another backup; look at the events of its VolumeSnapshots meanwhile",
@@ -75,10 +77,11 @@ ROWS: tuple[Row, ...] = (
     Row("upload-missing", _B, _RESTORE,
         "the data of these disks is to have been moved, and no DataUpload says that it was: "
         "{about}",
-        "take another backup; velero backup logs {backup}", data.uploads_missing),
+        "take another backup; velero backup logs -n {velero} {backup}", data.uploads_missing),
     Row("upload-not-completed", _B, _RESTORE,
         "the data of these disks was not moved wholly: {about}",
-        "oc get datauploads -A -l velero.io/backup-name={backup} -o yaml; take another backup",
+        "oc get datauploads -n {velero} -l velero.io/backup-name={backup} -o yaml; "
+        "take another backup",
         data.uploads_not_completed),
     Row("uploads-of-one-claim", _B, _RESTORE,
         "the backup holds several DataUploads of these disks, of which Velero restores none: "
@@ -87,7 +90,7 @@ ROWS: tuple[Row, ...] = (
         data.uploads_of_one_claim),
     Row("files-not-completed", _B, _RESTORE,
         "the files of these disks were not copied wholly: {about}",
-        "oc get podvolumebackups -A -l velero.io/backup-name={backup} -o yaml",
+        "oc get podvolumebackups -n {velero} -l velero.io/backup-name={backup} -o yaml",
         data.files_not_completed),
     Row("disk-without-way-back", _B, _RESTORE,
         "the files of these disks were copied through the machine's own pod, which no restore "
@@ -120,8 +123,9 @@ ROWS: tuple[Row, ...] = (
     Row("evidence-not-checked", _U, _LEVEL,
         "the seal of the evidence of these disks cannot be checked, as the Backup object is not "
         "there: {about}",
-        "oc get backups.velero.io -n VELERO NAME -o json > backup.json, then --backup backup.json; "
-        "in the object store it is velero-backup.json", consistency.unchecked),
+        "oc get backups.velero.io -n {velero} {backup} -o json > backup.json, then "
+        "--backup backup.json; in the object store it is velero-backup.json",
+        consistency.unchecked),
     Row("no-evidence", _U, _LEVEL,
         "nothing proves how consistent these disks are: {about}",
         "only stillpoint's plugin leaves evidence in a backup (docs/install)", consistency.absent),
@@ -135,10 +139,10 @@ ROWS: tuple[Row, ...] = (
         consistency.contradictory),
     Row("action-failed", _U, _LEVEL,
         "the plugin failed: {about}",
-        "velero backup logs {backup}", consistency.action_failed),
+        "velero backup logs -n {velero} {backup}", consistency.action_failed),
     Row("backup-goes-on", _U, _RESTORE,
         "the backup has not ended: {about}",
-        "wait until it has: velero backup get {backup}", whole.going_on),
+        "wait until it has: velero backup get -n {velero} {backup}", whole.going_on),
     Row("backup-expired", _U, _RESTORE,
         "the backup has expired: Velero deletes it, and the snapshots of its disks, at any moment",
         "restore from another; spec.ttl of the Backup says how long one is kept", whole.expired),
@@ -151,11 +155,12 @@ ROWS: tuple[Row, ...] = (
         "ask the storage for the snapshot by its handle", data.snapshots_not_ready),
     Row("upload-of-another-backup", _U, _RESTORE,
         "the DataUploads of these disks are those of another Backup: {about}",
-        "oc get datauploads -A -l velero.io/backup-name={backup} -o yaml has those of this one",
+        "oc get datauploads -n {velero} -l velero.io/backup-name={backup} -o yaml has those "
+        "of this one",
         data.uploads_of_others),
     Row("operation-failed", _U, _RESTORE,
         "an operation of Velero for these disks failed: {about}",
-        "velero backup describe {backup} --details", data.operations_failed),
+        "velero backup describe -n {velero} {backup} --details", data.operations_failed),
     Row("said-by-plugin", _N, _LEVEL,
         "without evidence on its disks, the plugin said at the end of the backup: {about}",
         "", consistency.said_by_plugin),
@@ -171,7 +176,7 @@ ROWS: tuple[Row, ...] = (
         "", consistency.hooks_went_well),
     Row("hooks-failed", _N, _LEVEL,
         "{about} hooks of the backup failed, and nothing says whether its own did",
-        "velero backup logs {backup} | grep hook", consistency.hooks_failed),
+        "velero backup logs -n {velero} {backup} | grep hook", consistency.hooks_failed),
     Row("data-in-storage", _N, _RESTORE,
         "snapshots of these disks are in the storage of the cluster, and lost with it: {about}",
         "", data.in_storage),
@@ -185,21 +190,20 @@ UNREADABLE = Row("unreadable", _U, _RESTORE, "it cannot be read: {about}", "", l
 """Of a machine that is not what the Kubernetes API makes, so that no fact can be found."""
 
 
-def of_case(case: Case, backup: str) -> tuple[Problem, ...]:
+def of_case(case: Case) -> tuple[Problem, ...]:
     """The problems of a machine, worst first."""
-    return tuple(sorted(_found(case, backup), key=lambda one: tuple(Weight).index(one.weight)))
+    return tuple(sorted(_found(case), key=lambda one: tuple(Weight).index(one.weight)))
 
 
-def _found(case: Case, backup: str) -> Iterator[Problem]:
+def _found(case: Case) -> Iterator[Problem]:
     for row in ROWS:
         if about := tuple(dict.fromkeys(row.fact(case))):
-            yield problem(row, about, case.reference.namespace, case.reference.name, backup)
+            yield problem(row, about, case.reference, case.contents.backup)
 
 
-def problem(row: Row, about: tuple[str, ...], namespace: str, name: str, backup: str) -> Problem:
+def problem(row: Row, about: tuple[str, ...], machine: Reference, backup: Item | None) -> Problem:
     """The problem that a row makes of its subjects."""
     names = tuple(filter(None, about))
-    words = {"namespace": namespace, "name": name, "backup": backup or "BACKUP"}
     sentence = row.sentence.format(about=listing(names))
-    remedy = row.remedy.format(**{key: shlex.quote(word) for key, word in words.items()})
+    remedy = remedies.text(row.remedy, backup, namespace=machine.namespace, name=machine.name)
     return Problem(row.code, row.weight, names, sentence, remedy, row.is_of_restore)

@@ -438,3 +438,26 @@ def test_another_object_is_no_backup(other: Item) -> None:
     world.object = other
     with pytest.raises(MalformedItem, match=r"of a test: .* not Backup of velero\.io"):
         of.report(world)
+
+
+def test_commands_name_the_velero_of_the_backup() -> None:
+    world = of.good()
+    world.remove("DataUpload", "nightly-archive-old")
+    phase("PartiallyFailed")(world)
+    assert world.object is not None
+    world.object["metadata"]["namespace"] = "openshift-adp"
+    [missing] = [
+        one for one in of.machine(world, "archive").problems if one.code == "upload-missing"
+    ]
+    assert missing.remedy == "take another backup; velero backup logs -n openshift-adp nightly"
+    [partly] = of.report(world).problems
+    assert partly.remedy == "velero backup describe -n openshift-adp nightly --details"
+
+
+def test_no_name_in_a_command_is_code() -> None:
+    world = of.good()
+    phase("PartiallyFailed")(world)
+    assert world.object is not None
+    world.object["metadata"]["name"] = "nightly$(id)"
+    [partly] = of.report(world).problems
+    assert partly.remedy == "velero backup describe -n velero 'nightly$(id)' --details"
