@@ -3,6 +3,8 @@
 Any two changes give both codes, and no other that neither gives alone.
 """
 
+import json
+import shlex
 from dataclasses import replace
 from itertools import combinations, product
 from pathlib import Path
@@ -321,6 +323,30 @@ def test_a_snapshot_that_no_archive_has_is_named_with_the_command_to_delete_it(
     name = subject.remedy.removeprefix("kubectl delete volumesnapshots -n shop ")
     assert name.startswith("velero-db-root-")
     assert subject.about == f"namespace shop: {name}"
+
+
+def test_a_former_member_of_a_group_is_released_before_it_is_deleted() -> None:
+    """Otherwise its bytes would stay; what it says of its content may be a lie."""
+
+    def freed(of: list[Item]) -> None:
+        left_behind()(of)
+        of[-1]["metadata"] |= {"uid": "u-2"}
+        of[-1]["metadata"]["annotations"] |= {"stillpoint.dev/seal": "x"}
+        of[-1]["status"] = {"boundVolumeSnapshotContentName": "content; reboot"}
+
+    found = world.judged(freed)
+    [finding] = [one for one in found.findings if one.row.code == "snapshots-left-behind"]
+    patch, _, delete = finding.subjects[0].remedy.rpartition("; ")
+    *words, change, _end, name = shlex.split(patch)
+    assert " ".join(words) == (
+        "kubectl patch volumesnapshotcontents --subresource=status --type=json"
+    )
+    assert name == "content; reboot"
+    assert json.loads(change.removeprefix("--patch=")) == [
+        {"op": "test", "path": "/spec/volumeSnapshotRef/uid", "value": "u-2"},
+        {"op": "remove", "path": "/status/volumeGroupSnapshotHandle"},
+    ]
+    assert delete.startswith("kubectl delete volumesnapshots -n shop velero-db-root-")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Storage of the machines' disks, driver by driver: snapshot classes as Velero chooses them."""
 
+import json
 import shlex
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +13,7 @@ from stillpoint.model import kinds
 from stillpoint.model.item import Item
 from stillpoint.model.names import listing
 from stillpoint.rehearsal.verdict.reasons import Weight
-from stillpoint.resources.disks import storage_class
+from stillpoint.resources.disks import storage_class, volume_snapshot, volume_snapshot_content
 from stillpoint.resources.installation import (
     data_protection_application,
     node_agent_settings,
@@ -143,7 +144,7 @@ def _left_behind(case: Case) -> Facts:
     """VolumeSnapshots of the plugin that no archive has, by namespace."""
     backups = {(it.namespace(one), it.name(one)): one for one in case.all(own_objects.BACKUP)}
     velero = {one.namespace for one in case.installations}
-    left: dict[str, list[str]] = {}
+    left: dict[str, list[Item]] = {}
     for snapshot in filter(own_snapshots.is_ours, case.all(kinds.VOLUME_SNAPSHOT)):
         [of] = own_snapshots.backups(snapshot)
         namespace, _slash, name = of.partition("/")
@@ -151,10 +152,21 @@ def _left_behind(case: Case) -> Facts:
         if not name:
             yield NotKnown(f"for which backup {it.describe(snapshot)} was taken")
         elif namespace in velero and own_snapshots.is_left(snapshot, backup):
-            left.setdefault(it.namespace(snapshot), []).append(it.name(snapshot))
-    for where, names in left.items():
-        command = shlex.join(["kubectl", "delete", "volumesnapshots", "-n", where, *names])
-        yield Found(f"namespace {where}: {listing(names)}", remedy=command)
+            left.setdefault(it.namespace(snapshot), []).append(snapshot)
+    for where, snapshots in left.items():
+        names = [it.name(one) for one in snapshots]
+        delete = shlex.join(["kubectl", "delete", "volumesnapshots", "-n", where, *names])
+        commands = "; ".join((*_releases(snapshots), delete))
+        yield Found(f"namespace {where}: {listing(names)}", remedy=commands)
+
+
+def _releases(snapshots: Sequence[Item]) -> Iterator[str]:
+    """Commands without which the bytes of former members of groups would stay in any case."""
+    for one in filter(own_snapshots.was_in_group, snapshots):
+        if name := volume_snapshot.content(one):
+            change = json.dumps(volume_snapshot_content.without_group_if_of(one))
+            patch = ["kubectl", "patch", "volumesnapshotcontents", "--subresource=status"]
+            yield shlex.join([*patch, "--type=json", f"--patch={change}", "--", name])
 
 
 # fmt: off

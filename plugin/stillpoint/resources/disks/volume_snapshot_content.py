@@ -1,5 +1,7 @@
 """VolumeSnapshotContent (snapshot.storage.k8s.io/v1): a snapshot in the storage."""
 
+from collections.abc import Sequence
+
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.item import Item
@@ -54,6 +56,14 @@ def is_in_group(content: Item) -> bool:
 def without_group() -> Item:
     """The merge patch of the status by which the bytes of a member can be deleted alone."""
     return {"status": {"volumeGroupSnapshotHandle": None}}
+
+
+def without_group_if_of(snapshot: Item) -> Sequence[Item]:
+    """The same as a JSON patch, which the API server refuses for a content of another snapshot."""
+    return (
+        {"op": "test", "path": "/spec/volumeSnapshotRef/uid", "value": it.uid(snapshot)},
+        {"op": "remove", "path": "/status/volumeGroupSnapshotHandle"},
+    )
 
 
 def deletion_with_snapshot() -> Item:

@@ -22,6 +22,10 @@ who reads the first one must not know, and take, the name of the next."""
 _BACKUP = "stillpoint.dev/backup"
 """Annotation with namespace and name of the Backup; Velero's label has neither in full."""
 
+SEAL = "stillpoint.dev/seal"
+"""Annotation of a group, and of a member that its backup has freed: its value tells who has made
+the one, and freed the other."""
+
 _HANDLE = "velero.io/csi-volumesnapshot-handle"
 """Annotation of a VolumeSnapshot that Velero has put into its archive."""
 
@@ -182,6 +186,11 @@ def backups(snapshot: Item) -> Iterable[str]:
 def is_ours(snapshot: Item) -> bool:
     """True if this plugin says of the snapshot that it took it; so may others."""
     return TAKEN_WITH in it.labels(snapshot)
+
+
+def was_in_group(snapshot: Item) -> bool:
+    """True if a snapshot is said to be a freed member of a group; anybody can write that."""
+    return SEAL in it.annotations(snapshot)
 
 
 def is_of(snapshot: Item, backup: Item) -> bool:

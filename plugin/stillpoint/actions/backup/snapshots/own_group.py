@@ -19,10 +19,6 @@ from stillpoint.resources.disks import volume_group_snapshot, volume_snapshot
 from stillpoint.velero.volumes import own_snapshots
 from stillpoint.velero.volumes.own_snapshots import digest
 
-_SEAL = "stillpoint.dev/seal"
-"""Annotation of a group, and of a member that this backup has freed: its value tells who has made
-the one, and freed the other."""
-
 _IN_GROUP = "snapshot.storage.kubernetes.io/volumesnapshot-in-group-protection"
 _AS_SOURCE = "snapshot.storage.kubernetes.io/volumesnapshot-as-source-protection"
 
@@ -70,7 +66,7 @@ class OwnGroup:
                 "name": self.name,
                 "namespace": namespace,
                 "labels": own_snapshots.labels(backup, self.taken_with),
-                "annotations": {**own_snapshots.annotations(backup), _SEAL: seal},
+                "annotations": {**own_snapshots.annotations(backup), own_snapshots.SEAL: seal},
             },
             "spec": {
                 "volumeGroupSnapshotClassName": it.name(group_class),
@@ -86,7 +82,7 @@ class OwnGroup:
         """
         finalizers = it.texts(member, "metadata", "finalizers")
         made = own_snapshots.labels(backup, self.taken_with)
-        seal = {_SEAL: Seal(it.uid(backup)).on(*_sealed(member, claim))}
+        seal = {own_snapshots.SEAL: Seal(it.uid(backup)).on(*_sealed(member, claim))}
         return {
             "metadata": {
                 "labels": {**own_snapshots.without_marks(it.labels(claim)), **made},
@@ -132,13 +128,13 @@ def is_free(snapshot: Item) -> bool:
 
 def is_made_by(group: Item, backup_uid: str) -> bool:
     """True if the backup has made the group of this name."""
-    mark = str(it.annotations(group).get(_SEAL, ""))
+    mark = str(it.annotations(group).get(own_snapshots.SEAL, ""))
     return Seal(backup_uid).is_on(mark, "group", *it.identify(group))
 
 
 def is_sealed(snapshot: Item, claim: Item, backup_uid: str) -> bool:
     """True if the backup has freed this very snapshot of the claim."""
-    mark = str(it.annotations(snapshot).get(_SEAL, ""))
+    mark = str(it.annotations(snapshot).get(own_snapshots.SEAL, ""))
     return Seal(backup_uid).is_on(mark, *_sealed(snapshot, claim))
 
 
