@@ -28,7 +28,6 @@ _NO_CUT = {
     Method.MOVED: "nobody noted when its snapshot was taken",
     Method.FILES: "Velero copies its files, one after the other",
     Method.NATIVE: "a plugin of Velero for volumes takes its snapshot, and does not say when",
-    Method.KUBEVIRT_DATAMOVER: "KubeVirt's data mover takes its snapshot, after the backup",
 }
 
 

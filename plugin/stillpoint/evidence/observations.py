@@ -111,18 +111,10 @@ class Thaw:
 
 
 @dataclass(frozen=True, slots=True)
-class Hooks:
-    """Hooks of the whole backup (`Backup.status.hookStatus`), as counted after all of them."""
-
-    attempted: int
-    failed: int
-
-
-@dataclass(frozen=True, slots=True)
 class Observations:
     """Observations of a guest.
 
-    The attributes from `hooks` on are looked up after the backup's main phase.
+    The attributes from `is_hook_failed` on are looked up after the backup's main phase.
 
     Attributes:
         machine: the VirtualMachine, or the instance that none owns.
@@ -139,7 +131,6 @@ class Observations:
         lines: in the order of receipt, each once.
         thaws: by this plugin.
         dropped: looks, lines and the like for which there was no room.
-        hooks: None if not known.
         is_hook_failed: true if a hook of this guest failed; None if not known.
         safety_thaws: KubeVirt's lines of its own thaws since the backup began, node's clock; None
             if the log was not read.
@@ -161,7 +152,6 @@ class Observations:
     lines: tuple[Heard, ...] = ()
     thaws: tuple[Thaw, ...] = ()
     dropped: int = 0
-    hooks: Hooks | None = None
     is_hook_failed: bool | None = None
     safety_thaws: tuple[datetime, ...] | None = None
     others: tuple[str, ...] | None = None
@@ -178,7 +168,6 @@ class Method(StrEnum):
     FILES = "files"
     NATIVE = "native"
     """By Velero's own plugins for volumes, which say nothing of their moment."""
-    KUBEVIRT_DATAMOVER = "kubevirt-datamover"
 
 
 @dataclass(frozen=True, slots=True)

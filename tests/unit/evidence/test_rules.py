@@ -15,7 +15,6 @@ from stillpoint.evidence.document import Evidence, Span, Statement, Subject
 from stillpoint.evidence.observations import (
     Cut,
     Heard,
-    Hooks,
     Look,
     Method,
     Observations,
@@ -59,7 +58,7 @@ PLAIN = Observations(
     has_console=True,
     looks=(asked(0.9),),
     watches=(Span(at(1.2), at(40)),),
-    hooks=Hooks(attempted=2, failed=0),
+    is_hook_failed=False,
     safety_thaws=(),
     others=(),
 )
@@ -87,13 +86,13 @@ BASES: dict[str, tuple[Observations, Cut]] = {
     "filesystem-expected": (THAWED, CUT),
     "crash-thawed": (FIRST_THAWED, CUT),
     "crash-no-agent": (replace(PLAIN, looks=(asked(0.9, NO_AGENT),)), CUT),
-    "crash-no-hook": (replace(PLAIN, has_hook=False, hooks=None), CUT),
-    "crash-hook-failed": (replace(PLAIN, is_hook_failed=True, hooks=Hooks(2, 1)), CUT),
+    "crash-no-hook": (replace(PLAIN, has_hook=False, is_hook_failed=None), CUT),
+    "crash-hook-failed": (replace(PLAIN, is_hook_failed=True), CUT),
     "unknown": (replace(PLAIN, looks=()), CUT),
 }
 
 Change = dict[str, Any]
-FAILED: Change = {"hooks": Hooks(4, 1)}
+FAILED: Change = {"is_hook_failed": None}
 MIGRATED: Change = {"looks": (asked(0.9), look(4, replace(RUNNING, launchers=("l-2",))))}
 HOSTPATH: Change = {"driver": "hostpath.csi.k8s.io"}
 OTHERS: Change = {"others": ("VirtualMachineSnapshot nightly",)}
@@ -158,8 +157,6 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
         "all-at-rest": [{"lines": (LESS, RELEASED, OVER)}],
         "hook-succeeded|frozen-alone-before": [
             FAILED,
-            {"hooks": None},
-            {"hooks": Hooks(0, 0)},
             {"has_hook": None},
             {"is_hook_failed": True},
             {"in_block_of": ()},
@@ -402,7 +399,6 @@ def test_a_rule_does_not_count_unless(code: str, condition: str, change: Change)
 ANOTHER_WAY: dict[str, Sequence[Change]] = {
     "application-held": [
         FAILED | {"looks": (asked(0.9), look(2.9, FROZEN))},
-        {"hooks": None, "is_hook_failed": False},
         {"lines": (replace(HELD, is_live=False), RELEASED, OVER)},
         {"lines": (heard(-30, Moment.RELEASED, is_live=False), HELD, RELEASED, OVER)},
         {"watches": (), "looks": (asked(0.9), asked(20))},
@@ -449,7 +445,7 @@ ANOTHER_WAY: dict[str, Sequence[Change]] = {
     ],
     "crash-thawed": [
         {"lines": (), "thaws": (Thaw(at(2.5), at(2.9)),)},
-        {"lines": (HELD,), "safety_thaws": (at(2.5 + SKEW),), "hooks": None},
+        {"lines": (HELD,), "safety_thaws": (at(2.5 + SKEW),), **FAILED},
         {"lines": (), "looks": (asked(0.9), look(2, FROZEN), look(2.9))},
     ],
 }

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from stillpoint.evidence.console import ConsoleLine
 from stillpoint.evidence.console import State as Moment
 from stillpoint.evidence.document import Span, Subject
-from stillpoint.evidence.observations import Cut, Heard, Hooks, Look, Observations, State, Thaw
+from stillpoint.evidence.observations import Cut, Heard, Look, Observations, State, Thaw
 from stillpoint.model.level import Level
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -336,8 +336,6 @@ class Timeline:
         self.watch_end = self.post_at + random.choice([10, 10, 10, random.uniform(-5, 10)])
         looks, watches = self._looks()
         others = random.random() < 0.85
-        failed = self.is_hook_failed + (random.random() < 0.06)
-        attempted = 2 * self.has_hook + random.choice([0, 4])
         seen = Observations(
             namespace="shop",
             machine=Subject("VirtualMachine", "db", "m-1"),
@@ -351,12 +349,18 @@ class Timeline:
             lines=self._lines(),
             thaws=tuple(self.thaws),
             dropped=random.choices([0, 3], [97, 3])[0],
-            hooks=Hooks(attempted, failed) if random.random() < 0.93 else None,
-            is_hook_failed=self.is_hook_failed if random.random() < 0.3 else None,
+            is_hook_failed=self._is_hook_failed(),
             safety_thaws=self._safety_thaws() if random.random() < 0.8 else None,
             others=tuple(self.others) if others else None,
         )
         return seen, tuple(self._cuts())
+
+    def _is_hook_failed(self) -> bool | None:
+        """Known of this guest if no hook of the backup failed, or as few guests have one."""
+        is_counted = self.has_hook and self.random.random() < 0.93
+        is_told = not self.is_hook_failed or self.random.random() < 0.3
+        is_alone = self.random.random() < 0.94
+        return self.is_hook_failed if is_counted and is_told and is_alone else None
 
     def _cut(self, disk: Disk, asked: float) -> Cut:
         claim = Subject("PersistentVolumeClaim", disk.name, disk.name)

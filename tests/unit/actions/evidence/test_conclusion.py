@@ -364,6 +364,18 @@ def test_the_log_of_the_launcher_is_read_only_where_kubevirt_can_have_thawed() -
     assert [one for one in reader.questions if one.startswith("log")] == [f"log {COMPUTE}"]
 
 
+def test_the_log_of_the_launcher_is_not_read_for_a_guest_that_waited_for_its_freeze() -> None:
+    """Up to ten item blocks wait for each other; the guest says when it is held."""
+    reader = world()
+    held = console.parse(HELD.replace(b"12:00:00.5Z", b"12:05:00.5Z"))
+    assert held
+    heard = Heard(held, NOW + 300.5 * SECOND, is_live=True)
+    context = observing(reader, ENDED, Hands(NOW + 400 * SECOND))
+    found = facts.look_up(replace(seen(), lines=(heard,)), NOW + 310 * SECOND, context)
+    assert found.safety_thaws is None
+    assert not [one for one in reader.questions if one.startswith("log")]
+
+
 @pytest.mark.parametrize("stamp", [b"", b"soon", b"\xff", b"2026-05-04T12:05:00", b"05:00Z"])
 def test_a_safety_thaw_of_an_unknown_time_may_have_been_at_any_time(stamp: bytes) -> None:
     reader = world()

@@ -11,9 +11,10 @@ from weakref import WeakKeyDictionary
 
 from stillpoint.actions.backup.evidence import holders
 from stillpoint.actions.watching import state
+from stillpoint.evidence import hold as holds
 from stillpoint.evidence.case import SETTLED
 from stillpoint.evidence.document import Span, Statement
-from stillpoint.evidence.observations import Hooks, Look, Observations
+from stillpoint.evidence.observations import Look, Observations
 from stillpoint.model import item as it
 from stillpoint.model.errors import MalformedItem, StillpointError
 from stillpoint.model.item import Item
@@ -61,11 +62,9 @@ def look_up(seen: Observations, last_cut: datetime, context: BackupContext) -> O
     reads = _Reads(context)
     seen = _with_look(seen, reads)
     others = reads.unless_failed("others-unread", lambda: _others(seen, last_cut, context))
-    hooks = _hooks(context.backup.asked)
     return replace(
         seen,
-        hooks=hooks,
-        is_hook_failed=_is_hook_failed(seen, hooks),
+        is_hook_failed=_is_hook_failed(seen, context.backup.asked),
         others=others,
         safety_thaws=_safety_thaws(seen, last_cut, reads),
         lacks=(*seen.lacks, *reads.lacks, *holders.lacks(seen.namespace, context)),
@@ -119,27 +118,21 @@ def _with_look(seen: Observations, reads: _Reads) -> Observations:
     return replace(seen, looks=(*seen.looks, look), watches=watches)
 
 
-def _hooks(backup: Item) -> Hooks | None:
-    """Velero counts them for the whole backup; it leaves out a count of none."""
-    counted = it.mapping(backup, "status").get("hookStatus")
-    if not isinstance(counted, dict):
-        return None
-    attempted, failed = (counted.get(key, 0) for key in ("hooksAttempted", "hooksFailed"))
-    return (
-        Hooks(attempted, failed) if isinstance(attempted, int) and isinstance(failed, int) else None
-    )
-
-
-def _is_hook_failed(seen: Observations, hooks: Hooks | None) -> bool | None:
+def _is_hook_failed(seen: Observations, backup: Item) -> bool | None:
     """Of this guest: known if all hooks of the backup went one way, or are this guest's.
 
-    A guest has two, to freeze and to thaw.
+    A guest has two, to freeze and to thaw. Velero counts those of the whole backup, and leaves out
+    a count of none.
     """
-    if not hooks or not seen.has_hook or not hooks.attempted:
+    counted = it.mapping(backup, "status").get("hookStatus")
+    if not isinstance(counted, dict) or not seen.has_hook:
         return None
-    if not hooks.failed:
+    attempted, failed = (counted.get(key, 0) for key in ("hooksAttempted", "hooksFailed"))
+    if not isinstance(attempted, int) or not isinstance(failed, int) or not attempted:
+        return None
+    if not failed:
         return False
-    return True if hooks.attempted <= 2 or hooks.failed == hooks.attempted else None
+    return True if attempted <= 2 or failed == attempted else None
 
 
 def _others(seen: Observations, last_cut: datetime, context: BackupContext) -> tuple[str, ...]:
@@ -199,7 +192,9 @@ def _safety_thaws(
     seen: Observations, last_cut: datetime, reads: _Reads
 ) -> tuple[datetime, ...] | None:
     """KubeVirt's own thaws by the log of the launcher; not read where there can be none."""
-    if last_cut - seen.began < _SURELY_NO_SAFETY_THAW:
+    hold = holds.of(seen)
+    begun = max(seen.began, hold.begun) if hold and hold.begun else seen.began
+    if last_cut - begun < _SURELY_NO_SAFETY_THAW:
         return None
     launcher = reads.unless_failed("launcher-unread", lambda: _launcher(seen, reads.context))
     if launcher is None:
