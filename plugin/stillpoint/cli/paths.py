@@ -4,7 +4,7 @@ Shells complete names of files (shtab 1.13, `complete`).
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def existing_folder(text: str) -> Path:
         ArgumentTypeError: there is none.
     """
     folder = Path(text)
-    if not folder.is_dir():
+    if not _asked(folder.is_dir):
         raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
     return folder
 
@@ -50,7 +50,7 @@ def existing_file(text: str) -> Path:
         ArgumentTypeError: there is none.
     """
     file = Path(text)
-    if not file.is_file():
+    if not _asked(file.is_file):
         raise argparse.ArgumentTypeError(f"there is no file {text!r}")
     return file
 
@@ -62,9 +62,21 @@ def existing_path(text: str) -> Path:
         ArgumentTypeError: there is neither.
     """
     path = Path(text)
-    if not path.exists():
+    if not _asked(path.exists):
         raise argparse.ArgumentTypeError(f"there is no file or folder {text!r}")
     return path
+
+
+def _asked(question: Callable[[], bool]) -> bool:
+    """The answer of the file system.
+
+    Raises:
+        ArgumentTypeError: it gives none: the name is too long, or one may not look there.
+    """
+    try:
+        return question()
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"cannot look there: {error.strerror}") from error
 
 
 def add_source(parser: argparse.ArgumentParser, manifests: str) -> argparse._ArgumentGroup:

@@ -68,7 +68,11 @@ class SignedUrl:
         Raises:
             DownloadFailed: it leads to no server of HTTP, or from HTTPS to HTTP.
         """
-        url = self.parse(self.subject, urljoin(self.text, location))
+        try:
+            joined = urljoin(self.text, location)
+        except ValueError:
+            raise self.failure(f"{self.server} redirects to what is no URL") from None
+        url = self.parse(self.subject, joined)
         if self.parts.scheme == "https" and url.parts.scheme != "https":
             raise self.failure(f"{self.server} redirects to a server without TLS")
         return url

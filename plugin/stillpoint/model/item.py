@@ -6,7 +6,7 @@ of the wrong type, so that a broken object becomes a clear error and never a gue
 """
 
 from collections.abc import Container, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from stillpoint.model.errors import MalformedItem
@@ -153,19 +153,20 @@ def is_being_deleted(item: Item) -> bool:
 
 
 def time(item: Item, *path: str) -> datetime | None:
-    """The time at `path`; None where the field is missing or empty.
+    """The time at `path`, in UTC; None where the field is missing or empty.
 
     Raises:
-        MalformedItem: something else than a time as of RFC 3339 is at `path`.
+        MalformedItem: something else than a time as of RFC 3339 is at `path`, or one that UTC has
+            not, as the last hours of the year 9999 west of it.
     """
     value = text(item, *path)
     try:
         parsed = datetime.fromisoformat(value) if value else None
-    except ValueError as error:
+        if parsed and parsed.tzinfo is None:
+            raise _no_time(item, path, value)
+        return parsed.astimezone(UTC) if parsed else None
+    except (ValueError, OverflowError) as error:
         raise _no_time(item, path, value) from error
-    if parsed and parsed.tzinfo is None:
-        raise _no_time(item, path, value)
-    return parsed
 
 
 def identify(item: Item) -> tuple[str, str]:

@@ -123,6 +123,14 @@ class Coverage:
         return "/".join(self.name)
 
 
+def oldest(now: datetime, within: timedelta) -> datetime:
+    """The moment so long before `now`, or the first that there is."""
+    try:
+        return now - within
+    except OverflowError:
+        return _OLDEST
+
+
 def copies(reports: Iterable[Report]) -> Sequence[MachineBackup]:
     """Every machine in every backup: by name, and of one name the newest first."""
     found = [

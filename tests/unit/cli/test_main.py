@@ -1,5 +1,6 @@
 """The command as people call it: output, exit status, no traceback."""
 
+import argparse
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from stillpoint import cli
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.output import report
 from stillpoint.cli.output.terminal import WIDTH
+from stillpoint.cli.verbs import version
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level
@@ -204,6 +206,20 @@ def test_a_name_that_the_encoding_of_the_output_lacks_is_shown_all_the_same(
     done = finished("", arguments, PYTHONIOENCODING="ascii")
     assert b"Traceback" not in done.stderr
     assert shown in done.stdout
+
+
+def test_what_nobody_foresaw_is_one_line_and_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_arguments: argparse.Namespace) -> int:
+        raise TypeError("str is not valid UTF-8: \x1b surrogates not allowed")
+
+    monkeypatch.setattr(version, "run", fails)
+    assert cli.main(["version"]) == ExitStatus.CANNOT_TELL
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith(r"stillpoint: TypeError: str is not valid UTF-8: \x1b surrogates")
+    assert "(test_main.py:" in said[0]
+    assert said[1:] == ["HINT: this is a fault of the command: please report it"]
 
 
 def test_every_level_has_its_meaning() -> None:

@@ -96,6 +96,24 @@ def test_a_path_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture[s
     assert "there is no file or folder 'nowhere'" in capsys.readouterr().err
 
 
+def test_a_path_that_is_too_long_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["report", "--from", "x" * 5000])
+    assert caught.value.code == ExitStatus.WRONG_USAGE
+    assert "cannot look there: File name too long" in capsys.readouterr().err
+
+
+def test_a_time_that_utc_has_not_is_no_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = of.good()
+    assert world.object is not None
+    world.object["status"]["expiration"] = "9999-12-31T23:59:59-14:00"
+    folder = world.write(tmp_path / "nightly")
+    assert cli.main(["report", "--from", str(folder)]) == ExitStatus.CANNOT_TELL
+    assert "status.expiration is '9999-12-31T23:59:59-14:00', not a time" in capsys.readouterr().err
+
+
 def test_one_machine_with_its_time_line_and_every_proof(run: Any) -> None:
     status, printed = run(below(), "--explain", "shop/db")
     assert status == ExitStatus.NOT_SAFE

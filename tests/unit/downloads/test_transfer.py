@@ -245,7 +245,15 @@ def test_redirects_are_followed() -> None:
 
 @pytest.mark.parametrize(
     "location",
-    ["file:///etc/passwd", "ftp://host/x", "http://", "http://user@host/", "http://h/\x7f", ""],
+    [
+        "file:///etc/passwd",
+        "ftp://host/x",
+        "http://",
+        "http://user@host/",
+        "http://h/\x7f",
+        "http://[",
+        "",
+    ],
 )
 def test_redirects_lead_to_servers_of_http_alone(location: str) -> None:
     download = Download([raw("HTTP/1.1 302 There", f"Location: {location}")])

@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     garbage.collect_less()
     now = datetime.now(UTC)
     within = timedelta(seconds=arguments.within)
-    since = now - within
+    since = history.oldest(now, within)
     machines, empty = _machines(arguments)
     reports, unread = several_backups.read(arguments, since)
     demand = history.Demand(arguments.level, since, now)
