@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 _LAST_TASKS_S = 1.0  # go-plugin kills 2 s after Shutdown, of which the server takes half a second
+_OBSERVATIONS_S = 0.7  # of these
 
 
 def main() -> int:
@@ -48,7 +49,13 @@ def main() -> int:
     lister = PluginLister(catalogue, launch_path(), functools.partial(warn_of_peer, sys.argv[1:]))
     has_csi = flags.has_feature(sys.argv[1:], "EnableCSI")
     background = Background()
-    clusters = CachedIndexes(_connect, has_csi=has_csi, background=background.run, is_observed=True)
+    clusters = CachedIndexes(
+        _connect,
+        has_csi=has_csi,
+        background=background.run,
+        note=background.note,
+        is_observed=True,
+    )
     server = Server(catalogue, clusters, _archives, lister)
     try:
         address = server.start()
@@ -64,13 +71,14 @@ def main() -> int:
 def _finish(background: "Background") -> None:
     """Stores what was seen of guests, and ends what no call waited for, in the time that is left.
 
-    What is deleted later the next backup deletes; what was seen is nowhere else.
+    What is deleted later the next backup deletes; what was seen is nowhere else. Both go on side by
+    side, and each is waited for.
     """
     expires = time.monotonic() + _LAST_TASKS_S
     if "stillpoint.actions.watching.observer" in sys.modules:  # else this process has seen none
         from stillpoint.actions.watching import observer  # noqa: PLC0415
 
-        observer.end_all(_LAST_TASKS_S)
+        observer.end_all(_OBSERVATIONS_S)
     background.finish(max(expires - time.monotonic(), 0.0))
 
 

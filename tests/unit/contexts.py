@@ -54,6 +54,7 @@ def backup_context(
         snapshots=OwnSnapshots(),
         blocks=ItemBlocks(),
         background=lambda task: task(),
+        note=lambda task: task(),
     )
 
 

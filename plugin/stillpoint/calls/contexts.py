@@ -51,6 +51,10 @@ class Clusters(Protocol):
         """Runs a task that no caller waits for, after those that it was given before."""
 
     @property
+    def note(self) -> Callable[[Callable[[], None]], None]:
+        """As `background`, before all that `background` was given: for what is lost otherwise."""
+
+    @property
     def is_observed(self) -> bool:
         """True if guests are watched for evidence; see `BackupContext`."""
 
@@ -82,6 +86,7 @@ def of_backup(backup: bytes, clusters: Clusters, log: ItemLog) -> BackupContext:
         snapshots=_own_snapshots(view),
         blocks=_item_blocks(view),
         background=clusters.background,
+        note=clusters.note,
         has_csi=clusters.has_csi,
         is_observed=clusters.is_observed,
     )

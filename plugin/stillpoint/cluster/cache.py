@@ -167,6 +167,7 @@ class CachedIndexes:
             plugin's start-up time. A failure is not cached.
         has_csi: see `calls.contexts.Clusters`.
         background: see `calls.contexts.Clusters`; by default tasks run at once.
+        note: see `calls.contexts.Clusters`; by default tasks run at once.
         is_observed: see `calls.contexts.Clusters`.
     """
 
@@ -176,10 +177,12 @@ class CachedIndexes:
         *,
         has_csi: bool = True,
         background: Callable[[Callable[[], None]], None] = lambda task: task(),
+        note: Callable[[Callable[[], None]], None] = lambda task: task(),
         is_observed: bool = False,
     ) -> None:
         self.has_csi = has_csi
         self.background = background
+        self.note = note
         self.is_observed = is_observed
         self._reader = _LateCluster(connect)
         self._indexes = Cache(_MOST_REQUESTS, float("inf"), time.monotonic)

@@ -24,6 +24,7 @@ class BackupContext:
         blocks: those that this process has helped to build.
         background: runs a task that the call does not wait for, for a guest may stand still until
             the call ends.
+        note: as `background`, before all tasks of that: for what is lost if the process ends.
         has_csi: true if Velero runs its own actions for CSI, which put snapshots into the archive.
         is_observed: true if guests are watched for evidence; a rehearsal watches none.
     """
@@ -36,6 +37,7 @@ class BackupContext:
     snapshots: OwnSnapshots
     blocks: ItemBlocks
     background: Callable[[Callable[[], None]], None]
+    note: Callable[[Callable[[], None]], None]
     has_csi: bool = True
     is_observed: bool = False
 

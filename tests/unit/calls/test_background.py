@@ -23,6 +23,26 @@ def test_tasks_run_in_order_and_nobody_waits_for_them() -> None:
     assert done == ["first", "second"]
 
 
+def test_a_note_is_made_before_deletions_that_wait() -> None:
+    """A process that is to end has a second left: the next one makes deletions, and no note."""
+    background, has_begun, may_go_on = Background(), threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def slow() -> None:
+        has_begun.set()
+        assert may_go_on.wait(60)
+        done.append("slow deletion")
+
+    background.run(slow)
+    assert has_begun.wait(60)
+    background.run(lambda: done.append("deletion"))
+    background.note(lambda: done.append("note"))
+    background.note(lambda: done.append("another"))
+    may_go_on.set()
+    background.finish(60)
+    assert done == ["slow deletion", "note", "another", "deletion"]
+
+
 def test_a_task_that_fails_is_told_and_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
     background = Background()
     done: list[float] = []
@@ -43,6 +63,6 @@ def test_a_process_that_is_to_end_does_not_wait_for_a_task_that_hangs(
 
     background.run(hangs)
     background.finish(0)
-    assert "the next backup makes them" in caplog.text
+    assert "the next backup makes" in caplog.text
     may_go_on.set()
     background.finish(60)

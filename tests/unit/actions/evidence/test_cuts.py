@@ -225,7 +225,7 @@ def test_an_upload_of_the_plugin_is_made_without_a_cut_that_cannot_be_noted(
 def test_no_call_waits_until_a_cut_is_stored() -> None:
     """A guest may stand still."""
     reader, later = DictionaryReader(SHOP), list[Callable[[], None]]()
-    context = replace(observing(reader), background=later.append)
+    context = replace(observing(reader), note=later.append)
     volume_snapshot.execute(snapshot(), context)
     assert not reader.patches
     for task in later:

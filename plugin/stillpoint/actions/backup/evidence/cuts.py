@@ -37,7 +37,7 @@ def note_snapshot(snapshot: Item, claim: Item, context: BackupContext) -> None:
         return
     holder = Holder(volume_snapshot.RESOURCE, *it.identify(snapshot))
     cut = _noted(claim, holder, context, snapshot)
-    context.background(functools.partial(_store, cut, holder, context))
+    context.note(functools.partial(_store, cut, holder, context))
 
 
 @harmless
@@ -51,7 +51,7 @@ def note_upload(claim: Item, context: BackupContext) -> None:
     if context.is_observed and upload and _is_velero_moving(claim, context):
         holder = Holder(data_upload.RESOURCE, context.backup.namespace, upload)
         cut = _noted(claim, holder, context)
-        context.background(functools.partial(_store, cut, holder, context))
+        context.note(functools.partial(_store, cut, holder, context))
 
 
 @harmless
