@@ -58,11 +58,13 @@ class OwnSnapshots:
     Attributes:
         no_thaw_in: namespaces in which the account was refused the right to thaw a guest.
         thawed: uids of the guests that this process has thawed.
+        no_groups_of: drivers of which nobody takes group snapshots, as the first one has shown.
     """
 
     def __init__(self) -> None:
         self.no_thaw_in: set[str] = set()
         self.thawed: set[str] = set()
+        self.no_groups_of: set[str] = set()
         self._lock = threading.Lock()
         self._begun: dict[str, Future[Item]] = {}
         self._taken: set[str] = set()

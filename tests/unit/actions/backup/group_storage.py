@@ -8,6 +8,7 @@ member's bytes with its group alone.
 """
 
 import copy
+import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 
 from stillpoint.model import item as it
@@ -65,6 +66,7 @@ class GroupStorage(Storage):
         self.is_slow = False
         self.is_group_slow = False
         self.never_ready = False
+        self._lock = threading.RLock()  # groups are freed side by side
         self._owners: dict[str, Sequence[str]] = {}  # of members, as the controller knows them
 
     def bind(self, group: Item) -> Item:
@@ -108,6 +110,17 @@ class GroupStorage(Storage):
             item["metadata"]["uid"] = f"uid-of-{it.name(item)}"
         return super().create(resource, item)
 
+    def patch(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        change: Item,
+        subresource: str = "",
+    ) -> None:
+        with self._lock:
+            super().patch(resource, namespace, name, change, subresource)
+
     def changes(
         self, resource: Resource, namespace: str, labels: str, longest_s: float
     ) -> Generator[Change, None, None]:
@@ -143,14 +156,18 @@ class GroupStorage(Storage):
             for snapshot in left:
                 told.append(snapshot)
                 yield Change(snapshot)
-            for group in self.of("VolumeGroupSnapshot"):
-                self._sync(group)
-            for snapshot in self.of("VolumeSnapshot"):
-                if snapshot in told:
-                    self._reconcile(snapshot)
+            with self._lock:
+                self._control(told)
             there = [it.name(one) for one in self.of("VolumeSnapshot")]
             gone = {it.name(one): one for one in told if it.name(one) not in there}
             yield from (Change(one, is_deleted=True) for one in gone.values())
+
+    def _control(self, told: Sequence[Item]) -> None:
+        for group in self.of("VolumeGroupSnapshot"):
+            self._sync(group)
+        for snapshot in self.of("VolumeSnapshot"):
+            if snapshot in told:
+                self._reconcile(snapshot)
 
     def _sync(self, group: Item) -> None:
         """What the controller does with a group at any of its events."""

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterable
 from dataclasses import replace
+from threading import Barrier
 
 import pytest
 
@@ -407,6 +408,46 @@ def test_a_driver_that_never_answers_ends_at_the_backups_limit() -> None:
     assert "none after 60 s (csiSnapshotTimeout); HINT" in failed(storage, context(storage))
     assert storage.watched == [60.0]
     assert_nothing_is_left(storage)
+
+
+def unimplemented(storage: GroupStorage, group: Item) -> Iterable[Item]:
+    [*_, failed] = fails_group(storage, group)
+    message = "rpc error: code = Unimplemented desc = unknown service csi.v1.GroupController"
+    yield {**failed, "status": {**failed["status"], "error": {"message": message}}}
+
+
+@pytest.mark.parametrize(
+    ("order", "taken_in_groups"),
+    [(says_nothing_of_group, 1), (unimplemented, 1), (fails_group, 2)],
+    ids=["nobody serves", "the driver cannot", "the storage fails"],
+)
+def test_only_the_first_guest_waits_for_groups_that_nobody_serves(
+    order: GroupOrder, taken_in_groups: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the storage says may be of that guest alone."""
+    storage = with_guest("root", "data", group_order=order)
+    storage.objects += [*cluster("w-root", "w-data"), *running("web", "w-root", "w-data")]
+    of = context(storage)
+    failed(storage, of)
+    storage.group_order = takes_group
+    assert all(backed_up(storage, of, name).additional for name in ("w-root", "w-data"))
+    assert groups_created(storage) == taken_in_groups
+    assert ("nobody has served the first one" in caplog.text) is (taken_in_groups == 1)
+
+
+def test_members_of_two_drivers_are_freed_side_by_side() -> None:
+    """A guest may stand still until the last of them is free."""
+    storage = with_two_drivers()
+    before, both = storage._ask, Barrier(2, timeout=60)
+
+    def ask(question: str) -> None:
+        before(question)
+        if question.startswith("get volumegroupsnapshotcontents"):
+            both.wait()
+
+    storage._ask = ask  # type: ignore[method-assign]
+    of = context(storage)
+    assert all(backed_up(storage, of, name).additional for name in ("root", "data", "a", "b"))
 
 
 def test_what_the_class_retains_of_a_failed_group_goes_all_the_same() -> None:

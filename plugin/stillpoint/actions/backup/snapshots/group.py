@@ -68,16 +68,31 @@ class GroupSnapshot(Taking):
         if volume_group_snapshot.is_taken(self._found):
             self._note_taken(asked if made else None)
         else:
+            self._note_if_unserved()
             self.fail_left()
+
+    def _note_if_unserved(self) -> None:
+        """Spares the other guests of this backup the wait, if the driver's side never spoke.
+
+        An error of the storage is no reason: it may be of this guest alone.
+        """
+        said = self.messages.values()
+        if not said or any("code = Unimplemented" in message for message in said):
+            self.context.snapshots.no_groups_of.add(self._driver)
 
     def given_back(self) -> Sequence[Item]:
         """See `Taking.given_back`."""
         return self._given_back
 
+    @property
+    def _driver(self) -> str:
+        [driver] = volume_snapshot_class.drivers(self._class)
+        return driver
+
     def _give_back(self, error: Forbidden) -> None:
         """Leaves the claims to others: nothing was taken."""
-        [driver] = volume_snapshot_class.drivers(self._class)
-        snapshot_class.warn_of_no_group(driver, str(error), self.context)
+        snapshot_class.warn_of_no_group(self._driver, str(error), self.context)
+        self.context.snapshots.no_groups_of.add(self._driver)
         self._given_back, self.left = list(self.left.values()), {}
         self.claims, self._found = self.failed, {}
 

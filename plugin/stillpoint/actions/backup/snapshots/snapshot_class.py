@@ -69,6 +69,9 @@ def of_group(driver: str, claims: Sequence[Item], context: BackupContext) -> Ite
     if fates.moves_data(context.backup.asked):
         warn_of_no_group(driver, "the data of members cannot be moved (snapshotMoveData)", context)
         return None
+    if driver in context.snapshots.no_groups_of:
+        warn_of_no_group(driver, "nobody has served the first one of this backup", context)
+        return None
     try:
         classes = _group_classes(driver, context)
         chosen = volume_group_snapshot_class.choose(claims, context.backup.asked, classes)

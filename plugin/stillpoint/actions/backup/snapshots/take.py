@@ -73,8 +73,8 @@ def _take(claims: Sequence[Item], freeze: Freeze, context: BackupContext) -> Seq
         thaw.when_taken(freeze, context)
     except Exception as error:  # noqa: BLE001 - for each claim that is left, in its own call
         _fail_left(claims, takings, error, context)
-    for each in takings:
-        each.settle()
+    with ThreadPoolExecutor(len(takings) or 1) as workers:
+        list(workers.map(Taking.settle, takings))
     return takings
 
 
