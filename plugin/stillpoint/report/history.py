@@ -8,7 +8,7 @@ from typing import Self
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level, satisfies
-from stillpoint.model.names import listing
+from stillpoint.model.names import is_name, listing
 from stillpoint.report.model import Backup, Machine, Report
 from stillpoint.resources.disks import volume
 from stillpoint.resources.machines import virtual_machine
@@ -85,11 +85,28 @@ class MachineBackup:
     wants: str
 
     @property
+    def title(self) -> str:
+        """The backup's name; where it lies if that is not known."""
+        return self.backup.name or self.backup.origin
+
+    @property
+    def is_restorable(self) -> bool | None:
+        """True if the machine could be restored from it; None if that is not known."""
+        return None if self.wants and self.machine.is_restorable else self.machine.is_restorable
+
+    @property
     def command(self) -> str:
-        """The command that restores the machine alone, into its own namespace."""
-        only = f"stillpoint.dev/only={self.machine.title}"
-        place = f"-n {self.backup.namespace} " if self.backup.namespace else ""
-        return f"velero restore create {place}--from-backup {self.backup.name} --annotations {only}"
+        """The command that restores the machine alone, into its own namespace.
+
+        Empty if no cluster can have objects of these names: who made a backup wrote them, and a
+        shell is to read the command.
+        """
+        backup, machine = self.backup, self.machine
+        names = backup.name, backup.namespace, machine.namespace, machine.name
+        if not all(map(is_name, names)):
+            return ""
+        of = f"-n {backup.namespace} --from-backup {backup.name}"
+        return f"velero restore create {of} --annotations stillpoint.dev/only={machine.title}"
 
     def is_of(self, live: LiveMachine) -> bool:
         """True if it is of this machine, and not of another one of its name."""
@@ -165,10 +182,9 @@ def _coverage(machine: LiveMachine, of_name: Sequence[MachineBackup], demand: De
             return Coverage(machine.name, copy, "")
     if recent:
         lack = recent[0].lacks(machine, demand.level)
-        return Coverage(machine.name, None, f"{recent[0].backup.name}: {lack}")
+        return Coverage(machine.name, None, f"{recent[0].title}: {lack}")
     if found:
-        backup = found[0].backup
-        why = f"{backup.name}, the newest, {demand.why_not_recent(backup)}"
+        why = f"{found[0].title}, the newest, {demand.why_not_recent(found[0].backup)}"
         return Coverage(machine.name, None, why)
     others = ", but another machine of this name is" if of_name else ""
     return Coverage(machine.name, None, f"in no backup{others}")
@@ -179,7 +195,8 @@ def _wants(report: Report, machine: Machine) -> str:
     if expires and expires <= report.read_at:
         return "expired"
     if machine.is_restorable:
-        return ""
+        known = "its Backup object is not there: whether it failed or has expired is not known"
+        return "" if report.backup.uid else known
     known = "not restorable" if machine.is_restorable is False else "restorable or not is unknown"
     return ": ".join([known, *machine.why_not[:1]])
 

@@ -54,6 +54,22 @@ def test_history_has_each_backup_and_the_command_that_restores(
     )
 
 
+def test_of_an_archive_alone_little_is_known(
+    bucket: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = tmp_path / "old-data.tar.gz"
+    archive.write_bytes((bucket / "backups/old/old.tar.gz").read_bytes())
+    given = ["history", "shop/db", "--from", str(archive)]
+    assert cli.main(given) == ExitStatus.NOT_SAFE
+    printed = capsys.readouterr().out
+    assert printed.count("not known") >= 3  # age, expiry, restorable
+    assert "velero restore" not in printed
+    cli.main([*given, "-o", "json"])
+    [copy] = json.loads(capsys.readouterr().out)["backups"]
+    assert (copy["restorable"], copy["command"]) == (None, "")
+    assert copy["backup"] == f"archive {archive}"
+
+
 def test_a_machine_that_no_backup_brings_back_is_not_safe(
     bucket: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

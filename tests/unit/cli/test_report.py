@@ -223,6 +223,15 @@ def test_nothing_that_a_terminal_obeys_is_printed(run: Any, output: str) -> None
     assert "\x00" not in printed
 
 
+def test_a_command_that_is_shown_can_be_given_to_a_shell(run: Any) -> None:
+    world = of.good()
+    machine = world.item("VirtualMachine", "archive")
+    machine["metadata"]["name"] = "a$(id)"
+    machine["spec"]["template"]["spec"]["volumes"] = []
+    _, printed = run(world)
+    assert "--explain 'shop/a$(id)'" in printed
+
+
 def test_many_machines_are_grouped_by_cause(run: Any) -> None:
     world = of.good()
     for number in range(30):

@@ -8,7 +8,7 @@ import pytest
 from stillpoint.model.level import Level
 from stillpoint.report import history
 from stillpoint.report.history import Coverage, Demand, LiveMachine
-from stillpoint.report.model import Machine, Report
+from stillpoint.report.model import Backup, Machine, Report
 from tests.unit.cli import backup_reports as reports
 from tests.unit.report import world as of
 
@@ -167,3 +167,20 @@ def test_a_live_machine_has_the_claims_of_its_disks() -> None:
     found = LiveMachine.read(machine)
     assert found == LiveMachine(("shop", "db"), "uid-db", frozenset({"db-root", "db-data"}))
     assert {one.uid for one in of.report(of.good()).machines} == {"uid-db", "uid-archive"}
+
+
+@pytest.mark.parametrize("name", ["nightly$(id)", "-n", "night ly", "x;id", "UPPER", "", "\x1b[2J"])
+def test_no_command_has_a_name_that_kubernetes_does_not_take(name: str) -> None:
+    [copy] = history.copies([taken(name, 6, reports.good())])
+    assert copy.command == ""
+    [copy] = history.copies([taken("nightly", 6, reports.good(name))])
+    assert copy.command == ""
+
+
+def test_without_a_backup_object_nobody_knows_whether_it_comes_back() -> None:
+    report = taken("nightly", 6, reports.good(), replace(reports.lost(), uid="uid-cache"))
+    bare = replace(report, backup=Backup("archive x.tar.gz"))
+    lost, good = history.copies([bare])
+    assert "Backup object" in good.wants
+    assert (lost.is_restorable, good.is_restorable) == (False, None)
+    assert good.title == "archive x.tar.gz"

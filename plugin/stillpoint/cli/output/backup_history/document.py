@@ -54,11 +54,11 @@ def _copy(copy: MachineBackup) -> Json:
     return {
         "namespace": machine.namespace,
         "name": machine.name,
-        "backup": backup.name,
+        "backup": copy.title,
         "started": _time(backup.started),
         "expires": _time(backup.expires),
         "level": machine.level,
-        "restorable": machine.is_restorable,
+        "restorable": copy.is_restorable,
         "whyNot": copy.wants,
         "command": copy.command,
     }

@@ -11,6 +11,7 @@ from stillpoint.cli.output.table import Column
 from stillpoint.cli.output.terminal import line, write_line, write_paragraph
 from stillpoint.model.level import Level
 from stillpoint.report.history import Coverage, MachineBackup
+from stillpoint.report.model import Backup
 
 _COPIES = (
     Column("VM"),
@@ -29,6 +30,7 @@ _COVERED = (
     Column("LEVEL"),
     Column("WHY NOT", wraps=True),
 )
+_RESTORABLE = {True: ("yes", "green"), False: ("no", "red"), None: ("not known", "yellow")}
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
@@ -39,8 +41,8 @@ def write_copies(copies: Sequence[MachineBackup], now: datetime, output: Console
         return
     table.write(output, _COPIES, [_copy(one, now) for one in copies])
     write_line(output)
-    for copy in _newest_good(copies):
-        write_line(output, copy.command)
+    for command in filter(None, (copy.command for copy in _newest_good(copies))):
+        write_line(output, command)
 
 
 def write_coverage(
@@ -76,14 +78,13 @@ def _newest_good(copies: Sequence[MachineBackup]) -> Iterator[MachineBackup]:
 
 
 def _copy(one: MachineBackup, now: datetime) -> Sequence[Text]:
-    expires = one.backup.expires
     return (
         line(one.machine.title),
-        line(one.backup.name),
+        line(one.title),
         line(_since(one.backup.started, now)),
-        line("never" if expires is None else f"in {age(expires - now)}"),
+        line(_expires(one.backup, now)),
         line(one.machine.level),
-        line(("no", "red") if one.wants else ("yes", "green")),
+        line(_RESTORABLE[one.is_restorable]),
         line(one.wants),
     )
 
@@ -93,11 +94,17 @@ def _coverage(one: Coverage, now: datetime) -> Sequence[Text]:
     return (
         line(one.title),
         line(("yes", "green") if good else ("no", "red")),
-        line(good.backup.name if good else ""),
+        line(good.title if good else ""),
         line(_since(good.backup.started, now) if good else ""),
         line(good.machine.level if good else ""),
         line(one.why_not),
     )
+
+
+def _expires(backup: Backup, now: datetime) -> str:
+    if backup.expires is None:
+        return "never" if backup.uid else "not known"
+    return f"in {age(backup.expires - now)}" if backup.expires > now else "has expired"
 
 
 def _since(began: datetime | None, now: datetime) -> str:

@@ -1,5 +1,6 @@
 """The report on a backup as a person reads it: what failed first, grouped by cause where long."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -183,5 +184,5 @@ def _write_meanings(reports: Sequence[Report], output: Console) -> None:
     for level in Level:
         if level in present:
             write_paragraph(output, MEANINGS[level], indent, level)
-    explain = f"One machine with its time line and every proof: --explain {machines[0].title}"
-    write_paragraph(output, explain, 0)
+    title = shlex.quote(machines[0].title)
+    write_paragraph(output, f"One machine with its time line and every proof: --explain {title}", 0)
