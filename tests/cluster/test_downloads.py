@@ -90,7 +90,8 @@ def reader(cluster: Cluster) -> KubernetesWriter:
 
 def of_backup(client: KubernetesWriter, trusted: Trust) -> DownloadedFiles:
     requests = DownloadRequests(client, NAMESPACE)
-    return DownloadedFiles("downloaded", requests, Transfer(Connection(trusted)), ignore)
+    transfer = Transfer(Connection(trusted))
+    return DownloadedFiles("downloaded", requests, lambda: transfer, ignore)
 
 
 def content(files: DownloadedFiles, kind: str) -> bytes:

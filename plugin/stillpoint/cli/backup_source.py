@@ -1,6 +1,7 @@
 """Arguments that name finished backups, in the cluster or in files, and their files."""
 
 import argparse
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 from stillpoint.cli import times
 from stillpoint.cli.paths import FileName, existing_file, existing_path
 from stillpoint.model import item as it
-from stillpoint.model.errors import StillpointError
+from stillpoint.model.errors import Forbidden, StillpointError
 
 if TYPE_CHECKING:  # `--help` does without what takes time to import
     from stillpoint.backup_files.files import Files
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--namespace",
         metavar="NAMESPACE",
         default="",
-        help="of Velero; looked for by default",
+        help="of Velero (by default Backups of the whole cluster are listed)",
     )
     cluster.add_argument("--kubeconfig", metavar="FILE", action=FileName, default="")
     cluster.add_argument("--context", metavar="NAME", default="", help="context of the kubeconfig")
@@ -98,11 +99,17 @@ def _of_cluster(arguments: argparse.Namespace, progress: "Report") -> Sequence["
     from stillpoint.downloads.transfer import Limits, Transfer  # noqa: PLC0415
 
     cluster = KubernetesWriter.connect(None, arguments.kubeconfig, arguments.context)
+
+    @functools.cache
+    def transfer(namespace: str, location: str) -> Transfer:
+        trust = _trust(cluster, namespace, location, arguments)
+        return Transfer(Connection(trust), Limits(arguments.timeout))
+
     return [
         DownloadedFiles(
             it.name(one),
             DownloadRequests(cluster, it.namespace(one)),
-            Transfer(Connection(_trust(one, cluster, arguments)), Limits(arguments.timeout)),
+            functools.partial(transfer, it.namespace(one), it.text(one, "spec", "storageLocation")),
             progress,
         )
         for one in _backups(cluster, arguments)
@@ -113,7 +120,13 @@ def _backups(cluster: "KubernetesWriter", arguments: argparse.Namespace) -> Sequ
     """The named Backups of the cluster, or all."""
     from stillpoint.velero import own_objects  # noqa: PLC0415
 
-    stored = cluster.list(own_objects.BACKUP, arguments.namespace)
+    try:
+        stored = cluster.list(own_objects.BACKUP, arguments.namespace)
+    except Forbidden as error:
+        if arguments.namespace:
+            raise
+        hint = f"-n NAMESPACE asks for the backups of one Velero alone; else {error.hint}"
+        raise Forbidden(error.subject, error.attempt, error.cause, hint) from error
     names = arguments.names or sorted({it.name(one) for one in stored})
     found = [one for name in names for one in stored if it.name(one) == name]
     missing = [name for name in names if name not in {it.name(one) for one in found}]
@@ -128,7 +141,9 @@ def _backups(cluster: "KubernetesWriter", arguments: argparse.Namespace) -> Sequ
     return found
 
 
-def _trust(backup: "Item", cluster: "KubernetesWriter", arguments: argparse.Namespace) -> "Trust":
+def _trust(
+    cluster: "KubernetesWriter", namespace: str, location: str, arguments: argparse.Namespace
+) -> "Trust":
     """As the velero command decides it: a given authority counts for that of the location."""
     from stillpoint.downloads.trust import Trust, of_location  # noqa: PLC0415
     from stillpoint.velero import own_objects  # noqa: PLC0415
@@ -137,9 +152,8 @@ def _trust(backup: "Item", cluster: "KubernetesWriter", arguments: argparse.Name
         return Trust(verifies=False)
     if arguments.cacert:
         return Trust(_text(arguments.cacert))
-    name = it.text(backup, "spec", "storageLocation")
-    location = name and cluster.get(own_objects.STORAGE_LOCATION, it.namespace(backup), name)
-    return of_location(location, cluster.secret_value) if location else Trust()
+    found = cluster.get(own_objects.STORAGE_LOCATION, namespace, location) if location else None
+    return of_location(found, cluster.secret_value) if found else Trust()
 
 
 def _text(file: Path) -> str:

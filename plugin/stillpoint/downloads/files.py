@@ -24,11 +24,13 @@ class DownloadedFiles:
 
     Attributes:
         name: of the backup.
+        transfer: made for the first file: where its server cannot be trusted, other backups can
+            be read all the same.
     """
 
     name: str
     requests: DownloadRequests
-    transfer: Transfer
+    transfer: Callable[[], Transfer]
     report: Report
 
     @property
@@ -55,7 +57,7 @@ class DownloadedFiles:
             DownloadFailed: it did not come.
             ReadFailed: the cluster does not answer.
         """
-        found = self.transfer.fetch(
+        found = self.transfer().fetch(
             lambda: self.requests.signed_url(self.name, kind),
             _MOST_BYTES_OF.get(kind, _MOST_BYTES),
             lambda done, whole: self.report(done // _MIB, whole // _MIB, f"MiB of {kind}"),

@@ -13,7 +13,11 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from stillpoint import cli
+from stillpoint.backup_files.files import Kind
+from stillpoint.cli import backup_source
 from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.cli.parser import parser
+from stillpoint.downloads.errors import DownloadFailed
 from stillpoint.evidence.document import Statement
 from stillpoint.model.level import Level
 from tests.api_server.server import ApiServer
@@ -281,6 +285,47 @@ def test_a_backup_that_cannot_be_read_is_named_and_the_others_are_reported_on(
     assert f"{tmp_path}/backups/first" in of_first
     assert said in of_first
     assert f"folder {tmp_path}/backups/third: there is no backup" in of_third
+
+
+class Forbidding(ApiServer):
+    """A cluster in which an account may list Backups in their namespace alone."""
+
+    def answer(self, target: str, accept: str = "") -> tuple[int, bytes]:
+        if target.partition("?")[0] == "/apis/velero.io/v1/backups":
+            return 403, b'{"kind": "Status", "message": "backups.velero.io is forbidden"}'
+        return super().answer(target, accept)
+
+
+def test_rights_in_the_namespace_of_velero_are_enough(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Forbidding([of.backup()]) as server:
+        given = ["report", "weekly", "--kubeconfig", str(server.kubeconfig(tmp_path / "config"))]
+        assert cli.main(given) == ExitStatus.CANNOT_TELL
+        assert "HINT: -n NAMESPACE asks for the backups of one Velero" in capsys.readouterr().err
+        assert cli.main([*given, "-n", "velero"]) == ExitStatus.CANNOT_TELL
+        assert "the cluster has none" in capsys.readouterr().err
+
+
+def test_a_location_that_cannot_be_trusted_ends_no_other_backup(tmp_path: Path) -> None:
+    reference = {"caCertRef": {"name": "gone", "key": "ca.crt"}}
+    place = {"namespace": "velero", "name": "bad"}
+    location = {
+        "apiVersion": "velero.io/v1",
+        "kind": "BackupStorageLocation",
+        "metadata": place,
+        "spec": {"objectStorage": reference},
+    }
+    bad = of.backup() | {"spec": {"storageLocation": "bad"}}
+    good = of.copied(of.good()).object or {}
+    good["metadata"]["name"] = "other"
+    with ApiServer([bad, good, location]) as server:
+        kubeconfig = str(server.kubeconfig(tmp_path / "config"))
+        given = parser().parse_args(["report", "-n", "velero", "--kubeconfig", kubeconfig])
+        found = backup_source.files(given, lambda *_: None)
+        assert [one.origin for one in found] == ["backup velero/nightly", "backup velero/other"]
+        with pytest.raises(DownloadFailed, match="Secret velero/gone of its caCertRef has no"):
+            found[0].open(Kind.CONTENTS)
 
 
 def test_a_backup_that_the_cluster_does_not_have(
