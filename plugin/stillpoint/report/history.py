@@ -26,7 +26,7 @@ class LiveMachine:
     """A machine of the cluster.
 
     Attributes:
-        uid: a machine that is made anew, or restored, under the same name has another.
+        uid: a machine that is made again, or restored, under the same name has another.
         claims: names of the claims of its disks.
     """
 
@@ -47,7 +47,7 @@ class LiveMachine:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What makes a backup of a machine good enough.
+    """The conditions by which a backup of a machine is good enough.
 
     Attributes:
         level: the least.

@@ -163,7 +163,7 @@ def _error(disk: StoredDisk) -> str:
 
 
 def _readiness(disk: StoredDisk) -> tuple[bool | None, ...]:
-    """What the snapshot and Velero's book say of whether it is ready; None of what says nothing."""
+    """Readiness by the snapshot and by Velero's book; None of one that says nothing."""
     of_snapshot = volume_snapshot.is_ready(disk.snapshot) if disk.snapshot else None
     return of_snapshot, disk.info.is_ready if disk.info else None
 

@@ -51,7 +51,7 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class _Noted:
-    """What is noted in a namespace.
+    """The notes of a namespace.
 
     Attributes:
         is_sealed: false if the seal on it proves nothing, so that nothing is read.
@@ -141,7 +141,7 @@ def _is_uid_shown(namespace: str, context: BackupContext) -> bool:
 def _believed(
     read: Callable[[Item, str], Found | None], item: Item, uid: str, context: BackupContext
 ) -> Found | None:
-    """What is noted on an object; None if that does not bear the seal of this backup."""
+    """The note on an object; None if it does not bear the seal of this backup."""
     try:
         return read(item, uid)
     except MalformedItem as error:
