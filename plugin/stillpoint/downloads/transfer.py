@@ -5,8 +5,10 @@ bound neither a body nor its time, and its errors and its log quote the URL.
 """
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -14,7 +16,7 @@ from urllib3 import BaseHTTPResponse
 from urllib3 import exceptions as http
 
 from stillpoint.downloads.connection import Connection
-from stillpoint.downloads.errors import Interrupted
+from stillpoint.downloads.errors import DownloadFailed, Interrupted
 from stillpoint.downloads.partial import Partial
 from stillpoint.downloads.signed_url import SignedUrl
 
@@ -95,7 +97,7 @@ class Transfer:
         for pause_s in self._pauses():
             try:
                 with open_url() as url:
-                    return self._receive(url, wanted, expires)
+                    return self._in_time(url, wanted, expires)
             except Interrupted:
                 if pause_s is None or self.clock() + pause_s > expires:
                     raise
@@ -105,6 +107,30 @@ class Transfer:
     def _pauses(self) -> Iterator[float | None]:
         yield from (self.limits.pause_s * 2**number for number in range(self.limits.tries - 1))
         yield None
+
+    def _in_time(self, url: SignedUrl, wanted: "_Wanted", expires: float) -> bool:
+        """Receives in a thread: a server can drip header after header, and no read ends.
+
+        Raises:
+            DownloadFailed: as of `_receive`, or it takes too long; then the thread is left alone.
+        """
+        received: Future[bool] = Future()
+
+        def receive() -> None:
+            try:
+                received.set_result(self._receive(url, wanted, expires))
+            except BaseException as error:  # noqa: BLE001 - raised again by who waits
+                received.set_exception(error)
+
+        threading.Thread(target=receive, daemon=True).start()
+        wait([received], max(expires - self.clock(), 0.0))
+        if received.done():
+            return received.result()
+        raise self._too_late(url, wanted)
+
+    def _too_late(self, url: SignedUrl, wanted: "_Wanted") -> DownloadFailed:
+        cause = f"{wanted.partial.received} bytes came in {self.limits.whole_s:g} s"
+        return url.failure(cause, "give it more time: --timeout")
 
     def _receive(self, url: SignedUrl, wanted: "_Wanted", expires: float) -> bool:
         response = self._final_response(url, wanted.headers)
@@ -135,8 +161,7 @@ class Transfer:
         while part := response.read1(_CHUNK_BYTES, decode_content=False):
             wanted.keep(url, part)
             if self.clock() > expires:
-                cause = f"{wanted.partial.received} bytes came in {self.limits.whole_s:g} s"
-                raise url.failure(cause, "give it more time: --timeout")
+                raise self._too_late(url, wanted)
         wanted.end(url)
 
 

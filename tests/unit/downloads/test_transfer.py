@@ -236,6 +236,27 @@ def test_a_server_that_drips_has_no_more_than_its_time() -> None:
     assert "--timeout" in error.hint
 
 
+@pytest.mark.parametrize(
+    "begin",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nX-Drip: ",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+    ],
+    ids=["status", "header", "chunk"],
+)
+def test_a_server_that_never_comes_to_the_body_has_no_more_than_its_time(begin: bytes) -> None:
+    def drips(exchange: Exchange) -> bool:
+        exchange.send(begin)
+        while not exchange.ended.wait(0.01):
+            exchange.send(b"x")
+        return False
+
+    error = Download([drips], Limits(whole_s=1.5)).failure()
+    assert error.cause == "0 bytes came in 1.5 s"
+    assert "--timeout" in error.hint
+
+
 def test_redirects_are_followed() -> None:
     script = [raw("HTTP/1.1 307 There", "Location: /other?x=1"), answers(200, BODY)]
     download = Download(script)
