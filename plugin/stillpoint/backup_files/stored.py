@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from stillpoint.backup_files.places import Place, place_of
 from stillpoint.backup_files.tar_stream import Member
 from stillpoint.model import json_text, kinds
 from stillpoint.model.errors import ArchiveUnreadable
@@ -40,9 +41,6 @@ _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ENCODER = msgspec.json.Encoder()
 _READ = frozenset(map(str, READ))
 
-_Place = tuple[str, str, str]
-"""Resource, namespace (empty for an object of the cluster) and name."""
-
 
 class StoredObjects:
     """An `Archive` of the objects of a backup.
@@ -56,8 +54,8 @@ class StoredObjects:
     """
 
     def __init__(self, members: Iterable[Member]) -> None:
-        self._names: set[_Place] = set()
-        self._packed: dict[_Place, bytes] = {}
+        self._names: set[Place] = set()
+        self._packed: dict[Place, bytes] = {}
         self._values: dict[Hashable, Any] = {}
         self._fill(members)
         self._by_namespace = self._grouped()
@@ -114,8 +112,8 @@ class StoredObjects:
                 cause = f"its objects take more than {_MOST_KEPT_BYTES:,} bytes"
                 raise ArchiveUnreadable("archive of the backup", "cannot read it", cause)
 
-    def _grouped(self) -> Mapping[tuple[str, str], Sequence[_Place]]:
-        grouped: dict[tuple[str, str], list[_Place]] = {}
+    def _grouped(self) -> Mapping[tuple[str, str], Sequence[Place]]:
+        grouped: dict[tuple[str, str], list[Place]] = {}
         for place in sorted(self._packed):
             grouped.setdefault(place[:2], []).append(place)
         return grouped
@@ -127,21 +125,7 @@ def is_read(name: str) -> bool:
     return place is not None and place[0] in _READ
 
 
-def place_of(name: str) -> _Place | None:
-    """The object in a file of that name; None for other files, and for further API versions.
-
-    Example: `resources/pods/namespaces/shop/db.json`. Each is stored again in a folder of its
-    version.
-    """
-    match name.removeprefix("./").split("/"):
-        case ["resources", resource, "namespaces", namespace, file] if file.endswith(".json"):
-            return resource, namespace, file.removesuffix(".json")
-        case ["resources", resource, "cluster", file] if file.endswith(".json"):
-            return resource, "", file.removesuffix(".json")
-    return None
-
-
-def _place(reference: Reference) -> _Place:
+def _place(reference: Reference) -> Place:
     return reference.group_resource, reference.namespace, reference.name
 
 

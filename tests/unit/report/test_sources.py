@@ -13,6 +13,7 @@ import pytest
 
 from stillpoint.backup_files import local, stored
 from stillpoint.backup_files.files import Kind
+from stillpoint.backup_files.places import place_of
 from stillpoint.backup_files.stored import StoredObjects
 from stillpoint.backup_files.tar_stream import Member
 from stillpoint.cli.output.backup_report import document
@@ -311,7 +312,7 @@ def test_names_lead_nowhere() -> None:
 
 def test_no_secret_is_looked_into() -> None:
     assert not stored.is_read("resources/secrets/namespaces/shop/db.json")
-    assert stored.place_of("resources/secrets/namespaces/shop/db.json") is not None
+    assert place_of("resources/secrets/namespaces/shop/db.json") is not None
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"metadata": []}', b'{"a": "\xff"}'])

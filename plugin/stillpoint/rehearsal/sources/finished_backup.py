@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillpoint.backup_files import compressed, local, stored, tar_stream
+from stillpoint.backup_files import compressed, local, tar_stream
 from stillpoint.backup_files.files import Kind
 from stillpoint.backup_files.local import LocalFiles, NoBackup
+from stillpoint.backup_files.places import place_of
 from stillpoint.backup_files.tar_stream import Member
 from stillpoint.model import item as it
 from stillpoint.model import json_text
@@ -95,13 +96,13 @@ def _members(files: LocalFiles) -> Iterator[Iterable[Member]]:
 
 
 def _is_object(name: str) -> bool:
-    return stored.place_of(name) is not None
+    return place_of(name) is not None
 
 
 def _objects(members: Iterable[Member], archive: Path) -> Iterator[tuple[Reference, Item]]:
     left = _MOST_BYTES
     for member in members:
-        place = stored.place_of(member.name)
+        place = place_of(member.name)
         if place is None or member.content is None:
             continue
         left -= len(member.content)
