@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from stillpoint.backup_files import local
+from stillpoint.backup_files import search
 from stillpoint.report import contents, judge
 from stillpoint.report.model import Machine, Method, Report, Verdict
 from tests.cluster.cluster import Cluster
@@ -54,7 +54,7 @@ def reports(cluster: Cluster) -> Mapping[str, Report]:
         cluster.backup("reported-moved", {"includedNamespaces": [SHOP], "snapshotMoveData": True})
     finally:
         agent.close()
-    found = local.named(local.find(cluster.velero.bucket), ["reported-mixed", "reported-moved"])
+    found = search.named(search.find(cluster.velero.bucket), ["reported-mixed", "reported-moved"])
     now = datetime.now(UTC)
     return {files.name: judge.judge(contents.read(files), now) for files in found}
 

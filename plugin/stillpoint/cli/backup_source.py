@@ -81,10 +81,10 @@ def files(arguments: argparse.Namespace, progress: "Report") -> Sequence["Files"
         StillpointError: there are none, or the cluster does not answer.
     """
     if arguments.path:
-        from stillpoint.backup_files import local  # noqa: PLC0415
+        from stillpoint.backup_files import search  # noqa: PLC0415
 
-        found = local.find(arguments.path, arguments.object_file)
-        return local.named(found, arguments.names)
+        found = search.find(arguments.path, arguments.object_file)
+        return search.named(found, arguments.names)
     if arguments.object_file:
         cause = "--backup is for an archive that is named by --from"
         raise StillpointError(str(arguments.object_file), "cannot use it", cause)

@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from stillpoint.backup_files import local, stored
+from stillpoint.backup_files import search, stored
 from stillpoint.backup_files.files import Kind
 from stillpoint.backup_files.places import place_of
 from stillpoint.backup_files.stored import StoredObjects
@@ -24,23 +24,23 @@ from stillpoint.report.model import Report, Verdict
 from tests.unit.report import world as of
 
 
-def report(files: local.Found) -> Report:
+def report(files: search.Found) -> Report:
     return judge.judge(contents.read(files), of.NOW)
 
 
 def names(path: Path) -> list[str]:
-    return [one.name for one in local.find(path)]
+    return [one.name for one in search.find(path)]
 
 
 def test_the_folder_of_a_backup(tmp_path: Path) -> None:
-    [files] = local.find(of.good().write(tmp_path / "nightly"))
+    [files] = search.find(of.good().write(tmp_path / "nightly"))
     found = report(files)
     assert (found.verdict, found.backup.name) == (Verdict.GOOD, of.NAME)
     assert found.backup.origin == f"folder {tmp_path / 'nightly'}"
 
 
 def test_a_folder_that_somebody_has_renamed(tmp_path: Path) -> None:
-    [files] = local.find(of.good().write(tmp_path / "copy of nightly"))
+    [files] = search.find(of.good().write(tmp_path / "copy of nightly"))
     assert (files.name, report(files).verdict) == (of.NAME, Verdict.GOOD)
 
 
@@ -50,23 +50,23 @@ def test_an_object_store_with_several_backups(tmp_path: Path) -> None:
     (tmp_path / "restores").mkdir()
     (tmp_path / "kopia").mkdir()
     assert names(tmp_path) == names(tmp_path / "backups") == ["first", "second"]
-    [one] = local.named(local.find(tmp_path), ["second"])
+    [one] = search.named(search.find(tmp_path), ["second"])
     assert one.name == "second"
     with pytest.raises(ArchiveUnreadable, match="not found; HINT: there are first, second"):
-        local.named(local.find(tmp_path), ["third"])
+        search.named(search.find(tmp_path), ["third"])
 
 
 def test_an_object_store_with_a_prefix(tmp_path: Path) -> None:
     of.good().write(tmp_path / "prod" / "backups" / "nightly")
     of.good().write(tmp_path / "backups" / "nightly")
     assert names(tmp_path) == ["nightly", "nightly"]
-    assert len(local.named(local.find(tmp_path), ["nightly"])) == 2
+    assert len(search.named(search.find(tmp_path), ["nightly"])) == 2
 
 
 def test_a_folder_without_the_backup_object_is_known_by_its_archive(tmp_path: Path) -> None:
     folder = of.good().write(tmp_path / "backups" / "nightly")
     (folder / "velero-backup.json").unlink()
-    [files] = local.find(tmp_path)
+    [files] = search.find(tmp_path)
     found = report(files)
     assert files.name == "nightly"
     assert "no-backup-object" in {one.code for one in found.problems}
@@ -89,7 +89,7 @@ def test_a_folder_of_a_store_that_is_no_backup_is_named(tmp_path: Path) -> None:
     (tmp_path / "backups" / "piped").mkdir()
     os.mkfifo(tmp_path / "backups" / "piped.tar.gz")
     for place in (tmp_path, tmp_path / "backups"):
-        found = {one.name: one for one in local.find(place)}
+        found = {one.name: one for one in search.find(place)}
         assert list(found) == ["emptied", "linked", "nightly", "piped", "piped.tar.gz"]
         assert report(found["nightly"]).verdict is Verdict.GOOD
         for name in found.keys() - {"nightly"}:
@@ -105,7 +105,7 @@ def test_a_name_of_a_file_may_be_no_text(tmp_path: Path, name: bytes) -> None:
         tar.extractall(folder, filter="data")
     machines = folder / "resources/virtualmachines.kubevirt.io/namespaces/shop"
     (machines / "db.json").rename(machines / os.fsdecode(b"d\xe9.json"))
-    [files] = local.find(folder)
+    [files] = search.find(folder)
     assert '"name": "d\\\\xe9"' in document.text([report(files)])
     assert files.name.isascii()
 
@@ -117,13 +117,13 @@ def test_a_folder_that_may_not_be_read_is_said() -> None:
         from pathlib import Path
         from stillpoint.model.errors import ArchiveUnreadable
         from stillpoint.report import contents
-        from stillpoint.backup_files import local
+        from stillpoint.backup_files import search
         os.setgroups([])
         os.setgid(65534)
         os.setuid(65534)
         for folder in map(Path, sys.argv[1:]):
             try:
-                for one in local.find(folder):
+                for one in search.find(folder):
                     contents.read(one)
             except ArchiveUnreadable as error:
                 print(error.attempt, error.cause)
@@ -146,7 +146,7 @@ def test_a_folder_that_may_not_be_read_is_said() -> None:
 def test_a_backup_that_failed_has_no_archive(tmp_path: Path) -> None:
     world = of.good()
     world.object, world.has_archive = of.backup("Failed"), False
-    [files] = local.find(world.write(tmp_path / "nightly"))
+    [files] = search.find(world.write(tmp_path / "nightly"))
     found = report(files)
     assert [one.code for one in found.problems] == ["backup-failed", "no-archive"]
     assert found.verdict is Verdict.NOT_RESTORABLE
@@ -156,11 +156,11 @@ def test_an_archive_alone_and_with_its_backup_object(tmp_path: Path) -> None:
     folder = of.good().write(tmp_path / "nightly")
     archive = tmp_path / "nightly-data.tar.gz"
     archive.write_bytes((folder / "nightly.tar.gz").read_bytes())
-    [alone] = local.find(archive)
+    [alone] = search.find(archive)
     assert alone.name == "nightly"
     found = {one.name: one for one in report(alone).machines}
     assert "evidence-not-checked" in {one.code for one in found["db"].problems}
-    [known] = local.find(archive, folder / "velero-backup.json")
+    [known] = search.find(archive, folder / "velero-backup.json")
     assert report(known).verdict is Verdict.GOOD
 
 
@@ -171,14 +171,14 @@ def test_a_folder_of_archives(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("none of it")
     assert names(tmp_path) == ["a", "b", "nightly"]
     with pytest.raises(ArchiveUnreadable, match="there are 3"):
-        local.find(tmp_path, content / "velero-backup.json")
+        search.find(tmp_path, content / "velero-backup.json")
 
 
 def test_an_extracted_archive(tmp_path: Path) -> None:
     folder = of.good().write(tmp_path / "nightly")
     with tarfile.open(folder / "nightly.tar.gz") as tar:
         tar.extractall(tmp_path / "extracted", filter="data")
-    [files] = local.find(tmp_path / "extracted", folder / "velero-backup.json")
+    [files] = search.find(tmp_path / "extracted", folder / "velero-backup.json")
     assert report(files).verdict is Verdict.GOOD
 
 
@@ -192,20 +192,20 @@ def test_links_and_pipes_of_an_extracted_archive_are_left_alone(tmp_path: Path) 
     (claims / "db-root.json").symlink_to(secret)
     os.mkfifo(claims / "pipe.json")
     (claims.parent / "elsewhere").symlink_to(tmp_path)
-    [files] = local.find(tmp_path / "extracted", folder / "velero-backup.json")
+    [files] = search.find(tmp_path / "extracted", folder / "velero-backup.json")
     [db] = [one for one in report(files).machines if one.name == "db"]
     assert "claim-missing" in {one.code for one in db.problems}
 
 
 def test_there_may_be_no_backup(tmp_path: Path) -> None:
     with pytest.raises(ArchiveUnreadable, match="there is no backup; HINT: name an archive"):
-        local.find(tmp_path)
+        search.find(tmp_path)
 
 
 def test_a_pipe_is_no_archive(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "nightly.tar.gz")
     with pytest.raises(ArchiveUnreadable, match="there is no backup"):
-        local.find(tmp_path / "nightly.tar.gz")
+        search.find(tmp_path / "nightly.tar.gz")
 
 
 @pytest.mark.parametrize("name", ["velero-backup.json", "nightly-volumeinfo.json.gz"])
@@ -213,7 +213,7 @@ def test_a_pipe_in_a_folder_is_refused(tmp_path: Path, name: str) -> None:
     folder = of.good().write(tmp_path / "nightly")
     (folder / name).unlink()
     os.mkfifo(folder / name)
-    [files] = local.find(folder)
+    [files] = search.find(folder)
     with pytest.raises(ArchiveUnreadable, match="no regular file"):
         contents.read(files)
 
@@ -234,7 +234,7 @@ BROKEN = {
 def test_what_is_broken_is_said(tmp_path: Path, name: str, content: bytes) -> None:
     folder = of.good().write(tmp_path / "nightly")
     (folder / name).write_bytes(content)
-    [files] = local.find(folder)
+    [files] = search.find(folder)
     with pytest.raises((ArchiveUnreadable, MalformedItem)) as caught:
         contents.read(files)
     assert isinstance(caught.value, StillpointError)
@@ -246,7 +246,7 @@ def test_an_archive_that_is_cut_short_is_refused(tmp_path: Path, share: float) -
     archive = folder / "nightly.tar.gz"
     content = archive.read_bytes()
     archive.write_bytes(content[: int(len(content) * share)])
-    [files] = local.find(folder)
+    [files] = search.find(folder)
     with pytest.raises(ArchiveUnreadable, match="archive of the backup: cannot read it"):
         contents.read(files)
 
@@ -257,7 +257,7 @@ def test_a_byte_that_was_changed_is_found(tmp_path: Path) -> None:
     content = bytearray(archive.read_bytes())
     content[-6] ^= 1  # of the checksum of gzip
     archive.write_bytes(content)
-    [files] = local.find(folder)
+    [files] = search.find(folder)
     with pytest.raises(ArchiveUnreadable, match="CRC"):
         contents.read(files)
 
@@ -266,7 +266,7 @@ def test_books_that_are_larger_than_any_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stillpoint.backup_files.compressed._MOST_BYTES", 100)
-    [files] = local.find(of.good().write(tmp_path / "nightly"))
+    [files] = search.find(of.good().write(tmp_path / "nightly"))
     with pytest.raises(ArchiveUnreadable, match="more than 100 bytes"):
         contents.read(files)
 
@@ -291,7 +291,7 @@ def test_the_backup_of_another_archive_is_refused(tmp_path: Path) -> None:
     """Else its uid would make a false alarm of the seal of all evidence."""
     folder = of.good().write(tmp_path / "nightly")
     (folder / "nightly.tar.gz").rename(tmp_path / "weekly-data.tar.gz")
-    [files] = local.find(tmp_path / "weekly-data.tar.gz", folder / "velero-backup.json")
+    [files] = search.find(tmp_path / "weekly-data.tar.gz", folder / "velero-backup.json")
     with pytest.raises(ArchiveUnreadable, match="Backup nightly, and the archive"):
         contents.read(files)
 

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillpoint.backup_files import compressed, local, tar_stream
+from stillpoint.backup_files import compressed, local, search, tar_stream
 from stillpoint.backup_files.files import Kind
-from stillpoint.backup_files.local import LocalFiles, NoBackup
+from stillpoint.backup_files.local import LocalFiles
 from stillpoint.backup_files.places import place_of
+from stillpoint.backup_files.search import NoBackup
 from stillpoint.backup_files.tar_stream import Member
 from stillpoint.model import item as it
 from stillpoint.model import json_text
@@ -72,7 +73,7 @@ def _files(place: Path) -> LocalFiles:
     """The files of the one backup at a place; beside an archive lies its Backup, or none."""
     beside = place.parent / local.BACKUP
     is_archive = not place.is_dir() and beside.exists()
-    found = local.find(place, beside if is_archive else None)
+    found = search.find(place, beside if is_archive else None)
     if len(found) > 1:
         cause = f"there are {len(found)} backups"
         raise ArchiveUnreadable(str(place), _ATTEMPT, cause, "name the archive of one of them")
