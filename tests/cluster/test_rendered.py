@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from stillpoint import cli
+from stillpoint.check import registry
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.rendering.velero_answers import VELERO_IMAGE
 from tests.cluster.api import ApiError, Object
@@ -34,9 +35,12 @@ RENDERED = [
 SETTINGS = ("v1", "ConfigMap", NAMESPACE, "node-agent-config")
 RBAC = "rbac.authorization.k8s.io/v1"
 ALONE = "rendered"
-OF_THE_CLUSTER = {"no-kubevirt", "machine-without-schedule", "velero-not-ready"}
-"""Findings that are not about what is rendered: the tests' cluster does without KubeVirt, and
-whether a controller has looked at the Deployment yet is a matter of time."""
+OF_THE_CLUSTER = {"no-kubevirt", "machine-without-schedule", "velero-not-ready"} | {
+    row.code for area, row in registry.rows() if area.name == "storage"
+}
+"""Findings that are not about what is rendered: the tests' cluster does without KubeVirt, has disks
+and snapshots of other tests, and whether a controller has looked at the Deployment yet is a matter
+of time."""
 
 
 def rendered(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> list[Any]:
