@@ -107,7 +107,7 @@ def _find(path: Path) -> Iterator[Found]:
         if one := _of_folder(path, entries):
             yield one
         else:
-            yield from _each(entries, is_store=path.resolve().name == _STORE)
+            yield from _each(entries, is_store=_is_store(path.resolve(), entries))
 
 
 def _each(entries: Iterable[DirEntry], *, is_store: bool) -> Iterator[Found]:
@@ -137,9 +137,16 @@ def _below(folder: Path, *, is_store: bool) -> Iterator[Found]:
     elif is_store:
         yield _none(folder, f"it has neither {BACKUP} nor an archive of its own name")
     elif folder.name == _STORE:
-        yield from _each(entries, is_store=True)
+        yield from _each(entries, is_store=_is_store(folder, entries))
     elif any(one.name == _STORE for one in entries if one.is_dir(follow_symlinks=False)):
         yield from _below(folder / _STORE, is_store=False)
+
+
+def _is_store(folder: Path, entries: Iterable[DirEntry]) -> bool:
+    """True if each folder in it has to be a backup: a bucket or a prefix may be called so, too."""
+    inner = [Path(one.path) for one in entries if one.name == _STORE and one.is_dir()]
+    is_above = any(_of_folder(one, _entries(one)) is None for one in inner)
+    return folder.name == _STORE and not is_above
 
 
 def _none(path: Path, cause: str) -> NoBackup:

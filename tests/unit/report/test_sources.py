@@ -63,6 +63,20 @@ def test_an_object_store_with_a_prefix(tmp_path: Path) -> None:
     assert len(search.named(search.find(tmp_path), ["nightly"])) == 2
 
 
+@pytest.mark.parametrize("above", ["", "prod"])
+def test_a_bucket_may_be_called_like_the_folder_in_it(above: str, tmp_path: Path) -> None:
+    bucket = tmp_path / above / "backups"
+    of.good().write(bucket / "backups" / "nightly")
+    (bucket / "restores").mkdir()
+    assert names(bucket) == names(bucket.parent) == ["nightly"]
+
+
+def test_a_backup_may_be_called_like_the_folder_of_all(tmp_path: Path) -> None:
+    of.good().write(tmp_path / "backups" / "backups")
+    of.good().write(tmp_path / "backups" / "nightly")
+    assert names(tmp_path) == ["nightly", "nightly"]
+
+
 def test_a_folder_without_the_backup_object_is_known_by_its_archive(tmp_path: Path) -> None:
     folder = of.good().write(tmp_path / "backups" / "nightly")
     (folder / "velero-backup.json").unlink()
