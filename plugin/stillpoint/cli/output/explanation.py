@@ -1,11 +1,11 @@
 """A machine of a rehearsal with all that belongs to it, as a tree."""
 
 import sys
-from collections.abc import Iterable
 
 from rich.console import Console
 from rich.tree import Tree
 
+from stillpoint.cli.output.branches import add, entry
 from stillpoint.cli.output.report import COLOURS, item_title, number
 from stillpoint.cli.output.terminal import line, write_lines
 from stillpoint.model.reference import Reference
@@ -43,36 +43,23 @@ def _tree(machine: Machine, found: Rehearsal) -> Tree:
     verdict = (judged.verdict, COLOURS[judged.verdict])
     level = "" if found.of else f", {judged.level} to be expected"
     tree = Tree(line(f"{machine.title}  ", verdict, level))
-    _add(tree, "reasons", map(_reason, judged.findings))
-    _add(tree, "disks", [_entry(f"{one.name} ({one.role})") for one in machine.disks])
-    _add(
+    add(tree, "reasons", map(_reason, judged.findings))
+    add(tree, "disks", [entry(f"{one.name} ({one.role})") for one in machine.disks])
+    add(
         tree,
         "item block, in the order of the backup: hooks before the first, and after the last",
-        [_entry(f"{place}. {_member(one, found)}") for place, one in enumerate(machine.block, 1)],
+        [entry(f"{place}. {_member(one, found)}") for place, one in enumerate(machine.block, 1)],
     )
     apart = [one for one in machine.stored if one not in set(machine.block)]
-    _add(tree, "in the backup besides", [_entry(str(one)) for one in apart])
+    add(tree, "in the backup besides", [entry(str(one)) for one in apart])
     restored = map(_item, machine.restored)
-    _add(tree, f"restore: {number(len(machine.restored), 'item')}", restored)
-    return tree
-
-
-def _add(tree: Tree, title: str, entries: Iterable[Tree]) -> None:
-    """Adds a branch, unless it would be empty."""
-    branch = _entry(title, *entries)
-    if branch.children:
-        tree.children.append(branch)
-
-
-def _entry(text: str, *children: Tree) -> Tree:
-    tree = Tree(line(text))
-    tree.children.extend(children)
+    add(tree, f"restore: {number(len(machine.restored), 'item')}", restored)
     return tree
 
 
 def _reason(one: Finding) -> Tree:
-    remedy = [_entry(f"remedy: {one.remedy}")] if one.remedy else []
-    return _entry(f"{one.weight} {one.code}: {one.sentence}", *remedy)
+    remedy = [entry(f"remedy: {one.remedy}")] if one.remedy else []
+    return entry(f"{one.weight} {one.code}: {one.sentence}", *remedy)
 
 
 def _member(reference: Reference, found: Rehearsal) -> str:
@@ -82,5 +69,5 @@ def _member(reference: Reference, found: Rehearsal) -> str:
 
 def _item(one: RestoredItem) -> Tree:
     why = f": {one.why}" if one.why else ""
-    changes = [_entry(f"changed {path}") for path in one.changed]
-    return _entry(f"{one.result} {item_title(one)}{why}", *changes)
+    changes = [entry(f"changed {path}") for path in one.changed]
+    return entry(f"{one.result} {item_title(one)}{why}", *changes)

@@ -1,13 +1,14 @@
 """A machine of a backup with its disks, its time line, every proof and what is missing."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.tree import Tree
 
 from stillpoint.cli.output.backup_report import words
 from stillpoint.cli.output.backup_report.table import COLOURS, MEANINGS
+from stillpoint.cli.output.branches import add, entry
 from stillpoint.cli.output.terminal import line, write_lines
 from stillpoint.evidence.document import Evidence, Statement
 from stillpoint.model.errors import StillpointError
@@ -48,25 +49,12 @@ def _tree(machine: Machine, report: Report) -> Tree:
     verdict = (machine.verdict, COLOURS[machine.verdict])
     backup = f"in backup {words.title(report.backup)}"
     tree = Tree(line(f"{machine.kind} {machine.title}  ", verdict, f", {machine.level} {backup}"))
-    _add(tree, "level", [_entry(text) for text in _level(machine)])
-    _add(tree, "problems", map(_problem, machine.problems))
-    _add(tree, "disks", map(_disk, machine.disks))
-    _add(tree, "proofs", _statements(machine, "proofs"))
-    _add(tree, "not known", _statements(machine, "missing"))
-    _add(tree, f"time line, {_day(machine)}", map(_entry, _events(machine)))
-    return tree
-
-
-def _add(tree: Tree, title: str, entries: Iterable[Tree]) -> None:
-    """Adds a branch, unless it would be empty."""
-    branch = _entry(title, *entries)
-    if branch.children:
-        tree.children.append(branch)
-
-
-def _entry(text: str, *children: Tree) -> Tree:
-    tree = Tree(line(text))
-    tree.children.extend(children)
+    add(tree, "level", [entry(text) for text in _level(machine)])
+    add(tree, "problems", map(_problem, machine.problems))
+    add(tree, "disks", map(_disk, machine.disks))
+    add(tree, "proofs", _statements(machine, "proofs"))
+    add(tree, "not known", _statements(machine, "missing"))
+    add(tree, f"time line, {_day(machine)}", map(entry, _events(machine)))
     return tree
 
 
@@ -85,8 +73,8 @@ def _level(machine: Machine) -> Iterator[str]:
 
 
 def _problem(one: Problem) -> Tree:
-    remedy = [_entry(f"remedy: {one.remedy}")] if one.remedy else []
-    return _entry(f"{one.weight} {one.code}: {one.sentence}", *remedy)
+    remedy = [entry(f"remedy: {one.remedy}")] if one.remedy else []
+    return entry(f"{one.weight} {one.code}: {one.sentence}", *remedy)
 
 
 def _disk(one: Disk) -> Tree:
@@ -102,8 +90,8 @@ def _disk(one: Disk) -> Tree:
         ("record of the guest", evidence.record if evidence else ""),
         ("at rest, by the guest's word", ", ".join(evidence.applications) if evidence else ""),
     )
-    entries = (_entry(f"{what}: {text}") for what, text in facts if text)
-    return _entry(f"{words.disk(one)}: {one.method}, {one.level}", *entries)
+    entries = (entry(f"{what}: {text}") for what, text in facts if text)
+    return entry(f"{words.disk(one)}: {one.method}, {one.level}", *entries)
 
 
 def _statements(machine: Machine, which: str) -> Iterator[Tree]:
@@ -116,7 +104,7 @@ def _statements(machine: Machine, which: str) -> Iterator[Tree]:
     for statement, about in claims.items():
         at = f" at {words.precise(statement.at)}" if statement.at else ""
         where = f"  [{', '.join(about)}]" if len(about) < len(evidences) else ""
-        yield _entry(f"{statement.code}: {statement.says}{at}{where}")
+        yield entry(f"{statement.code}: {statement.says}{at}{where}")
 
 
 def _of(evidence: Evidence, which: str) -> Sequence[Statement]:
