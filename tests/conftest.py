@@ -1,4 +1,4 @@
-"""Two processes share `make test`: one has the cluster's tests, the other begins with the rest."""
+"""Two processes share `make test`; each has its own cluster, if it runs tests that want one."""
 
 from typing import Any
 
@@ -11,12 +11,15 @@ settings.load_profile("untimed")
 
 
 class ByFolder(LoadScopeScheduling):  # type: ignore[misc]
-    """What shares a cluster or servers stays in one process; each file of `unit` goes by itself."""
+    """What shares servers stays in one process; files of `unit` and `cluster` go by themselves.
+
+    A cluster stands in half a minute, and its tests are most of the time of `make test`.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         folder = file.split("/")[1]
-        return file if folder == "unit" else folder
+        return file if folder in ("unit", "cluster") else folder
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFolder:
