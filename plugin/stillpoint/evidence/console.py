@@ -24,17 +24,64 @@ _STAMPED = re.compile(
 )
 _WORD = re.compile(r"[0-9A-Za-z.:?-]{1,64}")
 _MOST_NAMES = 16
+_MOST_ANSWERS = 256  # names of a list; a line of the agent has no room for more
 _MOST_LETTERS = 100  # of a name
 _MOST_SECONDS = 86_400.0
 
 
 class State(StrEnum):
-    """The moment of a hold that a line is about; of `COPIED`, of a disk."""
+    """The moment that a line is about: of a hold, or of the first boot of a copy (`OF_COPY`)."""
 
     HELD = "held"
     RELEASED = "released"
     OVER = "over"
     COPIED = "copied"
+    ON_COPY = "on-copy"
+    ANSWERS = "answers"
+
+
+OF_COPY = frozenset({State.COPIED, State.ON_COPY, State.ANSWERS})
+"""Of the first boot of a copy; the `id` of such a line is that of the record on its disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopySteps:
+    """The run of root's on-copy steps.
+
+    Attributes:
+        outcome: `done`, `failed` or `left-out`; another word of a later version.
+        machine: `same`, `other` or `unknown`, compared with the machine of the freeze.
+        count: of the steps that were run.
+        failed: names of those that failed.
+        more: further ones, without names.
+        unfinished: runs before this one that did not come to their end.
+    """
+
+    outcome: str
+    machine: str
+    count: int
+    failed: tuple[str, ...] = ()
+    more: int = 0
+    unfinished: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Which applications of a copy, of those that were at rest, answer again.
+
+    Attributes:
+        yes: names of those that do.
+        no: names of those that do not.
+        unasked: names of those that nobody can ask.
+        more: further ones, without names: of `yes`; once none of these is left, of `unasked`.
+        took_s: seconds until that was known.
+    """
+
+    yes: tuple[str, ...]
+    no: tuple[str, ...]
+    unasked: tuple[str, ...]
+    more: int = 0
+    took_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +90,7 @@ class ConsoleLine:
 
     Attributes:
         stamped: when the node had read the line; the node's clock.
-        id: of the record; empty only if `COPIED` and an earlier version wrote the record.
+        id: of the record; empty only in `OF_COPY`, if an earlier version wrote the record.
         boot: the boot in which the line was written.
         verdict: of the record; if `HELD` or `COPIED`, else unknown.
         applications: names of what is at rest; if `HELD`.
@@ -51,6 +98,8 @@ class ConsoleLine:
         held_s: seconds since the hold began, by a clock that no step changes; if `RELEASED`.
         is_lost: true if not all was at rest up to now; if `RELEASED` or `OVER`.
         by: `thaw`, `watchdog` or `other`; if `RELEASED`.
+        steps: if `ON_COPY`.
+        answers: if `ANSWERS`.
     """
 
     stamped: datetime
@@ -63,6 +112,8 @@ class ConsoleLine:
     held_s: float = 0.0
     is_lost: bool = False
     by: str = ""
+    steps: CopySteps | None = None
+    answers: Answers | None = None
 
 
 def parse(line: bytes) -> ConsoleLine | None:
@@ -101,19 +152,17 @@ def _statement(stamped: datetime, content: Mapping[str, Any]) -> ConsoleLine:
     if type(content["v"]) is not int or content["v"] != _VERSION:
         raise ValueError("another version")
     state = State(content["state"])
-    is_nameless = state is State.COPIED and content["id"] == ""
+    is_nameless = state in OF_COPY and content["id"] == ""
     record = "" if is_nameless else _word(content["id"])
     facts = _FACTS[state](content)
     return ConsoleLine(stamped, state, record, _word(content["boot"]), **facts)
 
 
 def _held(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    names = content["apps"]
-    if not isinstance(names, list):
-        raise TypeError("no list")
+    names = _list(content["apps"])
     shown = tuple(map(_name, names[:_MOST_NAMES]))
-    more = _number(content.get("more", 0), int) + len(names) - len(shown)
-    return {"verdict": _verdict(content), "applications": shown, "more": int(more)}
+    more = _count(content.get("more", 0)) + len(names) - len(shown)
+    return {"verdict": _verdict(content), "applications": shown, "more": more}
 
 
 def _released(content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -131,11 +180,42 @@ def _copied(content: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"verdict": _verdict(content)}
 
 
+def _on_copy(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    names = _list(content["failed"])
+    shown = tuple(map(_name, names[:_MOST_NAMES]))
+    steps = CopySteps(
+        outcome=_word(content["outcome"]),
+        machine=_word(content["machine"]),
+        count=_count(content["steps"]),
+        failed=shown,
+        more=_count(content.get("more", 0)) + len(names) - len(shown),
+        unfinished=_count(content.get("unfinished", 0)),
+    )
+    return {"steps": steps}
+
+
+def _answers(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Every name is kept: one of `no` that were left out would be taken for one of `yes`."""
+    yes, no, unasked = (_list(content[key]) for key in ("yes", "no", "unasked"))
+    if max(map(len, (yes, no, unasked))) > _MOST_ANSWERS:
+        raise ValueError("more names than a line of the agent has room for")
+    answers = Answers(
+        yes=tuple(map(_name, yes)),
+        no=tuple(map(_name, no)),
+        unasked=tuple(map(_name, unasked)),
+        more=_count(content.get("more", 0)),
+        took_s=float(_number(content["took_s"], int, float)),
+    )
+    return {"answers": answers}
+
+
 _FACTS: Mapping[State, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
     State.HELD: _held,
     State.RELEASED: _released,
     State.OVER: _over,
     State.COPIED: _copied,
+    State.ON_COPY: _on_copy,
+    State.ANSWERS: _answers,
 }
 
 
@@ -143,6 +223,16 @@ def _word(value: Any) -> str:
     if not isinstance(value, str) or not _WORD.fullmatch(value):
         raise ValueError("no word")
     return value
+
+
+def _list(value: Any) -> Sequence[Any]:
+    if not isinstance(value, list):
+        raise TypeError("no list")
+    return value
+
+
+def _count(value: Any) -> int:
+    return int(_number(value, int))
 
 
 def _name(value: Any) -> str:

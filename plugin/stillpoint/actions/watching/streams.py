@@ -10,6 +10,7 @@ from typing import TypeVar
 from stillpoint.actions.watching import state
 from stillpoint.actions.watching.guest import LONGEST, WatchedGuest
 from stillpoint.evidence import console
+from stillpoint.evidence.console import State
 from stillpoint.evidence.document import Span, Statement
 from stillpoint.evidence.observations import Heard, Look
 from stillpoint.model import item as it
@@ -22,6 +23,9 @@ _MOST_TRIES = 5
 _PAUSE_S = 2.0
 _SILENCE = timedelta(seconds=0.25)
 """What a log held when it was asked for comes at once: a line after such a silence is new."""
+
+_OF_NO_HOLD = console.OF_COPY - {State.COPIED}
+"""They say nothing of this backup, and take no room; `COPIED` says that the guest was started."""
 
 _log = logging.getLogger("stillpoint")
 
@@ -89,7 +93,8 @@ class Streams:
             now = self._clock.now()
             is_live = is_live or (before is not None and now - before >= _SILENCE)
             before = now
-            if said := console.parse(line):
+            said = console.parse(line)
+            if said and said.state not in _OF_NO_HOLD:
                 self._guest.hear(Heard(said, now, is_live))
 
     def _repeat(

@@ -145,6 +145,21 @@ def test_what_was_seen_is_stored_once_when_the_hold_is_over() -> None:
     assert len([one for one in reader.questions if one.startswith("patch")]) == 2  # the cut, this
 
 
+def test_what_a_copy_says_of_its_first_boot_is_nothing_of_this_backup() -> None:
+    names: list[str] = []
+    reader, hands = DictionaryReader(SHOP), Hands()
+    reader.logs[CONSOLE] = [
+        line("on-copy", record="r-0", outcome="done", machine="other", steps=0, failed=names),
+        line("answers", record="r-0", took_s=2.0, yes=["db"], no=names, unasked=names),
+        HELD,
+    ]
+    context = observing(reader, hands=hands)
+    guest = begun(context)
+    wait_until(lambda: guest.observations.lines)
+    assert [one.line.state for one in guest.observations.lines] == [Line.HELD]
+    end(context)
+
+
 def test_the_end_of_the_process_stores_what_was_seen_so_far() -> None:
     reader = DictionaryReader(SHOP)
     context = observing(reader)
