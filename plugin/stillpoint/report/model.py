@@ -123,6 +123,11 @@ class Disk:
     driver: str = ""
     shared_with: tuple[str, ...] = ()
 
+    @property
+    def is_taken(self) -> bool:
+        """True if the backup has bytes of the disk, or may have."""
+        return self.method not in (Method.SKIPPED, Method.NONE)
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:

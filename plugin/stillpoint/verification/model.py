@@ -1,35 +1,16 @@
 """The verification of a backup: what was seen of each machine that was restored for a test."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from stillpoint.evidence.console import ConsoleLine
+from stillpoint.evidence.verified import Agreement, CameBack, Verification
 from stillpoint.model.level import Level
 
-
-class CameBack(StrEnum):
-    """How far a machine came back; best first."""
-
-    APPLICATION = "application"
-    """The guest runs from the very record of the evidence, and what was quiesced answers again."""
-    GUEST = "guest"
-    """Its guest agent is connected: the system inside has started."""
-    BOOTED = "booted"
-    """All disks are there and the guest runs; what it does is not known."""
-    NOT = "not"
-    """It was tried, and does not run; or its backup does not hold what it needs."""
-    UNTRIED = "not tried"
-    """It was not started, for a reason that says nothing of the backup."""
-
-
-class Agreement(StrEnum):
-    """What the restored guest says of the level in the backup's evidence."""
-
-    CONFIRMED = "confirmed"
-    CONTRADICTED = "contradicted"
-    OPEN = "not confirmed"
+CLEAR = "clear"
+"""The step that deletes what was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +30,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What was seen of one machine that was restored for a test.
+    """The sight of one machine that was restored for a test.
 
     Attributes:
         is_tried: false if it was not started, for a reason that says nothing of the backup.
@@ -74,6 +55,11 @@ class Observed:
     left: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def is_up(self) -> bool:
+        """True if the guest ran with all of its disks."""
+        return self.is_tried and self.has_disks and self.is_running
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -82,7 +68,8 @@ class Result:
     Attributes:
         namespace: of the machine in the backup.
         level: by the backup's evidence.
-        expected: what its evidence lets expect at least.
+        expected: what its evidence lets expect at least; less if the guest says that nobody can ask
+            an application whether it answers.
         contradictions: sentences; not empty if and only if the evidence is contradicted.
         proofs: sentences that say what was proven.
         missing: sentences that say what could not be seen, and why.
@@ -105,3 +92,71 @@ class Result:
     def title(self) -> str:
         """`shop/db`."""
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def took_s(self) -> float:
+        """Seconds from the begin of the restore to the last that was seen."""
+        return sum(step.seconds or 0.0 for step in self.observed.steps if step.code != CLEAR)
+
+    @property
+    def verification(self) -> Verification:
+        """The verdict as it is kept with the backup."""
+        kept = (self.at, self.came_back, self.expected, self.agreement, self.took_s)
+        verification = Verification(*kept)
+        if verification.is_good:
+            return verification
+        return Verification(*kept, next(iter((*self.contradictions, *self.missing)), ""))
+
+
+class Outcome(StrEnum):
+    """The outcome of a run; worst first."""
+
+    BAD = "bad"
+    """A guest contradicts its evidence, or a machine did not come back."""
+    OPEN = "not known"
+    """Something was not tried, could not be seen, or could not be deleted."""
+    GOOD = "good"
+    """Every machine came back as expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of `stillpoint verify`.
+
+    Attributes:
+        id: the label of all that it made.
+        namespace: of the backup.
+        backup: its name.
+        network: that the guests had, `none` or `isolated`.
+        seed: by which a sample was drawn; None if none was.
+        machines: how many the backup holds.
+        results: of those that were chosen.
+        left: what could not be deleted, beside what the results have.
+    """
+
+    id: str
+    namespace: str
+    backup: str
+    network: str
+    seed: int | None
+    machines: int
+    started: datetime
+    ended: datetime
+    results: tuple[Result, ...]
+    left: tuple[str, ...] = ()
+
+    @property
+    def verifications(self) -> Mapping[str, Verification]:
+        """The verdicts to be kept with the backup: a machine not tried keeps an earlier one."""
+        tried = (one for one in self.results if one.came_back is not CameBack.UNTRIED)
+        return {one.title: one.verification for one in tried}
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of all machines."""
+        found = [one.verification for one in self.results]
+        if any(one.is_bad for one in found):
+            return Outcome.BAD
+        has_left = self.left or any(one.observed.left for one in self.results)
+        is_good = found and all(one.is_good for one in found) and not has_left
+        return Outcome.GOOD if is_good else Outcome.OPEN
