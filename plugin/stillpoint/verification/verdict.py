@@ -143,7 +143,7 @@ def _missing(case: Case, came_back: CameBack, agreement: Agreement) -> Iterator[
         yield "its guest did not run"
     if came_back is CameBack.BOOTED:
         yield "its guest agent did not connect"
-    if seen.is_tried:
+    if seen.is_up or case.copied:
         yield from _unsaid(case, agreement)
     for line in case.lines:
         if line.steps and line.steps.outcome == "failed":

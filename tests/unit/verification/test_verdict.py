@@ -162,6 +162,12 @@ def test_no_line_helps_a_machine_that_did_not_come_so_far(
     assert not found.verification.is_good
 
 
+def test_of_a_machine_that_is_down_no_word_is_missed() -> None:
+    assert verdict(seen(is_running=False)).missing == ("its guest did not run",)
+    told = verdict(seen(copied(), is_running=False)).missing
+    assert told[1].startswith("its guest said which record its disk carries, and did not run on")
+
+
 def test_a_console_that_was_not_read_is_named() -> None:
     found = verdict(seen(console="no right to pods/log"))
     assert (found.came_back, found.agreement) == (GUEST, OPEN)

@@ -1,0 +1,1 @@
+"""The outcome of a verification of a backup, in each form."""
