@@ -36,7 +36,7 @@ class MemoryStream(Generic[Part]):
 
 
 class DictionaryReader:
-    """Answers from `objects`; label selectors in the forms `a`, `a=b` and `a in (b, c)`.
+    """Answers from `objects`; label selectors in the forms `a`, `a=b`, `a in (b)`, `a notin (b)`.
 
     Attributes:
         questions: every question asked, `list pods shop` or `get secrets shop/db`.
@@ -154,9 +154,11 @@ class DictionaryReader:
 def _matches(selector: str, labels: Item) -> bool:
     if not selector:
         return True
-    label, _in, values = selector.partition(" in ")
-    if values:
-        return labels.get(label) in [value.strip() for value in values.strip("()").split(",")]
+    for operator in (" in ", " notin "):
+        label, _operator, values = selector.partition(operator)
+        if values:
+            is_in = labels.get(label) in [one.strip() for one in values.strip("()").split(",")]
+            return is_in == (operator == " in ")
     if "=" not in selector:
         return selector in labels
     pairs = (part.partition("=") for part in selector.split(","))

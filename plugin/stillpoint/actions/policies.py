@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
+from stillpoint.actions import surroundings
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.item import Item
@@ -79,8 +80,7 @@ def _policy(context: BackupContext) -> Policy:
 
 
 def _all_pods(claim: Item, context: BackupContext) -> Sequence[Item]:
-    namespace, name = it.identify(claim)
-    return context.cluster.list_grouped(pod.RESOURCE, namespace, pod.claims).get(name, ())
+    return tuple(surroundings.mounting(context.cluster, *it.identify(claim)))
 
 
 def _pods(claim: Item, context: BackupContext) -> Sequence[Item]:

@@ -10,7 +10,7 @@ from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
 from stillpoint.resources.disks import data_volume, persistent_volume_claim, volume
-from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
+from stillpoint.resources.machines import pod, virtual_machine, virtual_machine_instance
 from stillpoint.velero.context import BackupContext
 
 
@@ -22,6 +22,12 @@ def is_guest_meant(instance: Item, context: BackupContext) -> bool:
     name = virtual_machine_instance.machine(instance)
     machine = name and context.cluster.get(virtual_machine.RESOURCE, it.namespace(instance), name)
     return bool(machine and filters.selects(virtual_machine.RESOURCE, machine))
+
+
+def is_pod_meant(found: Item, context: BackupContext) -> bool:
+    """True if the backup selects the pod."""
+    filters = policies.filters(context)
+    return filters.has_policy or filters.selects(pod.RESOURCE, found)  # as above
 
 
 def selected_disks(instance: Item, context: BackupContext) -> tuple[Reference, ...]:

@@ -52,6 +52,16 @@ def launcher_pod(cluster: Index, instance: Item) -> Item | None:
     return pod.live(pods.get(it.name(instance), ()), instance)
 
 
+def mounting(cluster: Index, namespace: str, claim: str) -> Iterator[Item]:
+    """All pods that mount the claim of this name, those of machines first.
+
+    Two lists: most of what is asked about pods is about those of machines.
+    """
+    for labels in (pod.OF_MACHINES, pod.OF_OTHERS):
+        pods = cluster.list_grouped(pod.RESOURCE, namespace, pod.claims, labels)
+        yield from pods.get(claim, ())
+
+
 def state_claims(cluster: Index, machine: Item, instance: Item | None = None) -> Sequence[Item]:
     """The claims with vTPM, EFI and changed-block state of a machine, or of an instance.
 

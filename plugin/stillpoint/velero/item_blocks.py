@@ -5,6 +5,9 @@ one after the other and ahead of their backup, several of which may go on side b
 belongs to the first block that named it (executeItemBlockActions and backupItemBlock in
 pkg/backup/backup.go of Velero v1.18). So a disk that has changed its guest since is backed up when
 its new guest does not stand still yet, or no longer.
+
+An item of one block that names an object of another as an additional item has it backed up at once
+(backupItem in item_backupper.go), whatever that block waits for.
 """
 
 import threading

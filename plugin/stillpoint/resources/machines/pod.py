@@ -14,6 +14,9 @@ RESOURCE = kinds.POD
 OF_MACHINES = "kubevirt.io in (virt-launcher, hotplug-disk)"
 """Label selector for both sorts."""
 
+OF_OTHERS = "kubevirt.io notin (virt-launcher, hotplug-disk)"
+"""Label selector for all other pods."""
+
 COMPUTE = "compute"
 """Container of a launcher pod in which the guest runs."""
 

@@ -2,6 +2,9 @@
 
 Velero fetches each additional item that is not in the backup. So objects that the Backup itself
 selects, and objects that the cluster no longer has, are left out.
+
+So are objects of another item block. With several item-block workers that may go on at the same
+time, and a disk that is called for from outside is taken before its guest is frozen.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,7 +15,7 @@ from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
 from stillpoint.resources.disks import data_volume, persistent_volume_claim
-from stillpoint.resources.machines import instancetype
+from stillpoint.resources.machines import instancetype, virtual_machine, virtual_machine_instance
 from stillpoint.velero.context import BackupContext
 
 _CLOCKS_DIFFER = timedelta(seconds=30)
@@ -28,6 +31,16 @@ _LISTED = {
     )
 }
 
+_WITH_BLOCK = {
+    resource.kind: resource
+    for resource in (
+        data_volume.RESOURCE,
+        virtual_machine.RESOURCE,
+        virtual_machine_instance.RESOURCE,
+    )
+}
+"""By the kind of an owner."""
+
 
 def of(needed: Iterable[Reference], owner: Item, context: BackupContext) -> tuple[Reference, ...]:
     """The needed objects, each once, that Velero would not have by itself.
@@ -42,7 +55,7 @@ def _unselected(
     needed: Iterable[Reference], owner: Item, context: BackupContext
 ) -> Iterator[Reference]:
     for reference in needed:
-        if is_removed(reference, context):
+        if _is_of_another_block(reference, owner, context) or is_removed(reference, context):
             continue
         witness = owner  # what is not listed is as old as what refers to it
         if resource := _LISTED.get(reference.group_resource):
@@ -55,6 +68,15 @@ def _unselected(
                 continue
         if not is_selected(reference, witness, context):
             yield reference
+
+
+def _is_of_another_block(reference: Reference, owner: Item, context: BackupContext) -> bool:
+    """True if Velero has the object in an item block that is not known to be the owner's."""
+    block = context.blocks.of(reference)
+    if block is None:
+        return False
+    resource = _WITH_BLOCK.get(it.text(owner, "kind"))
+    return not resource or block != context.blocks.of(resource.named(*it.identify(owner)))
 
 
 def _is_being_filled(found: Item, context: BackupContext) -> bool:
