@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from stillpoint.backup_files import search
+from stillpoint.backup_files.disk_data import Method
 from stillpoint.report import contents, judge
-from stillpoint.report.model import Machine, Method, Report, Verdict
+from stillpoint.report.model import Machine, Report, Verdict
 from tests.cluster.cluster import Cluster
 from tests.cluster.manifests import Disk
 from tests.cluster.manifests import Machine as Made

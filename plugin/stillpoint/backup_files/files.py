@@ -23,6 +23,10 @@ class Files(Protocol):
     """The files of one backup."""
 
     @property
+    def name(self) -> str:
+        """Name of the backup."""
+
+    @property
     def origin(self) -> str:
         """Where they lie, in words: `folder backups/nightly`."""
 

@@ -1,12 +1,14 @@
 """A machine of a backup with its disks, and all that the backup says of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from stillpoint.actions.restore.selection import machines
+from stillpoint.backup_files import disk_data
+from stillpoint.backup_files.disk_data import DiskData
 from stillpoint.backup_files.stored import StoredObjects
 from stillpoint.evidence import document
 from stillpoint.evidence.document import Evidence
@@ -16,13 +18,10 @@ from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level
 from stillpoint.model.reference import Reference
-from stillpoint.report import levels, uploads
+from stillpoint.report import levels
 from stillpoint.report.contents import Contents
-from stillpoint.report.model import Method
-from stillpoint.resources.disks import volume, volume_snapshot
+from stillpoint.resources.disks import volume
 from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
-from stillpoint.velero.volumes import claim_data, volume_info
-from stillpoint.velero.volumes.volume_info import VolumeInfo
 
 
 class Doubt(StrEnum):
@@ -41,34 +40,25 @@ class StoredDisk:
 
     Attributes:
         name: of the machine's volume, else of the claim.
-        claim: its namespace and name.
-        item: the stored claim; None if the backup has none.
-        info: Velero's entry of the volume; None if there is none.
-        snapshot: the stored VolumeSnapshot; None if there is none.
-        content: the stored VolumeSnapshotContent; None if there is none.
-        upload: the stored DataUpload that the claim names; None if there is none.
-        uploads: names of all DataUploads of the claim in the backup.
         evidence: None unless it is believed.
         shared_with: names of further machines with that disk.
     """
 
     name: str
-    claim: Reference
-    item: Item | None
-    info: VolumeInfo | None
-    snapshot: Item | None
-    content: Item | None
-    upload: Item | None
-    uploads: Sequence[str]
-    method: Method
+    data: DiskData
     evidence: Evidence | None
     doubt: Doubt
     shared_with: tuple[str, ...]
 
     @property
+    def claim(self) -> Reference:
+        """The claim of the disk."""
+        return self.data.claim
+
+    @property
     def is_taken(self) -> bool:
         """True if the backup has bytes of the disk, or may have."""
-        return self.method not in (Method.SKIPPED, Method.NONE)
+        return self.data.is_taken
 
     @property
     def level(self) -> Level:
@@ -107,6 +97,11 @@ class Case:
     def volumes(self) -> Sequence[Item]:
         """Its volumes of all kinds; those that its guest has too are there twice."""
         return _volumes(self.machine, self.instance)
+
+    @property
+    def data(self) -> Iterator[DiskData]:
+        """The data of its disks."""
+        return (disk.data for disk in self.disks)
 
     @property
     def taken(self) -> Sequence[StoredDisk]:
@@ -235,70 +230,23 @@ def _missing(machine: Item, objects: StoredObjects) -> Iterator[Reference]:
 
 
 def _disk(name: str, claim: Reference, around: _Around) -> StoredDisk:
-    contents, objects = around.contents, around.objects
-    item = objects.get(claim)
-    info = (contents.volumes or {}).get((claim.namespace, claim.name))
-    upload = uploads.of_claim(item, objects) if item else None
-    snapshot = _snapshot(item, claim, objects)
-    evidence, doubt = _evidence(upload or snapshot, contents)
-    if evidence and not _is_of(evidence, item, around.machine):
+    contents = around.contents
+    data = disk_data.of(claim, around.objects, contents.books)
+    evidence, doubt = _evidence(data.upload or data.snapshot, contents.books.uids)
+    if evidence and not _is_of(evidence, data.item, around.machine):
         evidence, doubt = None, Doubt.OTHER
-    return StoredDisk(
-        name=name,
-        claim=claim,
-        item=item,
-        info=info,
-        snapshot=snapshot,
-        content=_content(snapshot, objects),
-        upload=upload,
-        uploads=uploads.names(claim, objects),
-        method=_method(item, info, has_book=contents.volumes is not None),
-        evidence=evidence,
-        doubt=doubt,
-        shared_with=tuple(one for one in around.sharing.get(claim, ()) if one != around.machine),
-    )
+    sharing = around.sharing.get(claim, ())
+    shared_with = tuple(one for one in sharing if one != around.machine)
+    return StoredDisk(name, data, evidence, doubt, shared_with)
 
 
-def _snapshot(item: Item | None, claim: Reference, objects: StoredObjects) -> Item | None:
-    name = claim_data.snapshot(item) if item else ""
-    return objects.get(kinds.VOLUME_SNAPSHOT.named(claim.namespace, name)) if name else None
-
-
-def _content(snapshot: Item | None, objects: StoredObjects) -> Item | None:
-    name = volume_snapshot.content(snapshot) if snapshot else ""
-    return objects.get(kinds.VOLUME_SNAPSHOT_CONTENT.named("", name)) if name else None
-
-
-def _method(item: Item | None, info: VolumeInfo | None, *, has_book: bool) -> Method:
-    if item is None:
-        return Method.NONE
-    if claim_data.is_uploaded(item) or (info and info.is_moved):
-        return Method.MOVED
-    if claim_data.snapshot(item):
-        return Method.SNAPSHOT
-    if info is not None:
-        return _method_of_book(info)
-    return Method.NONE if has_book else Method.UNKNOWN
-
-
-def _method_of_book(info: VolumeInfo) -> Method:
-    if info.is_skipped:
-        return Method.SKIPPED
-    ways = {
-        volume_info.Method.CSI: Method.SNAPSHOT,
-        volume_info.Method.FILES: Method.FILES,
-        volume_info.Method.NATIVE: Method.NATIVE,
-    }
-    return ways[info.method] if info.method else Method.UNKNOWN
-
-
-def _evidence(holder: Item | None, contents: Contents) -> tuple[Evidence | None, Doubt]:
+def _evidence(holder: Item | None, uids: Collection[str]) -> tuple[Evidence | None, Doubt]:
     """The evidence on what holds the bytes of a claim, or why there is none."""
     if holder is None or document.ANNOTATION not in it.annotations(holder):
         return None, Doubt.ABSENT
-    if not contents.uids:
+    if not uids:
         return None, Doubt.UNCHECKED
-    found = next(filter(None, (_believed(holder, uid) for uid in contents.uids)), None)
+    found = next(filter(None, (_believed(holder, uid) for uid in uids)), None)
     return found, Doubt.NONE if found else Doubt.SEAL
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from stillpoint.backup_files.disk_data import DiskData, Method
 from stillpoint.backup_files.stored import StoredObjects
 from stillpoint.evidence.document import Event, Evidence, Span
 from stillpoint.model import item as it
@@ -15,8 +16,7 @@ from stillpoint.report import case as cases
 from stillpoint.report import of_backup, problems
 from stillpoint.report.case import Case, StoredDisk
 from stillpoint.report.contents import Contents
-from stillpoint.report.facts import data
-from stillpoint.report.model import Disk, Machine, Method, Problem, Report, Verdict, verdict
+from stillpoint.report.model import Disk, Machine, Problem, Report, Verdict, verdict
 from stillpoint.resources.disks import volume_snapshot_content
 from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 from stillpoint.velero.volumes import data_upload
@@ -122,18 +122,18 @@ def _disk(disk: StoredDisk) -> Disk:
     return Disk(
         name=disk.name,
         claim=disk.claim.name,
-        method=disk.method,
+        method=disk.data.method,
         level=disk.level,
         cut=disk.evidence.cut if disk.evidence else _NOT_KNOWN,
         evidence=disk.evidence,
-        size_bytes=_size_bytes(disk),
-        handle=data.handle(disk),
-        driver=_driver(disk),
+        size_bytes=_size_bytes(disk.data),
+        handle=disk.data.handle,
+        driver=_driver(disk.data),
         shared_with=disk.shared_with,
     )
 
 
-def _size_bytes(disk: StoredDisk) -> int | None:
+def _size_bytes(disk: DiskData) -> int | None:
     said = (
         data_upload.moved_bytes(disk.upload) if disk.upload else None,
         volume_snapshot_content.restore_bytes(disk.content) if disk.content else None,
@@ -142,7 +142,7 @@ def _size_bytes(disk: StoredDisk) -> int | None:
     return next(filter(None, said), None) or _requested_bytes(disk)
 
 
-def _requested_bytes(disk: StoredDisk) -> int | None:
+def _requested_bytes(disk: DiskData) -> int | None:
     text = it.text(disk.item or {}, "spec", "resources", "requests", "storage")
     try:
         return int(quantity.parse(text)) if text else None
@@ -150,7 +150,7 @@ def _requested_bytes(disk: StoredDisk) -> int | None:
         return None
 
 
-def _driver(disk: StoredDisk) -> str:
+def _driver(disk: DiskData) -> str:
     if disk.method is Method.MOVED:
         return data_upload.driver(disk.upload) if disk.upload else ""
     return volume_snapshot_content.driver(disk.content) if disk.content else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from stillpoint.backup_files.disk_data import Method
 from stillpoint.evidence.document import Event, Evidence, Span
 from stillpoint.model.level import Level
 from stillpoint.rehearsal.verdict.reasons import Weight
@@ -23,24 +24,6 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
     """Something that decides is not known."""
     GOOD = "good"
-
-
-class Method(StrEnum):
-    """The way in which a backup keeps the bytes of a disk."""
-
-    SNAPSHOT = "snapshot"
-    """A snapshot in the storage, by CSI."""
-    NATIVE = "native snapshot"
-    """A snapshot in the storage, by a plugin of Velero for that storage."""
-    MOVED = "moved"
-    """The bytes of a snapshot, which a data mover has put into the object store."""
-    FILES = "files"
-    """Files, copied one after the other while the guest runs (fs-backup)."""
-    SKIPPED = "skipped"
-    """Nothing, on purpose: a policy or label leaves the disk out."""
-    NONE = "none"
-    """Nothing."""
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from stillpoint.backup_files.disk_data import Method
 from stillpoint.evidence.document import Event, Evidence, Span, Statement, Subject
 from stillpoint.model.level import Level
 from stillpoint.rehearsal.verdict.reasons import Weight
-from stillpoint.report.model import Backup, Disk, Machine, Method, Problem, Report, Verdict
+from stillpoint.report.model import Backup, Disk, Machine, Problem, Report, Verdict
 
 BEGAN = datetime(2026, 11, 27, 2, 0, 3, 120_000, UTC)
 

@@ -51,7 +51,7 @@ def test_a_table_says_machine_by_machine_what_keeps_it_from_coming_back(
     assert "to be expected" not in told(capsys, *words, "--explain", "shop/db", status=1)
     row = next(line for line in text.splitlines() if line.startswith("shop/legacy"))
     assert row.split()[1] == "blocked"
-    assert "snapshot-without-handle" in row
+    assert "snapshot-missing" in row
 
 
 def test_a_restore_from_a_file_says_where_it_goes(

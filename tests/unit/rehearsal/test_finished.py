@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from stillpoint.backup_files.books import Books
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.api_resources import KNOWN, Served
@@ -26,8 +27,9 @@ from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.rehearsal.verdict.verdict import Verdict
 from stillpoint.resources import cluster_needs
 from stillpoint.resources.disks import persistent_volume_claim
+from stillpoint.velero import item_operation
 from stillpoint.velero.selection.discovery import Discovery
-from stillpoint.velero.volumes import claim_data, data_upload
+from stillpoint.velero.volumes import claim_data, data_upload, volume_info
 from tests.unit.rehearsal import examples
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -60,6 +62,7 @@ class World:
     Attributes:
         unread: resources of the target that were not read.
         served: what the target serves.
+        books: Velero's, beside the archive; none by default.
     """
 
     stored: dict[Reference, Item]
@@ -68,9 +71,10 @@ class World:
     unread: set[str] = field(default_factory=set)
     served: list[Served] = field(default_factory=lambda: [*KNOWN, VELERO])
     backup: Item | None = field(default_factory=lambda: BACKUP)
+    books: Books = field(default_factory=Books)
 
     def restored(self) -> Rehearsal:
-        finished = FinishedBackup("nightly", self.stored, (*KNOWN, UPLOAD), self.backup)
+        finished = FinishedBackup("nightly", self.stored, (*KNOWN, UPLOAD), self.backup, self.books)
         complete = frozenset(one.name for one in KNOWN) - self.unread
         unread = tuple(Unread(one, "no right to") for one in self.unread)
         target = Known(
@@ -197,6 +201,40 @@ def without_data(name: str) -> Change:
     return change
 
 
+def in_book(**fields: object) -> Change:
+    """Velero's entry of the machine's disk; the claim has no snapshot."""
+
+    def change(world: World) -> None:
+        without_data("legacy-disk")(world)
+        entry = {"pvcNamespace": "shop", "pvcName": "legacy-disk", **fields}
+        world.books = replace(world.books, volumes=volume_info.read([entry] if fields else []))
+
+    return change
+
+
+def failed_operation(world: World) -> None:
+    snapshot = claim_data.snapshot(world.stored[claim("legacy-disk")])
+    entry = {
+        "spec": {
+            "resourceIdentifier": {
+                "Group": "snapshot.storage.k8s.io", "Resource": "volumesnapshots",
+                "Namespace": "shop", "Name": snapshot,
+            },
+            "backupItemAction": "velero.io/csi",
+        },
+        "status": {"phase": "Failed", "error": "timed out"},
+    }  # fmt: skip
+    [operation] = item_operation.read([entry])
+    world.books = replace(world.books, failed={operation.item: operation})
+
+
+def kept(world: World) -> None:
+    """The volume of the machine's disk outlives its claim."""
+    volume = it.text(world.stored[claim("legacy-disk")], "spec", "volumeName")
+    reference = Reference("", "persistentvolumes", "", volume)
+    world.change(reference, "Retain", "spec", "persistentVolumeReclaimPolicy")
+
+
 def of_backup(value: object, *path: str) -> Change:
     def change(world: World) -> None:
         world.backup = it.with_value(BACKUP, value, "status", *path)
@@ -290,7 +328,23 @@ def stored_machine(name: str) -> Item:
     return next(one for one in found if it.name(one) == name)
 
 
+def without_snapshot(world: World) -> None:
+    name = claim_data.snapshot(world.stored[claim("legacy-disk")])
+    drop(kinds.VOLUME_SNAPSHOT.named("shop", name))(world)
+
+
+def of_uid(uid: str) -> Change:
+    def change(world: World) -> None:
+        world.books = replace(world.books, uids=frozenset({uid}))
+
+    return change
+
+
 LEGACY, DB = "legacy", "db"
+SKIPPED = in_book(skipped=True, skippedReason="any: skipped due to resource policy")
+COPIED = in_book(backupMethod="PodVolumeBackup", pvbInfo={"Phase": "Failed", "podName": "copier"})
+NATIVE = of_backup(1, "volumeSnapshotsAttempted")
+"""Velero has taken snapshots of its own: no object says of which volumes."""
 NEEDS_NETWORK = needs("network-attachment-definitions.k8s.cni.cncf.io/lan/blue")
 CASES: dict[str, tuple[str, Change]] = {
     "item-failed": (DB, put(Reference(
@@ -350,6 +404,30 @@ CASES: dict[str, tuple[str, Change]] = {
     "uploads-of-one-claim": (LEGACY, both(moved(), moved(name="older"))),
     "snapshot-failed": (LEGACY, of_snapshot({"readyToUse": False, "error": {"message": "full"}})),
     "snapshot-not-ready": (LEGACY, of_snapshot({"readyToUse": False})),
+    "claim-missing": (LEGACY, drop(claim("legacy-disk"))),
+    "disk-without-data": (LEGACY, both(in_book(), NATIVE)),
+    "disk-skipped": (LEGACY, SKIPPED),
+    "disk-on-its-volume": (LEGACY, both(SKIPPED, kept)),
+    "data-not-known": (LEGACY, both(without_data("legacy-disk"), kept)),
+    "snapshot-missing": (LEGACY, without_snapshot),
+    "files-not-completed": (LEGACY, both(COPIED, NATIVE)),
+    "disk-without-way-back": (
+        LEGACY,
+        both(
+            in_book(backupMethod="PodVolumeBackup", pvbInfo={
+                "Phase": "Completed", "podName": "virt-launcher-legacy-x",
+            }),
+            NATIVE,
+        ),
+    ),
+    "operation-failed": (LEGACY, failed_operation),
+    "upload-of-another-backup": (
+        LEGACY,
+        both(moved(), put(
+            data_upload.RESOURCE.named("velero", "nightly-1"), "u-other",
+            "metadata", "labels", "velero.io/backup-uid",
+        ), of_uid("u-1")),
+    ),
     "data-not-restored": (LEGACY, without_data("legacy-disk")),
     "snapshot-without-handle": (LEGACY, put(content("legacy-disk"), {}, "status")),
     "driver-not-there": (LEGACY, put(content("legacy-disk"), "other.csi", "spec", "driver")),
@@ -382,6 +460,7 @@ def changed(finished: World, change: Change) -> World:
         unread=set(),
         served=[*KNOWN, VELERO],
         backup=BACKUP,
+        books=Books(),
     )
     change(world)
     return world
@@ -459,6 +538,50 @@ def test_an_upload_that_moved_nothing_is_said(finished: World, status: Item, sai
     found = examples.machine(changed(finished, moved(status)).restored(), LEGACY)
     [one] = [one for one in found.judged.findings if one.code == "upload-not-completed"]
     assert one.about == (said,)
+
+
+def test_a_disk_that_the_backup_lacks_may_be_in_the_target(finished: World) -> None:
+    gone = drop(claim("legacy-disk"))
+    assert verdict(changed(finished, gone), LEGACY) == (
+        Verdict.BLOCKED,
+        {"claim-missing": Weight.BLOCKS},
+    )
+    there_already = there({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "legacy-disk", "namespace": "shop"},
+    })  # fmt: skip
+    assert verdict(changed(finished, both(gone, there_already)), LEGACY)[1] == {}
+
+
+def test_a_skipped_disk_has_veleros_reason_and_is_on_its_volume_where_that_is_kept(
+    finished: World,
+) -> None:
+    found = examples.machine(changed(finished, SKIPPED).restored(), LEGACY)
+    said = {one.code: one.about for one in found.judged.findings}
+    assert said["disk-skipped"] == ("legacy-disk (any: skipped due to resource policy)",)
+    assert verdict(changed(finished, both(SKIPPED, kept)), LEGACY) == (
+        Verdict.DEGRADED,
+        {"disk-on-its-volume": Weight.UNCERTAIN},
+    )
+
+
+def test_a_volume_that_the_backup_lacks_may_be_in_the_target(finished: World) -> None:
+    name = it.text(finished.stored[claim("legacy-disk")], "spec", "volumeName")
+    gone = both(SKIPPED, NATIVE, drop(Reference("", "persistentvolumes", "", name)))
+    volume = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name}}
+    assert "disk-skipped" in verdict(changed(finished, gone), LEGACY)[1]
+    _, codes = verdict(changed(finished, both(gone, there(volume))), LEGACY)
+    assert codes == {"disk-on-its-volume": Weight.UNCERTAIN}
+
+
+def test_a_loss_is_said_once(finished: World) -> None:
+    assert verdict(changed(finished, in_book()), LEGACY)[1] == {"data-not-restored": Weight.BLOCKS}
+
+
+def test_a_disk_that_had_no_bytes_has_lost_none(finished: World) -> None:
+    pending = put(claim("legacy-disk"), {"phase": "Pending"}, "status")
+    for change in (both(in_book(), NATIVE, pending), both(SKIPPED, pending)):
+        assert verdict(changed(finished, change), LEGACY)[1] == {}
 
 
 def test_an_upload_that_names_no_claim_stands_in_nobodys_way(finished: World) -> None:

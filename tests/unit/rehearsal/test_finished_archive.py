@@ -13,6 +13,7 @@ from stillpoint.backup_files import tar_stream
 from stillpoint.model.errors import ArchiveUnreadable
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.sources import finished_backup
+from tests.unit.report import world as of
 
 MACHINE = b'{"apiVersion":"kubevirt.io/v1","kind":"VirtualMachine","metadata":{"name":"db"}}'
 WIDGET = b'{"apiVersion":"shop.io/v1alpha1","kind":"Widget","metadata":{"name":"w"}}'
@@ -168,3 +169,20 @@ def test_a_folder_whose_objects_are_a_link_is_no_backup(tmp_path: Path) -> None:
     (tmp_path / "a/resources").symlink_to(outside / "resources")
     with pytest.raises(ArchiveUnreadable, match="there is no backup"):
         finished_backup.read(tmp_path / "a")
+
+
+def test_the_files_beside_an_archive_are_read_too(tmp_path: Path) -> None:
+    found = finished_backup.read(of.good().write(tmp_path / of.NAME))
+    assert found == finished_backup.of_files(of.good())
+    assert found.backup
+    assert (found.name, found.backup["metadata"]["name"]) == (of.NAME, of.NAME)
+    assert found.books.uids == {of.UID}
+    assert found.books.volumes
+    assert found.books.volumes["shop", "db-root"].handle
+
+
+def test_files_without_an_archive_are_no_finished_backup() -> None:
+    world = of.good()
+    world.has_archive = False
+    with pytest.raises(ArchiveUnreadable, match="there is no archive"):
+        finished_backup.of_files(world)

@@ -43,6 +43,7 @@ class World:
     operations: list[Item] | None = field(default_factory=list)
     object: Item | None = None
     has_archive: bool = True
+    name: str = NAME
     origin: str = "a test"
 
     def backup(self) -> Item | None:

@@ -16,8 +16,10 @@ class StoredBackup:
     def __init__(self, stored: Mapping[Reference, Item]) -> None:
         self._stored = stored
         self._lists: defaultdict[tuple[str, str], dict[str, list[Item]]] = defaultdict(dict)
+        self._references: defaultdict[tuple[str, str, str], list[Reference]] = defaultdict(list)
         for reference in sorted(stored):
             group, resource, namespace, _ = reference
+            self._references[group, resource, namespace].append(reference)
             if namespace:
                 in_namespace = self._lists[group, resource].setdefault(namespace, [])
                 in_namespace.append(stored[reference])
@@ -39,6 +41,10 @@ class StoredBackup:
     def list(self, resource: Resource, namespace: str) -> Sequence[Item]:
         """See `Archive.list`; in the order of names."""
         return self._namespaces(resource).get(namespace, ())
+
+    def references(self, resource: Resource, namespace: str) -> Sequence[Reference]:
+        """See `uploads.Objects`."""
+        return self._references.get((resource.group, resource.plural, namespace), ())
 
     def namespaces(self, resource: Resource) -> Sequence[str]:
         """See `Archive.namespaces`."""

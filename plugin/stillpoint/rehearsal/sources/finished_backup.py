@@ -1,17 +1,17 @@
-"""A finished backup, read from the archive that `velero backup download` brings.
+"""A finished backup, read from its files: on this machine, or downloaded.
 
-An archive is a .tar.gz, the folder into which it was extracted, or that of the backup in an object
-store. Nothing of it is written, and no name in it is followed: members are read by what their path
-says of resource, namespace and name.
+On this machine they are an archive (.tar.gz), the folder into which it was extracted, or that of
+the backup in an object store. Nothing of an archive is written, and no name in it is followed:
+members are read by what their path says of resource, namespace and name.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillpoint.backup_files import compressed, local, search, tar_stream
-from stillpoint.backup_files.files import Kind
+from stillpoint.backup_files import archive, books, local, search
+from stillpoint.backup_files.books import Books
+from stillpoint.backup_files.files import Files
 from stillpoint.backup_files.local import LocalFiles
 from stillpoint.backup_files.places import place_of
 from stillpoint.backup_files.search import NoBackup
@@ -26,6 +26,7 @@ from stillpoint.model.reference import Reference
 _MOST_BYTES = 2 * 1024**3
 """Of all objects together, as JSON; each takes several times that in memory."""
 
+_NO_BOOKS = Books()
 _ATTEMPT = "cannot read the backup"
 _HINT = "velero backup download NAME"
 
@@ -37,36 +38,51 @@ class FinishedBackup:
     Attributes:
         stored: the items as stored.
         resources: the resource of each kind in the archive, and those that are known.
-        backup: the Backup object, if it lies beside the archive; else None.
+        backup: the Backup object; None if it is not among the files.
+        books: Velero's, of volumes and operations; empty without these files.
     """
 
     name: str
     stored: Mapping[Reference, Item]
     resources: tuple[Served, ...]
     backup: Item | None
+    books: Books = _NO_BOOKS
 
 
 def read(place: Path) -> FinishedBackup:
-    """Reads an archive, and the Backup beside it.
+    """The finished backup in a file or a folder, with the files beside it.
 
     Raises:
         ArchiveUnreadable: the file or folder is no backup of Velero, or is torn; or the Backup is
             that of another.
     """
-    files = _files(place.resolve())
+    return of_files(_files(place.resolve()))
+
+
+def of_files(files: Files) -> FinishedBackup:
+    """The finished backup whose files these are.
+
+    Raises:
+        ArchiveUnreadable: the archive is none, or torn; or the Backup is that of another.
+        StillpointError: a file cannot be downloaded.
+    """
     items: dict[Reference, Item] = {}
     resources = {(one.group, one.kind): one for one in KNOWN}
-    with _members(files) as members:
-        for reference, item in _objects(members, place):
+    with archive.members(files, _is_object) as members:
+        for reference, item in _objects(members or (), files.origin):
             group, kind = it.group_kind(item)
             version = str(item["apiVersion"]).rpartition("/")[2]
             served = Served(group, version, reference.resource, kind, bool(reference.namespace))
             resources.setdefault((group, kind), served)
             items[reference] = item
+    if members is None:
+        raise ArchiveUnreadable(files.origin, _ATTEMPT, "there is no archive", _HINT)
     if not items:
         cause = "nothing in it lies where Velero puts the items of a backup (resources/...)"
-        raise ArchiveUnreadable(str(place), _ATTEMPT, cause, _HINT)
-    return FinishedBackup(files.name, items, tuple(resources.values()), files.backup())
+        raise ArchiveUnreadable(files.origin, _ATTEMPT, cause, _HINT)
+    backup = files.backup()
+    read_books = books.read(files, backup)
+    return FinishedBackup(files.name, items, tuple(resources.values()), backup, read_books)
 
 
 def _files(place: Path) -> LocalFiles:
@@ -83,24 +99,11 @@ def _files(place: Path) -> LocalFiles:
     return one
 
 
-@contextmanager
-def _members(files: LocalFiles) -> Iterator[Iterable[Member]]:
-    """The files of the archive, with the content of each object."""
-    if (extracted := files.members(_is_object)) is not None:
-        yield extracted
-        return
-    stream = files.open(Kind.CONTENTS)
-    if stream is None:
-        raise ArchiveUnreadable(files.origin, _ATTEMPT, "there is no archive", _HINT)
-    with stream, compressed.decompressed(stream, files.origin) as tar:
-        yield tar_stream.members(tar, _is_object)
-
-
 def _is_object(name: str) -> bool:
     return place_of(name) is not None
 
 
-def _objects(members: Iterable[Member], archive: Path) -> Iterator[tuple[Reference, Item]]:
+def _objects(members: Iterable[Member], origin: str) -> Iterator[tuple[Reference, Item]]:
     left = _MOST_BYTES
     for member in members:
         place = place_of(member.name)
@@ -109,10 +112,10 @@ def _objects(members: Iterable[Member], archive: Path) -> Iterator[tuple[Referen
         left -= len(member.content)
         if left < 0:
             cause = f"its objects take more than {_MOST_BYTES:,} bytes"
-            raise ArchiveUnreadable(str(archive), _ATTEMPT, cause)
+            raise ArchiveUnreadable(origin, _ATTEMPT, cause)
         resource, namespace, name = place
         plural, _dot, group = resource.partition(".")
-        item = _object(member.content, f"{archive}: {member.name}")
+        item = _object(member.content, f"{origin}: {member.name}")
         yield Reference(group, plural, namespace, name), item
 
 

@@ -7,6 +7,9 @@ snapshot's object by its handle and takes the first class of its driver.
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
+from stillpoint.actions.restore.losses.lost_data import Loss
+from stillpoint.backup_files import disk_facts
+from stillpoint.backup_files.disk_data import DiskData, Method
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.item import Item
@@ -14,9 +17,10 @@ from stillpoint.model.reference import Reference, Resource
 from stillpoint.rehearsal.plugin.outlook import Outlook
 from stillpoint.rehearsal.velero_steps.restore import RestoredItem, RestoreResult
 from stillpoint.rehearsal.verdict import of_backup, quota
-from stillpoint.rehearsal.verdict.case import Case, Disk
+from stillpoint.rehearsal.verdict.case import Case, Disk, once
 from stillpoint.rehearsal.verdict.destination import Destination
 from stillpoint.resources.disks import (
+    data_volume,
     persistent_volume,
     persistent_volume_claim,
     storage_class,
@@ -32,7 +36,8 @@ _INSTANCETYPES = (
     instancetype.CLUSTER_INSTANCETYPE,
     instancetype.CLUSTER_PREFERENCE,
 )
-_NAMED = (storage_class.RESOURCE, kinds.NETWORK_ATTACHMENT, *_INSTANCETYPES)
+_DISKS = (persistent_volume_claim.RESOURCE, data_volume.RESOURCE)
+_NAMED = (*_DISKS, storage_class.RESOURCE, kinds.NETWORK_ATTACHMENT, *_INSTANCETYPES)
 
 Fact = Callable[[Case], Iterator[str]]
 
@@ -45,12 +50,61 @@ def _there(case: Case) -> Destination:
 
 def losses(case: Case) -> Iterator[str]:
     """Disks whose data the restore does not bring, and that the target does not have."""
+    for loss in _losses(case):
+        yield f"{loss.claim} ({loss.cause}; {loss.remains})"
+
+
+@once
+def _losses(case: Case) -> Sequence[Loss]:
+    found = []
     for loss in _outlook(case).losses:
-        result = case.around.restored.get(
-            persistent_volume_claim.RESOURCE.named(case.reference.namespace, loss.claim)
-        )
+        claim = persistent_volume_claim.RESOURCE.named(case.reference.namespace, loss.claim)
+        result = case.around.restored.get(claim)
         if result is None or not result.conflict:
-            yield f"{loss.claim} ({loss.cause}; {loss.remains})"
+            found.append(loss)
+    return found
+
+
+def skipped(case: Case) -> Iterator[str]:
+    """Disks that Velero skipped, with its reason, and that come back on no volume of before."""
+    found = of_backup.untaken(case, Method.SKIPPED)
+    return disk_facts.skipped(one for one in found if not _is_on_its_volume(case, one))
+
+
+def without_data(case: Case) -> Iterator[str]:
+    """Disks of which the backup has no data, unless another fact says so."""
+    return disk_facts.without_data(
+        one
+        for one in of_backup.untaken(case, Method.NONE)
+        if not _is_lost(case, one) and not _is_on_its_volume(case, one)
+    )
+
+
+def on_their_volumes(case: Case) -> Iterator[str]:
+    """Disks of which the backup has no data, and that the restore makes on their volumes."""
+    for one in of_backup.untaken(case, Method.SKIPPED, Method.NONE):
+        if not _is_lost(case, one) and _is_on_its_volume(case, one):
+            yield one.claim.name
+
+
+def of_unknown_method(case: Case) -> Iterator[str]:
+    """Disks of which nothing says whether and how their data was stored."""
+    found = of_backup.untaken(case, Method.UNKNOWN)
+    return disk_facts.of_unknown_method(one for one in found if not _is_lost(case, one))
+
+
+def _is_lost(case: Case, data: DiskData) -> bool:
+    return any(loss.claim == data.claim.name for loss in _losses(case))
+
+
+def _is_on_its_volume(case: Case, data: DiskData) -> bool:
+    """True if Velero makes the claim on the volume of before: that outlives its claim."""
+    name = persistent_volume_claim.volume(data.item or {})
+    volume = persistent_volume.RESOURCE.named("", name)
+    stored = case.around.backup.stored.get(volume)
+    if stored is None:
+        return volume in _there(case).objects
+    return not persistent_volume.is_deleted_with_claim(stored)
 
 
 def missing(*resources: Resource) -> Fact:
@@ -62,6 +116,7 @@ def missing(*resources: Resource) -> Fact:
     return fact
 
 
+missing_disks = missing(*_DISKS)
 missing_classes = missing(storage_class.RESOURCE)
 missing_networks = missing(kinds.NETWORK_ATTACHMENT)
 missing_instancetypes = missing(*_INSTANCETYPES)
@@ -120,13 +175,6 @@ def _restored(case: Case) -> Iterator[RestoredItem]:
     results = filter(None, map(case.around.restored.get, case.parts))
     wanted = (RestoreResult.CREATED, RestoreResult.UPDATED)
     return (one for one in results if one.result in wanted)
-
-
-def without_handle(case: Case) -> Iterator[str]:
-    """Disks whose snapshot the backup names, without the storage's name for it."""
-    for disk, content in _contents(case):
-        if not volume_snapshot_content.handle(content):
-            yield disk.name
 
 
 def missing_drivers(case: Case) -> Iterator[str]:
@@ -192,9 +240,11 @@ def _drivers(there: Destination) -> frozenset[str]:
 def _contents(case: Case) -> Iterator[tuple[Disk, Item]]:
     """Disks that the restore makes of snapshots in the storage, each with the snapshot's content.
 
-    A snapshot that the archive lacks has no fields.
+    A content that the archive lacks has no fields.
     """
-    return ((disk, content) for disk, _snapshot, content in of_backup.snapshots(case))
+    for disk, data in of_backup.new_disks(case):
+        if data.method is Method.SNAPSHOT:
+            yield disk, data.content or {}
 
 
 def quotas(case: Case) -> Sequence[str]:

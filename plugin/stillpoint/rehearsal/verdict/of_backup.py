@@ -4,17 +4,19 @@
 pkg/restore/actions/dataupload_retrieve_action.go of Velero v1.18.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from stillpoint.model import kinds
+from stillpoint.backup_files import disk_data, disk_facts
+from stillpoint.backup_files.disk_data import DiskData, Method
+from stillpoint.backup_files.disk_facts import Disks
 from stillpoint.model.item import Item
-from stillpoint.model.names import listing
 from stillpoint.rehearsal.velero_steps.restore import RestoreResult
 from stillpoint.rehearsal.verdict.case import Case, Disk, once
 from stillpoint.rehearsal.verdict.ended_backup import EndedBackup
-from stillpoint.resources.disks import volume_snapshot
+from stillpoint.resources.disks import persistent_volume_claim
 from stillpoint.velero import backup_status, own_objects
-from stillpoint.velero.volumes import claim_data, data_upload
+
+Fact = Callable[[Case], Iterator[str]]
 
 
 def _ended(case: Case) -> EndedBackup:
@@ -53,71 +55,53 @@ def without_object(case: Case) -> Sequence[str]:
     return ("",) if _ended(case).backup is None else ()
 
 
-def uploads_missing(case: Case) -> Iterator[str]:
-    """Disks whose data was to be moved, without the DataUpload that their claims name."""
-    return (disk.name for disk, upload in _uploads(case) if upload is None)
+def _of_new(fact: Callable[[Disks], Iterator[str]]) -> Fact:
+    """The fact about the disks whose claims the restore creates."""
+    return lambda case: fact(data for _disk, data in new_disks(case))
 
 
-def uploads_not_completed(case: Case) -> Iterator[str]:
-    """Disks whose data was not moved wholly."""
-    for disk, upload in _uploads(case):
-        if upload is not None and (why := data_upload.shortcoming(upload)):
-            yield f"{disk.name} ({why})"
+snapshots_missing = _of_new(disk_facts.snapshots_missing)
+snapshots_failed = _of_new(disk_facts.snapshots_failed)
+snapshots_not_ready = _of_new(disk_facts.snapshots_not_ready)
+without_handle = _of_new(disk_facts.without_handle)
+uploads_missing = _of_new(disk_facts.uploads_missing)
+uploads_not_completed = _of_new(disk_facts.uploads_not_completed)
+uploads_of_one_claim = _of_new(disk_facts.uploads_of_one_claim)
+files_not_completed = _of_new(disk_facts.files_not_completed)
+without_way_back = _of_new(disk_facts.without_way_back)
 
 
-def uploads_of_one_claim(case: Case) -> Iterator[str]:
-    """Disks whose data was to be moved, with several DataUploads: Velero restores none of them."""
-    for disk, _upload in _uploads(case):
-        names = _ended(case).uploads.get(disk.claim, ())
-        if len(names) > 1:
-            yield f"{disk.name} ({listing(names)})"
+def uploads_of_others(case: Case) -> Iterator[str]:
+    """See `disk_facts`."""
+    data = (one for _disk, one in new_disks(case))
+    return disk_facts.uploads_of_others(data, _ended(case).books.uids)
 
 
-def snapshots_failed(case: Case) -> Iterator[str]:
-    """Disks whose snapshot failed, in the words of the storage."""
-    for disk, snapshot, content in snapshots(case):
-        errors = map(volume_snapshot.error, (snapshot, content))
-        error = next(filter(None, errors), "")
-        if error and not volume_snapshot.is_ready(snapshot):
-            yield f"{disk.name} ({error})"
-
-
-def snapshots_not_ready(case: Case) -> Iterator[str]:
-    """Disks whose snapshot the storage had not made ready when the backup ended."""
-    failures = {one.partition(" ")[0] for one in snapshots_failed(case)}
-    for disk, snapshot, _content in snapshots(case):
-        if volume_snapshot.is_ready(snapshot) is False and disk.name not in failures:
-            yield disk.name
+def operations_failed(case: Case) -> Iterator[str]:
+    """See `disk_facts`."""
+    data = (one for _disk, one in new_disks(case))
+    return disk_facts.operations_failed(data, _ended(case).books.failed)
 
 
 @once
-def snapshots(case: Case) -> Sequence[tuple[Disk, Item, Item]]:
-    """Disks that the restore makes of snapshots in the storage, each with snapshot and content.
-
-    What the archive lacks has no fields.
-    """
-    stored, found = case.around.backup.stored, []
-    for disk, claim in _new(case):
-        name = claim_data.snapshot(claim)
-        if name and not claim_data.is_uploaded(claim):
-            snapshot = stored.get(kinds.VOLUME_SNAPSHOT.named(disk.claim.namespace, name), {})
-            content = kinds.VOLUME_SNAPSHOT_CONTENT.named("", volume_snapshot.content(snapshot))
-            found.append((disk, snapshot, stored.get(content, {})))
-    return found
+def new_disks(case: Case) -> Sequence[tuple[Disk, DiskData]]:
+    """Disks whose claims the restore creates, each with its data in the backup."""
+    ended = _ended(case)
+    return [
+        (disk, disk_data.of(disk.claim, ended.objects, ended.books))
+        for disk in case.disks
+        if (result := case.around.restored.get(disk.claim)) is not None
+        and result.result is RestoreResult.CREATED
+    ]
 
 
-def _uploads(case: Case) -> Iterator[tuple[Disk, Item | None]]:
-    """Disks that the restore makes of moved data, each with the DataUpload that its claim names."""
-    for disk, claim in _new(case):
-        if claim_data.is_uploaded(claim):
-            upload = data_upload.RESOURCE.named(*claim_data.upload_place(claim))
-            yield disk, case.around.backup.stored.get(upload)
+def untaken(case: Case, *methods: Method) -> Iterator[DiskData]:
+    """Data of new disks, kept in one of these ways, that had bytes when they were backed up."""
+    for _disk, data in new_disks(case):
+        if data.method in methods and data.item is not None and _had_bytes(data.item):
+            yield data
 
 
-def _new(case: Case) -> Iterator[tuple[Disk, Item]]:
-    """Disks whose claims the restore creates, each with the stored claim."""
-    for disk in case.disks:
-        claim = case.around.backup.stored.get(disk.claim)
-        result = case.around.restored.get(disk.claim)
-        if claim and result is not None and result.result is RestoreResult.CREATED:
-            yield disk, claim
+def _had_bytes(claim: Item) -> bool:
+    is_filled = not persistent_volume_claim.is_in_progress(claim)
+    return persistent_volume_claim.is_bound(claim) and is_filled

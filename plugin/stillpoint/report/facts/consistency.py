@@ -54,14 +54,14 @@ def below_expected(case: Case) -> tuple[str, ...]:
 
 def action_failed(case: Case) -> Iterator[str]:
     """The error of an operation of a plugin for the machine itself."""
-    failed = case.contents.failed.get(case.reference)
+    failed = case.contents.books.failed.get(case.reference)
     if failed and not below_demanded(case):
         yield failed.error or failed.action
 
 
 def said_by_plugin(case: Case) -> Iterator[str]:
     """Of a machine without evidence: the plugin's own words at the end of the backup."""
-    if any(absent(case)) and (said := case.contents.said.get(case.reference)):
+    if any(absent(case)) and (said := case.contents.books.said.get(case.reference)):
         yield said
 
 

@@ -1,32 +1,42 @@
-"""Facts about the data of disks: is it there, is it whole, and is there a way back for it.
+"""Facts about the data of a machine's disks: those of `disk_facts`, and what no disk has."""
 
-Source: pkg/restore/actions/csi of Velero v1.18.
-"""
+from collections.abc import Callable, Iterator
 
-from collections.abc import Iterator
-
+from stillpoint.backup_files import disk_facts
+from stillpoint.backup_files.disk_facts import Disks
 from stillpoint.model import item as it
-from stillpoint.model import kinds
-from stillpoint.model.names import listing
-from stillpoint.report.case import Case, StoredDisk
-from stillpoint.report.model import Method
-from stillpoint.resources.disks import volume, volume_snapshot, volume_snapshot_content
-from stillpoint.resources.machines import pod
-from stillpoint.velero.volumes import claim_data, data_upload
-
-_COMPLETED = "Completed"
+from stillpoint.report.case import Case
+from stillpoint.resources.disks import volume
 
 
-def claims_missing(case: Case) -> Iterator[str]:
-    """Disks whose claims the backup does not hold."""
-    return (disk.claim.name for disk in case.disks if disk.item is None)
+def _of_disks(fact: Callable[[Disks], Iterator[str]]) -> Callable[[Case], Iterator[str]]:
+    return lambda case: fact(case.data)
 
 
-def without_data(case: Case) -> Iterator[str]:
-    """Disks with a claim and no data."""
-    for disk in _of(case, Method.NONE):
-        if disk.item is not None:
-            yield disk.claim.name
+claims_missing = _of_disks(disk_facts.claims_missing)
+without_data = _of_disks(disk_facts.without_data)
+skipped = _of_disks(disk_facts.skipped)
+of_unknown_method = _of_disks(disk_facts.of_unknown_method)
+snapshots_missing = _of_disks(disk_facts.snapshots_missing)
+without_handle = _of_disks(disk_facts.without_handle)
+snapshots_failed = _of_disks(disk_facts.snapshots_failed)
+snapshots_not_ready = _of_disks(disk_facts.snapshots_not_ready)
+uploads_missing = _of_disks(disk_facts.uploads_missing)
+uploads_not_completed = _of_disks(disk_facts.uploads_not_completed)
+uploads_of_one_claim = _of_disks(disk_facts.uploads_of_one_claim)
+files_not_completed = _of_disks(disk_facts.files_not_completed)
+without_way_back = _of_disks(disk_facts.without_way_back)
+in_storage = _of_disks(disk_facts.in_storage)
+
+
+def uploads_of_others(case: Case) -> Iterator[str]:
+    """See `disk_facts`."""
+    return disk_facts.uploads_of_others(case.data, case.contents.books.uids)
+
+
+def operations_failed(case: Case) -> Iterator[str]:
+    """See `disk_facts`."""
+    return disk_facts.operations_failed(case.data, case.contents.books.failed)
 
 
 def unsaved(case: Case) -> Iterator[str]:
@@ -34,139 +44,3 @@ def unsaved(case: Case) -> Iterator[str]:
     for one in case.volumes:
         if kind := volume.unsaved_kind(one):
             yield f"{it.text(one, 'name')} ({kind})"
-
-
-def skipped(case: Case) -> Iterator[str]:
-    """Disks that Velero skipped, with its reason."""
-    by_reason: dict[str, list[str]] = {}
-    for disk in _of(case, Method.SKIPPED):
-        why = disk.info.why_skipped.strip(" ;") if disk.info else ""
-        by_reason.setdefault(why, []).append(disk.claim.name)
-    for why, names in by_reason.items():
-        yield f"{', '.join(names)} ({why})" if why else ", ".join(names)
-
-
-def of_unknown_method(case: Case) -> Iterator[str]:
-    """Disks of which nothing says whether and how their data was stored."""
-    return (disk.claim.name for disk in _of(case, Method.UNKNOWN))
-
-
-def snapshots_missing(case: Case) -> Iterator[str]:
-    """Disks whose claims name a VolumeSnapshot that the backup does not hold."""
-    for disk in _of(case, Method.SNAPSHOT):
-        if disk.snapshot is None and disk.item is not None:
-            yield f"{disk.claim.name} (VolumeSnapshot {claim_data.snapshot(disk.item)})"
-
-
-def without_handle(case: Case) -> Iterator[str]:
-    """Disks with a VolumeSnapshot whose content does not say where the storage has it.
-
-    Velero 1.16 and newer restore by the status of the content that the VolumeSnapshot is bound to;
-    1.15 went by an annotation of the VolumeSnapshot.
-    """
-    for disk in _of(case, Method.SNAPSHOT):
-        if disk.snapshot is not None and not handle(disk):
-            yield disk.claim.name
-
-
-def snapshots_failed(case: Case) -> Iterator[str]:
-    """Disks whose snapshot failed, in the words of Velero or of the storage.
-
-    The storage takes its words back when a snapshot becomes ready after all.
-    """
-    for disk in _of(case, Method.SNAPSHOT, Method.NATIVE):
-        error = _error(disk)
-        if (disk.info and disk.info.has_failed) or (error and True not in _readiness(disk)):
-            yield f"{disk.claim.name} ({error})" if error else disk.claim.name
-
-
-def snapshots_not_ready(case: Case) -> Iterator[str]:
-    """Disks whose snapshot the storage had not made ready when the backup ended."""
-    for disk in _of(case, Method.SNAPSHOT):
-        said = _readiness(disk)
-        if False in said and True not in said and not _error(disk):
-            yield disk.claim.name
-
-
-def uploads_missing(case: Case) -> Iterator[str]:
-    """Disks that are to have been moved, without a DataUpload."""
-    return (disk.claim.name for disk in _of(case, Method.MOVED) if disk.upload is None)
-
-
-def uploads_not_completed(case: Case) -> Iterator[str]:
-    """Disks whose data was not moved wholly, or of which the repository has no name."""
-    for disk in _of(case, Method.MOVED):
-        if disk.upload is not None and (why := data_upload.shortcoming(disk.upload)):
-            yield f"{disk.claim.name} ({why})"
-
-
-def uploads_of_one_claim(case: Case) -> Iterator[str]:
-    """Disks that are to have been moved, with several DataUploads."""
-    for disk in _of(case, Method.MOVED):
-        if len(disk.uploads) > 1:
-            yield f"{disk.claim.name} ({listing(disk.uploads)})"
-
-
-def uploads_of_others(case: Case) -> Iterator[str]:
-    """Disks whose DataUpload has the label of another Backup."""
-    uids = case.contents.uids
-    for disk in _of(case, Method.MOVED):
-        uid = data_upload.backup_uid(disk.upload) if disk.upload else ""
-        if uid and uids and uid not in uids:
-            yield disk.claim.name
-
-
-def files_not_completed(case: Case) -> Iterator[str]:
-    """Disks whose files were not copied wholly."""
-    for disk in _of(case, Method.FILES):
-        if disk.info and disk.info.phase != _COMPLETED:
-            yield f"{disk.claim.name} ({disk.info.phase or 'without a phase'})"
-
-
-def without_way_back(case: Case) -> Iterator[str]:
-    """Disks whose files were copied through a pod of the machine, which no restore brings back."""
-    for disk in _of(case, Method.FILES):
-        if disk.info and pod.is_name_of_machine(disk.info.pod):
-            yield disk.claim.name
-
-
-def operations_failed(case: Case) -> Iterator[str]:
-    """Disks of which an operation of Velero failed, unless another fact says so."""
-    for disk in case.disks:
-        names = [disk.claim]
-        if disk.item is not None:
-            snapshot = claim_data.snapshot(disk.item)
-            names.append(kinds.VOLUME_SNAPSHOT.named(disk.claim.namespace, snapshot))
-        found = (case.contents.failed.get(name) for name in names)
-        if disk.is_taken and (failed := next(filter(None, found), None)):
-            yield f"{disk.claim.name} ({failed.error or failed.action})"
-
-
-def in_storage(case: Case) -> Iterator[str]:
-    """Disks whose snapshots stay with the storage."""
-    return (disk.claim.name for disk in _of(case, Method.SNAPSHOT, Method.NATIVE))
-
-
-def handle(disk: StoredDisk) -> str:
-    """The storage's name for the snapshot of a disk, or the repository's; may be empty."""
-    if disk.method is Method.MOVED:
-        return data_upload.moved_snapshot(disk.upload) if disk.upload else ""
-    if disk.method is Method.SNAPSHOT:
-        return volume_snapshot_content.handle(disk.content) if disk.content else ""
-    return disk.info.handle if disk.info else ""
-
-
-def _error(disk: StoredDisk) -> str:
-    """The storage's message about a failure of the snapshot; empty if there is none."""
-    holders = filter(None, (disk.snapshot, disk.content))
-    return next(filter(None, map(volume_snapshot.error, holders)), "")
-
-
-def _readiness(disk: StoredDisk) -> tuple[bool | None, ...]:
-    """Readiness by the snapshot and by Velero's book; None of one that says nothing."""
-    of_snapshot = volume_snapshot.is_ready(disk.snapshot) if disk.snapshot else None
-    return of_snapshot, disk.info.is_ready if disk.info else None
-
-
-def _of(case: Case, *methods: Method) -> Iterator[StoredDisk]:
-    return (disk for disk in case.disks if disk.method in methods)

@@ -58,7 +58,7 @@ def missing(case: Case) -> Iterator[str]:
 def elsewhere(case: Case) -> Iterator[str]:
     """Objects outside of its namespace that the machine needs and the backup does not hold."""
     objects = case.contents.objects
-    claims = [disk.item for disk in case.disks if disk.item]
+    claims = [disk.item for disk in case.data if disk.item]
     for one in cluster_needs.of_machine(case.machine, claims):
         if objects is None or not objects.holds(one):
             yield str(one)
