@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # `--help` does without what takes time to import
     from stillpoint.downloads.trust import Trust
     from stillpoint.model.item import Item
 
-_ATTEMPT = "cannot report on it"
+_ATTEMPT = "cannot find it"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     cluster.add_argument("--kubeconfig", metavar="FILE", action=FileName, default="")
     cluster.add_argument("--context", metavar="NAME", default="", help="context of the kubeconfig")
+    add_download_arguments(cluster)
+
+
+def add_download_arguments(cluster: argparse._ArgumentGroup) -> None:
+    """Declares those of downloads alone."""
     cluster.add_argument(
         "--cacert",
         metavar="FILE",
@@ -88,10 +93,21 @@ def files(arguments: argparse.Namespace, progress: "Report") -> Sequence["Files"
     if arguments.object_file:
         cause = "--backup is for an archive that is named by --from"
         raise StillpointError(str(arguments.object_file), "cannot use it", cause)
-    return _of_cluster(arguments, progress)
+    return of_cluster(arguments.names, arguments.namespace, arguments, progress)
 
 
-def _of_cluster(arguments: argparse.Namespace, progress: "Report") -> Sequence["Files"]:
+def of_cluster(
+    names: Sequence[str], namespace: str, arguments: argparse.Namespace, progress: "Report"
+) -> Sequence["Files"]:
+    """The backups of these names in the cluster, or all that are there, each file downloaded.
+
+    Args:
+        namespace: of Velero; empty for those of the whole cluster.
+        arguments: which cluster, and those of `add_download_arguments`.
+
+    Raises:
+        StillpointError: there is none of a name, or none; or the cluster does not answer.
+    """
     from stillpoint.cluster.kubernetes_writer import KubernetesWriter  # noqa: PLC0415
     from stillpoint.downloads.connection import Connection  # noqa: PLC0415
     from stillpoint.downloads.files import DownloadedFiles  # noqa: PLC0415
@@ -112,29 +128,31 @@ def _of_cluster(arguments: argparse.Namespace, progress: "Report") -> Sequence["
             functools.partial(transfer, it.namespace(one), it.text(one, "spec", "storageLocation")),
             progress,
         )
-        for one in _backups(cluster, arguments)
+        for one in _backups(cluster, names, namespace)
     ]
 
 
-def _backups(cluster: "KubernetesWriter", arguments: argparse.Namespace) -> Sequence["Item"]:
+def _backups(
+    cluster: "KubernetesWriter", wanted: Sequence[str], namespace: str
+) -> Sequence["Item"]:
     """The named Backups of the cluster, or all."""
     from stillpoint.velero import own_objects  # noqa: PLC0415
 
     try:
-        stored = cluster.list(own_objects.BACKUP, arguments.namespace)
+        stored = cluster.list(own_objects.BACKUP, namespace)
     except Forbidden as error:
-        if arguments.namespace:
+        if namespace:
             raise
         hint = f"-n NAMESPACE asks for the backups of one Velero alone; else {error.hint}"
         raise Forbidden(error.subject, error.attempt, error.cause, hint) from error
-    names = arguments.names or sorted({it.name(one) for one in stored})
+    names = wanted or sorted({it.name(one) for one in stored})
     found = [one for name in names for one in stored if it.name(one) == name]
     missing = [name for name in names if name not in {it.name(one) for one in found}]
     if missing or not found:
         subject = f"backup {missing[0]}" if missing else "backups"
-        hint = "oc get backups.velero.io -A; --from FILE|DIR reads files"
+        hint = "oc get backups.velero.io -A; --help says how to name files instead"
         raise StillpointError(subject, _ATTEMPT, "the cluster has none", hint)
-    if arguments.names and len(found) > len(names):
+    if wanted and len(found) > len(names):
         where = ", ".join(sorted({it.namespace(one) for one in found}))
         cause = f"several namespaces have one: {where}"
         raise StillpointError(f"backup {names[0]}", _ATTEMPT, cause, "name one with -n")

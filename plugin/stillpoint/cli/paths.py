@@ -67,6 +67,16 @@ def existing_path(text: str) -> Path:
     return path
 
 
+def path_or_name(text: str) -> str:
+    """The text, which names a file or a folder, or something else.
+
+    Raises:
+        ArgumentTypeError: it is no name of a file, and too long for anything.
+    """
+    _asked(Path(text).exists)
+    return text
+
+
 def _asked(question: Callable[[], bool]) -> bool:
     """The answer of the file system.
 

@@ -22,6 +22,7 @@ from stillpoint.velero.selection.label_selector import LabelSelector
 Progress = Callable[[int, int, str], None]
 
 _SCHEDULE = "Schedule"
+_HOW_TO_NAME = "velero backup download NAME, or --of NAME for a backup of the cluster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +83,17 @@ def of_cluster(
     return live_cluster.with_policies(known, asked, reader)
 
 
-def of_archive(place: str) -> FinishedBackup:
+def of_archive(place: Path) -> FinishedBackup:
     """The finished backup in an archive, or in the folder into which it was extracted.
 
     Raises:
         NothingToRehearse: there is neither.
         ArchiveUnreadable: it is no backup of Velero.
     """
-    if not Path(place).exists():
+    if not place.exists():
         cause = "there is no such file or folder"
-        raise NothingToRehearse(place, "cannot restore it", cause, "velero backup download NAME")
-    return finished_backup.read(Path(place))
+        raise NothingToRehearse(str(place), "cannot restore it", cause, _HOW_TO_NAME)
+    return finished_backup.read(place)
 
 
 def target_of_cluster(
@@ -139,13 +140,19 @@ def backup(chosen: Chosen, known: Known) -> Item:
     return found
 
 
-def restore(file: Path | None) -> Item:
+def restore(file: Path | None, of: Item | None = None) -> Item:
     """The Restore in a file; without a file a plain one.
+
+    Args:
+        of: the Backup that is restored, if it is known: a plain Restore is in its namespace.
 
     Raises:
         UnreadableManifests: there is no Restore in the file.
     """
-    return _of_file(file, "Restore") if file else restore_request.plain()
+    if file:
+        return _of_file(file, "Restore")
+    plain, namespace = restore_request.plain(), it.namespace(of or {})
+    return it.with_value(plain, namespace, "metadata", "namespace") if namespace else plain
 
 
 def _namespaces(chosen: Chosen) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""`stillpoint rehearse --restore --of ARCHIVE`: the table, JSON by its schema, wrong usage."""
+"""`stillpoint rehearse --restore --of BACKUP`: the table, JSON by its schema, wrong usage."""
 
 import json
 from pathlib import Path
@@ -8,8 +8,18 @@ import pytest
 import yaml
 
 from stillpoint import cli
+from stillpoint.model import item as it
+from tests.api_server.server import ApiServer
 from tests.unit.cli.test_rehearse_outputs import SCHEMA
 from tests.unit.rehearsal import examples
+
+BACKUP = {
+    "apiVersion": "velero.io/v1",
+    "kind": "Backup",
+    "metadata": {"name": "nightly", "namespace": "velero"},
+    "spec": {"includedNamespaces": ["shop"]},
+    "status": {"phase": "Completed"},
+}
 
 
 @pytest.fixture
@@ -77,7 +87,12 @@ def test_a_restore_from_a_file_says_where_it_goes(
 @pytest.mark.parametrize(
     ("words", "cause"),
     [
-        (["--of", "a.tar.gz"], "say `--restore --of ARCHIVE`"),
+        (["--of", "a.tar.gz"], "say `--restore --of FILE|DIR|NAME`"),
+        (["--restore", "--of", "nightly", "-l", "app=db"], "--selector chooses nothing of it"),
+        (["--restore", "--of", "nightly", "-n", "a", "-n", "b"], "give --namespace once"),
+        (["--restore", "--of", "a.tgz", "--insecure-skip-tls-verify"], "go with --of NAME"),
+        (["--insecure-skip-tls-verify"], "go with --of NAME"),
+        (["--restore", "--of", "a" * 300], "cannot look there"),
         (["--restore", "--of", "a.tar.gz", "-n", "shop"], "--namespace chooses nothing of it"),
         (["--restore", "--of", "a.tar.gz", "--backup", "b"], "--backup chooses nothing of it"),
         (["--restore", "--into-context", "drill"], "--into-context goes with --of"),
@@ -93,9 +108,32 @@ def test_options_that_contradict_each_other_are_wrong_usage(
     assert cause in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.parametrize("of", ["nightly.tar.gz", "nightly-data.tgz", "./nightly", "no/folder"])
 def test_an_archive_that_is_not_there_is_an_error_that_says_how_to_get_one(
-    target: Path, capsys: pytest.CaptureFixture[str]
+    of: str, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["rehearse", "--restore", "--of", "nightly", "--from", str(target)]
+    words = ["rehearse", "--restore", "--of", of, "--from", str(target)]
     assert cli.main(words) == 3
-    assert "velero backup download NAME" in capsys.readouterr().err
+    assert "velero backup download NAME, or --of NAME" in capsys.readouterr().err
+
+
+def test_a_backup_by_name_is_that_of_one_velero(
+    target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = it.with_value(BACKUP, "oadp", "metadata", "namespace")
+    with ApiServer([BACKUP, other]) as server:
+        kubeconfig = str(server.kubeconfig(tmp_path / "kubeconfig"))
+        words = ["rehearse", "--restore", "--kubeconfig", kubeconfig, "--of"]
+        assert cli.main([*words, "weekly"]) == 3
+        assert "backup weekly: cannot find it: the cluster has none" in capsys.readouterr().err
+        assert cli.main([*words, "nightly", "--from", str(target)]) == 3
+        assert "several namespaces have one: oadp, velero" in capsys.readouterr().err
+
+
+def test_a_file_or_folder_comes_before_a_backup_of_that_name(
+    archive: Path, target: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(archive.parent)
+    archive.rename(archive.with_name("nightly"))
+    text = told(capsys, "--restore", "--of", "nightly", "--from", str(target), status=1)
+    assert "backup nightly into 1 objects" in text

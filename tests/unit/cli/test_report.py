@@ -334,7 +334,7 @@ def test_a_backup_that_the_cluster_does_not_have(
     with ApiServer([of.backup()]) as server:
         place = ["--kubeconfig", str(server.kubeconfig(tmp_path / "kubeconfig"))]
         assert cli.main(["report", "weekly", *place]) == ExitStatus.CANNOT_TELL
-        assert "backup weekly: cannot report on it" in capsys.readouterr().err
+        assert "backup weekly: cannot find it: the cluster has none" in capsys.readouterr().err
     file = tmp_path / "backup.json"
     file.write_text("{}")
     assert cli.main(["report", "--backup", str(file)]) == ExitStatus.CANNOT_TELL

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stillpoint import garbage
+from stillpoint.cli import backup_source
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.output import standard_output
-from stillpoint.cli.paths import FileName, add_source, existing_file
+from stillpoint.cli.paths import FileName, add_source, existing_file, path_or_name
 
 if TYPE_CHECKING:  # `--help` does without what takes time to import
+    from stillpoint.cli.output.terminal import Report as Progress
     from stillpoint.rehearsal.rehearsal import Rehearsal
+    from stillpoint.rehearsal.sources.finished_backup import FinishedBackup
 
 NAME = "rehearse"
 HELP = "what a backup of virtual machines would hold, how consistent, and would they come back"
@@ -23,13 +26,16 @@ examples:
   stillpoint rehearse --backup nightly                 as the Backup `nightly` of the cluster does
   stillpoint rehearse --backup backup.yaml --restore restore.yaml
   stillpoint rehearse --from dump/ --explain shop/db   from `oc get ... -o yaml`, one machine whole
+  stillpoint rehearse --restore --of nightly           a finished backup of the cluster
   stillpoint rehearse --restore --of nightly-data.tar.gz --into-context drill
-                                                       a finished backup, into another cluster
+                                                       one that was downloaded, into another cluster
   stillpoint rehearse -n shop --output json | jq '.machines[] | select(.verdict != "ready")'
 
 exit status: 0 every machine would come back, 1 one is blocked (with --strict: or degraded),
 2 wrong usage, 3 something that decides is not known
 """
+
+_ARCHIVES = (".gz", ".tgz", ".tar")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAMESPACE",
         action="append",
         default=[],
-        help="this namespace only; may be given more than once",
+        help="this namespace only; may be given more than once (with --of NAME: that of Velero)",
     )
     what.add_argument("-l", "--selector", metavar="SELECTOR", default="", help="label selector")
     what.add_argument(
@@ -76,16 +82,20 @@ def _add_finished(parser: argparse.ArgumentParser) -> None:
     finished = parser.add_argument_group("the restore of a finished backup, with --restore")
     finished.add_argument(
         "--of",
-        metavar="ARCHIVE",
+        metavar="FILE|DIR|NAME",
         action=FileName,
-        help="what `velero backup download` brought: the .tar.gz, or the folder extracted from it; "
-        "with velero-backup.json beside it the Backup is known, too",
+        type=path_or_name,
+        help="what `velero backup download` brought: the .tar.gz, or the folder extracted from it, "
+        "with velero-backup.json beside it the Backup is known, too; or that of the backup in an "
+        "object store; or the name of a backup of the cluster, which Velero's DownloadRequests "
+        "bring (a file or folder of that name comes first)",
     )
     finished.add_argument(
         "--into-context",
         metavar="NAME",
         help="into the cluster of this context of the kubeconfig (by default, as --context says)",
     )
+    backup_source.add_download_arguments(finished)
 
 
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
@@ -133,9 +143,9 @@ def _restore(arguments: argparse.Namespace) -> "Rehearsal":
     from stillpoint.rehearsal.errors import NothingToRehearse  # noqa: PLC0415
     from stillpoint.rehearsal.finished import rehearse_restore  # noqa: PLC0415
 
-    finished = requests.of_archive(arguments.of)
-    asked = requests.restore(arguments.restore or None)
     with terminal.progress(terminal.console(sys.stderr)) as progress:
+        finished = _finished(arguments, progress)
+        asked = requests.restore(arguments.restore or None, finished.backup)
         if arguments.folder:
             target = requests.of_folder(arguments.folder, progress)
         else:
@@ -148,17 +158,43 @@ def _restore(arguments: argparse.Namespace) -> "Rehearsal":
     return found
 
 
+def _finished(arguments: argparse.Namespace, progress: "Progress") -> "FinishedBackup":
+    """The backup of `--of`: in a file or a folder, or downloaded from the cluster."""
+    from stillpoint.rehearsal import requests  # noqa: PLC0415
+    from stillpoint.rehearsal.sources import finished_backup  # noqa: PLC0415
+
+    if not _is_by_name(arguments.of):
+        return requests.of_archive(Path(arguments.of))
+    namespace = "".join(arguments.namespaces)
+    [files] = backup_source.of_cluster([arguments.of], namespace, arguments, progress)
+    return finished_backup.of_files(files)
+
+
+def _is_by_name(of: str) -> bool:
+    """True for the name of a backup: no file or folder is called so, nor like an archive."""
+    return "/" not in of and not of.endswith(_ARCHIVES) and not Path(of).exists()
+
+
 def _require_fitting(arguments: argparse.Namespace) -> None:
     """Ends with a usage error where options contradict each other."""
+    fail = arguments.sub_parser.error
     if arguments.into_context and (not arguments.of or arguments.folder):
-        arguments.sub_parser.error("--into-context goes with --of, and without --from")
-    of_backups = ("namespaces", "selector", "backup", "every_resource", "archive")
-    given = [name for name in of_backups if getattr(arguments, name)]
-    if arguments.of and given:
-        wrong = given[0].replace("_", "-").rstrip("s")
-        arguments.sub_parser.error(f"--of is of a finished backup: --{wrong} chooses nothing of it")
-    if arguments.of and arguments.restore is None:
-        arguments.sub_parser.error("--of goes with --restore: say `--restore --of ARCHIVE`")
+        fail("--into-context goes with --of, and without --from")
+    is_by_name = bool(arguments.of) and _is_by_name(arguments.of)
+    if not is_by_name and (arguments.cacert or arguments.insecure_skip_tls_verify):
+        fail("--cacert and --insecure-skip-tls-verify go with --of NAME")
+    if not arguments.of:
+        return
+    if arguments.restore is None:
+        fail("--of goes with --restore: say `--restore --of FILE|DIR|NAME`")
+    of_backups = ("selector", "backup", "every_resource", "archive")
+    wrong = [name.replace("_", "-") for name in of_backups if getattr(arguments, name)]
+    if arguments.namespaces and not is_by_name:
+        wrong.append("namespace")
+    if wrong:
+        fail(f"--of is of a finished backup: --{wrong[0]} chooses nothing of it")
+    if len(arguments.namespaces) > 1:
+        fail("--of NAME is in the namespace of one Velero: give --namespace once")
 
 
 def _rehearse(arguments: argparse.Namespace) -> "Rehearsal":
