@@ -5,6 +5,7 @@ cluster that has all that its machines need. A case changes one of the two.
 """
 
 import copy
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,12 +22,14 @@ from stillpoint.rehearsal.finished import rehearse_restore
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.sources.finished_backup import FinishedBackup
 from stillpoint.rehearsal.sources.known import Known, Unread
-from stillpoint.rehearsal.velero_steps.restore import RestoreResult
+from stillpoint.rehearsal.velero_steps.restore import RestoredItem, RestoreResult
+from stillpoint.rehearsal.verdict import pods
 from stillpoint.rehearsal.verdict.arrival_reasons import ARRIVAL_REASONS
 from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.rehearsal.verdict.verdict import Verdict
 from stillpoint.resources import cluster_needs
 from stillpoint.resources.disks import persistent_volume_claim
+from stillpoint.resources.machines import pending_start
 from stillpoint.velero import item_operation
 from stillpoint.velero.selection.discovery import Discovery
 from stillpoint.velero.volumes import claim_data, data_upload, volume_info
@@ -290,7 +293,13 @@ def quota(**hard: str) -> Item:
     }
 
 
-def limit_range(**limit: Item) -> Item:
+def priority(operator: str, *values: str) -> Item:
+    """The selector of quotas by the class of pods."""
+    wanted = {"scopeName": "PriorityClass", "operator": operator, "values": [*values]}
+    return {"matchExpressions": [wanted]}
+
+
+def limit_range(**limit: object) -> Item:
     limits = [{"type": "PersistentVolumeClaim", **limit}]
     metadata = {"name": "limits", "namespace": "shop"}
     return {
@@ -340,6 +349,27 @@ def of_uid(uid: str) -> Change:
     return change
 
 
+MAPPING: Item = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {
+        "name": "classes",
+        "namespace": "velero",
+        "labels": {
+            "velero.io/plugin-config": "",
+            "velero.io/change-storage-class": "RestoreItemAction",
+        },
+    },
+    "data": {"ceph-block": "gold"},
+}
+KUBEVIRT: Item = {
+    "apiVersion": "kubevirt.io/v1",
+    "kind": "KubeVirt",
+    "metadata": {"name": "kubevirt", "namespace": "kubevirt"},
+    "status": {"observedKubeVirtVersion": "v1.9.0"},
+}
+GUESTS = {"db": 4, "legacy": 2, "reports": 8, "web": 2}
+"""Memory of those that run, in GiB."""
 LEGACY, DB = "legacy", "db"
 SKIPPED = in_book(skipped=True, skippedReason="any: skipped due to resource policy")
 COPIED = in_book(backupMethod="PodVolumeBackup", pvbInfo={"Phase": "Failed", "podName": "copier"})
@@ -437,6 +467,9 @@ CASES: dict[str, tuple[str, Change]] = {
     "api-not-there": (LEGACY, not_served("virtualmachines")),
     "quota-too-small": (LEGACY, there(quota(requests__storage="1Gi"))),
     "outside-limit-range": (LEGACY, there(limit_range(max={"storage": "1Gi"}))),
+    "pod-outside-limit-range": (
+        LEGACY, there(limit_range(type="Container", max={"memory": "1Gi"})),
+    ),
     "instancetype-not-there": (DB, not_there("VirtualMachineClusterInstancetype")),
     "snapshot-elsewhere": (LEGACY, not_there("VolumeSnapshotContent", "legacy-disk")),
     "no-snapshot-class-there": (LEGACY, not_there("VolumeSnapshotClass")),
@@ -619,9 +652,16 @@ def test_a_snapshot_that_became_ready_after_all_is_good(finished: World) -> None
         ({"count_virtualmachines__kubevirt__io": "5"}, False),
         ({"ceph-block__storageclass__storage__k8s__io_requests__storage": "1Gi"}, True),
         ({"other__storageclass__storage__k8s__io_requests__storage": "1Gi"}, False),
+        ({"other__storageclass__storage__k8s__io_persistentvolumeclaims": "0"}, False),
+        ({"ceph-block__storageclass__storage__k8s__io_persistentvolumeclaims": "1"}, True),
         ({"limits__memory": "1Gi"}, True),
         ({"limits__memory": "1Ti"}, False),
+        ({"requests__cpu": "100m"}, True),
+        ({"requests__devices__kubevirt__io_kvm": "3"}, True),
+        ({"requests__devices__kubevirt__io_kvm": "4"}, False),
         ({"pods": "1"}, True),
+        ({"count_virtualmachineinstances__kubevirt__io": "0"}, True),
+        ({"count_configmaps": "0"}, False),
         ({"replicationcontrollers": "0"}, False),
     ],
 )
@@ -638,6 +678,159 @@ def test_what_is_used_of_a_quota_is_not_left(finished: World) -> None:
     assert "quota-too-small" in verdict(changed(finished, there(used)), LEGACY)[1]
     of_some = it.with_value(used, ["BestEffort"], "spec", "scopes")
     assert verdict(changed(finished, there(of_some)), LEGACY)[1] == {}
+
+
+@pytest.mark.parametrize(
+    ("scopes", "is_of_launchers"),
+    [
+        ({"scopes": ["NotBestEffort", "NotTerminating"]}, True),
+        ({"scopes": ["NotBestEffort", "Terminating"]}, False),
+        ({"scopeSelector": priority("DoesNotExist")}, True),
+        ({"scopeSelector": priority("In", "gold")}, False),
+        ({"scopeSelector": priority("NotIn", "gold")}, True),
+        ({"scopeSelector": priority("Exists")}, False),
+        ({"scopes": ["VolumeAttributesClass"]}, False),
+    ],
+)
+def test_a_quota_with_scopes_counts_the_pods_of_these(
+    finished: World, scopes: Item, is_of_launchers: bool
+) -> None:
+    small = quota(pods="0")
+    small = {**small, "spec": {**it.mapping(small, "spec"), **scopes}}
+    _, codes = verdict(changed(finished, there(small)), LEGACY)
+    assert ("quota-too-small" in codes) is is_of_launchers
+
+
+def test_a_launcher_pod_asks_for_more_than_the_guest_sees(finished: World) -> None:
+    """Four guests start: their memory, what KubeVirt adds, and the containers beside them."""
+    found = examples.machine(changed(finished, there(quota(requests__memory="1Gi"))).restored(), DB)
+    [said] = [one.about for one in found.judged.findings if one.code == "quota-too-small"]
+    [about] = said
+    needed = re.fullmatch(
+        r"shop/small \(requests.memory: at least (\d+)Mi needed, 1Gi left\)", about
+    )
+    assert needed
+    guests = 1024 * sum(GUESTS.values())
+    assert int(needed[1]) > guests + len(GUESTS) * (210 + 48 + 33)
+
+
+def test_pods_that_are_restored_ask_for_what_they_did(finished: World) -> None:
+    asked_for = {"requests": {"cpu": "2"}, "limits": {"memory": "3Gi"}}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "web", "namespace": "other"},
+        "spec": {"containers": [{"name": "c", "resources": asked_for}]},
+        "status": {"phase": "Running"},
+    }
+
+    def change(world: World) -> None:
+        world.stored[Reference("", "pods", "other", "web")] = pod
+        world.target += [
+            it.with_value(quota(**hard), "other", "metadata", "namespace") for hard in (
+                {"requests__cpu": "1"}, {"limits__memory": "1Gi"}, {"requests__memory": "1Gi"},
+                {"count_pods": "1"}, {"pods": "0"},
+            )
+        ]  # fmt: skip
+        for number, one in enumerate(world.target[-5:]):
+            one["metadata"] = {"name": f"q{number}", "namespace": "other"}
+
+    there_ = changed(finished, change).restored().machines[0]
+    assert there_.judged.verdict is Verdict.READY  # of another namespace
+    mapped = both(change, asked(namespaceMapping={"shop": "other"}))
+    found = examples.machine(changed(finished, mapped).restored(), LEGACY)
+    [said] = [one.about for one in found.judged.findings if one.code == "quota-too-small"]
+    assert [one.partition(" ")[0] for one in said] == [f"other/q{one}" for one in range(5)]
+
+
+def test_a_service_takes_ports_of_nodes_and_a_balancer(finished: World) -> None:
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "db", "namespace": "shop"},
+        "spec": {"type": "LoadBalancer", "ports": [{"port": 1}, {"port": 2}]},
+    }
+
+    def verdict_of(of_service: Item, **hard: str) -> bool:
+        def change(world: World) -> None:
+            world.stored[Reference("", "services", "shop", "db")] = of_service
+            world.target.append(quota(**hard))
+
+        return "quota-too-small" in verdict(changed(finished, change), LEGACY)[1]
+
+    assert verdict_of(service, services__nodeports="1")
+    assert not verdict_of(service, services__nodeports="2")
+    assert verdict_of(service, services__loadbalancers="0")
+    without = it.with_value(service, False, "spec", "allocateLoadBalancerNodePorts")
+    assert not verdict_of(without, services__nodeports="0")
+    assert not verdict_of(it.with_value(service, "ClusterIP", "spec", "type"),
+                          services__loadbalancers="0")  # fmt: skip
+
+
+def test_a_claim_without_a_class_has_the_default_one_and_a_mapped_one_the_new(
+    finished: World,
+) -> None:
+    gold = {"gold__storageclass__storage__k8s__io_persistentvolumeclaims": "0"}
+    marked = {"storageclass.kubernetes.io/is-default-class": "true"}
+    default = {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {
+            "name": "gold", "annotations": marked, "creationTimestamp": "2026-11-01T00:00:00Z",
+        },
+    }  # fmt: skip
+    nameless = put(claim("legacy-disk"), None, "spec", "storageClassName")
+    assert verdict(changed(finished, there(quota(**gold), default)), LEGACY)[1] == {}
+    _, codes = verdict(changed(finished, both(nameless, there(quota(**gold), default))), LEGACY)
+    assert "quota-too-small" in codes
+    _, codes = verdict(changed(finished, there(quota(**gold), default, MAPPING)), LEGACY)
+    assert "quota-too-small" in codes
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ({"type": "Pod", "max": {"memory": "1Gi"}}, "the pod: memory: "),
+        ({"type": "Container", "max": {"memory": "1Gi"}}, "a container: memory: "),
+        ({"type": "Container", "default": {"memory": "1Gi"}},
+         "a container: memory: 2336Mi, at most the default of 1Gi"),
+        ({"type": "Container", "min": {"memory": "64Mi"}},
+         "a container: memory: 33Mi, at least 64Mi by shop/limits"),
+        ({"type": "Pod", "min": {"memory": "50M"}}, ""),
+        ({"type": "Container", "max": {"memory": "100Gi"}}, ""),
+    ],
+)  # fmt: skip
+def test_a_limit_range_is_for_pods_too(finished: World, limit: Item, said: str) -> None:
+    world = changed(finished, there(limit_range(**limit)))
+    world.target.append(KUBEVIRT)
+    found = examples.machine(world.restored(), LEGACY)
+    about = [
+        each
+        for one in found.judged.findings
+        if one.code == "pod-outside-limit-range"
+        for each in one.about
+    ]
+    assert any(each.startswith(said) for each in about) if said else about == []
+
+
+def test_a_machine_that_stays_stopped_starts_no_pod(finished: World) -> None:
+    small = there(quota(pods="0"), limit_range(type="Pod", max={"memory": "1Gi"}))
+    halted = [put(machine(one), "Halted", "spec", "runStrategy") for one in ("legacy", *GUESTS)]
+    assert verdict(changed(finished, both(small, *halted)), LEGACY)[1] == {}
+
+
+@pytest.mark.parametrize(("mark", "starts"), [("Always", True), ("", False)])
+def test_a_machine_that_the_restore_starts_later_starts_a_pod(mark: str, starts: bool) -> None:
+    halted = it.with_value(stored_machine(LEGACY), "Halted", "spec", "runStrategy")
+    marked = it.with_annotation(halted, pending_start.START_AS, mark)
+    restored = RestoredItem(machine(LEGACY), RestoreResult.CREATED, marked)
+    assert pods.starts(restored) is starts
+
+
+def test_without_kubevirts_settings_the_size_of_pods_is_not_known(finished: World) -> None:
+    change = unread("kubevirts.kubevirt.io")
+    assert verdict(changed(finished, change), LEGACY)[1] == {"target-unknown": Weight.UNCERTAIN}
+    assert verdict(changed(finished, change), "archive")[1] == {}
 
 
 @pytest.mark.parametrize(
@@ -680,20 +873,7 @@ def test_a_network_of_the_machines_own_namespace_is_looked_for_where_it_goes(
 
 
 def test_a_class_that_velero_maps_is_looked_for_by_its_new_name(finished: World) -> None:
-    mapping = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {
-            "name": "classes",
-            "namespace": "velero",
-            "labels": {
-                "velero.io/plugin-config": "",
-                "velero.io/change-storage-class": "RestoreItemAction",
-            },
-        },
-        "data": {"ceph-block": "gold"},
-    }
-    _, codes = verdict(changed(finished, there(mapping)), LEGACY)
+    _, codes = verdict(changed(finished, there(MAPPING)), LEGACY)
     assert "storage-class-not-there" in codes
 
 
@@ -729,6 +909,28 @@ def test_how_files_were_copied_the_backup_says_where_it_is_known(
     found = examples.machine(changed(finished, change).restored(), LEGACY)
     said = [one.sentence for one in found.judged.findings if one.code == "data-not-restored"]
     assert (cause in str(said)) if cause else not said
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        ("VirtualMachineClusterInstancetype", "instancetype"),
+        ("VirtualMachineClusterPreference", "preference"),
+    ],
+)
+def test_an_instancetype_or_preference_without_a_revision_has_to_be_there(
+    finished: World, kind: str, field: str
+) -> None:
+    """With a revision in the backup a machine starts without the object itself."""
+    gone = not_there(kind)
+    _, codes = verdict(changed(finished, gone), DB)
+    assert codes == {"instancetype-not-there": Weight.DEGRADES}
+    without = both(
+        put(machine(DB), {}, "status", f"{field}Ref"),
+        put(machine(DB), "", "spec", field, "revisionName"),
+    )
+    _, codes = verdict(changed(finished, both(gone, without)), DB)
+    assert codes == {"needs-not-there": Weight.BLOCKS}
 
 
 def test_what_was_not_read_is_not_missing(finished: World) -> None:

@@ -16,7 +16,7 @@ from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference, Resource
 from stillpoint.rehearsal.plugin.outlook import Outlook
 from stillpoint.rehearsal.velero_steps.restore import RestoredItem, RestoreResult
-from stillpoint.rehearsal.verdict import of_backup, quota
+from stillpoint.rehearsal.verdict import of_backup
 from stillpoint.rehearsal.verdict.case import Case, Disk, once
 from stillpoint.rehearsal.verdict.destination import Destination
 from stillpoint.resources.disks import (
@@ -26,18 +26,15 @@ from stillpoint.resources.disks import (
     storage_class,
     volume_snapshot_content,
 )
-from stillpoint.resources.machines import instancetype
+from stillpoint.resources.machines import instancetype, kubevirt, virtual_machine
+from stillpoint.resources.quota import limit_range, resource_quota
 from stillpoint.velero.volumes import volume_snapshot_class
 
 _CSI_DRIVER = "csidrivers.storage.k8s.io"
-_INSTANCETYPES = (
-    instancetype.INSTANCETYPE,
-    instancetype.PREFERENCE,
-    instancetype.CLUSTER_INSTANCETYPE,
-    instancetype.CLUSTER_PREFERENCE,
-)
+_SIZES = (instancetype.INSTANCETYPE, instancetype.CLUSTER_INSTANCETYPE)
+_PREFERENCES = (instancetype.PREFERENCE, instancetype.CLUSTER_PREFERENCE)
 _DISKS = (persistent_volume_claim.RESOURCE, data_volume.RESOURCE)
-_NAMED = (*_DISKS, storage_class.RESOURCE, kinds.NETWORK_ATTACHMENT, *_INSTANCETYPES)
+_NAMED = (*_DISKS, storage_class.RESOURCE, kinds.NETWORK_ATTACHMENT)
 
 Fact = Callable[[Case], Iterator[str]]
 
@@ -119,12 +116,29 @@ def missing(*resources: Resource) -> Fact:
 missing_disks = missing(*_DISKS)
 missing_classes = missing(storage_class.RESOURCE)
 missing_networks = missing(kinds.NETWORK_ATTACHMENT)
-missing_instancetypes = missing(*_INSTANCETYPES)
+
+
+def missing_instancetypes(case: Case) -> Iterator[str]:
+    """Instancetypes and preferences that the target lacks, and of which the machine has a revision.
+
+    Without one KubeVirt starts no guest: that is a fact about other objects.
+    """
+    return (one.name for one in _lacking(case) if _has_revision(case, one))
 
 
 def missing_others(case: Case) -> Iterator[str]:
     """Needed objects of all other resources that the target lacks."""
-    return (str(one) for one in _lacking(case) if not any(map(one.is_of, _NAMED)))
+    for one in _lacking(case):
+        if not any(map(one.is_of, _NAMED)) and not _has_revision(case, one):
+            yield str(one)
+
+
+def _has_revision(case: Case, one: Reference) -> bool:
+    """True for an instancetype or preference of which the machine names a revision."""
+    if any(map(one.is_of, _SIZES)):
+        return bool(virtual_machine.instancetype_revision(case.machine))
+    is_preference = any(map(one.is_of, _PREFERENCES))
+    return is_preference and bool(virtual_machine.preference_revision(case.machine))
 
 
 def not_known(case: Case) -> Iterator[str]:
@@ -133,8 +147,10 @@ def not_known(case: Case) -> Iterator[str]:
     yield from (str(one) for one in _needs(case) if not there.covers(one.group_resource))
     if any(_contents(case)) and not there.covers(_CSI_DRIVER):
         yield _CSI_DRIVER
-    limits = (quota.RESOURCE, quota.LIMIT_RANGE)
+    limits = (resource_quota.RESOURCE, limit_range.RESOURCE)
     yield from (str(one) for one in limits if not there.covers(str(one)))
+    if there.pods.get(case.reference) and not there.covers(str(kubevirt.RESOURCE)):
+        yield str(kubevirt.RESOURCE)
 
 
 def _lacking(case: Case) -> Iterator[Reference]:
@@ -256,11 +272,23 @@ def quotas(case: Case) -> Sequence[str]:
 
 def limits(case: Case) -> Iterator[str]:
     """Disks that are smaller or larger than the target's namespace lets claims be."""
-    ranges = _there(case).all_of(quota.LIMIT_RANGE)
     for disk in case.disks:
         result = case.around.restored.get(disk.claim)
         if result is None or result.item is None or result.result is not RestoreResult.CREATED:
             continue
-        near = [one for one in ranges if it.namespace(one) == result.target.namespace]
-        for limit in quota.outside_limits(result.item, near):
-            yield f"{disk.name} ({limit})"
+        ranges = _ranges(case, result.target.namespace)
+        for breach in limit_range.breaches_of_claim(result.item, ranges):
+            yield f"{disk.name} ({breach})"
+
+
+def limits_of_pods(case: Case) -> Iterator[str]:
+    """Limits that the pods of the machine would not keep."""
+    result = case.around.restored.get(case.reference)
+    for one in _there(case).pods.get(case.reference, ()) if result else ():
+        ranges = _ranges(case, result.target.namespace if result else "")
+        yield from limit_range.breaches_of_pod(one, ranges)
+
+
+def _ranges(case: Case, namespace: str) -> Sequence[Item]:
+    ranges = _there(case).all_of(limit_range.RESOURCE)
+    return [one for one in ranges if it.namespace(one) == namespace]

@@ -11,7 +11,10 @@ from stillpoint.model.reference import Reference, Resource
 from stillpoint.rehearsal.plugin.outlook import Outlook
 from stillpoint.rehearsal.sources.known import Known
 from stillpoint.rehearsal.velero_steps.restore import RestoredItem
-from stillpoint.rehearsal.verdict import quota
+from stillpoint.rehearsal.verdict import pods, quota
+from stillpoint.rehearsal.verdict.pods import Place
+from stillpoint.resources.quota import resource_quota
+from stillpoint.resources.quota.pod_resources import PodResources
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class Destination:
         is_origin: true if an object of the backup is there as it was: the backup is of this
             cluster.
         outlooks: the prospects of each stored machine there.
+        pods: of restored objects that have some.
         shortfalls: by namespace, quotas that all restored objects together would exceed.
     """
 
@@ -32,6 +36,7 @@ class Destination:
     served: Mapping[str, Served]
     is_origin: bool
     outlooks: Mapping[Reference, Outlook]
+    pods: Mapping[Reference, Sequence[PodResources]]
     shortfalls: Mapping[str, tuple[str, ...]]
 
     @classmethod
@@ -48,10 +53,12 @@ class Destination:
         for reference, item in objects.items():
             by_resource[reference.group_resource].append(item)
         served = {one.name: one for one in known.discovery.served} if known.is_discovered else {}
-        quotas = by_resource[str(quota.RESOURCE)]
-        shortfalls = quota.shortfalls(quotas, restored)
+        place = Place(objects, by_resource, stored)
+        of_pods = pods.by_item(restored, place)
+        demands = quota.demands(restored, of_pods, place)
+        shortfalls = quota.shortfalls(by_resource[str(resource_quota.RESOURCE)], demands)
         is_origin = any(_is_same(objects.get(one), item) for one, item in stored.items())
-        return cls(known, objects, by_resource, served, is_origin, outlooks, shortfalls)
+        return cls(known, objects, by_resource, served, is_origin, outlooks, of_pods, shortfalls)
 
     def all_of(self, resource: Resource) -> Sequence[Item]:
         """Every object of a resource."""

@@ -55,6 +55,11 @@ def storage_class(claim: Item) -> str:
     return it.text(claim, "spec", "storageClassName")
 
 
+def names_no_class(claim: Item) -> bool:
+    """True if the claim leaves its storage class to the cluster; an empty name is a name."""
+    return it.mapping(claim, "spec").get("storageClassName") is None
+
+
 def phase(claim: Item) -> str:
     """The claim's phase: `Pending`, `Bound` or `Lost`."""
     return it.text(claim, "status", "phase") or "Pending"

@@ -19,6 +19,12 @@ def names(config_map: Item) -> Iterable[str]:
     return (SELECTOR,) if it.mapping(config_map, "data") else ()
 
 
+def is_mapping(config_map: Item) -> bool:
+    """True for a ConfigMap that the selector finds."""
+    label, _equals, value = SELECTOR.partition("=")
+    return it.labels(config_map).get(label) == value
+
+
 def read(config_map: Item) -> Mapping[str, str]:
     """New classes by old ones."""
     data = it.mapping(config_map, "data")

@@ -22,6 +22,11 @@ def disk_claim(volume: Item) -> str:
     return next(_names(volume, _DISK_PATHS), "")
 
 
+def is_hotpluggable(volume: Item) -> bool:
+    """True if a pod of its own attaches the disk, not virt-launcher."""
+    return any(it.flag(volume, source, "hotpluggable") for source, _name in _DISK_PATHS)
+
+
 def is_memory_dump(volume: Item) -> bool:
     """True if the volume has a dump of the guest's memory, for whoever looks into a crash."""
     return "memoryDump" in volume

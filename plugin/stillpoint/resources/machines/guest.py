@@ -91,13 +91,3 @@ def marks(specification: Item) -> Iterator[str]:
     """The addresses, UUID and serial number of a guest, in lower case."""
     fixed = (*mac_addresses(specification), firmware_uuid(specification), serial(specification))
     yield from (mark.lower() for mark in fixed if mark)
-
-
-def memory(specification: Item) -> str:
-    """The memory that the guest sees, a quantity; empty where an instancetype says it.
-
-    Source: pkg/virt-controller/services/renderresources.go of KubeVirt v1.9.
-    """
-    domain = it.mapping(specification, "domain")
-    requests = it.text(domain, "resources", "requests", "memory")
-    return it.text(domain, "memory", "guest") or requests

@@ -2,11 +2,14 @@
 
 import json
 import re
+from decimal import Decimal
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 from stillpoint.resources.machines import virtual_machine_instance
+from stillpoint.resources.quota import amounts
+from stillpoint.resources.quota.amounts import Amounts
 
 RESOURCE = Resource("kubevirt.io", "v1", "kubevirts", "KubeVirt")
 
@@ -20,6 +23,7 @@ _BETA = ("Snapshot",)
 """Feature gates in beta that anything here needs (KubeVirt v1.9)."""
 
 _BETA_IS_ON_SINCE = (1, 9)
+_CONFIGURATION = ("spec", "configuration")
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
 _DEVELOPER = ("spec", "configuration", "developerConfiguration")
 
@@ -75,6 +79,59 @@ def version(installation: Item) -> str:
 def phase(installation: Item) -> str:
     """`Deployed` when all of it runs; empty if the status does not say."""
     return it.text(installation, "status", "phase")
+
+
+def cpu_allocation_ratio(installation: Item) -> Decimal:
+    """The processors of a guest for which a launcher pod asks for one."""
+    return _positive(it.mapping(installation, *_DEVELOPER).get("cpuAllocationRatio"), 10)
+
+
+def memory_overcommit(installation: Item) -> Decimal:
+    """The memory of guests in percent of what launcher pods ask for."""
+    return _positive(it.mapping(installation, *_DEVELOPER).get("memoryOvercommit"), 100)
+
+
+def overhead_ratio(installation: Item) -> Decimal:
+    """The factor to what KubeVirt adds to the memory of a guest."""
+    said = it.mapping(installation, *_CONFIGURATION).get("additionalGuestMemoryOverheadRatio")
+    return _positive(said, 1)
+
+
+def cpu_request(installation: Item) -> Decimal | None:
+    """The processors that each launcher pod asks for; None where the guest's count.
+
+    KubeVirt takes its own default for no setting (setDefaultResourceRequests, v1.9).
+    """
+    said = amounts.number(it.mapping(installation, *_CONFIGURATION).get("cpuRequest"))
+    return said if said and said != Decimal("0.1") else None
+
+
+def support_container(installation: Item, kind: str) -> tuple[Amounts, Amounts]:
+    """Requests and limits that the installation sets for KubeVirt's own containers of a kind.
+
+    Args:
+        kind: for instance `guest-console-log`.
+    """
+    for one in it.sequence(installation, *_CONFIGURATION, "supportContainerResources"):
+        if it.text(one, "type") == kind:
+            requests = amounts.read(one, "resources", "requests")
+            return requests, amounts.read(one, "resources", "limits")
+    return {}, {}
+
+
+def emulates(installation: Item) -> bool:
+    """True if guests run without the virtualization of a node."""
+    return it.flag(installation, *_DEVELOPER, "useEmulation")
+
+
+def architecture(installation: Item) -> str:
+    """The architecture of guests that name none; may be empty."""
+    return it.text(installation, "status", "defaultArchitecture")
+
+
+def _positive(value: object, default: int) -> Decimal:
+    found = amounts.number(value)
+    return found if found > 0 else Decimal(default)
 
 
 def logs_no_serial_console(installation: Item) -> bool:

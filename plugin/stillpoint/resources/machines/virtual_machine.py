@@ -120,6 +120,11 @@ def with_pinned_revisions(machine: Item, stored: Item | None = None) -> Item:
     return machine
 
 
+def instancetype_revision(machine: Item) -> str:
+    """Name of the revision of the machine's instancetype in effect; may be empty."""
+    return _revision(machine, "instancetype")
+
+
 def preference_revision(machine: Item) -> str:
     """Name of the revision of the machine's preference in effect; may be empty."""
     return _revision(machine, "preference")

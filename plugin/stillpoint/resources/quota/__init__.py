@@ -1,0 +1,1 @@
+"""Limits of a namespace, and the amounts that count against them."""
