@@ -1,0 +1,120 @@
+"""The stand-in for KubeVirt in scratch namespaces does what verifications rely on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.api import ApiError, Object
+from tests.cluster.cluster import Cluster
+from tests.cluster.manifests import Disk, Machine
+from tests.cluster.namespaces import create_namespace, wait_until
+from tests.cluster.node import CONSOLE_LOG, is_true
+from tests.cluster.scratch_guests import AGENT, SCRATCH, Guest, ScratchGuests, Told, made_instance
+from tests.cluster.virt_controller import INSTANCE, KUBEVIRT
+
+QUOTA = ("v1", "ResourceQuota")
+COUNT = "count/virtualmachineinstances.kubevirt.io"
+
+
+@pytest.fixture
+def lab(cluster_without_velero: Cluster) -> Cluster:
+    return cluster_without_velero
+
+
+def halted(lab: Cluster, namespace: str) -> Object:
+    """A machine with a disk, in a scratch namespace."""
+    create_namespace(lab.api, namespace)
+    lab.api.patch("v1", "Namespace", None, namespace, {"metadata": {"labels": {SCRATCH: "run"}}})
+    disks = (Disk("root", "Block"),)
+    machine = Machine(namespace, "db", disks=disks, is_running=False, has_instancetype=False)
+    return lab.create_vm(machine).virtual_machine
+
+
+def start(lab: Cluster, machine: Object, template: Object | None = None) -> None:
+    change: Object = {"runStrategy": "Once"}
+    if template:
+        change["template"] = {"spec": template}
+    where = (KUBEVIRT, "VirtualMachine", machine["metadata"]["namespace"], "db")
+    lab.api.patch(*where, {"spec": change})
+
+
+def forbid(lab: Cluster, namespace: str) -> None:
+    """No instance may be there; returns when the API server says so.
+
+    It refuses what it cannot count yet, too: kube-controller-manager looks every half minute for
+    new definitions.
+    """
+    metadata = {"name": "none", "namespace": namespace}
+    made = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata}
+    lab.api.create({**made, "spec": {"hard": {COUNT: "0"}}})
+    wait_until(
+        lambda: COUNT in lab.api.get(*QUOTA, namespace, "none").get("status", {}).get("hard", {}),
+        "the quota is in effect",
+        60,
+    )
+
+
+def instance(lab: Cluster, namespace: str) -> Object:
+    return lab.api.find(*INSTANCE, namespace, "db") or {}
+
+
+def test_a_quota_keeps_instances_away_until_it_is_deleted(lab: Cluster, tmp_path: Path) -> None:
+    namespace, console = "scratch-quota", tmp_path / "console"
+    console.write_text("")
+    machine = halted(lab, namespace)
+    forbid(lab, namespace)
+    with pytest.raises(ApiError, match=r"(exceeded|status unknown for) quota: none") as caught:
+        lab.api.create(made_instance(machine))
+    assert caught.value.status == 403
+
+    with ScratchGuests(lab, lambda *_: Told(console)) as guests:
+        start(lab, machine)
+        wait_until(lambda: bool(guests.of(namespace, "db").refused), "it is refused")
+        found = lab.api.get(KUBEVIRT, "VirtualMachine", namespace, "db")
+        assert is_true(found, "Failure")
+        assert not instance(lab, namespace)
+        lab.api.delete(*QUOTA, namespace, "none")
+        wait_until(lambda: is_true(instance(lab, namespace), AGENT), "the guest runs", 60)
+
+
+def test_a_guest_starts_from_its_disks_and_ends_with_its_namespace(
+    lab: Cluster, tmp_path: Path
+) -> None:
+    namespace, console = "scratch-life", tmp_path / "console"
+    given: dict[str, Path] = {}
+    console.write_text("@stillpoint {}\n")
+
+    def started(_: Object, volumes: Mapping[str, Path]) -> Guest:
+        given.update(volumes)
+        return Told(console)
+
+    machine = halted(lab, namespace)
+    with ScratchGuests(lab, started) as guests:
+        start(lab, machine)
+        wait_until(lambda: is_true(instance(lab, namespace), AGENT), "the guest runs", 60)
+        assert given == {"root": lab.disk_image(namespace, "db-root")}
+        [pod] = lab.api.list("v1", "Pod", namespace)
+        path = lab.api.path("v1", "Pod", namespace, pod["metadata"]["name"])
+        log = {"container": CONSOLE_LOG, "timestamps": True}
+        wait_until(lambda: "@stillpoint" in lab.api.text(f"{path}/log", **log), "its console")
+        lab.api.delete("v1", "Namespace", None, namespace)
+        wait_until(
+            lambda: lab.api.find("v1", "Namespace", None, namespace) is None, "nothing is left", 60
+        )
+        wait_until(lambda: guests.of(namespace, "db").has_ended, "the guest has ended")
+
+
+@pytest.mark.parametrize(("word", "count"), [(None, 1), (False, 0)])
+def test_without_a_word_a_guest_has_an_interface(
+    lab: Cluster, word: bool | None, count: int
+) -> None:
+    namespace = f"scratch-interfaces-{count}"
+    machine = halted(lab, namespace)
+    devices = {"interfaces": None, "autoattachPodInterface": word}
+    with ScratchGuests(lab, lambda *_: None):
+        start(lab, machine, {"networks": None, "domain": {"devices": devices}})
+        wait_until(lambda: bool(instance(lab, namespace)), "there is an instance", 60)
+    spec = instance(lab, namespace)["spec"]
+    assert len(spec.get("networks", ())) == count
+    assert len(spec["domain"]["devices"].get("interfaces", ())) == count
