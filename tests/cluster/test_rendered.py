@@ -31,6 +31,8 @@ RENDERED = [
     ["dpa", *PLACE, "--no-move-data"],
     ["velero", *PLACE, *NODES],
     ["velero", *PLACE, "--no-move-data"],
+    ["verify", "--image", IMAGE, "--backup", "nightly"],
+    ["verify", "--image", IMAGE, "--schedule", "nightly", "--", "--sample", "3"],
 ]
 SETTINGS = ("v1", "ConfigMap", NAMESPACE, "node-agent-config")
 RBAC = "rbac.authorization.k8s.io/v1"

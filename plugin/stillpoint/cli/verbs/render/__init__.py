@@ -3,7 +3,7 @@
 import argparse
 
 from stillpoint.cli.verb import add_parser
-from stillpoint.cli.verbs.render import dpa, policy, rbac, schedule, velero
+from stillpoint.cli.verbs.render import dpa, policy, rbac, schedule, velero, verify
 
 NAME = "render"
 HELP = "manifests of an installation, with the reason of each choice, on standard output"
@@ -14,9 +14,10 @@ examples:
   stillpoint render policy -n openshift-adp | oc apply -f -
   stillpoint render schedule -n openshift-adp --take shop --take web
   stillpoint render rbac -n velero
+  stillpoint render verify -n openshift-adp --image IMAGE --schedule nightly
 """
 
-SUB_VERBS = (dpa, velero, policy, schedule, rbac)
+SUB_VERBS = (dpa, velero, policy, schedule, rbac, verify)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

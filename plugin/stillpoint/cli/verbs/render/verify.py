@@ -1,0 +1,56 @@
+"""`stillpoint render verify`."""
+
+import argparse
+
+from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.cli.verbs.render import result
+from stillpoint.model.errors import StillpointError
+
+NAME = "verify"
+HELP = "verifications of backups in the cluster: a Job or a CronJob, and an account for them"
+EXAMPLES = """\
+examples:
+  stillpoint render verify -n openshift-adp --image IMAGE --schedule nightly | oc apply -f -
+  stillpoint render verify -n openshift-adp --image IMAGE --backup nightly-20261127010000
+  stillpoint render verify -n openshift-adp --image IMAGE --schedule nightly -- --sample 3
+  stillpoint render verify -n openshift-adp --rights
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """See `Verb`."""
+    result.add_place(parser, "velero", "stillpoint-verify")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--backup", metavar="BACKUP", default="", help="a Job for this one")
+    what.add_argument(
+        "--schedule", metavar="SCHEDULE", default="", help="a CronJob for its newest backup"
+    )
+    what.add_argument("--rights", action="store_true", help="the account with its rights alone")
+    parser.add_argument(
+        "--image", metavar="IMAGE", default="", help="of stillpoint, as you pushed it"
+    )
+    parser.add_argument("--cron", default="0 6 * * *", help="default: 0 6 * * *")
+    parser.add_argument(
+        "options", metavar="OPTION", nargs="*", help="of `stillpoint verify`, after --"
+    )
+
+
+def run(arguments: argparse.Namespace) -> ExitStatus:
+    """See `Verb`."""
+    from stillpoint.rendering import verify  # noqa: PLC0415
+
+    if arguments.rights:
+        return result.write(verify.rights(arguments.namespace), is_checked=arguments.check)
+    if not arguments.image:
+        subject = f"{'CronJob' if arguments.schedule else 'Job'} {arguments.name}"
+        raise StillpointError(subject, "cannot write it", "--image is missing", "add --image IMAGE")
+    given = verify.Answers(
+        arguments.namespace,
+        arguments.name,
+        arguments.image,
+        backup=arguments.backup,
+        schedule=arguments.schedule,
+        cron=arguments.cron,
+        options=tuple(arguments.options),
+    )
+    return result.write(verify.manifest(given), is_checked=arguments.check)

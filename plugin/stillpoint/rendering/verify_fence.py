@@ -1,0 +1,156 @@
+"""The fence around the account of `stillpoint verify`: a ValidatingAdmissionPolicy.
+
+Roles cannot name namespaces whose names are made by chance, so they give rights in all of them; the
+fence takes back what is outside. Kubernetes has such policies from 1.30 on, OpenShift from 4.17 on.
+Conditions are CEL: https://kubernetes.io/docs/reference/using-api/cel/.
+"""
+
+import json
+from textwrap import indent
+from typing import NamedTuple
+
+from stillpoint.rendering.text import comment
+from stillpoint.rendering.verify_rights import NAME
+
+PREFIX = "stillpoint-verify-"
+"""Of the names of a verification's namespaces and Restores."""
+
+LABEL = "stillpoint.dev/verification"
+VERIFIED = "stillpoint.dev/verified"
+
+
+class _Rule(NamedTuple):
+    """Conditions of requests that change objects of some resources.
+
+    Attributes:
+        resources: plural names.
+        holds: in CEL, all of them; of a request that deletes, `object` is the deleted object.
+    """
+
+    resources: tuple[str, ...]
+    refusal: str
+    holds: tuple[str, ...]
+
+
+_OWN = f".startsWith('{PREFIX}')"
+_OF_EACH = "variables.one.spec.includedNamespaces.all(each"
+_NEW, _OLD = (f"{one}.metadata.?annotations.orValue({{}})" for one in ("object", "oldObject"))
+_OURS = f"key == '{VERIFIED}'"
+_RULES = (
+    _Rule(
+        ("networkpolicies", "resourcequotas", "virtualmachines"),
+        "it is in no namespace of a verification",
+        (f"request.namespace{_OWN}",),
+    ),
+    _Rule(
+        ("namespaces",),
+        "it is no namespace of a verification",
+        (
+            f"variables.one.metadata.name{_OWN}",
+            f"'{LABEL}' in variables.one.metadata.?labels.orValue({{}})",
+        ),
+    ),
+    _Rule(
+        ("persistentvolumes",),
+        "it is no volume of a verification",
+        (
+            f"oldObject.spec.?claimRef.?namespace.orValue(''){_OWN}",
+            "object.spec.claimRef == oldObject.spec.claimRef",
+        ),
+    ),
+    _Rule(
+        ("volumesnapshotcontents",),
+        "it is not of a verification, or its snapshot would go with it",
+        (
+            f"oldObject.spec.volumeSnapshotRef.?namespace.orValue(''){_OWN}",
+            "oldObject.spec.deletionPolicy == 'Retain'",
+        ),
+    ),
+    _Rule(
+        ("restores",),
+        "it is no Restore of a verification, into its namespaces alone",
+        (
+            f"variables.one.metadata.name{_OWN}",
+            "size(variables.one.spec.?includedNamespaces.orValue([])) > 0",
+            f"{_OF_EACH}, each.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'))",
+            f"{_OF_EACH}, variables.one.spec.?namespaceMapping[?each].orValue(''){_OWN})",
+            "variables.one.spec.?includeClusterResources.orValue(false) == false",
+            "variables.one.spec.?existingResourcePolicy.orValue('none') == 'none'",
+            "!has(variables.one.spec.resourceModifier)",
+        ),
+    ),
+    _Rule(
+        ("backups",),
+        f"it changes more of the backup than the annotation {VERIFIED}",
+        (
+            "object.spec == oldObject.spec",
+            "object.?status == oldObject.?status",
+            "object.metadata.?labels == oldObject.metadata.?labels",
+            f"{_NEW}.all(key, {_OURS} || {_OLD}[?key] == {_NEW}[?key])",
+            f"{_OLD}.all(key, {_OURS} || key in {_NEW})",
+        ),
+    ),
+)
+
+_RESOURCES = {
+    "": ("namespaces", "persistentvolumes", "resourcequotas"),
+    "kubevirt.io": ("virtualmachines",),
+    "networking.k8s.io": ("networkpolicies",),
+    "snapshot.storage.k8s.io": ("volumesnapshotcontents",),
+    "velero.io": ("backups", "restores"),
+}
+"""Those of the rules by API group: all that the account may change but DownloadRequests."""
+
+
+def manifest(namespace: str, account: str) -> str:
+    """The policy and its binding."""
+    user = f"system:serviceaccount:{namespace}:{account}"
+    return f"""\
+# The fence: what {comment(user)}
+# may change of what its roles let it change. Others are not asked.
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata:
+  name: {NAME}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+{"".join(map(_resources, _RESOURCES))}\
+  matchConditions:
+    - name: account
+      expression: {json.dumps(f"request.userInfo.username == {json.dumps(user)}")}
+  variables:
+    - name: one
+      expression: "request.operation == 'DELETE' ? oldObject : object"
+  validations:
+{"".join(map(_validation, _RULES))}\
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: {NAME}
+spec:
+  policyName: {NAME}
+  validationActions: [Deny]
+"""
+
+
+def _resources(group: str) -> str:
+    return f"""\
+      - apiGroups: [{json.dumps(group)}]
+        apiVersions: ["*"]
+        resources: [{", ".join(_RESOURCES[group])}]
+        operations: [CREATE, UPDATE, DELETE]
+"""
+
+
+def _validation(rule: _Rule) -> str:
+    holds = " &&\n".join(f"({one})" for one in rule.holds)
+    names = ", ".join(f"'{name}'" for name in rule.resources)
+    return f"""\
+    - message: {rule.refusal}
+      expression: |-
+        !(request.resource.resource in [{names}]) || (
+{indent(holds, "          ")})
+"""

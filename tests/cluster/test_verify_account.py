@@ -1,0 +1,207 @@
+"""The account of verifications changes nothing outside of its own namespaces."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from stillpoint.rendering import verify
+from tests.cluster import verify_account
+from tests.cluster.api import Api, ApiError, Object
+from tests.cluster.cluster import Cluster, velero_object
+from tests.cluster.manifests import Machine
+from tests.cluster.namespaces import create_namespace
+from tests.cluster.scratch_guests import SCRATCH
+from tests.cluster.velero import API_VERSION, NAMESPACE
+
+IMAGE = "registry.example.com/stillpoint:1.0"
+LIVING, OWN = "verify-living", "stillpoint-verify-own"
+INTO_OWN = {
+    "backupName": "nightly",
+    "includedNamespaces": [LIVING],
+    "namespaceMapping": {LIVING: OWN},
+}
+MACHINE = ("kubevirt.io/v1", "VirtualMachine")
+CONTENT = ("snapshot.storage.k8s.io/v1", "VolumeSnapshotContent")
+
+
+@pytest.fixture(scope="module")
+def lab(cluster_without_velero: Cluster) -> Cluster:
+    """With a machine and its disk in a namespace that lives, and in one of a verification."""
+    cluster = cluster_without_velero
+    for name in (LIVING, OWN):
+        create_namespace(cluster.api, name)
+        machine = Machine(name, "db", is_running=False, has_instancetype=False)
+        cluster.create_vm(machine)
+    labels = {"metadata": {"labels": {SCRATCH: "run"}}}
+    cluster.api.patch("v1", "Namespace", None, OWN, labels)
+    spec = {"includedNamespaces": [LIVING], "ttl": "720h"}
+    annotated = velero_object("Backup", "verify-account", spec)
+    annotated["metadata"]["annotations"] = {"example.com/mine": "kept"}
+    cluster.api.create(annotated)
+    return cluster
+
+
+@pytest.fixture(scope="module")
+def account(lab: Cluster) -> Iterator[Api]:
+    verify_account.give(lab)
+    api = lab.control_plane.api("stillpoint-verify")
+    yield api
+    api.close()
+
+
+def attempt(api: Api, method: str, path: str, body: Object | None = None) -> str:
+    """Why the request is refused; empty if it would be done. Nothing is kept."""
+    kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+    try:
+        api.request(method, f"{path}?dryRun=All", body, kind)
+    except ApiError as error:
+        if error.status not in (403, 422):
+            raise
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(("namespace", "is_refused"), [(OWN, False), (LIVING, True)])
+def test_machines_and_quotas_are_changed_in_own_namespaces_alone(
+    account: Api, namespace: str, is_refused: bool
+) -> None:
+    path = account.path(*MACHINE, namespace, "db")
+    refusals = [attempt(account, "PATCH", path, {"spec": {"runStrategy": "Once"}})]
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}}
+    refusals.append(attempt(account, "POST", account.path("v1", "ResourceQuota", namespace), quota))
+    assert ["in no namespace of a verification" in one for one in refusals] == [is_refused] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "is_refused"),
+    [
+        ("stillpoint-verify-a", {SCRATCH: "run"}, False),
+        ("stillpoint-verify-a", {}, True),
+        ("shop", {SCRATCH: "run"}, True),
+    ],
+)
+def test_it_makes_namespaces_of_its_own_alone(
+    account: Api, name: str, labels: dict[str, str], is_refused: bool
+) -> None:
+    metadata = {"name": name, "labels": labels}
+    made = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+    assert bool(attempt(account, "POST", account.path("v1", "Namespace"), made)) is is_refused
+
+
+def test_it_deletes_namespaces_of_its_own_alone(account: Api) -> None:
+    assert attempt(account, "DELETE", account.path("v1", "Namespace", None, OWN)) == ""
+    refused = attempt(account, "DELETE", account.path("v1", "Namespace", None, LIVING))
+    assert "it is no namespace of a verification" in refused
+
+
+@pytest.mark.parametrize(
+    ("change", "is_refused"),
+    [
+        ({}, False),
+        ({"includedNamespaces": None}, True),
+        ({"includedNamespaces": ["*"], "namespaceMapping": {"*": OWN}}, True),
+        ({"includedNamespaces": [LIVING, "other"]}, True),
+        ({"namespaceMapping": {LIVING: "shop"}}, True),
+        ({"namespaceMapping": None}, True),
+        ({"includeClusterResources": True}, True),
+        ({"existingResourcePolicy": "update"}, True),
+        ({"resourceModifier": {"kind": "ConfigMap", "name": "other"}}, True),
+    ],
+    ids=str,
+)
+def test_it_restores_into_its_own_namespaces_alone(
+    account: Api, change: dict[str, Any], is_refused: bool
+) -> None:
+    spec = {key: value for key, value in {**INTO_OWN, **change}.items() if value is not None}
+    made = velero_object("Restore", "stillpoint-verify-a", spec)
+    refused = attempt(account, "POST", account.path(API_VERSION, "Restore", NAMESPACE), made)
+    assert bool(refused) is is_refused, refused
+    assert ("no Restore of a verification" in refused) is is_refused
+
+
+def test_restores_of_others_stay(lab: Cluster, account: Api) -> None:
+    for name in ("others", "stillpoint-verify-mine"):
+        lab.api.create(velero_object("Restore", name, INTO_OWN))
+    path = account.path(API_VERSION, "Restore", NAMESPACE, "stillpoint-verify-mine")
+    assert attempt(account, "DELETE", path) == ""
+    assert attempt(account, "DELETE", path.replace("stillpoint-verify-mine", "others"))
+
+
+@pytest.mark.parametrize(
+    ("change", "is_refused"),
+    [
+        ({"metadata": {"annotations": {"stillpoint.dev/verified": "{}"}}}, False),
+        ({"metadata": {"annotations": {"example.com/mine": "changed"}}}, True),
+        ({"metadata": {"annotations": {"example.com/mine": None}}}, True),
+        ({"metadata": {"annotations": {"example.com/more": "added"}}}, True),
+        ({"metadata": {"labels": {"velero.io/schedule-name": "other"}}}, True),
+        ({"spec": {"ttl": "1h"}}, True),
+        ({"status": {"phase": "Completed"}}, True),
+    ],
+    ids=str,
+)
+def test_of_a_backup_one_annotation_is_changed(
+    account: Api, change: dict[str, Any], is_refused: bool
+) -> None:
+    path = account.path(API_VERSION, "Backup", NAMESPACE, "verify-account")
+    assert bool(attempt(account, "PATCH", path, change)) is is_refused
+
+
+def test_volumes_of_others_stay_as_they_are(lab: Cluster, account: Api) -> None:
+    found = {
+        one["spec"]["claimRef"]["namespace"]: one["metadata"]["name"]
+        for one in lab.api.list("v1", "PersistentVolume")
+        if "claimRef" in one["spec"]
+    }
+    policy = {"spec": {"persistentVolumeReclaimPolicy": "Retain"}}
+    own, living = (
+        account.path("v1", "PersistentVolume", None, found[one]) for one in (OWN, LIVING)
+    )
+    assert attempt(account, "PATCH", own, policy) == ""
+    assert "is no volume of a verification" in attempt(account, "PATCH", living, policy)
+    taken = {"spec": {"claimRef": {"namespace": OWN}}}
+    assert "is no volume of a verification" in attempt(account, "PATCH", living, taken)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "policy", "is_refused"),
+    [(OWN, "Retain", False), (OWN, "Delete", True), (LIVING, "Retain", True)],
+)
+def test_no_snapshot_goes_with_what_it_deletes(
+    lab: Cluster, account: Api, namespace: str, policy: str, is_refused: bool
+) -> None:
+    name = f"{namespace}-{policy.lower()}"
+    spec = {
+        "deletionPolicy": policy,
+        "driver": "none.example.com",
+        "source": {"snapshotHandle": name},
+        "volumeSnapshotRef": {"name": "db", "namespace": namespace},
+    }
+    group, kind = CONTENT
+    lab.api.create({"apiVersion": group, "kind": kind, "metadata": {"name": name}, "spec": spec})
+    path = account.path(*CONTENT, None, name)
+    assert ("its snapshot would go" in attempt(account, "DELETE", path)) is is_refused
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"backup": "nightly"}, {"schedule": "nightly", "cron": "0 6 * * *"}]
+)
+def test_its_pod_is_admitted_at_the_strictest_level(
+    lab: Cluster, arguments: dict[str, str]
+) -> None:
+    level = {"pod-security.kubernetes.io/enforce": "restricted"}
+    name = f"restricted-{next(iter(arguments))}"
+    create_namespace(lab.api, name)
+    lab.api.patch("v1", "Namespace", None, name, {"metadata": {"labels": level}})
+    answers = verify.Answers(name, "verify", IMAGE, account="default", **arguments)
+    made = list(yaml.safe_load_all(verify.manifest(answers)))[-1]
+    job = made["spec"].get("jobTemplate", made)["spec"]
+    pod = {"apiVersion": "v1", "kind": "Pod", **copy.deepcopy(job["template"])}
+    pod["metadata"]["name"] = "verify"
+    lab.api.request("POST", f"{lab.api.path('v1', 'Pod', name)}?dryRun=All", pod)
+    del pod["spec"]["containers"][0]["securityContext"]["capabilities"]
+    with pytest.raises(ApiError, match="violates PodSecurity"):
+        lab.api.request("POST", f"{lab.api.path('v1', 'Pod', name)}?dryRun=All", pod)

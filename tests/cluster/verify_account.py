@@ -1,0 +1,50 @@
+"""The account of verifications in the cluster, as `stillpoint render verify --rights` writes it."""
+
+from pathlib import Path
+
+import yaml
+
+from stillpoint.rendering import verify
+from stillpoint.rendering.verify_rights import NAME
+from tests.cluster.api import Api, ApiError, Object
+from tests.cluster.cluster import Cluster
+from tests.cluster.namespaces import wait_until, wait_until_allowed
+from tests.cluster.velero import NAMESPACE
+
+
+def give(cluster: Cluster) -> Path:
+    """Makes the account, unless it is there, and returns a kubeconfig of it."""
+    for made in yaml.safe_load_all(verify.rights(NAMESPACE)):
+        create_once(cluster.api, made)
+    path = cluster.api.path("v1", "ServiceAccount", NAMESPACE, NAME)
+    spec = {"spec": {"audiences": ["https://kubernetes.default.svc"], "expirationSeconds": 7200}}
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", **spec}
+    token = cluster.api.request("POST", f"{path}/token", request)["status"]["token"]
+    cluster.control_plane.tokens[NAME] = token
+    wait_until_allowed(cluster.api, f"{NAMESPACE}/{NAME}", "create", "namespaces")
+    wait_until_allowed(
+        cluster.api, f"{NAMESPACE}/{NAME}", "create", "restores.velero.io", NAMESPACE
+    )
+    api = cluster.control_plane.api(NAME)
+    wait_until(lambda: is_fenced(api), "the fence is in effect")
+    api.close()
+    return cluster.control_plane.kubeconfig(NAME)
+
+
+def create_once(api: Api, manifest: Object) -> None:
+    try:
+        api.create(manifest)
+    except ApiError as error:
+        if error.status != 409:
+            raise
+
+
+def is_fenced(api: Api) -> bool:
+    """True if the API server refuses the account a namespace without our label."""
+    metadata = {"name": "stillpoint-verify-outside"}
+    made = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+    try:
+        api.request("POST", f"{api.path('v1', 'Namespace')}?dryRun=All", made)
+    except ApiError as error:
+        return "is no namespace of a verification" in str(error)
+    return False

@@ -1,0 +1,92 @@
+"""Verifications in the cluster: what is written is what was asked for, and no more rights."""
+
+from typing import Any
+
+import pytest
+
+from stillpoint import cli
+from stillpoint.cli.exit_status import ExitStatus
+from tests.unit.rendering.test_rendering import HOSTILE, INSTALL, rendered, rights
+
+IMAGE = ("--image", "registry.example.com/stillpoint:1.0")
+OF_CONTENT = {"create", "patch", "delete"}
+
+
+def of_kind(made: list[Any], kind: str) -> Any:
+    (one,) = (one for one in made if one["kind"] == kind)
+    return one
+
+
+def pod(made: list[Any]) -> Any:
+    return of_kind(made, "Job")["spec"]["template"]["spec"]
+
+
+def test_a_job_verifies_the_backup_that_was_named(capsys: pytest.CaptureFixture[str]) -> None:
+    made = rendered(capsys, "verify", *IMAGE, "--backup", "nightly", "--name", "now", "-n", "v")
+    job = of_kind(made, "Job")
+    assert job["metadata"] == {"name": "now", "namespace": "v"}
+    assert job["spec"]["backoffLimit"] == 0
+    (container,) = pod(made)["containers"]
+    assert container["args"] == ["verify", "--namespace=v", "--yes", "--", "nightly"]
+    assert container["image"] == IMAGE[1]
+
+
+def test_a_cron_job_verifies_the_newest_backup_and_never_two_at_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = ("verify", *IMAGE, "--schedule", "nightly", "--cron", "30 4 * * *", "--", "--sample=3")
+    made = rendered(capsys, *given)
+    spec = of_kind(made, "CronJob")["spec"]
+    assert (spec["schedule"], spec["concurrencyPolicy"]) == ("30 4 * * *", "Forbid")
+    (container,) = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    asked = ["--sample=3", "--schedule=nightly"]
+    assert container["args"] == ["verify", "--namespace=velero", "--yes", *asked]
+    assert "Job" not in {one["kind"] for one in made}
+
+
+def test_it_has_time_to_delete_what_it_made(capsys: pytest.CaptureFixture[str]) -> None:
+    made = pod(rendered(capsys, "verify", *IMAGE, "--backup", "nightly"))
+    assert made["terminationGracePeriodSeconds"] >= 300
+    assert made["restartPolicy"] == "Never"
+
+
+def test_every_answer_comes_back_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = ("--image", HOSTILE, "--name", HOSTILE, "-n", HOSTILE, "--cron", HOSTILE)
+    made = rendered(capsys, "verify", *answers, "--schedule", HOSTILE, "--", HOSTILE)
+    job = of_kind(made, "CronJob")
+    assert job["metadata"] == {"name": HOSTILE, "namespace": HOSTILE}
+    assert job["spec"]["schedule"] == HOSTILE
+    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == HOSTILE
+    asked = [f"--namespace={HOSTILE}", "--yes", HOSTILE, f"--schedule={HOSTILE}"]
+    assert container["args"] == ["verify", *asked]
+    for one in made:
+        for subject in one.get("subjects", ()):
+            assert subject["namespace"] == HOSTILE
+    (condition,) = of_kind(made, "ValidatingAdmissionPolicy")["spec"]["matchConditions"]
+    assert "\\nb" not in condition["expression"].split("==")[0]
+    made = rendered(capsys, "verify", *answers, "--backup", HOSTILE)
+    assert pod(made)["containers"][0]["args"][-2:] == ["--", HOSTILE]
+
+
+def test_rights_are_those_of_the_docs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["render", "verify", "--rights"]) == ExitStatus.GOOD
+    documented = (INSTALL / "rbac-verify.yaml").read_text()
+    assert capsys.readouterr().out == documented, "HINT: stillpoint render verify --rights"
+
+
+def test_all_that_roles_let_it_change_is_fenced(capsys: pytest.CaptureFixture[str]) -> None:
+    """But requests for downloads: they change nothing."""
+    made = rendered(capsys, "verify", "--rights")
+    changed = {name for *_, name, verb in rights(made) if verb in OF_CONTENT}
+    policy = of_kind(made, "ValidatingAdmissionPolicy")["spec"]
+    fenced = [name for rule in policy["matchConstraints"]["resourceRules"]
+              for name in rule["resources"]]  # fmt: skip
+    conditions = "".join(one["expression"] for one in policy["validations"])
+    assert changed - {"downloadrequests"} == set(fenced)
+    assert [name for name in fenced if f"'{name}'" not in conditions] == []
+
+
+def test_without_an_image_nothing_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["render", "verify", "--backup", "nightly"]) == ExitStatus.CANNOT_TELL
+    assert "add --image IMAGE" in capsys.readouterr().err
