@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 
+from stillpoint.backup_files.disk_data import Method
 from stillpoint.evidence.console import Answers, ConsoleLine, CopySteps, State
 from stillpoint.evidence.document import Evidence, Span, Statement, Subject
 from stillpoint.model.level import Level
-from stillpoint.report.model import Disk, Machine, Method, Verdict
+from stillpoint.report.model import Disk, Machine, Verdict
 from stillpoint.verification.model import Observed, Step
 
 AT = datetime(2026, 11, 27, 6, tzinfo=UTC)
