@@ -74,6 +74,12 @@ class Verification:
     why: str = ""
 
     @property
+    def summary(self) -> str:
+        """`application`, `guest, contradicted`."""
+        is_more = self.agreement in (Agreement.CONTRADICTED, Agreement.OPEN)
+        return f"{self.came_back}, {self.agreement}" if is_more else self.came_back
+
+    @property
     def is_bad(self) -> bool:
         """True if the machine did not come back, or its guest contradicts the evidence."""
         return self.came_back is CameBack.NOT or self.agreement is Agreement.CONTRADICTED

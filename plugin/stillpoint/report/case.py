@@ -12,6 +12,7 @@ from stillpoint.backup_files.disk_data import DiskData
 from stillpoint.backup_files.stored import StoredObjects
 from stillpoint.evidence import document
 from stillpoint.evidence.document import Evidence
+from stillpoint.evidence.verified import Verification
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.errors import MalformedItem
@@ -102,6 +103,12 @@ class Case:
     def data(self) -> Iterator[DiskData]:
         """The data of its disks."""
         return (disk.data for disk in self.disks)
+
+    @property
+    def verification(self) -> Verification | None:
+        """The newest verification of the machine; None if it was never restored for a test."""
+        title = f"{self.reference.namespace}/{self.reference.name}"
+        return self.contents.verifications.get(title)
 
     @property
     def taken(self) -> Sequence[StoredDisk]:

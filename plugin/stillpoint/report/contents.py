@@ -1,11 +1,15 @@
 """All that the files of a backup say, read once."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from stillpoint.backup_files import archive, books
 from stillpoint.backup_files.books import Books
 from stillpoint.backup_files.files import Files
 from stillpoint.backup_files.stored import StoredObjects, is_read
+from stillpoint.evidence import verified
+from stillpoint.evidence.verified import Verification
+from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
 
 
@@ -18,12 +22,16 @@ class Contents:
         backup: the Backup object; None if it is not there.
         books: Velero's, of volumes and operations.
         objects: None if there is no archive.
+        verifications: of machines that were restored for a test, by `shop/db`.
+        verification_fault: why the Backup's annotation of these is none; empty if it is one.
     """
 
     origin: str
     backup: Item | None
     books: Books
     objects: StoredObjects | None = None
+    verifications: Mapping[str, Verification] = field(default_factory=dict)
+    verification_fault: str = ""
 
 
 def read(files: Files) -> Contents:
@@ -33,7 +41,17 @@ def read(files: Files) -> Contents:
         StillpointError: a file that is there cannot be read.
     """
     backup, objects = files.backup(), _objects(files)
-    return Contents(files.origin, backup, books.read(files, backup), objects)
+    verifications, fault = _verifications(backup or {})
+    known = books.read(files, backup)
+    return Contents(files.origin, backup, known, objects, verifications, fault)
+
+
+def _verifications(backup: Item) -> tuple[Mapping[str, Verification], str]:
+    """The verifications on a Backup; none, and why, if somebody else has written there."""
+    try:
+        return verified.of(backup), ""
+    except MalformedItem as error:
+        return {}, error.cause
 
 
 def _objects(files: Files) -> StoredObjects | None:

@@ -116,6 +116,8 @@ class MachineBackup:
         """The lack that keeps it from being good for a level, in words; empty if it is good."""
         if self.wants:
             return self.wants
+        if self.machine.is_contradicted:
+            return "restored for a test, its guest contradicts the evidence"
         if absent := live.claims - {disk.claim for disk in self.machine.disks}:
             return f"without disks that it has by now: {listing(sorted(absent))}"
         return "" if satisfies(self.machine.level, wanted) else f"level {self.machine.level}"

@@ -87,6 +87,7 @@ def _judged(case: Case, found: tuple[Problem, ...]) -> Machine:
         is_restorable=_is_restorable(found),
         events=_events(evidences),
         uid=it.uid(case.machine),
+        verification=case.verification,
     )
 
 

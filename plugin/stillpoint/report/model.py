@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from stillpoint.backup_files.disk_data import Method
 from stillpoint.evidence.document import Event, Evidence, Span
+from stillpoint.evidence.verified import Agreement, Verification
 from stillpoint.model.level import Level
 from stillpoint.rehearsal.verdict.reasons import Weight
 
@@ -129,6 +130,7 @@ class Machine:
         is_restorable: None if not known.
         events: the timeline, in order.
         uid: of the stored object; empty if not known.
+        verification: the newest; None if it was never restored for a test.
     """
 
     namespace: str
@@ -145,11 +147,18 @@ class Machine:
     is_restorable: bool | None = None
     events: tuple[Event, ...] = ()
     uid: str = ""
+    verification: Verification | None = None
 
     @property
     def title(self) -> str:
         """`shop/db`."""
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def is_contradicted(self) -> bool:
+        """True if its guest, restored for a test, contradicted the evidence."""
+        found = self.verification
+        return found is not None and found.agreement is Agreement.CONTRADICTED
 
     @property
     def why_not(self) -> Sequence[str]:

@@ -128,6 +128,11 @@ def _partially_failed(whole: Whole) -> Iterator[str]:
         yield f"hooks that failed: {backup.hooks_failed} of {backup.hooks_attempted}"
 
 
+def _unsealed_verification(whole: Whole) -> Iterator[str]:
+    if whole.contents.verification_fault:
+        yield whole.contents.verification_fault
+
+
 def _without_object(whole: Whole) -> tuple[str, ...]:
     return ("",) if whole.contents.backup is None else ()
 
@@ -175,6 +180,10 @@ ROWS = (
     WholeRow("partially-failed", Weight.NOTE,
              "Velero had trouble: {about}",
              "velero backup describe -n {velero} {backup} --details", _partially_failed),
+    WholeRow("verification-not-sealed", Weight.NOTE,
+             "its annotation stillpoint.dev/verified counts for nothing, somebody else may have "
+             "written it: {about}",
+             "stillpoint verify {backup} writes it again", _unsealed_verification),
     WholeRow("no-backup-object", Weight.NOTE,
              "its Backup object is not there: phase, hooks and expiry are not known, and the seal "
              "of its evidence cannot be checked",

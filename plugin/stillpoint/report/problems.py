@@ -14,7 +14,7 @@ from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.report import remedies
 from stillpoint.report.case import Case
-from stillpoint.report.facts import consistency, data, whole
+from stillpoint.report.facts import consistency, data, verified, whole
 from stillpoint.report.model import Problem
 
 Fact = Callable[[Case], Iterable[str]]
@@ -111,6 +111,10 @@ ROWS: tuple[Row, ...] = (
         "missing; if less is enough: oc annotate vm -n {namespace} {name} "
         "stillpoint.dev/require=crash",
         consistency.below_expected),
+    Row("verification-contradicts", _D, _LEVEL,
+        "RESTORED FOR A TEST, ITS GUEST CONTRADICTS THE EVIDENCE: {about}",
+        "restore from another backup; stillpoint verify {backup} {namespace}/{name} looks again",
+        verified.contradicted),
     Row("evidence-not-sealed", _U, _LEVEL,
         "THE EVIDENCE OF THESE DISKS DOES NOT BEAR THE SEAL OF THE BACKUP, somebody may have "
         "changed it: {about}",
@@ -140,6 +144,10 @@ ROWS: tuple[Row, ...] = (
     Row("action-failed", _U, _LEVEL,
         "the plugin failed: {about}",
         "velero backup logs -n {velero} {backup}", consistency.action_failed),
+    Row("did-not-come-back", _U, _RESTORE,
+        "restored for a test, it did not come back: {about}",
+        "stillpoint verify {backup} {namespace}/{name} tries again: a restore that comes back "
+        "counts in place of this one", verified.not_back),
     Row("backup-goes-on", _U, _RESTORE,
         "the backup has not ended: {about}",
         "wait until it has: velero backup get -n {velero} {backup}", whole.going_on),

@@ -1,10 +1,12 @@
 """Reports on backups, for the outputs that show them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from stillpoint.backup_files.disk_data import Method
 from stillpoint.evidence.document import Event, Evidence, Span, Statement, Subject
+from stillpoint.evidence.verified import Agreement, CameBack, Verification
 from stillpoint.model.level import Level
 from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.report.model import Backup, Disk, Machine, Problem, Report, Verdict
@@ -120,6 +122,16 @@ def report(*machines: Machine, problems: tuple[Problem, ...] = (), name: str = "
         "PartiallyFailed", at(-3), at(42), at(30 * 86400), 1, 0, 6, 0, has_evidence=True,
     )  # fmt: skip
     return Report(backup, machines, problems, at(86400))
+
+
+def verified() -> Report:
+    """Two of its machines were restored for a test: one came back, one contradicted."""
+    well = Verification(at(7200), CameBack.APPLICATION, CameBack.GUEST, Agreement.CONFIRMED, 48.5)
+    why = "its disk carries another record"
+    ill = Verification(at(9000), CameBack.GUEST, CameBack.GUEST, Agreement.CONTRADICTED, 9.0, why)
+    return report(
+        replace(good(), verification=well), replace(below(), verification=ill), unknown()
+    )  # fmt: skip
 
 
 def mixed() -> Report:

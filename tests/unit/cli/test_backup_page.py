@@ -77,10 +77,11 @@ def replaced(value: Any, payload: str) -> Any:
     return value
 
 
+@pytest.mark.parametrize("report", [reports.mixed(), reports.verified()])
 @pytest.mark.parametrize("payload", HOSTILE)
-def test_no_name_or_sentence_becomes_markup(payload: str) -> None:
-    whole = parsed(replaced(reports.mixed(), payload))
-    plain = parsed(replaced(reports.mixed(), "plain"))
+def test_no_name_or_sentence_becomes_markup(payload: str, report: Report) -> None:
+    whole = parsed(replaced(report, payload))
+    plain = parsed(replaced(report, "plain"))
     assert [one.tag for one in whole.iter()] == [one.tag for one in plain.iter()]
     assert [sorted(one.attrib) for one in whole.iter()] == [
         sorted(one.attrib) for one in plain.iter()
@@ -142,6 +143,21 @@ def test_proofs_and_what_is_missing_are_given_once_for_disks_that_share_them() -
     apart = words(parsed(reports.report(reports.below())))
     assert f"How it is known: root {reports.SEEN.says}" in apart
     assert f"Not known: data {reports.NO_LOG.says}" in apart
+
+
+def test_how_machines_came_back_is_there_once_one_was_restored_for_a_test() -> None:
+    assert "Came back" not in words(parsed(reports.mixed()))
+    whole = words(parsed(reports.verified()))
+    for text in (
+        "Came back",
+        "✓ application",
+        "✕ guest, contradicted",
+        "not tried yet",
+        "2026-11-27 04:00:03 UTC , 48 s: came back ✓ application ; the evidence: confirmed.",
+        "came back ✕ guest, contradicted , expected at least guest; the evidence: contradicted",
+        "its disk carries another record.",
+    ):
+        assert text in whole
 
 
 def test_a_cause_stands_once_with_its_machines_the_worst_first() -> None:

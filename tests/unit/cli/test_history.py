@@ -1,6 +1,7 @@
 """`stillpoint history` and `stillpoint coverage`, on backups in a folder."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from stillpoint import cli
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.output.backup_history import tables
+from stillpoint.evidence.verified import Agreement, CameBack, Verification
 from tests.api_server.server import ApiServer
 from tests.unit.report import world as of
 from tests.unit.report.world import World
@@ -27,7 +29,13 @@ def bucket(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def put(world: World, folder: Path, name: str, hours_ago: float) -> None:
+def put(
+    world: World,
+    folder: Path,
+    name: str,
+    hours_ago: float,
+    verification: Verification | None = None,
+) -> None:
     began = datetime.now(UTC) - timedelta(hours=hours_ago)
     backup = of.backup()
     backup["metadata"]["name"] = name
@@ -36,6 +44,8 @@ def put(world: World, folder: Path, name: str, hours_ago: float) -> None:
         "expiration": f"{began + timedelta(days=30):%Y-%m-%dT%H:%M:%SZ}",
     }
     world.object = backup
+    if verification:
+        world.verify({"shop/db": verification})
     world.write(folder / "backups" / name, name)
 
 
@@ -52,6 +62,40 @@ def test_history_has_each_backup_and_the_command_that_restores(
         "velero restore create -n velero --from-backup old "
         "--annotations stillpoint.dev/only=shop/db"
     )
+
+
+def test_history_shows_how_a_machine_came_back_and_prefers_what_is_not_contradicted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = datetime.now(UTC) - timedelta(hours=3, minutes=1)
+    well = Verification(at, CameBack.GUEST, CameBack.GUEST, Agreement.NONE, 48.5)
+    ill = replace(well, agreement=Agreement.CONTRADICTED, why="no \x1b[31mrecord")
+    put(of.good(), tmp_path, "old", 48.0, well)
+    put(of.good(), tmp_path, "new", 24.0, ill)
+    put(of.good(), tmp_path, "newest", 1.0, replace(well, came_back=CameBack.NOT, why="no room"))
+    given = ["history", "shop/db", "--from", str(tmp_path)]
+    assert cli.main(given) == ExitStatus.GOOD
+    printed = capsys.readouterr().out
+    assert "guest, contradicted, 3h 1m ago" in printed
+    assert "guest, 3h 1m ago" in printed
+    assert "restorable or not is unknown: restored for a test, it did not come back: no" in printed
+    assert "velero restore create -n velero --from-backup old " in printed
+    cli.main([*given, "-o", "json"])
+    document = json.loads(capsys.readouterr().out)
+    fastjsonschema.validate(SCHEMA, document)
+    found = [one["verification"] for one in document["backups"]]
+    assert [one["cameBack"] for one in found] == ["not", "guest", "guest"]
+    assert [one["isAsExpected"] for one in found] == [False, False, True]
+
+
+def test_history_takes_what_is_contradicted_where_nothing_else_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guest = CameBack.GUEST
+    found = Verification(datetime.now(UTC), guest, guest, Agreement.CONTRADICTED)
+    put(of.good(), tmp_path, "new", 24.0, found)
+    assert cli.main(["history", "shop/db", "--from", str(tmp_path)]) == ExitStatus.GOOD
+    assert "--from-backup new " in capsys.readouterr().out
 
 
 def test_of_an_archive_alone_little_is_known(

@@ -4,6 +4,8 @@ import csv
 import gzip
 import io
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -19,6 +21,7 @@ from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.parser import parser
 from stillpoint.downloads.errors import DownloadFailed
 from stillpoint.evidence.document import Statement
+from stillpoint.evidence.verified import Agreement, CameBack, Verification
 from stillpoint.model.level import Level
 from tests.api_server.server import ApiServer
 from tests.unit.report import world as of
@@ -48,6 +51,22 @@ def below() -> World:
         evidence = of.evidence(name, required=Level.APPLICATION, missing=missing)
         world.put(evidence, "VolumeSnapshot", f"velero-{name}")
     return world
+
+
+AT = datetime(2026, 11, 27, 6, tzinfo=UTC)
+WELL = Verification(AT, CameBack.APPLICATION, CameBack.GUEST, Agreement.CONFIRMED, 48.5)
+ILL = Verification(AT, CameBack.GUEST, CameBack.GUEST, Agreement.CONTRADICTED, 9.0, HOSTILE)
+
+
+def verified(**found: Verification) -> World:
+    """Machines that were restored for a test."""
+    world = of.good()
+    world.verify({f"shop/{name}": one for name, one in found.items()})
+    return world
+
+
+def both() -> World:
+    return verified(db=WELL, archive=ILL)
 
 
 def hostile() -> World:
@@ -137,7 +156,72 @@ def test_one_machine_with_its_time_line_and_every_proof(run: Any) -> None:
     assert (status, printed) == (ExitStatus.CANNOT_TELL, "")
 
 
-@pytest.mark.parametrize("world", [of.good, below, hostile], ids=lambda one: one.__name__)
+def test_how_a_machine_came_back_stands_beside_it(run: Any) -> None:
+    assert "CAME BACK" not in run(of.good())[1]
+    status, printed = run(verified(db=WELL))
+    assert status == ExitStatus.GOOD
+    assert "Restored for a test: 1, 1 as expected." in printed
+    assert "shop/db       good     filesystem  2 snapshot  0.41 s  0.04 s  application\n" in printed
+    status, printed = run(both())
+    assert status == ExitStatus.NOT_SAFE
+    assert "guest, contradicted  verification-contradicts" in printed
+    assert "RESTORED FOR A TEST, ITS GUEST CONTRADICTS THE EVIDENCE: no " in printed
+    not_back = replace(ILL, came_back=CameBack.NOT, agreement=Agreement.OPEN)
+    assert run(verified(db=not_back))[0] == ExitStatus.CANNOT_TELL
+
+
+def test_programs_read_how_a_machine_came_back(run: Any) -> None:
+    document = json.loads(run(both(), "-o", "json")[1])
+    machines = {one["name"]: one["verification"] for one in document["reports"][0]["machines"]}
+    assert machines["db"] == {
+        "at": "2026-11-27T06:00:00Z", "cameBack": "application", "expected": "guest",
+        "agreement": "confirmed", "isAsExpected": True, "seconds": 48.5, "why": "",
+    }  # fmt: skip
+    rows = list(csv.DictReader(io.StringIO(run(both(), "-o", "csv")[1])))
+    assert {(row["machine"], row["came_back"], row["agreement"]) for row in rows} == {
+        ("db", "application", "confirmed"), ("archive", "guest", "contradicted"),
+    }  # fmt: skip
+    assert {row["verified_at"] for row in rows} == {"2026-11-27 06:00:00Z"}
+    [suite] = ET.fromstring(run(both(), "-o", "junit")[1])  # noqa: S314 - the command's own
+    of_db = next(case for case in suite if case.get("name") == "db")
+    assert {one.get("name"): one.get("value") for one in of_db.iter("property")} == {
+        "came back": "application", "evidence": "confirmed"
+    }  # fmt: skip
+
+
+def test_prometheus_reads_how_a_machine_came_back(run: Any) -> None:
+    families = text_string_to_metric_families(  # type: ignore[no-untyped-call]
+        run(both(), "-o", "openmetrics")[1]
+    )
+    samples = {
+        (sample.name, sample.labels.get("machine"), sample.labels.get(sample.name))
+        for family in families
+        for sample in family.samples
+        if sample.value
+    }
+    prefix = "stillpoint_backup_machine"
+    assert {
+        (f"{prefix}_came_back", "db", "application"),
+        (f"{prefix}_came_back", "archive", "guest"),
+        (f"{prefix}_agreement", "db", "confirmed"),
+        (f"{prefix}_agreement", "archive", "contradicted"),
+        (f"{prefix}_verified_timestamp_seconds", "db", None),
+    } <= samples
+
+
+def test_the_explanation_has_the_verification(run: Any) -> None:
+    _, printed = run(both(), "--explain", "shop/archive")
+    for line in (
+        "restored for a test",
+        "2026-11-27 06:00:00Z, 9 s",
+        "came back: guest; expected at least: guest",
+        "the evidence: contradicted",
+        r"why: no \x1b[31mspace\x00",
+    ):
+        assert line in printed
+
+
+@pytest.mark.parametrize("world", [of.good, below, hostile, both], ids=lambda one: one.__name__)
 def test_json_is_as_its_schema_says(run: Any, world: Any) -> None:
     _, printed = run(world(), "-o", "json")
     document = json.loads(printed)
@@ -221,10 +305,11 @@ def test_html_is_a_page_of_one_backup(
 
 @pytest.mark.parametrize("output", ["table", "json", "junit", "csv", "html", "openmetrics"])
 def test_nothing_that_a_terminal_obeys_is_printed(run: Any, output: str) -> None:
-    status, printed = run(hostile(), "-o", output)
-    assert status == ExitStatus.NOT_SAFE
-    assert "\x1b" not in printed
-    assert "\x00" not in printed
+    for world in (hostile(), both()):
+        status, printed = run(world, "-o", output)
+        assert status == ExitStatus.NOT_SAFE
+        assert "\x1b" not in printed
+        assert "\x00" not in printed
 
 
 def test_a_command_that_is_shown_can_be_given_to_a_shell(run: Any) -> None:

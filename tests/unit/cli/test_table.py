@@ -30,6 +30,20 @@ def no_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
 
 
+def test_a_rare_column_is_there_where_a_row_has_something() -> None:
+    columns = (Column("NAME"), Column("NOTE", is_rare=True), Column("SIZE"))
+    assert lines(80, ("db", "", "1"), ("x", "", "2"), columns=columns) == [
+        "NAME  SIZE",
+        "db    1",
+        "x     2",
+    ]
+    assert lines(80, ("db", "", "1"), ("x", "!", "2"), columns=columns) == [
+        "NAME  NOTE  SIZE",
+        "db          1",
+        "x     !     2",
+    ]
+
+
 def test_columns_are_as_wide_as_they_need_and_lines_end_with_their_text() -> None:
     assert lines(80, ("db", "a, b", "1"), ("archive", "a", "10"), ("x", "", "")) == [
         "NAME     PARTS  SIZE",

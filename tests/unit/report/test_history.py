@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from stillpoint.evidence.verified import Agreement, CameBack, Verification
 from stillpoint.model.level import Level
 from stillpoint.report import history
 from stillpoint.report.history import Coverage, Demand, LiveMachine
@@ -124,6 +125,18 @@ def test_a_machine_without_a_new_backup_is_not_covered(report: Report, why_not: 
     found = covered(report)
     assert found.good is None
     assert found.why_not == why_not
+
+
+def test_what_its_guest_contradicts_covers_nothing() -> None:
+    facts = CameBack.GUEST, CameBack.GUEST
+    contradicted, confirmed = (
+        replace(reports.good(), verification=Verification(NOW, *facts, one))
+        for one in (Agreement.CONTRADICTED, Agreement.CONFIRMED)
+    )
+    assert covered(taken("nightly", 6, confirmed)).good is not None
+    assert covered(taken("nightly", 6, contradicted), level=Level.CRASH).why_not == (
+        "nightly: restored for a test, its guest contradicts the evidence"
+    )
 
 
 def test_those_without_a_backup_come_first() -> None:

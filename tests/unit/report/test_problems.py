@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from stillpoint.evidence import verified
 from stillpoint.evidence.document import Statement
+from stillpoint.evidence.verified import Agreement, CameBack, Verification
 from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level
@@ -143,6 +145,21 @@ def expired(world: World) -> None:
     world.object["status"]["expiration"] = (of.NOW - timedelta(hours=1)).isoformat()
 
 
+def restored(came_back: CameBack, agreement: Agreement) -> Change:
+    """`db` was restored for a test."""
+
+    def change(world: World) -> None:
+        found = Verification(of.NOW, came_back, CameBack.GUEST, agreement, 9, "its disk is another")
+        world.verify({"shop/db": found})
+
+    return change
+
+
+def verified_by_nobody(world: World) -> None:
+    assert world.object is not None
+    world.object["metadata"]["annotations"] = {verified.ANNOTATION: "{}"}
+
+
 def no_object(world: World) -> None:
     world.object = None
 
@@ -197,6 +214,7 @@ CASES: dict[str, Change] = {
     "needs-missing": removed("Secret", "db-cloud-init"),
     "below-demanded": evident(required=Level.APPLICATION),
     "below-expected": evident(level=Level.CRASH),
+    "verification-contradicts": restored(CameBack.GUEST, Agreement.CONTRADICTED),
     "evidence-not-sealed": resealed,
     "evidence-of-another-disk": copied_evidence,
     "evidence-not-checked": no_object,
@@ -204,6 +222,7 @@ CASES: dict[str, Change] = {
     "level-not-known": evident("db-data", **UNKNOWN),
     "evidence-contradicts": evident(machine_level=Level.UNKNOWN),
     "action-failed": operation("kubevirt.io", "virtualmachines", "db", "no such level: appl"),
+    "did-not-come-back": restored(CameBack.NOT, Agreement.NONE),
     "backup-goes-on": phase("WaitingForPluginOperations"),
     "backup-expired": expired,
     "data-not-known": without_books,
@@ -306,6 +325,7 @@ OF_WHOLE: dict[str, Change] = {
     "no-machines": lambda world: world.items.clear(),
     "backup-expired": expired,
     "partially-failed": phase("PartiallyFailed", errors=1),
+    "verification-not-sealed": verified_by_nobody,
     "no-backup-object": no_object,
 }
 
@@ -324,6 +344,27 @@ def test_what_provokes_a_problem_of_the_whole(code: str) -> None:
     assert (found.verdict is Verdict.UNKNOWN) == (
         weight is Weight.UNCERTAIN or code == "no-backup-object"
     )
+
+
+@pytest.mark.parametrize("came_back", [CameBack.APPLICATION, CameBack.BOOTED, CameBack.UNTRIED])
+def test_a_verification_makes_nothing_better(came_back: CameBack) -> None:
+    world = of.good()
+    restored(came_back, Agreement.CONFIRMED)(world)
+    resealed(world)
+    found = of.machine(world)
+    assert found.verification is not None
+    assert found.verification.came_back is came_back
+    assert (codes(found), found.verdict) == ({"evidence-not-sealed"}, Verdict.UNKNOWN)
+    assert of.machine(world, "archive").verification is None
+
+
+def test_the_verification_of_another_backup_counts_for_nothing() -> None:
+    world = of.good()
+    restored(CameBack.NOT, Agreement.NONE)(world)
+    assert world.object is not None
+    world.object["metadata"]["uid"] = "of another"
+    assert [one.code for one in of.report(world).problems] == ["verification-not-sealed"]
+    assert of.machine(world).verification is None
 
 
 def test_an_object_that_is_none_fails_its_machine_alone() -> None:

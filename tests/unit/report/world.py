@@ -4,7 +4,7 @@ import copy
 import gzip
 import io
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +13,9 @@ from typing import IO, Any
 import orjson
 
 from stillpoint.backup_files.files import Kind
-from stillpoint.evidence import document
+from stillpoint.evidence import document, verified
 from stillpoint.evidence.document import Event, Evidence, Span, Statement, Subject
+from stillpoint.evidence.verified import Verification
 from stillpoint.model import item as it
 from stillpoint.model.api_resources import KNOWN
 from stillpoint.model.item import Item
@@ -87,6 +88,12 @@ class World:
         self.item(kind, name)["metadata"].setdefault("annotations", {})[document.ANNOTATION] = (
             annotation
         )
+
+    def verify(self, found: Mapping[str, Verification]) -> None:
+        """Leaves verifications on the Backup, as `stillpoint verify` does."""
+        assert self.object is not None
+        text = verified.annotation(self.object, found)
+        self.object["metadata"].setdefault("annotations", {})[verified.ANNOTATION] = text
 
 
 Change = Callable[[World], None]

@@ -20,11 +20,13 @@ class Column:
     Attributes:
         wraps: gives way, between words, when the table is too wide.
         is_extra: left out when the table is too wide.
+        is_rare: left out when no row has anything there.
     """
 
     title: str
     wraps: bool = False
     is_extra: bool = False
+    is_rare: bool = False
 
 
 def write(output: Console, columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> None:
@@ -32,10 +34,10 @@ def write(output: Console, columns: Sequence[Column], rows: Sequence[Sequence[Te
 
     On a terminal, too, no word is cut; so a line may be longer than the width.
     """
-    cells = [
-        [Text(column.title, "bold"), *of_column]
-        for column, of_column in zip(columns, zip(*rows, strict=True), strict=True)
-    ]
+    found = list(zip(columns, zip(*rows, strict=True), strict=True))
+    found = [(column, of) for column, of in found if not column.is_rare or any(map(len, of))]
+    columns = [column for column, _of in found]
+    cells = [[Text(column.title, "bold"), *of_column] for column, of_column in found]
     room = output.width if output.is_terminal else sys.maxsize
     if _width(_natural(cells)) > room:
         shown = [number for number, column in enumerate(columns) if not column.is_extra]

@@ -9,10 +9,11 @@ from typing import Any
 
 import orjson
 
+from stillpoint.cli.output.verification_document import verification_document
 from stillpoint.model.level import Level
 from stillpoint.report.history import Coverage, MachineBackup
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 Json = dict[str, Any]
 
@@ -60,6 +61,7 @@ def _copy(copy: MachineBackup) -> Json:
         "level": machine.level,
         "restorable": copy.is_restorable,
         "whyNot": copy.wants,
+        "verification": verification_document(machine.verification),
         "command": copy.command,
     }
 

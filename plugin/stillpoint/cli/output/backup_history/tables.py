@@ -7,8 +7,10 @@ from rich.console import Console
 from rich.text import Text
 
 from stillpoint.cli.output import table
+from stillpoint.cli.output.backup_report import words
 from stillpoint.cli.output.table import Column
 from stillpoint.cli.output.terminal import line, write_line, write_paragraph
+from stillpoint.evidence.verified import Verification
 from stillpoint.model.level import Level
 from stillpoint.report.history import Coverage, MachineBackup
 from stillpoint.report.model import Backup
@@ -20,6 +22,7 @@ _COPIES = (
     Column("EXPIRES", is_extra=True),
     Column("LEVEL"),
     Column("RESTORABLE"),
+    Column("CAME BACK", is_rare=True),
     Column("WHY NOT", wraps=True),
 )
 _COVERED = (
@@ -69,9 +72,12 @@ def age(span: timedelta) -> str:
 
 
 def _newest_good(copies: Sequence[MachineBackup]) -> Iterator[MachineBackup]:
-    """Of each machine the newest that could be restored; the newest of a machine come first."""
+    """Of each machine the newest that could be restored; the newest of a machine come first.
+
+    One whose guest contradicted the evidence when it was restored for a test comes after others.
+    """
     seen = set()
-    for copy in copies:
+    for copy in sorted(copies, key=lambda one: one.machine.is_contradicted):
         if not copy.wants and copy.machine.title not in seen:
             seen.add(copy.machine.title)
             yield copy
@@ -85,8 +91,14 @@ def _copy(one: MachineBackup, now: datetime) -> Sequence[Text]:
         line(_expires(one.backup, now)),
         line(one.machine.level),
         line(_RESTORABLE[one.is_restorable]),
+        _came_back(one.machine.verification, now),
         line(one.wants),
     )
+
+
+def _came_back(found: Verification | None, now: datetime) -> Text:
+    ago = f", {age(now - found.at)} ago" if found else ""
+    return line(words.came_back(found), ago)
 
 
 def _coverage(one: Coverage, now: datetime) -> Sequence[Text]:

@@ -15,6 +15,7 @@ _MOST_NAMED = 12
 """Machines that a cause names; the table has all."""
 
 _COLUMNS = ("Machine", "Verdict", "Level", "Demanded", "Disks", "Stood still", "Snapshots within")
+_CAME_BACK = "Came back"
 
 _ANSWERS = {
     Verdict.GOOD: "Every machine could be restored, and is as consistent as was demanded of it.",
@@ -171,7 +172,10 @@ def _cause(found: Sequence[tuple[str, Machine, Problem]]) -> Markup:
 def _overview(machines: Sequence[tuple[str, Machine]]) -> Markup:
     if not machines:
         return joined()
-    found = table("All machines, worst first", _COLUMNS, map(_row, *zip(*machines, strict=True)))
+    is_tried = any(machine.verification for _identifier, machine in machines)
+    columns = (*_COLUMNS, _CAME_BACK) if is_tried else _COLUMNS
+    rows = (_row(*one, is_tried=is_tried) for one in machines)
+    found = table("All machines, worst first", columns, rows)
     return element("section", element("h2", "Machines"), _filter(), found, aria_label="Machines")
 
 
@@ -193,8 +197,9 @@ def _filter() -> Markup:
     )
 
 
-def _row(identifier: str, machine: Machine) -> Markup:
+def _row(identifier: str, machine: Machine, *, is_tried: bool) -> Markup:
     frozen_s = machine.frozen.seconds if machine.frozen else None
+    came_back = [element("td", words.came_back(machine.verification))] if is_tried else []
     return element(
         "tr",
         element("th", element("a", machine.title, href=f"#{identifier}"), scope="row"),
@@ -204,6 +209,7 @@ def _row(identifier: str, machine: Machine) -> Markup:
         element("td", str(len(machine.disks))),
         element("td", words.seconds(frozen_s)),
         element("td", words.seconds(machine.spread_s)),
+        *came_back,
         data_verdict=str(machine.verdict),
         data_of=identifier,
     )

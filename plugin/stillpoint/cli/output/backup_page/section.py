@@ -32,6 +32,7 @@ def section(machine: Machine, identifier: str) -> Markup:
             words.badge(machine.verdict),
             element("span", _level(machine), class_="soft"),
         ),
+        *_verification(machine),
         *problems(machine.problems),
         _figure(machine, identifier),
         _disks(machine),
@@ -53,6 +54,22 @@ def problems(found: Sequence[Problem]) -> Iterator[Markup]:
         sentence = element("p", f"{one.sentence} ", element("code", one.code))
         entries.append(element("li", element("b", leads_to), sentence, *remedy, class_=style))
     yield element("ul", *entries, class_="problems")
+
+
+def _verification(machine: Machine) -> Iterator[Markup]:
+    found = machine.verification
+    if found is None:
+        return
+    expected = f", expected at least {found.expected}" if not found.is_good else ""
+    why = f": {found.why}" if found.why else ""
+    yield element(
+        "p",
+        "Restored for a test, ",
+        words.moment(found.at),
+        f", {found.took_s:.0f} s: came back ",
+        words.came_back(found),
+        f"{expected}; the evidence: {found.agreement}{why}.",
+    )
 
 
 def _level(machine: Machine) -> str:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from stillpoint.cli.output.markup import Markup, element
 from stillpoint.evidence.document import Span
+from stillpoint.evidence.verified import Verification
 from stillpoint.model.level import Level
 from stillpoint.report.model import Verdict
 
@@ -32,6 +33,16 @@ def badge(verdict: Verdict) -> Markup:
     """The verdict, with its sign."""
     style, sign = STYLES[verdict]
     return element("span", f"{sign} {verdict}", class_=f"badge {style}")
+
+
+def came_back(found: Verification | None) -> str | Markup:
+    """How far a machine came back that was restored for a test, with a sign."""
+    if found is None:
+        return "not tried yet"
+    style, sign = ("good", "✓") if found.is_good else ("unknown", "?")
+    if found.is_bad:
+        style, sign = "bad", "✕"
+    return element("span", f"{sign} {found.summary}", class_=f"badge {style}")
 
 
 def style_of(level: Level) -> str:

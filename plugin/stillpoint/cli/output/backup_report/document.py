@@ -10,10 +10,11 @@ from typing import Any
 import orjson
 
 from stillpoint.cli.output.backup_report.words import frozen_s
+from stillpoint.cli.output.verification_document import verification_document
 from stillpoint.evidence.document import Event, Span, Statement
 from stillpoint.report.model import Backup, Disk, Machine, Problem, Report
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 Json = dict[str, Any]
 
@@ -71,6 +72,7 @@ def _machine(machine: Machine) -> Json:
         "frozen": _span(machine.frozen) if machine.frozen else None,
         "frozenSeconds": frozen_s(machine),
         "spreadSeconds": machine.spread_s,
+        "verification": verification_document(machine.verification),
         "disks": [_disk(one) for one in machine.disks],
         "problems": [_problem(one) for one in machine.problems],
         "events": [_event(one) for one in machine.events],

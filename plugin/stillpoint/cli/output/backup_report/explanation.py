@@ -50,6 +50,7 @@ def _tree(machine: Machine, report: Report) -> Tree:
     backup = f"in backup {words.title(report.backup)}"
     tree = Tree(line(f"{machine.kind} {machine.title}  ", verdict, f", {machine.level} {backup}"))
     add(tree, "level", [entry(text) for text in _level(machine)])
+    add(tree, "restored for a test", map(entry, _verification(machine)))
     add(tree, "problems", map(_problem, machine.problems))
     add(tree, "disks", map(_disk, machine.disks))
     add(tree, "proofs", _statements(machine, "proofs"))
@@ -70,6 +71,17 @@ def _level(machine: Machine) -> Iterator[str]:
         yield f"stood still: {words.seconds(words.frozen_s(machine)) or 'for how long?'}, {span}"
     if machine.spread_s is not None:
         yield f"first to last snapshot: {words.seconds(machine.spread_s)} at most"
+
+
+def _verification(machine: Machine) -> Iterator[str]:
+    found = machine.verification
+    if found is None:
+        return
+    yield f"{words.moment(found.at)}, {found.took_s:.0f} s"
+    yield f"came back: {found.came_back}; expected at least: {found.expected}"
+    yield f"the evidence: {found.agreement}"
+    if found.why:
+        yield f"why: {found.why}"
 
 
 def _problem(one: Problem) -> Tree:

@@ -1,8 +1,9 @@
 """The report on a backup as JUnit's XML: a suite for each backup, a case for each machine."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from stillpoint.cli.output.backup_report import words
+from stillpoint.cli.output.junit_case import case, properties
 from stillpoint.cli.output.xml_text import attribute
 from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.report.model import Machine, Problem, Report, Verdict, verdict
@@ -30,23 +31,21 @@ def _suite(report: Report) -> str:
 
 
 def _whole(report: Report) -> str:
-    return _judged(_WHOLE, report.backup.name, verdict(report.problems), report.problems)
+    problems = report.problems
+    return case(_WHOLE, report.backup.name, list(_verdict(verdict(problems), problems)))
 
 
 def _case(machine: Machine) -> str:
-    return _judged(machine.namespace, machine.name, machine.verdict, machine.problems)
+    found = machine.verification
+    facts = {"came back": found.came_back, "evidence": found.agreement} if found else {}
+    parts = [*properties(facts), *_verdict(machine.verdict, machine.problems)]
+    return case(machine.namespace, machine.name, parts)
 
 
-def _judged(group: str, name: str, found: Verdict, problems: Sequence[Problem]) -> str:
-    start = f"    <testcase classname={attribute(group)} name={attribute(name)}"
-    if found is Verdict.GOOD:
-        return f"{start}/>\n"
-    if found in _FAILED:
-        return _with(start, "failure", f" type={attribute(found)}", problems)
-    return _with(start, "skipped", "", problems)
-
-
-def _with(start: str, what: str, kind: str, problems: Sequence[Problem]) -> str:
+def _verdict(found: Verdict, problems: Sequence[Problem]) -> Iterator[str]:
     said = [one for one in problems if one.weight is not Weight.NOTE]
     message = attribute("; ".join(f"{one.code}: {one.sentence}" for one in said))
-    return f"{start}>\n      <{what}{kind} message={message}/>\n    </testcase>\n"
+    if found in _FAILED:
+        yield f"<failure type={attribute(found)} message={message}/>"
+    elif found is not Verdict.GOOD:
+        yield f"<skipped message={message}/>"

@@ -11,6 +11,7 @@ from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from stillpoint.cli.output.backup_report import words
+from stillpoint.evidence.verified import Agreement, CameBack
 from stillpoint.model.level import Level
 from stillpoint.model.names import printable
 from stillpoint.rehearsal.verdict.reasons import Weight
@@ -36,6 +37,7 @@ class _Reports(Collector):
     def collect(self) -> Iterable[Metric]:
         yield from _of_backups(self._reports)
         yield from _of_machines(self._reports)
+        yield from _of_verifications(self._reports)
 
 
 def _of_backups(reports: Sequence[Report]) -> Iterator[Metric]:
@@ -63,18 +65,34 @@ def _of_machines(reports: Sequence[Report]) -> Iterator[Metric]:
     frozen = _gauge("machine_frozen_seconds", "the time for which the guest stood still")
     spread = _gauge("machine_spread_seconds", "first to last snapshot, at most")
     problems = _gauge("machine_problem", "a problem, by its code", (*_OF_MACHINE, "code"))
-    for report in reports:
-        for machine in report.machines:
-            labels = [*_labels(report), printable(machine.namespace), printable(machine.name)]
-            level.add_metric(labels, _states(machine))
-            good.add_metric(labels, machine.verdict is Verdict.GOOD)
-            _add(restorable, labels, machine.is_restorable)
-            _add(frozen, labels, words.frozen_s(machine))
-            _add(spread, labels, machine.spread_s)
-            for one in machine.problems:
-                if one.weight is not Weight.NOTE:
-                    problems.add_metric([*labels, one.code], 1)
+    for labels, machine in _labelled(reports):
+        level.add_metric(labels, {one.value: machine.level is one for one in Level})
+        good.add_metric(labels, machine.verdict is Verdict.GOOD)
+        _add(restorable, labels, machine.is_restorable)
+        _add(frozen, labels, words.frozen_s(machine))
+        _add(spread, labels, machine.spread_s)
+        for one in machine.problems:
+            if one.weight is not Weight.NOTE:
+                problems.add_metric([*labels, one.code], 1)
     yield from (level, good, restorable, frozen, spread, problems)
+
+
+def _of_verifications(reports: Sequence[Report]) -> Iterator[Metric]:
+    """How machines came back, of those that were restored for a test."""
+    came_back = StateSetMetricFamily(
+        f"{_PREFIX}_machine_came_back", "how far, when it was restored for a test",
+        labels=_OF_MACHINE,
+    )  # fmt: skip
+    agreement = StateSetMetricFamily(
+        f"{_PREFIX}_machine_agreement", "what its guest said of the evidence", labels=_OF_MACHINE
+    )
+    at = _gauge("machine_verified_timestamp_seconds", "when it was last restored for a test")
+    for labels, machine in _labelled(reports):
+        if found := machine.verification:
+            came_back.add_metric(labels, {str(one): found.came_back is one for one in CameBack})
+            agreement.add_metric(labels, {str(one): found.agreement is one for one in Agreement})
+            at.add_metric(labels, found.at.timestamp())
+    yield from (came_back, agreement, at)
 
 
 def _gauge(name: str, says: str, labels: Sequence[str] = _OF_MACHINE) -> GaugeMetricFamily:
@@ -86,8 +104,11 @@ def _add(gauge: GaugeMetricFamily, labels: Sequence[str], value: float | None) -
         gauge.add_metric(labels, value)
 
 
-def _states(machine: Machine) -> dict[str, bool]:
-    return {level.value: machine.level is level for level in Level}
+def _labelled(reports: Sequence[Report]) -> Iterator[tuple[list[str], Machine]]:
+    for report in reports:
+        for machine in report.machines:
+            names = machine.namespace, machine.name
+            yield [*_labels(report), *map(printable, names)], machine
 
 
 def _labels(report: Report) -> list[str]:

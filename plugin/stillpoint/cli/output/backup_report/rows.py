@@ -17,6 +17,7 @@ HEADING = (
     "backup", "phase", "completed", "expires", "namespace", "machine", "kind", "verdict", "level",
     "demanded", "expected", "restorable", "frozen_s", "spread_s", "disk", "claim", "method",
     "disk_level", "size_bytes", "driver", "handle", "cut_from", "cut_until", "problems",
+    "verified_at", "came_back", "agreement",
 )  # fmt: skip
 
 _OF_FORMULAS = ("=", "+", "-", "@")
@@ -42,7 +43,8 @@ def _rows(report: Report) -> Iterator[Sequence[object]]:
     )
     for machine in report.machines:
         for disk in machine.disks or (None,):
-            yield (*of_backup, *_of_machine(machine), *_of_disk(disk), _codes(machine))
+            known = _codes(machine), *_verified(machine)
+            yield (*of_backup, *_of_machine(machine), *_of_disk(disk), *known)
 
 
 def _of_machine(machine: Machine) -> Sequence[object]:
@@ -74,6 +76,11 @@ def _of_disk(disk: Disk | None) -> Sequence[object]:
         disk.cut.start and disk.cut.start.isoformat(),
         disk.cut.end and disk.cut.end.isoformat(),
     )
+
+
+def _verified(machine: Machine) -> Sequence[object]:
+    found = machine.verification
+    return (words.moment(found.at), found.came_back, found.agreement) if found else ("",) * 3
 
 
 def _codes(machine: Machine) -> str:

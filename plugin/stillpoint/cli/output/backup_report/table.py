@@ -49,6 +49,7 @@ _COLUMNS = (
     Column("DISKS"),
     Column("FROZEN"),
     Column("SPREAD", is_extra=True),
+    Column("CAME BACK", is_rare=True),
     Column("WHY", wraps=True),
 )
 _GROUP_COLUMNS = (
@@ -89,6 +90,9 @@ def _write_heading(report: Report, output: Console) -> None:
     summary = ", ".join(f"{counts[one]} {one}" for one in Verdict if counts[one])
     machines = number(len(report.machines), "virtual machine")
     write_paragraph(output, f"{machines}{': ' if summary else ''}{summary}.")
+    if tested := [one.verification for one in report.machines if one.verification]:
+        good = sum(one.is_good for one in tested)
+        write_paragraph(output, f"Restored for a test: {len(tested)}, {good} as expected.")
     for problem in report.problems:
         colour = WEIGHT_COLOURS.get(problem.weight, "")
         write_paragraph(output, problem.sentence, 2, ("! ", colour))
@@ -117,6 +121,7 @@ def _row(machine: Machine) -> Sequence[Text]:
         line(words.methods(machine)),
         line(words.seconds(words.frozen_s(machine))),
         line(words.seconds(machine.spread_s)),
+        line(words.came_back(machine.verification)),
         line(", ".join(codes)),
     )
 

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from stillpoint.evidence.document import Span
+from stillpoint.evidence.verified import Verification
 from stillpoint.model.names import printable
 from stillpoint.report.model import Backup, Disk, Machine
 
@@ -49,6 +50,15 @@ def methods(machine: Machine) -> str:
 def restorable(machine: Machine) -> str:
     """`yes`, `no` or `unknown`."""
     return {True: "yes", False: "no", None: "unknown"}[machine.is_restorable]
+
+
+def came_back(found: Verification | None) -> tuple[str, str]:
+    """`guest, contradicted`, with a colour; empty if it was never restored for a test."""
+    if found is None:
+        return "", ""
+    if found.is_bad:
+        return found.summary, "red"
+    return found.summary, "green" if found.is_good else "yellow"
 
 
 def disk(one: Disk) -> str:

@@ -1,7 +1,8 @@
 """A verification as JUnit's XML: a case for each machine, and one for what was left behind."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from stillpoint.cli.output.junit_case import case, properties
 from stillpoint.cli.output.verification import words
 from stillpoint.cli.output.xml_text import attribute
 from stillpoint.evidence.verified import Agreement
@@ -24,16 +25,11 @@ def text(run: Run) -> str:
 
 
 def _case(one: Result) -> str:
-    start = (
-        f"    <testcase classname={attribute(one.namespace)} name={attribute(one.name)}"
-        f' time="{one.took_s:.3f}">\n'
-    )
-    parts = [f"      {part}\n" for part in (*_properties(one), *_verdict(one))]
-    return f"{start}{''.join(parts)}    </testcase>\n"
+    return case(one.namespace, one.name, [*properties(_facts(one)), *_verdict(one)], one.took_s)
 
 
-def _properties(one: Result) -> Iterator[str]:
-    facts = {
+def _facts(one: Result) -> Mapping[str, str]:
+    return {
         "came back": one.came_back,
         "expected": one.expected,
         "evidence": one.agreement,
@@ -44,10 +40,6 @@ def _properties(one: Result) -> Iterator[str]:
             if step.seconds is not None
         },
     }
-    yield "<properties>"
-    for name, value in facts.items():
-        yield f"  <property name={attribute(name)} value={attribute(value)}/>"
-    yield "</properties>"
 
 
 def _verdict(one: Result) -> Iterator[str]:
@@ -64,9 +56,6 @@ def _verdict(one: Result) -> Iterator[str]:
 
 
 def _clearing(run: Run) -> str:
-    start = '    <testcase classname="verification" name="nothing is left behind"'
-    left = words.left(run)
-    if not left:
-        return f"{start}/>\n"
-    message = attribute("; ".join(left))
-    return f'{start}>\n      <failure type="left" message={message}/>\n    </testcase>\n'
+    message = attribute("; ".join(words.left(run)))
+    parts = [f'<failure type="left" message={message}/>'] if words.left(run) else []
+    return case("verification", "nothing is left behind", parts)
