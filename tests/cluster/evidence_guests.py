@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stillpoint.evidence import document
 from stillpoint.evidence.document import Evidence
+from stillpoint.evidence.sealed import Key
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster
 from tests.cluster.manifests import Machine
@@ -73,14 +74,14 @@ class Shown:
 
 
 def shown(cluster: Cluster, backup: Object) -> Shown:
-    name, uid = (backup["metadata"][key] for key in ("name", "uid"))
+    name, key = backup["metadata"]["name"], Key.of_backup(backup)
     holders = [
         item
         for path, item in cluster.backup_items(name).items()
         if path.startswith(("resources/volumesnapshots.", "resources/datauploads."))
         if "preferredversion" not in path
     ]
-    found = [each for item in holders if (each := document.of(item, uid))]
+    found = [each for item in holders if (each := document.of(item, key))]
     operations = {
         each["spec"]["resourceIdentifier"]["Name"]: each["status"]
         for each in cluster.archive.backup_operations(name)

@@ -49,7 +49,9 @@ class Storage:
         kubeconfig = f"--kubeconfig={self.control_plane.kubeconfig('storage')}"
         common = [kubeconfig, "--v=3", "--kube-api-qps=500", "--kube-api-burst=1000"]
         of_snapshots = [*common, "--feature-gates=CSIVolumeGroupSnapshot=true"]
-        self.processes.start("snapshot-controller", [binary("snapshot-controller"), *of_snapshots])
+        self.snapshot_controller = self.processes.start(
+            "snapshot-controller", [binary("snapshot-controller"), *of_snapshots]
+        )
         options = [f"--csi-address={self.socket}", "--extra-create-metadata"]
         for sidecar, flags in (("csi-snapshotter", of_snapshots), ("csi-provisioner", common)):
             self.processes.start(sidecar, [binary(sidecar), *flags, *options])

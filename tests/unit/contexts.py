@@ -55,6 +55,7 @@ def backup_context(
         blocks=ItemBlocks(),
         background=lambda task: task(),
         note=lambda task: task(),
+        new_secret=lambda: "drawn",
     )
 
 

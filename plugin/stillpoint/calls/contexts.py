@@ -5,6 +5,7 @@ imports.
 """
 
 import functools
+import secrets
 import threading
 import time
 import uuid
@@ -87,6 +88,7 @@ def of_backup(backup: bytes, clusters: Clusters, log: ItemLog) -> BackupContext:
         blocks=_item_blocks(view),
         background=clusters.background,
         note=clusters.note,
+        new_secret=lambda: secrets.token_hex(16),
         has_csi=clusters.has_csi,
         is_observed=clusters.is_observed,
     )

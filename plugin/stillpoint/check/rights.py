@@ -59,6 +59,9 @@ _EVIDENCE = """
     snapshot.kubevirt.io     virtualmachinesnapshots                get list
     backup.kubevirt.io       virtualmachinebackups                  get list
 """
+_EVIDENCE_OF_VELERO = """
+    velero.io                backups                                patch
+"""
 _OF_VELERO = """
     velero.io                backups                                get list
     velero.io                datadownloads                          get list create patch
@@ -120,6 +123,7 @@ NEEDED: tuple[Right, ...] = (
     *_parse(_THAW, THAW),
     *_parse(_GROUPS, GROUPS),
     *_parse(_EVIDENCE, EVIDENCE),
+    *_parse(_EVIDENCE_OF_VELERO, EVIDENCE, is_of_velero=True),
     *_parse(_OF_VELERO, is_of_velero=True),
 )
 ALL = Right("*", "*", "*")

@@ -126,6 +126,10 @@ class CachedIndex:
         """See `Index.current`."""
         return self._reader.get(resource, namespace, name)
 
+    def list_now(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
+        """See `Index.list_now`."""
+        return self._reader.list(resource, namespace, labels)
+
     def changes(
         self, resource: Resource, namespace: str, labels: str, longest_s: float
     ) -> Generator[Change, None, None]:

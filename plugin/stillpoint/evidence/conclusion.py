@@ -64,6 +64,7 @@ def conclude(
             record=line.id if line and _is_held(verdict) else "",
             applications=line.applications if line and _is_held(verdict) else (),
             events=events,
+            snapshot=cut.snapshot,
         )
         for cut, verdict in zip(cuts, verdicts, strict=True)
     )

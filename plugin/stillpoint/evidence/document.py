@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from stillpoint.evidence import sealed
+from stillpoint.evidence.sealed import Key
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level
 
@@ -101,6 +102,8 @@ class Evidence:
         record: the id of the guest's own record on the disk; empty if it made none.
         applications: what was quiesced, by the guest's word.
         events: the timeline of the machine.
+        snapshot: uid of the VolumeSnapshot that holds the bytes; empty if a DataUpload does, and in
+            documents of version 1.
     """
 
     claim: Subject
@@ -116,21 +119,27 @@ class Evidence:
     record: str = ""
     applications: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
+    snapshot: str = ""
 
 
-def to_annotation(evidence: Evidence, backup_uid: str) -> str:
+def to_annotation(evidence: Evidence, key: Key) -> str:
     """The annotation's value, under the backup's seal."""
-    return sealed.text(ANNOTATION, _to_document(evidence), backup_uid)
+    return sealed.text(ANNOTATION, _to_document(evidence), key)
 
 
-def of(item: Item, backup_uid: str) -> Evidence | None:
+def of(item: Item, key: Key) -> Evidence | None:
     """The evidence on a VolumeSnapshot or a DataUpload; None if there is none.
 
     Raises:
         MalformedItem: the annotation is no evidence of a version that is known, or does not bear
             the seal of this backup.
     """
-    return sealed.read(ANNOTATION, item, backup_uid, _from_document)
+    return sealed.read(ANNOTATION, item, key, _from_document)
+
+
+def wants_secret(item: Item) -> bool:
+    """True if the annotation says that its seal is made with a secret; anybody can write that."""
+    return sealed.wants_secret(ANNOTATION, item)
 
 
 def _to_document(evidence: Evidence) -> dict[str, Any]:
@@ -148,6 +157,7 @@ def _to_document(evidence: Evidence) -> dict[str, Any]:
         "record": evidence.record,
         "applications": list(evidence.applications),
         "events": list(map(_of_event, evidence.events)),
+        "snapshot": evidence.snapshot,
     }
     return {key: value for key, value in document.items() if value not in (None, "", [])}
 
@@ -167,6 +177,7 @@ def _from_document(document: Item) -> Evidence:
         record=str(document.get("record", "")),
         applications=_each(str, document.get("applications", ())),
         events=_each(_event, document.get("events", ())),
+        snapshot=str(document.get("snapshot", "")),
     )
 
 

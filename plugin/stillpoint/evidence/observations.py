@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 from stillpoint.evidence import sealed
 from stillpoint.evidence.console import ConsoleLine
 from stillpoint.evidence.document import Span, Statement, Subject
+from stillpoint.evidence.sealed import Key
 from stillpoint.model.item import Item
 
 OBSERVED = "stillpoint.dev/observed"
@@ -183,6 +184,8 @@ class Cut:
         created: by the driver's clock, which says nothing of the order (docs/evidence.md).
         shared_with: names of other machines whose guests write to the disk.
         machines: names of all of them, as far as is known when it is stored.
+        snapshot: uid of the VolumeSnapshot that holds the bytes: whoever reads it compares that,
+            too. Empty if a DataUpload does, which is in Velero's namespace.
     """
 
     claim: Subject
@@ -195,34 +198,35 @@ class Cut:
     created: datetime | None = None
     shared_with: tuple[str, ...] = ()
     machines: tuple[str, ...] = ()
+    snapshot: str = ""
 
 
 Stored = TypeVar("Stored", Observations, Cut)
 
 
-def to_annotation(stored: Observations | Cut, backup_uid: str) -> str:
+def to_annotation(stored: Observations | Cut, key: Key) -> str:
     """The value of `OBSERVED` or `CUT`, under the backup's seal."""
     annotation = OBSERVED if isinstance(stored, Observations) else CUT
-    return sealed.text(annotation, _compact(stored), backup_uid)
+    return sealed.text(annotation, _compact(stored), key)
 
 
-def observed(item: Item, backup_uid: str) -> Observations | None:
+def observed(item: Item, key: Key) -> Observations | None:
     """The observations on a VolumeSnapshot or DataUpload; None if there are none.
 
     Raises:
         MalformedItem: the annotation is not of a version that is known, or does not bear the seal
             of this backup.
     """
-    return sealed.read(OBSERVED, item, backup_uid, partial(_convert, Observations))
+    return sealed.read(OBSERVED, item, key, partial(_convert, Observations))
 
 
-def cut(item: Item, backup_uid: str) -> Cut | None:
+def cut(item: Item, key: Key) -> Cut | None:
     """The cut on a VolumeSnapshot or DataUpload; None if there is none.
 
     Raises:
         MalformedItem: see `observed`.
     """
-    return sealed.read(CUT, item, backup_uid, partial(_convert, Cut))
+    return sealed.read(CUT, item, key, partial(_convert, Cut))
 
 
 def _convert(kind: type[Stored], document: Item) -> Stored:

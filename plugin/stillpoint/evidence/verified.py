@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from stillpoint.evidence import sealed
+from stillpoint.evidence.sealed import Key
 from stillpoint.model import item as it
 from stillpoint.model import json_text
 from stillpoint.model.errors import MalformedItem
@@ -98,7 +99,7 @@ def of(backup: Item) -> Mapping[str, Verification]:
         MalformedItem: the annotation is none of a version that is known, or does not bear the seal
             of this Backup.
     """
-    return sealed.read(ANNOTATION, backup, it.uid(backup), _from_document) or {}
+    return sealed.read(ANNOTATION, backup, _key(backup), _from_document) or {}
 
 
 def annotation(backup: Item, found: Mapping[str, Verification]) -> str:
@@ -115,7 +116,12 @@ def annotation(backup: Item, found: Mapping[str, Verification]) -> str:
     machines = dict(_with_room(merged.items()))
     more = len(merged) - len(machines)
     document = {"machines": machines, **({"more": more} if more else {})}
-    return sealed.text(ANNOTATION, document, it.uid(backup))
+    return sealed.text(ANNOTATION, document, _key(backup))
+
+
+def _key(backup: Item) -> Key:
+    """The Backup's uid: whoever may write to a Backup may read its secret as well."""
+    return Key(it.uid(backup), is_uid=True)
 
 
 def _readable(backup: Item) -> Mapping[str, Verification]:

@@ -117,6 +117,9 @@ class Index(Protocol):
     def current(self, resource: Resource, namespace: str, name: str) -> Item | None:
         """As `Reader.get`, requested again each time: for a state that changes during a wait."""
 
+    def list_now(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
+        """As `Reader.list`, requested again each time: for objects that are made meanwhile."""
+
     def changes(
         self, resource: Resource, namespace: str, labels: str, longest_s: float
     ) -> Generator[Change, None, None]:

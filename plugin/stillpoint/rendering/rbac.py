@@ -26,6 +26,15 @@ _ROLES = {
 }
 """Cluster roles, each with a comment."""
 
+_ROLES_OF_VELERO = {
+    "stillpoint": "# Velero's own objects: backups, and the downloads of its data mover.\n",
+    EVIDENCE: """\
+# Optional: the secret of a backup, with which its evidence is sealed. Without this part the seal is
+# made with the Backup's uid, which Velero's own group snapshots show to tenants.
+""",
+}
+"""Roles in the namespace of Velero, each with a comment."""
+
 
 def manifest(namespace: str, account: str) -> str:
     """Roles and bindings; those that are optional are apart."""
@@ -34,11 +43,10 @@ def manifest(namespace: str, account: str) -> str:
         of_role = (one for one in NEEDED if one.role == role and not one.is_of_velero)
         parts.append(note + _cluster_role(role, of_role))
         parts.append(_binding("ClusterRole", role, "", namespace, account))
-    parts.append(
-        "# Velero's own objects: backups, and the downloads of its data mover.\n"
-        + _role("stillpoint", namespace, (right for right in NEEDED if right.is_of_velero))
-    )
-    parts.append(_binding("Role", "stillpoint", namespace, namespace, account))
+    for role, note in _ROLES_OF_VELERO.items():
+        of_role = (one for one in NEEDED if one.role == role and one.is_of_velero)
+        parts.append(note + _role(role, namespace, of_role))
+        parts.append(_binding("Role", role, namespace, namespace, account))
     heading = (
         "# The rights that stillpoint needs, for a Velero that is not cluster-admin: it runs in\n"
         "# Velero's pod, as Velero's service account. What Velero itself needs is not in here.\n"

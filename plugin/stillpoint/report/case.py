@@ -12,6 +12,7 @@ from stillpoint.backup_files.disk_data import DiskData
 from stillpoint.backup_files.stored import StoredObjects
 from stillpoint.evidence import document
 from stillpoint.evidence.document import Evidence
+from stillpoint.evidence.sealed import Key
 from stillpoint.evidence.verified import Verification
 from stillpoint.model import item as it
 from stillpoint.model import kinds
@@ -30,7 +31,7 @@ class Doubt(StrEnum):
 
     NONE = "evidence is believed"
     ABSENT = "there is none"
-    UNCHECKED = "the uid of the backup is not known"
+    UNCHECKED = "the key of its seal is not known"
     SEAL = "it does not bear the seal of the backup"
     OTHER = "it is of another disk"
 
@@ -239,7 +240,7 @@ def _missing(machine: Item, objects: StoredObjects) -> Iterator[Reference]:
 def _disk(name: str, claim: Reference, around: _Around) -> StoredDisk:
     contents = around.contents
     data = disk_data.of(claim, around.objects, contents.books)
-    evidence, doubt = _evidence(data.upload or data.snapshot, contents.books.uids)
+    evidence, doubt = _evidence(data, contents.keys)
     if evidence and not _is_of(evidence, data.item, around.machine):
         evidence, doubt = None, Doubt.OTHER
     sharing = around.sharing.get(claim, ())
@@ -247,14 +248,18 @@ def _disk(name: str, claim: Reference, around: _Around) -> StoredDisk:
     return StoredDisk(name, data, evidence, doubt, shared_with)
 
 
-def _evidence(holder: Item | None, uids: Collection[str]) -> tuple[Evidence | None, Doubt]:
+def _evidence(data: DiskData, keys: Collection[Key]) -> tuple[Evidence | None, Doubt]:
     """The evidence on what holds the bytes of a claim, or why there is none."""
+    holder = data.upload or data.snapshot
     if holder is None or document.ANNOTATION not in it.annotations(holder):
         return None, Doubt.ABSENT
-    if not uids:
-        return None, Doubt.UNCHECKED
-    found = next(filter(None, (_believed(holder, uid) for uid in uids)), None)
-    return found, Doubt.NONE if found else Doubt.SEAL
+    for key in keys:
+        if found := _believed(holder, key):
+            uid = "" if data.upload else it.uid(holder)
+            is_here = key.is_uid or found.snapshot == uid
+            return (found, Doubt.NONE) if is_here else (None, Doubt.OTHER)
+    is_lacking = all(key.is_uid for key in keys) and document.wants_secret(holder)
+    return None, Doubt.UNCHECKED if is_lacking or not keys else Doubt.SEAL
 
 
 def _is_of(evidence: Evidence, claim: Item | None, machine: str) -> bool:
@@ -267,8 +272,8 @@ def _is_of(evidence: Evidence, claim: Item | None, machine: str) -> bool:
     return is_of_claim and machine in (evidence.machine.name, *evidence.shared_with)
 
 
-def _believed(holder: Item, uid: str) -> Evidence | None:
+def _believed(holder: Item, key: Key) -> Evidence | None:
     try:
-        return document.of(holder, uid)
+        return document.of(holder, key)
     except MalformedItem:
         return None

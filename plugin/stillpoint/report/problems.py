@@ -121,12 +121,13 @@ ROWS: tuple[Row, ...] = (
         "oc auth can-i patch volumesnapshots -n {namespace} --as=USER: who could have written it?",
         consistency.unsealed),
     Row("evidence-of-another-disk", _U, _LEVEL,
-        "THE EVIDENCE OF THESE DISKS IS THAT OF OTHER DISKS, somebody may have copied it: {about}",
+        "THE EVIDENCE OF THESE DISKS IS THAT OF OTHER DISKS OR SNAPSHOTS, somebody may have copied "
+        "it: {about}",
         "oc auth can-i patch volumesnapshots -n {namespace} --as=USER: who could have written it?",
         consistency.of_others),
     Row("evidence-not-checked", _U, _LEVEL,
         "the seal of the evidence of these disks cannot be checked, as the Backup object is not "
-        "there: {about}",
+        "there, or is an early copy without its secret: {about}",
         "oc get backups.velero.io -n {velero} {backup} -o json > backup.json, then "
         "--backup backup.json; in the object store it is velero-backup.json",
         consistency.unchecked),

@@ -26,6 +26,7 @@ class BackupContext:
             the call ends.
         note: as `background`, before all tasks of that: for what is lost if the process ends.
         has_csi: true if Velero runs its own actions for CSI, which put snapshots into the archive.
+        new_secret: draws a secret; actions draw no randomness of their own.
         is_observed: true if guests are watched for evidence; a rehearsal watches none.
     """
 
@@ -38,6 +39,7 @@ class BackupContext:
     blocks: ItemBlocks
     background: Callable[[Callable[[], None]], None]
     note: Callable[[Callable[[], None]], None]
+    new_secret: Callable[[], str]
     has_csi: bool = True
     is_observed: bool = False
 

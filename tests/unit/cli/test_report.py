@@ -97,7 +97,7 @@ def test_what_is_below_a_demand_is_not_safe(run: Any) -> None:
 
 def test_what_is_not_known_cannot_be_told(run: Any) -> None:
     world = of.good()
-    world.put(of.evidence("db-data"), "VolumeSnapshot", "velero-db-data", uid="another")
+    world.put(of.evidence("db-data"), "VolumeSnapshot", "velero-db-data", key=of.ANOTHER_KEY)
     status, printed = run(world)
     assert status == ExitStatus.CANNOT_TELL
     assert "DOES NOT BEAR THE SEAL OF THE BACKUP" in printed
@@ -243,7 +243,7 @@ def test_junit_has_a_case_for_each_machine(run: Any) -> None:
 
 def test_junit_skips_what_is_not_known(run: Any) -> None:
     world = of.good()
-    world.put(of.evidence("db-data"), "VolumeSnapshot", "velero-db-data", uid="another")
+    world.put(of.evidence("db-data"), "VolumeSnapshot", "velero-db-data", key=of.ANOTHER_KEY)
     _, printed = run(world, "-o", "junit")
     [suite] = ET.fromstring(printed)  # noqa: S314 - the command's own
     assert [case.get("name") for case in suite if case.find("skipped") is not None] == ["db"]

@@ -1,5 +1,6 @@
 """Evidence of a disk as it is stored, and whose evidence counts."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import orjson
@@ -9,10 +10,11 @@ from hypothesis import strategies as st
 
 from stillpoint.evidence import document
 from stillpoint.evidence.document import Event, Evidence, Span, Statement, Subject
+from stillpoint.evidence.sealed import Key
 from stillpoint.model.errors import MalformedItem
 from stillpoint.model.level import Level
 
-UID = "0a4b"
+KEY = Key("0a4b")
 times = st.integers(1_600_000_000_000, 2_000_000_000_000).map(
     lambda milliseconds: datetime.fromtimestamp(milliseconds / 1000, UTC)
 )
@@ -35,6 +37,7 @@ evidences = st.builds(
     texts,
     st.lists(texts, max_size=2).map(tuple),
     st.lists(st.builds(Event, times, texts, texts, texts), max_size=2).map(tuple),
+    texts,
 )
 EVIDENCE = Evidence(
     Subject("PersistentVolumeClaim", "root", "c-1"),
@@ -55,24 +58,24 @@ def snapshot(text: object) -> dict[str, object]:
 
 @given(evidences)
 def test_what_is_stored_is_read(evidence: Evidence) -> None:
-    assert document.of(snapshot(document.to_annotation(evidence, UID)), UID) == evidence
+    assert document.of(snapshot(document.to_annotation(evidence, KEY)), KEY) == evidence
 
 
 def test_no_annotation_is_no_evidence() -> None:
-    assert document.of({"metadata": {}}, UID) is None
+    assert document.of({"metadata": {}}, KEY) is None
 
 
 def test_the_order_of_keys_is_free() -> None:
-    stored = orjson.loads(document.to_annotation(EVIDENCE, UID))
+    stored = orjson.loads(document.to_annotation(EVIDENCE, KEY))
     text = orjson.dumps(dict(reversed(stored.items()))).decode()
-    assert document.of(snapshot(text), UID) == EVIDENCE
+    assert document.of(snapshot(text), KEY) == EVIDENCE
 
 
 @pytest.mark.parametrize(
     "change",
     [
         {"level": "application"},
-        {"v": 2},
+        {"v": 1},
         {"seal": ""},
         {"seal": None},
         {"proofs": [{}]},
@@ -82,17 +85,23 @@ def test_the_order_of_keys_is_free() -> None:
     ],
 )
 def test_what_another_has_written_is_refused(change: dict[str, object]) -> None:
-    stored = orjson.loads(document.to_annotation(EVIDENCE, UID)) | change
+    stored = orjson.loads(document.to_annotation(EVIDENCE, KEY)) | change
     with pytest.raises(MalformedItem, match=r"VolumeSnapshot shop/s.*under the seal"):
-        document.of(snapshot(orjson.dumps(stored).decode()), UID)
+        document.of(snapshot(orjson.dumps(stored).decode()), KEY)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "1", "{", 3, '{"v":1}'])
 def test_what_is_no_evidence_is_refused(text: object) -> None:
     with pytest.raises(MalformedItem):
-        document.of(snapshot(text), UID)
+        document.of(snapshot(text), KEY)
+
+
+def test_a_document_of_another_version_is_refused() -> None:
+    """What one sealed with the uid of a backup can say, one with its secret may not."""
+    with pytest.raises(MalformedItem):
+        document.of(snapshot(document.to_annotation(EVIDENCE, replace(KEY, is_uid=True))), KEY)
 
 
 def test_evidence_of_another_backup_is_refused() -> None:
     with pytest.raises(MalformedItem):
-        document.of(snapshot(document.to_annotation(EVIDENCE, "other")), UID)
+        document.of(snapshot(document.to_annotation(EVIDENCE, Key("other"))), KEY)

@@ -23,11 +23,12 @@ from stillpoint.evidence.observations import (
     State,
     Thaw,
 )
+from stillpoint.evidence.sealed import Key
 from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level
 
-UID = "0a4b"
+KEY = Key("0a4b")
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 MACHINE = Subject("VirtualMachine", "db", "m-1")
 CLAIM = Subject("PersistentVolumeClaim", "root", "c-1")
@@ -91,25 +92,25 @@ def annotated(annotation: str, text: object) -> Item:
 
 @given(all_observed)
 def test_observations_that_are_stored_are_read(seen: Observations) -> None:
-    text = observations.to_annotation(seen, UID)
-    assert observations.observed(annotated(observations.OBSERVED, text), UID) == seen
+    text = observations.to_annotation(seen, KEY)
+    assert observations.observed(annotated(observations.OBSERVED, text), KEY) == seen
 
 
 @given(cuts)
 def test_a_cut_that_is_stored_is_read(cut: Cut) -> None:
-    text = observations.to_annotation(cut, UID)
-    assert observations.cut(annotated(observations.CUT, text), UID) == cut
+    text = observations.to_annotation(cut, KEY)
+    assert observations.cut(annotated(observations.CUT, text), KEY) == cut
 
 
 def test_no_annotation_is_none() -> None:
-    assert observations.observed({"metadata": {}}, UID) is None
-    assert observations.cut({"metadata": {}}, UID) is None
+    assert observations.observed({"metadata": {}}, KEY) is None
+    assert observations.cut({"metadata": {}}, KEY) is None
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"v": 2},
+        {"v": 1},
         {"seal": ""},
         {"not_before": None},
         {"in_block_of": ["db"]},
@@ -117,29 +118,29 @@ def test_no_annotation_is_none() -> None:
     ],
 )
 def test_what_another_has_written_is_refused(change: dict[str, object]) -> None:
-    stored = orjson.loads(observations.to_annotation(Cut(CLAIM, NOON, NOON), UID)) | change
+    stored = orjson.loads(observations.to_annotation(Cut(CLAIM, NOON, NOON), KEY)) | change
     with pytest.raises(MalformedItem, match=r"VolumeSnapshot shop/s.*under the seal"):
-        observations.cut(annotated(observations.CUT, orjson.dumps(stored).decode()), UID)
+        observations.cut(annotated(observations.CUT, orjson.dumps(stored).decode()), KEY)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "1", "{", 3, '{"v":1}', "null"])
 def test_what_is_no_document_is_refused(text: object) -> None:
     with pytest.raises(MalformedItem):
-        observations.observed(annotated(observations.OBSERVED, text), UID)
+        observations.observed(annotated(observations.OBSERVED, text), KEY)
     with pytest.raises(MalformedItem):
-        observations.cut(annotated(observations.CUT, text), UID)
+        observations.cut(annotated(observations.CUT, text), KEY)
 
 
 def test_a_cut_is_no_observation() -> None:
-    text = observations.to_annotation(Cut(CLAIM, NOON, NOON), UID)
+    text = observations.to_annotation(Cut(CLAIM, NOON, NOON), KEY)
     with pytest.raises(MalformedItem):
-        observations.observed(annotated(observations.OBSERVED, text), UID)
+        observations.observed(annotated(observations.OBSERVED, text), KEY)
 
 
 def test_an_annotation_of_another_backup_is_refused() -> None:
-    text = observations.to_annotation(Cut(CLAIM, NOON, NOON), "other")
+    text = observations.to_annotation(Cut(CLAIM, NOON, NOON), Key("other"))
     with pytest.raises(MalformedItem):
-        observations.cut(annotated(observations.CUT, text), UID)
+        observations.cut(annotated(observations.CUT, text), KEY)
 
 
 def test_what_is_stored_is_small() -> None:
@@ -155,4 +156,4 @@ def test_what_is_stored_is_small() -> None:
         watches=(Span(NOON, NOON),) * MOST_WATCHES,
         lines=(Heard(held, NOON, True), *(Heard(line, NOON, True),) * (MOST_LINES - 1)),
     )
-    assert len(observations.to_annotation(seen, UID)) < 12_000
+    assert len(observations.to_annotation(seen, KEY)) < 12_000

@@ -9,6 +9,7 @@ import fastjsonschema
 from stillpoint.evidence import document
 from stillpoint.evidence.conclusion import conclude
 from stillpoint.evidence.rules import ROWS
+from stillpoint.evidence.sealed import Key
 from stillpoint.model.level import Level
 from tests.unit.evidence.timelines import Timeline
 
@@ -59,4 +60,4 @@ def test_evidence_is_as_its_schema_says() -> None:
     validate = fastjsonschema.compile(json.loads(SCHEMA.read_text()))
     for seed in range(50):
         for evidence in conclude(*Timeline(seed).observe(), required=Level.APPLICATION):
-            validate(json.loads(document.to_annotation(evidence, "0a4b")))
+            validate(json.loads(document.to_annotation(evidence, Key("0a4b"))))

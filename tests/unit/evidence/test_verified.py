@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillpoint.evidence import sealed, verified
+from stillpoint.evidence.sealed import Key
 from stillpoint.evidence.verified import ANNOTATION, Agreement, CameBack, Verification
 from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
@@ -85,7 +86,7 @@ def test_what_nobody_has_sealed_is_refused_and_replaced(change: dict[str, object
 def test_what_is_sealed_and_no_verification_is_refused(facts: dict[str, object]) -> None:
     stored = orjson.loads(verified.annotation(backup(), {"shop/db": GOOD}))
     entry = stored["machines"]["shop/db"] | facts
-    text = sealed.text(ANNOTATION, {"machines": {"shop/db": entry}}, "b-1")
+    text = sealed.text(ANNOTATION, {"machines": {"shop/db": entry}}, Key("b-1", is_uid=True))
     with pytest.raises(MalformedItem):
         verified.of(backup(text))
 

@@ -97,7 +97,7 @@ def put_old_upload(world: World, claim: str, phase: str = "Completed") -> None:
     upload["metadata"]["labels"] = OF_ANOTHER
     world.items.append(upload | {"status": {"phase": phase, "snapshotID": "moved-0"}})
     stopped = of.evidence(claim, "db", level=Level.STOPPED)
-    world.put(stopped, "DataUpload", name, uid="of another backup")
+    world.put(stopped, "DataUpload", name, key=of.ANOTHER_KEY)
 
 
 def not_ready(world: World) -> None:
@@ -137,7 +137,7 @@ def copied_evidence(world: World) -> None:
 
 
 def resealed(world: World) -> None:
-    world.put(of.evidence("db-data"), SNAPSHOT, "velero-db-data", uid="of another backup")
+    world.put(of.evidence("db-data"), SNAPSHOT, "velero-db-data", key=of.ANOTHER_KEY)
 
 
 def expired(world: World) -> None:
@@ -157,7 +157,7 @@ def restored(came_back: CameBack, agreement: Agreement) -> Change:
 
 def verified_by_nobody(world: World) -> None:
     assert world.object is not None
-    world.object["metadata"]["annotations"] = {verified.ANNOTATION: "{}"}
+    world.object["metadata"]["annotations"][verified.ANNOTATION] = "{}"
 
 
 def no_object(world: World) -> None:

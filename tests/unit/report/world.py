@@ -5,7 +5,7 @@ import gzip
 import io
 import tarfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -15,6 +15,7 @@ import orjson
 from stillpoint.backup_files.files import Kind
 from stillpoint.evidence import document, verified
 from stillpoint.evidence.document import Event, Evidence, Span, Statement, Subject
+from stillpoint.evidence.sealed import Key
 from stillpoint.evidence.verified import Verification
 from stillpoint.model import item as it
 from stillpoint.model.api_resources import KNOWN
@@ -22,9 +23,13 @@ from stillpoint.model.item import Item
 from stillpoint.model.level import Level
 from stillpoint.report import contents, judge
 from stillpoint.report.model import Machine, Report
+from stillpoint.velero import seal_secret
 from stillpoint.velero.volumes import data_upload
 
 NAME, UID, VELERO = "nightly", "5b5a011b-f65b-43f3-9d17-15cee6d1d864", "velero"
+KEY = Key("9f3c")
+UID_KEY = Key(UID, is_uid=True)
+ANOTHER_KEY = Key("of another backup")
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 TAKEN = datetime(2026, 11, 27, 1, 33, 12, 250_000, tzinfo=UTC)
 
@@ -83,11 +88,13 @@ class World:
         [found] = [one for one in self.volumes or () if one["pvcName"] == claim]
         return found
 
-    def put(self, evidence: Evidence, kind: str, name: str, uid: str = UID) -> None:
-        annotation = document.to_annotation(evidence, uid)
-        self.item(kind, name)["metadata"].setdefault("annotations", {})[document.ANNOTATION] = (
-            annotation
-        )
+    def put(self, evidence: Evidence, kind: str, name: str, key: Key | None = None) -> None:
+        """Seals evidence as that of this object; by default with the secret of the backup."""
+        key, holder = key or KEY, self.item(kind, name)["metadata"]
+        is_bound = kind == "VolumeSnapshot" and not key.is_uid
+        evidence = replace(evidence, snapshot=holder["uid"] if is_bound else "")
+        annotations = holder.setdefault("annotations", {})
+        annotations[document.ANNOTATION] = document.to_annotation(evidence, key)
 
     def verify(self, found: Mapping[str, Verification]) -> None:
         """Leaves verifications on the Backup, as `stillpoint verify` does."""
@@ -163,7 +170,8 @@ def backup(phase: str = "Completed") -> Item:
         "completionTimestamp": "2026-11-27T01:33:25Z",
         "hookStatus": {"hooksAttempted": 2},
     }
-    metadata = {"name": NAME, "namespace": VELERO, "uid": UID}
+    annotations = {seal_secret.ANNOTATION: f"{UID}.{KEY.secret}"}
+    metadata = {"name": NAME, "namespace": VELERO, "uid": UID, "annotations": annotations}
     return {"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": metadata, "status": status}
 
 

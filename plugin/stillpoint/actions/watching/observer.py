@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakKeyDictionary
 
+from stillpoint.actions.watching import backup_key
 from stillpoint.actions.watching.guest import WatchedGuest
 from stillpoint.actions.watching.streams import Streams
 from stillpoint.evidence import observations
@@ -43,7 +44,7 @@ class Observer:
     """
 
     def __init__(self, context: BackupContext) -> None:
-        self._backup_uid = context.backup.uid
+        self._key = backup_key.of(context)
         self._cluster = context.cluster
         self._writer = context.writer
         self._clock = context.clock
@@ -138,7 +139,7 @@ class Observer:
 
     def _store(self, guest: WatchedGuest) -> None:
         """Stores the observations on the first of the holders that is still there."""
-        value = observations.to_annotation(guest.observations, self._backup_uid)
+        value = observations.to_annotation(guest.observations, self._key)
         change = {"metadata": {"annotations": {observations.OBSERVED: value}}}
         for holder in guest.holders:
             try:

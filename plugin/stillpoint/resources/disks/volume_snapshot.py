@@ -25,6 +25,14 @@ def content(snapshot: Item) -> str:
     return it.text(snapshot, "status", "boundVolumeSnapshotContentName")
 
 
+def group(snapshot: Item) -> str:
+    """Name of the VolumeGroupSnapshot that the snapshot was taken with; empty if with none.
+
+    It is in the status, which the snapshot controller writes, and stays when the group is gone.
+    """
+    return it.text(snapshot, "status", "volumeGroupSnapshotName")
+
+
 def is_taken(snapshot: Item) -> bool:
     """True if the storage has the bytes: the snapshot controller has copied their moment.
 

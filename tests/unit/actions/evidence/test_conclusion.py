@@ -18,18 +18,23 @@ from stillpoint.actions.watching import observer, state
 from stillpoint.evidence import console, document, observations
 from stillpoint.evidence.document import Evidence, Span, Subject
 from stillpoint.evidence.observations import Cut, Heard, Look, Method, Observations, State
+from stillpoint.evidence.sealed import Key
 from stillpoint.model.errors import Forbidden, MalformedRequest
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level
 from stillpoint.model.outcome import Progress
+from stillpoint.velero import seal_secret
 from tests.unit.actions.evidence.world import (
     BACKUP,
     COMPUTE,
     ENDED,
     HELD,
+    KEY,
     OVER,
     RELEASED,
     SHOP,
+    UID_KEY,
+    WITHOUT_SECRET,
     claim,
     instance,
     launcher,
@@ -49,7 +54,7 @@ ID = "evidence;VirtualMachine;shop;db;vm-db;;;"
 def cut(name: str = "db-root", **facts: Any) -> Cut:
     of = Subject("PersistentVolumeClaim", name, f"claim-{name}")
     bounds = {"not_before": NOW + SECOND, "not_after": NOW + 2 * SECOND, "in_block_of": ("db",)}
-    return Cut(of, **{**bounds, "machines": ("db",), **facts})
+    return Cut(of, **{**bounds, "machines": ("db",), "snapshot": f"snapshot-{name}", **facts})
 
 
 def seen(*lines: bytes, **facts: Any) -> Observations:
@@ -72,10 +77,10 @@ def seen(*lines: bytes, **facts: Any) -> Observations:
     )
 
 
-def annotated(item: Item, *documents: Cut | Observations) -> Item:
+def annotated(item: Item, *documents: Cut | Observations, key: Key = KEY) -> Item:
     for one in documents:
         kind = observations.CUT if isinstance(one, Cut) else observations.OBSERVED
-        item["metadata"]["annotations"][kind] = observations.to_annotation(one, "b1")
+        item["metadata"]["annotations"][kind] = observations.to_annotation(one, key)
     return item
 
 
@@ -90,9 +95,9 @@ def concluded(
     return virtual_machine.progress(operation, observing(reader, ENDED, Hands(NOW + after)))
 
 
-def stored(reader: DictionaryReader, kind: str = "VolumeSnapshot") -> Evidence:
+def stored(reader: DictionaryReader, kind: str = "VolumeSnapshot", key: Key = KEY) -> Evidence:
     [item] = [one for one in reader.objects if one["kind"] == kind]
-    found = document.of(item, "b1")
+    found = document.of(item, key)
     assert found
     return found
 
@@ -137,10 +142,10 @@ def test_without_what_the_first_process_saw_nothing_is_assumed() -> None:
 @pytest.mark.parametrize(
     "forged",
     [
-        observations.to_annotation(seen(HELD, RELEASED, OVER), "another backup"),
+        observations.to_annotation(seen(HELD, RELEASED, OVER), Key("another backup")),
         "{}",
         "no JSON",
-        '{"v": 1, "seal": 7}',
+        '{"v": 2, "seal": 7}',
     ],
 )
 def test_what_bears_no_seal_of_this_backup_counts_for_nothing(forged: str) -> None:
@@ -151,23 +156,61 @@ def test_what_bears_no_seal_of_this_backup_counts_for_nothing(forged: str) -> No
     assert stored(reader).level is Level.UNKNOWN
 
 
-GROUPING: Item = {**ENDED, "spec": {"volumeGroupSnapshotLabelKey": "velero.io/group"}}
+def in_a_namespace_with(label: str, key: Key, backup: Item) -> Evidence:
+    """The evidence of a machine beside a disk with a label, by notes under the seal of a key."""
+    noted = annotated(snapshot(), cut(), seen(HELD, RELEASED, OVER), key=key)
+    grouped = claim("web-root")
+    grouped["metadata"]["labels"] = {label: "web"}
+    kept = [one for one in SHOP if one["kind"] != "VolumeSnapshot"]
+    reader = DictionaryReader([*kept, noted, grouped])
+    spec = {"volumeGroupSnapshotLabelKey": "velero.io/group"}
+    context = observing(reader, {**backup, "spec": spec}, Hands(NOW + 20 * SECOND))
+    assert virtual_machine.progress(ID, context).completed
+    return stored(reader, key=Key.of_backup(backup))
+
+
+ENDED_WITHOUT_SECRET: Item = {**WITHOUT_SECRET, "status": ENDED["status"]}
+
+
+def test_where_velero_s_own_groups_show_the_uid_the_secret_seals() -> None:
+    assert in_a_namespace_with("velero.io/group", KEY, ENDED).level is Level.APPLICATION
+
+
+def test_who_reads_the_uid_forges_nothing_where_there_is_a_secret() -> None:
+    """Not even as a plugin without a secret would have written it."""
+    found = in_a_namespace_with("velero.io/group", UID_KEY, ENDED)
+    assert found.level is Level.UNKNOWN
+    assert "not-observed" in {one.code for one in found.missing}
 
 
 @pytest.mark.parametrize(
     ("label", "level"), [("velero.io/group", Level.UNKNOWN), ("group", Level.APPLICATION)]
 )
-def test_where_velero_s_own_groups_show_the_uid_no_seal_counts(label: str, level: Level) -> None:
+def test_without_a_secret_no_seal_counts_where_the_uid_is_shown(label: str, level: Level) -> None:
     """Whoever reads it can write what bears the seal."""
-    reader = world(cut(), seen(HELD, RELEASED, OVER))
-    grouped = claim("web-root")
-    grouped["metadata"]["labels"] = {label: "web"}
-    reader.objects.append(grouped)
-    context = observing(reader, GROUPING, Hands(NOW + 20 * SECOND))
-    assert virtual_machine.progress(ID, context).completed
-    assert stored(reader).level is level
-    is_told = "uid-shown" in {one.code for one in stored(reader).missing}
+    found = in_a_namespace_with(label, UID_KEY, ENDED_WITHOUT_SECRET)
+    assert found.level is level
+    is_told = "uid-shown" in {one.code for one in found.missing}
     assert is_told is (level is Level.UNKNOWN)
+
+
+def test_the_secret_of_a_copied_manifest_is_not_that_of_the_backup() -> None:
+    """It may be known by now, and evidence under its seal may be at hand."""
+    annotations = {seal_secret.ANNOTATION: "uid of the original.s1"}
+    copy = {**ENDED, "metadata": {**ENDED["metadata"], "annotations": annotations}}
+    reader = world(cut(), seen(HELD, RELEASED, OVER))
+    context = observing(reader, copy, Hands(NOW + 20 * SECOND))
+    assert virtual_machine.progress(ID, context).completed
+    assert stored(reader, key=UID_KEY).level is Level.UNKNOWN
+
+
+def test_notes_of_a_snapshot_count_for_no_other_of_its_name() -> None:
+    """Who deletes it can make another one, of a moment when nothing is frozen."""
+    reader = world(cut(snapshot="the one before"), seen(HELD, RELEASED, OVER))
+    assert concluded(reader).completed
+    found = stored(reader)
+    assert (found.level, found.cut) == (Level.UNKNOWN, Span(None, None))
+    assert found.snapshot == "snapshot-db-root"
 
 
 def test_what_is_noted_in_a_namespace_is_read_once_for_all_its_machines(
@@ -220,7 +263,7 @@ def test_moved_data_has_its_evidence_on_the_upload() -> None:
     moved = upload()
     moved["metadata"]["annotations"] = {}
     objects = [one for one in SHOP if one["kind"] != "VolumeSnapshot"]
-    told = annotated(moved, cut(method=Method.MOVED), seen(HELD, RELEASED, OVER))
+    told = annotated(moved, cut(method=Method.MOVED, snapshot=""), seen(HELD, RELEASED, OVER))
     reader = DictionaryReader([*objects, told])
     assert concluded(reader).completed
     assert stored(reader, "DataUpload").level is Level.APPLICATION

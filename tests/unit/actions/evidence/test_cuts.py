@@ -1,7 +1,7 @@
 """When the snapshot of each disk was cut, on the object that holds its bytes."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,13 +18,20 @@ from stillpoint.actions.watching import observer
 from stillpoint.evidence import observations
 from stillpoint.evidence.document import Subject
 from stillpoint.evidence.observations import Cut, Method
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.errors import Forbidden
 from stillpoint.model.item import Item
+from stillpoint.model.reference import Resource
+from stillpoint.velero.context import BackupContext
 from tests.unit.actions.evidence.world import (
     BACKUP,
+    KEY,
     SHOP,
     claim,
     instance,
     launcher,
+    machine,
     observing,
     snapshot,
     upload,
@@ -42,7 +49,7 @@ PATCH = "patch volumesnapshots.snapshot.storage.k8s.io shop/velero-db-root-x"
 
 def noted(reader: DictionaryReader, kind: str = "VolumeSnapshot") -> Cut | None:
     [item] = [one for one in reader.objects if one["kind"] == kind]
-    return observations.cut(item, "b1")
+    return observations.cut(item, KEY)
 
 
 def test_a_snapshot_by_velero_was_cut_after_the_call_before_and_before_this_one() -> None:
@@ -60,6 +67,7 @@ def test_a_snapshot_by_velero_was_cut_after_the_call_before_and_before_this_one(
         handle="s-1",
         created=datetime.fromisoformat("2026-05-04T12:00:01Z"),
         machines=("db",),
+        snapshot="snapshot-db-root",
     )
     [watched] = observer.of(context).guests_of("shop", "db-root")  # type: ignore[union-attr]
     assert watched.last_before("db-data", is_in_block=True) == NOW + timedelta(seconds=7), (
@@ -134,20 +142,100 @@ def test_of_a_disk_that_no_watched_guest_has_the_backup_s_begin_is_the_bound() -
     assert (cut.not_before, cut.machines, cut.in_block_of) == (STARTED, (), ())
 
 
-def test_of_a_group_of_snapshots_the_first_call_is_the_bound_of_all() -> None:
-    grouped = claim()
-    grouped["metadata"]["labels"] = {"velero.io/volume-group": "db"}
-    reader, hands = DictionaryReader([*SHOP[:3], grouped, snapshot()]), Hands()
+def of_group(of: str, group: str = "velero-all-x") -> Item:
+    """A member of a group of Velero's own."""
+    return it.with_value(snapshot(of), group, "status", "volumeGroupSnapshotName")
+
+
+Meanwhile = Callable[[DictionaryReader, BackupContext], None]
+
+
+def cut_of_member(*others: Item, then: Meanwhile = lambda _reader, _context: None) -> Cut:
+    """The cut of the second of two disks of a guest, both of one group, beside other snapshots."""
+    two = volumes("db-root", "db-data")
+    guest, pod = instance(), launcher()
+    guest["spec"]["volumes"] = pod["spec"]["volumes"] = two
+    members = of_group("db-root"), of_group("db-data")
+    claims = claim(), claim("db-data"), claim("web-root")
+    reader, hands = DictionaryReader([machine(), guest, pod, *claims, *members, *others]), Hands()
     context = observing(reader, hands=hands)
-    block.related_items(instance(), context)
-    hands.sleep(7)
-    volume_snapshot.execute(snapshot(), context)
-    hands.sleep(7)
-    volume_snapshot.execute(snapshot(), context)
-    cut = noted(reader)
-    assert cut
-    assert cut.not_before == NOW
+    block.related_items(guest, context)
+    for one in members:
+        hands.sleep(7)
+        volume_snapshot.execute(one, context)
+        then(reader, context)
     observer.end_all(10)
+    [item] = [one for one in reader.objects if it.name(one) == it.name(members[1])]
+    found = observations.cut(item, KEY)
+    assert found
+    return found
+
+
+def test_of_a_group_of_snapshots_the_begin_of_the_block_is_the_bound_of_all() -> None:
+    """Velero takes them all at the first."""
+    found = cut_of_member(snapshot("web-root"), of_group("web-root", "another"))
+    assert (found.not_before, found.in_block_of) == (NOW, ("db",))
+    assert found.not_after == NOW + timedelta(seconds=14)
+
+
+def test_a_group_with_a_disk_of_another_block_may_be_taken_before_the_hook() -> None:
+    found = cut_of_member(of_group("web-root"))
+    assert (found.not_before, found.in_block_of) == (STARTED, ())
+
+
+def test_who_deletes_a_member_later_hides_it_from_nobody() -> None:
+    last = of_group("last-root", "another")
+
+    def delete(reader: DictionaryReader, context: BackupContext) -> None:
+        reader.objects = [one for one in reader.objects if it.name(one) != "velero-web-root-x"]
+        reader.objects += [claim("last-root"), last]
+        volume_snapshot.execute(last, context)  # for which the snapshots are listed again
+
+    found = cut_of_member(of_group("web-root"), then=delete)
+    assert (found.not_before, found.in_block_of) == (STARTED, ())
+
+
+def test_the_members_of_a_group_are_read_once() -> None:
+    asked: list[list[str]] = []
+    cut_of_member(then=lambda reader, _context: asked.append(list(reader.questions)))
+    assert [each.count(f"list {kinds.VOLUME_SNAPSHOT} shop") for each in asked] == [1, 1]
+
+
+def test_members_that_cannot_be_read_may_be_of_any_block() -> None:
+    class Refusing(DictionaryReader):
+        def list(self, resource: Resource, namespace: str, labels: str = "") -> Sequence[Item]:
+            if resource == kinds.VOLUME_SNAPSHOT:
+                raise Forbidden("volumesnapshots", "cannot list", "the account has no right")
+            return super().list(resource, namespace, labels)
+
+    reader = Refusing([*SHOP[:4], of_group("db-root")])
+    context = observing(reader)
+    block.related_items(instance(), context)
+    volume_snapshot.execute(of_group("db-root"), context)
+    observer.end_all(10)
+    found = noted(reader)
+    assert found
+    assert (found.not_before, found.in_block_of) == (STARTED, ())
+
+
+def test_moved_data_of_a_group_has_the_bounds_of_the_group() -> None:
+    labelled = it.with_value(
+        claim(**{"velero.io/data-upload-name": "velero/nightly-db-root"}),
+        {"velero.io/volume-group": "all"},
+        "metadata",
+        "labels",
+    )
+    volume = {"kind": "PersistentVolume", "metadata": {"name": "pv-db-root"}, "spec": {}}
+    for others, bounds in (((), (NOW, ("db",))), ((of_group("web-root"),), (STARTED, ()))):
+        objects = [*SHOP[:4], upload(), volume, of_group("db-root"), *others]
+        reader = DictionaryReader(objects)
+        context = observing(reader, MOVING)
+        block.related_items(instance(), context)
+        persistent_volume_claim.execute(labelled, context)
+        observer.end_all(10)
+        found = noted(reader, "DataUpload")
+        assert found
+        assert (found.not_before, found.in_block_of) == bounds
 
 
 @pytest.mark.parametrize(
@@ -206,7 +294,7 @@ def test_an_upload_of_the_plugin_is_made_with_the_cut() -> None:
     context = observing(reader, MOVING)
     context.snapshots.note_bounds("claim-db-root", NOW - timedelta(seconds=3), NOW)
     made = cuts.of_own_upload(claim(), upload(), context)
-    cut = observations.cut(made, "b1")
+    cut = observations.cut(made, KEY)
     assert cut
     assert (cut.method, cut.not_before) == (Method.MOVED, NOW - timedelta(seconds=3))
     assert not reader.patches

@@ -22,6 +22,7 @@ from stillpoint.velero.context import BackupContext
 from tests.unit.actions.evidence.world import (
     CONSOLE,
     HELD,
+    KEY,
     OVER,
     RELEASED,
     SHOP,
@@ -51,7 +52,7 @@ def begun(context: BackupContext) -> WatchedGuest:
 
 def stored(reader: DictionaryReader) -> Observations | None:
     [item] = [one for one in reader.objects if one["kind"] == "VolumeSnapshot"]
-    return observations.observed(item, "b1")
+    return observations.observed(item, KEY)
 
 
 def end(context: BackupContext) -> None:

@@ -6,18 +6,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from stillpoint.evidence.sealed import Key
 from stillpoint.model.item import Item
+from stillpoint.velero import seal_secret
 from stillpoint.velero.context import BackupContext
 from tests.unit.contexts import Hands, backup_context
 from tests.unit.dictionary_reader import DictionaryReader
 
 CONSOLE = "shop/virt-launcher-db guest-console-log"
 COMPUTE = "shop/virt-launcher-db compute"
-BACKUP: Item = {
+KEY = Key("s1")
+UID_KEY = Key("b1", is_uid=True)
+WITHOUT_SECRET: Item = {
     "kind": "Backup",
     "metadata": {"name": "nightly", "namespace": "velero", "uid": "b1"},
     "spec": {},
     "status": {"phase": "InProgress", "startTimestamp": "2026-05-04T11:59:00Z"},
+}
+BACKUP: Item = {
+    **WITHOUT_SECRET,
+    "metadata": {**WITHOUT_SECRET["metadata"], "annotations": {seal_secret.ANNOTATION: "b1.s1"}},
 }
 ENDED: Item = {
     **BACKUP,
@@ -121,6 +129,7 @@ def snapshot(of: str = "db-root", backup: str = "nightly", **annotations: str) -
         "metadata": {
             "name": f"velero-{of}-x",
             "namespace": "shop",
+            "uid": f"snapshot-{of}",
             "labels": {"velero.io/backup-name": backup},
             "annotations": {
                 "velero.io/csi-volumesnapshot-handle": "s-1",

@@ -8,12 +8,12 @@ block, whose disks Velero takes one after the other, or the time before the bloc
 A guest may stand still: nothing waits until that is stored.
 """
 
-import functools
 from collections.abc import Sequence
 from datetime import datetime
 
 from stillpoint.actions import policies
-from stillpoint.actions.watching import observer
+from stillpoint.actions.backup.evidence import blocks
+from stillpoint.actions.watching import backup_key, observer
 from stillpoint.actions.watching.guest import Holder, WatchedGuest
 from stillpoint.actions.watching.guests import harmless
 from stillpoint.evidence import observations
@@ -36,8 +36,7 @@ def note_snapshot(snapshot: Item, claim: Item, context: BackupContext) -> None:
     if it.labels(snapshot).get(marks.OF_BACKUP) != marks.label_value(context.backup.name):
         return
     holder = Holder(volume_snapshot.RESOURCE, *it.identify(snapshot))
-    cut = _noted(claim, holder, context, snapshot)
-    context.note(functools.partial(_store, cut, holder, context))
+    _note(claim, holder, context, snapshot, is_of_group=bool(volume_snapshot.group(snapshot)))
 
 
 @harmless
@@ -50,8 +49,8 @@ def note_upload(claim: Item, context: BackupContext) -> None:
     upload = claim_data.upload(claim)
     if context.is_observed and upload and _is_velero_moving(claim, context):
         holder = Holder(data_upload.RESOURCE, context.backup.namespace, upload)
-        cut = _noted(claim, holder, context)
-        context.note(functools.partial(_store, cut, holder, context))
+        is_of_group = bool(it.labels(claim).get(fates.group_snapshot_label(context.backup.asked)))
+        _note(claim, holder, context, is_of_group=is_of_group)
 
 
 @harmless
@@ -70,7 +69,7 @@ def of_own_upload(claim: Item, upload: Item, context: BackupContext) -> Item:
         return upload
     holder = Holder(data_upload.RESOURCE, *it.identify(upload))
     try:
-        value = observations.to_annotation(_noted(claim, holder, context), context.backup.uid)
+        value = observations.to_annotation(_noted(claim, holder, context), backup_key.of(context))
     except Exception as error:  # noqa: BLE001 - evidence fails no backup
         context.log.info("evidence of it is incomplete: %s", error)
         return upload
@@ -90,50 +89,56 @@ def _noted(
     namespace, name = it.identify(claim)
     watching, now = observer.of(context), context.clock.now()
     guests = watching.guests_of(namespace, name) if watching else ()
-    in_block = [guest for guest in guests if _is_in_block(claim, guest, context)]
+    reference = persistent_volume_claim.RESOURCE.named(namespace, name)
+    in_block = [guest for guest in guests if blocks.has(reference, guest, context)]
     own = context.snapshots.bounds(it.uid(claim))
-    before, after = own or (_not_before(claim, guests, in_block, context), now)
+    before, after = own or (_not_before(name, guests, in_block, context), now)
     for guest in guests:
         guest.cut(holder, now, is_in_block=guest in in_block)
-    apart = {guest.machine for guest in guests if guest not in in_block}
     return Cut(
         claim=Subject(persistent_volume_claim.RESOURCE.kind, name, it.uid(claim)),
         not_before=before,
         not_after=after,
         method=Method.SNAPSHOT if snapshot else Method.MOVED,
-        in_block_of=tuple(sorted({guest.machine for guest in in_block} - apart)),
+        in_block_of=blocks.of_machines(guests, in_block),
         driver=claim_data.driver(snapshot or {}),
         handle=claim_data.handle(snapshot or {}),
         created=it.time(snapshot or {}, "status", "creationTime"),
         machines=tuple(sorted({guest.machine for guest in guests})),
+        snapshot=it.uid(snapshot or {}),
     )
 
 
-def _is_in_block(claim: Item, guest: WatchedGuest, context: BackupContext) -> bool:
-    """True if Velero takes the claim after the hook of the guest, in the guest's item block."""
-    if guest.launcher is None or not guest.is_before_hook:
-        return False
-    block = context.blocks.of(persistent_volume_claim.RESOURCE.named(*it.identify(claim)))
-    return block is not None and block == context.blocks.of(guest.launcher)
-
-
 def _not_before(
-    claim: Item,
+    name: str,
     guests: Sequence[WatchedGuest],
     in_block: Sequence[WatchedGuest],
     context: BackupContext,
 ) -> datetime | None:
-    """Of a group of snapshots Velero takes all at the first of them."""
     if not guests:
         return context.backup.started
-    if fates.group_snapshot_label(context.backup.asked) in it.labels(claim):
-        return min(guest.began for guest in guests)
-    name = it.name(claim)
     return min(guest.last_before(name, is_in_block=guest in in_block) for guest in guests)
 
 
-@harmless
+def _note(
+    claim: Item,
+    holder: Holder,
+    context: BackupContext,
+    snapshot: Item | None = None,
+    *,
+    is_of_group: bool,
+) -> None:
+    cut, where = _noted(claim, holder, context, snapshot), it.namespace(claim)
+
+    @harmless
+    def store() -> None:
+        whole = blocks.with_bounds_of_group(cut, where, context) if is_of_group else cut
+        _store(whole, holder, context)
+
+    context.note(store)
+
+
 def _store(cut: Cut, holder: Holder, context: BackupContext) -> None:
-    value = observations.to_annotation(cut, context.backup.uid)
+    value = observations.to_annotation(cut, backup_key.of(context))
     change = {"metadata": {"annotations": {observations.CUT: value}}}
     context.writer.patch(*holder, change)

@@ -1,7 +1,7 @@
 """The disks of a machine in one backup, and the objects that hold their bytes.
 
-What is noted on those is read once for all machines of a namespace. Nothing of it counts where
-Velero's own group snapshots show the uid of the Backup there, with which it is sealed.
+What is noted on those is read once for all machines of a namespace. Nothing of it counts that is
+sealed with the uid of the Backup where Velero's own group snapshots show that.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +14,7 @@ from stillpoint.actions.watching.guest import Holder
 from stillpoint.evidence import observations
 from stillpoint.evidence.document import Statement, Subject
 from stillpoint.evidence.observations import Cut, Method, Observations
+from stillpoint.evidence.sealed import Key
 from stillpoint.model import item as it
 from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
@@ -117,15 +118,17 @@ def _of(namespace: str, context: BackupContext) -> _Noted:
 
 
 def _read(namespace: str, context: BackupContext) -> _Noted:
-    noted = _Noted(is_sealed=not _is_uid_shown(namespace, context))
-    uid = context.backup.uid if noted.is_sealed else ""  # nothing bears the seal of none
+    key = Key.of_backup(context.backup.asked)
+    noted = _Noted(is_sealed=not (key.is_uid and _is_uid_shown(namespace, context)))
+    if not noted.is_sealed:
+        key = Key("", is_uid=True)  # nothing bears the seal of none
     for item, claim, method in _holders(namespace, context):
-        cut = _believed(observations.cut, item, uid, context)
-        disk = Disk(_cut(cut, claim, method), _holder(item, method))
+        cut = _believed(observations.cut, item, key, context)
+        disk = Disk(_cut(cut, claim, method, item), _holder(item, method))
         noted.disks[claim] = disk
         for machine in disk.cut.machines:
             noted.of_machines.setdefault(machine, {})[claim] = disk
-        seen = _believed(observations.observed, item, uid, context)
+        seen = _believed(observations.observed, item, key, context)
         if seen and seen.namespace == namespace:
             noted.observed.setdefault(seen.machine.name, seen)
     return noted
@@ -139,11 +142,11 @@ def _is_uid_shown(namespace: str, context: BackupContext) -> bool:
 
 
 def _believed(
-    read: Callable[[Item, str], Found | None], item: Item, uid: str, context: BackupContext
+    read: Callable[[Item, Key], Found | None], item: Item, key: Key, context: BackupContext
 ) -> Found | None:
     """The note on an object; None if it does not bear the seal of this backup."""
     try:
-        return read(item, uid)
+        return read(item, key)
     except MalformedItem as error:
         context.log.info("%s", error)
         return None
@@ -187,11 +190,16 @@ def _holder(item: Item, method: Method) -> Holder:
     return Holder(resource, *it.identify(item))
 
 
-def _cut(noted: Cut | None, claim: str, method: Method) -> Cut:
-    """The cut that is noted on the holder of a claim; without bounds if it is none of that."""
-    if noted and noted.claim.name == claim and noted.method is method:
+def _cut(noted: Cut | None, claim: str, method: Method, item: Item) -> Cut:
+    """The cut that is noted on the holder of a claim; without bounds if it is none of that.
+
+    Who deletes a snapshot can make another one of its name, with the same annotations.
+    """
+    snapshot = it.uid(item) if method is Method.SNAPSHOT else ""
+    if noted and (noted.claim.name, noted.method, noted.snapshot) == (claim, method, snapshot):
         return noted
-    return Cut(Subject(persistent_volume_claim.RESOURCE.kind, claim, ""), None, None, method)
+    subject = Subject(persistent_volume_claim.RESOURCE.kind, claim, "")
+    return Cut(subject, None, None, method, snapshot=snapshot)
 
 
 def _elsewhere(claim: Item, context: BackupContext) -> Cut | None:

@@ -22,6 +22,7 @@ from stillpoint.actions.watching import guests
 from stillpoint.evidence import conclusion, document
 from stillpoint.evidence.document import Evidence, Statement, Subject
 from stillpoint.evidence.observations import Look, Observations, State
+from stillpoint.evidence.sealed import Key
 from stillpoint.model import item as it
 from stillpoint.model.errors import Refusal, StillpointError
 from stillpoint.model.item import Item
@@ -179,7 +180,7 @@ def _observations(asked: Operation, context: BackupContext) -> Observations:
 def _store(disk: Disk, evidence: Evidence, context: BackupContext) -> None:
     if disk.holder is None:
         return
-    value = document.to_annotation(evidence, context.backup.uid)
+    value = document.to_annotation(evidence, Key.of_backup(context.backup.asked))
     change = {"metadata": {"annotations": {document.ANNOTATION: value}}}
     try:
         context.writer.patch(*disk.holder, change)
