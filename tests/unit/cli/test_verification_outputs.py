@@ -95,6 +95,14 @@ def test_the_table_has_what_became_of_each() -> None:
     assert "booted" not in said
 
 
+def test_an_application_may_need_the_network_that_was_taken_away() -> None:
+    hint = "HINT: an application that does not start without its network interface answers with"
+    silent = judge(machine(), seen(copied(), answers(no=("redis",))), AT)
+    assert hint in printed(run(silent))
+    assert hint not in printed(replace(run(silent), network="isolated"))
+    assert hint not in printed(run(judge(machine(), seen(copied(OTHER)), AT)))
+
+
 def test_of_a_good_run_nothing_more_is_said() -> None:
     lines = printed(run(WHOLE)).splitlines()
     assert lines[0].startswith("Backup velero/nightly, verified: 1 of 12 virtual machines,")

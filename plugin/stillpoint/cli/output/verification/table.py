@@ -30,11 +30,16 @@ _COLOURS = {
     Agreement.NONE: "",
 }
 
+_NEEDS_NETWORK = (
+    "an application that does not start without its network interface answers with "
+    "--network isolated"
+)
+
 
 def write(run: Run, output: Console) -> None:
     """Writes contradictions, the table, every sentence of what is not as expected, and the rest."""
     results = words.ordered(run)
-    _write_contradictions(results, output)
+    _write_contradictions(results, output, run.network)
     _write_heading(run, output)
     if results:
         table.write(output, _COLUMNS, [_row(one) for one in results])
@@ -45,13 +50,19 @@ def write(run: Run, output: Console) -> None:
     _write_meanings(results, output)
 
 
-def _write_contradictions(results: Sequence[Result], output: Console) -> None:
+def _write_contradictions(results: Sequence[Result], output: Console, network: str) -> None:
     contradicted = [one for one in results if one.contradictions]
     for one in contradicted:
         for says in one.contradictions:
             write_paragraph(output, f"{one.title}: {says}", 14, ("CONTRADICTED", "red"))
+    if network == "none" and any(map(_is_silent, contradicted)):
+        write_paragraph(output, _NEEDS_NETWORK, 6, ("HINT:", "bold"))
     if contradicted:
         write_line(output)
+
+
+def _is_silent(one: Result) -> bool:
+    return any(line.answers and line.answers.no for line in one.observed.lines)
 
 
 def _write_heading(run: Run, output: Console) -> None:
