@@ -176,6 +176,6 @@ SAFETY_THAW_BEFORE = Condition("safety-thaw-before", facts.safety_thaw_before,
     "KubeVirt had thawed the guest by itself, {at}, before the snapshot",
     "KubeVirt did not thaw the guest by itself before the snapshot")
 NO_LINE = Condition("no-line", word.no_line,
-    "the guest's console has no word of a hold",
-    "the guest's console has words of a hold")
+    "the guest's console has no word of a hold that may have lasted until the snapshot",
+    "the guest's console has words of a hold that may have lasted until the snapshot")
 # fmt: on

@@ -99,6 +99,15 @@ OTHERS: Change = {"others": ("VirtualMachineSnapshot nightly",)}
 FREEZE_SEEN: Change = {"looks": (asked(0.9), look(4, FROZEN), look(6.5))}
 LATER: Change = {"is_before_hook": False}
 SAID: Change = {"lines": (HELD,)}
+FORMER = tuple(
+    replace(one, received=at(1.3))  # at once: so how the node's clock goes is not known
+    for one in (
+        heard(-20, Moment.HELD, id="former", is_live=False),
+        heard(-15, Moment.RELEASED, id="former", held_s=5.0, by="thaw", is_live=False),
+        heard(-14, Moment.OVER, id="former", is_live=False),
+    )
+)
+"""Lines of the backup before this one."""
 
 UNLESS: dict[str, dict[str, Sequence[Change]]] = {
     "stopped": {
@@ -340,7 +349,13 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
         "hook-failed": [{"is_hook_failed": None}],
         "never-frozen": [FREEZE_SEEN],
         "alone": [OTHERS],
-        "no-line": [SAID],
+        "no-line": [
+            SAID,
+            {"lines": FORMER[:1]},
+            {"lines": tuple(replace(one, received=at(3.1)) for one in FORMER)},
+            {"lines": (*FORMER, HELD)},
+            {"lines": (RELEASED,)},
+        ],
         "point-in-time": [HOSTPATH],
     },
     "unknown": {},
@@ -447,6 +462,12 @@ ANOTHER_WAY: dict[str, Sequence[Change]] = {
         {"lines": (), "thaws": (Thaw(at(2.5), at(2.9)),)},
         {"lines": (HELD,), "safety_thaws": (at(2.5 + SKEW),), **FAILED},
         {"lines": (), "looks": (asked(0.9), look(2, FROZEN), look(2.9))},
+    ],
+    "crash-no-hook": [{"lines": FORMER}],
+    "crash-hook-failed": [
+        {"lines": FORMER},
+        {"lines": FORMER[1:]},
+        {"lines": (heard(-30, Moment.COPIED, id="former", is_live=False),)},
     ],
 }
 
