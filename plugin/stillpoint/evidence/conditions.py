@@ -126,7 +126,7 @@ STILL_FROZEN = Condition("still-frozen", facts.still_frozen,
     "KubeVirt's status did not say frozen until six seconds after the last snapshot, or was not "
     "watched all the time")
 SEEN_FROZEN = Condition("seen-frozen", facts.seen_frozen,
-    "KubeVirt's status said frozen from {at}, and not otherwise before the last snapshot",
+    "KubeVirt's status said frozen, first {at}, and not otherwise before the last snapshot",
     "KubeVirt's status never said frozen, or said thawed before the last snapshot")
 NEVER_FROZEN = Condition("never-frozen", facts.never_frozen,
     "KubeVirt's status never said frozen",

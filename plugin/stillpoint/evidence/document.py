@@ -27,7 +27,7 @@ class Statement:
     Attributes:
         code: stable, for instance `held-by-guest`.
         says: the sentence in words.
-        at: the moment that it is about; None if it is about none.
+        at: the moment that it is about, which the sentence says, too; None if it is about none.
     """
 
     code: str

@@ -108,7 +108,7 @@ ROWS: tuple[Row, ...] = (
     Row("below-expected", _D, _LEVEL,
         "to be expected was {about}",
         "stillpoint report {backup} --explain {namespace}/{name} has every proof, and what is "
-        "missing; if less is enough: oc annotate vm -n {namespace} {name} "
+        "missing; if crash is enough, which mixed is not: oc annotate vm -n {namespace} {name} "
         "stillpoint.dev/require=crash",
         consistency.below_expected),
     Row("verification-contradicts", _D, _LEVEL,

@@ -147,7 +147,7 @@ def test_one_machine_with_its_time_line_and_every_proof(run: Any) -> None:
         "first to last snapshot: 0.04 s at most",
         "root (claim db-root): snapshot, filesystem",
         "snapshot taken: 01:33:12.350 to 01:33:12.370",
-        "frozen-by-hook: the hook froze it at 01:33:12.250",
+        "frozen-by-hook: the hook froze it at 01:33:12.250 UTC\n",
         "console-not-read: no right to pods/log",
         "01:33:12.350  plugin  snapshot-taken: of db-root",
     ):

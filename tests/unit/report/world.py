@@ -279,7 +279,7 @@ def evidence(
 ) -> Evidence:
     begin = 0.1 if claim.endswith("root") else 0.12
     defaults: dict[str, Any] = {
-        "proofs": (Statement("frozen-by-hook", "the hook froze it", TAKEN),),
+        "proofs": (Statement("frozen-by-hook", "the hook froze it at 01:33:12.250 UTC", TAKEN),),
         "cut": Span(after(begin), after(begin + 0.02)),
         "events": (
             Event(TAKEN, "plugin", "frozen", "the guest stands still"),

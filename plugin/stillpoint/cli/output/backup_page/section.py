@@ -145,8 +145,7 @@ def _statements(heading: str, statements: Sequence[Statement]) -> Iterator[Marku
 
 
 def _statement(statement: Statement) -> Markup:
-    at = f", {words.hour(statement.at)} UTC" if statement.at else ""
-    return element("li", f"{statement.says} ", element("code", statement.code), at)
+    return element("li", f"{statement.says} ", element("code", statement.code))
 
 
 def _applications(machine: Machine) -> Iterator[Markup]:

@@ -114,9 +114,8 @@ def _statements(machine: Machine, which: str) -> Iterator[Tree]:
         for statement in _of(evidence, which):
             claims.setdefault(statement, []).append(claim)
     for statement, about in claims.items():
-        at = f" at {words.precise(statement.at)}" if statement.at else ""
         where = f"  [{', '.join(about)}]" if len(about) < len(evidences) else ""
-        yield entry(f"{statement.code}: {statement.says}{at}{where}")
+        yield entry(f"{statement.code}: {statement.says}{where}")
 
 
 def _of(evidence: Evidence, which: str) -> Sequence[Statement]:
