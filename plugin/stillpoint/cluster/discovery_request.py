@@ -3,7 +3,7 @@
 Source: "Aggregated discovery" in the API concepts of Kubernetes; on by default since v1.27.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -44,7 +44,7 @@ class DiscoveryRequest:
         return NoResponse("the cluster", "cannot discover its resources", cause, hint)
 
     def parse(self, response: ApiResponse) -> list[Served] | None:
-        """Each resource in its preferred version; None if the server does not aggregate.
+        """Each resource once, by its preferred version; None if the server does not aggregate.
 
         Raises:
             ReadFailed: the response is a failure, or no discovery document.
@@ -66,18 +66,23 @@ class DiscoveryRequest:
         return self.unreachable(f"the response is no discovery document: {error}")
 
 
-def _of_group(group: Item) -> Iterator[Served]:
-    seen = set()
+def _of_group(group: Item) -> Iterable[Served]:
+    found: dict[str, Served] = {}
     for version in it.sequence(group, "versions"):  # the preferred one comes first
+        name = it.text(version, "version")
         for resource in it.sequence(version, "resources"):
             plural = it.text(resource, "resource")
-            if plural not in seen and set(it.texts(resource, "verbs")) >= _VERBS:
-                seen.add(plural)
-                yield Served(
-                    it.name(group),
-                    it.text(version, "version"),
-                    plural,
-                    it.text(resource, "responseKind", "kind"),
-                    it.text(resource, "scope") == "Namespaced",
-                    tuple(it.texts(resource, "shortNames")),
-                )
+            if not set(it.texts(resource, "verbs")) >= _VERBS:
+                continue
+            if plural in found:
+                found[plural] = found[plural]._replace(older=(*found[plural].older, name))
+                continue
+            found[plural] = Served(
+                it.name(group),
+                name,
+                plural,
+                it.text(resource, "responseKind", "kind"),
+                it.text(resource, "scope") == "Namespaced",
+                tuple(it.texts(resource, "shortNames")),
+            )
+    return found.values()

@@ -9,7 +9,11 @@ from typing import NamedTuple
 
 
 class Served(NamedTuple):
-    """A resource in one version, as discovery describes it."""
+    """A resource in its preferred version, as discovery describes it.
+
+    Attributes:
+        older: further versions in which the server takes it.
+    """
 
     group: str
     version: str
@@ -17,6 +21,7 @@ class Served(NamedTuple):
     kind: str
     is_namespaced: bool
     short_names: tuple[str, ...] = ()
+    older: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -32,6 +37,12 @@ class Served(NamedTuple):
     def api_version(self) -> str:
         """`v1`, `kubevirt.io/v1`."""
         return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def api_versions(self) -> tuple[str, ...]:
+        """Each version, as `api_version` has it."""
+        versions = (self.version, *self.older)
+        return tuple(f"{self.group}/{one}" if self.group else one for one in versions)
 
     @property
     def is_built_in(self) -> bool:

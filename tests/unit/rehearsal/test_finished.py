@@ -204,12 +204,12 @@ def without_data(name: str) -> Change:
     return change
 
 
-def in_book(**fields: object) -> Change:
-    """Velero's entry of the machine's disk; the claim has no snapshot."""
+def in_book(disk: str = "legacy-disk", **fields: object) -> Change:
+    """Velero's entry of a disk, or none; its claim has no snapshot."""
 
     def change(world: World) -> None:
-        without_data("legacy-disk")(world)
-        entry = {"pvcNamespace": "shop", "pvcName": "legacy-disk", **fields}
+        without_data(disk)(world)
+        entry = {"pvcNamespace": "shop", "pvcName": disk, **fields}
         world.books = replace(world.books, volumes=volume_info.read([entry] if fields else []))
 
     return change
@@ -598,6 +598,15 @@ def test_a_skipped_disk_has_veleros_reason_and_is_on_its_volume_where_that_is_ke
     )
 
 
+def test_a_skipped_disk_that_cdi_populates_again_is_skipped_all_the_same(finished: World) -> None:
+    change = in_book("db-data", skipped=True)
+    found = examples.machine(changed(finished, change).restored(), DB)
+    said = {one.code: one.about for one in found.judged.findings}
+    assert said.keys() == {"disk-skipped", "data-not-restored"}
+    assert said["disk-skipped"] == ("db-data",)
+    assert "CDI" in said["data-not-restored"][0]
+
+
 def test_a_volume_that_the_backup_lacks_may_be_in_the_target(finished: World) -> None:
     name = it.text(finished.stored[claim("legacy-disk")], "spec", "volumeName")
     gone = both(SKIPPED, NATIVE, drop(Reference("", "persistentvolumes", "", name)))
@@ -931,6 +940,20 @@ def test_an_instancetype_or_preference_without_a_revision_has_to_be_there(
     )
     _, codes = verdict(changed(finished, both(gone, without)), DB)
     assert codes == {"needs-not-there": Weight.BLOCKS}
+
+
+def test_an_older_version_that_the_target_still_serves_will_do(finished: World) -> None:
+    newer = of_other_version("virtualmachines", "v2")
+
+    def serves_both(world: World) -> None:
+        newer(world)
+        world.served[:] = [
+            one._replace(older=("v1",)) if one.plural == "virtualmachines" else one
+            for one in world.served
+        ]
+
+    assert verdict(changed(finished, newer), LEGACY)[0] is Verdict.BLOCKED
+    assert verdict(changed(finished, serves_both), LEGACY) == (Verdict.READY, {})
 
 
 def test_what_was_not_read_is_not_missing(finished: World) -> None:
