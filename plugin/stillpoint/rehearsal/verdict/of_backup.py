@@ -10,7 +10,7 @@ from stillpoint.backup_files import disk_data, disk_facts
 from stillpoint.backup_files.disk_data import DiskData, Method
 from stillpoint.backup_files.disk_facts import Disks
 from stillpoint.model.item import Item
-from stillpoint.rehearsal.velero_steps.restore import RestoreResult
+from stillpoint.rehearsal.velero_steps.restore import RestoredItem, RestoreResult
 from stillpoint.rehearsal.verdict.case import Case, Disk, once
 from stillpoint.rehearsal.verdict.ended_backup import EndedBackup
 from stillpoint.resources.disks import persistent_volume_claim
@@ -86,20 +86,33 @@ def operations_failed(case: Case) -> Iterator[str]:
 @once
 def new_disks(case: Case) -> Sequence[tuple[Disk, DiskData]]:
     """Disks whose claims the restore creates, each with its data in the backup."""
-    ended = _ended(case)
     return [
-        (disk, disk_data.of(disk.claim, ended.objects, ended.books))
-        for disk in case.disks
-        if (result := case.around.restored.get(disk.claim)) is not None
-        and result.result is RestoreResult.CREATED
+        (disk, data)
+        for disk, data, result in _disks(case)
+        if result.result is RestoreResult.CREATED
     ]
 
 
 def untaken(case: Case, *methods: Method) -> Iterator[DiskData]:
-    """Data of new disks, kept in one of these ways, that had bytes when they were backed up."""
-    for _disk, data in new_disks(case):
-        if data.method in methods and data.item is not None and _had_bytes(data.item):
+    """Data of disks, kept in one of these ways, that had bytes when they were backed up.
+
+    Their claims are created by the restore, or by CDI, to which the plugin leaves them.
+    """
+    for _disk, data, result in _disks(case):
+        is_new = result.result is RestoreResult.CREATED or bool(result.skipped_by)
+        if is_new and data.method in methods and data.item and _had_bytes(data.item):
             yield data
+
+
+@once
+def _disks(case: Case) -> Sequence[tuple[Disk, DiskData, RestoredItem]]:
+    """Disks whose claims the backup has, each with its data and the result for its claim."""
+    ended = _ended(case)
+    return [
+        (disk, disk_data.of(disk.claim, ended.objects, ended.books), result)
+        for disk in case.disks
+        if (result := case.around.restored.get(disk.claim)) is not None
+    ]
 
 
 def _had_bytes(claim: Item) -> bool:
