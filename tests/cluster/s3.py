@@ -6,7 +6,7 @@ The server is versitygw on a folder, and Velero reaches it by its plugin for AWS
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import urllib3
@@ -14,8 +14,9 @@ import urllib3
 from tests.cluster.api import Object
 from tests.cluster.certificates import write_certificate
 from tests.cluster.cluster import Cluster
+from tests.cluster.namespaces import wait_until
 from tests.cluster.processes import free_ports
-from tests.cluster.velero import API_VERSION, NAMESPACE
+from tests.cluster.velero import API_VERSION, NAMESPACE, Settings
 from tests.peers.build import binary
 
 PLUGIN = "velero-plugin-for-aws"
@@ -57,19 +58,23 @@ class Store:
             },
         }
 
+    @property
+    def bucket(self) -> Path:
+        return self.folder / _BUCKET
+
     def path(self, backup: str, ending: str) -> Path:
         """A file of the backup in the bucket."""
-        return self.folder / _BUCKET / "backups" / backup / f"{backup}{ending}"
+        return self.bucket / "backups" / backup / f"{backup}{ending}"
 
 
 @contextmanager
 def serving(cluster: Cluster) -> Iterator[Store]:
-    """The server, and the location `s3` for a Velero that is started with PLUGIN meanwhile."""
+    """The server, and a Velero that has it for the location `s3`."""
     certificates = cluster.control_plane.certificates
     write_certificate(certificates, "s3", "/CN=s3", certificates / "extensions")
     (port,) = free_ports(1)
     store = Store(cluster.folder / "s3", port, (certificates / "ca.crt").read_text())
-    (store.folder / _BUCKET).mkdir(parents=True)
+    store.bucket.mkdir(parents=True, exist_ok=True)
     processes = cluster.velero.processes
     server = processes.start(
         "versitygw",
@@ -82,15 +87,36 @@ def serving(cluster: Cluster) -> Iterator[Store]:
     )
     try:
         processes.wait(server, lambda: _answers(store, certificates / "ca.crt"), "answering")
-        for made in (
-            _secret(LOCATION, {"cloud": _CREDENTIAL}),
-            _secret(AUTHORITY, {"ca.crt": store.authority}),
-            store.location,
-        ):
-            cluster.api.create(made)
-        yield store
+        with _location(cluster, store):
+            yield store
     finally:
         processes.stop(server)
+
+
+@contextmanager
+def _location(cluster: Cluster, store: Store) -> Iterator[None]:
+    made = (
+        _secret(LOCATION, {"cloud": _CREDENTIAL}),
+        _secret(AUTHORITY, {"ca.crt": store.authority}),
+        store.location,
+    )
+    settings = replace(cluster.velero.settings or Settings(), stores=(PLUGIN,))
+    with cluster.velero_with(settings):
+        for each in made:
+            cluster.api.create(each)
+        try:
+            wait_until(lambda: _phase(cluster) == "Available", "location s3 Available")
+            yield
+        finally:
+            for each in made:
+                cluster.api.delete(
+                    each["apiVersion"], each["kind"], NAMESPACE, each["metadata"]["name"]
+                )
+
+
+def _phase(cluster: Cluster) -> str:
+    found = cluster.api.get(API_VERSION, "BackupStorageLocation", NAMESPACE, LOCATION)
+    return str(found.get("status", {}).get("phase"))
 
 
 def _secret(name: str, values: dict[str, str]) -> Object:

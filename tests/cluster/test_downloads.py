@@ -4,7 +4,6 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,8 +22,7 @@ from stillpoint.velero import own_objects
 from tests.cluster import s3
 from tests.cluster.cluster import Cluster, velero_object
 from tests.cluster.manifests import Disk, Machine
-from tests.cluster.namespaces import wait_until
-from tests.cluster.velero import API_VERSION, NAMESPACE, Settings
+from tests.cluster.velero import API_VERSION, NAMESPACE
 
 RIGHTS = Path(__file__).parents[2] / "docs" / "install" / "rbac-report.yaml"
 ACCOUNT = "stillpoint-report"
@@ -37,14 +35,9 @@ POLICY = {
 @pytest.fixture(scope="module")
 def store(cluster: Cluster) -> Iterator[s3.Store]:
     """With a Velero that keeps backups in it, and an account with the documented rights alone."""
-    settings = replace(cluster.velero.settings or Settings(), stores=(s3.PLUGIN,))
-    with s3.serving(cluster) as store, cluster.velero_with(settings):
-        wait_until(lambda: phase(cluster) == "Available", "location s3 Available")
-        try:
-            create_account(cluster)
-            yield store
-        finally:
-            cluster.api.delete(API_VERSION, "BackupStorageLocation", NAMESPACE, s3.LOCATION)
+    with s3.serving(cluster) as store:
+        create_account(cluster)
+        yield store
 
 
 def test_files_come_from_the_object_store_with_no_more_rights_than_documented(
@@ -145,11 +138,6 @@ def check_downloads(cluster: Cluster, client: KubernetesWriter, store: s3.Store)
     assert "--cacert" in caught.value.hint
     assert content(of_backup(client, Trust(verifies=False)), "BackupLog")
     assert cluster.api.list(API_VERSION, "DownloadRequest", NAMESPACE) == []
-
-
-def phase(cluster: Cluster) -> str:
-    found = cluster.api.get(API_VERSION, "BackupStorageLocation", NAMESPACE, s3.LOCATION)
-    return str(found.get("status", {}).get("phase"))
 
 
 def backed_up(cluster: Cluster) -> None:
