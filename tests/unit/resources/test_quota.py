@@ -21,7 +21,7 @@ def pod(*containers: Item, init: tuple[Item, ...] = ()) -> PodResources:
 
 def ranges(**limit: object) -> list[Item]:
     metadata = {"name": "limits", "namespace": "shop"}
-    return [{"metadata": metadata, "spec": {"limits": [{"type": "Container", **limit}]}}]
+    return [{"metadata": metadata, "spec": {"limits": [{"type": "Container"} | limit]}}]
 
 
 def test_a_limit_alone_is_a_request_too() -> None:
@@ -70,4 +70,11 @@ def test_a_breach_is_said_once() -> None:
     large = limit_range.with_defaults(pod(container({"memory": "2Gi"})), most)
     assert [*limit_range.breaches_of_pod(large, most)] == [
         "a container: memory: 2Gi, at most 1Gi by shop/limits"
+    ]
+
+
+def test_a_pod_without_a_limit_does_not_keep_the_most_of_pods() -> None:
+    most = ranges(type="Pod", max={"memory": "1Gi"})
+    assert [*limit_range.breaches_of_pod(pod(container({"memory": "1Mi"})), most)] == [
+        "the pod: memory: no limit, at most 1Gi by shop/limits"
     ]

@@ -23,7 +23,7 @@ def breaches_of_claim(claim: Item, ranges: Iterable[Item]) -> Iterator[str]:
     """The limits that a claim does not keep: `storage: 10Gi, at most 1Gi by shop/limits`."""
     requests = amounts.read(claim, "spec", "resources", "requests")
     for one, limit in _limits(ranges, kinds.CLAIM.kind):
-        yield from _breaches(requests, {}, limit, one)
+        yield from _breaches(requests, requests, limit, one)
 
 
 def breaches_of_pod(pod: PodResources, ranges: Iterable[Item]) -> Iterator[str]:
@@ -87,21 +87,19 @@ def _limits(ranges: Iterable[Item], kind: str) -> Iterator[tuple[Item, Item]]:
 
 
 def _breaches(requests: Amounts, limits: Amounts, limit: Item, of: Item) -> Iterator[str]:
+    """The breaches of one limit: it has to be kept by what is asked for, and by the most."""
     by = f"by {it.namespace(of)}/{it.name(of)}"
     for name, least in amounts.read(limit, "min").items():
-        smallest = min(_each(name, requests, limits), default=Decimal(0))
+        asked = requests.get(name, Decimal(0))
+        smallest = min(asked, limits.get(name, asked))
         if smallest < least:
             shown = amounts.shown(name, smallest)
             yield f"{name}: {shown}, at least {amounts.shown(name, least)} {by}"
     for name, most in amounts.read(limit, "max").items():
-        largest = max(_each(name, requests, limits), default=Decimal(0))
-        if largest > most:
-            shown = amounts.shown(name, largest)
+        largest = max(requests.get(name, Decimal(0)), limits.get(name, Decimal(0)))
+        if largest > most or name not in limits:
+            shown = amounts.shown(name, largest) if name in limits else "no limit"
             yield f"{name}: {shown}, at most {amounts.shown(name, most)} {by}"
-
-
-def _each(name: str, *listed: Amounts) -> Iterator[Decimal]:
-    return (each[name] for each in listed if name in each)
 
 
 def _of_a(what: str, breaches: Iterable[str]) -> Iterator[str]:
