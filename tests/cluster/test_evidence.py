@@ -8,10 +8,13 @@ import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 
+from stillpoint.backup_files import search
 from stillpoint.evidence import observations
+from stillpoint.report import contents, judge
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster
 from tests.cluster.evidence_guests import Shown, give_agent, shown
@@ -91,6 +94,28 @@ def test_a_guest_whose_hook_failed_is_as_after_a_power_failure(cluster: Cluster)
     finally:
         cluster.node.soothe()
     assert found.levels() == {"db-root": "crash"}, found.reasons()
+
+
+def test_a_report_tells_whose_hook_failed_by_velero_s_log(cluster: Cluster) -> None:
+    machine = machine_in(cluster, "evidence-one-failing", "db")
+    cluster.create_vms([Machine(machine.namespace, "web"), Machine(machine.namespace, "cache")])
+    for name in ("db", "web"):
+        cluster.node.disturb(machine.namespace, name, "freeze", exit_code=1)
+    try:
+        back_up(cluster, machine.namespace, machine.namespace, is_ours=False)
+    finally:
+        cluster.node.soothe()
+    [files] = search.named(search.find(cluster.velero.bucket), [machine.namespace])
+    report = judge.judge(contents.read(files), datetime.now(UTC))
+    told = {
+        one.name: problem.about
+        for one in report.machines
+        for problem in one.problems
+        if problem.code == "hook-failed"
+    }
+    assert told.keys() == {"db", "web"}
+    [about] = told["db"]
+    assert about.startswith("the freeze: command terminated with exit code 1")
 
 
 def test_moved_data_has_its_evidence_with_the_upload(cluster: Cluster) -> None:

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     """The archive, a tar file in gzip."""
     VOLUMES = "BackupVolumeInfos"
     OPERATIONS = "BackupItemOperations"
+    LOG = "BackupLog"
 
 
 class Files(Protocol):

@@ -29,6 +29,7 @@ _SUFFIXES: Mapping[Kind, str] = {
     Kind.CONTENTS: ".tar.gz",
     Kind.VOLUMES: "-volumeinfo.json.gz",
     Kind.OPERATIONS: "-itemoperations.json.gz",
+    Kind.LOG: "-logs.gz",
 }
 _ARCHIVES = (".tar.gz", ".tgz")
 _ENDS = (*(f"-data{one}" for one in _ARCHIVES), *_ARCHIVES, "")

@@ -13,12 +13,13 @@ if TYPE_CHECKING:  # `--help` does without what takes time to import
 
 
 def read(
-    arguments: argparse.Namespace, since: datetime | None = None
+    arguments: argparse.Namespace, since: datetime | None = None, *, with_log: bool = False
 ) -> "tuple[list[Report], list[str]]":
     """Reports on the backups of the arguments, and where those lie that could not be read.
 
     Args:
         since: leaves out backups that began before.
+        with_log: reads the logs of those in which hooks failed, too.
 
     Raises:
         StillpointError: no backup is there, or the cluster does not answer.
@@ -38,7 +39,8 @@ def read(
             try:
                 began = backup_status.started(files.backup() or {})
                 if since is None or began is None or began >= since:
-                    reports.append(judge.judge(contents.read(files), now))
+                    read_files = contents.read(files, with_log=with_log)
+                    reports.append(judge.judge(read_files, now))
             except StillpointError as error:
                 terminal.write_error(said, _of(files.origin, error))
                 unread.append(files.origin)

@@ -133,6 +133,11 @@ def _unsealed_verification(whole: Whole) -> Iterator[str]:
         yield whole.contents.verification_fault
 
 
+def _log_not_read(whole: Whole) -> tuple[str, ...]:
+    fault = whole.contents.hooks_fault
+    return (fault,) if fault else ()
+
+
 def _without_object(whole: Whole) -> tuple[str, ...]:
     return ("",) if whole.contents.backup is None else ()
 
@@ -184,6 +189,10 @@ ROWS = (
              "its annotation stillpoint.dev/verified counts for nothing, somebody else may have "
              "written it: {about}",
              "stillpoint verify {backup} writes it again", _unsealed_verification),
+    WholeRow("log-not-read", Weight.NOTE,
+             "whose hooks failed is not known: {about}",
+             "velero backup logs -n {velero} {backup} | grep hook; in the object store it is "
+             "NAME-logs.gz", _log_not_read),
     WholeRow("no-backup-object", Weight.NOTE,
              "its Backup object is not there: phase, hooks and expiry are not known, and the seal "
              "of its evidence cannot be checked",

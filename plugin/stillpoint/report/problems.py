@@ -183,6 +183,10 @@ ROWS: tuple[Row, ...] = (
         "its guest agent was connected, and none of the {about} hooks of the backup failed: most "
         "likely it was frozen, for how long nothing says",
         "", consistency.hooks_went_well),
+    Row("hook-failed", _N, _LEVEL,
+        "by Velero's log its hook failed: {about}",
+        "ask the agent in the guest, and stillpoint-guest status there; "
+        "velero backup logs -n {velero} {backup} | grep hook", consistency.hook_failed),
     Row("hooks-failed", _N, _LEVEL,
         "{about} hooks of the backup failed, and nothing says whether its own did",
         "velero backup logs -n {velero} {backup} | grep hook", consistency.hooks_failed),

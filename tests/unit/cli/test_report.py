@@ -26,6 +26,7 @@ from stillpoint.model.level import Level
 from tests.api_server.server import ApiServer
 from tests.unit.report import world as of
 from tests.unit.report.world import World
+from tests.unit.velero import log_lines
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs/report.schema.json").read_text())
 HOSTILE = "no \x1b[31mspace\x00 <&\"'\n=cmd|' /C calc'!A0"
@@ -101,6 +102,17 @@ def test_what_is_not_known_cannot_be_told(run: Any) -> None:
     status, printed = run(world)
     assert status == ExitStatus.CANNOT_TELL
     assert "DOES NOT BEAR THE SEAL OF THE BACKUP" in printed
+
+
+def test_the_machine_whose_hook_failed_is_told_from_the_log_beside_the_archive(run: Any) -> None:
+    world = of.good()
+    assert world.object is not None
+    world.object["status"]["hookStatus"] = {"hooksAttempted": 8, "hooksFailed": 2}
+    failed = log_lines.hook("db", log_lines.FAILED, "no \x1b[31magent")
+    world.log = failed + log_lines.hook("web", log_lines.FAILED)
+    _status, printed = run(world, "--explain", "shop/db")
+    words = " ".join(printed.replace("│", " ").split())
+    assert r"the freeze: command terminated with exit code 1 (no \x1b[31magent)" in words
 
 
 def test_a_file_that_cannot_be_read_cannot_be_told(

@@ -1,10 +1,13 @@
 """Each problem: what provokes it, in a good backup that has none."""
 
+import io
 from collections.abc import Callable
 from datetime import timedelta
+from typing import IO
 
 import pytest
 
+from stillpoint.backup_files.files import Kind
 from stillpoint.evidence import verified
 from stillpoint.evidence.document import Statement
 from stillpoint.evidence.verified import Agreement, CameBack, Verification
@@ -16,6 +19,7 @@ from stillpoint.report import of_backup, problems
 from stillpoint.report.model import Machine, Verdict
 from tests.unit.report import world as of
 from tests.unit.report.world import Change, World
+from tests.unit.velero import log_lines
 
 SNAPSHOT, CONTENT, CLAIM = "VolumeSnapshot", "VolumeSnapshotContent", "PersistentVolumeClaim"
 
@@ -160,6 +164,22 @@ def verified_by_nobody(world: World) -> None:
     world.object["metadata"]["annotations"][verified.ANNOTATION] = "{}"
 
 
+def hooks(failed: int, *log: bytes) -> Change:
+    """So many hooks of the backup failed, of which the log has these lines."""
+
+    def change(world: World) -> None:
+        assert world.object is not None
+        world.object["status"]["hookStatus"] = {"hooksAttempted": 8, "hooksFailed": failed}
+        world.log = b"".join(log)
+
+    return change
+
+
+def without_log(world: World) -> None:
+    hooks(2)(world)
+    world.log = None
+
+
 def no_object(world: World) -> None:
     world.object = None
 
@@ -235,6 +255,7 @@ CASES: dict[str, Change] = {
     "was-stopped": both(NO_EVIDENCE, removed("VirtualMachineInstance", "db")),
     "had-no-agent": both(NO_EVIDENCE, without_agent),
     "hooks-went-well": NO_EVIDENCE,
+    "hook-failed": hooks(2, log_lines.hook("db", log_lines.FAILED), log_lines.hook("web", "late")),
     "hooks-failed": both(
         NO_EVIDENCE, phase("PartiallyFailed", hookStatus={"hooksAttempted": 2, "hooksFailed": 1})
     ),
@@ -326,6 +347,7 @@ OF_WHOLE: dict[str, Change] = {
     "backup-expired": expired,
     "partially-failed": phase("PartiallyFailed", errors=1),
     "verification-not-sealed": verified_by_nobody,
+    "log-not-read": without_log,
     "no-backup-object": no_object,
 }
 
@@ -339,8 +361,9 @@ def test_what_provokes_a_problem_of_the_whole(code: str) -> None:
     world = of.good()
     OF_WHOLE[code](world)
     found = of.report(world)
-    assert [one.code for one in found.problems] == [code]
-    weight = found.problems[0].weight
+    besides = ["partially-failed"] if code == "log-not-read" else []
+    assert [one.code for one in found.problems] == [*besides, code]
+    weight = found.problems[-1].weight
     assert (found.verdict is Verdict.UNKNOWN) == (
         weight is Weight.UNCERTAIN or code == "no-backup-object"
     )
@@ -365,6 +388,63 @@ def test_the_verification_of_another_backup_counts_for_nothing() -> None:
     world.object["metadata"]["uid"] = "of another"
     assert [one.code for one in of.report(world).problems] == ["verification-not-sealed"]
     assert of.machine(world).verification is None
+
+
+def notes(world: World, *log: bytes, failed: int = 2) -> dict[str, tuple[str, ...]]:
+    NO_EVIDENCE(world)
+    hooks(failed, *log)(world)
+    return {one.code: one.about for one in of.machine(world).problems if "hook" in one.code}
+
+
+def test_the_machine_whose_hook_failed_is_told_with_its_error() -> None:
+    failed = log_lines.hook("db", log_lines.FAILED, "freezing failed\x1b")
+    assert notes(of.good(), failed, failed=1) == {
+        "hook-failed": ("the freeze: command terminated with exit code 1 (freezing failed\x1b)",)
+    }
+
+
+def test_if_all_failures_are_others_none_is_its_own() -> None:
+    others = log_lines.hook("web", log_lines.FAILED), log_lines.hook("cache", log_lines.FAILED)
+    assert notes(of.good(), *others) == {}
+
+
+def test_a_machine_that_is_told_is_not_told_that_nothing_says_it() -> None:
+    log = log_lines.hook("db", log_lines.FAILED), log_lines.failed()
+    assert notes(of.good(), *log).keys() == {"hook-failed"}
+
+
+def test_a_failure_that_is_nobody_s_may_be_its_own() -> None:
+    others = log_lines.hook("web", log_lines.FAILED), log_lines.failed()
+    assert notes(of.good(), *others) == {"hooks-failed": ("2 of 8",)}
+
+
+def test_a_log_is_opened_only_if_hooks_failed() -> None:
+    opened: list[Kind] = []
+
+    class Watching(World):
+        def open(self, kind: Kind) -> IO[bytes] | None:
+            opened.append(kind)
+            return super().open(kind)
+
+    world = Watching(**vars(of.good()))
+    of.report(world)
+    assert Kind.LOG not in opened
+    hooks(1)(world)
+    of.report(world)
+    assert Kind.LOG in opened
+
+
+@pytest.mark.parametrize("log", [None, b"\x1f\x8b"])
+def test_a_log_that_cannot_be_read_leaves_the_report_whole(log: bytes | None) -> None:
+    class Packed(World):
+        def open(self, kind: Kind) -> IO[bytes] | None:
+            if kind is not Kind.LOG:
+                return super().open(kind)
+            return None if log is None else io.BytesIO(log)
+
+    world = Packed(**vars(of.good()))
+    assert notes(world) == {"hooks-failed": ("2 of 8",)}
+    assert [one.code for one in of.report(world).problems if one.code == "log-not-read"]
 
 
 def test_an_object_that_is_none_fails_its_machine_alone() -> None:

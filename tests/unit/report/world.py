@@ -37,6 +37,7 @@ SUFFIXES = {
     Kind.CONTENTS: ".tar.gz",
     Kind.VOLUMES: "-volumeinfo.json.gz",
     Kind.OPERATIONS: "-itemoperations.json.gz",
+    Kind.LOG: "-logs.gz",
 }
 
 
@@ -49,6 +50,7 @@ class World:
     operations: list[Item] | None = field(default_factory=list)
     object: Item | None = None
     has_archive: bool = True
+    log: bytes | None = b""
     name: str = NAME
     origin: str = "a test"
 
@@ -62,6 +64,8 @@ class World:
     def content(self, kind: Kind) -> bytes | None:
         if kind is Kind.CONTENTS:
             return gzip.compress(archive(self.items), 1) if self.has_archive else None
+        if kind is Kind.LOG:
+            return None if self.log is None else gzip.compress(self.log, 1)
         book = {Kind.VOLUMES: self.volumes, Kind.OPERATIONS: self.operations}.get(kind)
         return None if book is None else gzip.compress(orjson.dumps(book), 1)
 

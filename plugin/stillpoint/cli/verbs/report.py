@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     from stillpoint.cli import several_backups  # noqa: PLC0415
 
     garbage.collect_less()
-    reports, unread = several_backups.read(arguments)
+    reports, unread = several_backups.read(arguments, with_log=True)
     if not reports:
         return ExitStatus.CANNOT_TELL
     with standard_output.flushed() as output:

@@ -1,11 +1,12 @@
 """Facts about the level that a machine reached, and what shows it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from stillpoint.model.level import Level, satisfies
 from stillpoint.report.case import Case, Doubt
 from stillpoint.resources.machines import virtual_machine_instance
 from stillpoint.velero import backup_status
+from stillpoint.velero.hook_log import HookFailure
 
 
 def unsealed(case: Case) -> Iterator[str]:
@@ -84,12 +85,32 @@ def hooks_went_well(case: Case) -> Iterator[str]:
         yield str(attempted)
 
 
+def hook_failed(case: Case) -> Iterator[str]:
+    """Its own hooks that failed, by Velero's log, each with what it said."""
+    for one in _own_failures(case):
+        said = f" ({one.said})" if one.said else ""
+        yield f"{_WHAT.get(one.phase, one.phase)}: {one.error}{said}"
+
+
+_WHAT = {"pre": "the freeze", "post": "the thaw"}
+
+
 def hooks_failed(case: Case) -> Iterator[str]:
-    """Of a machine without evidence that ran: how many hooks of the backup failed, of all."""
+    """Of a machine without evidence that ran: how many hooks of the backup failed, of all.
+
+    Not if the log says of all of them whose they were.
+    """
     backup = case.contents.backup or {}
     failed = backup_status.hooks_failed(backup)
+    if failed == sum(map(len, (case.contents.hooks or {}).values())) or _own_failures(case):
+        return
     if any(absent(case)) and _runs(case) and failed:
         yield f"{failed} of {backup_status.hooks_attempted(backup)}"
+
+
+def _own_failures(case: Case) -> Sequence[HookFailure]:
+    whose = case.reference.namespace, case.reference.name
+    return (case.contents.hooks or {}).get(whose, ())
 
 
 def _doubted(case: Case, doubt: Doubt) -> Iterator[str]:
