@@ -39,9 +39,19 @@ BENCHMARKS = {
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", nargs="*", choices=[[], *BENCHMARKS], metavar="NAME")
-    for name in parser.parse_args().name or BENCHMARKS:
+    parser.add_argument(
+        "--disks",
+        type=lambda text: tuple(map(int, text.split(","))),
+        metavar="N,...",
+        help="frozen: only guests of so many disks",
+    )
+    asked = parser.parse_args()
+    for name in asked.name or BENCHMARKS:
         print(f"\n{name}: {BENCHMARKS[name].__doc__}\n", flush=True)
-        BENCHMARKS[name]()
+        if name == "frozen" and asked.disks:
+            frozen.run(asked.disks)
+        else:
+            BENCHMARKS[name]()
     return 0
 
 

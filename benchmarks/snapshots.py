@@ -1,5 +1,6 @@
 """Backups with snapshots by real Velero: frozen guests, time and requests, by who takes them."""
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,8 +27,15 @@ volumePolicies:
 """
 BY_POLICY: Object = {"resourcePolicy": {"kind": "configmap", "name": "own-snapshots"}}
 THAW = ("rbac.authorization.k8s.io/v1", "ClusterRole", None, "stillpoint-thaw")
+_TELLING = re.compile("level=error|std(out|err): ").search
+"""In lines of Velero's log about what failed, what hooks said of it included."""
+
 YOUNG_S = 31
 """What is younger than that when a backup starts is fetched again (`actions.graph`)."""
+
+
+class Incomplete(Exception):
+    """A backup that did not succeed, by the telling lines of its log."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,7 @@ OURS = "stillpoint"
 class Measured:
     """One backup: its time, requests to the API server, and how long each guest was frozen."""
 
+    backup: Object
     wall_s: float
     requests: int
     frozen_s: Sequence[float]
@@ -156,8 +165,9 @@ def backup(cluster: Cluster, way: Way, namespace: str) -> Measured:
     done = cluster.backup(name, spec, timeout_s=1_800)
     wall_s = time.monotonic() - begin
     if done["status"]["phase"] != "Completed":
-        raise RuntimeError(cluster.backup_log(name)[-5_000:])
-    return Measured(wall_s, cluster.requests(since).total(), windows_s(cluster, namespace, since))
+        raise Incomplete("\n".join(filter(_TELLING, cluster.backup_log(name).splitlines())))
+    requests = cluster.requests(since).total()
+    return Measured(done, wall_s, requests, windows_s(cluster, namespace, since))
 
 
 def windows_s(cluster: Cluster, namespace: str, since: datetime) -> Sequence[float]:

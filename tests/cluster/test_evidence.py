@@ -21,7 +21,6 @@ from tests.cluster.evidence_guests import Shown, give_agent, shown
 from tests.cluster.manifests import Disk, Machine
 from tests.cluster.namespaces import wait_until
 from tests.cluster.node_agent import NodeAgent
-from tests.cluster.test_own_snapshots import plugin_processes
 
 SHOP = "evidence"
 HELD = Machine(SHOP, "held", disks=(Disk("root"), Disk("data", "Block")))
@@ -152,7 +151,7 @@ def test_a_plugin_that_is_killed_in_the_middle_leaves_nothing_that_looks_better(
     with ThreadPoolExecutor(1) as aside, cluster.storage.orders(namespace, db_data="hang"):
         backup = aside.submit(back_up, cluster, namespace, namespace, is_ours=False)
         wait_until(lambda: bool(noted()), "the first disk is taken", 60)
-        for number in plugin_processes(cluster):
+        for number in cluster.velero.plugin_processes():
             with suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
     found = backup.result()

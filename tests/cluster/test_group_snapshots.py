@@ -14,7 +14,7 @@ from tests.cluster.cluster import Cluster, velero_object
 from tests.cluster.manifests import Disk, Machine
 from tests.cluster.namespaces import wait_until
 from tests.cluster.storage import CLASS, Cut, wait_until_bound
-from tests.cluster.test_own_snapshots import begin, is_over, plugin_processes
+from tests.cluster.test_own_snapshots import begin, is_over
 from tests.cluster.velero import API_VERSION, NAMESPACE
 
 SNAPSHOT = ("snapshot.storage.k8s.io/v1", "VolumeSnapshot")
@@ -210,7 +210,7 @@ def test_the_next_backup_deletes_what_a_killed_plugin_has_left(policed: Cluster)
     with cluster.storage.orders(namespace, **{"db-root": "4s"}):
         begin(cluster, namespace, BY_POLICY)
         wait_until(lambda: len(cluster.api.list(*GROUP, namespace)) == 1, "the group is begun")
-        for process in plugin_processes(cluster):
+        for process in cluster.velero.plugin_processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         wait_until(lambda: is_over(cluster, namespace), "the backup is over", 60)

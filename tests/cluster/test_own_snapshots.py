@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -347,21 +346,6 @@ def is_over(cluster: Cluster, name: str) -> bool:
     return status.get("phase") in ("Completed", "PartiallyFailed", "Failed")
 
 
-def plugin_processes(cluster: Cluster) -> list[int]:
-    """Those that Velero has started from its folder."""
-    program = str(cluster.velero.folder / "plugins" / "stillpoint").encode()
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            try:
-                words = (folder / "cmdline").read_bytes().split(b"\0")
-            except OSError:  # it ended meanwhile
-                continue
-            if program in words:
-                found.append(int(folder.name))
-    return found
-
-
 def test_a_plugin_that_is_killed_takes_no_disk_twice_and_leaves_nothing(policed: Cluster) -> None:
     """Velero fails the claim in its hands, and starts another process for the next.
 
@@ -372,7 +356,7 @@ def test_a_plugin_that_is_killed_takes_no_disk_twice_and_leaves_nothing(policed:
     with cluster.storage.orders(namespace, **{"db-root": "6s", "db-data": "6s"}):
         begin(cluster, namespace)
         wait_until(lambda: len(cluster.api.list(*SNAPSHOT, namespace)) == 2, "both are begun")
-        for process in plugin_processes(cluster):
+        for process in cluster.velero.plugin_processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         wait_until(lambda: is_over(cluster, namespace), "the backup is over", 60)

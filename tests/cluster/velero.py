@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,6 +125,17 @@ class Velero:
         )
         ticks = os.sysconf("SC_CLK_TCK")
         return (user + system) / ticks, (of_plugins + of_plugins_system) / ticks
+
+    def plugin_processes(self) -> list[int]:
+        """Those of the plugin under test that Velero has started from its folder."""
+        program = str(self.folder / "plugins" / "stillpoint").encode()
+        found = []
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdecimal():
+                with suppress(OSError):  # it ended meanwhile
+                    if program in (folder / "cmdline").read_bytes().split(b"\0"):
+                        found.append(int(folder.name))
+        return found
 
     @contextmanager
     def running(self, api: Api, settings: Settings) -> Iterator[None]:

@@ -135,7 +135,10 @@ class Machine:
         token = f"done-{time.monotonic_ns()}"
         self._shell.settimeout(timeout_s)
         end = f"; echo {token[:4]}''{token[4:]}\n"  # not the token itself, for it is echoed
-        self._shell.sendall((command + end).encode())
+        try:
+            self._shell.sendall((command + end).encode())
+        except TimeoutError as error:
+            raise MachineError(f"{command}: nobody reads it in {timeout_s} s") from error
         read = b""
         while f"{token}\r\n".encode() not in read:
             try:
