@@ -74,6 +74,7 @@ def restore() -> Sequence[RestoreEntry]:
         virtual_machine_instance,
         virtual_machine_pool,
         volume_snapshot,
+        volume_snapshot_content,
     )
 
     own = (
@@ -85,6 +86,7 @@ def restore() -> Sequence[RestoreEntry]:
         RestoreEntry("stillpoint.dev/restore-data-volume", data_volume),
         RestoreEntry("stillpoint.dev/restore-persistent-volume-claim", persistent_volume_claim),
         RestoreEntry("stillpoint.dev/restore-volume-snapshot", volume_snapshot),
+        RestoreEntry("stillpoint.dev/restore-volume-snapshot-content", volume_snapshot_content),
         RestoreEntry("stillpoint.dev/restore-action-object", one_shot_resource),
     )
     rest = other.Other.beside(entry.action.APPLIES_TO for entry in own)

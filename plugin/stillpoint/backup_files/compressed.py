@@ -40,7 +40,7 @@ def decompressed(compressed: IO[bytes], what: str) -> Iterator[IO[bytes]]:
 
 
 def json_value(compressed: IO[bytes], kind: Kind) -> Any:
-    """The JSON of a file beside the archive.
+    """The JSON of a file beside the archive, or of a Restore from it.
 
     Raises:
         ArchiveUnreadable: there is none.

@@ -18,6 +18,8 @@ class Kind(StrEnum):
     VOLUMES = "BackupVolumeInfos"
     OPERATIONS = "BackupItemOperations"
     LOG = "BackupLog"
+    RESTORE_RESULTS = "RestoreResults"
+    """Errors and warnings of a Restore from it."""
 
 
 class Files(Protocol):

@@ -17,6 +17,7 @@ from stillpoint.model import json_text, kinds
 from stillpoint.model.errors import ArchiveUnreadable
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference, Resource
+from stillpoint.resources.disks import persistent_volume
 from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 from stillpoint.velero.volumes import data_upload
 
@@ -27,6 +28,7 @@ READ = (
     virtual_machine_instance.RESOURCE,
     kinds.CLAIM,
     kinds.DATA_VOLUME,
+    persistent_volume.RESOURCE,
     kinds.VOLUME_SNAPSHOT,
     kinds.VOLUME_SNAPSHOT_CONTENT,
     data_upload.RESOURCE,

@@ -41,6 +41,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=existing_file,
         help="the Backup object of an archive, in JSON: without it no evidence can be believed",
     )
+    add_cluster_arguments(parser)
+
+
+def add_cluster_arguments(
+    parser: argparse.ArgumentParser, download_timeout: str = "--timeout"
+) -> None:
+    """Declares those of backups in the cluster.
+
+    Args:
+        download_timeout: the option's name, where `--timeout` is of something else.
+    """
     cluster = parser.add_argument_group(
         "backups in the cluster (the one of KUBECONFIG), by Velero's DownloadRequests"
     )
@@ -53,11 +64,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     cluster.add_argument("--kubeconfig", metavar="FILE", action=FileName, default="")
     cluster.add_argument("--context", metavar="NAME", default="", help="context of the kubeconfig")
-    add_download_arguments(cluster)
+    add_download_arguments(cluster, download_timeout)
 
 
-def add_download_arguments(cluster: argparse._ArgumentGroup) -> None:
-    """Declares those of downloads alone."""
+def add_download_arguments(
+    cluster: argparse._ArgumentGroup, download_timeout: str = "--timeout"
+) -> None:
+    """Declares those of downloads alone; see `add_cluster_arguments`."""
     cluster.add_argument(
         "--cacert",
         metavar="FILE",
@@ -66,7 +79,8 @@ def add_download_arguments(cluster: argparse._ArgumentGroup) -> None:
         help="authority of the object store, in PEM; by default that of the backup's location",
     )
     cluster.add_argument(
-        "--timeout",
+        download_timeout,
+        dest="timeout",
         metavar="TIME",
         type=times.seconds,
         default=1800.0,

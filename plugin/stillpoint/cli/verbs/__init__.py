@@ -11,6 +11,7 @@ from stillpoint.cli.verbs import (
     render,
     report,
     snapshot,
+    verify,
     version,
 )
 
@@ -21,6 +22,7 @@ VERBS: tuple[Verb, ...] = (
     report,
     history,
     coverage,
+    verify,
     snapshot,
     install,
     completion,

@@ -69,3 +69,13 @@ def without_group_if_of(snapshot: Item) -> Sequence[Item]:
 def deletion_with_snapshot() -> Item:
     """The merge patch that lets the snapshot in the storage go with its VolumeSnapshot."""
     return {"spec": {"deletionPolicy": "Delete"}}
+
+
+def is_of_existing(content: Item) -> bool:
+    """True if the content was made for a snapshot that the storage had already."""
+    return bool(it.text(content, "spec", "source", "snapshotHandle"))
+
+
+def is_retained(content: Item) -> bool:
+    """True if the snapshot in the storage stays when this object or its VolumeSnapshot goes."""
+    return it.text(content, "spec", "deletionPolicy") == "Retain"

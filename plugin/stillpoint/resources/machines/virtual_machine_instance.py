@@ -186,5 +186,12 @@ def since(instance: Item, condition: str) -> str:
     return ""
 
 
+def troubles(instance: Item) -> Iterator[str]:
+    """KubeVirt's reasons why the guest does not run, `Unschedulable: 0/3 nodes ...`."""
+    for entry in it.sequence(instance, "status", "conditions"):
+        if it.text(entry, "status") == "False" and it.text(entry, "message"):
+            yield f"{it.text(entry, 'reason')}: {it.text(entry, 'message')}"
+
+
 def _is_true(instance: Item, condition: str) -> bool:
     return bool(since(instance, condition))

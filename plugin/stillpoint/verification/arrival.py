@@ -1,0 +1,98 @@
+"""The claims of a restored machine: all are there, bound, and proven to be new."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.item import Item
+from stillpoint.model.names import listing
+from stillpoint.resources.disks import persistent_volume, persistent_volume_claim, storage_class
+from stillpoint.verification.disks import Volumes
+from stillpoint.verification.ending import Ended
+from stillpoint.verification.scratch import Scratch
+from stillpoint.verification.waiting import TimedOut, Waiting
+
+
+class Arrival:
+    """Waits for the claims of one machine.
+
+    Args:
+        originals: places of the volumes that the backup was taken of.
+        namespace: the scratch namespace.
+        names: of the claims.
+    """
+
+    def __init__(
+        self,
+        waiting: Waiting,
+        scratch: Scratch,
+        originals: Collection[str],
+        namespace: Item,
+        names: Sequence[str],
+    ) -> None:
+        self._waiting = waiting
+        self._scratch = scratch
+        self._originals = originals
+        self._since = it.creation_time(namespace) or datetime.max.replace(tzinfo=UTC)
+        self._names = names
+        self.are_bound = False
+
+    def require_new(self) -> None:
+        """Returns when no claim can be anybody else's disk; one may wait for its first consumer.
+
+        Raises:
+            Ended: a claim is missing, is not bound in time, or may be somebody else's disk.
+            Interrupted: the run is to end.
+            ReadFailed: a request failed.
+        """
+        claims = [self._arrived(one) for one in self._read()]
+        self._prove(claims)
+        self.are_bound = all(map(persistent_volume_claim.is_bound, claims))
+
+    def require_bound(self) -> None:
+        """As `require_new`, of a guest that runs: all claims are bound now.
+
+        Raises:
+            Ended: see `require_new`.
+            ReadFailed: a request failed.
+        """
+        claims = self._read()
+        if unbound := [it.name(one) for one in claims if not persistent_volume_claim.is_bound(one)]:
+            raise Ended(f"its guest runs without these claims: {listing(unbound)}", is_tried=False)
+        self._prove(claims)
+        self.are_bound = True
+
+    def _read(self) -> Sequence[Item]:
+        found = self._waiting.cluster.list(kinds.CLAIM, self._scratch.name)
+        by_name = {it.name(one): one for one in found}
+        if missing := [name for name in self._names if name not in by_name]:
+            raise Ended(f"claims are missing: {listing(missing)}")
+        return [by_name[name] for name in self._names]
+
+    def _arrived(self, claim: Item) -> Item:
+        """The claim when it is bound, or as it is if that takes a consumer."""
+        if persistent_volume_claim.is_bound(claim) or self._waits_for_consumer(claim):
+            return claim
+        object_ = kinds.CLAIM, self._scratch.name, it.name(claim)
+        try:
+            return self._waiting.awaited(object_, persistent_volume_claim.is_bound)
+        except TimedOut as error:
+            phase = persistent_volume_claim.phase(error.last or claim)
+            raise Ended(f"claim {it.name(claim)} was not bound in time: {phase}") from error
+
+    def _waits_for_consumer(self, claim: Item) -> bool:
+        name = persistent_volume_claim.storage_class(claim)
+        found = self._waiting.cluster.get(storage_class.RESOURCE, "", name) if name else None
+        return found is not None and storage_class.binds_at_first_use(found)
+
+    def _prove(self, claims: Iterable[Item]) -> None:
+        items = self._waiting.cluster.list(persistent_volume.RESOURCE, "")
+        volumes = Volumes(items, self._originals, self._since)
+        for claim in claims:
+            is_bound = persistent_volume_claim.is_bound(claim)
+            why = (volumes.why_not_new if is_bound else volumes.why_may_not_be_new)(claim)
+            if why:
+                raise Ended(
+                    f"it must not run, for of claim {it.name(claim)}: {why}", is_tried=False
+                )

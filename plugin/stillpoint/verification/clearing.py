@@ -1,0 +1,188 @@
+"""Deletes all that was made for one machine, and nothing else.
+
+In this order, so that nothing is lost whenever it ends:
+
+1. the Restore. Velero creates a namespace again that it misses, so nothing else goes before it is
+   known to create no more objects (EnsureNamespaceExistsAndIsReady in pkg/util/kube/utils.go).
+2. VolumeSnapshotContents of the Restore. They name the snapshots of the backup in the storage: each
+   is made sure to leave those alone, and then deleted, or nothing else is.
+3. the way of each volume: one that is not provably new stays when its claim goes, and one that is,
+   and would stay for the sake of its original (Velero takes over the policy), goes.
+4. the namespace, with the machine and all its claims.
+
+Each deletion names the uid of what is meant, and each change the version that was looked at.
+Source: Velero v1.15 to v1.18; external-snapshotter v8.6, syncContent of its sidecar controller.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.clock import Clock
+from stillpoint.model.errors import ReadFailed
+from stillpoint.model.item import Item
+from stillpoint.model.writer import Cluster
+from stillpoint.resources.disks import (
+    persistent_volume,
+    persistent_volume_claim,
+    volume_snapshot_content,
+)
+from stillpoint.velero import marks, own_objects
+from stillpoint.verification.disks import Volumes
+from stillpoint.verification.interruption import Interruption
+from stillpoint.verification.scratch import Scratch
+from stillpoint.verification.waiting import Waiting, delete
+
+RESTORE_S = 90.0
+NAMESPACE_S = 120.0
+"""The longest waits for the end of each; together with the sweep less than the grace period that
+`stillpoint render verify` gives its pods."""
+
+_MOST_TRIES = 3
+
+
+class Unsafe(Exception):
+    """To delete the namespace could delete what is somebody else's."""
+
+
+@dataclass(slots=True)
+class Clearing:
+    """The clearing of one scratch namespace.
+
+    Attributes:
+        originals: see `Volumes`.
+        left: what could not be deleted, and how to do it by hand.
+    """
+
+    cluster: Cluster
+    clock: Clock
+    scratch: Scratch
+    originals: Collection[str] | None
+    left: list[str] = field(default_factory=list)
+
+    def run(self) -> Sequence[str]:
+        """Deletes all that can be deleted; what is left, in words."""
+        name = self.scratch.name
+        try:
+            self._delete_all()
+        except Unsafe as error:
+            self.left.append(f"namespace {name}: it stays, for {error}")
+        except ReadFailed as error:
+            self.left.append(f"namespace {name}: {error}; HINT: oc get namespace {name}")
+        return self.left
+
+    def _delete_all(self) -> None:
+        self._delete_restore()
+        namespace = self.cluster.get(kinds.NAMESPACE, "", self.scratch.name)
+        if namespace is not None and not self.scratch.is_of_this(namespace):
+            raise Unsafe("it is not of this run any more")
+        self._delete_contents()
+        if namespace is not None:
+            self._settle_volumes(namespace)
+            self._delete_namespace(namespace)
+
+    def _delete_restore(self) -> None:
+        scratch = self.scratch
+        reference = own_objects.RESTORE.named(scratch.velero, scratch.name)
+        found = self.cluster.get(own_objects.RESTORE, scratch.velero, scratch.name)
+        if found is None:
+            return
+        if not scratch.is_of_this(found):
+            raise Unsafe(f"Restore {scratch.velero}/{scratch.name} is of somebody else")
+        rest = delete(self._waiting(RESTORE_S), reference, own_objects.RESTORE, it.uid(found))
+        if rest is None:
+            return
+        by_hand = f"oc get restores.velero.io -n {scratch.velero} {scratch.name}"
+        why = f"Restore {scratch.velero}/{scratch.name} is deleted, and Velero keeps it for now"
+        self.left.append(f"{why}; HINT: {by_hand}")
+        if not own_objects.has_restored_objects(rest):
+            phase = own_objects.phase(rest) or "New"
+            raise Unsafe(f"its Restore is {phase}; HINT: stillpoint verify --clean-up, later")
+
+    def _delete_contents(self) -> None:
+        """Deletes the objects that name snapshots of the backup, and no snapshot."""
+        selector = f"{marks.OF_RESTORE}={marks.label_value(self.scratch.name)}"
+        resource = volume_snapshot_content.RESOURCE
+        for content in self.cluster.list(resource, "", selector):
+            is_of_this = volume_snapshot_content.snapshot(content).namespace == self.scratch.name
+            if is_of_this and volume_snapshot_content.is_of_existing(content):
+                self._delete_content(content)
+
+    def _delete_content(self, content: Item) -> None:
+        """Deletes an object that leaves its snapshot in the storage alone, in this very version."""
+        resource, name, uid = volume_snapshot_content.RESOURCE, it.name(content), it.uid(content)
+        found: Item | None = content
+        for _ in range(_MOST_TRIES):
+            if found is None or it.uid(found) != uid:
+                return
+            if not volume_snapshot_content.is_retained(found):
+                why = f"VolumeSnapshotContent {name} would take a snapshot of the backup with it"
+                raise Unsafe(f"{why}; HINT: set its deletionPolicy to Retain, then --clean-up")
+            version = it.text(found, "metadata", "resourceVersion")
+            try:
+                self.cluster.delete(resource, "", name, uid=uid, version=version)
+            except ReadFailed as error:  # its status changes as the storage gets ready
+                failure = error
+                found = self.cluster.get(resource, "", name)
+            else:
+                return
+        by_hand = f"oc delete volumesnapshotcontent {name}"
+        self.left.append(f"VolumeSnapshotContent {name}: {failure}; HINT: {by_hand}")
+
+    def _settle_volumes(self, namespace: Item) -> None:
+        claims = self.cluster.list(kinds.CLAIM, self.scratch.name)
+        bound = [one for one in claims if persistent_volume_claim.volume(one)]
+        if not bound:
+            return
+        since = it.creation_time(namespace) or datetime.max.replace(tzinfo=UTC)
+        items = self.cluster.list(persistent_volume.RESOURCE, "")
+        volumes = Volumes(items, self.originals, since)
+        for claim in bound:
+            if volume := volumes.of(claim):
+                self._settle(claim, volume, volumes.why_not_new(claim))
+
+    def _settle(self, claim: Item, volume: Item, why_not_new: str) -> None:
+        if not persistent_volume.is_bound_to(volume, claim):
+            return
+        name, goes = it.name(volume), persistent_volume.is_deleted_with_claim(volume)
+        if why_not_new:
+            if goes:
+                self._retain(volume, why_not_new)
+            self.left.append(f"{why_not_new}, so it stays; HINT: oc get persistentvolume {name}")
+        elif not goes and marks.is_of_restore(claim, self.scratch.name):
+            change = persistent_volume.deletion_with_claim(volume)
+            try:
+                self.cluster.patch(persistent_volume.RESOURCE, "", name, change)
+            except ReadFailed as error:
+                by_hand = f"oc get persistentvolume {name}"
+                self.left.append(f"volume {name} stays: {error}; HINT: {by_hand}")
+
+    def _retain(self, volume: Item, why_not_new: str) -> None:
+        change = persistent_volume.retention(volume)
+        try:
+            self.cluster.patch(persistent_volume.RESOURCE, "", it.name(volume), change)
+        except ReadFailed as error:
+            raise Unsafe(f"{why_not_new}, and would go with it ({error})") from error
+
+    def _delete_namespace(self, namespace: Item) -> None:
+        name = self.scratch.name
+        reference = kinds.NAMESPACE.named("", name)
+        waiting = self._waiting(NAMESPACE_S)
+        rest = delete(waiting, reference, kinds.NAMESPACE, it.uid(namespace))
+        if rest is not None:
+            said = "; ".join(_obstacles(rest)) or f"not gone after {NAMESPACE_S:g} s"
+            self.left.append(
+                f"namespace {name} is being deleted: {said}; HINT: oc get namespace {name}"
+            )
+
+    def _waiting(self, longest_s: float) -> Waiting:
+        deadline = self.clock.now() + timedelta(seconds=longest_s)
+        return Waiting(self.cluster, self.clock, Interruption(), deadline)
+
+
+def _obstacles(namespace: Item) -> Iterator[str]:
+    for condition in it.sequence(namespace, "status", "conditions"):
+        if it.text(condition, "status") == "True":
+            yield it.text(condition, "message")

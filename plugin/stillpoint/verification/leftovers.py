@@ -1,0 +1,60 @@
+"""Scratch namespaces that a killed run has left behind.
+
+Only what has the name, the label and the time of a scratch namespace counts; whoever forges all of
+these offers a namespace of his own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from stillpoint.model import item as it
+from stillpoint.model import kinds
+from stillpoint.model.clock import Clock
+from stillpoint.model.item import Item
+from stillpoint.model.reader import Reader
+from stillpoint.model.writer import Cluster
+from stillpoint.verification import scratch as scratches
+from stillpoint.verification.clearing import Clearing
+from stillpoint.verification.scratch import LABEL, PREFIX, Scratch
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A namespace whose run should have ended long ago.
+
+    Attributes:
+        machine: `shop/db`, by its annotation; may be empty.
+    """
+
+    scratch: Scratch
+    machine: str
+
+
+def find(reader: Reader, now: datetime) -> Sequence[Leftover]:
+    """All of them, in the order of their names; those of runs that go on are not among them.
+
+    Raises:
+        ReadFailed: the namespaces cannot be listed.
+    """
+    found = reader.list(kinds.NAMESPACE, "", LABEL)
+    return [_leftover(one) for one in sorted(found, key=it.name) if _is_left(one, now)]
+
+
+def clear(cluster: Cluster, leftover: Leftover, clock: Clock) -> Sequence[str]:
+    """Deletes one, as its run would have; what is left, in words."""
+    return Clearing(cluster, clock, leftover.scratch, originals=None).run()
+
+
+def _is_left(namespace: Item, now: datetime) -> bool:
+    until = scratches.until(namespace)
+    is_past = until is not None and until < now
+    is_ours = it.name(namespace).startswith(PREFIX) and bool(it.labels(namespace).get(LABEL))
+    return is_past and is_ours and not it.is_being_deleted(namespace)
+
+
+def _leftover(namespace: Item) -> Leftover:
+    annotations = it.annotations(namespace)
+    velero = str(annotations.get(scratches.BACKUP, "")).partition("/")[0]
+    scratch = Scratch(it.name(namespace), it.labels(namespace)[LABEL], velero)
+    return Leftover(scratch, str(annotations.get(scratches.MACHINE, "")))

@@ -1,0 +1,98 @@
+"""All machines of a run, so many at a time, each in a thread of its own."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+from stillpoint.model.errors import StillpointError
+from stillpoint.model.item import Item
+from stillpoint.report.model import Machine
+from stillpoint.verification import plan, verdict
+from stillpoint.verification.attempt import Attempt, Setting
+from stillpoint.verification.model import Observed, Result
+from stillpoint.verification.sweep import Sweep
+
+Report = Callable[[int, int, str], None]
+"""Takes how far a run is: machines that are through, machines in all, and what is being done."""
+
+
+@dataclass(slots=True)
+class Verifying:
+    """A run that goes on.
+
+    Attributes:
+        stored: gives a machine of the backup.
+    """
+
+    setting: Setting
+    stored: Callable[[Machine], Item | None]
+    report: Report
+    _cleared: list[str] = field(default_factory=list)
+
+    def run(self, machines: Sequence[Machine], at_once: int) -> Sequence[Result]:
+        """The verdicts on the machines, in their order.
+
+        An interruption ends it soon: what has begun is cleared, and the rest not tried.
+        """
+        queue: SimpleQueue[int] = SimpleQueue()
+        for place in range(len(machines)):
+            queue.put(place)
+        results: dict[int, Result] = {}
+        lock = threading.Lock()
+
+        def work() -> None:
+            for place in _taken(queue):
+                machine = machines[place]
+
+                def say(step: str, title: str = machine.title) -> None:
+                    with lock:
+                        self.report(len(results), len(machines), f"{title}: {step}")
+
+                result = self._result(machine, say)
+                with lock:
+                    results[place] = result
+
+        workers = [threading.Thread(target=work, daemon=True) for _ in range(at_once)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        return [results[place] for place in range(len(machines))]
+
+    def sweep(self) -> Sequence[str]:
+        """Volumes and snapshot objects that the deletions have left, in words."""
+        return Sweep(self.setting.cluster, self.setting.clock, self._cleared).run()
+
+    def _result(self, machine: Machine, say: Callable[[str], None]) -> Result:
+        observed = self._observed(machine, say)
+        return verdict.judge(machine, observed, self.setting.clock.now())
+
+    def _observed(self, machine: Machine, say: Callable[[str], None]) -> Observed:
+        why = plan.why_untried(machine)
+        if why is not None:
+            return Observed((), is_tried=False, failure=why)
+        if self.setting.interruption.has_come:
+            return Observed((), is_tried=False, failure="interrupted")
+        try:
+            stored = self.stored(machine)
+            if stored is None:
+                return Observed((), is_tried=False, failure="the backup does not hold it any more")
+            attempt = Attempt(self.setting, machine, stored, say)
+            observed = attempt.observe()
+        except StillpointError as error:
+            return Observed((), is_tried=False, failure=str(error))
+        except Exception as error:  # noqa: BLE001 - the other machines are none the worse for it
+            what = f"{type(error).__name__}: {error}"
+            return Observed((), is_tried=False, failure=f"a fault of the command: {what}")
+        if not observed.left:
+            self._cleared.append(attempt.scratch.name)
+        return observed
+
+
+def _taken(queue: "SimpleQueue[int]") -> Iterator[int]:
+    while True:
+        try:
+            yield queue.get_nowait()
+        except Empty:
+            return

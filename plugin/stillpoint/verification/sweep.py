@@ -1,0 +1,63 @@
+"""A last look at the storage, once for a run: have all volumes and snapshot objects gone?"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from stillpoint.model import item as it
+from stillpoint.model.clock import Clock
+from stillpoint.model.errors import ReadFailed
+from stillpoint.model.reader import Reader
+from stillpoint.resources.disks import persistent_volume, volume_snapshot_content
+from stillpoint.velero import marks
+
+LONGEST_S = 30.0
+"""The storage frees a volume some seconds after its claim has gone."""
+
+_PAUSE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Looks for what is left of scratch namespaces.
+
+    Attributes:
+        names: of the namespaces.
+    """
+
+    cluster: Reader
+    clock: Clock
+    names: Collection[str]
+
+    def run(self) -> Sequence[str]:
+        """All that is still there after a while, and how to look at it."""
+        if not self.names:
+            return ()
+        latest = self.clock.now() + timedelta(seconds=LONGEST_S)
+        while True:
+            try:
+                left = [*self._volumes(), *self._contents()]
+            except ReadFailed as error:
+                return (f"whether volumes are left is not known: {error}",)
+            if not left or self.clock.now() >= latest:
+                return left
+            self.clock.sleep(_PAUSE_S)
+
+    def _volumes(self) -> Iterator[str]:
+        for volume in self.cluster.list(persistent_volume.RESOURCE, ""):
+            namespace, claim = persistent_volume.claim(volume)
+            if namespace in self.names:
+                name = it.name(volume)
+                yield (
+                    f"volume {name} of claim {namespace}/{claim} is still there; "
+                    f"HINT: oc get persistentvolume {name}"
+                )
+
+    def _contents(self) -> Iterator[str]:
+        selector = f"{marks.OF_RESTORE} in ({', '.join(sorted(self.names))})"
+        for content in self.cluster.list(volume_snapshot_content.RESOURCE, "", selector):
+            name = it.name(content)
+            yield (
+                f"VolumeSnapshotContent {name} is still there; "
+                f"HINT: oc get volumesnapshotcontent {name}"
+            )

@@ -1,0 +1,118 @@
+"""Waits for a state of one object, by watches: few requests, and an interruption ends each."""
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from stillpoint.model import item as it
+from stillpoint.model.clock import Clock
+from stillpoint.model.errors import Denied, Forbidden, ReadFailed
+from stillpoint.model.item import Item
+from stillpoint.model.reader import Change
+from stillpoint.model.reference import Reference, Resource
+from stillpoint.model.writer import Cluster
+from stillpoint.verification.interruption import Interruption
+
+LONGEST_WATCH_S = 300.0
+"""Of one connection: one that died unnoticed costs no more."""
+
+_LONGEST_WATCH_OF_END_S = 20.0
+"""An object that was gone before the watch began is never reported."""
+
+_PAUSE_S = 1.0
+
+
+class TimedOut(Exception):
+    """The state did not come in time.
+
+    Attributes:
+        last: the object as last seen; None if it was never there, or is not any more.
+    """
+
+    def __init__(self, last: Item | None) -> None:
+        super().__init__("not in time")
+        self.last = last
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Waits until a moment at most."""
+
+    cluster: Cluster
+    clock: Clock
+    interruption: Interruption
+    deadline: datetime
+
+    def until(self, longest_s: float) -> "Waiting":
+        """Waits for a shorter time."""
+        soon = self.clock.now() + timedelta(seconds=longest_s)
+        deadline = min(self.deadline, soon)
+        return Waiting(self.cluster, self.clock, self.interruption, deadline)
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left."""
+        return (self.deadline - self.clock.now()).total_seconds()
+
+    def awaited(self, object_: tuple[Resource, str, str], is_so: Callable[[Item], bool]) -> Item:
+        """The object when it is as it should be.
+
+        Args:
+            object_: resource, namespace and name.
+
+        Raises:
+            TimedOut: it was not in time.
+            Interrupted: the run is to end.
+            ReadFailed: the account may not watch.
+        """
+        last: Item | None = None
+        with closing(self.changes(object_)) as changes:
+            for change in changes:
+                last = None if change.is_deleted else change.item
+                if last is not None and is_so(last):
+                    return last
+        raise TimedOut(last)
+
+    def changes(self, object_: tuple[Resource, str, str]) -> Generator[Change, None, None]:
+        """States of an object, as they come; an object that is not there yet is waited for.
+
+        Raises:
+            Interrupted: the run is to end.
+            ReadFailed: the account may not watch.
+        """
+        resource, namespace, name = object_
+        while (left_s := self.left_s) > 0:
+            self.interruption.check()
+            longest_s = min(left_s, LONGEST_WATCH_S)
+            stream = self.cluster.watch(resource, namespace, name, longest_s)
+            try:
+                with self.interruption.waking(stream.close):
+                    yield from (one for one in stream if it.name(one.item) == name)
+            except (Forbidden, Denied):
+                raise
+            except ReadFailed:
+                self.interruption.pause(min(left_s, _PAUSE_S))
+        self.interruption.check()
+
+
+def delete(waiting: Waiting, reference: Reference, resource: Resource, uid: str) -> Item | None:
+    """Deletes an object and waits until it is gone; None then, else the object as last seen.
+
+    Args:
+        uid: of the object that is meant: another one of its name stays.
+
+    Raises:
+        ReadFailed: it cannot be deleted, or not be looked at.
+    """
+    object_ = resource, reference.namespace, reference.name
+    waiting.cluster.delete(*object_, uid=uid)
+    while True:
+        found = waiting.cluster.get(*object_)
+        if found is None or it.uid(found) != uid:
+            return None
+        if waiting.left_s <= 0:
+            return found
+        with closing(waiting.until(_LONGEST_WATCH_OF_END_S).changes(object_)) as changes:
+            if any(change.is_deleted and it.uid(change.item) == uid for change in changes):
+                return None

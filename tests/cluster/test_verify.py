@@ -1,0 +1,210 @@
+"""`stillpoint verify` of a real Velero's backups, in a cluster where KubeVirt is played."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stillpoint.evidence import verified
+from stillpoint.verification import scratch
+from tests.cluster import s3, verify_account, verifying
+from tests.cluster.api import Object
+from tests.cluster.cluster import Cluster
+from tests.cluster.evidence_guests import give_agent
+from tests.cluster.manifests import Disk, Machine
+from tests.cluster.namespaces import wait_until
+from tests.cluster.scratch_guests import ScratchGuests
+from tests.cluster.velero import API_VERSION, NAMESPACE
+from tests.cluster.verifying import Guests, Verifier, left, named
+
+SHOP, MANY = "verified", "verified-many"
+DB = Machine(SHOP, "db", disks=(Disk("root"), Disk("data", "Block")))
+WEB, MUTE, NEVER, LOST = (Machine(SHOP, name) for name in ("web", "mute", "never", "lost"))
+SAFE = Machine(SHOP, "safe", is_running=False)
+TWENTY = [
+    Machine(MANY, f"vm-{number:02}", is_running=False, has_instancetype=False, has_cloud_init=False)
+    for number in range(20)
+]
+OURS = {"stillpoint.dev/snapshotter": "all"}
+KUBEVIRT = "kubevirt.io/v1"
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A cluster with two backups, `verified` and `verified-many`."""
+
+    cluster: Cluster
+    records: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def shop(cluster: Cluster) -> Iterator[Shop]:
+    with s3.serving(cluster):
+        for namespace in (SHOP, MANY):
+            cluster.create_namespace(namespace)
+        cluster.create_vms([DB, WEB, MUTE, NEVER, LOST, SAFE, *TWENTY])
+        give_vtpm(cluster, SAFE)
+        give_agent(cluster, DB, cluster.folder / "guests" / SHOP)
+        for namespace in (SHOP, MANY):
+            spec = {"includedNamespaces": [namespace], "storageLocation": s3.LOCATION}
+            ours = OURS if namespace == SHOP else {}
+            taken = {**spec, "snapshotVolumes": not ours}
+            backup = cluster.backup(namespace, taken, annotations=ours)
+            assert backup["status"]["phase"] == "Completed", backup
+        lose_disk(cluster)
+        yield Shop(cluster, {"db": "db-1"})
+
+
+def give_vtpm(cluster: Cluster, machine: Machine) -> None:
+    tpm = {"domain": {"devices": {"tpm": {"persistent": True}}}}
+    change = {"spec": {"template": {"spec": tpm}}}
+    cluster.api.patch(KUBEVIRT, "VirtualMachine", machine.namespace, machine.name, change)
+
+
+def lose_disk(cluster: Cluster) -> None:
+    """The storage has lost the snapshot of a disk since it was taken."""
+    [cut] = cluster.snapshots_cut()[f"{SHOP}/{LOST.claim(LOST.disks[0])}"]
+    lost = cluster.storage.folder / "snapshots" / cut.snapshot
+    (shutil.rmtree if lost.is_dir() else Path.unlink)(lost)
+
+
+@pytest.fixture
+def verifier(shop: Shop, capsys: pytest.CaptureFixture[str]) -> Verifier:
+    return Verifier(shop.cluster, verify_account.give(shop.cluster), capsys)
+
+
+def only(document: Any) -> Any:
+    [machine] = document["machines"]
+    return machine
+
+
+def test_a_good_machine_comes_back_with_its_applications(
+    shop: Shop, verifier: Verifier, tmp_path: Path
+) -> None:
+    cluster, began = shop.cluster, verifying.now()
+    snapshots = cluster.storage.snapshots()
+    with ScratchGuests(cluster, Guests(tmp_path, shop.records).start):
+        status, document = verifier.json(SHOP, "db", "-y")
+    found = only(document)
+    assert (found["cameBack"], found["agreement"]) == ("application", "confirmed"), found
+    assert status == 0
+    assert left(cluster) == []
+    assert cluster.storage.snapshots() == snapshots
+    assert verifying.writes(cluster, SHOP, began) == []
+    requests = verifying.requests(cluster, began)
+    assert requests.total() <= verifying.OF_RUN + 30, requests
+    backup = cluster.api.get(API_VERSION, "Backup", NAMESPACE, SHOP)
+    assert verified.of(backup)[f"{SHOP}/db"].came_back == "application"
+
+
+def test_how_far_each_machine_comes(shop: Shop, verifier: Verifier, tmp_path: Path) -> None:
+    guests = Guests(tmp_path, shop.records, silent={"mute"}, never={"never"})
+    names = [one.name for one in (WEB, MUTE, NEVER, LOST, SAFE)]
+    with ScratchGuests(shop.cluster, guests.start):
+        status, document = verifier.json(SHOP, *names, "-y", "--timeout", "150", "--at-once", "5")
+    found = {one["name"]: one for one in document["machines"]}
+    assert {name: one["cameBack"] for name, one in found.items()} == {
+        "web": "guest",
+        "mute": "booted",
+        "never": "not",
+        "lost": "not",
+        "safe": "guest",
+    }, found
+    assert status == 1
+    assert "lost-root was not bound in time: Pending" in str(found["lost"]["missing"])
+    assert "firmware UUID" in str(found["safe"]["notes"])
+    # whose claim never comes keeps its snapshot, and so its namespace, for some minutes
+    wait_until(lambda: left(shop.cluster) == [], "nothing is left", 300)
+
+
+def test_a_quota_that_is_too_small_says_nothing_of_the_backup(
+    shop: Shop, verifier: Verifier, tmp_path: Path
+) -> None:
+    """Somebody gives each new namespace a quota, as clusters do with projects."""
+    with (
+        ScratchGuests(shop.cluster, Guests(tmp_path, shop.records).start),
+        verifying.small_quotas(shop.cluster),
+    ):
+        status, document = verifier.json(SHOP, "web", "-y", "--timeout", "150")
+    found = only(document)
+    assert (found["cameBack"], status) == ("not tried", 3), found
+    assert "quota: small" in str(found["missing"])
+    assert left(shop.cluster) == []
+
+
+def test_twenty_machines_two_at_a_time(shop: Shop, verifier: Verifier, tmp_path: Path) -> None:
+    guests = Guests(tmp_path, {})
+    with ScratchGuests(shop.cluster, guests.start) as played:
+        status, document = verifier.json(MANY, "-y", "--at-once", "2")
+    assert [one["cameBack"] for one in document["machines"]] == ["guest"] * 20, document
+    assert status == 0
+    assert played.most_at_once == 2
+    assert left(shop.cluster) == []
+
+
+@pytest.mark.parametrize("moment", ["Namespace", "Restore", "VirtualMachineInstance", "Pod"])
+def test_an_interrupted_run_leaves_nothing(shop: Shop, tmp_path: Path, moment: str) -> None:
+    """SIGTERM when an object of that kind is there first."""
+    cluster = shop.cluster
+    snapshots = cluster.storage.snapshots()
+    guests = Guests(tmp_path, {})  # says nothing, and is waited for
+    with ScratchGuests(cluster, guests.start):
+        run = spawn(cluster, SHOP, "db")
+        try:
+            wait_until(lambda: bool(objects(cluster, moment)), f"a {moment}", 120)
+            run.send_signal(signal.SIGTERM)
+            output, errors = run.communicate(timeout=200)
+        finally:
+            run.kill()
+    assert run.returncode == 130, errors
+    assert "not tried" in output
+    assert left(cluster) == []
+    assert cluster.storage.snapshots() == snapshots
+
+
+def test_what_a_killed_run_has_left_is_deleted_later(
+    shop: Shop, verifier: Verifier, tmp_path: Path
+) -> None:
+    cluster = shop.cluster
+    with ScratchGuests(cluster, Guests(tmp_path, {}).start):
+        run = spawn(cluster, SHOP, "db")
+        wait_until(lambda: bool(objects(cluster, "Pod")), "its guest", 120)
+        run.kill()
+        run.communicate()
+        [name] = {name for name in left(cluster) if name.startswith(scratch.PREFIX)}
+        assert verifier.run("--clean-up", "-y")[0] == 0
+        assert name in left(cluster), "its time has not come"
+        past = {"metadata": {"annotations": {scratch.UNTIL: "2026-01-01T00:00:00+00:00"}}}
+        cluster.api.patch("v1", "Namespace", None, name, past)
+        status, _output, errors = verifier.run("--clean-up")
+        assert (status, name in left(cluster)) == (3, True), "nobody was asked"
+        assert name in errors
+        status, _output, errors = verifier.run("--clean-up", "-y")
+        assert status == 0, errors
+    assert [one for one in left(cluster) if one.startswith(scratch.PREFIX)] == []
+
+
+def spawn(cluster: Cluster, *arguments: str) -> "subprocess.Popen[str]":
+    place = ("-n", NAMESPACE, "--kubeconfig", str(verify_account.give(cluster)))
+    program = "import sys; from stillpoint import cli; sys.exit(cli.main())"
+    command = [sys.executable, "-c", program, "verify", *arguments, "-y", *place]
+    return subprocess.Popen(
+        command, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def objects(cluster: Cluster, kind: str) -> list[Object]:
+    """Objects of a kind that verifications have made."""
+    versions = {"Namespace": "v1", "Pod": "v1", "Restore": API_VERSION}
+    return [
+        one
+        for one in cluster.api.list(versions.get(kind, KUBEVIRT), kind)
+        if named(one).startswith(scratch.PREFIX)
+    ]

@@ -1,0 +1,164 @@
+"""`stillpoint verify` of backups in an object store, and guests that print what they are told."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stillpoint import cli
+from stillpoint.rendering.verify_rights import NAME
+from tests.cluster import audit
+from tests.cluster.api import ApiError, Object
+from tests.cluster.audit import Request
+from tests.cluster.cluster import Cluster
+from tests.cluster.scratch_guests import SCRATCH, Guest, Told
+from tests.cluster.velero import API_VERSION, NAMESPACE
+
+PREFIX = "stillpoint-verify-"
+USER = f"system:serviceaccount:{NAMESPACE}:{NAME}"
+OF_RUN = 25
+"""Requests of a run besides those of its machines: the files of the backup, and what is left."""
+
+CONTENTS = ("snapshot.storage.k8s.io/v1", "VolumeSnapshotContent")
+
+
+@dataclass
+class Guests:
+    """What guests of each machine do, by its name; by default they say what a good copy says.
+
+    Attributes:
+        records: the id of the record on the disks of each machine.
+    """
+
+    folder: Path
+    records: Mapping[str, str]
+    silent: set[str] = field(default_factory=set)
+    never: set[str] = field(default_factory=set)
+
+    def start(self, instance: Object, volumes: Mapping[str, Path]) -> Guest | None:
+        assert volumes
+        name = instance["metadata"]["name"]
+        if name in self.never:
+            return None
+        console = self.folder / f"{instance['metadata']['uid']}.console"
+        console.write_text("".join(self._lines(name)))
+        return Told(console, is_agent_connected=name not in self.silent)
+
+    def _lines(self, name: str) -> Iterator[str]:
+        record = self.records.get(name)
+        if not record:
+            return
+        head = {"v": 1, "id": record, "boot": "b-2"}
+        answers = {"yes": ["postgresql:15/main"], "no": [], "unasked": [], "took_s": 0.5}
+        for said in (
+            {"state": "copied", "verdict": "application"},
+            {"state": "answers", **answers},
+        ):
+            yield f"\r\n@stillpoint {json.dumps(head | said)}\r\n"
+
+
+@dataclass(frozen=True)
+class Verifier:
+    """The command, by an account of its own."""
+
+    cluster: Cluster
+    kubeconfig: Path
+    capture: pytest.CaptureFixture[str]
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit status, standard output and standard error."""
+        self.capture.readouterr()
+        place = ("-n", NAMESPACE, "--kubeconfig", str(self.kubeconfig))
+        status = cli.main(["verify", *arguments, *place])
+        return status, *self.capture.readouterr()
+
+    def json(self, *arguments: str) -> tuple[int, Any]:
+        status, output, errors = self.run(*arguments, "-o", "json")
+        assert output, errors
+        return status, json.loads(output)
+
+
+def left(cluster: Cluster) -> list[str]:
+    """All that verifications have left on the cluster."""
+    api = cluster.api
+    namespaces = api.list("v1", "Namespace")
+    restores = api.list(API_VERSION, "Restore", NAMESPACE)
+    found = [one["metadata"]["name"] for one in (*namespaces, *restores)]
+    found = [name for name in found if name.startswith(PREFIX)]
+    for volume in api.list("v1", "PersistentVolume"):
+        if volume["spec"].get("claimRef", {}).get("namespace", "").startswith(PREFIX):
+            found.append(volume["metadata"]["name"])
+    for content in api.list(*CONTENTS):
+        if content["spec"]["volumeSnapshotRef"]["namespace"].startswith(PREFIX):
+            found.append(content["metadata"]["name"])
+    return found
+
+
+def named(one: Object) -> str:
+    """The namespace of an object, or its own name."""
+    metadata = one["metadata"]
+    name = metadata["name"]
+    return str(name if name.startswith(PREFIX) else metadata.get("namespace", name))
+
+
+def requests(cluster: Cluster, since: datetime) -> "Counter[Request]":
+    """Requests of the command, by the audit log."""
+    return audit.requests(cluster.control_plane.audit_log, USER, since)
+
+
+@contextmanager
+def small_quotas(cluster: Cluster) -> Iterator[None]:
+    """Meanwhile each scratch namespace gets a quota that leaves no room for claims."""
+    ended = threading.Event()
+    thread = threading.Thread(target=_give_quotas, args=(cluster, ended))
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _give_quotas(cluster: Cluster, ended: threading.Event) -> None:
+    given: set[str] = set()
+    while not ended.wait(0.05):
+        for one in cluster.api.list("v1", "Namespace", labels=SCRATCH):
+            name = one["metadata"]["name"]
+            if name not in given:
+                given.add(name)
+                metadata = {"name": "small", "namespace": name}
+                spec = {"hard": {"persistentvolumeclaims": "0"}}
+                made = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata}
+                with suppress(ApiError):  # it is gone already
+                    cluster.api.create({**made, "spec": spec})
+
+
+def writes(cluster: Cluster, namespace: str, since: datetime) -> list[str]:
+    """Changes of anybody to objects of a namespace since then, by the audit log."""
+    return [
+        f"{event['user']['username']} {event['verb']} {event['requestURI']}"
+        for event in _events(cluster)
+        if (event.get("objectRef") or {}).get("namespace") == namespace
+        and event["verb"] not in ("get", "list", "watch")
+        and datetime.fromisoformat(event["requestReceivedTimestamp"]) >= since
+    ]
+
+
+def _events(cluster: Cluster) -> Iterator[dict[str, Any]]:
+    with cluster.control_plane.audit_log.open() as lines:
+        for line in lines:
+            if line.endswith("\n"):
+                event = json.loads(line)
+                if event["stage"] == "ResponseComplete":
+                    yield event
+
+
+def now() -> datetime:
+    return datetime.now(UTC)

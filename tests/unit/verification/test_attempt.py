@@ -1,0 +1,243 @@
+"""A machine is tried: whatever happens, nothing is left, and nothing of anybody else is gone."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from stillpoint.model.errors import Unreachable
+from stillpoint.model.item import Item
+from stillpoint.verification import leftovers, verdict
+from stillpoint.verification.attempt import Attempt, Setting
+from stillpoint.verification.interruption import Interruption
+from stillpoint.verification.model import Observed
+from tests.unit.verification import machines
+from tests.unit.verification.played import ORIGINAL, SNAPSHOT, Played, stored, volume
+
+KEPT = {ORIGINAL, SNAPSHOT}
+
+
+def observed(
+    cluster: Played,
+    interruption: Interruption | None = None,
+    *,
+    keeps_pod_network: bool = False,
+    originals: frozenset[str] = frozenset({f"csi disks.test {ORIGINAL}"}),
+) -> Observed:
+    setting = Setting(
+        cluster=cluster,
+        clock=cluster.clock,
+        interruption=interruption or Interruption(),
+        run="run-1",
+        velero="velero",
+        backup="nightly",
+        keeps_pod_network=keeps_pod_network,
+        timeout_s=600,
+        originals=originals,
+        results=lambda _name: ["claims db-root: exceeded quota: small"],
+        labels=lambda _namespace: {"pod-security.kubernetes.io/enforce": "baseline", "team": "a"},
+    )
+    return Attempt(setting, machines.machine(), stored(), lambda _step: None).observe()
+
+
+def came_back(seen: Observed) -> str:
+    return str(verdict.judge(machines.machine(), seen, machines.AT).came_back)
+
+
+def test_a_good_machine_comes_back_and_leaves_nothing() -> None:
+    cluster = Played()
+    seen = observed(cluster)
+    assert came_back(seen) == "application", seen
+    assert [step.code for step in seen.steps][:3] == ["restore", "disks", "start"]
+    assert {step.code for step in seen.steps[3:]} == {"agent", "record", "answers", "clear"}
+    assert seen.steps[-1].code == "clear"
+    assert not seen.left
+    assert not cluster.left
+    assert cluster.storage == KEPT
+    assert len(cluster.requests) <= 30
+
+
+def requests_of_a_good_one() -> int:
+    cluster = Played()
+    observed(cluster)
+    return len(cluster.requests)
+
+
+NUMBERS = range(1, requests_of_a_good_one() + 1)
+
+
+@pytest.mark.parametrize("at", NUMBERS)
+@pytest.mark.parametrize("reclaim", ["Delete", "Retain"])
+def test_nothing_is_left_whenever_it_is_interrupted(at: int, reclaim: str) -> None:
+    cluster, interruption = Played(), Interruption()
+    cluster.reclaim = reclaim
+    cluster.on_request = lambda number: interruption.come() if number == at else None
+    seen = observed(cluster, interruption)
+    assert not seen.left
+    assert not cluster.left
+    assert cluster.storage == KEPT
+
+
+@pytest.mark.parametrize("at", NUMBERS)
+@pytest.mark.parametrize("is_done", [False, True])
+def test_what_is_left_after_a_failed_request_is_told(at: int, is_done: bool) -> None:
+    """The cluster is not there for one request, which may have been carried out all the same."""
+    cluster = failing(Played(), lambda number: number == at, is_done=is_done)
+    seen = observed(cluster)
+    told = " ".join(seen.left)
+    for kind, _namespace, name in cluster.left:
+        assert kind not in ("Namespace", "Restore") or name in told
+    assert bool(cluster.left) <= bool(seen.left)
+    assert cluster.storage >= KEPT
+    cluster.on_request = lambda _number: None
+    clean_up(cluster)
+    assert cluster.storage >= KEPT
+    assert not [key for key in cluster.left if key[0] == "Namespace"]
+
+
+class Killed(SystemExit):
+    """Ends each thread of a run where it is: no request comes after it."""
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("at", NUMBERS)
+def test_what_a_killed_run_has_left_is_cleaned_up_later(at: int) -> None:
+    cluster, interruption = Played(), Interruption()
+
+    def kill(number: int) -> None:
+        if number >= at:
+            interruption.come()  # wakes who waits for a thread
+            raise Killed
+
+    cluster.on_request = kill
+    with pytest.raises(Killed):
+        observed(cluster, interruption)
+    cluster.on_request = lambda _number: None
+    assert cluster.storage >= KEPT
+    clean_up(cluster)
+    assert not [key for key in cluster.left if key[0] in ("Namespace", "Restore")]
+    assert cluster.storage >= KEPT
+
+
+def clean_up(cluster: Played) -> None:
+    assert leftovers.find(cluster, cluster.now) == [], "its run may go on"
+    later = cluster.now.replace(hour=23)
+    for one in leftovers.find(cluster, later):
+        leftovers.clear(cluster, one, cluster.clock)
+
+
+def failing(cluster: Played, fails: Callable[[int], bool], *, is_done: bool) -> Played:
+    """The cluster, of which the answers to some requests are lost.
+
+    Args:
+        is_done: whether the request is carried out.
+    """
+    if not is_done:
+
+        def refuse(number: int) -> None:
+            if fails(number):
+                raise Unreachable("it", "cannot do it", "no answer")
+
+        cluster.on_request = refuse
+        return cluster
+    for verb in ("create", "patch", "delete"):
+        setattr(cluster, verb, lossy(cluster, getattr(cluster, verb), fails))
+    return cluster
+
+
+def lossy(
+    cluster: Played, do: Callable[..., object], fails: Callable[[int], bool]
+) -> Callable[..., object]:
+    def done(*arguments: object, **options: object) -> object:
+        result = do(*arguments, **options)
+        if fails(len(cluster.requests)):
+            raise Unreachable("it", "cannot do it", "no answer")
+        return result
+
+    return done
+
+
+def bound_to(handle: str, *, name: str = "pv-again", reclaim: str = "Retain") -> Played:
+    """A cluster whose Velero restores a volume as it was, beside the claim."""
+    cluster = Played()
+
+    def restored(restore: Item) -> Iterator[Item]:
+        for item in cluster.machine(restore):
+            if item["kind"] == "PersistentVolume":
+                claim = cluster.claim_of(cluster.objects[claim_key(restore)])
+                yield volume(handle, "pv-new", claim, reclaim)
+            else:
+                yield item
+
+    cluster.restored = restored
+    del name
+    return cluster
+
+
+def claim_key(restore: Item) -> tuple[str, str, str]:
+    return "PersistentVolumeClaim", restore["metadata"]["name"], "db-root"
+
+
+@pytest.mark.parametrize("reclaim", ["Retain", "Delete"])
+@pytest.mark.parametrize("is_alive", [True, False])
+def test_the_volume_of_the_original_is_neither_started_from_nor_deleted(
+    reclaim: str, is_alive: bool
+) -> None:
+    cluster = bound_to(ORIGINAL, reclaim=reclaim)
+    if not is_alive:
+        cluster.drop(("PersistentVolume", "", "pv-original"))
+    seen = observed(cluster)
+    assert not seen.is_tried
+    assert "pv-new" in seen.failure
+    assert not any(request.startswith("patch virtualmachines") for request in cluster.requests)
+    assert cluster.storage >= KEPT
+    assert [key for key in cluster.left if key[0] != "PersistentVolume"] == []
+    assert "pv-new" in " ".join(seen.left)
+
+
+def test_a_snapshot_of_the_backup_never_goes_with_the_namespace() -> None:
+    cluster = Played()
+    cluster.policy = "Delete"
+    seen = observed(cluster)
+    assert cluster.storage >= KEPT
+    assert "would take a snapshot of the backup with it" in " ".join(seen.left)
+    assert [key[0] for key in cluster.left if key[0] == "Namespace"]
+
+
+def test_a_namespace_of_somebody_else_stays() -> None:
+    cluster = Played()
+
+    def take_over(number: int) -> None:
+        if cluster.requests[-1].startswith("patch virtualmachines") and number:
+            [name] = [key[2] for key in cluster.objects if key[2].startswith("stillpoint-verify-")][
+                :1
+            ]
+            cluster.keep({"kind": "Namespace", "metadata": {"name": name, "labels": {}}})
+
+    cluster.on_request = take_over
+    seen = observed(cluster)
+    assert any(key[0] == "Namespace" for key in cluster.left)
+    assert "not of this run any more" in " ".join(seen.left)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_the_machine_that_starts_reaches_nothing(keeps: bool) -> None:
+    cluster, seen_when_started = Played(), []
+    start = cluster.start
+
+    def started(machine: Item) -> None:
+        seen_when_started.append((machine, [*cluster.objects]))
+        start(machine)
+
+    cluster.start = started  # type: ignore[method-assign]
+    assert came_back(observed(cluster, keeps_pod_network=keeps)) == "application"
+    [(machine, objects)] = seen_when_started
+    template = machine["spec"]["template"]
+    devices = template["spec"]["domain"]["devices"]
+    assert devices["autoattachPodInterface"] is keeps
+    assert len(devices.get("interfaces", ())) == len(template["spec"].get("networks", ())) == keeps
+    assert template["metadata"]["annotations"] == {"vm.kubevirt.io/os": "linux"}
+    assert "priorityClassName" not in template["spec"]
+    assert template["spec"]["terminationGracePeriodSeconds"] == 0
+    assert [key[0] for key in objects if key[0] == "NetworkPolicy"]
+    [namespace] = [one for one in cluster.requests if one.startswith("create namespaces")]
+    assert namespace

@@ -1,0 +1,128 @@
+"""Many machines, some at a time."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from stillpoint.model.item import Item
+from stillpoint.report.model import Machine
+from stillpoint.verification.attempt import Setting
+from stillpoint.verification.interruption import Interruption
+from stillpoint.verification.model import Result
+from stillpoint.verification.run import Verifying
+from tests.unit.verification import machines
+from tests.unit.verification.played import Played, stored
+
+
+def verifying(cluster: Played, interruption: Interruption | None = None) -> Verifying:
+    setting = Setting(
+        cluster=cluster,
+        clock=cluster.clock,
+        interruption=interruption or Interruption(),
+        run="run-1",
+        velero="velero",
+        backup="nightly",
+        keeps_pod_network=False,
+        timeout_s=600,
+        originals=frozenset(),
+        results=lambda _name: (),
+        labels=lambda _namespace: {},
+    )
+    return Verifying(setting, lambda machine: named(machine.name), lambda *_: None)
+
+
+def named(name: str) -> Item:
+    one = stored()
+    return {**one, "metadata": {**one["metadata"], "name": name}}
+
+
+def several(count: int) -> Sequence[Machine]:
+    return [replace(machines.machine(), name=f"vm-{number}") for number in range(count)]
+
+
+def without_disks(restore: Item) -> Iterator[Item]:
+    """What Velero creates of a machine that has no disk."""
+    [(_namespace, scratch)] = restore["spec"]["namespaceMapping"].items()
+    name = restore["metadata"]["annotations"]["stillpoint.dev/only"].partition("/")[2]
+    labels = {"velero.io/restore-name": restore["metadata"]["name"]}
+    metadata = {"namespace": scratch, "name": name, "labels": labels}
+    specification: Item = {"domain": {"devices": {}}}
+    yield {
+        "kind": "VirtualMachine",
+        "metadata": metadata,
+        "spec": {"runStrategy": "Halted", "template": {"spec": specification}},
+    }
+
+
+def test_no_more_than_so_many_at_a_time() -> None:
+    cluster = Played()
+    cluster.restored = without_disks
+    most = 0
+    lock = threading.Lock()
+
+    def count(_number: int) -> None:
+        nonlocal most
+        with lock:
+            scratches = [key for key in cluster.objects if key[2].startswith("stillpoint-verify-")]
+            most = max(most, len([key for key in scratches if key[0] == "Namespace"]))
+
+    cluster.on_request = count
+    run = verifying(cluster)
+    results = run.run(several(7), at_once=3)
+    assert [one.name for one in results] == [f"vm-{number}" for number in range(7)]
+    assert {str(one.came_back) for one in results} == {"guest"}, results
+    assert 1 < most <= 3
+    assert run.sweep() == []
+    assert not cluster.left
+
+
+def test_after_an_interruption_no_machine_begins() -> None:
+    cluster, interruption = Played(), Interruption()
+    cluster.restored = without_disks
+    cluster.on_request = lambda number: interruption.come() if number == 5 else None
+    results = verifying(cluster, interruption).run(several(4), at_once=1)
+    assert [(str(one.came_back), one.observed.failure) for one in results] == [
+        ("not tried", "interrupted")
+    ] * 4
+    assert sum(request.startswith("create namespaces") for request in cluster.requests) == 1
+    assert not cluster.left
+
+
+def test_a_fault_with_one_machine_is_told_and_costs_no_other() -> None:
+    cluster = Played()
+    cluster.restored = without_disks
+    machines_ = several(2)
+    run = verifying(cluster)
+
+    def faulty(machine: Machine) -> Item:
+        if machine.name == "vm-0":
+            raise ValueError("nobody foresaw it")
+        return named(machine.name)
+
+    run.stored = faulty
+    first, second = run.run(machines_, at_once=1)
+    assert failure(first).startswith("a fault of the command: ")
+    assert str(second.came_back) == "guest"
+    assert not cluster.left
+
+
+def failure(result: Result) -> str:
+    return result.observed.failure
+
+
+def test_what_the_storage_has_not_freed_is_told() -> None:
+    cluster = Played()
+    run = verifying(cluster)
+    cluster.reclaim = "Retain"
+    patch = cluster.patch
+
+    def forgetful(*arguments: object) -> None:
+        """Velero puts the policy of the original back."""
+        if arguments[2] != "pv-new":
+            patch(*arguments)  # type: ignore[arg-type]
+
+    cluster.patch = forgetful  # type: ignore[method-assign, assignment]
+    [result] = run.run([machines.machine()], at_once=1)
+    assert not result.observed.left
+    [told] = run.sweep()
+    assert "volume pv-new of claim stillpoint-verify-" in told
