@@ -24,7 +24,7 @@ class Answers:
         backup: for a Job; empty for a CronJob.
         schedule: of Velero, whose newest backup is verified; empty for a Job.
         cron: when; of a CronJob.
-        options: of `stillpoint verify`.
+        options: of `stillpoint verify`; names of machines may be among them.
     """
 
     namespace: str
@@ -39,9 +39,8 @@ class Answers:
     @property
     def arguments(self) -> list[str]:
         """The command line of the container, whose image is the command."""
-        what = [f"--schedule={self.schedule}"] if self.schedule else []
-        named = ["--", self.backup] if self.backup else []
-        return ["verify", f"--namespace={self.namespace}", "--yes", *self.options, *what, *named]
+        what = f"--schedule={self.schedule}" if self.schedule else self.backup
+        return ["verify", f"--namespace={self.namespace}", "--yes", what, *self.options]
 
 
 def manifest(answers: Answers) -> str:

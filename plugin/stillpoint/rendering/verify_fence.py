@@ -9,14 +9,10 @@ import json
 from textwrap import indent
 from typing import NamedTuple
 
+from stillpoint.evidence.verified import ANNOTATION
 from stillpoint.rendering.text import comment
 from stillpoint.rendering.verify_rights import NAME
-
-PREFIX = "stillpoint-verify-"
-"""Of the names of a verification's namespaces and Restores."""
-
-LABEL = "stillpoint.dev/verification"
-VERIFIED = "stillpoint.dev/verified"
+from stillpoint.verification.scratch import LABEL, PREFIX
 
 
 class _Rule(NamedTuple):
@@ -35,7 +31,7 @@ class _Rule(NamedTuple):
 _OWN = f".startsWith('{PREFIX}')"
 _OF_EACH = "variables.one.spec.includedNamespaces.all(each"
 _NEW, _OLD = (f"{one}.metadata.?annotations.orValue({{}})" for one in ("object", "oldObject"))
-_OURS = f"key == '{VERIFIED}'"
+_OURS = f"key == '{ANNOTATION}'"
 _RULES = (
     _Rule(
         ("networkpolicies", "resourcequotas", "virtualmachines"),
@@ -81,7 +77,7 @@ _RULES = (
     ),
     _Rule(
         ("backups",),
-        f"it changes more of the backup than the annotation {VERIFIED}",
+        f"it changes more of the backup than the annotation {ANNOTATION}",
         (
             "object.spec == oldObject.spec",
             "object.?status == oldObject.?status",

@@ -27,7 +27,7 @@ def test_a_job_verifies_the_backup_that_was_named(capsys: pytest.CaptureFixture[
     assert job["metadata"] == {"name": "now", "namespace": "v"}
     assert job["spec"]["backoffLimit"] == 0
     (container,) = pod(made)["containers"]
-    assert container["args"] == ["verify", "--namespace=v", "--yes", "--", "nightly"]
+    assert container["args"] == ["verify", "--namespace=v", "--yes", "nightly"]
     assert container["image"] == IMAGE[1]
 
 
@@ -39,9 +39,15 @@ def test_a_cron_job_verifies_the_newest_backup_and_never_two_at_once(
     spec = of_kind(made, "CronJob")["spec"]
     assert (spec["schedule"], spec["concurrencyPolicy"]) == ("30 4 * * *", "Forbid")
     (container,) = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"]
-    asked = ["--sample=3", "--schedule=nightly"]
+    asked = ["--schedule=nightly", "--sample=3"]
     assert container["args"] == ["verify", "--namespace=velero", "--yes", *asked]
     assert "Job" not in {one["kind"] for one in made}
+
+
+def test_machines_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("verify", *IMAGE, "--backup", "nightly", "--", "shop/db", "--timeout", "1h")
+    (container,) = pod(rendered(capsys, *given))["containers"]
+    assert container["args"][3:] == ["nightly", "shop/db", "--timeout", "1h"]
 
 
 def test_it_has_time_to_delete_what_it_made(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,13 +58,14 @@ def test_it_has_time_to_delete_what_it_made(capsys: pytest.CaptureFixture[str]) 
 
 def test_every_answer_comes_back_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
     answers = ("--image", HOSTILE, "--name", HOSTILE, "-n", HOSTILE, "--cron", HOSTILE)
-    made = rendered(capsys, "verify", *answers, "--schedule", HOSTILE, "--", HOSTILE)
+    made = rendered(capsys, "verify", *answers, "--schedule", HOSTILE, "--", f"--context={HOSTILE}")
     job = of_kind(made, "CronJob")
     assert job["metadata"] == {"name": HOSTILE, "namespace": HOSTILE}
     assert job["spec"]["schedule"] == HOSTILE
     (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     assert container["image"] == HOSTILE
-    asked = [f"--namespace={HOSTILE}", "--yes", HOSTILE, f"--schedule={HOSTILE}"]
+    given = [f"--schedule={HOSTILE}", f"--context={HOSTILE}"]
+    asked = [f"--namespace={HOSTILE}", "--yes", *given]
     assert container["args"] == ["verify", *asked]
     for one in made:
         for subject in one.get("subjects", ()):
@@ -66,7 +73,7 @@ def test_every_answer_comes_back_as_it_was(capsys: pytest.CaptureFixture[str]) -
     (condition,) = of_kind(made, "ValidatingAdmissionPolicy")["spec"]["matchConditions"]
     assert "\\nb" not in condition["expression"].split("==")[0]
     made = rendered(capsys, "verify", *answers, "--backup", HOSTILE)
-    assert pod(made)["containers"][0]["args"][-2:] == ["--", HOSTILE]
+    assert pod(made)["containers"][0]["args"][-1] == HOSTILE
 
 
 def test_rights_are_those_of_the_docs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,3 +97,12 @@ def test_all_that_roles_let_it_change_is_fenced(capsys: pytest.CaptureFixture[st
 def test_without_an_image_nothing_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["render", "verify", "--backup", "nightly"]) == ExitStatus.CANNOT_TELL
     assert "add --image IMAGE" in capsys.readouterr().err
+
+
+def test_an_option_that_the_verb_does_not_have_is_refused_before_the_first_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["render", "verify", *IMAGE, "--schedule", "nightly", "--", "--sampel=3"])
+    assert caught.value.code == ExitStatus.WRONG_USAGE
+    assert "stillpoint verify: error: unrecognized arguments: --sampel=3" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """`stillpoint render verify`."""
 
 import argparse
+from collections.abc import Sequence
 
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.verbs.render import result
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--cron", default="0 6 * * *", help="default: 0 6 * * *")
     parser.add_argument(
-        "options", metavar="OPTION", nargs="*", help="of `stillpoint verify`, after --"
+        "options", metavar="OPTION", nargs="*", help="or VM, of `stillpoint verify`: after --"
     )
 
 
@@ -53,4 +54,14 @@ def run(arguments: argparse.Namespace) -> ExitStatus:
         cron=arguments.cron,
         options=tuple(arguments.options),
     )
+    _check(given.arguments)
     return result.write(verify.manifest(given), is_checked=arguments.check)
+
+
+def _check(command: Sequence[str]) -> None:
+    """Exits as `stillpoint verify` itself would of options that it does not have."""
+    from stillpoint.cli.verbs import verify  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(prog="stillpoint verify")
+    verify.add_arguments(parser)
+    parser.parse_args(command[1:])
