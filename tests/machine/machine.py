@@ -100,6 +100,11 @@ class Machine:
         self.monitor("qmp_capabilities")
 
     @property
+    def is_on(self) -> bool:
+        """False when it has ended by itself."""
+        return self._qemu.poll() is None
+
+    @property
     def console(self) -> str:
         """What kernel and systemd have printed so far."""
         return self.console_log.read_text(errors="replace")
