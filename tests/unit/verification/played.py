@@ -35,6 +35,8 @@ class Played:
         on_request: called with the number of each request, from 1 on, before it is carried out.
         now: the time; it advances, too, when somebody waits for what never comes.
         never: kinds of which a watch brings nothing, for instance `VirtualMachineInstance`.
+        kept: kinds of which a deletion deletes nothing, as a finalizer keeps the object.
+        errors: of each Restore.
         reclaim: policy of the volumes that are provisioned.
         lines: what the guest prints.
     """
@@ -49,7 +51,9 @@ class Played:
         self.never: set[str] = set()
         self.reclaim = "Delete"
         self.phase = "Completed"
+        self.errors = 0
         self.policy = "Retain"
+        self.kept: set[str] = set()
         self.lines: Sequence[Item] = good_lines()
         self.restored: Callable[[Item], Iterator[Item]] = self.machine
         self.instance: Item = {}
@@ -164,7 +168,7 @@ class Played:
             if resource.kind == "Restore":
                 for one in self.restored(made):
                     self.keep(one)
-                self.keep({**made, "status": {"phase": self.phase}})
+                self.keep({**made, "status": {"phase": self.phase, "errors": self.errors}})
             return made
 
     def delete(
@@ -174,6 +178,8 @@ class Played:
         with self.lock:
             key = resource.kind, namespace, name
             if (found := self.objects.get(key)) is None:
+                return
+            if resource.kind in self.kept:
                 return
             require(uid in ("", it.uid(found)), "delete", name)
             require(version in ("", found["metadata"]["resourceVersion"]), "delete", name)

@@ -241,3 +241,129 @@ def test_the_machine_that_starts_reaches_nothing(keeps: bool) -> None:
     assert [key[0] for key in objects if key[0] == "NetworkPolicy"]
     [namespace] = [one for one in cluster.requests if one.startswith("create namespaces")]
     assert namespace
+
+
+def test_nothing_else_is_deleted_while_velero_may_create_objects() -> None:
+    """Velero creates a namespace again that it misses, without our quota and label."""
+    cluster = Played()
+    cluster.phase = "InProgress"
+    cluster.never = {"Restore"}
+    cluster.kept = {"Restore"}
+    seen = observed(cluster)
+    assert "Velero did not restore it in time" in seen.failure
+    assert not seen.is_tried
+    assert {key[0] for key in cluster.left} >= {"Namespace", "ResourceQuota", "Restore"}
+    assert "its Restore is InProgress" in " ".join(seen.left)
+    cluster.kept = set()
+    clean_up(cluster)
+    assert not [key for key in cluster.left if key[0] in ("Namespace", "Restore")]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"spec": {"networks": [{"name": "lan", "multus": {}}]}}, "in the network lan"),
+        (
+            {"metadata": {"annotations": {"k8s.v1.cni.cncf.io/networks": "lan/blue"}}},
+            "has the annotation k8s.v1.cni.cncf.io/networks",
+        ),
+    ],
+)
+def test_a_guest_that_would_reach_further_is_ended_at_its_first_sight(
+    change: Item, said: str
+) -> None:
+    cluster = Played()
+    cluster.instance = change
+    seen = observed(cluster)
+    assert (seen.is_tried, said in seen.failure) == (False, True), seen
+    patches = [one for one in cluster.requests if one.startswith("patch virtualmachines")]
+    assert len(patches) == 3, "secured, started, ended"
+    assert not cluster.left
+
+
+def test_a_guest_that_never_starts() -> None:
+    cluster = Played()
+    cluster.never = {"VirtualMachineInstance"}
+    seen = observed(cluster)
+    assert came_back(seen) == "not"
+    assert "not all was seen in time" in seen.failure
+    assert not cluster.left
+
+
+def test_a_guest_that_the_cluster_has_no_room_for_says_nothing_of_the_backup() -> None:
+    cluster = Played()
+    reason = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    cluster.instance = {
+        "status": {"phase": "Failed", "conditions": [{**reason, "message": "0/3 nodes"}]}
+    }
+    seen = observed(cluster)
+    assert came_back(seen) == "not tried"
+    assert "Unschedulable: 0/3 nodes" in seen.failure
+    assert not cluster.left
+
+
+def test_a_restore_that_velero_refuses_says_nothing_of_the_backup() -> None:
+    cluster = Played()
+    cluster.phase = "FailedValidation"
+    cluster.restored = lambda _restore: iter(())
+    assert came_back(observed(cluster)) == "not tried"
+    assert not cluster.left
+
+
+@pytest.mark.parametrize(("errors", "expected"), [(1, "not tried"), (0, "not")])
+def test_a_machine_that_was_not_created(errors: int, expected: str) -> None:
+    """The errors of the Restore speak of a quota."""
+    cluster = Played()
+    cluster.errors = errors
+    cluster.restored = lambda _restore: iter(())
+    seen = observed(cluster)
+    assert came_back(seen) == expected, seen
+    assert ("exceeded quota" in seen.failure) == bool(errors)
+    assert not cluster.left
+
+
+def test_nothing_starts_if_more_than_the_machine_came_back() -> None:
+    """As by a Velero without our plugin, which does not know what `only` means."""
+    cluster = Played()
+
+    def restored(restore: Item) -> Iterator[Item]:
+        for item in cluster.machine(restore):
+            yield item
+            if item["kind"] == "VirtualMachine":
+                yield {**item, "metadata": {**item["metadata"], "name": "web"}}
+
+    cluster.restored = restored
+    seen = observed(cluster)
+    assert (came_back(seen), "web" in seen.failure) == ("not tried", True)
+    assert not any(one.startswith("patch virtualmachines") for one in cluster.requests)
+    assert not cluster.left
+
+
+def test_a_machine_that_somebody_else_created_there_is_not_started() -> None:
+    cluster = Played()
+
+    def restored(restore: Item) -> Iterator[Item]:
+        for item in cluster.machine(restore):
+            if item["kind"] == "VirtualMachine":
+                yield {**item, "metadata": {**item["metadata"], "labels": {}}}
+            else:
+                yield item
+
+    cluster.restored = restored
+    assert "somebody else created" in observed(cluster).failure
+    assert not any(one.startswith("patch virtualmachines") for one in cluster.requests)
+    assert not cluster.left
+
+
+def test_a_machine_that_was_changed_after_the_last_look_is_not_started() -> None:
+    cluster = Played()
+
+    def meddle(_number: int) -> None:
+        if cluster.requests[-1].startswith("delete resourcequotas"):
+            [key] = [key for key in cluster.objects if key[0] == "VirtualMachine"]
+            cluster.keep(cluster.objects[key])
+
+    cluster.on_request = meddle
+    seen = observed(cluster)
+    assert (came_back(seen), "it was changed" in seen.failure) == ("not tried", True), seen
+    assert not cluster.left
