@@ -182,7 +182,7 @@ def backup(cluster: Cluster, guest: Machine, count: int, way: Way) -> Measured:
         max((cut.finished - cut.started).total_seconds() for cut in cuts),
         stalls,
         plugin_mb(),
-        frozenset(each.machine_level for each in shown(cluster, done).evidence.values()),
+        frozenset(each.machine_level for each in shown(cluster.archive, done).evidence.values()),
     )
 
 

@@ -9,12 +9,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from _pytest.capture import CaptureManager
 
 from tests.cluster.cluster import Cluster
 from tests.peers import build
+
+if TYPE_CHECKING:  # it uses this module
+    from tests.cluster.guest_life import Copies, Life
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +46,24 @@ def cluster(cluster_without_velero: Cluster) -> Cluster:
     """The whole cluster, with Velero and the plugin under test."""
     cluster_without_velero.start_velero()
     return cluster_without_velero
+
+
+@pytest.fixture(scope="session")
+def life(
+    cluster: Cluster, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> "Life":
+    """The life of a booted guest, which takes minutes: once for all who look at it."""
+    from tests.cluster import guest_life  # noqa: PLC0415
+
+    return guest_life.lived(cluster, request, tmp_path_factory.mktemp("packages"))
+
+
+@pytest.fixture(scope="session")
+def copies(life: "Life") -> "Copies":
+    """What restored machines of that guest tell."""
+    from tests.cluster import guest_life  # noqa: PLC0415
+
+    return guest_life.copied(life)
 
 
 def line_writer(config: pytest.Config) -> build.Report:

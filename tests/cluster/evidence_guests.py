@@ -9,6 +9,7 @@ from stillpoint.evidence import document
 from stillpoint.evidence.document import Evidence
 from stillpoint.evidence.sealed import Key
 from tests.cluster.api import Object
+from tests.cluster.archive import Archive
 from tests.cluster.cluster import Cluster
 from tests.cluster.manifests import Machine
 
@@ -73,18 +74,19 @@ class Shown:
         return "\n".join(map(repr, self.evidence.values()))
 
 
-def shown(cluster: Cluster, backup: Object) -> Shown:
+def shown(archive: Archive, backup: Object) -> Shown:
+    """What it shows in the object store where it lies."""
     name, key = backup["metadata"]["name"], Key.of_backup(backup)
     holders = [
         item
-        for path, item in cluster.backup_items(name).items()
+        for path, item in archive.backup_items(name).items()
         if path.startswith(("resources/volumesnapshots.", "resources/datauploads."))
         if "preferredversion" not in path
     ]
     found = [each for item in holders if (each := document.of(item, key))]
     operations = {
         each["spec"]["resourceIdentifier"]["Name"]: each["status"]
-        for each in cluster.archive.backup_operations(name)
+        for each in archive.backup_operations(name)
         if each["spec"]["backupItemAction"] == _ACTION
     }
     return Shown(backup, {each.claim.name: each for each in found}, operations)

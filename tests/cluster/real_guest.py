@@ -1,14 +1,18 @@
 """A booted guest whose disks are volumes of the cluster, and its life through backups."""
 
+import json
+import struct
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.manifests import Disk
 from tests.cluster.manifests import Machine as Described
+from tests.machine import ext4
 from tests.machine.image import DISKS, Image
 from tests.machine.machine import BOOT_S, DATABASES, Machine
 
@@ -57,6 +61,59 @@ def is_running(database: str) -> str:
     """A shell script that waits until a database answers."""
     probe = CLIENTS[database].replace(COUNT, "select 1").replace(" test ", " ")
     return f"timeout {BOOT_S} sh -c 'until {probe} >/dev/null 2>&1; do sleep 1; done'"
+
+
+RECORD = "/var/lib/stillpoint-guest/record.json"
+CONTROL_FILE = "/15/main/global/pg_control"
+_CONTROL_FILE = struct.Struct("<QIIi4xqQQ")
+"""Its beginning (ControlFileData in src/include/catalog/pg_control.h of PostgreSQL 11 to 17)."""
+_IN_PRODUCTION = 6  # DBState
+
+
+@dataclass(frozen=True)
+class ControlFile:
+    """What PostgreSQL's control file says on a disk.
+
+    Attributes:
+        is_shut_down: false if the server has to recover, as after a power failure.
+        written: when, by the guest's clock, in whole seconds.
+        redo: position in its log from which it recovers.
+    """
+
+    is_shut_down: bool
+    written: datetime
+    redo: int
+
+
+@dataclass(frozen=True)
+class OnDisk:
+    """What the disks of a restored machine hold before anybody starts from them.
+
+    Attributes:
+        in_use: labels of the disks whose journal has to be replayed.
+        record: of our package; empty without one.
+        postgresql: the control file of the cluster.
+    """
+
+    in_use: frozenset[str]
+    record: Mapping[str, Any]
+    postgresql: ControlFile
+
+
+def on_disk(volumes: Mapping[str, Path]) -> OnDisk:
+    """What they hold; afterwards no journal has to be replayed."""
+    in_use = frozenset(label for label, disk in volumes.items() if ext4.needs_recovery(disk))
+    for label in in_use:
+        ext4.replay(volumes[label])
+    record = ext4.content(volumes[SYSTEM], RECORD)
+    _, _, _, state, written, _, redo = _CONTROL_FILE.unpack_from(
+        ext4.content(volumes[DATA], CONTROL_FILE)
+    )
+    return OnDisk(
+        in_use,
+        json.loads(record or "{}"),
+        ControlFile(state != _IN_PRODUCTION, datetime.fromtimestamp(written, UTC), redo),
+    )
 
 
 @dataclass(frozen=True)

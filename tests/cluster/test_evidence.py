@@ -33,7 +33,7 @@ SNAPSHOT = ("snapshot.storage.k8s.io/v1", "VolumeSnapshot")
 
 def back_up(cluster: Cluster, name: str, namespace: str, *, is_ours: bool) -> Shown:
     spec = {"includedNamespaces": [namespace], "snapshotVolumes": not is_ours}
-    return shown(cluster, cluster.backup(name, spec, annotations=OURS if is_ours else {}))
+    return shown(cluster.archive, cluster.backup(name, spec, annotations=OURS if is_ours else {}))
 
 
 @pytest.fixture(scope="module")
@@ -124,9 +124,9 @@ def test_moved_data_has_its_evidence_with_the_upload(cluster: Cluster) -> None:
     try:
         agent.start()
         spec = {"includedNamespaces": [machine.namespace], "snapshotMoveData": True}
-        found = shown(cluster, cluster.backup("evidence-moved", spec))
+        found = shown(cluster.archive, cluster.backup("evidence-moved", spec))
         own = {**spec, "snapshotVolumes": False}
-        ours = shown(cluster, cluster.backup("evidence-moved-own", own, annotations=OURS))
+        ours = shown(cluster.archive, cluster.backup("evidence-moved-own", own, annotations=OURS))
     finally:
         agent.close()
     for each in (found, ours):

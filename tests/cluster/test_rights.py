@@ -159,7 +159,7 @@ def test_without_the_right_to_logs_their_proof_is_missing_by_name(cluster: Clust
     with without(cluster, (*CLUSTER_ROLE, "stillpoint-evidence"), "pods/log"):
         backup = cluster.backup(machine.namespace, spec, annotations=ours)
     assert backup["status"]["phase"] == "Completed"
-    [found] = shown(cluster, backup).evidence.values()
+    [found] = shown(cluster.archive, backup).evidence.values()
     assert found.level == "filesystem"
     [lack] = [one.says for one in found.missing if one.code == "console-unread"]
     assert "the account has no right to get pods/log in namespace rights-evidence" in lack

@@ -32,7 +32,7 @@ def found(cluster: Cluster) -> Shown:
     group_class = {f"velero.io/csi-volumegroupsnapshot-class_{DRIVER}": CLASS}
     with OlderController(cluster, SHOP):
         spec = {"includedNamespaces": [SHOP]}
-        return shown(cluster, cluster.backup(SHOP, spec, annotations=group_class))
+        return shown(cluster.archive, cluster.backup(SHOP, spec, annotations=group_class))
 
 
 def snapshots(cluster: Cluster) -> Mapping[str, Object]:
