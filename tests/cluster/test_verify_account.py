@@ -21,8 +21,18 @@ LIVING, OWN = "verify-living", "stillpoint-verify-own"
 INTO_OWN = {
     "backupName": "nightly",
     "includedNamespaces": [LIVING],
+    "includedResources": ["persistentvolumeclaims", "virtualmachines.kubevirt.io"],
     "namespaceMapping": {LIVING: OWN},
 }
+ENFORCED = "pod-security.kubernetes.io/enforce"
+NOBODY = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "name": "nobody",
+    "uid": "00000000-0000-4000-8000-000000000000",
+}
+"""An owner that is not there: the garbage collector deletes what has no other."""
+
 MACHINE = ("kubevirt.io/v1", "VirtualMachine")
 CONTENT = ("snapshot.storage.k8s.io/v1", "VolumeSnapshotContent")
 
@@ -79,6 +89,8 @@ def test_machines_and_quotas_are_changed_in_own_namespaces_alone(
     ("name", "labels", "is_refused"),
     [
         ("stillpoint-verify-a", {SCRATCH: "run"}, False),
+        ("stillpoint-verify-a", {SCRATCH: "run", ENFORCED: "baseline"}, False),
+        ("stillpoint-verify-a", {SCRATCH: "run", ENFORCED: "privileged"}, True),
         ("stillpoint-verify-a", {}, True),
         ("shop", {SCRATCH: "run"}, True),
     ],
@@ -89,6 +101,32 @@ def test_it_makes_namespaces_of_its_own_alone(
     metadata = {"name": name, "labels": labels}
     made = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
     assert bool(attempt(account, "POST", account.path("v1", "Namespace"), made)) is is_refused
+
+
+@pytest.mark.parametrize("is_privileged", [False, True])
+def test_a_second_account_has_a_fence_of_its_own_and_leaves_the_first_its(
+    lab: Cluster, account: Api, is_privileged: bool
+) -> None:
+    """Its namespaces admit privileged pods if that was asked for."""
+    velero = f"second-velero-{is_privileged}".lower()
+    create_namespace(lab.api, velero)
+    second = verify_account.connect(lab, velero, is_privileged=is_privileged)
+    labels = {SCRATCH: "run", ENFORCED: "privileged"}
+    metadata = {"name": "stillpoint-verify-a", "labels": labels}
+    made = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+    path = account.path("v1", "Namespace")
+    assert ("--privileged" not in attempt(second, "POST", path, made)) is is_privileged
+    assert "--privileged" in attempt(account, "POST", path, made)
+    assert verify_account.is_fenced(account)
+    second.close()
+
+
+def test_a_namespace_that_kubevirt_made_privileged_is_deleted(lab: Cluster, account: Api) -> None:
+    name = "stillpoint-verify-escalated"
+    create_namespace(lab.api, name)
+    labels = {"metadata": {"labels": {SCRATCH: "run", ENFORCED: "privileged"}}}
+    lab.api.patch("v1", "Namespace", None, name, labels)
+    assert attempt(account, "DELETE", account.path("v1", "Namespace", None, name)) == ""
 
 
 def test_it_deletes_namespaces_of_its_own_alone(account: Api) -> None:
@@ -109,6 +147,16 @@ def test_it_deletes_namespaces_of_its_own_alone(account: Api) -> None:
         ({"includeClusterResources": True}, True),
         ({"existingResourcePolicy": "update"}, True),
         ({"resourceModifier": {"kind": "ConfigMap", "name": "other"}}, True),
+        ({"includedResources": None}, True),
+        ({"includedResources": []}, True),
+        ({"includedResources": ["*"]}, True),
+        ({"includedResources": ["persistentvolumeclaims", "pods"]}, True),
+        ({"includedResources": ["daemonsets.apps"]}, True),
+        ({"includedResources": ["rolebindings.rbac.authorization.k8s.io"]}, True),
+        ({"hooks": {"resources": [{"name": "run", "postHooks": []}]}}, True),
+        ({"backupName": None, "scheduleName": "nightly"}, True),
+        ({"restoreStatus": {"includedResources": ["virtualmachines.kubevirt.io"]}}, True),
+        ({"itemOperationTimeout": "900s"}, False),
     ],
     ids=str,
 )
@@ -119,12 +167,14 @@ def test_it_restores_into_its_own_namespaces_alone(
     made = velero_object("Restore", "stillpoint-verify-a", spec)
     refused = attempt(account, "POST", account.path(API_VERSION, "Restore", NAMESPACE), made)
     assert bool(refused) is is_refused, refused
-    assert ("no Restore of a verification" in refused) is is_refused
+    assert ("ValidatingAdmissionPolicy" in refused) is is_refused
 
 
 def test_restores_of_others_stay(lab: Cluster, account: Api) -> None:
+    """Of its own Restore it counts no more what is in it: Velero writes there."""
+    by_velero = {"scheduleName": "nightly", "excludedResources": ["nodes"], "hooks": {}}
     for name in ("others", "stillpoint-verify-mine"):
-        lab.api.create(velero_object("Restore", name, INTO_OWN))
+        lab.api.create(velero_object("Restore", name, INTO_OWN | by_velero))
     path = account.path(API_VERSION, "Restore", NAMESPACE, "stillpoint-verify-mine")
     assert attempt(account, "DELETE", path) == ""
     assert attempt(account, "DELETE", path.replace("stillpoint-verify-mine", "others"))
@@ -138,6 +188,8 @@ def test_restores_of_others_stay(lab: Cluster, account: Api) -> None:
         ({"metadata": {"annotations": {"example.com/mine": None}}}, True),
         ({"metadata": {"annotations": {"example.com/more": "added"}}}, True),
         ({"metadata": {"labels": {"velero.io/schedule-name": "other"}}}, True),
+        ({"metadata": {"finalizers": ["example.com/stays"]}}, True),
+        ({"metadata": {"ownerReferences": [NOBODY]}}, True),
         ({"spec": {"ttl": "1h"}}, True),
         ({"status": {"phase": "Completed"}}, True),
     ],
@@ -190,7 +242,7 @@ def test_no_snapshot_goes_with_what_it_deletes(
     "arguments", [{"backup": "nightly"}, {"schedule": "nightly", "cron": "0 6 * * *"}]
 )
 def test_its_pod_is_admitted_at_the_strictest_level(
-    lab: Cluster, arguments: dict[str, str]
+    lab: Cluster, arguments: dict[str, Any]
 ) -> None:
     level = {"pod-security.kubernetes.io/enforce": "restricted"}
     name = f"restricted-{next(iter(arguments))}"

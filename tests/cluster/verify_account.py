@@ -14,21 +14,25 @@ from tests.cluster.velero import NAMESPACE
 
 def give(cluster: Cluster) -> Path:
     """Makes the account, unless it is there, and returns a kubeconfig of it."""
-    for made in yaml.safe_load_all(verify.rights(NAMESPACE)):
+    connect(cluster).close()
+    return cluster.control_plane.kubeconfig(NAME)
+
+
+def connect(cluster: Cluster, velero: str = NAMESPACE, *, is_privileged: bool = False) -> Api:
+    """The API server as the account for a Velero, which is made unless it is there."""
+    for made in yaml.safe_load_all(verify.rights(velero, is_privileged=is_privileged)):
         create_once(cluster.api, made)
-    path = cluster.api.path("v1", "ServiceAccount", NAMESPACE, NAME)
+    path = cluster.api.path("v1", "ServiceAccount", velero, NAME)
     spec = {"spec": {"audiences": ["https://kubernetes.default.svc"], "expirationSeconds": 7200}}
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", **spec}
     token = cluster.api.request("POST", f"{path}/token", request)["status"]["token"]
-    cluster.control_plane.tokens[NAME] = token
-    wait_until_allowed(cluster.api, f"{NAMESPACE}/{NAME}", "create", "namespaces")
-    wait_until_allowed(
-        cluster.api, f"{NAMESPACE}/{NAME}", "create", "restores.velero.io", NAMESPACE
-    )
-    api = cluster.control_plane.api(NAME)
+    user = NAME if velero == NAMESPACE else f"{NAME}.{velero}"
+    cluster.control_plane.tokens[user] = token
+    wait_until_allowed(cluster.api, f"{velero}/{NAME}", "create", "namespaces")
+    wait_until_allowed(cluster.api, f"{velero}/{NAME}", "create", "restores.velero.io", velero)
+    api = cluster.control_plane.api(user)
     wait_until(lambda: is_fenced(api), "the fence is in effect")
-    api.close()
-    return cluster.control_plane.kubeconfig(NAME)
+    return api
 
 
 def create_once(api: Api, manifest: Object) -> None:

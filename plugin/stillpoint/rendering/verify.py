@@ -25,6 +25,7 @@ class Answers:
         schedule: of Velero, whose newest backup is verified; empty for a Job.
         cron: when; of a CronJob.
         options: of `stillpoint verify`; names of machines may be among them.
+        is_privileged: its namespaces may admit privileged pods.
     """
 
     namespace: str
@@ -35,6 +36,7 @@ class Answers:
     schedule: str = ""
     cron: str = ""
     options: Sequence[str] = ()
+    is_privileged: bool = False
 
     @property
     def arguments(self) -> list[str]:
@@ -45,16 +47,18 @@ class Answers:
 
 def manifest(answers: Answers) -> str:
     """The account with its rights, and what runs as it."""
-    parts = [rights(answers.namespace, answers.account)]
+    is_privileged = answers.is_privileged
+    parts = [rights(answers.namespace, answers.account, is_privileged=is_privileged)]
     parts.append(_cron_job(answers) if answers.schedule else _job(answers))
     return "---\n".join(parts)
 
 
-def rights(namespace: str, account: str = verify_rights.NAME) -> str:
+def rights(
+    namespace: str, account: str = verify_rights.NAME, *, is_privileged: bool = False
+) -> str:
     """The account alone, with its rights and their fence."""
-    return "---\n".join(
-        [verify_rights.manifest(namespace, account), verify_fence.manifest(namespace, account)]
-    )
+    fence = verify_fence.manifest(namespace, account, is_privileged=is_privileged)
+    return "---\n".join([verify_rights.manifest(namespace, account), fence])
 
 
 def _job(answers: Answers) -> str:

@@ -1,8 +1,9 @@
 """The fence around the account of `stillpoint verify`: a ValidatingAdmissionPolicy.
 
 Roles cannot name namespaces whose names are made by chance, so they give rights in all of them; the
-fence takes back what is outside. Kubernetes has such policies from 1.30 on, OpenShift from 4.17 on.
-Conditions are CEL: https://kubernetes.io/docs/reference/using-api/cel/.
+fence takes back changes that are outside. No policy is asked about reads: `verify_rights` says what
+the account sees. Kubernetes has such policies from 1.30 on, OpenShift from 4.17 on. Conditions are
+CEL: https://kubernetes.io/docs/reference/using-api/cel/.
 """
 
 import json
@@ -10,9 +11,20 @@ from textwrap import indent
 from typing import NamedTuple
 
 from stillpoint.evidence.verified import ANNOTATION
-from stillpoint.rendering.text import comment
-from stillpoint.rendering.verify_rights import NAME
+from stillpoint.rendering import verify_rights
+from stillpoint.rendering.text import comment, scalar
+from stillpoint.verification.restoring import RESOURCES
 from stillpoint.verification.scratch import LABEL, PREFIX
+
+FIELDS = (
+    "backupName",
+    "includedNamespaces",
+    "includedResources",
+    "itemOperationTimeout",
+    "namespaceMapping",
+)
+"""Of the specification of a Restore: no hooks, no modifiers, no objects of the whole cluster, and
+nothing that later versions of Velero add."""
 
 
 class _Rule(NamedTuple):
@@ -20,7 +32,7 @@ class _Rule(NamedTuple):
 
     Attributes:
         resources: plural names.
-        holds: in CEL, all of them; of a request that deletes, `object` is the deleted object.
+        holds: in CEL, all of them; `variables.one` is the object, also where it is deleted.
     """
 
     resources: tuple[str, ...]
@@ -30,6 +42,9 @@ class _Rule(NamedTuple):
 
 _OWN = f".startsWith('{PREFIX}')"
 _OF_EACH = "variables.one.spec.includedNamespaces.all(each"
+_ENDS = "request.operation == 'DELETE'"
+"""Then only whose object it is counts: others may have changed what is in it, as Velero does."""
+
 _NEW, _OLD = (f"{one}.metadata.?annotations.orValue({{}})" for one in ("object", "oldObject"))
 _OURS = f"key == '{ANNOTATION}'"
 _RULES = (
@@ -70,9 +85,15 @@ _RULES = (
             "size(variables.one.spec.?includedNamespaces.orValue([])) > 0",
             f"{_OF_EACH}, each.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$'))",
             f"{_OF_EACH}, variables.one.spec.?namespaceMapping[?each].orValue(''){_OWN})",
-            "variables.one.spec.?includeClusterResources.orValue(false) == false",
-            "variables.one.spec.?existingResourcePolicy.orValue('none') == 'none'",
-            "!has(variables.one.spec.resourceModifier)",
+        ),
+    ),
+    _Rule(
+        ("restores",),
+        "it brings more than machines and their needs, or does more than to bring them",
+        (
+            f"{_ENDS} || object.spec.all(key, key in {list(FIELDS)})",
+            f"{_ENDS} || size(object.spec.?includedResources.orValue([])) > 0",
+            f"{_ENDS} || object.spec.includedResources.all(each, each in {list(RESOURCES)})",
         ),
     ),
     _Rule(
@@ -82,10 +103,18 @@ _RULES = (
             "object.spec == oldObject.spec",
             "object.?status == oldObject.?status",
             "object.metadata.?labels == oldObject.metadata.?labels",
+            "object.metadata.?finalizers == oldObject.metadata.?finalizers",
+            "object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences",
             f"{_NEW}.all(key, {_OURS} || {_OLD}[?key] == {_NEW}[?key])",
             f"{_OLD}.all(key, {_OURS} || key in {_NEW})",
         ),
     ),
+)
+_ENFORCED = "object.metadata.?labels[?'pod-security.kubernetes.io/enforce']"
+_UNPRIVILEGED = _Rule(
+    ("namespaces",),
+    "it admits privileged pods, which takes: stillpoint render verify --privileged",
+    (f"{_ENDS} || {_ENFORCED}.orValue('') in ['', 'baseline', 'restricted']",),
 )
 
 _RESOURCES = {
@@ -98,16 +127,22 @@ _RESOURCES = {
 """Those of the rules by API group: all that the account may change but DownloadRequests."""
 
 
-def manifest(namespace: str, account: str) -> str:
-    """The policy and its binding."""
+def manifest(namespace: str, account: str, *, is_privileged: bool) -> str:
+    """The policy and its binding.
+
+    Args:
+        is_privileged: namespaces may admit privileged pods, where those of the originals do.
+    """
     user = f"system:serviceaccount:{namespace}:{account}"
+    name = scalar(verify_rights.cluster_name(namespace, account))
+    rules = _RULES if is_privileged else (*_RULES, _UNPRIVILEGED)
     return f"""\
 # The fence: what {comment(user)}
 # may change of what its roles let it change. Others are not asked.
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy
 metadata:
-  name: {NAME}
+  name: {name}
 spec:
   failurePolicy: Fail
   matchConstraints:
@@ -120,14 +155,14 @@ spec:
     - name: one
       expression: "request.operation == 'DELETE' ? oldObject : object"
   validations:
-{"".join(map(_validation, _RULES))}\
+{"".join(map(_validation, rules))}\
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicyBinding
 metadata:
-  name: {NAME}
+  name: {name}
 spec:
-  policyName: {NAME}
+  policyName: {name}
   validationActions: [Deny]
 """
 
@@ -145,7 +180,7 @@ def _validation(rule: _Rule) -> str:
     holds = " &&\n".join(f"({one})" for one in rule.holds)
     names = ", ".join(f"'{name}'" for name in rule.resources)
     return f"""\
-    - message: {rule.refusal}
+    - message: {json.dumps(rule.refusal)}
       expression: |-
         !(request.resource.resource in [{names}]) || (
 {indent(holds, "          ")})

@@ -1,7 +1,8 @@
 """The account of `stillpoint verify`: its rights, and the fence around them.
 
 Namespaces of a verification have names by chance, so roles can only give rights in all namespaces.
-An admission policy takes back what is outside: see `verify_fence`.
+An admission policy takes back the changes that are outside, see `verify_fence`. What the account
+reads in all namespaces nothing takes back: no policy is asked about reads.
 """
 
 from stillpoint.rendering.text import scalar
@@ -16,9 +17,17 @@ def manifest(namespace: str, account: str) -> str:
         namespace: of Velero.
     """
     return "---\n".join(
-        [_account(namespace, account), _everywhere(), _at_home(namespace)]
+        [part(namespace, account) for part in (_account, _everywhere, _at_home)]
         + [_binding(kind, namespace, account) for kind in ("ClusterRole", "Role")]
     )
+
+
+def cluster_name(namespace: str, account: str) -> str:
+    """The name of what is of the whole cluster: of another account, it has another one.
+
+    No two accounts have the same: there is no dot in the name of a namespace.
+    """
+    return f"{account}.{namespace}"
 
 
 def _account(namespace: str, account: str) -> str:
@@ -26,7 +35,10 @@ def _account(namespace: str, account: str) -> str:
 # What `stillpoint verify` asks of the cluster. Whoever may create Restores there can do all that
 # Velero can, and whoever may create DownloadRequests can read all of every backup: let nobody else
 # use this account. The policy below keeps what it creates, changes and deletes within its own
-# namespaces.
+# namespaces. It keeps back nothing that is READ, no policy can: in all namespaces this account sees
+# virtualmachines (with what stands in them for cloud-init, passwords for instance),
+# virtualmachineinstances, pods, pods/log (of any pod), persistentvolumeclaims, resourcequotas; of
+# the whole cluster namespaces, persistentvolumes, volumesnapshotcontents, storageclasses.
 apiVersion: v1
 kind: ServiceAccount
 metadata:
@@ -36,12 +48,12 @@ metadata:
 """
 
 
-def _everywhere() -> str:
+def _everywhere(namespace: str, account: str) -> str:
     return f"""\
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:
-  name: {NAME}
+  name: {scalar(cluster_name(namespace, account))}
 rules:
   # a namespace of its own for each machine, stillpoint-verify-…; list: those that a killed run left
   - apiGroups: [""]
@@ -87,12 +99,12 @@ rules:
 """
 
 
-def _at_home(namespace: str) -> str:
+def _at_home(namespace: str, account: str) -> str:
     return f"""\
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
 metadata:
-  name: {NAME}
+  name: {scalar(account)}
   namespace: {scalar(namespace)}
 rules:
   # patch: the annotation stillpoint.dev/verified, which says what was seen
@@ -118,16 +130,18 @@ rules:
 
 
 def _binding(kind: str, namespace: str, account: str) -> str:
-    place = f"  namespace: {scalar(namespace)}\n" if kind == "Role" else ""
+    is_home = kind == "Role"
+    place = f"  namespace: {scalar(namespace)}\n" if is_home else ""
+    name = scalar(account if is_home else cluster_name(namespace, account))
     return f"""\
 apiVersion: rbac.authorization.k8s.io/v1
 kind: {kind}Binding
 metadata:
-  name: {NAME}
+  name: {name}
 {place}roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: {kind}
-  name: {NAME}
+  name: {name}
 subjects:
   - kind: ServiceAccount
     name: {scalar(account)}

@@ -1,15 +1,22 @@
 """Verifications in the cluster: what is written is what was asked for, and no more rights."""
 
+import re
 from typing import Any
 
 import pytest
+import yaml
 
 from stillpoint import cli
 from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.rendering import verify_fence
+from stillpoint.rendering.verify_rights import cluster_name
+from stillpoint.verification import restoring
+from stillpoint.verification.scratch import Scratch
 from tests.unit.rendering.test_rendering import HOSTILE, INSTALL, rendered, rights
 
 IMAGE = ("--image", "registry.example.com/stillpoint:1.0")
 OF_CONTENT = {"create", "patch", "delete"}
+OF_READS = {"get", "list", "watch"}
 
 
 def of_kind(made: list[Any], kind: str) -> Any:
@@ -92,6 +99,49 @@ def test_all_that_roles_let_it_change_is_fenced(capsys: pytest.CaptureFixture[st
     conditions = "".join(one["expression"] for one in policy["validations"])
     assert changed - {"downloadrequests"} == set(fenced)
     assert [name for name in fenced if f"'{name}'" not in conditions] == []
+
+
+def test_two_accounts_share_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who renders for a second Velero takes neither rights nor the fence from the first."""
+    made = [rendered(capsys, "verify", "--rights", "-n", one) for one in ("velero", "other")]
+    first, second = (
+        {
+            (one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"])
+            for one in each
+        }
+        for each in made
+    )
+    assert len(first) == len(second) == 7
+    assert first & second == set()
+    for each in made:
+        cluster_wide = of_kind(each, "ClusterRole")["metadata"]["name"]
+        assert of_kind(each, "ClusterRoleBinding")["roleRef"]["name"] == cluster_wide
+        policy = of_kind(each, "ValidatingAdmissionPolicy")["metadata"]["name"]
+        assert of_kind(each, "ValidatingAdmissionPolicyBinding")["spec"]["policyName"] == policy
+
+
+def test_two_names_are_never_one() -> None:
+    names = [("a", "b.c"), ("a-b", "c"), ("a", "b-c"), ("c", "b"), ("b", "c")]
+    assert len({cluster_name(*one) for one in names}) == len(names)
+
+
+def test_what_it_reads_of_others_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["render", "verify", "--rights"]) == ExitStatus.GOOD
+    text = capsys.readouterr().out
+    said = " ".join(text.partition("\napiVersion")[0].replace("#", " ").split())
+    everywhere = {
+        resource
+        for kind, _role, _group, resource, verb in rights(list(yaml.safe_load_all(text)))
+        if kind == "ClusterRole" and verb in OF_READS
+    }
+    assert "pods/log" in everywhere
+    assert [one for one in everywhere if not re.search(rf"\b{one}\b(?!/)", said)] == []
+
+
+def test_the_restore_of_the_command_passes_the_fence() -> None:
+    machine = ("shop", "db")
+    made = restoring.restore(Scratch("stillpoint-verify-0", "run", "velero"), "b", machine, 1.0)
+    assert set(made["spec"]) == set(verify_fence.FIELDS)
 
 
 def test_without_an_image_nothing_runs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--image", metavar="IMAGE", default="", help="of stillpoint, as you pushed it"
     )
+    parser.add_argument(
+        "--privileged",
+        action="store_true",
+        help="also machines of namespaces that admit privileged pods (label of Pod Security)",
+    )
     parser.add_argument("--cron", default="0 6 * * *", help="default: 0 6 * * *")
     parser.add_argument(
         "options", metavar="OPTION", nargs="*", help="or VM, of `stillpoint verify`: after --"
@@ -41,7 +46,8 @@ def run(arguments: argparse.Namespace) -> ExitStatus:
     from stillpoint.rendering import verify  # noqa: PLC0415
 
     if arguments.rights:
-        return result.write(verify.rights(arguments.namespace), is_checked=arguments.check)
+        rights = verify.rights(arguments.namespace, is_privileged=arguments.privileged)
+        return result.write(rights, is_checked=arguments.check)
     if not arguments.image:
         subject = f"{'CronJob' if arguments.schedule else 'Job'} {arguments.name}"
         raise StillpointError(subject, "cannot write it", "--image is missing", "add --image IMAGE")
@@ -53,6 +59,7 @@ def run(arguments: argparse.Namespace) -> ExitStatus:
         schedule=arguments.schedule,
         cron=arguments.cron,
         options=tuple(arguments.options),
+        is_privileged=arguments.privileged,
     )
     _check(given.arguments)
     return result.write(verify.manifest(given), is_checked=arguments.check)
