@@ -1,9 +1,10 @@
 """A stand-in for KubeVirt in scratch namespaces: guests of restored machines start there.
 
 Follows pkg/virt-controller/watch/vm and pkg/network/vmispec of KubeVirt v1.9 in what a verification
-has to do with: a run strategy that starts a machine makes an instance, which a quota of the API
-server may refuse; a machine whose template has no interface gets one unless it says otherwise; a
-launcher pod has the console of the guest; finalizers go when the guest has ended.
+has to do with: a machine that is new or changed is written to, with a finalizer and the generation
+of its status; a run strategy that starts it makes an instance, which a quota of the API server may
+refuse; a machine whose template has no interface gets one unless it says otherwise; a launcher pod
+has the console of the guest; finalizers go when the guest has ended.
 """
 
 import threading
@@ -132,6 +133,8 @@ class ScratchGuests:
     def _reconcile(self, machine: Object) -> None:
         name = "/".join(identity(machine))
         seen = self.seen.setdefault(name, Seen())
+        if not is_going(machine):
+            self._greet(machine)
         instance = self._api.find(*INSTANCE, *identity(machine))
         is_wanted = machine["spec"].get("runStrategy") in STARTING
         if is_going(machine) or is_going(instance) or not is_wanted:
@@ -141,9 +144,17 @@ class ScratchGuests:
         elif not seen.has_ended:
             self._create(machine, seen)
 
-    def _create(self, machine: Object, seen: Seen) -> None:
+    def _greet(self, machine: Object) -> None:
+        """What is written to a machine that is new, or another than it was."""
         if OF_MACHINE not in machine["metadata"].get("finalizers", ()):
             self._keep(MACHINE, machine, [OF_MACHINE])
+        generation = machine["metadata"]["generation"]
+        status = machine.get("status", {})
+        if status.get("observedGeneration") != generation:
+            of_now = {"observedGeneration": generation, "desiredGeneration": generation}
+            self._api.replace_status(machine, {"printableStatus": "Stopped", **status, **of_now})
+
+    def _create(self, machine: Object, seen: Seen) -> None:
         try:
             seen.instance = self._api.create(made_instance(machine))
         except ApiError as error:

@@ -1,4 +1,8 @@
-"""The claims of a restored machine: all are there, bound, and proven to be new."""
+"""The claims of a restored machine: all were restored, are bound, and proven to be new.
+
+KubeVirt makes a DataVolume that a machine names and that is missing, also for a halted one, and CDI
+fills its claim from the image that the original was once made of: a guest boots from that, too.
+"""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
@@ -8,6 +12,7 @@ from stillpoint.model import kinds
 from stillpoint.model.item import Item
 from stillpoint.model.names import listing
 from stillpoint.resources.disks import persistent_volume, persistent_volume_claim, storage_class
+from stillpoint.velero import marks
 from stillpoint.verification.disks import Volumes
 from stillpoint.verification.ending import Ended
 from stillpoint.verification.scratch import Scratch
@@ -20,7 +25,7 @@ class Arrival:
     Args:
         originals: places of the volumes that the backup was taken of.
         namespace: the scratch namespace.
-        names: of the claims.
+        names: of the claims that the guest's disks need.
     """
 
     def __init__(
@@ -42,12 +47,13 @@ class Arrival:
         """Returns when no claim can be anybody else's disk; one may wait for its first consumer.
 
         Raises:
-            Ended: a claim is missing, is not bound in time, or may be somebody else's disk.
+            Ended: a claim was not restored, is not bound in time, or may be somebody else's disk.
             Interrupted: the run is to end.
             ReadFailed: a request failed.
         """
-        claims = [self._arrived(one) for one in self._read()]
-        self._prove(claims)
+        needed, others = self._read()
+        claims = [self._arrived(one) for one in needed]
+        self._prove([*claims, *others])
         self.are_bound = all(map(persistent_volume_claim.is_bound, claims))
 
     def require_bound(self) -> None:
@@ -57,18 +63,30 @@ class Arrival:
             Ended: see `require_new`.
             ReadFailed: a request failed.
         """
-        claims = self._read()
-        if unbound := [it.name(one) for one in claims if not persistent_volume_claim.is_bound(one)]:
+        needed, others = self._read()
+        if unbound := [it.name(one) for one in needed if not persistent_volume_claim.is_bound(one)]:
             raise Ended(f"its guest runs without these claims: {listing(unbound)}", is_tried=False)
-        self._prove(claims)
+        self._prove([*needed, *others])
         self.are_bound = True
 
-    def _read(self) -> Sequence[Item]:
+    def _read(self) -> tuple[Sequence[Item], Sequence[Item]]:
+        """The claims that the disks need, and all others: a volume of any kind may name one."""
         found = self._waiting.cluster.list(kinds.CLAIM, self._scratch.name)
-        by_name = {it.name(one): one for one in found}
-        if missing := [name for name in self._names if name not in by_name]:
-            raise Ended(f"claims are missing: {listing(missing)}")
-        return [by_name[name] for name in self._names]
+        restored = {it.name(one): one for one in found if self._is_restored(one)}
+        if missing := [name for name in self._names if name not in restored]:
+            made = [it.name(one) for one in found if it.name(one) in missing]
+            beside = f"; not by the Restore: {listing(made)}" if made else ""
+            raise Ended(f"claims are missing: {listing(missing)}{beside}")
+        others = [one for one in found if it.name(one) not in self._names]
+        return [restored[name] for name in self._names], others
+
+    def _is_restored(self, claim: Item) -> bool:
+        """True if the Restore created the claim, and nobody is to fill it from elsewhere.
+
+        CDI gives the claims that it makes the labels of their DataVolumes, and its own source.
+        """
+        is_of_this = marks.is_of_restore(claim, self._scratch.name)
+        return is_of_this and not persistent_volume_claim.is_filled_by_cdi(claim)
 
     def _arrived(self, claim: Item) -> Item:
         """The claim when it is bound, or as it is if that takes a consumer."""

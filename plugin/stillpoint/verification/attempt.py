@@ -137,11 +137,12 @@ class Attempt:
             arrival = Arrival(self._waiting, scratch, setting.originals, namespace, names)
             arrival.require_new()
             self._has_disks = arrival.are_bound
+        self._notes += (f"an error of its Restore: {one}" for one in self._errors())
         self._say("start")
         began = setting.clock.now()
-        secured = securing.secure(self._cluster, machine, keeps_pod_network=keeps)
+        secured = securing.secure(self._cluster, scratch, machine, keeps_pod_network=keeps)
         setting.interruption.check()
-        securing.start(self._cluster, scratch, secured)
+        securing.start(self._cluster, scratch, secured, keeps_pod_network=keeps)
         self._look(arrival, began, it.creation_time(namespace) or began)
 
     def _create_namespace(self) -> Item:

@@ -4,8 +4,9 @@ In this order, so that nothing is lost whenever it ends:
 
 1. the Restore. Velero creates a namespace again that it misses, so nothing else goes before it is
    known to create no more objects (EnsureNamespaceExistsAndIsReady in pkg/util/kube/utils.go).
-2. VolumeSnapshotContents of the Restore. They name the snapshots of the backup in the storage: each
-   is made sure to leave those alone, and then deleted, or nothing else is.
+2. VolumeSnapshotContents of snapshots in the namespace that were there before, whoever created
+   them. They name the snapshots of the backup in the storage: each is made sure to leave those
+   alone, and then deleted, or nothing else is.
 3. the way of each volume: one that is not provably new stays when its claim goes, and one that is,
    and would stay for the sake of its original (Velero takes over the policy), goes.
 4. the namespace, with the machine and all its claims.
@@ -103,9 +104,7 @@ class Clearing:
 
     def _delete_contents(self) -> None:
         """Deletes the objects that name snapshots of the backup, and no snapshot."""
-        selector = f"{marks.OF_RESTORE}={marks.label_value(self.scratch.name)}"
-        resource = volume_snapshot_content.RESOURCE
-        for content in self.cluster.list(resource, "", selector):
+        for content in self.cluster.list(volume_snapshot_content.RESOURCE, ""):
             is_of_this = volume_snapshot_content.snapshot(content).namespace == self.scratch.name
             if is_of_this and volume_snapshot_content.is_of_existing(content):
                 self._delete_content(content)

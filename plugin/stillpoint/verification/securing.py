@@ -1,43 +1,82 @@
 """A restored machine is made to reach nothing, looked at again, and started once."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from stillpoint.model import item as it
+from stillpoint.model.errors import Denied, Forbidden, ReadFailed
 from stillpoint.model.item import Item
 from stillpoint.model.names import listing
 from stillpoint.model.writer import Cluster
 from stillpoint.resources.machines import seclusion, virtual_machine
+from stillpoint.velero import marks
 from stillpoint.verification import scratch as scratches
 from stillpoint.verification.ending import Ended
 from stillpoint.verification.scratch import Scratch
 
+_MOST_TRIES = 3
 
-def secure(cluster: Cluster, machine: Item, *, keeps_pod_network: bool) -> Item:
+
+def secure(cluster: Cluster, scratch: Scratch, machine: Item, *, keeps_pod_network: bool) -> Item:
     """Takes the machine's ways to anything else away; the machine as it is then.
 
+    Args:
+        machine: as restored; KubeVirt may have written to it since.
+
     Raises:
-        Ended: it would still reach something.
+        Ended: it would still reach something, or is another one.
         ReadFailed: the cluster refuses the change, or does not answer.
     """
-    identity = it.identify(machine)
-    _require_none(seclusion.obstacles(virtual_machine.template(machine)))
-    change = seclusion.change(machine, keeps_pod_network=keeps_pod_network)
-    cluster.patch(virtual_machine.RESOURCE, *identity, change)
-    secured = cluster.get(virtual_machine.RESOURCE, *identity)
-    if secured is None or it.uid(secured) != it.uid(machine):
-        raise Ended("somebody deleted the restored machine", is_tried=False)
+
+    def change(found: Item) -> Item:
+        _require_none(seclusion.obstacles(found))
+        return seclusion.change(found, keeps_pod_network=keeps_pod_network)
+
+    _patch(cluster, scratch, _read(cluster, scratch, machine), change)
+    secured = _read(cluster, scratch, machine)
     _require_none(seclusion.gaps(secured, keeps_pod_network=keeps_pod_network))
     return secured
 
 
-def start(cluster: Cluster, scratch: Scratch, secured: Item) -> None:
-    """Starts the machine, if it is still as it was looked at.
+def start(cluster: Cluster, scratch: Scratch, secured: Item, *, keeps_pod_network: bool) -> None:
+    """Starts the machine, in a version of it that was looked at.
 
     Raises:
-        ReadFailed: somebody has changed it, or the cluster does not answer.
+        Ended: it has come to reach something since, or is another one.
+        ReadFailed: the cluster refuses the change, or does not answer.
     """
+
+    def change(found: Item) -> Item:
+        _require_none(seclusion.gaps(found, keeps_pod_network=keeps_pod_network))
+        return seclusion.start(found)
+
     cluster.delete(scratches.QUOTA, scratch.name, scratches.OBJECT)
-    cluster.patch(virtual_machine.RESOURCE, *it.identify(secured), seclusion.start(secured))
+    _patch(cluster, scratch, secured, change)
+
+
+def _patch(
+    cluster: Cluster, scratch: Scratch, machine: Item, change: Callable[[Item], Item]
+) -> None:
+    """Changes the machine as it was looked at: KubeVirt writes its status at any time."""
+    for tried in range(1, _MOST_TRIES + 1):
+        try:
+            cluster.patch(virtual_machine.RESOURCE, *it.identify(machine), change(machine))
+        except (Forbidden, Denied):
+            raise
+        except ReadFailed:  # somebody else has changed it meanwhile
+            if tried == _MOST_TRIES:
+                raise
+            machine = _read(cluster, scratch, machine)
+        else:
+            return
+
+
+def _read(cluster: Cluster, scratch: Scratch, machine: Item) -> Item:
+    found = cluster.get(virtual_machine.RESOURCE, *it.identify(machine))
+    if found is None or it.uid(found) != it.uid(machine):
+        raise Ended("somebody deleted the restored machine", is_tried=False)
+    if not marks.is_of_restore(found, scratch.name):
+        raise Ended("it is not of the Restore any more", is_tried=False)
+    return found
 
 
 def _require_none(found: Iterable[str]) -> None:

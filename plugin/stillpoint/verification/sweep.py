@@ -9,7 +9,6 @@ from stillpoint.model.clock import Clock
 from stillpoint.model.errors import ReadFailed
 from stillpoint.model.reader import Reader
 from stillpoint.resources.disks import persistent_volume, volume_snapshot_content
-from stillpoint.velero import marks
 
 LONGEST_S = 30.0
 """The storage frees a volume some seconds after its claim has gone."""
@@ -54,8 +53,9 @@ class Sweep:
                 )
 
     def _contents(self) -> Iterator[str]:
-        selector = f"{marks.OF_RESTORE} in ({', '.join(sorted(self.names))})"
-        for content in self.cluster.list(volume_snapshot_content.RESOURCE, "", selector):
+        for content in self.cluster.list(volume_snapshot_content.RESOURCE, ""):
+            if volume_snapshot_content.snapshot(content).namespace not in self.names:
+                continue
             name = it.name(content)
             yield (
                 f"VolumeSnapshotContent {name} is still there; "

@@ -10,6 +10,7 @@ from stillpoint.verification import leftovers, verdict
 from stillpoint.verification.attempt import Attempt, Setting
 from stillpoint.verification.interruption import Interruption
 from stillpoint.verification.model import Observed
+from tests.unit.dictionary_reader import merged
 from tests.unit.verification import machines
 from tests.unit.verification.played import ORIGINAL, SNAPSHOT, Played, stored, volume
 
@@ -173,8 +174,123 @@ def bound_to(handle: str, *, name: str = "pv-again", reclaim: str = "Retain") ->
     return cluster
 
 
+def of_somebody(cluster: Played, kind: str, labels: Item) -> Callable[[Item], Iterator[Item]]:
+    """What Velero restores, of which somebody else has created the objects of one kind."""
+
+    def restored(restore: Item) -> Iterator[Item]:
+        for item in cluster.machine(restore):
+            is_one = item["kind"] == kind
+            yield {**item, "metadata": {**item["metadata"], "labels": labels}} if is_one else item
+
+    return restored
+
+
 def claim_key(restore: Item) -> tuple[str, str, str]:
     return "PersistentVolumeClaim", restore["metadata"]["name"], "db-root"
+
+
+OF_CDI = {"dataSourceRef": {"apiGroup": "cdi.kubevirt.io", "kind": "VolumeImportSource"}}
+
+
+@pytest.mark.parametrize("filled", [{}, OF_CDI])
+def test_a_disk_that_the_restore_did_not_bring_is_missing(filled: Item) -> None:
+    """CDI makes the claim of a DataVolume again, from the image of long ago."""
+    cluster = Played()
+    made = cluster.restored
+
+    def restored(restore: Item) -> Iterator[Item]:
+        yield from made(restore)
+        claim = cluster.objects[claim_key(restore)]
+        labels = claim["metadata"]["labels"] if filled else {"app": "containerized-data-importer"}
+        metadata = {**claim["metadata"], "labels": labels}
+        yield {**claim, "metadata": metadata, "spec": {**claim["spec"], **filled}}
+
+    cluster.restored = restored
+    seen = observed(cluster)
+    assert came_back(seen) == "not"
+    assert "claims are missing: db-root; not by the Restore: db-root" in seen.failure
+    assert not any(request.startswith("patch virtualmachines") for request in cluster.requests)
+    assert not seen.left
+    assert cluster.storage == KEPT
+
+
+def test_an_error_of_its_restore_is_told_of_a_machine_that_came_back() -> None:
+    cluster = Played()
+    cluster.errors = 1
+    seen = observed(cluster)
+    assert came_back(seen) == "application"
+    assert seen.notes == ("an error of its Restore: claims db-root: exceeded quota: small",)
+
+
+def test_every_claim_of_the_namespace_is_proven() -> None:
+    """A memory dump is no disk, and written to all the same."""
+    cluster = Played()
+    made = cluster.restored
+
+    def restored(restore: Item) -> Iterator[Item]:
+        yield from made(restore)
+        claim = cluster.objects[claim_key(restore)]
+        metadata = {"namespace": restore["metadata"]["name"], "labels": {}, "name": "dump"}
+        specification = {**claim["spec"], "volumeName": "pv-original"}
+        yield {**claim, "metadata": metadata, "spec": specification}
+
+    cluster.restored = restored
+    seen = observed(cluster)
+    assert not seen.is_tried
+    assert "it must not run, for of claim dump: volume pv-original" in seen.failure
+    assert cluster.storage >= KEPT
+
+
+def writing(cluster: Played, writes: int, change: Item) -> Callable[[int], None]:
+    """Somebody writes to the machine just before its first changes."""
+    left = writes
+
+    def write(_number: int) -> None:
+        nonlocal left
+        if left and cluster.requests[-1].startswith("patch virtualmachines"):
+            left -= 1
+            [key] = [key for key in cluster.objects if key[0] == "VirtualMachine"]
+            cluster.keep(merged(cluster.objects[key], change))
+
+    return write
+
+
+@pytest.mark.parametrize(("writes", "is_well"), [(1, True), (2, True), (3, False)])
+def test_kubevirt_writes_to_the_machine_as_it_is_secured(writes: int, is_well: bool) -> None:
+    cluster = Played()
+    cluster.on_request = writing(cluster, writes, {"status": {"printableStatus": "Stopped"}})
+    seen = observed(cluster)
+    assert came_back(seen) == ("application" if is_well else "not tried"), seen
+    assert not seen.left
+
+
+@pytest.mark.parametrize(("writes", "is_well"), [(1, True), (2, True), (3, False)])
+def test_kubevirt_writes_to_the_machine_as_it_is_started(writes: int, is_well: bool) -> None:
+    cluster = Played()
+    write = writing(cluster, writes, {"status": {"printableStatus": "Stopped"}})
+    cluster.on_request = lambda number: write(number) if is_secured(cluster) else None
+    seen = observed(cluster)
+    assert came_back(seen) == ("application" if is_well else "not tried"), seen
+
+
+GPU = {"spec": {"template": {"spec": {"domain": {"devices": {"gpus": [{"name": "a100"}]}}}}}}
+
+
+def is_secured(cluster: Played) -> bool:
+    return any(request.startswith("delete resourcequotas") for request in cluster.requests)
+
+
+@pytest.mark.parametrize("when", [lambda _cluster: True, is_secured])
+def test_who_makes_the_machine_reach_further_meanwhile_keeps_it_from_starting(
+    when: Callable[[Played], bool],
+) -> None:
+    cluster = Played()
+    write = writing(cluster, 1, GPU)
+    cluster.on_request = lambda number: write(number) if when(cluster) else None
+    seen = observed(cluster)
+    assert not seen.is_tried
+    assert "a100 is a device of the node" in seen.failure
+    assert not any("virtualmachineinstances" in request for request in cluster.requests)
 
 
 @pytest.mark.parametrize("reclaim", ["Retain", "Delete"])
@@ -194,9 +310,13 @@ def test_the_volume_of_the_original_is_neither_started_from_nor_deleted(
     assert "pv-new" in " ".join(seen.left)
 
 
-def test_a_snapshot_of_the_backup_never_goes_with_the_namespace() -> None:
+@pytest.mark.parametrize("labels", [{"velero.io/restore-name": "of-another"}, {}, None])
+def test_a_snapshot_of_the_backup_never_goes_with_the_namespace(labels: Item | None) -> None:
+    """Whoever has created the object that names it."""
     cluster = Played()
     cluster.policy = "Delete"
+    if labels is not None:
+        cluster.restored = of_somebody(cluster, "VolumeSnapshotContent", labels)
     seen = observed(cluster)
     assert cluster.storage >= KEPT
     assert "would take a snapshot of the backup with it" in " ".join(seen.left)
@@ -352,18 +472,4 @@ def test_a_machine_that_somebody_else_created_there_is_not_started() -> None:
     cluster.restored = restored
     assert "somebody else created" in observed(cluster).failure
     assert not any(one.startswith("patch virtualmachines") for one in cluster.requests)
-    assert not cluster.left
-
-
-def test_a_machine_that_was_changed_after_the_last_look_is_not_started() -> None:
-    cluster = Played()
-
-    def meddle(_number: int) -> None:
-        if cluster.requests[-1].startswith("delete resourcequotas"):
-            [key] = [key for key in cluster.objects if key[0] == "VirtualMachine"]
-            cluster.keep(cluster.objects[key])
-
-    cluster.on_request = meddle
-    seen = observed(cluster)
-    assert (came_back(seen), "it was changed" in seen.failure) == ("not tried", True), seen
     assert not cluster.left

@@ -21,6 +21,7 @@ UID = "velero.kubevirt.io/pvc-uid"
 ORIGINAL_UID = "velero.kubevirt.io/original-pvc-uid"
 """Annotation with the value that the user's own label of that name had."""
 
+_CDI = "cdi.kubevirt.io"
 _STATE_OF = "persistent-state-for"
 _MEMORY_DUMP = "kubevirt.io/memory-dump"
 
@@ -58,6 +59,14 @@ def storage_class(claim: Item) -> str:
 def names_no_class(claim: Item) -> bool:
     """True if the claim leaves its storage class to the cluster; an empty name is a name."""
     return it.mapping(claim, "spec").get("storageClassName") is None
+
+
+def is_filled_by_cdi(claim: Item) -> bool:
+    """True if CDI fills the claim: from an image, another claim, or an upload.
+
+    Source: CDI v1.66, pkg/controller/populators: kinds of sources in its own group.
+    """
+    return it.text(claim, "spec", "dataSourceRef", "apiGroup") == _CDI
 
 
 def phase(claim: Item) -> str:

@@ -3,7 +3,10 @@
 Network: a guest gets a default interface unless `autoattachPodInterface` is false
 (pkg/network/vmispec/defaults.go of KubeVirt v1.9), and every annotation of a template comes to its
 launcher pod (filterVMIAnnotationsForPod in pkg/virt-controller/services/template.go), where multus
-and others read theirs.
+and others read theirs. KubeVirt reads one that names images to run beside the guest (pkg/hooks).
+
+What is not known to stay within the machine counts as a way to anything else: kinds of volumes, of
+devices, of interfaces, and domains of annotations.
 """
 
 from collections.abc import Iterator
@@ -32,22 +35,91 @@ _KNOWN_VOLUMES = frozenset(
 )
 """Kinds of volumes that are of the machine's namespace, or of nothing."""
 
+_KNOWN_DEVICES = frozenset(
+    (
+        "autoattachGraphicsDevice",
+        "autoattachInputDevice",
+        "autoattachMemBalloon",
+        "autoattachPodInterface",
+        "autoattachSerialConsole",
+        "blockMultiQueue",
+        "clientPassthrough",
+        "disableHotplug",
+        "disks",
+        "downwardMetrics",
+        "filesystems",
+        "inputs",
+        "interfaces",
+        "logSerialConsole",
+        "networkInterfaceMultiqueue",
+        "panicDevices",
+        "rng",
+        "sound",
+        "tpm",
+        "useVirtioTransitional",
+        "video",
+        "watchdog",
+    )
+)
+"""Kinds of devices that QEMU plays, or that are of the machine's volumes and networks."""
+
+_OF_NODE = ("gpus", "hostDevices")
+_VSOCK = "autoattachVSOCK"
+"""A way between guest and node, which the patch takes away."""
+
+_KNOWN_INTERFACES = frozenset(
+    (
+        "acpiIndex",
+        "bootOrder",
+        "dhcpOptions",
+        "macAddress",
+        "model",
+        "name",
+        "pciAddress",
+        "portRanges",
+        "ports",
+        "state",
+        "tag",
+    )
+)
+"""Fields of an interface that say nothing of where it leads."""
+
+_BINDINGS = frozenset(("bridge", "masquerade"))
+"""Those of KubeVirt's own bindings that lead to the launcher pod's interface and nowhere else; a
+plugin's may bring a network of its own."""
+
 _METADATA = ("spec", "template", "metadata")
 _DEVICES = ("domain", "devices")
-_KUBEVIRT = "kubevirt.io"
-_OF_NETWORKS = ("cni.cncf.io", "multus-cni.io")
+_KUBEVIRT = frozenset(("kubevirt.io", "vm.kubevirt.io", "alpha.kubevirt.io"))
+"""Domains of labels and annotations that stay; `hooks.kubevirt.io` is not one of them."""
+
+_SIDECARS = "hooks.kubevirt.io/hookSidecars"
 
 
-def obstacles(specification: Item) -> Iterator[str]:
-    """Parts of a guest's specification by which it would reach the node, or what others use."""
+def obstacles(machine: Item) -> Iterator[str]:
+    """Parts of a machine by which its guest would reach the node, or what others use.
+
+    Without them the guest would be another one: nothing is taken away.
+    """
+    yield from _obstacles(virtual_machine.template(machine))
+    if _SIDECARS in it.mapping(machine, *_METADATA, "annotations"):
+        yield f"{_SIDECARS} runs images beside its guest"
+
+
+def _obstacles(specification: Item) -> Iterator[str]:
     for volume in it.sequence(specification, "volumes"):
         for kind in sorted(volume.keys() - {"name"} - _KNOWN_VOLUMES):
             yield f"volume {it.text(volume, 'name')} is a {kind}"
     for disk in it.sequence(specification, *_DEVICES, "disks"):
         if "lun" in disk:
             yield f"disk {it.text(disk, 'name')} is a LUN"
-    for device in it.sequence(specification, *_DEVICES, "hostDevices"):
-        yield f"{it.text(device, 'name')} is a device of the node"
+    for kind in _OF_NODE:
+        for device in it.sequence(specification, *_DEVICES, kind):
+            yield f"{it.text(device, 'name')} is a device of the node"
+    devices = it.mapping(specification, *_DEVICES)
+    for kind in sorted(devices.keys() - _KNOWN_DEVICES - {*_OF_NODE, _VSOCK}):
+        if devices[kind]:
+            yield f"it has {kind}, which this version does not know"
 
 
 def change(machine: Item, *, keeps_pod_network: bool) -> Item:
@@ -58,7 +130,7 @@ def change(machine: Item, *, keeps_pod_network: bool) -> Item:
     """
     specification = virtual_machine.template(machine)
     networks, devices = _network(specification, keeps_pod_network=keeps_pod_network)
-    devices |= {"logSerialConsole": True, "autoattachVSOCK": None}
+    devices |= {"logSerialConsole": True, _VSOCK: None}
     metadata = {
         kind: dict.fromkeys(filter(_is_foreign, it.mapping(machine, *_METADATA, kind)))
         for kind in ("annotations", "labels")
@@ -95,8 +167,8 @@ def stop() -> Item:
 def gaps(machine: Item, *, keeps_pod_network: bool) -> Iterator[str]:
     """Ways to anything else that a machine still has, or comes to have when it is started."""
     specification = virtual_machine.template(machine)
-    yield from obstacles(specification)
-    yield from _networks(specification, keeps_pod_network=keeps_pod_network)
+    yield from obstacles(machine)
+    yield from _connections(specification, keeps_pod_network=keeps_pod_network)
     for kind in ("annotations", "labels"):
         for name in filter(_is_foreign, it.mapping(machine, *_METADATA, kind)):
             yield f"its template has the {kind.removesuffix('s')} {name}"
@@ -110,11 +182,10 @@ def gaps(machine: Item, *, keeps_pod_network: bool) -> Iterator[str]:
 def gaps_of_instance(instance: Item, *, keeps_pod_network: bool) -> Iterator[str]:
     """Ways to anything else that a started instance has, by a preference or a webhook."""
     specification = it.mapping(instance, "spec")
-    yield from obstacles(specification)
-    yield from _networks(specification, keeps_pod_network=keeps_pod_network)
-    for name in it.annotations(instance):
-        if _domain(name).endswith(_OF_NETWORKS):
-            yield f"it has the annotation {name}"
+    yield from _obstacles(specification)
+    yield from _connections(specification, keeps_pod_network=keeps_pod_network)
+    for name in filter(_is_foreign, it.annotations(instance)):
+        yield f"it has the annotation {name}"
 
 
 def _network(specification: Item, *, keeps_pod_network: bool) -> tuple[Item, Item]:
@@ -122,28 +193,37 @@ def _network(specification: Item, *, keeps_pod_network: bool) -> tuple[Item, Ite
     networks = it.sequence(specification, "networks")
     if keeps_pod_network and not networks and _attaches_by_itself(specification):
         return {}, {}  # the pod network alone, by KubeVirt's default
-    kept = [one for one in networks if keeps_pod_network and _is_of_pods(one)]
-    names = {it.text(one, "name") for one in kept}
+    pods = {it.text(one, "name") for one in networks if keeps_pod_network and _is_of_pods(one)}
     interfaces = [
         one
         for one in it.sequence(specification, *_DEVICES, "interfaces")
-        if it.text(one, "name") in names
+        if it.text(one, "name") in pods and _is_bound_to_pod(one)
     ]
+    names = {it.text(one, "name") for one in interfaces}
+    kept = [one for one in networks if it.text(one, "name") in names]
     devices = {"interfaces": interfaces or None, "autoattachPodInterface": bool(interfaces)}
     return {"networks": kept or None}, devices
 
 
-def _networks(specification: Item, *, keeps_pod_network: bool) -> Iterator[str]:
+def _connections(specification: Item, *, keeps_pod_network: bool) -> Iterator[str]:
     for one in it.sequence(specification, "networks"):
         if not (keeps_pod_network and _is_of_pods(one)):
             yield f"it is in the network {it.text(one, 'name')}"
-    interfaces = it.sequence(specification, *_DEVICES, "interfaces")
-    if interfaces and not keeps_pod_network:
-        yield f"it has the interface {it.text(interfaces[0], 'name')}"
+    for one in it.sequence(specification, *_DEVICES, "interfaces"):
+        if not (keeps_pod_network and _is_bound_to_pod(one)):
+            yield f"it has the interface {it.text(one, 'name')}"
+    if it.mapping(specification, *_DEVICES).get(_VSOCK):
+        yield f"it has {_VSOCK}, a way to its node"
 
 
 def _is_of_pods(network: Item) -> bool:
-    return "pod" in network and "multus" not in network
+    return network.keys() == {"name", "pod"}
+
+
+def _is_bound_to_pod(interface: Item) -> bool:
+    """True for an interface that leads through the launcher pod's own."""
+    bindings = interface.keys() - _KNOWN_INTERFACES
+    return len(bindings) == 1 and bindings <= _BINDINGS
 
 
 def _attaches_by_itself(specification: Item) -> bool:
@@ -151,10 +231,6 @@ def _attaches_by_itself(specification: Item) -> bool:
 
 
 def _is_foreign(name: str) -> bool:
-    """True for a label or annotation that is not KubeVirt's."""
-    domain = _domain(name)
-    return domain != _KUBEVIRT and not domain.endswith(f".{_KUBEVIRT}")
-
-
-def _domain(name: str) -> str:
-    return name.partition("/")[0] if "/" in name else ""
+    """True for a label or annotation of which is not known that it stays within the machine."""
+    domain, slash, _ = name.partition("/")
+    return not slash or domain not in _KUBEVIRT
