@@ -181,7 +181,7 @@ def test_what_a_killed_run_has_left_is_deleted_later(
         [name] = {name for name in left(cluster) if name.startswith(scratch.PREFIX)}
         assert verifier.run("--clean-up", "-y")[0] == 0
         assert name in left(cluster), "its time has not come"
-        past = {"metadata": {"annotations": {scratch.UNTIL: "2026-01-01T00:00:00+00:00"}}}
+        past = {"metadata": {"annotations": {scratch.LONGEST: "0s"}}}
         cluster.api.patch("v1", "Namespace", None, name, past)
         status, _output, errors = verifier.run("--clean-up")
         assert (status, name in left(cluster)) == (3, True), "nobody was asked"

@@ -53,11 +53,13 @@ class ApiResponse:
 
     Attributes:
         retry_after: the header of that name; empty if there was none.
+        date: the same.
     """
 
     status: int
     retry_after: str
     body: bytes
+    date: str = ""
 
     @property
     def retry_after_s(self) -> float | None:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Self, TypeAlias
 from urllib.parse import urlencode
@@ -162,6 +163,21 @@ class KubernetesReader:
         request = ApiRequest("get", resource, namespace, name, self._expiry())
         response = self._send(request, {})
         return None if response.status == 404 else request.read_object(response)
+
+    def time(self) -> datetime:
+        """The time by the API server's clock, which dates what is created: to the second.
+
+        Raises:
+            ReadFailed: the request failed, or the response has no date.
+        """
+        request = ApiRequest("get", kinds.NAMESPACE, "", "default", self._expiry())
+        response = self._send(request, {})
+        if response.status not in (200, 404):
+            raise request.failure(response)
+        try:
+            return parsedate_to_datetime(response.date).astimezone(UTC)
+        except ValueError:
+            raise request.unreachable("the response has no date") from None
 
     def secret_value(self, namespace: str, name: str, key: str) -> bytes | None:
         """The value of a key of a Secret; None if there is no such Secret or key.
@@ -375,7 +391,9 @@ class KubernetesReader:
         self, response: BaseHTTPResponse, request: _Request, expires: float
     ) -> ApiResponse:
         body = self._body(response, request, expires)
-        return ApiResponse(response.status, response.headers.get("Retry-After", ""), body)
+        headers = response.headers
+        retry_after, date = headers.get("Retry-After", ""), headers.get("Date", "")
+        return ApiResponse(response.status, retry_after, body, date)
 
     def _body(self, response: BaseHTTPResponse, request: _Request, expires: float) -> bytes:
         parts = []

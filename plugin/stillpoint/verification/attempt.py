@@ -151,7 +151,7 @@ class Attempt:
         purpose = Purpose(
             machine.title,
             f"{setting.velero}/{setting.backup}",
-            self._waiting.deadline + _FOR_CLEARING,
+            timedelta(seconds=setting.timeout_s) + _FOR_CLEARING,
             setting.labels(machine.namespace),
         )
         namespace = scratches.create(self._cluster, self.scratch, purpose)

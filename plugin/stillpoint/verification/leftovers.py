@@ -4,7 +4,7 @@ Only what has the name, the label and the time of a scratch namespace counts; wh
 these offers a namespace of his own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,14 +31,21 @@ class Leftover:
     machine: str
 
 
-def find(reader: Reader, now: datetime) -> Sequence[Leftover]:
+def find(reader: Reader, time: Callable[[], datetime]) -> Sequence[Leftover]:
     """All of them, in the order of their names; those of runs that go on are not among them.
 
+    Args:
+        time: gives the time by the API server's clock, which has dated the namespaces; asked only
+            if there are any.
+
     Raises:
-        ReadFailed: the namespaces cannot be listed.
+        ReadFailed: the namespaces cannot be listed, or the time is not known.
     """
-    found = reader.list(kinds.NAMESPACE, "", LABEL)
-    return [_leftover(one) for one in sorted(found, key=it.name) if _is_left(one, now)]
+    found = [one for one in reader.list(kinds.NAMESPACE, "", LABEL) if _is_scratch(one)]
+    if not found:
+        return []
+    now = time()
+    return [_leftover(one) for one in sorted(found, key=it.name) if _is_past(one, now)]
 
 
 def clear(cluster: Cluster, leftover: Leftover, clock: Clock) -> Sequence[str]:
@@ -46,11 +53,14 @@ def clear(cluster: Cluster, leftover: Leftover, clock: Clock) -> Sequence[str]:
     return Clearing(cluster, clock, leftover.scratch, originals=None).run()
 
 
-def _is_left(namespace: Item, now: datetime) -> bool:
-    until = scratches.until(namespace)
-    is_past = until is not None and until < now
+def _is_scratch(namespace: Item) -> bool:
     is_ours = it.name(namespace).startswith(PREFIX) and bool(it.labels(namespace).get(LABEL))
-    return is_past and is_ours and not it.is_being_deleted(namespace)
+    return is_ours and not it.is_being_deleted(namespace)
+
+
+def _is_past(namespace: Item, now: datetime) -> bool:
+    until = scratches.until(namespace)
+    return until is not None and until < now
 
 
 def _leftover(namespace: Item) -> Leftover:

@@ -1,8 +1,9 @@
 """The scratch namespace of one machine: empty, without network, and nothing can start in it yet."""
 
+import re
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 from stillpoint.model import item as it
 from stillpoint.model import kinds
@@ -22,8 +23,11 @@ OF_RESTORE = "app.kubernetes.io/instance"
 
 MACHINE = "stillpoint.dev/verifies-machine"
 BACKUP = "stillpoint.dev/verifies-backup"
-UNTIL = "stillpoint.dev/verifies-until"
-"""Annotations of a scratch namespace: `shop/db`, `velero/nightly`, and when it is gone at last."""
+LONGEST = "stillpoint.dev/verifies-for"
+"""Annotations of a scratch namespace: `shop/db`, `velero/nightly`, and the longest that it is there
+(`2700s`). No moment: the clock of the run may be wrong, and so may that of who finds it later."""
+
+_SECONDS = re.compile("([0-9]{1,9})s")
 
 QUOTA = Resource("", "v1", "resourcequotas", "ResourceQuota")
 POLICY = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
@@ -67,13 +71,13 @@ class Purpose:
     Attributes:
         machine: `shop/db`.
         backup: `velero/nightly`.
-        until: when the run that made it has ended, whatever happens.
+        longest: from its creation until the run that made it has ended, whatever happens.
         labels: of the original namespace.
     """
 
     machine: str
     backup: str
-    until: datetime
+    longest: timedelta
     labels: Item
 
 
@@ -101,12 +105,10 @@ def is_effective(quota: Item) -> bool:
 
 
 def until(namespace: Item) -> datetime | None:
-    """When a scratch namespace should be gone; None if it does not say."""
-    try:
-        moment = datetime.fromisoformat(it.text(namespace, "metadata", "annotations", UNTIL))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None
+    """When a scratch namespace should be gone, by the API server's clock; None if unknown."""
+    said = _SECONDS.fullmatch(it.text(namespace, "metadata", "annotations", LONGEST))
+    created = it.creation_time(namespace)
+    return created + timedelta(seconds=int(said[1])) if said and created else None
 
 
 def _namespace(scratch: Scratch, purpose: Purpose) -> Item:
@@ -115,8 +117,8 @@ def _namespace(scratch: Scratch, purpose: Purpose) -> Item:
         for label, value in purpose.labels.items()
         if label.startswith(_SECURITY) or label == _SECURITY_OF_OPENSHIFT
     }
-    until = purpose.until.astimezone(UTC).isoformat(timespec="seconds")
-    annotations = {MACHINE: purpose.machine, BACKUP: purpose.backup, UNTIL: until}
+    longest = f"{int(purpose.longest.total_seconds())}s"
+    annotations = {MACHINE: purpose.machine, BACKUP: purpose.backup, LONGEST: longest}
     labels = {**security, LABEL: scratch.run}
     metadata = {"name": scratch.name, "labels": labels, "annotations": annotations}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}

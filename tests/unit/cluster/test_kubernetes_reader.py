@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,23 @@ DB: Item = {
     "kind": "VirtualMachine",
     "metadata": {"name": "db", "namespace": "shop"},
 }
+
+
+DATED = "Fri, 27 Nov 2026 06:00:00 GMT"
+
+
+@pytest.mark.parametrize("code", [200, 404])
+def test_the_time_is_that_of_the_api_server(code: int) -> None:
+    with FaultyApiServer([answers(code, b"{}", Date=DATED)]) as server:
+        assert server.reader().time() == datetime(2026, 11, 27, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "reply", [sends({}), answers(200, b"{}", Date="soon"), answers(403, b"{}", Date=DATED)]
+)
+def test_without_a_date_of_the_api_server_there_is_no_time(reply: Reply) -> None:
+    with FaultyApiServer([reply]) as server, pytest.raises(ReadFailed):
+        server.reader().time()
 
 
 def page(*items: Item, token: str = "") -> Reply:

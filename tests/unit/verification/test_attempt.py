@@ -1,18 +1,20 @@
 """A machine is tried: whatever happens, nothing is left, and nothing of anybody else is gone."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
 import pytest
 
+from stillpoint.model.clock import Clock
 from stillpoint.model.errors import Unreachable
 from stillpoint.model.item import Item
-from stillpoint.verification import leftovers, verdict
+from stillpoint.verification import leftovers, scratch, verdict
 from stillpoint.verification.attempt import Attempt, Setting
 from stillpoint.verification.interruption import Interruption
 from stillpoint.verification.model import Observed
 from tests.unit.dictionary_reader import merged
 from tests.unit.verification import machines
-from tests.unit.verification.played import ORIGINAL, SNAPSHOT, Played, stored, volume
+from tests.unit.verification.played import BEGAN, ORIGINAL, SNAPSHOT, Played, stored, volume
 
 KEPT = {ORIGINAL, SNAPSHOT}
 
@@ -22,11 +24,12 @@ def observed(
     interruption: Interruption | None = None,
     *,
     keeps_pod_network: bool = False,
+    clock: Clock | None = None,
     originals: frozenset[str] = frozenset({f"csi disks.test {ORIGINAL}"}),
 ) -> Observed:
     setting = Setting(
         cluster=cluster,
-        clock=cluster.clock,
+        clock=clock or cluster.clock,
         interruption=interruption or Interruption(),
         run="run-1",
         velero="velero",
@@ -55,6 +58,21 @@ def test_a_good_machine_comes_back_and_leaves_nothing() -> None:
     assert not cluster.left
     assert cluster.storage == KEPT
     assert len(cluster.requests) <= 30
+
+
+def test_a_run_with_a_wrong_clock_is_never_taken_for_a_killed_one() -> None:
+    cluster = Played()
+    wrong = Clock(lambda: cluster.now - timedelta(days=1), cluster.clock.sleep)
+    ends: list[datetime] = []
+
+    def look(_number: int) -> None:
+        with cluster.lock:
+            made = [one for key, one in cluster.objects.items() if key[0] == "Namespace"]
+            ends.extend(filter(None, map(scratch.until, made)))
+
+    cluster.on_request = look
+    observed(cluster, clock=wrong)
+    assert set(ends) == {BEGAN + timedelta(seconds=600, minutes=30)}
 
 
 def requests_of_a_good_one() -> int:
@@ -120,9 +138,9 @@ def test_what_a_killed_run_has_left_is_cleaned_up_later(at: int) -> None:
 
 
 def clean_up(cluster: Played) -> None:
-    assert leftovers.find(cluster, cluster.now) == [], "its run may go on"
+    assert leftovers.find(cluster, lambda: cluster.now) == [], "its run may go on"
     later = cluster.now.replace(hour=23)
-    for one in leftovers.find(cluster, later):
+    for one in leftovers.find(cluster, lambda: later):
         leftovers.clear(cluster, one, cluster.clock)
 
 

@@ -287,7 +287,7 @@ def _clear_leftovers(
     from stillpoint.cli.output import terminal  # noqa: PLC0415
     from stillpoint.verification import leftovers  # noqa: PLC0415
 
-    found = leftovers.find(cluster, clock.now())
+    found = leftovers.find(cluster, cluster.time)
     if not found:
         return ()
     said = terminal.console(sys.stderr)
