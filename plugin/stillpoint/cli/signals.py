@@ -4,29 +4,33 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def ending(end: Callable[[], None], what: str) -> Iterator[None]:
-    """Calls `end` at the first Ctrl-C or SIGTERM; the second one interrupts as always.
+    """Calls `end` at the first Ctrl-C, SIGTERM or SIGHUP; the second one interrupts as always.
+
+    A signal that the process was started to ignore, as by nohup, stays ignored.
 
     Args:
         end: returns at once; called from a thread of its own.
         what: is done until the end, in words for people.
     """
-    before = {one: signal.getsignal(one) for one in _SIGNALS}
+    handlers = {one: signal.getsignal(one) for one in _SIGNALS}
+    before = {one: found for one, found in handlers.items() if found is not signal.SIG_IGN}
 
     def handle(*_: object) -> None:
-        for one in _SIGNALS:
+        for one in before:
             signal.signal(one, _interrupt)
-        if sys.stderr:
-            sys.stderr.write(f"stillpoint: interrupted: {what}\n")
         threading.Thread(target=end, daemon=True).start()
+        if sys.stderr:
+            with suppress(OSError):  # the terminal may be gone
+                sys.stderr.write(f"stillpoint: interrupted: {what}\n")
 
-    for one in _SIGNALS:
+    for one in before:
         signal.signal(one, handle)
     try:
         yield

@@ -98,7 +98,7 @@ class Attempt:
         self._seen = Seen()
 
     def observe(self) -> Observed:
-        """Does all of it; raises nothing but what nobody foresaw, and clears all the same."""
+        """Does all of it, and clears whatever happens; names a fault of the command, too."""
         failure, is_tried = "", True
         left: Sequence[str] = ()
         try:
@@ -107,6 +107,9 @@ class Attempt:
             failure, is_tried = self._reason(end)
         except StillpointError as error:
             failure, is_tried = str(error), False
+        except Exception as error:  # noqa: BLE001 - what is left is named all the same
+            what = f"a fault of the command: {type(error).__name__}: {error}"
+            failure, is_tried = what, False
         finally:
             left = self._clear()
         return replace(self._observed(), failure=failure, is_tried=is_tried, left=tuple(left))

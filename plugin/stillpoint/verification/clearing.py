@@ -8,8 +8,10 @@ In this order, so that nothing is lost whenever it ends:
    them. They name the snapshots of the backup in the storage: each is made sure to leave those
    alone, and then deleted, or nothing else is.
 3. the way of each volume: one that is not provably new stays when its claim goes, and one that is,
-   and would stay for the sake of its original (Velero takes over the policy), goes.
+   and would stay for the sake of its original (Velero takes over the policy), goes; but for those
+   of a run that was killed, of which only what was written beside them says that it was.
 4. the namespace, with the machine and all its claims.
+5. a Restore that was created only now, by a request that was under way for long.
 
 Each deletion names the uid of what is meant, and each change the version that was looked at.
 Source: Velero v1.15 to v1.18; external-snapshotter v8.6, syncContent of its sidecar controller.
@@ -22,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.clock import Clock
-from stillpoint.model.errors import ReadFailed
+from stillpoint.model.errors import ReadFailed, StillpointError
 from stillpoint.model.item import Item
 from stillpoint.model.writer import Cluster
 from stillpoint.resources.disks import (
@@ -53,7 +55,7 @@ class Clearing:
     """The clearing of one scratch namespace.
 
     Attributes:
-        originals: see `Volumes`.
+        originals: see `Volumes`; None for what a killed run has left.
         left: what could not be deleted, and how to do it by hand.
     """
 
@@ -70,19 +72,31 @@ class Clearing:
             self._delete_all()
         except Unsafe as error:
             self.left.append(f"namespace {name}: it stays, for {error}")
-        except ReadFailed as error:
+        except StillpointError as error:
             self.left.append(f"namespace {name}: {error}; HINT: oc get namespace {name}")
+        except Exception as error:  # noqa: BLE001 - whatever it is, what is left is named
+            what = f"a fault of the command: {type(error).__name__}: {error}"
+            self.left.append(f"namespace {name}: {what}; HINT: oc get namespace {name}")
         return self.left
 
     def _delete_all(self) -> None:
+        name = self.scratch.name
         self._delete_restore()
-        namespace = self.cluster.get(kinds.NAMESPACE, "", self.scratch.name)
+        namespace = self.cluster.get(kinds.NAMESPACE, "", name)
         if namespace is not None and not self.scratch.is_of_this(namespace):
             raise Unsafe("it is not of this run any more")
         self._delete_contents()
         if namespace is not None:
             self._settle_volumes(namespace)
             self._delete_namespace(namespace)
+            if self.cluster.get(own_objects.RESTORE, self.scratch.velero, name) is not None:
+                self._delete_late_restore()
+
+    def _delete_late_restore(self) -> None:
+        """Deletes a Restore whose creation came late: its answer was lost, and it was not there."""
+        self._delete_restore()
+        if self.cluster.get(kinds.NAMESPACE, "", self.scratch.name) is not None:
+            raise Unsafe("Velero made it once more, for a Restore that came late")
 
     def _delete_restore(self) -> None:
         scratch = self.scratch
@@ -150,7 +164,12 @@ class Clearing:
             if goes:
                 self._retain(volume, why_not_new)
             self.left.append(f"{why_not_new}, so it stays; HINT: oc get persistentvolume {name}")
-        elif not goes and marks.is_of_restore(claim, self.scratch.name):
+        elif goes:
+            return
+        elif self.originals is None:  # whoever forged this namespace may mean to keep it
+            by_hand = f"oc get persistentvolume {name}"
+            self.left.append(f"volume {name} stays, as it is to; HINT: {by_hand}")
+        elif marks.is_of_restore(claim, self.scratch.name):
             change = persistent_volume.deletion_with_claim(volume)
             try:
                 self.cluster.patch(persistent_volume.RESOURCE, "", name, change)

@@ -48,7 +48,7 @@ class Seen:
         )
 
 
-_Event = Change | ConsoleLine | StillpointError | None
+_Event = Change | ConsoleLine | Exception | None
 """None wakes who waits."""
 
 _STEPS: Mapping[State, str] = {State.COPIED: "record", State.ANSWERS: "answers"}
@@ -161,7 +161,7 @@ class Look:
                     self._events.put(change)
         except Interrupted:
             pass
-        except StillpointError as error:
+        except Exception as error:  # noqa: BLE001 - raised again where the look is waited for
             self._events.put(error)
 
     def _hear_console(self, instance: Item) -> None:
@@ -171,6 +171,8 @@ class Look:
             return
         except StillpointError as error:
             why = str(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing more is heard
+            why = f"a fault of the command: {type(error).__name__}: {error}"
         self.seen.console = self.seen.console or why
         self._events.put(None)
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
@@ -28,7 +29,8 @@ class Verifying:
     setting: Setting
     stored: Callable[[Machine], Item | None]
     report: Report
-    _cleared: list[str] = field(default_factory=list)
+    _begun: list[str] = field(default_factory=list)
+    _through: set[str] = field(default_factory=set)
 
     def run(self, machines: Sequence[Machine], at_once: int) -> Sequence[Result]:
         """The verdicts on the machines, in their order.
@@ -46,7 +48,7 @@ class Verifying:
                 machine = machines[place]
 
                 def say(step: str, title: str = machine.title) -> None:
-                    with lock:
+                    with lock, suppress(OSError):  # nobody looks any more
                         self.report(len(results), len(machines), f"{title}: {step}")
 
                 result = self._result(machine, say)
@@ -62,7 +64,12 @@ class Verifying:
 
     def sweep(self) -> Sequence[str]:
         """Volumes and snapshot objects that the deletions have left, in words."""
-        return Sweep(self.setting.cluster, self.setting.clock, self._cleared).run()
+        return Sweep(self.setting.cluster, self.setting.clock, self._begun).run()
+
+    @property
+    def under_way(self) -> Sequence[str]:
+        """Scratch namespaces that are not cleared yet."""
+        return [name for name in self._begun if name not in self._through]
 
     def _result(self, machine: Machine, say: Callable[[str], None]) -> Result:
         observed = self._observed(machine, say)
@@ -79,14 +86,15 @@ class Verifying:
             if stored is None:
                 return Observed((), is_tried=False, failure="the backup does not hold it any more")
             attempt = Attempt(self.setting, machine, stored, say)
+            name = attempt.scratch.name
+            self._begun.append(name)
             observed = attempt.observe()
         except StillpointError as error:
             return Observed((), is_tried=False, failure=str(error))
         except Exception as error:  # noqa: BLE001 - the other machines are none the worse for it
             what = f"{type(error).__name__}: {error}"
             return Observed((), is_tried=False, failure=f"a fault of the command: {what}")
-        if not observed.left:
-            self._cleared.append(attempt.scratch.name)
+        self._through.add(name)
         return observed
 
 

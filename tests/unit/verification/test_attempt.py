@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from stillpoint.model.clock import Clock
-from stillpoint.model.errors import Unreachable
+from stillpoint.model.errors import MalformedItem, Unreachable
 from stillpoint.model.item import Item
+from stillpoint.model.reference import Resource
 from stillpoint.verification import leftovers, scratch, verdict
 from stillpoint.verification.attempt import Attempt, Setting
 from stillpoint.verification.interruption import Interruption
@@ -113,6 +114,53 @@ def test_what_is_left_after_a_failed_request_is_told(at: int, is_done: bool) -> 
     assert not [key for key in cluster.left if key[0] == "Namespace"]
 
 
+class Fault(Exception):
+    """Nobody foresaw it."""
+
+
+@pytest.mark.parametrize("at", NUMBERS)
+@pytest.mark.parametrize("error", [Fault("it"), MalformedItem("it", "field", "a text", 1)])
+def test_what_is_left_after_a_fault_is_told(at: int, error: Exception) -> None:
+    cluster = Played()
+
+    def fail(number: int) -> None:
+        if number == at:
+            raise error
+
+    cluster.on_request = fail
+    seen = observed(cluster)
+    told = " ".join(seen.left)
+    for kind, _namespace, name in cluster.left:
+        assert kind not in ("Namespace", "Restore") or name in told
+    assert bool(cluster.left) <= bool(seen.left)
+    assert cluster.storage >= KEPT
+
+
+def test_a_restore_that_comes_late_is_deleted() -> None:
+    """Its creation failed for the command, and is carried out when its namespace has gone."""
+    cluster = Played()
+    create, late = cluster.create, []
+
+    def slow(resource: Resource, item: Item) -> Item | None:
+        if resource.kind != "Restore":
+            return create(resource, item)
+        late.append(item)
+        raise Unreachable("the Restore", "cannot create it", "no answer")
+
+    def come(_number: int) -> None:
+        is_gone = not any("verify" in key[2] for key in cluster.objects if key[0] == "Namespace")
+        if late and is_gone:
+            cluster.keep(late.pop())
+
+    cluster.create = slow  # type: ignore[method-assign]
+    cluster.on_request = come
+    seen = observed(cluster)
+    assert not late
+    assert not cluster.left
+    assert not seen.left
+    assert not seen.is_tried
+
+
 class Killed(SystemExit):
     """Ends each thread of a run where it is: no request comes after it."""
 
@@ -135,6 +183,38 @@ def test_what_a_killed_run_has_left_is_cleaned_up_later(at: int) -> None:
     clean_up(cluster)
     assert not [key for key in cluster.left if key[0] in ("Namespace", "Restore")]
     assert cluster.storage >= KEPT
+
+
+def test_a_volume_that_is_to_stay_stays_after_a_killed_run() -> None:
+    """Who forges what a killed run leaves must not lose by it what he wants to keep."""
+    cluster, interruption = Played(), Interruption()
+    cluster.reclaim = "Retain"
+
+    def restored(restore: Item) -> Iterator[Item]:
+        for item in cluster.machine(restore):
+            if item["kind"] == "PersistentVolume":
+                claim = cluster.objects[claim_key(restore)]
+                name = f"pvc-{claim['metadata']['uid']}"
+                cluster.keep({**claim, "spec": {**claim["spec"], "volumeName": name}})
+                yield {**item, "metadata": {"name": name}}
+            else:
+                yield item
+
+    def kill(_number: int) -> None:
+        if cluster.requests[-1].startswith("delete restores"):
+            raise Killed
+
+    cluster.restored = restored
+    cluster.on_request = kill
+    with pytest.raises(Killed):
+        observed(cluster, interruption)
+    cluster.on_request = lambda _number: None
+    later = cluster.now.replace(hour=23)
+    [one] = leftovers.find(cluster, lambda: later)
+    left = leftovers.clear(cluster, one, cluster.clock)
+    assert "stays, as it is to" in " ".join(left)
+    assert "volume-new" in cluster.storage
+    assert [key[0] for key in cluster.left] == ["PersistentVolume"]
 
 
 def clean_up(cluster: Played) -> None:

@@ -88,6 +88,32 @@ def test_after_an_interruption_no_machine_begins() -> None:
     assert not cluster.left
 
 
+def test_machines_that_are_under_way() -> None:
+    cluster = Played()
+    cluster.restored = without_disks
+    run = verifying(cluster)
+    seen: list[Sequence[str]] = []
+    cluster.on_request = lambda _number: seen.append(run.under_way)
+    run.run(several(2), at_once=1)
+    assert {len(names) for names in seen} == {1}
+    assert {f"create namespaces {name}" for [name] in seen} <= set(cluster.requests)
+    assert run.under_way == []
+
+
+def test_a_terminal_that_is_gone_keeps_nothing_from_being_cleared() -> None:
+    cluster = Played()
+    cluster.restored = without_disks
+
+    def gone(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    run = verifying(cluster)
+    run.report = gone
+    [result] = run.run(several(1), at_once=1)
+    assert str(result.came_back) == "guest"
+    assert not cluster.left
+
+
 def test_a_fault_with_one_machine_is_told_and_costs_no_other() -> None:
     cluster = Played()
     cluster.restored = without_disks
@@ -108,6 +134,21 @@ def test_a_fault_with_one_machine_is_told_and_costs_no_other() -> None:
 
 def failure(result: Result) -> str:
     return result.observed.failure
+
+
+def test_what_the_storage_has_is_looked_at_also_where_the_clearing_failed() -> None:
+    cluster = Played()
+    run = verifying(cluster)
+
+    def fail(_number: int) -> None:
+        if cluster.requests[-1].startswith("delete restores"):
+            raise ValueError("nobody foresaw it")
+
+    cluster.on_request = fail
+    [result] = run.run([machines.machine()], at_once=1)
+    [left] = result.observed.left
+    assert "a fault of the command: ValueError" in left
+    assert "volume pv-new of claim stillpoint-verify-" in " ".join(run.sweep())
 
 
 def test_what_the_storage_has_not_freed_is_told() -> None:

@@ -137,8 +137,6 @@ def _verify(cluster: "StrictWriter", clock: "Clock", arguments: argparse.Namespa
     from stillpoint.cli import signals, verification_status  # noqa: PLC0415
     from stillpoint.cli.output import question, report, terminal  # noqa: PLC0415
     from stillpoint.verification.interruption import Interruption  # noqa: PLC0415
-    from stillpoint.verification.model import Run  # noqa: PLC0415
-    from stillpoint.verification.run import Verifying  # noqa: PLC0415
 
     said = terminal.console(sys.stderr)
     with terminal.progress(said) as progress:
@@ -149,13 +147,46 @@ def _verify(cluster: "StrictWriter", clock: "Clock", arguments: argparse.Namespa
         return ExitStatus.INTERRUPTED
     interruption = Interruption()
     setting = _setting(cluster, clock, interruption, source, arguments)
-    began = clock.now()
     clearing = "what was made is being deleted; once more leaves it there"
-    with signals.ending(interruption.come, clearing), terminal.progress(said) as progress:
+    with signals.ending(interruption.come, clearing):
+        run = _ran(setting, source, machines, seed, arguments)
+        is_interrupted = interruption.has_come
+        try:
+            _write(run, arguments)
+        finally:
+            is_kept = _keep(cluster, run)
+    status = verification_status.status(run)
+    if status is ExitStatus.NOT_SAFE or not (is_interrupted or not is_kept):
+        return status
+    return ExitStatus.INTERRUPTED if is_interrupted else ExitStatus.CANNOT_TELL
+
+
+def _ran(
+    setting: "Setting",
+    source: "_Source",
+    machines: "Sequence[Machine]",
+    seed: int | None,
+    arguments: argparse.Namespace,
+) -> "Run":
+    """The run, when it is through; what a second interruption leaves is named."""
+    from stillpoint.cli.output import terminal  # noqa: PLC0415
+    from stillpoint.model.names import listing  # noqa: PLC0415
+    from stillpoint.verification.model import Run  # noqa: PLC0415
+    from stillpoint.verification.run import Verifying  # noqa: PLC0415
+
+    said = terminal.console(sys.stderr)
+    began = setting.clock.now()
+    with terminal.progress(said) as progress:
         verifying = Verifying(setting, source.stored, progress)
-        results = tuple(verifying.run(machines, arguments.at_once))
-        left = tuple(verifying.sweep())
-    run = Run(
+        try:
+            results = tuple(verifying.run(machines, arguments.at_once))
+            left = tuple(verifying.sweep())
+        except KeyboardInterrupt:
+            if names := listing(verifying.under_way):
+                terminal.write_line(said, f"not deleted, and Restores of these names: {names}")
+                terminal.write_line(said, "HINT: stillpoint verify --clean-up, later")
+            raise
+    return Run(
         id=setting.run,
         namespace=setting.velero,
         backup=setting.backup,
@@ -163,16 +194,10 @@ def _verify(cluster: "StrictWriter", clock: "Clock", arguments: argparse.Namespa
         seed=seed,
         machines=len(source.report.machines),
         started=began,
-        ended=clock.now(),
+        ended=setting.clock.now(),
         results=results,
         left=left,
     )
-    is_kept = _keep(cluster, run)
-    _write(run, arguments)
-    status = verification_status.status(run)
-    if status is ExitStatus.NOT_SAFE or not (interruption.has_come or not is_kept):
-        return status
-    return ExitStatus.INTERRUPTED if interruption.has_come else ExitStatus.CANNOT_TELL
 
 
 @dataclass(frozen=True, slots=True)
