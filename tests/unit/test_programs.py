@@ -29,6 +29,7 @@ GIVEN = frozenset({"go", "make", "python3"})
 """Requirements that README names."""
 BROUGHT_ALONG = {
     "btrfs-progs": ("btrfs",),
+    "e2fsprogs": ("debugfs", "dumpe2fs", "e2fsck"),
     "mariadb-server": ("mariadb", "mariadb-install-db", "mysql", "mysqld"),
     "ntfs-3g": ("ntfs-3g",),
     "postgresql": ("pg_basebackup", "postgres"),

@@ -21,7 +21,8 @@ class Gone:
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    before = {one: signal.getsignal(one) for one in ENDING}
+    """Those of a process in a terminal, also where the tests were started to ignore some."""
+    before = {one: signal.signal(one, signal.SIG_DFL) for one in ENDING}
     yield
     for one, handler in before.items():
         signal.signal(one, handler)
