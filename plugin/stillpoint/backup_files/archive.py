@@ -7,6 +7,7 @@ from stillpoint.backup_files import compressed, tar_stream
 from stillpoint.backup_files.files import Files, Kind
 from stillpoint.backup_files.local import LocalFiles
 from stillpoint.backup_files.tar_stream import Member
+from stillpoint.model.errors import ArchiveUnreadable
 
 
 @contextmanager
@@ -17,7 +18,8 @@ def members(files: Files, wants: Callable[[str], bool]) -> Iterator[Iterable[Mem
         wants: see `tar_stream.members`.
 
     Raises:
-        StillpointError: the archive cannot be read.
+        ArchiveUnreadable: the archive cannot be read; it names the backup.
+        StillpointError: it cannot be downloaded.
     """
     if isinstance(files, LocalFiles) and (extracted := files.members(wants)) is not None:
         yield extracted
@@ -26,5 +28,11 @@ def members(files: Files, wants: Callable[[str], bool]) -> Iterator[Iterable[Mem
     if stream is None:
         yield None
         return
-    with stream, compressed.decompressed(stream, "archive of the backup") as tar:
-        yield tar_stream.members(tar, wants)
+    try:
+        with stream, compressed.decompressed(stream, "archive of the backup") as tar:
+            yield tar_stream.members(tar, wants)
+    except ArchiveUnreadable as error:
+        if files.origin in error.subject:
+            raise
+        subject = f"{files.origin}: {error.subject}"
+        raise ArchiveUnreadable(subject, error.attempt, error.cause, error.hint) from error

@@ -51,7 +51,8 @@ class LocalFiles:
             return None
         found = read_object(self.object_file)
         if self.folder is None and it.name(found) != self.name:
-            cause = f"it is the Backup {it.name(found)}, and the archive is that of {self.name}"
+            what = f"the Backup {it.name(found)}" if it.name(found) else "no Backup with a name"
+            cause = f"it is {what}, and the archive is that of {self.name}"
             hint = "an archive has the name of its backup: NAME.tar.gz, or NAME-data.tar.gz"
             raise ArchiveUnreadable(str(self.object_file), "cannot use it", cause, hint)
         return found

@@ -104,7 +104,8 @@ class _Source:
     def _exactly(self, length: int) -> bytes:
         content = self._stream.read(length) if length else b""
         if len(content) < length:
-            raise unreadable("it ends in the middle")
+            short = f"it has {len(content)} bytes, which is no tar file"
+            raise unreadable("it ends in the middle" if self._bytes else short)
         self._count(length)
         return content
 

@@ -38,6 +38,7 @@ from stillpoint.model.api_resources import Served
 from stillpoint.model.errors import Forbidden, ReadFailed
 from stillpoint.model.item import Item
 from stillpoint.model.kinds import SECRET
+from stillpoint.model.names import listing
 from stillpoint.model.reader import PAGE, Change, Lookup
 from stillpoint.model.reference import Reference, Resource
 
@@ -457,15 +458,34 @@ def _client(file: str, context: str) -> ApiClient:
             hint = "let the token be mounted: automountServiceAccountToken: true"
             config.load_incluster_config(configuration)
         else:
-            source = f"kubeconfig {file or _DEFAULT_FILE}"
+            file = file or _DEFAULT_FILE
+            source = f"kubeconfig {file}"
             hint = "point KUBECONFIG at a kubeconfig with a current-context"
-            config.load_kube_config(
-                file or _DEFAULT_FILE, context or None, client_configuration=configuration
-            )
+            _require_kubeconfig(file)
+            config.load_kube_config(file, context or None, client_configuration=configuration)
         return ApiClient(configuration)
     except Exception as error:  # noqa: BLE001 - YAML, OAuth, TLS and more: there is no common base
         cause = _without_secrets(error)
+        hint = _contexts_but(context, file) or hint
         raise ReadFailed(source, "cannot connect to a cluster", cause, hint) from None
+
+
+def _require_kubeconfig(file: str) -> None:
+    """Raises that no file of these is there; kubernetes 37 would call it invalid."""
+    if not any(Path(one).expanduser().exists() for one in file.split(os.pathsep)):
+        raise config.ConfigException("there is no such file")
+
+
+def _contexts_but(context: str, file: str) -> str:
+    """The remedy of a context that the kubeconfig lacks; empty if something else fails."""
+    if not context:
+        return ""
+    try:
+        contexts, _current = config.list_kube_config_contexts(file)
+    except Exception:  # noqa: BLE001 - the file is broken otherwise, which is named already
+        return ""
+    names = [str(one["name"]) for one in contexts]
+    return "" if context in names else f"its contexts are {listing(names)}"
 
 
 def _without_secrets(error: Exception) -> str:

@@ -179,9 +179,10 @@ def _find(name: str, known: Known) -> Item:
     for item in (*backups, *map(preparation.of_schedule, schedules)):
         if it.name(item) == name:
             return item
-    names = listing(map(it.name, [*backups, *schedules])) or "none that could be read"
+    names = listing(map(it.name, [*backups, *schedules]))
+    hint = f"there are: {names}" if names else "no Backup and no Schedule was read"
     cause = "there is neither a file nor a Backup or Schedule of that name"
-    raise NothingToRehearse(f"backup {name}", "cannot rehearse it", cause, f"there are: {names}")
+    raise NothingToRehearse(f"backup {name}", "cannot rehearse it", cause, hint)
 
 
 def _backup_of(file: Path) -> Item:

@@ -67,9 +67,15 @@ def test_what_is_no_file_is_none(kind: bytes) -> None:
     assert read(stream.getvalue()) == {"last": b"x"}
 
 
-@pytest.mark.parametrize("length", range(0, 3 * 512, 100))
+@pytest.mark.parametrize("length", range(600, 3 * 512, 100))
 def test_a_file_that_is_cut_short_is_refused(length: int) -> None:
     with pytest.raises(ArchiveUnreadable, match="ends in the middle"):
+        read(written({"one": b"x" * 600})[:length])
+
+
+@pytest.mark.parametrize("length", [0, 1, 511])
+def test_what_is_shorter_than_any_archive_is_not_called_the_middle_of_one(length: int) -> None:
+    with pytest.raises(ArchiveUnreadable, match=f"it has {length} bytes, which is no tar file"):
         read(written({"one": b"x" * 600})[:length])
 
 

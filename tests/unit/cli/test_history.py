@@ -119,8 +119,27 @@ def test_a_machine_that_no_backup_brings_back_is_not_safe(
 ) -> None:
     assert cli.main(["history", "shop/gone", "--from", str(bucket)]) == ExitStatus.NOT_SAFE
     said = capsys.readouterr()
-    assert "No backup holds a machine." in said.out
-    assert "shop/gone: no backup that was read brings it back" in said.err
+    assert said.out == ""
+    assert said.err == (
+        "stillpoint: machine shop/gone: cannot restore it: no backup that was read holds it\n"
+        "HINT: there are shop/archive, shop/db\n"
+    )
+    (bucket / "backups/old/old.tar.gz").unlink()
+    assert cli.main(["history", "shop/db", "--from", str(bucket)]) == ExitStatus.NOT_SAFE
+    said = capsys.readouterr()
+    assert said.out.startswith("VM ")
+    assert said.err.endswith(
+        "machine shop/db: cannot restore it: no backup that was read brings it back\n"
+    )
+
+
+def test_a_bucket_in_which_nothing_can_be_read_is_not_said_to_be_empty(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "nightly.tar.gz").write_bytes(b"\x1f\x8b and no more")
+    given = ["history", "--from", str(tmp_path / "nightly.tar.gz")]
+    assert cli.main(given) == ExitStatus.CANNOT_TELL
+    assert capsys.readouterr().out == "No backup that was read holds a machine.\n"
 
 
 def test_a_backup_that_cannot_be_read_is_said_and_the_others_count(

@@ -99,6 +99,15 @@ def test_version_names_what_it_runs_on(capsys: pytest.CaptureFixture[str]) -> No
     assert "tested with KubeVirt 1.9" in output
 
 
+def test_version_is_an_option_too(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["version"])
+    verb = capsys.readouterr().out
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == verb
+
+
 def test_a_rehearsal_does_without_grpc_and_without_a_process() -> None:
     code = (
         "import sys, subprocess; from stillpoint import cli; subprocess.Popen = None\n"

@@ -117,6 +117,20 @@ def test_an_archive_that_is_not_there_is_an_error_that_says_how_to_get_one(
     assert "velero backup download NAME, or --of NAME" in capsys.readouterr().err
 
 
+def test_an_archive_that_was_cut_short_is_named(
+    archive: Path, target: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive.write_bytes(archive.read_bytes()[:3000])
+    capsys.readouterr()
+    words = ["rehearse", "--restore", "--of", str(archive), "--from", str(target)]
+    assert cli.main(words) == 3
+    said = capsys.readouterr().err
+    assert said.startswith(
+        f"stillpoint: archive {archive}: archive of the backup: cannot read it: "
+    )
+    assert said.count(str(archive)) == 1
+
+
 def test_a_backup_by_name_is_that_of_one_velero(
     target: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -363,6 +363,7 @@ def test_several_backups(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
             "BackupVolumeInfos of the backup: cannot read it: pvcName is 5",
         ),
         ("velero-backup.json", b"[]", "it is no object in JSON"),
+        ("velero-backup.json", b"{}", "it is no Backup with a name, and the archive is that of"),
     ],
 )
 def test_a_backup_that_cannot_be_read_is_named_and_the_others_are_reported_on(

@@ -22,4 +22,6 @@ def test_wrong_usage(arguments: list[str], said: str, capsys: pytest.CaptureFixt
     with pytest.raises(SystemExit) as caught:
         cli.main(["verify", *arguments])
     assert caught.value.code == ExitStatus.WRONG_USAGE
-    assert said in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert printed.startswith("usage: stillpoint verify ")

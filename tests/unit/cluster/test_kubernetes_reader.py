@@ -637,9 +637,27 @@ def test_without_any_configuration_the_error_names_the_remedy() -> None:
     with pytest.raises(ReadFailed) as caught:
         KubernetesReader.connect()
     assert str(caught.value) == (
-        "kubeconfig ~/.kube/config: cannot connect to a cluster: Invalid kube-config file. "
-        "No configuration found; HINT: point KUBECONFIG at a kubeconfig with a current-context"
+        "kubeconfig ~/.kube/config: cannot connect to a cluster: there is no such file; "
+        "HINT: point KUBECONFIG at a kubeconfig with a current-context"
     )
+
+
+def test_a_context_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path) -> None:
+    file = write_kubeconfig(tmp_path / "config", "https://127.0.0.1:1", {"token": "t"})
+    with pytest.raises(ReadFailed) as caught:
+        KubernetesReader.connect(file=f"{file}{os.pathsep}/no/such/file", context="typo")
+    assert str(caught.value).endswith("; HINT: its contexts are x")
+    assert "Expected object with name typo" in str(caught.value)
+
+
+def test_a_context_does_without_a_current_one(tmp_path: Path) -> None:
+    file = write_kubeconfig(tmp_path / "config", "https://127.0.0.1:1", {"token": "t"})
+    content = yaml.safe_load(file.read_text())
+    del content["current-context"]
+    file.write_text(yaml.safe_dump(content))
+    KubernetesReader.connect(file=str(file), context="x")
+    with pytest.raises(ReadFailed, match="HINT: point KUBECONFIG"):
+        KubernetesReader.connect(file=str(file), context="typo")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from stillpoint import garbage
 from stillpoint.cli import backup_source
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.output import standard_output
+from stillpoint.model.errors import StillpointError
+from stillpoint.model.names import listing
 
 if TYPE_CHECKING:  # `--help` does without what takes time to import
     from stillpoint.report.history import MachineBackup
@@ -49,21 +51,31 @@ def run(arguments: argparse.Namespace) -> int:
     garbage.collect_less()
     reports, unread = several_backups.read(arguments)
     wanted = list(dict.fromkeys(arguments.machines))
-    found = [one for one in history.copies(reports) if not wanted or _fits(one, wanted)]
+    copies = list(history.copies(reports))
+    found = [one for one in copies if not wanted or _fits(one, wanted)]
     with standard_output.flushed() as output:
         if arguments.output == "json":
             output.buffer.write(document.copies_text(found, unread).encode())
-        else:
+        elif found or not wanted:
             tables.write_copies(found, datetime.now(UTC), terminal.console(output))
     bare = [
         name for name in wanted if not any(_fits(one, [name]) and not one.wants for one in found)
     ]
     for name in bare:
-        said = f"{name}: no backup that was read brings it back"
-        terminal.write_line(terminal.console(sys.stderr), said)
+        terminal.write_error(terminal.console(sys.stderr), _not_there(name, copies))
     if unread:
         return ExitStatus.CANNOT_TELL
     return ExitStatus.NOT_SAFE if bare else ExitStatus.GOOD
+
+
+def _not_there(name: str, copies: Sequence["MachineBackup"]) -> StillpointError:
+    """The error of a machine that no backup brings back."""
+    subject, attempt = f"machine {name}", "cannot restore it"
+    if any(_fits(one, [name]) for one in copies):
+        return StillpointError(subject, attempt, "no backup that was read brings it back")
+    there_are = listing(sorted({one.machine.title for one in copies}))
+    hint = f"there are {there_are}" if there_are else ""
+    return StillpointError(subject, attempt, "no backup that was read holds it", hint)
 
 
 def _fits(copy: "MachineBackup", wanted: Sequence[str]) -> bool:

@@ -88,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", choices=_OUTPUTS, default="table", help="default: table")
     backup_source.add_cluster_arguments(parser, "--download-timeout")
-    parser.set_defaults(path=None, object_file=None, parser=parser)
+    parser.set_defaults(path=None, object_file=None, sub_parser=parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -112,9 +112,9 @@ def _check_usage(arguments: argparse.Namespace) -> None:
         arguments.backup = ""
     is_named = bool(arguments.backup or arguments.schedule)
     if is_named == arguments.clean_up or (arguments.clean_up and arguments.machines):
-        arguments.parser.error("name a BACKUP, or give --schedule or --clean-up alone")
+        arguments.sub_parser.error("name a BACKUP, or give --schedule or --clean-up alone")
     if arguments.seed is not None and arguments.sample is None:
-        arguments.parser.error("--seed is for --sample")
+        arguments.sub_parser.error("--seed is for --sample")
 
 
 def _name_backup(cluster: "StrictWriter", arguments: argparse.Namespace) -> None:

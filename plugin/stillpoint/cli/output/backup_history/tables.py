@@ -40,7 +40,7 @@ _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 def write_copies(copies: Sequence[MachineBackup], now: datetime, output: Console) -> None:
     """Writes a line for each machine in each backup, and how the newest good one is restored."""
     if not copies:
-        write_line(output, "No backup holds a machine.")
+        write_line(output, "No backup that was read holds a machine.")
         return
     table.write(output, _COPIES, [_copy(one, now) for one in copies])
     write_line(output)
