@@ -45,11 +45,17 @@ def latest_instance(cluster: Index, item: Item) -> Item | None:
 
 
 def launcher_pod(cluster: Index, instance: Item) -> Item | None:
-    """The pod in which the guest of an instance runs now, or None."""
-    pods = cluster.list_grouped(
-        pod.RESOURCE, it.namespace(instance), pod.instances, pod.OF_MACHINES
-    )
-    return pod.live(pods.get(it.name(instance), ()), instance)
+    """The pod in which the guest of an instance runs now, or None.
+
+    A guest that was migrated since the pods were listed has a later one, which is looked up.
+    """
+    namespace, name = it.identify(instance)
+    listed = cluster.list_grouped(pod.RESOURCE, namespace, pod.instances, pod.OF_MACHINES)
+    pods = listed.get(name, ())
+    if not pod.are_all(pods, instance):
+        now = cluster.list_now(pod.RESOURCE, namespace, pod.of_instance(instance))
+        pods = [one for one in now if name in pod.instances(one)] or pods
+    return pod.live(pods, instance)
 
 
 def mounting(cluster: Index, namespace: str, claim: str) -> Iterator[Item]:

@@ -97,7 +97,7 @@ def _begin(
         started=context.backup.started or now,
         began=now,
         is_before_hook=is_before_hook,
-        has_hook=_has_hook(launcher, context) if launcher else None,
+        has_hook=_has_hook(launcher, instance, context) if launcher else None,
         has_console=pod.has_console(launcher) if launcher else None,
         looks=(Look(now, state.of(instance)),),
     )
@@ -106,6 +106,9 @@ def _begin(
     watching.watch(it.uid(instance), guest)
 
 
-def _has_hook(launcher: Item, context: BackupContext) -> bool:
+def _has_hook(launcher: Item, instance: Item, context: BackupContext) -> bool | None:
+    """True if Velero freezes the guest in this pod; None if the guest may run in another one."""
+    if pod.has_left(instance, launcher):
+        return None
     is_left_out = policies.filters(context).bars(pod.RESOURCE, launcher)
     return pod_hooks.is_thawed_by_velero(launcher) and not is_left_out

@@ -27,6 +27,7 @@ Source: pkg/virt-controller/services/serialconsolelog.go of KubeVirt v1.9; befor
 init container.
 """
 
+_CREATED_BY = "kubevirt.io/created-by"
 _DOMAIN = "kubevirt.io/domain"
 _OVER = ("Succeeded", "Failed")
 
@@ -85,6 +86,22 @@ def claims(pod: Item) -> Iterable[str]:
         for volume in it.sequence(pod, "spec", "volumes")
     )
     return filter(None, named)
+
+
+def of_instance(instance: Item) -> str:
+    """Label selector for the launcher pods of an instance, those of migrations too."""
+    return f"{_CREATED_BY}={it.uid(instance)}"
+
+
+def are_all(pods: Iterable[Item], instance: Item) -> bool:
+    """True if the launcher pods that an instance names are all among `pods`."""
+    return set(it.mapping(instance, "status", "activePods")) <= set(map(it.uid, pods))
+
+
+def has_left(instance: Item, launcher: Item) -> bool:
+    """True if the guest of an instance runs in other pods than this one."""
+    active = it.mapping(instance, "status", "activePods")
+    return bool(active) and it.uid(launcher) not in active
 
 
 def live(pods: Sequence[Item], instance: Item) -> Item | None:

@@ -468,6 +468,26 @@ def test_a_disk_that_the_backup_of_its_instance_brings_is_in_its_freeze(
     assert "item block" not in caplog.text
 
 
+def test_all_disks_of_a_guest_that_was_migrated_since_the_pods_were_listed_are_taken_together(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    before = launcher("db", "root", "data")
+    before["metadata"]["uid"] = "pod-before"
+    now = guest("db", "root", "data", activePods={"pod-later": "n2"}, nodeName="n2")
+    storage = Storage([*cluster("root", "data"), now, before])
+    of = new_process(storage)
+    of.cluster.list_grouped(pod.RESOURCE, "shop", pod.instances, pod.OF_MACHINES)
+    later = launcher("db", "root", "data")
+    later["metadata"] |= {"name": "virt-launcher-later", "uid": "pod-later"}
+    later["metadata"]["labels"]["kubevirt.io/created-by"] = it.uid(now)
+    storage.objects[-1:] = [later]
+    named = instance_block.related_items(now, of)
+    assert "virt-launcher-later" in {one.name for one in named}
+    backed_up(storage, of, "root")
+    assert created(storage) == ["data", "root"]
+    assert "item block" not in caplog.text
+
+
 def test_guests_that_share_a_disk_are_of_one_block() -> None:
     guests = [*running("a", "a-root", "shared"), *running("b", "b-root", plugged=("shared",))]
     storage = Storage([*cluster("a-root", "b-root", "shared"), *guests])

@@ -18,6 +18,7 @@ from stillpoint.model import kinds
 from stillpoint.model.errors import Forbidden
 from stillpoint.model.item import Item
 from stillpoint.model.reader import Change
+from stillpoint.resources.machines import pod
 from stillpoint.velero.context import BackupContext
 from tests.unit.actions.evidence.world import (
     CONSOLE,
@@ -30,6 +31,7 @@ from tests.unit.actions.evidence.world import (
     instance,
     launcher,
     line,
+    machine,
     observing,
     snapshot,
     wait_until,
@@ -84,6 +86,46 @@ def test_a_block_that_is_asked_twice_begins_once() -> None:
     reader = DictionaryReader(SHOP)
     context = observing(reader)
     assert begun(context) is begun(context)
+    end(context)
+
+
+LATER: Item = {"activePods": {"pod-later": "n2"}, "nodeName": "n2"}
+"""Of the status of an instance that was migrated."""
+
+
+def later_launcher() -> Item:
+    found = launcher()
+    labels = {"kubevirt.io": "virt-launcher", "kubevirt.io/created-by": "vmi-db"}
+    named = {"name": "virt-launcher-db-later", "uid": "pod-later", "labels": labels}
+    return {**found, "metadata": {**found["metadata"], **named}}
+
+
+def test_a_guest_that_was_migrated_since_the_pods_were_listed_is_frozen_where_it_runs() -> None:
+    reader = DictionaryReader([machine(), instance(**LATER), launcher(), claim(), snapshot()])
+    context = observing(reader)
+    context.cluster.list_grouped(pod.RESOURCE, "shop", pod.instances, pod.OF_MACHINES)
+    reader.objects[2] = later_launcher()
+    named = block.related_items(instance(**LATER), context)
+    assert [one.name for one in named if one.resource == "pods"] == ["virt-launcher-db-later"]
+    watching = observer.of(context)
+    assert watching
+    guest = watching.guest("vmi-db")
+    assert guest
+    assert guest.launcher == pod.RESOURCE.named("shop", "virt-launcher-db-later")
+    assert guest.observations.has_hook is True
+    end(context)
+
+
+def test_nobody_knows_of_a_hook_in_a_pod_that_the_guest_has_left() -> None:
+    """Velero runs none in a pod that is gone, and counts none as failed."""
+    reader = DictionaryReader([machine(), instance(**LATER), launcher(), claim(), snapshot()])
+    context = observing(reader)
+    block.related_items(instance(**LATER), context)
+    watching = observer.of(context)
+    assert watching
+    guest = watching.guest("vmi-db")
+    assert guest
+    assert guest.observations.has_hook is None
     end(context)
 
 

@@ -81,10 +81,10 @@ def _block(claim: Item, context: BackupContext) -> int | None:
 
 
 def _guests(claim: Item, context: BackupContext) -> Iterator[tuple[Item, Item]]:
-    """The guests whose pods mount a claim, each with its launcher pod and the disks it has now.
+    """The guests whose pods mount a claim, each with its launcher pods and the disks it has now.
 
     Velero joins the blocks of guests by these pods; a guest that only names the claim is frozen at
-    another time.
+    another time. One that was migrated since the pods were listed runs in a later pod.
     """
     namespace, name = it.identify(claim)
     by_claim = context.cluster.list_grouped(pod.RESOURCE, namespace, pod.claims, pod.OF_MACHINES)
@@ -92,8 +92,10 @@ def _guests(claim: Item, context: BackupContext) -> Iterator[tuple[Item, Item]]:
     for mounting in by_claim.get(name, ()):
         launchers = [each for owner in pod.launchers(mounting) for each in by_name.get(owner, ())]
         for launcher in (mounting, *launchers):
-            if not pod.is_over(launcher):
-                yield from ((launcher, each) for each in _instances(launcher, context))
+            for guest in () if pod.is_over(launcher) else _instances(launcher, context):
+                yield launcher, guest
+                if later := surroundings.launcher_pod(context.cluster, guest):
+                    yield later, guest
 
 
 def _instances(launcher: Item, context: BackupContext) -> Iterator[Item]:
