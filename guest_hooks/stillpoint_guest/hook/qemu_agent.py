@@ -18,6 +18,7 @@ from stillpoint_guest.errors import ConfigurationError
 CONFIGURATION = "/etc/qemu/qemu-ga.conf"
 SYSCONFIG = "/etc/sysconfig/qemu-ga"
 DEFAULT_HOOK = "/etc/qemu/fsfreeze-hook"
+_SWITCH_ON = "stillpoint-guest hook on, then restart qemu-guest-agent"
 _NEEDED = ("guest-fsfreeze-freeze", "guest-fsfreeze-thaw", "guest-fsfreeze-status")
 _BLOCKED = ("-b", "--block-rpcs", "--blacklist")  # the last up to QEMU 8.0
 _ALLOWED = ("-a", "--allow-rpcs")
@@ -74,8 +75,7 @@ def findings(root: str = "/") -> Iterator[Finding]:
     settings = _settings(words, root)
     hook = _hook_of(words) or settings.get("fsfreeze-hook") or _sysconfig(root)
     if hook is None:
-        hint = f"[general] fsfreeze-hook={DEFAULT_HOOK} in {CONFIGURATION}, then restart it"
-        yield Finding(is_good=False, text="the agent runs no freeze hook", hint=hint)
+        yield Finding(is_good=False, text="the agent runs no freeze hook", hint=_SWITCH_ON)
     else:
         yield from _hook(hook)
     yield from _commands(words, settings)
@@ -133,8 +133,9 @@ def _hook(path: str) -> Iterator[Finding]:
         yield Finding(is_good=False, text=f"{path} cannot be executed", hint=f"chmod 755 {path}")
     with open(path, "rb") as file:
         is_ours = b"stillpoint" in os.path.realpath(path).encode() + file.read(65536)
-    hint = "" if is_ours else "make it a link to stillpoint-guest"
-    yield Finding(is_ours, f"the agent's freeze hook {path} is stillpoint-guest", hint)
+    verb = "is" if is_ours else "is not"
+    text = f"the agent's freeze hook {path} {verb} stillpoint-guest"
+    yield Finding(is_ours, text, "" if is_ours else _SWITCH_ON)
 
 
 def _running(root: str = "/") -> Optional[Agent]:

@@ -59,13 +59,18 @@ def _places(places: Places) -> Iterator[Finding]:
     run = os.path.dirname(places.run)
     mount = mounts.table().holding(os.path.realpath(run))
     is_memory = mount is None or not mount.holds_writers
-    yield Finding(is_memory, f"{run} is in memory", "" if is_memory else f"mount a tmpfs on {run}")
+    verb = "is" if is_memory else "is not"
+    hint = "" if is_memory else f"mount a tmpfs on {run}"
+    yield Finding(is_memory, f"{run} {verb} in memory", hint)
     state = places.state
     while not os.path.exists(state):
         state = os.path.dirname(state)
     can_write = os.access(state, os.W_OK)
-    hint = "" if can_write else "a copy of this disk will not know when its snapshot was taken"
-    yield Finding(can_write, f"{places.state} takes the record", hint, is_blocking=False)
+    if can_write:
+        yield Finding(is_good=True, text=f"{places.state} takes the record")
+    else:
+        text = f"{state} cannot be written: a copy will not know when its snapshot was taken"
+        yield Finding(is_good=False, text=text, is_blocking=False)
 
 
 def _budgets(todo: Plan) -> Iterator[Finding]:

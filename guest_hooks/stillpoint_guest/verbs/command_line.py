@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     around.add_argument("command", nargs="+", metavar="COMMAND")
     hook = _add(verbs, "hook", _hook, "have QEMU's agent call this program, or no longer")
-    hook.add_argument("state_wanted", choices=("on", "off"))
+    hook.add_argument("state_wanted", choices=("on", "off"), metavar="on|off")
     _add(verbs, "on-copy", _on_copy, "run root's steps for a copy, once (systemd calls it at boot)")
     holder = _add(verbs, "holder", _holder, "be the process that holds (systemd starts it)")
     holder.add_argument("--leave-when-idle", type=float, default=0, metavar="SECONDS")

@@ -72,6 +72,16 @@ class TheAgentIsLookedAt(FolderCase):
         self.process("100", "qemu-ga", namespace="2")
         self.assertIn("qemu-guest-agent does not run", self.texts())
 
+    def test_an_agent_that_does_not_call_us_is_said_to_and_how_it_will(self) -> None:
+        self.process("100", "qemu-ga")
+        told = {one.text: one.hint for one in self.found() if not one.is_good}
+        self.assertIn("stillpoint-guest hook on", told["the agent runs no freeze hook"])
+        os.rename(self.path("proc/100"), self.path("gone"))
+        self.process("100", "qemu-ga", "-F/bin/true")
+        told = {one.text: one.hint for one in self.found() if not one.is_good}
+        text = "the agent's freeze hook /bin/true is not stillpoint-guest"
+        self.assertIn("stillpoint-guest hook on", told[text])
+
     def test_a_hook_is_named_in_the_same_word(self) -> None:
         """getopt takes no value from the next word for an option that may have none."""
         for words, hook in (
