@@ -53,8 +53,8 @@ class Location:
         missing = [flag for name, flag in _NEEDED[self.provider] if not self.settings.get(name)]
         if missing:
             subject = f"location for provider {self.provider}"
-            cause = f"{', '.join(missing)} is missing"
-            raise StillpointError(subject, "cannot write it", cause, f"add {' and '.join(missing)}")
+            options = " and ".join(missing)
+            raise StillpointError(subject, "cannot write it", f"it needs {options}")
         return dict(self._config())
 
     def _config(self) -> Iterator[tuple[str, str]]:
