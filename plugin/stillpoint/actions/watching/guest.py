@@ -19,6 +19,7 @@ from stillpoint.evidence.observations import (
     Thaw,
 )
 from stillpoint.model.reference import Reference, Resource
+from stillpoint.resources.machines import kubevirt
 
 SETTLED = timedelta(seconds=10)
 """After a release or a thaw: what is printed or changes because of it has been received."""
@@ -66,6 +67,7 @@ class WatchedGuest:
         self._first = first
         self._lock = threading.Lock()
         self._looks: list[Look] = list(first.looks)
+        self._now = first.looks[-1].state if first.looks else State()
         self._watches: list[Span] = []
         self._version = ""
         self._lines: list[Heard] = []
@@ -105,6 +107,7 @@ class WatchedGuest:
     def see(self, look: Look) -> None:
         """Adds a look, unless it is an event that changes nothing here."""
         with self._lock:
+            self._now = look.state
             is_same = bool(self._looks) and self._looks[-1].state == look.state
             if look.asked or not is_same:
                 self._dropped += not _add(self._looks, look, MOST_LOOKS)
@@ -167,6 +170,18 @@ class WatchedGuest:
         with self._lock:
             come_to = self._come_to.get(claim, self._first.began)
             return max(self._last_call, come_to) if is_in_block else come_to
+
+    @property
+    def now(self) -> State:
+        """The latest state of its instance."""
+        with self._lock:
+            return self._now
+
+    def needs_no_freeze(self, now: datetime) -> bool:
+        """True if all its disks are taken, or so late that KubeVirt would have thawed it."""
+        with self._lock:
+            is_taken = len(self._holders) >= len(self.claims)
+        return is_taken or now - self.began >= timedelta(seconds=kubevirt.SAFETY_THAW_S)
 
     @property
     def holders(self) -> Sequence[Holder]:

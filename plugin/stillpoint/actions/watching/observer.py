@@ -10,9 +10,10 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
 
-from stillpoint.actions.watching import backup_key
+from stillpoint.actions.watching import backup_key, stranded
 from stillpoint.actions.watching.guest import WatchedGuest
 from stillpoint.actions.watching.streams import Streams
 from stillpoint.evidence import observations
@@ -29,6 +30,9 @@ _TOO_MANY = Statement(
 )
 
 _LOOK_S = 1.0
+_AGAIN = timedelta(seconds=10)
+"""KubeVirt's status of a guest that was thawed says so within six seconds."""
+
 _SIDE_BY_SIDE = 16
 
 _log = logging.getLogger("stillpoint")
@@ -44,6 +48,7 @@ class Observer:
     """
 
     def __init__(self, context: BackupContext) -> None:
+        self._context = context
         self._key = backup_key.of(context)
         self._cluster = context.cluster
         self._writer = context.writer
@@ -52,6 +57,7 @@ class Observer:
         self._guests: dict[str, WatchedGuest] = {}
         self._streams: dict[str, Streams | None] = {}  # None where there was no room for them
         self._is_looking = False
+        self._thaw_at: dict[str, datetime] = {}  # the next attempt at a stranded guest
 
     def watch(self, uid: str, guest: WatchedGuest) -> None:
         """Begins to watch a guest, unless that has been done; returns at once.
@@ -121,8 +127,30 @@ class Observer:
                     self._is_looking = False
                     return
             for uid in left:
+                self._thaw_if_stranded(uid)
                 if self._guests[uid].is_over(self._clock.now()):
                     self._finish(uid)
+
+    def _thaw_if_stranded(self, uid: str) -> None:
+        """Tries again and again, and tells of the first failure: nobody else thaws it."""
+        guest, now = self._guests[uid], self._clock.now()
+        is_due = now >= self._thaw_at.get(uid, now)
+        if not is_due or not guest.now.is_frozen or not guest.needs_no_freeze(now):
+            return
+        seen = guest.observations
+        if not stranded.is_stranded(seen, guest.now):
+            return
+        is_first, self._thaw_at[uid] = uid not in self._thaw_at, now + _AGAIN
+        try:
+            thaw = stranded.thaw(seen, guest.instance, self._context)
+        except Exception as error:  # noqa: BLE001 - the edge of a thread
+            if is_first:
+                _log.error("%s", stranded.trouble(guest.instance, error))
+            return
+        if thaw:
+            guest.thawed(thaw)
+            text = "guest %s/%s was migrated while it was frozen, and nobody else thaws it: thawed"
+            _log.warning(text, *guest.instance)
 
     def _finish(self, uid: str) -> None:
         with self._lock:

@@ -55,9 +55,10 @@ AREA = Area("rights", "Rights of Velero", (
     Row("optional-rights-missing", Weight.NOTE,
         "Velero's service account lacks rights that the plugin can do without",
         cause="without get secrets a restore warns that it could not look whether a Secret is "
-              "there; without unfreeze a guest stands still until Velero's own hook thaws it; "
-              "without those of group snapshots its disks are taken side by side; without those "
-              "of the evidence a proof of how consistent a disk is is missing",
+              "there; without unfreeze a guest stands still until Velero's own hook thaws it, and "
+              "one that is migrated while frozen until a person does; without those of group "
+              "snapshots its disks are taken side by side; without those of the evidence a proof "
+              "of how consistent a disk is is missing",
         by_hand="kubectl auth can-i get secrets -A --as=system:serviceaccount:NAMESPACE:velero",
         remedy="the optional roles of rbac.yaml, for account {name} in {namespace}: "
                "stillpoint render rbac", fact=_optional),

@@ -18,7 +18,7 @@ from stillpoint.actions.backup.evidence import demand, facts, holders
 from stillpoint.actions.backup.evidence.demand import Demand
 from stillpoint.actions.backup.evidence.holders import Disk
 from stillpoint.actions.backup.evidence.operation import Operation
-from stillpoint.actions.watching import guests
+from stillpoint.actions.watching import guests, state, stranded
 from stillpoint.evidence import conclusion, document
 from stillpoint.evidence.document import Evidence, Statement, Subject
 from stillpoint.evidence.observations import Look, Observations, State
@@ -65,12 +65,20 @@ def begin(item: Item, instance: Item | None, context: BackupContext) -> str:
 def conclude(operation: str, context: BackupContext) -> Progress:
     """Concludes the evidence of a machine, and stores it on what holds the bytes of its disks.
 
-    Only a level that was demanded and not reached is an error: what fails in here is unknown.
+    An error is a level that was demanded and not reached, and a guest that stands still yet: what
+    fails in here is unknown.
 
     Raises:
         MalformedRequest: the id is of no such operation.
     """
     asked = Operation.parse(operation)
+    found = _conclude_or_say_why_not(asked, context)
+    if found.completed and (trouble := _still_stranded(asked, context)):
+        return replace(found, error="; ".join(filter(None, (trouble, found.error))))
+    return found
+
+
+def _conclude_or_say_why_not(asked: Operation, context: BackupContext) -> Progress:
     try:
         return _progress(asked, context)
     except StillpointError as error:
@@ -78,6 +86,26 @@ def conclude(operation: str, context: BackupContext) -> Progress:
     except Exception as error:  # evidence fails no backup
         context.log.warning("evidence of it is not concluded: %s", error, exc_info=True)
         return _unknown(asked, f"{type(error).__name__}: {error}", context)
+
+
+def _still_stranded(asked: Operation, context: BackupContext) -> str:
+    """Thaws a guest that was migrated while it was frozen; why it stands still, if it does.
+
+    The process that watched it may have ended before, and all hooks have been run by now.
+    """
+    instance = asked.namespace, asked.machine.name
+    try:
+        seen = _observations(asked, context)
+        now = context.cluster.get(virtual_machine_instance.RESOURCE, *instance)
+        is_stranded = stranded.is_stranded(seen, state.of(now))
+    except Exception:  # noqa: BLE001 - the same has made the evidence unknown
+        return ""
+    try:
+        if is_stranded and stranded.thaw(seen, instance, context):
+            context.log.warning("its guest was migrated while it was frozen: thawed only now")
+    except StillpointError as error:
+        return stranded.trouble(instance, error)
+    return ""
 
 
 def _unknown(asked: Operation, because: str, context: BackupContext) -> Progress:

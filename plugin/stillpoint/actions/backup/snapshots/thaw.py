@@ -14,15 +14,14 @@ from collections.abc import Iterable, Iterator
 from stillpoint.actions import policies, surroundings
 from stillpoint.actions.backup.snapshots import disks
 from stillpoint.actions.backup.snapshots.disks import Freeze
-from stillpoint.actions.watching import guests
+from stillpoint.actions.watching import guests, others
 from stillpoint.evidence.observations import Thaw
 from stillpoint.model import item as it
 from stillpoint.model.errors import Forbidden, StillpointError
 from stillpoint.model.item import Item
-from stillpoint.resources.machines import pod, virtual_machine, virtual_machine_instance
-from stillpoint.velero import own_objects, pod_hooks
+from stillpoint.resources.machines import pod, virtual_machine_instance
+from stillpoint.velero import pod_hooks
 from stillpoint.velero.context import BackupContext
-from stillpoint.velero.selection.filters import Filters
 from stillpoint.velero.volumes.policy import Fate
 
 
@@ -69,8 +68,7 @@ def _reasons_to_wait(guest: Item, freeze: Freeze, context: BackupContext) -> Ite
         yield f"no hook of Velero has frozen it, its launcher pod is left out {reason}"
     for name in _left(freeze.guests, context):
         yield f"claim {name} is not taken yet, or not by this plugin"
-    for name in _other_backups(it.namespace(guest), context):
-        yield f"backup {name} may need its freeze"
+    yield from others.backups(it.namespace(guest), context)
     yield from _at_work(guest, context)
 
 
@@ -83,20 +81,6 @@ def _left(guests: Iterable[Item], context: BackupContext) -> Iterator[str]:
             is_taken = fate is Fate.OWN and context.snapshots.has_ended(it.uid(claim))
             if not is_taken and fate is not Fate.SKIP:
                 yield it.name(claim)
-
-
-def _other_backups(namespace: str, context: BackupContext) -> Iterator[str]:
-    """Other backups that may have frozen guests of a namespace.
-
-    A list of five minutes ago is good enough: Velero takes backups of one namespace one after the
-    other (v1.18: pkg/controller/backup_queue_controller.go; before, all backups).
-    """
-    velero = context.backup.namespace
-    backups = context.cluster.list_grouped(own_objects.BACKUP, velero, it.names)
-    for name, [backup] in backups.items():
-        is_other = name != context.backup.name and own_objects.may_hold_guests(backup)
-        if is_other and Filters.parse(backup).selects_namespace(namespace):
-            yield name
 
 
 def _at_work(guest: Item, context: BackupContext) -> Iterator[str]:
@@ -116,9 +100,4 @@ def _at_work(guest: Item, context: BackupContext) -> Iterator[str]:
         yield "it is paused"
     elif virtual_machine_instance.is_migrating(now):
         yield "it is being migrated"
-    elif backup := virtual_machine_instance.backup_in_progress(now):
-        yield f"VirtualMachineBackup {backup} is at work"
-    if machine := virtual_machine_instance.machine(guest):
-        found = context.cluster.current(virtual_machine.RESOURCE, namespace, machine)
-        if snapshot := virtual_machine.snapshot_in_progress(found or {}):
-            yield f"VirtualMachineSnapshot {snapshot} is at work"
+    yield from others.at_work(now, context)

@@ -1,0 +1,73 @@
+"""Guests that a live migration has taken, frozen, out of their launcher pod: nobody thaws them.
+
+Velero's post hook runs in the pod of the pre hook, which is over then. KubeVirt's safety thaw is a
+timer of the virt-launcher in that pod, and the one that has the guest now knows of no freeze. No
+migration is refused because a guest stands still: only a freeze is, while one goes on (v1.9:
+pkg/virt-launcher/virtwrap/storage/fsfreeze.go). So the plugin thaws such a guest.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from stillpoint.actions.watching import others, state
+from stillpoint.evidence.observations import Observations, State, Thaw
+from stillpoint.model import item as it
+from stillpoint.model.errors import Refusal
+from stillpoint.model.item import Item
+from stillpoint.resources.machines import virtual_machine_instance
+from stillpoint.velero.context import BackupContext
+
+_PATH = "/apis/subresources.kubevirt.io/v1/namespaces/{}/virtualmachineinstances/{}/unfreeze"
+
+
+def is_stranded(seen: Observations, now: State) -> bool:
+    """True if a guest stands still in another place than where this backup has frozen it.
+
+    Args:
+        seen: from before the hook on.
+        now: the latest state.
+    """
+    first = seen.looks[0].state if seen.looks else State()
+    is_of_hook = seen.is_before_hook and seen.has_hook is not False and not first.is_frozen
+    has_moved = first.uid == now.uid and bool(first.node) and first.node != now.node
+    is_there = now.phase == "Running" and not now.is_migrating
+    return is_of_hook and has_moved and is_there and now.is_frozen and not _was_thawed(seen)
+
+
+def _was_thawed(seen: Observations) -> bool:
+    """True if the freeze of this backup is over: a later one is somebody else's."""
+    states = [look.state.is_frozen for look in seen.looks]
+    return (True, False) in pairwise(states) or any(thaw.answered for thaw in seen.thaws)
+
+
+def thaw(seen: Observations, instance: tuple[str, str], context: BackupContext) -> Thaw | None:
+    """Thaws a stranded guest; None if it is none, or none any more.
+
+    Args:
+        instance: its namespace and name.
+
+    Raises:
+        StillpointError: it stands still: somebody else may need that, or the request failed.
+    """
+    found = context.cluster.current(virtual_machine_instance.RESOURCE, *instance)
+    if found is None or not is_stranded(seen, state.of(found)):
+        return None
+    if reason := next(_reasons_to_wait(found, context), ""):
+        raise Refusal(it.describe(found), "cannot thaw it", reason)
+    sent = context.clock.now()
+    context.writer.put(virtual_machine_instance.SUBRESOURCES, *instance, "unfreeze")
+    return Thaw(sent, context.clock.now())
+
+
+def trouble(instance: tuple[str, str], error: Exception) -> str:
+    """The sentence about a guest that still stands still, with what a person can do."""
+    return (
+        f"guest {'/'.join(instance)} stands still: it was migrated while it was frozen, and neither"
+        f" Velero's hook nor KubeVirt's timer thaws it where it is now: {error}; HINT: kubectl "
+        f"replace --raw {_PATH.format(*instance)} -f /dev/null"
+    )
+
+
+def _reasons_to_wait(now: Item, context: BackupContext) -> Iterator[str]:
+    yield from others.backups(it.namespace(now), context)
+    yield from others.at_work(now, context)

@@ -1,0 +1,246 @@
+"""Guests that were migrated while they were frozen, where neither hook nor timer thaws them."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from stillpoint.actions.backup.evidence import machine as evidence
+from stillpoint.actions.item_block import virtual_machine_instance as block
+from stillpoint.actions.watching import observer, state, stranded
+from stillpoint.actions.watching.guest import Holder, WatchedGuest
+from stillpoint.evidence.observations import Look, Observations, Thaw
+from stillpoint.model import kinds
+from stillpoint.model.errors import Forbidden
+from stillpoint.model.item import Item
+from stillpoint.model.reader import Change
+from stillpoint.velero.context import BackupContext
+from tests.unit.actions.evidence.test_conclusion import ID, annotated, cut, seen
+from tests.unit.actions.evidence.world import (
+    ENDED,
+    claim,
+    instance,
+    launcher,
+    machine,
+    observing,
+    snapshot,
+    wait_until,
+)
+from tests.unit.contexts import NOW, Hands
+from tests.unit.dictionary_reader import DictionaryReader
+
+PUT = "put virtualmachineinstances.subresources.kubevirt.io shop/db/unfreeze"
+SECOND = timedelta(seconds=1)
+ELSEWHERE: Item = {"nodeName": "n2", "activePods": {"pod-later": "n2"}}
+STRANDED: Item = {**ELSEWHERE, "fsFreezeStatus": "frozen"}
+SNAPSHOT = Holder(kinds.VOLUME_SNAPSHOT, "shop", "velero-db-root-x")
+
+
+class Cluster(DictionaryReader):
+    """A guest that moves, and that may be thawed or not."""
+
+    def __init__(self, refusals: int = 0) -> None:
+        super().__init__([machine(), instance(), launcher(), claim(), snapshot()])
+        self.refusals = refusals
+
+    def becomes(self, **status: Any) -> None:
+        [place] = [
+            place
+            for place, one in enumerate(self.objects)
+            if one["kind"] == "VirtualMachineInstance"
+        ]
+        self.objects[place] = instance(**status)
+        if stream := self.watches.get("shop/db"):
+            stream.send(Change(self.objects[place]))
+
+    def thaws(self) -> int:
+        return self.questions.count(PUT)
+
+    def _ask(self, question: str) -> None:
+        super()._ask(question)
+        if question == PUT and self.refusals:
+            self.refusals -= 1
+            raise Forbidden("shop/db", "cannot update", "the account has no right", "grant it")
+
+
+def watched(reader: Cluster, hands: Hands) -> tuple[BackupContext, WatchedGuest]:
+    """A guest in its item block, looked after more often than once a second."""
+    context = observing(reader, hands=hands)
+    block.related_items(instance(), context)
+    watching = observer.of(context)
+    assert watching
+    guest = watching.guest("vmi-db")
+    assert guest
+    wait_until(lambda: "shop/db" in reader.watches)
+    return context, guest
+
+
+@pytest.fixture(autouse=True)
+def _quick() -> Any:
+    with mock.patch.object(observer, "_LOOK_S", 0.01):
+        yield
+
+
+def end(context: BackupContext) -> None:
+    watching = observer.of(context)
+    assert watching
+    watching.end(10)
+
+
+def test_a_guest_that_was_migrated_while_frozen_is_thawed_when_its_disks_are_taken(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reader, hands = Cluster(), Hands()
+    context, guest = watched(reader, hands)
+    reader.becomes(**STRANDED)
+    wait_until(lambda: guest.now.node == "n2")
+    assert not reader.thaws()
+    guest.cut(SNAPSHOT, NOW, is_in_block=True)
+    wait_until(lambda: guest.observations.thaws)
+    assert guest.observations.thaws == (Thaw(NOW, NOW),)
+    hands.sleep(60)
+    assert reader.thaws() == 1
+    [told] = [one for one in caplog.records if one.levelno >= logging.WARNING]
+    assert told.getMessage().startswith("guest shop/db was migrated while it was frozen")
+    end(context)
+
+
+def test_one_whose_disks_do_not_come_stands_still_no_longer_than_by_kubevirt_s_timer() -> None:
+    reader, hands = Cluster(), Hands()
+    context, guest = watched(reader, hands)
+    reader.becomes(**STRANDED)
+    wait_until(lambda: guest.now.node == "n2")
+    hands.sleep(299)
+    assert not guest.needs_no_freeze(hands.now)
+    hands.sleep(1)
+    wait_until(reader.thaws)
+    end(context)
+
+
+def test_a_thaw_that_fails_is_an_error_with_its_remedy_and_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reader, hands = Cluster(refusals=2), Hands()
+    context, guest = watched(reader, hands)
+    reader.becomes(**STRANDED)
+    guest.cut(SNAPSHOT, NOW, is_in_block=True)
+    wait_until(reader.thaws)
+    for _attempt in range(2):
+        before = reader.thaws()
+        hands.sleep(10)
+        wait_until(lambda: reader.thaws() > before)  # noqa: B023 - called in this turn
+    wait_until(lambda: guest.observations.thaws)
+    [error] = [one.getMessage() for one in caplog.records if one.levelno == logging.ERROR]
+    assert error.startswith("guest shop/db stands still: it was migrated while it was frozen")
+    assert "the account has no right" in error
+    assert error.endswith(
+        "HINT: kubectl replace --raw /apis/subresources.kubevirt.io/v1/namespaces/shop/"
+        "virtualmachineinstances/db/unfreeze -f /dev/null"
+    )
+    end(context)
+
+
+FROZEN_AT_FIRST = Look(NOW, state.of(instance(fsFreezeStatus="frozen")))
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        pytest.param({}, {"fsFreezeStatus": "frozen"}, id="where it was, the hook thaws it"),
+        pytest.param({}, ELSEWHERE, id="thawed before it was migrated"),
+        pytest.param({}, {**STRANDED, "phase": "Succeeded"}, id="over"),
+        pytest.param(
+            {}, {**STRANDED, "migrationState": {"sourceNode": "n1"}}, id="still being migrated"
+        ),
+        pytest.param({"is_before_hook": False}, STRANDED, id="first seen after the hook"),
+        pytest.param({"has_hook": False}, STRANDED, id="no hook of Velero freezes it"),
+        pytest.param({"looks": ()}, STRANDED, id="nothing was seen of it"),
+        pytest.param({"looks": (FROZEN_AT_FIRST,)}, STRANDED, id="frozen before this backup"),
+        pytest.param({"thaws": (Thaw(NOW, NOW),)}, STRANDED, id="frozen anew after our thaw"),
+        pytest.param(
+            {"looks": (Look(NOW, state.of(instance())), FROZEN_AT_FIRST,
+                       Look(NOW, state.of(instance())))},
+            STRANDED,
+            id="frozen anew after another thaw",
+        ),
+    ],
+)  # fmt: skip
+def test_no_other_guest_is_stranded(before: dict[str, Any], now: Item) -> None:
+    observed = replace(seen(), **before)
+    assert not stranded.is_stranded(observed, state.of(instance(**now)))
+    assert stranded.is_stranded(seen(), state.of(instance(**STRANDED)))
+
+
+def test_another_run_of_the_machine_is_not_stranded() -> None:
+    other = {**instance(**STRANDED), "metadata": {**instance()["metadata"], "uid": "vmi-new"}}
+    assert not stranded.is_stranded(seen(), state.of(other))
+
+
+OTHER_BACKUP = {
+    "kind": "Backup",
+    "metadata": {"name": "other", "namespace": "velero", "uid": "b2"},
+    "spec": {},
+    "status": {"phase": "InProgress"},
+}
+
+
+@pytest.mark.parametrize(
+    ("objects", "reason"),
+    [
+        ([OTHER_BACKUP], "backup other may need its freeze"),
+        (
+            [{**machine(), "status": {"snapshotInProgress": "hourly"}}],
+            "VirtualMachineSnapshot hourly is at work",
+        ),
+    ],
+)
+def test_what_somebody_else_needs_frozen_is_left_frozen_and_told(
+    objects: Sequence[Item], reason: str
+) -> None:
+    reader = Cluster()
+    reader.becomes(**STRANDED)
+    reader.objects = [one for one in reader.objects if one["kind"] != "VirtualMachine"]
+    reader.objects += objects
+    found = concluded(reader)
+    assert not reader.thaws()
+    assert reason in found.error
+
+
+# when all is taken: the process that watched it may be gone
+
+
+def concluded(reader: Cluster, observed: Observations | None = None) -> Any:
+    kept = annotated(snapshot(), cut(), observed or seen())
+    reader.objects = [one for one in reader.objects if one["kind"] != "VolumeSnapshot"]
+    reader.objects.append(kept)
+    return evidence.conclude(ID, observing(reader, ENDED, Hands(NOW + 60 * SECOND)))
+
+
+def test_a_guest_that_stands_still_after_the_backup_is_thawed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reader = Cluster()
+    reader.becomes(**STRANDED)
+    found = concluded(reader)
+    assert (reader.thaws(), found.completed, found.error) == (1, True, "")
+    assert "its guest was migrated while it was frozen: thawed only now" in caplog.text
+
+
+def test_a_guest_that_nobody_may_thaw_is_an_error_of_the_backup() -> None:
+    reader = Cluster(refusals=1)
+    reader.becomes(**STRANDED)
+    found = concluded(reader)
+    assert found.completed
+    assert found.error.startswith("guest shop/db stands still: ")
+    assert "kubectl replace --raw" in found.error
+
+
+def test_a_guest_that_runs_costs_no_request_more() -> None:
+    reader = Cluster()
+    assert not concluded(reader).error
+    asked = [one for one in reader.questions if "virtualmachineinstances" in one]
+    assert asked == ["list virtualmachineinstances.kubevirt.io shop"]
