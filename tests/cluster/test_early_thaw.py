@@ -82,3 +82,29 @@ def test_a_guest_with_a_disk_that_velero_takes_is_left_to_the_post_hook(backed: 
     calls = [(one.verb, one.pod, one.has_changed) for one in backed.freezes["mixed"]]
     assert calls == [("freeze", pod, True), ("unfreeze", pod, True)]
     assert_cut_inside_one_freeze(backed.cluster, MIXED)
+
+
+def test_a_guest_that_another_velero_of_the_cluster_may_hold_is_left_to_the_post_hook(
+    backed: Backed,
+) -> None:
+    """Nothing here reconciles that Backup: to this Velero it is one that goes on."""
+    cluster, elsewhere = backed.cluster, f"{PLACE}-other-velero"
+    cluster.create_namespace(elsewhere)
+    cluster.api.create(
+        {
+            "apiVersion": "velero.io/v1",
+            "kind": "Backup",
+            "metadata": {"name": PLACE, "namespace": elsewhere},
+            "spec": {"includedNamespaces": [PLACE]},
+            "status": {"phase": "InProgress"},
+        }
+    )
+    policies = {"kind": "configmap", "name": PLACE}
+    name, before = f"{PLACE}-second", len(cluster.freezes())
+    backup = cluster.backup(name, {"includedNamespaces": [PLACE], "resourcePolicy": policies})
+    cluster.api.delete("velero.io/v1", "Backup", elsewhere, PLACE)
+    assert backup["status"]["phase"] == "Completed", cluster.backup_log(name)
+    calls = [call for call in cluster.freezes()[before:] if call.name == OURS.name]
+    pod = f"{PLACE}/{OURS.launcher_pod}"
+    found = [(one.verb, one.pod, one.has_changed) for one in calls]
+    assert found == [("freeze", pod, True), ("unfreeze", pod, True)]

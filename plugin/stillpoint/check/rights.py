@@ -43,6 +43,7 @@ _SECRETS = """
 """
 _THAW = """
     subresources.kubevirt.io virtualmachineinstances/unfreeze       update
+    velero.io                backups                                get list
 """
 _GROUPS = """
     groupsnapshot.storage.k8s.io volumegroupsnapshotclasses         get list
@@ -58,6 +59,7 @@ _EVIDENCE = """
     -                        namespaces                             get
     snapshot.kubevirt.io     virtualmachinesnapshots                get list
     backup.kubevirt.io       virtualmachinebackups                  get list
+    velero.io                backups                                get list
 """
 _EVIDENCE_OF_VELERO = """
     velero.io                backups                                patch

@@ -226,6 +226,11 @@ def names(item: Item) -> tuple[str]:
     return (name(item),)
 
 
+def namespaces(item: Item) -> tuple[str]:
+    """Namespace of an object as the only key for `Index.list_grouped`."""
+    return (namespace(item),)
+
+
 def group_kind(item: Item) -> tuple[str, str]:
     """The API group of an object, empty for core resources, and its kind."""
     return str(item["apiVersion"]).rpartition("/")[0], item["kind"]

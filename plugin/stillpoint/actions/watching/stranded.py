@@ -69,5 +69,5 @@ def trouble(instance: tuple[str, str], error: Exception) -> str:
 
 
 def _reasons_to_wait(now: Item, context: BackupContext) -> Iterator[str]:
-    yield from others.backups(it.namespace(now), context)
+    yield from others.backups(it.namespace(now), context, are_new=True)
     yield from others.at_work(now, context)

@@ -394,4 +394,48 @@ def test_it_costs_three_requests_per_guest_and_a_list_of_backups() -> None:
         "get virtualmachines.kubevirt.io shop/web",
         PUT.replace("db", "web"),
     ]
-    assert reader.questions.count("list backups.velero.io velero") == 1
+    backups = [one for one in reader.questions if one.startswith("list backups")]
+    assert backups == ["list backups.velero.io "]
+
+
+def of_another_velero(phase: str, **spec: Any) -> Item:
+    backup = other_backup(phase, **spec)
+    return {**backup, "metadata": {**backup["metadata"], "namespace": "team-velero"}}
+
+
+@pytest.mark.parametrize(
+    "backup",
+    [
+        of_another_velero("InProgress"),
+        merged(of_another_velero("InProgress"), {"metadata": {"name": "nightly"}}),
+    ],
+)
+def test_never_while_a_backup_of_another_velero_may_need_the_freeze(backup: Item) -> None:
+    """The two wait for nobody: it may have the same name, too."""
+    assert asked(DictionaryReader(changed(other=backup))) == []
+
+
+def test_a_backup_of_another_velero_that_began_since_the_list_is_seen() -> None:
+    reader = DictionaryReader(changed(other=of_another_velero("Completed")))
+    context = backup_context(BACKUP, reader)
+    taken(context, "root", "data")
+    thaw.when_taken(Freeze((WORLD["guest"],), ()), context)
+    reader.objects.append(of_another_velero("InProgress"))
+    thaw.when_taken(Freeze((WORLD["guest"],), ()), context)
+    assert reader.questions.count(PUT) == 1
+    assert reader.questions.count("list backups.velero.io ") == 1
+
+
+def test_who_may_list_no_backups_of_other_namespaces_knows_of_its_own() -> None:
+    words, forbidden = "list backups.velero.io ", Forbidden("backups", "cannot list", "HTTP 403")
+
+    class OfOwn(Refusing):
+        def _ask(self, question: str) -> None:
+            DictionaryReader._ask(self, question)
+            if question == self.words:
+                raise self.error
+
+    assert asked(OfOwn(changed(), words, forbidden)) == [PUT]
+    busy = OfOwn(changed(other=other_backup("InProgress")), words, forbidden)
+    assert asked(busy) == []
+    assert busy.questions.count(words) == 1

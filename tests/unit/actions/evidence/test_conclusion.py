@@ -382,6 +382,33 @@ def test_another_backup_in_the_window_is_one_who_may_have_frozen() -> None:
     assert found.others == ("Backup next", "Backup still-at-work")
 
 
+def test_a_backup_of_another_velero_at_any_time_of_this_one_may_have_thawed() -> None:
+    """It waits for none of this Velero: what began earlier, and has ended, may have done it now."""
+
+    def backup(name: str, began: str, ended: str, **spec: Any) -> Item:
+        times = {"startTimestamp": f"2026-05-04T{began}Z", "completionTimestamp": ended}
+        status = {"phase": "Completed", **{key: value for key, value in times.items() if value}}
+        metadata = {"name": name, "namespace": "team-velero"}
+        return {"kind": "Backup", "metadata": metadata, "spec": spec, "status": status}
+
+    reader = world(cut(), seen(HELD, RELEASED, OVER))
+    reader.objects += [
+        backup("nightly", "11:50:00", "2026-05-04T12:00:01Z"),
+        backup("of-no-known-end", "11:50:00", ""),
+        backup("over", "11:50:00", "2026-05-04T11:55:00Z"),
+        backup("after", "12:00:09", "2026-05-04T12:01:00Z"),
+        backup("of-others", "12:00:01", "2026-05-04T12:00:02Z", includedNamespaces=["bank"]),
+        {**backup("new", "", ""), "status": {}},
+        {**backup("invalid", "", ""), "status": {"phase": "FailedValidation"}},
+    ]
+    context = observing(reader, ENDED, Hands(NOW + 20 * SECOND))
+    found = facts.look_up(seen(HELD), NOW + 2 * SECOND, context)
+    assert found.others == (
+        "Backup team-velero/nightly",
+        "Backup team-velero/of-no-known-end",
+    )
+
+
 def test_the_freeze_of_the_next_backup_is_not_that_of_this_one() -> None:
     """This one's was over before the cut, and its process before that of the next began."""
     frozen = instance(fsFreezeStatus="frozen")

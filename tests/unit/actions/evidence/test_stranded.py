@@ -193,6 +193,10 @@ OTHER_BACKUP = {
     [
         ([OTHER_BACKUP], "backup other may need its freeze"),
         (
+            [{**OTHER_BACKUP, "metadata": {"name": "other", "namespace": "team"}}],
+            "backup team/other may need its freeze",
+        ),
+        (
             [{**machine(), "status": {"snapshotInProgress": "hourly"}}],
             "VirtualMachineSnapshot hourly is at work",
         ),

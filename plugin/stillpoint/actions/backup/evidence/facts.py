@@ -10,7 +10,7 @@ from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from stillpoint.actions.backup.evidence import holders
-from stillpoint.actions.watching import state
+from stillpoint.actions.watching import others, state
 from stillpoint.evidence import hold as holds
 from stillpoint.evidence.case import SETTLED
 from stillpoint.evidence.document import Span, Statement
@@ -155,22 +155,35 @@ def _at_work(seen: Observations, last_cut: datetime, context: BackupContext) -> 
 
 
 def _other_backups(seen: Observations, last_cut: datetime, context: BackupContext) -> Iterator[str]:
-    """Other backups that may have frozen the guest before its status had settled.
+    """Other backups that may have frozen or thawed the guest before its status had settled."""
+    for velero, backups in others.of_each_velero(context).items():
+        is_own = velero == context.backup.namespace
+        for backup in backups:
+            began = it.time(backup, "status", "startTimestamp")
+            if others.is_this(backup, context) or (began and began > last_cut + SETTLED):
+                continue
+            is_beside = _is_later(backup, seen) if is_own else _is_not_before(backup, seen)
+            if is_beside and Filters.parse(backup).selects_namespace(seen.namespace):
+                yield f"Backup {others.title(backup, context)}"
+
+
+def _is_later(backup: Item, seen: Observations) -> bool:
+    """True if a backup of the same Velero was not through with the guest before.
 
     Velero takes backups of one namespace one after the other (v1.18:
     pkg/controller/backup_queue_controller.go; before, all backups): one that began earlier, and
     holds no guests now, had thawed them.
     """
-    velero = context.backup.namespace
-    backups = context.cluster.list_grouped(own_objects.BACKUP, velero, it.names)
-    for name, [backup] in backups.items():
-        began = it.time(backup, "status", "startTimestamp")
-        if name == context.backup.name or (began and began > last_cut + SETTLED):
-            continue
-        is_later = began is not None and began >= seen.started
-        may_freeze = is_later or own_objects.may_hold_guests(backup)
-        if may_freeze and Filters.parse(backup).selects_namespace(seen.namespace):
-            yield f"Backup {name}"
+    began = it.time(backup, "status", "startTimestamp")
+    return own_objects.may_hold_guests(backup) or (began is not None and began >= seen.started)
+
+
+def _is_not_before(backup: Item, seen: Observations) -> bool:
+    """True if a backup of another Velero, which waits for none of this one, went on then."""
+    if it.time(backup, "status", "startTimestamp") is None:
+        return own_objects.may_hold_guests(backup)
+    ended = it.time(backup, "status", "completionTimestamp")
+    return not own_objects.has_ended(backup) or ended is None or ended >= seen.started - _MARGIN
 
 
 def _began_before(found: Item, end: datetime) -> bool:
