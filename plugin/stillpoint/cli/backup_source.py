@@ -10,6 +10,7 @@ from stillpoint.cli import times
 from stillpoint.cli.paths import FileName, existing_file, existing_path
 from stillpoint.model import item as it
 from stillpoint.model.errors import Forbidden, StillpointError
+from stillpoint.model.names import listing
 
 if TYPE_CHECKING:  # `--help` does without what takes time to import
     from stillpoint.backup_files.files import Files
@@ -164,8 +165,11 @@ def _backups(
     missing = [name for name in names if name not in {it.name(one) for one in found}]
     if missing or not found:
         subject = f"backup {missing[0]}" if missing else "backups"
-        hint = "oc get backups.velero.io -A; --help says how to name files instead"
-        raise StillpointError(subject, _ATTEMPT, "the cluster has none", hint)
+        there_are = listing(dict.fromkeys(it.name(one) for one in stored))
+        hint = f"there are {there_are}" if there_are else "oc get backups.velero.io -A"
+        cause = f"{f'namespace {namespace}' if namespace else 'the cluster'} has none"
+        hint += "; --help says how to name files instead"
+        raise StillpointError(subject, _ATTEMPT, cause, hint)
     if wanted and len(found) > len(names):
         where = ", ".join(sorted({it.namespace(one) for one in found}))
         cause = f"several namespaces have one: {where}"

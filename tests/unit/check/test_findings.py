@@ -494,6 +494,15 @@ def test_rights_that_the_plugin_lacks_are_found() -> None:
     assert world.codes(optional) & BY_OTHER_WAYS == {"optional-rights-missing"}
 
 
+def test_a_right_that_two_parts_need_is_named_once() -> None:
+    group, resource = "snapshot.storage.k8s.io", "volumesnapshots"
+    found = world.lacking(
+        *(rights.Right(group, resource, "patch", role) for role in (rights.GROUPS, rights.EVIDENCE))
+    )
+    (finding,) = (one for one in found.findings if one.row.code == "optional-rights-missing")
+    assert finding.subjects[0].about.endswith(": patch volumesnapshots.snapshot.storage.k8s.io")
+
+
 def test_the_rights_are_those_of_the_manifest() -> None:
     found = set()
     for manifest in yaml.safe_load_all(RBAC.read_text()):

@@ -149,10 +149,10 @@ def argument(kind: str, old: str, new: str) -> Change:
     return change
 
 
-def lacking(right: Right) -> Report:
-    """The report on a good installation whose account lacks this right."""
+def lacking(*missing: Right) -> Report:
+    """The report on a good installation whose account lacks these rights."""
     good = case(objects())
-    found = {one.namespace: (right,) for one in good.installations}
+    found = {one.namespace: missing for one in good.installations}
     return report.judge(Case(good.known, {}, (), NOW, found))
 
 

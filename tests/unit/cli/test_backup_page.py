@@ -138,7 +138,7 @@ def test_every_machine_has_its_part_in_the_order_of_the_report() -> None:
 def test_proofs_and_what_is_missing_are_given_once_for_disks_that_share_them() -> None:
     whole = words(parsed(reports.report(reports.good())))
     assert whole.count(reports.HELD.says) == 1
-    assert "postgresql main" in whole
+    assert "postgresql:15/main" in whole
     assert "7f3a1c" in whole
     apart = words(parsed(reports.report(reports.below())))
     assert f"How it is known: root {reports.SEEN.says}" in apart
@@ -160,6 +160,12 @@ def test_how_machines_came_back_is_there_once_one_was_restored_for_a_test() -> N
         assert text in whole
 
 
+def test_of_a_machine_that_was_stopped_no_freeze_is_missing() -> None:
+    stopped = dataclasses.replace(reports.good(), level=Level.STOPPED, frozen=None)
+    assert "no guest ran" in words(parsed(reports.report(stopped)))
+    assert "no guest ran" not in words(parsed(reports.mixed()))
+
+
 def test_a_cause_stands_once_with_its_machines_the_worst_first() -> None:
     machines = [reports.lost(f"cache-{number:02}") for number in range(20)]
     note = dataclasses.replace(reports.unknown().problems[0], code="x", weight=Weight.NOTE)
@@ -168,7 +174,7 @@ def test_a_cause_stands_once_with_its_machines_the_worst_first() -> None:
     [causes] = [one for one in whole.iter("section") if one.attrib["aria-label"] == "Causes"]
     rows = [words(row) for row in causes.iter("tr")][1:]
     assert [row.split()[0] for row in rows] == [
-        "disk-without-data", "thawed-before-snapshot", "no-evidence"
+        "disk-without-data", "below-demanded", "no-evidence"
     ]  # fmt: skip
     assert "20 machines: shop/cache-00" in rows[0]
     assert "and 8 more" in rows[0]

@@ -13,6 +13,7 @@ import yaml
 from stillpoint import cli
 from stillpoint.check import registry
 from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.cli.output.terminal import WIDTH
 from stillpoint.model.item import Item
 from tests.unit.check import world
 from tests.unit.cli.test_live_cluster import Cluster
@@ -68,6 +69,16 @@ def test_what_blocks_is_not_safe_and_comes_with_what_to_type(
     assert "\x1b" not in printed
     assert r"\x1b[31mbucket\x00" in printed
     assert "'fast; rm -rf $HOME'" in " ".join(printed.split())
+
+
+def test_no_line_is_wider_than_the_page_and_a_mistyped_namespace_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*folder(tmp_path, broken()), "-n", "opnshift-adp"]) == ExitStatus.NOT_SAFE
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "DataProtectionApplication of it in opnshift-adp; without -n it is looked for" in printed
+    assert cli.main(folder(tmp_path, broken())) == ExitStatus.NOT_SAFE
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= WIDTH
 
 
 @pytest.mark.parametrize("output", ["table", "json", "junit"])

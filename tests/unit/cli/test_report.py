@@ -402,7 +402,9 @@ def test_rights_in_the_namespace_of_velero_are_enough(
         assert cli.main(given) == ExitStatus.CANNOT_TELL
         assert "HINT: -n NAMESPACE asks for the backups of one Velero" in capsys.readouterr().err
         assert cli.main([*given, "-n", "velero"]) == ExitStatus.CANNOT_TELL
-        assert "the cluster has none" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "backup weekly: cannot find it: namespace velero has none" in said
+        assert "HINT: there are nightly; --help says how to name files instead" in said
 
 
 def test_a_location_that_cannot_be_trusted_ends_no_other_backup(tmp_path: Path) -> None:
@@ -432,7 +434,11 @@ def test_a_backup_that_the_cluster_does_not_have(
     with ApiServer([of.backup()]) as server:
         place = ["--kubeconfig", str(server.kubeconfig(tmp_path / "kubeconfig"))]
         assert cli.main(["report", "weekly", *place]) == ExitStatus.CANNOT_TELL
-        assert "backup weekly: cannot find it: the cluster has none" in capsys.readouterr().err
+        said = capsys.readouterr().err
+        assert "backup weekly: cannot find it: the cluster has none" in said
+        assert "HINT: there are nightly; " in said
+        assert cli.main(["report", "nightly", *place, "-n", "shop"]) == ExitStatus.CANNOT_TELL
+        assert "HINT: oc get backups.velero.io -A; " in capsys.readouterr().err
     file = tmp_path / "backup.json"
     file.write_text("{}")
     assert cli.main(["report", "--backup", str(file)]) == ExitStatus.CANNOT_TELL

@@ -1,9 +1,12 @@
 """`stillpoint verify`: what it is asked for."""
 
+from pathlib import Path
+
 import pytest
 
 from stillpoint import cli
 from stillpoint.cli.exit_status import ExitStatus
+from tests.api_server.server import ApiServer
 
 
 @pytest.mark.parametrize(
@@ -25,3 +28,15 @@ def test_wrong_usage(arguments: list[str], said: str, capsys: pytest.CaptureFixt
     printed = capsys.readouterr().err
     assert said in printed
     assert printed.startswith("usage: stillpoint verify ")
+
+
+def test_a_mistyped_schedule_and_an_empty_clean_up_are_answered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ApiServer([]) as server:
+        place = ["--kubeconfig", str(server.kubeconfig(tmp_path / "kubeconfig")), "-y"]
+        assert cli.main(["verify", "--clean-up", *place]) == ExitStatus.GOOD
+        assert capsys.readouterr().err == "killed runs have left nothing\n"
+        given = ["verify", "--schedule", "nigthly", *place]
+        assert cli.main(given) == ExitStatus.CANNOT_TELL
+    assert "HINT: oc get backups.velero.io -A -L velero.io/schedule-name" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from stillpoint.resources.disks import persistent_volume_claim, volume_snapshot
 from stillpoint.velero.context import BackupContext
 
 APPLIES_TO = Selector((str(volume_snapshot.RESOURCE),))
-DOES = "labelled with the uid of its claim; marked with when it was cut, for evidence"
+DOES = "labelled with the uid of its claim; marked with when it was taken, for evidence"
 
 
 def execute(item: Item, context: BackupContext) -> BackupOutcome:

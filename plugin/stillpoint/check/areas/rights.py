@@ -24,7 +24,7 @@ def _found(one: Installation, lacking: tuple[Right, ...]) -> Found:
     by_resource: dict[str, list[str]] = {}
     for right in lacking:
         by_resource.setdefault(right.name, []).append(right.verb)
-    listed = (f"{', '.join(verbs)} {name}" for name, verbs in by_resource.items())
+    listed = (f"{', '.join(dict.fromkeys(verbs))} {name}" for name, verbs in by_resource.items())
     text = f"service account {one.namespace}/{account}: {'; '.join(listed)}"
     return Found.of(text, namespace=one.namespace, name=account)
 

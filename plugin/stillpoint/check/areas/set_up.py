@@ -12,6 +12,7 @@ from stillpoint.check.found import Found, NotKnown
 from stillpoint.model import duration
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
+from stillpoint.model.names import listing
 from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.resources.installation import data_protection_application as dpa
 from stillpoint.resources.installation import node as node_resource
@@ -58,7 +59,8 @@ def _no_velero(case: Case) -> Facts:
     if not case.installations:
         for resource in (workload.SERVER, storage_location.RESOURCE, dpa.RESOURCE):
             case.all(resource)
-        yield Found.of("no Deployment, no location and no DataProtectionApplication of it")
+        where = f" in {listing(case.asked)}; without -n it is looked for" if case.asked else ""
+        yield Found.of(f"no Deployment, no location and no DataProtectionApplication of it{where}")
 
 
 def _orphaned(case: Case) -> Facts:

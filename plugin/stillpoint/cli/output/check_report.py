@@ -64,8 +64,8 @@ def _noun(weight: Weight) -> str:
 
 def _write_finding(finding: Finding, output: Console) -> None:
     row = finding.row
-    first = (row.weight.ljust(_WIDEST), _COLOURS[row.weight])
-    write_line(output, "  ", first, f"  {row.code}: {row.sentence}")
+    first = (f"  {row.weight}", _COLOURS[row.weight])
+    write_paragraph(output, f"{row.code}: {row.sentence}", _WIDEST + 4, first)
     shown = finding.subjects[:_MOST_SUBJECTS]
     for subject in shown:
         write_paragraph(output, subject.about, _WIDEST + 4)

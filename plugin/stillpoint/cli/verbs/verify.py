@@ -127,7 +127,9 @@ def _name_backup(cluster: "StrictWriter", arguments: argparse.Namespace) -> None
         finished = [one for one in made if own_objects.is_restorable(one)]
         if not finished:
             subject = f"schedule {arguments.schedule}"
-            raise StillpointError(subject, "cannot verify", "it has no backup that has finished")
+            cause = "it has no backup that has finished"
+            hint = f"oc get {own_objects.BACKUP} -A -L {own_objects.OF_SCHEDULE}"
+            raise StillpointError(subject, "cannot verify", cause, hint)
         newest = max(finished, key=lambda one: it.text(one, "status", "startTimestamp"))
         arguments.backup, arguments.namespace = it.name(newest), it.namespace(newest)
     arguments.names = [arguments.backup]
@@ -313,9 +315,11 @@ def _clear_leftovers(
     from stillpoint.verification import leftovers  # noqa: PLC0415
 
     found = leftovers.find(cluster, cluster.time)
-    if not found:
-        return ()
     said = terminal.console(sys.stderr)
+    if not found:
+        if arguments.clean_up:
+            terminal.write_line(said, "killed runs have left nothing")
+        return ()
     terminal.write_line(said, "left by runs that were killed:")
     for one in found:
         terminal.write_line(said, f"  {one.scratch.name}  {one.machine}")

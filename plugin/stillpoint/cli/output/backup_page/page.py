@@ -16,6 +16,7 @@ _MOST_NAMED = 12
 
 _COLUMNS = ("Machine", "Verdict", "Level", "Demanded", "Disks", "Stood still", "Snapshots within")
 _CAME_BACK = "Came back"
+_NO_GUEST = "no guest ran"
 
 _ANSWERS = {
     Verdict.GOOD: "Every machine could be restored, and is as consistent as was demanded of it.",
@@ -25,7 +26,7 @@ _ANSWERS = {
 }
 
 _PICTURES = (
-    "In each picture the guest stood still where the ground is shaded, and each snapshot was cut "
+    "In each picture the guest stood still where the ground is shaded, and each snapshot was taken "
     "at some moment within its bar. Numbers are those of the timeline below it. Pictures have the "
     "plugin's clock alone; timelines have other clocks, too, which may differ from it."
 )
@@ -207,7 +208,7 @@ def _row(identifier: str, machine: Machine, *, is_tried: bool) -> Markup:
         element("td", str(machine.level)),
         element("td", str(machine.demanded or "nothing")),
         element("td", str(len(machine.disks))),
-        element("td", words.seconds(frozen_s)),
+        element("td", _NO_GUEST if machine.level is Level.STOPPED else words.seconds(frozen_s)),
         element("td", words.seconds(machine.spread_s)),
         *came_back,
         data_verdict=str(machine.verdict),

@@ -18,7 +18,14 @@ WEIGHTS = {
 }
 """Class of a problem, and what it leads to."""
 
-_DISK_COLUMNS = ("Disk", "Kept as", "Level", "Size", "Snapshot cut between (UTC)", "In the storage")
+_DISK_COLUMNS = (
+    "Disk",
+    "Kept as",
+    "Level",
+    "Size",
+    "Snapshot taken between (UTC)",
+    "In the storage",
+)
 
 
 def section(machine: Machine, identifier: str) -> Markup:
