@@ -107,8 +107,10 @@ def _begin(
 
 
 def _has_hook(launcher: Item, instance: Item, context: BackupContext) -> bool | None:
-    """True if Velero freezes the guest in this pod; None if the guest may run in another one."""
+    """True if Velero freezes the guest in this pod; None if it may be another, or be left out."""
     if pod.has_left(instance, launcher):
         return None
-    is_left_out = policies.filters(context).bars(pod.RESOURCE, launcher)
-    return pod_hooks.is_thawed_by_velero(launcher) and not is_left_out
+    filters = policies.filters(context)
+    if not pod_hooks.is_thawed_by_velero(launcher) or filters.bars(pod.RESOURCE, launcher):
+        return False
+    return None if filters.has_names else True

@@ -50,6 +50,8 @@ class Filters:
         selectors: any of these has to match; None if labels do not matter. Empty if nothing can
             match: Velero cannot list by an invalid selector, nor without requirements.
         has_policy: a ConfigMap may filter as well, see `under`.
+        has_names: that filters by names and labels of objects, which is not followed: Velero may
+            leave out what is admitted here.
     """
 
     namespaces: Names
@@ -58,6 +60,7 @@ class Filters:
     selectors: Sequence[LabelSelector] | None
     has_policy: bool
     discovery: Discovery
+    has_names: bool = False
 
     @classmethod
     def parse(cls, backup: Item, discovery: Discovery = STATIC) -> "Filters":
@@ -99,7 +102,8 @@ class Filters:
                 resources.with_all_namespaces,
             )
         has_policy = bool(policy.lists or policy.has_other_filters)
-        return replace(self, resources=resources, has_policy=has_policy)
+        has_names = policy.has_other_filters
+        return replace(self, resources=resources, has_policy=has_policy, has_names=has_names)
 
     def _join(self, names: Names, policy: Policy, scope: str, *, is_namespaced: bool) -> Names:
         for verb in ("excluded", "included"):  # in the order of Velero

@@ -21,6 +21,7 @@ from stillpoint.model.reader import Change
 from stillpoint.resources.machines import pod
 from stillpoint.velero.context import BackupContext
 from tests.unit.actions.evidence.world import (
+    BACKUP,
     CONSOLE,
     HELD,
     KEY,
@@ -126,6 +127,29 @@ def test_nobody_knows_of_a_hook_in_a_pod_that_the_guest_has_left() -> None:
     guest = watching.guest("vmi-db")
     assert guest
     assert guest.observations.has_hook is None
+    end(context)
+
+
+@pytest.mark.parametrize(
+    ("policy", "has_hook"),
+    [
+        ("namespacedFilterPolicies: [{namespaces: [shop], resourceFilters: [{names: [a]}]}]", None),
+        ("includeExcludePolicy: {excludedNamespaceScopedResources: [pods]}", False),
+        ("includeExcludePolicy: {excludedNamespaceScopedResources: [secrets]}", True),
+    ],
+)
+def test_nobody_knows_of_a_hook_in_a_pod_that_a_policy_of_names_may_leave_out(
+    policy: str, has_hook: bool | None
+) -> None:
+    policies = {
+        "kind": "ConfigMap",
+        "metadata": {"name": "policies", "namespace": "velero"},
+        "data": {"policy": f"{{version: v1, {policy}}}"},
+    }
+    reader = DictionaryReader([*SHOP, policies])
+    named = {"resourcePolicy": {"kind": "configmap", "name": "policies"}}
+    context = observing(reader, {**BACKUP, "spec": named})
+    assert begun(context).observations.has_hook is has_hook
     end(context)
 
 
