@@ -15,10 +15,10 @@ from tests.cluster.snapshot_controller import (
     MACHINE,
     SNAPSHOT,
     identity,
-    lost_race,
     needs_state,
     set_condition,
 )
+from tests.cluster.watcher import lost_race
 
 CLONE = ("clone.kubevirt.io/v1beta1", "VirtualMachineClone")
 GUEST = "/spec/template/spec/domain"
@@ -27,8 +27,8 @@ GUEST = "/spec/template/spec/domain"
 class CloneController(RestoreController):
     """Carries out clones, too."""
 
-    def look(self, namespace: str) -> None:
-        super().look(namespace)
+    def look_into(self, namespace: str) -> None:
+        super().look_into(namespace)
         for clone in self.api.list(*CLONE, namespace):
             with lost_race():
                 status = self._clone(clone)

@@ -11,7 +11,7 @@ import shutil
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from tests.cluster.namespaces import wait_until
 from tests.cluster.node import NAME as NODE
 from tests.cluster.storage import Storage
 from tests.cluster.velero import NAMESPACE
+from tests.cluster.watcher import Watcher, lost_race
 
 VELERO = "velero.io/v2alpha1"
 SNAPSHOTS = "snapshot.storage.k8s.io/v1"
@@ -33,7 +34,7 @@ class Cancelled(Exception):
     """Somebody has set `cancel` on the object."""
 
 
-class NodeAgent:
+class NodeAgent(Watcher):
     """Works from `start` to `close`, on several objects at once.
 
     Args:
@@ -44,13 +45,12 @@ class NodeAgent:
         self._api = api
         self._storage = storage
         self._repository = repository
-        self._ended = threading.Event()
         self._may_move = {"DataUpload": threading.Event(), "DataDownload": threading.Event()}
         for each in self._may_move.values():
             each.set()
-        self._taken: set[str] = set()
+        self._taken: dict[str, Future[None]] = {}
         self._workers = ThreadPoolExecutor(8, thread_name_prefix="node-agent")
-        self._watcher = threading.Thread(target=self._watch)
+        super().__init__(every_s=0.3)
 
     def start(self) -> None:
         """Returns when Velero takes the agent for ready."""
@@ -60,16 +60,18 @@ class NodeAgent:
             lambda: bool(self._api.get(*DAEMON_SET)["status"].get("numberReady")),
             "node agent is ready",
         )
-        self._watcher.start()
+        super().start()
 
     def close(self) -> None:
-        self._ended.set()
         for each in self._may_move.values():
             each.set()
-        if self._watcher.is_alive():
-            self._watcher.join()
-        self._workers.shutdown()
-        self._api.delete(*DAEMON_SET)
+        try:
+            super().close()
+        finally:
+            self._workers.shutdown()
+            self._api.delete(*DAEMON_SET)
+        for done in self._taken.values():
+            done.result()
 
     @contextmanager
     def held(self, kind: str) -> Iterator[None]:
@@ -84,15 +86,19 @@ class NodeAgent:
         """Ends the hold of a kind before its context."""
         self._may_move[kind].set()
 
-    def _watch(self) -> None:
-        while not self._ended.wait(0.3):
-            for kind, work in (("DataUpload", self._upload), ("DataDownload", self._download)):
-                for found in self._api.list(VELERO, kind, NAMESPACE):
-                    if found["metadata"]["uid"] not in self._taken:
-                        self._taken.add(found["metadata"]["uid"])
-                        self._workers.submit(self._done, found, work)
+    def look(self) -> None:
+        for kind, work in (("DataUpload", self._upload), ("DataDownload", self._download)):
+            for found in self._api.list(VELERO, kind, NAMESPACE):
+                uid = found["metadata"]["uid"]
+                if uid not in self._taken:
+                    self._taken[uid] = self._workers.submit(self._carry_out, found, work)
 
-    def _done(self, moved: Object, work: Callable[[Object], Object]) -> None:
+    def _carry_out(self, moved: Object, work: Callable[[Object], Object]) -> None:
+        """Tells Velero how it went, unless the object is gone."""
+        with lost_race():
+            self._try(moved, work)
+
+    def _try(self, moved: Object, work: Callable[[Object], Object]) -> None:
         if moved.get("status", {}).get("phase") in ("Completed", "Failed", "Canceled"):
             return
         accepted = {"acceptedByNode": NODE, "acceptedTimestamp": now()}

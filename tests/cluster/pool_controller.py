@@ -5,12 +5,11 @@ machine is a pool's by the uid of its owner; names that are free are taken from 
 whose revision is missing or differs from the pool's template gets a specification anew.
 """
 
-import threading
 from collections.abc import Sequence
-from typing import Self
 
-from tests.cluster.api import Api, ApiError, Object
+from tests.cluster.api import Api, Object
 from tests.cluster.manifests import owner
+from tests.cluster.watcher import Watcher, lost_race
 
 POOL = ("pool.kubevirt.io/v1beta1", "VirtualMachinePool")
 MACHINE = ("kubevirt.io/v1", "VirtualMachine")
@@ -18,30 +17,21 @@ REVISION = ("apps/v1", "ControllerRevision")
 LABEL = "kubevirt.io/vm-pool-revision-name"
 
 
-class PoolController:
+class PoolController(Watcher):
     """Looks around ten times a second while its context lasts, as eager as a real one."""
 
     def __init__(self, api: Api, namespace: str) -> None:
         self._api = api
         self._namespace = namespace
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
         self.made: list[str] = []
         self.deleted: list[str] = []
         self.rewritten: list[str] = []
+        super().__init__()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._ended.wait(0.1):
-            for pool in self._api.list(*POOL, self._namespace):
-                if not pool["spec"].get("paused"):
+    def look(self) -> None:
+        for pool in self._api.list(*POOL, self._namespace):
+            if not pool["spec"].get("paused"):
+                with lost_race():
                     self._scale(pool)
 
     def _scale(self, pool: Object) -> None:
@@ -63,14 +53,10 @@ class PoolController:
         metadata = {"name": name, "namespace": self._namespace, "ownerReferences": [owner(pool)]}
         spec = pool["spec"]["virtualMachineTemplate"]["spec"]
         api_version, kind = MACHINE
-        try:
-            self._api.create(
-                {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec}
-            )
-            self.made.append(name)
-        except ApiError as error:
-            if error.status != 409:
-                raise
+        self._api.create(
+            {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec}
+        )
+        self.made.append(name)
 
     def _is_outdated(self, pool: Object, machine: Object) -> bool:
         name = machine["metadata"].get("labels", {}).get(LABEL, "")

@@ -24,11 +24,11 @@ from tests.cluster.snapshot_controller import (
     SnapshotController,
     identity,
     is_deleted,
-    lost_race,
     needs_state,
     now,
     set_condition,
 )
+from tests.cluster.watcher import lost_race
 
 RESTORE = (SNAPSHOT[0], "VirtualMachineRestore")
 PROTECTION = "snapshot.kubevirt.io/vmrestore-protection"
@@ -46,8 +46,8 @@ class RestoreError(Exception):
 class RestoreController(SnapshotController):
     """Carries out restores, too."""
 
-    def look(self, namespace: str) -> None:
-        super().look(namespace)
+    def look_into(self, namespace: str) -> None:
+        super().look_into(namespace)
         for restore in self.api.list(*RESTORE, namespace):
             with lost_race():
                 self._restore(restore)

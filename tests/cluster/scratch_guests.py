@@ -7,11 +7,10 @@ refuse; a machine whose template has no interface gets one unless it says otherw
 has the console of the guest; finalizers go when the guest has ended.
 """
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol
 
 from tests.cluster.api import Api, ApiError, Object
 from tests.cluster.cluster import Cluster
@@ -19,6 +18,7 @@ from tests.cluster.manifests import condition, owner
 from tests.cluster.node import CONSOLE_LOG, is_true
 from tests.cluster.node import NAME as NODE
 from tests.cluster.virt_controller import INSTANCE, KUBEVIRT, identity
+from tests.cluster.watcher import Watcher, lost_race
 
 SCRATCH = "stillpoint.dev/verification"
 MACHINE = (KUBEVIRT, "VirtualMachine")
@@ -27,8 +27,6 @@ STARTING = ("Always", "Once", "RerunOnFailure")
 AGENT = "AgentConnected"
 OF_MACHINE = "kubevirt.io/virtualMachineControllerFinalize"
 OF_INSTANCE = "kubevirt.io/foregroundDeleteVirtualMachine"
-LATE = (404, 409)
-"""Answers to whoever changes what is gone or was changed meanwhile."""
 
 
 class Guest(Protocol):
@@ -83,48 +81,40 @@ class Seen:
     has_ended: bool = False
 
 
-class ScratchGuests:
+class ScratchGuests(Watcher):
     """Looks around five times a second while its context lasts; ends all guests at its end."""
 
     def __init__(self, cluster: Cluster, start: Start) -> None:
         self._cluster = cluster
         self._api: Api = cluster.api
         self._start = start
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
         self.seen: dict[str, Seen] = {}
         """By `NAMESPACE/NAME`, also when it is gone."""
         self.most_at_once = 0
         """Of guests that ran."""
+        super().__init__(every_s=0.2)
 
     def of(self, namespace: str, name: str) -> Seen:
         """What became of a machine, also of one that was not found yet."""
         return self.seen.get(f"{namespace}/{name}") or Seen()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            for one in self.seen.values():
+                end(one)
 
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-        for one in self.seen.values():
-            end(one)
-
-    def _watch(self) -> None:
-        while not self._ended.wait(0.2):
-            there = set()
-            for machine in self._machines():
-                there.add("/".join(identity(machine)))
-                try:
-                    self._reconcile(machine)
-                except ApiError as error:
-                    if error.status not in LATE:
-                        raise
-            for name in self.seen.keys() - there:
-                end(self.seen[name])
-            running = [one for one in self.seen.values() if one.guest and not one.has_ended]
-            self.most_at_once = max(self.most_at_once, len(running))
+    def look(self) -> None:
+        there = set()
+        for machine in self._machines():
+            there.add("/".join(identity(machine)))
+            with lost_race():
+                self._reconcile(machine)
+        for name in self.seen.keys() - there:
+            end(self.seen[name])
+        running = [one for one in self.seen.values() if one.guest and not one.has_ended]
+        self.most_at_once = max(self.most_at_once, len(running))
 
     def _machines(self) -> Iterator[Object]:
         for namespace in self._api.list("v1", "Namespace", labels=SCRATCH):

@@ -6,14 +6,13 @@ silence; it freezes guests by their subresources. Not followed: the feature gate
 are before the API server; the copies of revisions; StorageProfiles.
 """
 
-import contextlib
-import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Self, TypeGuard
+from typing import TypeGuard
 
 from stillpoint.model import duration
 from tests.cluster.api import Api, ApiError, Object, Objects
+from tests.cluster.watcher import Watcher, lost_race
 
 GROUP = "snapshot.kubevirt.io/v1beta1"
 SNAPSHOT = (GROUP, "VirtualMachineSnapshot")
@@ -38,7 +37,7 @@ MESSAGES = {word: f"as KubeVirt's controller says of {word}" for word in (
 )}  # fmt: skip
 
 
-class SnapshotController:
+class SnapshotController(Watcher):
     """Looks around ten times a second while its context lasts.
 
     Attributes:
@@ -49,33 +48,17 @@ class SnapshotController:
         self.api = api
         self.namespaces = namespaces
         self.ahead = timedelta()
-        self.error: Exception | None = None
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-        if self.error:
-            raise self.error
-
-    def _watch(self) -> None:
-        try:
-            while not self._ended.wait(0.1):
-                for namespace in self.namespaces:
-                    self.look(namespace)
-        except Exception as error:  # noqa: BLE001 - raised again where the context ends
-            self.error = error
+        super().__init__()
 
     def time(self) -> datetime:
         """Now, by this controller's clock."""
         return datetime.now(UTC) + self.ahead
 
-    def look(self, namespace: str) -> None:
+    def look(self) -> None:
+        for namespace in self.namespaces:
+            self.look_into(namespace)
+
+    def look_into(self, namespace: str) -> None:
         for kind, update in ((SNAPSHOT, self._update), (CONTENT, self._update_content)):
             for item in self.api.list(*kind, namespace):
                 with lost_race():
@@ -371,16 +354,6 @@ class SnapshotController:
 
 class FreezeError(Exception):
     """The guest agent, or virt-launcher, refuses."""
-
-
-@contextlib.contextmanager
-def lost_race():  # type: ignore[no-untyped-def]
-    """Somebody else was quicker, as a test that deletes: the next look sees it."""
-    try:
-        yield
-    except ApiError as error:
-        if error.status not in (404, 409):
-            raise
 
 
 def identity(item: Object) -> tuple[str, str]:

@@ -130,7 +130,7 @@ def test_a_quota_that_is_too_small_says_nothing_of_the_backup(
     """Somebody gives each new namespace a quota, as clusters do with projects."""
     with (
         ScratchGuests(shop.cluster, Guests(tmp_path, shop.records).start),
-        verifying.small_quotas(shop.cluster),
+        verifying.SmallQuotas(shop.cluster),
     ):
         status, document = verifier.json(SHOP, "web", "-y", "--timeout", "150")
     found = only(document)

@@ -8,43 +8,35 @@ there until the group is gone, whose finalizers are taken off in its place.
 
 import os
 import signal
-import threading
-from typing import Self
 
-from tests.cluster.api import Api, ApiError, Object
+from tests.cluster.api import Api, Object
 from tests.cluster.cluster import Cluster
+from tests.cluster.watcher import Watcher, lost_race
 
 SNAPSHOT = ("snapshot.storage.k8s.io/v1", "VolumeSnapshot")
 GROUP = ("groupsnapshot.storage.k8s.io/v1beta2", "VolumeGroupSnapshot")
 CONTENT = (GROUP[0], "VolumeGroupSnapshotContent")
 
 
-class OlderController:
+class OlderController(Watcher):
     """Looks around ten times a second while its context lasts."""
 
     def __init__(self, cluster: Cluster, namespace: str) -> None:
         self._api: Api = cluster.api
         self._namespace = namespace
         self._process = cluster.storage.snapshot_controller.number
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
+        super().__init__()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            os.kill(self._process, signal.SIGCONT)
 
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-        os.kill(self._process, signal.SIGCONT)
-
-    def _watch(self) -> None:
-        while not self._ended.wait(0.1):
-            try:
-                for group in self._api.list(*GROUP, self._namespace):
-                    self._look_at(group)
-            except ApiError:
-                continue  # it was deleted or changed meanwhile
+    def look(self) -> None:
+        for group in self._api.list(*GROUP, self._namespace):
+            with lost_race():
+                self._look_at(group)
 
     def _look_at(self, group: Object) -> None:
         name = group["metadata"]["name"]

@@ -1,10 +1,8 @@
 """`stillpoint verify` of backups in an object store, and guests that print what they are told."""
 
 import json
-import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +13,12 @@ import pytest
 from stillpoint import cli
 from stillpoint.rendering.verify_rights import NAME
 from tests.cluster import audit
-from tests.cluster.api import ApiError, Object
+from tests.cluster.api import Object
 from tests.cluster.audit import Request
 from tests.cluster.cluster import Cluster
 from tests.cluster.scratch_guests import SCRATCH, Guest, Told
 from tests.cluster.velero import API_VERSION, NAMESPACE
+from tests.cluster.watcher import Watcher, lost_race
 
 PREFIX = "stillpoint-verify-"
 USER = f"system:serviceaccount:{NAMESPACE}:{NAME}"
@@ -113,31 +112,24 @@ def requests(cluster: Cluster, since: datetime) -> "Counter[Request]":
     return audit.requests(cluster.control_plane.audit_log, USER, since)
 
 
-@contextmanager
-def small_quotas(cluster: Cluster) -> Iterator[None]:
-    """Meanwhile each scratch namespace gets a quota that leaves no room for claims."""
-    ended = threading.Event()
-    thread = threading.Thread(target=_give_quotas, args=(cluster, ended))
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+class SmallQuotas(Watcher):
+    """Gives each new scratch namespace a quota that leaves no room for claims."""
 
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._given: set[str] = set()
+        super().__init__(every_s=0.05)
 
-def _give_quotas(cluster: Cluster, ended: threading.Event) -> None:
-    given: set[str] = set()
-    while not ended.wait(0.05):
-        for one in cluster.api.list("v1", "Namespace", labels=SCRATCH):
+    def look(self) -> None:
+        for one in self._cluster.api.list("v1", "Namespace", labels=SCRATCH):
             name = one["metadata"]["name"]
-            if name not in given:
-                given.add(name)
+            if name not in self._given and one["status"]["phase"] == "Active":
+                self._given.add(name)
                 metadata = {"name": "small", "namespace": name}
                 spec = {"hard": {"persistentvolumeclaims": "0"}}
                 made = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata}
-                with suppress(ApiError):  # it is gone already
-                    cluster.api.create({**made, "spec": spec})
+                with lost_race():
+                    self._cluster.api.create({**made, "spec": spec})
 
 
 def writes(cluster: Cluster, namespace: str, since: datetime) -> list[str]:

@@ -1,19 +1,18 @@
 """A stand-in for KubeVirt's controller: starts machines that are to run, and stops halted ones."""
 
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Self
 
 from tests.cluster.api import Api, Object
 from tests.cluster.manifests import condition, owner
+from tests.cluster.watcher import Watcher
 
 KUBEVIRT = "kubevirt.io/v1"
 INSTANCE = (KUBEVIRT, "VirtualMachineInstance")
 
 
-class VirtController:
+class VirtController(Watcher):
     """Looks around every half second while its context lasts.
 
     Args:
@@ -24,20 +23,12 @@ class VirtController:
         self._api = api
         self._namespaces = namespaces
         self._takes_s = takes_s
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
+        self._due: dict[str, tuple[float, Object]] = {}
         self.started: list[tuple[datetime, str]] = []
         """When the guest of which machine, `shop/db`, was found to be wanted."""
         self.running: list[tuple[datetime, str]] = []
         self.stopped: list[tuple[datetime, str]] = []
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
+        super().__init__(every_s=0.5)
 
     def wait_for_running(self, name: str, timeout_s: float = 60) -> bool:
         """Whether the guest of this machine has been started by then, as far as this one has."""
@@ -48,21 +39,20 @@ class VirtController:
             time.sleep(0.1)
         return True
 
-    def _watch(self) -> None:
-        due: dict[str, tuple[float, Object]] = {}
-        while not self._ended.wait(0.5):
-            for machine in self._machines():
-                name = "/".join(identity(machine))
-                strategy = machine["spec"].get("runStrategy")
-                if name not in due and (strategy == "Halted") == self._runs(machine):
-                    due[name] = (time.monotonic() + self._takes_s, machine)
-                    if strategy != "Halted":
-                        self.started.append((datetime.now(UTC), name))
-            for name in [name for name, (when, _) in due.items() if when <= time.monotonic()]:
-                machine = due.pop(name)[1]
-                is_ending = self._runs(machine)
-                (self._stop if is_ending else self._run)(machine)
-                (self.stopped if is_ending else self.running).append((datetime.now(UTC), name))
+    def look(self) -> None:
+        due = self._due
+        for machine in self._machines():
+            name = "/".join(identity(machine))
+            strategy = machine["spec"].get("runStrategy")
+            if name not in due and (strategy == "Halted") == self._runs(machine):
+                due[name] = (time.monotonic() + self._takes_s, machine)
+                if strategy != "Halted":
+                    self.started.append((datetime.now(UTC), name))
+        for name in [name for name, (when, _) in due.items() if when <= time.monotonic()]:
+            machine = due.pop(name)[1]
+            is_ending = self._runs(machine)
+            (self._stop if is_ending else self._run)(machine)
+            (self.stopped if is_ending else self.running).append((datetime.now(UTC), name))
 
     def _machines(self) -> Iterator[Object]:
         for namespace in self._namespaces:
