@@ -30,7 +30,7 @@ class Chosen:
     """The selection of a user's command.
 
     Attributes:
-        backup: a file, or the name of a Backup in the cluster; may be None.
+        backup: a file, or the name of a Backup or Schedule in the cluster; may be None.
     """
 
     namespaces: tuple[str, ...]
@@ -79,6 +79,8 @@ def of_cluster(
     reader = KubernetesReader.connect(None, *place)
     scope = live_cluster.Scope(_namespaces(chosen), is_whole)
     known = live_cluster.read(reader, scope, progress)
+    if chosen.backup and not chosen.file and not _is_there(chosen.backup, known):
+        known = live_cluster.with_schedules(known, reader)
     asked = preparation.with_namespace(backup(chosen, known))
     return live_cluster.with_policies(known, asked, reader)
 
@@ -173,13 +175,17 @@ def _selector(chosen: Chosen) -> LabelSelector | None:
     return selector
 
 
+def _is_there(name: str, known: Known) -> bool:
+    return any(_is(one, own_objects.BACKUP.kind) and it.name(one) == name for one in known.objects)
+
+
 def _find(name: str, known: Known) -> Item:
     backups = [item for item in known.objects if _is(item, own_objects.BACKUP.kind)]
     schedules = [item for item in known.objects if _is(item, _SCHEDULE)]
     for item in (*backups, *map(preparation.of_schedule, schedules)):
         if it.name(item) == name:
             return item
-    names = listing(map(it.name, [*backups, *schedules]))
+    names = listing(dict.fromkeys(map(it.name, [*backups, *schedules])))
     hint = f"there are: {names}" if names else "no Backup and no Schedule was read"
     cause = "there is neither a file nor a Backup or Schedule of that name"
     raise NothingToRehearse(f"backup {name}", "cannot rehearse it", cause, hint)

@@ -102,6 +102,25 @@ def test_a_backup_of_the_cluster_is_rehearsed_by_its_name(
     assert "HINT: there are: nightly" in capsys.readouterr().err
 
 
+def test_before_its_first_backup_a_schedule_of_the_cluster_is_rehearsed_by_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schedule = {
+        "apiVersion": "velero.io/v1",
+        "kind": "Schedule",
+        "metadata": {"name": "weekly", "namespace": "velero"},
+        "spec": {"schedule": "0 1 * * 0", "template": {"includedNamespaces": ["shop"]}},
+    }
+    with running(tmp_path, "", (), schedule) as (server, command):
+        assert cli.main([*command, "--backup", "nightly"]) == 0
+        assert not any("schedules" in one.path for one in server.requests), "not needed"
+        capsys.readouterr()
+        assert cli.main([*command, "--backup", "weekly"]) == 0
+        assert "shop/db" in capsys.readouterr().out
+        assert cli.main([*command, "--backup", "daily"]) == 3
+    assert "HINT: there are: nightly, weekly" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("forbidden", "code"),
     [

@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backup",
         metavar="FILE|NAME",
         action=FileName,
-        help="as this Backup: a file, or one of the cluster",
+        help="as this Backup or Schedule: a file, or one of the cluster",
     )
     what.add_argument(
         "--restore",

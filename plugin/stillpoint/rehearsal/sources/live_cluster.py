@@ -17,7 +17,7 @@ from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 from stillpoint.rehearsal.sources.known import Known, Unread
 from stillpoint.resources.disks import storage_class_mapping
-from stillpoint.velero import preparation, server
+from stillpoint.velero import own_objects, preparation, server
 from stillpoint.velero.request import Backup
 from stillpoint.velero.selection.discovery import STATIC, Discovery
 
@@ -178,10 +178,20 @@ def with_policies(known: Known, asked: Item, reader: "KubernetesReader") -> Know
 
 def with_storage_classes(known: Known, namespace: str, reader: "KubernetesReader") -> Known:
     """Adds Velero's mapping of storage classes, which lives in Velero's namespace."""
-    resource = kinds.CONFIG_MAP
+    return _with_all(known, kinds.CONFIG_MAP, namespace, storage_class_mapping.SELECTOR, reader)
+
+
+def with_schedules(known: Known, reader: "KubernetesReader") -> Known:
+    """Adds the Schedules of every Velero in the cluster."""
+    return _with_all(known, own_objects.SCHEDULE, "", "", reader)
+
+
+def _with_all(
+    known: Known, resource: Resource, namespace: str, labels: str, reader: "KubernetesReader"
+) -> Known:
+    """Adds the objects of a list."""
     served = Served(resource.group, resource.version, resource.plural, resource.kind, True)
-    part = Part(served, namespace, storage_class_mapping.SELECTOR)
-    lists = read_parts(reader, [part], lambda *_: None)
+    lists = read_parts(reader, [Part(served, namespace, labels)], lambda *_: None)
     return replace(
         known, objects=(*known.objects, *lists.objects), unread=(*known.unread, *lists.unread)
     )
