@@ -39,6 +39,7 @@ def action(parameters: str, kind: str = "custom") -> str:
         ("{snapshotter: stillpoint, group: true}", Fate.OWN, True),
         ("{datamover: kubevirt}", Fate.CUSTOM, False),
         ("{datamover: kubevirt, group: true}", Fate.CUSTOM, False),
+        ("{snapshots: true, snapshot: a, 7: 8, mover: [stillpoint]}", Fate.CUSTOM, False),
         ("null", Fate.CUSTOM, False),
     ],
 )
@@ -63,6 +64,10 @@ def test_a_custom_action_is_ours_by_its_parameter(
             "{snapshotter: stillpoint, group: 'true'}",
             "group is 'true', and can only be true or false",
         ),
+        ("{snapshoter: stillpoint}", "'snapshoter' is no parameter: snapshotter: stillpoint"),
+        ("{Snapshotter: still}", "'Snapshotter' is no parameter: snapshotter: stillpoint is meant"),
+        ("{snapshooter: a}", "'snapshooter' is no parameter: snapshotter: stillpoint is meant"),
+        ("{plugin: stillpoint}", "'plugin' is no parameter: snapshotter: stillpoint is meant"),
         ("{snapshotter: stillpoint, group: null}", "group is None, and can only be true or false"),
     ],
 )

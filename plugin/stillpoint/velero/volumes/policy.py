@@ -208,7 +208,7 @@ def _volume_policy(number: int, policy: Item, source: str) -> VolumePolicy:
     kind, parameters = it.text(action, "type"), it.mapping(action, "parameters")
     if kind not in _ACTIONS:
         raise ValueError(f"{excerpt(kind)} is no type of action: there are {', '.join(_ACTIONS)}")
-    is_own = kind == Fate.CUSTOM and snapshotter.PARAMETER in parameters
+    is_own = snapshotter.is_asked_for(kind, parameters)
     fault = snapshotter.fault(kind, parameters)
     return VolumePolicy(
         tuple(_conditions(policy)),

@@ -62,10 +62,27 @@ def _is_asked(backup: Item) -> bool:
     return True
 
 
+def is_asked_for(action_type: str, parameters: Mapping[str, Any]) -> bool:
+    """True if an action leaves volumes to this plugin, or is meant to: nobody else takes those."""
+    return action_type == "custom" and (PARAMETER in parameters or bool(_misspelt(parameters)))
+
+
+def _misspelt(parameters: Mapping[str, Any]) -> str:
+    """The name of a parameter that looks like this plugin's; empty if none does."""
+    from difflib import get_close_matches  # noqa: PLC0415 - for the few backups that have policies
+
+    for name, value in parameters.items():
+        if value == NAME or get_close_matches(str(name).lower(), [PARAMETER], cutoff=0.905):
+            return str(name)
+    return ""
+
+
 def fault(action_type: str, parameters: Mapping[str, Any]) -> str:
     """The reason why an action with the plugin's parameter cannot be obeyed; empty if it can."""
     if PARAMETER not in parameters:
-        return ""  # the action of another plugin
+        meant = _misspelt(parameters) if action_type == "custom" else ""
+        hint = f"{excerpt(meant)} is no parameter: {PARAMETER}: {NAME} is meant, or another plugin"
+        return hint if meant else ""
     asked = parameters[PARAMETER]
     if action_type != "custom":
         return f"{PARAMETER} has a meaning with type: custom alone, not with {excerpt(action_type)}"
