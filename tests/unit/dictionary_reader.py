@@ -1,7 +1,6 @@
 """Stands for the cluster in tests of actions: a Reader and Writer over objects in memory."""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from datetime import datetime
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -43,6 +42,7 @@ class DictionaryReader:
         patches: what was changed, by `shop/db`.
         refused: `shop/db` of each object that nobody may change.
         logs: by `shop/virt-launcher-db-x guest-console-log`; others have no lines.
+        oldest_s: by the same, the age of the oldest line that was asked for, the first time.
         followed: by the same, what who follows a log reads.
         watches: by `shop/db`, what who watches one object reads; by default its state of now.
     """
@@ -54,6 +54,7 @@ class DictionaryReader:
         self.patches: dict[str, list[Item]] = {}
         self.refused: set[str] = set()
         self.logs: dict[str, list[bytes]] = {}
+        self.oldest_s: dict[str, float | None] = {}
         self.followed: dict[str, MemoryStream[bytes]] = {}
         self.watches: dict[str, MemoryStream[Change]] = {}
 
@@ -89,10 +90,14 @@ class DictionaryReader:
         return stream
 
     def log(
-        self, pod: Reference, container: str, since: datetime, follow_s: float | None = None
+        self,
+        pod: Reference,
+        container: str,
+        oldest_s: float | None,
+        follow_s: float | None = None,
     ) -> MemoryStream[bytes]:
-        del since
         whose = f"{pod.namespace}/{pod.name} {container}"
+        self.oldest_s.setdefault(whose, oldest_s)
         log = MemoryStream(self.logs.get(whose, ()))
         if follow_s is None:
             log.close()

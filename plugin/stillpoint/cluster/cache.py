@@ -12,7 +12,6 @@ from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, M
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from stillpoint.model import item as it
@@ -143,10 +142,14 @@ class CachedIndex:
         return self._reader.watch(resource, namespace, name, longest_s)
 
     def log(
-        self, pod: Reference, container: str, since: datetime, follow_s: float | None = None
+        self,
+        pod: Reference,
+        container: str,
+        oldest_s: float | None,
+        follow_s: float | None = None,
     ) -> Stream[bytes]:
         """See `Index.log`."""
-        return self._reader.log(pod, container, since, follow_s)
+        return self._reader.log(pod, container, oldest_s, follow_s)
 
     def list_grouped(
         self,
@@ -239,9 +242,13 @@ class _LateCluster:
         return self.connect().watch(resource, namespace, name, longest_s)
 
     def log(
-        self, pod: Reference, container: str, since: datetime, follow_s: float | None = None
+        self,
+        pod: Reference,
+        container: str,
+        oldest_s: float | None,
+        follow_s: float | None = None,
     ) -> Stream[bytes]:
-        return self.connect().log(pod, container, since, follow_s)
+        return self.connect().log(pod, container, oldest_s, follow_s)
 
     def patch(
         self,

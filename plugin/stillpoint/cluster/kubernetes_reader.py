@@ -272,7 +272,11 @@ class KubernetesReader:
         return LineStream(request, open_response, request.change, self._clock, _OF_WATCHES)
 
     def log(
-        self, pod: Reference, container: str, since: datetime, follow_s: float | None = None
+        self,
+        pod: Reference,
+        container: str,
+        oldest_s: float | None,
+        follow_s: float | None = None,
     ) -> LineStream[bytes]:
         """See `Reader.log`."""
         longest_s = self._limits.response_s if follow_s is None else follow_s
@@ -281,9 +285,10 @@ class KubernetesReader:
         query = {
             "container": container,
             "timestamps": "true",
-            "sinceTime": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "follow": "false" if follow_s is None else "true",
         }
+        if oldest_s is not None:
+            query["sinceSeconds"] = str(max(math.ceil(oldest_s), 1))
 
         def open_response() -> BaseHTTPResponse:
             return self._open_stream(request, query, longest_s)

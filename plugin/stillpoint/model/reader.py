@@ -1,7 +1,6 @@
 """Reads of the cluster, for actions and everybody else."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import NamedTuple, Protocol, TypeVar
 
 from stillpoint.model.item import Item
@@ -85,7 +84,11 @@ class Reader(Protocol):
         """
 
     def log(
-        self, pod: Reference, container: str, since: datetime, follow_s: float | None = None
+        self,
+        pod: Reference,
+        container: str,
+        oldest_s: float | None,
+        follow_s: float | None = None,
     ) -> Stream[bytes]:
         """Lines of a container's log, each behind its time by the clock of the node.
 
@@ -93,7 +96,8 @@ class Reader(Protocol):
         Nothing is sent before it is asked for.
 
         Args:
-            since: older lines, by the clock of the node, are left out.
+            oldest_s: older lines are left out, by the clock of the node when it gets the request;
+                in whole seconds, rounded up, and at least one. None for all lines.
             follow_s: go on with what is printed later, for so long; None ends with the last line,
                 and a log of which the end did not come is a failure.
         """
@@ -131,7 +135,11 @@ class Index(Protocol):
         """As `Reader.watch`; nothing of it is cached."""
 
     def log(
-        self, pod: Reference, container: str, since: datetime, follow_s: float | None = None
+        self,
+        pod: Reference,
+        container: str,
+        oldest_s: float | None,
+        follow_s: float | None = None,
     ) -> Stream[bytes]:
         """As `Reader.log`; nothing of it is cached."""
 

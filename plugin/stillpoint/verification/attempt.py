@@ -146,7 +146,7 @@ class Attempt:
         secured = securing.secure(self._cluster, scratch, machine, keeps_pod_network=keeps)
         setting.interruption.check()
         securing.start(self._cluster, scratch, secured, keeps_pod_network=keeps)
-        self._look(arrival, began, it.creation_time(namespace) or began)
+        self._look(arrival, began)
 
     def _create_namespace(self) -> Item:
         setting, machine = self._setting, self._machine
@@ -193,10 +193,10 @@ class Attempt:
         )
         return list(dict.fromkeys(filter(None, named)))
 
-    def _look(self, arrival: Arrival, began: datetime, since: datetime) -> None:
+    def _look(self, arrival: Arrival, began: datetime) -> None:
         keeps = self._setting.keeps_pod_network
         instance = self.scratch.name, self._machine.name
-        look = Look(self._waiting, instance, since, keeps_pod_network=keeps)
+        look = Look(self._waiting, instance, keeps_pod_network=keeps)
         self._seen = look.seen
 
         def is_complete(seen: Seen) -> bool:

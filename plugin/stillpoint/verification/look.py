@@ -59,7 +59,6 @@ class Look:
 
     Args:
         instance: namespace and name.
-        since: no older line of the console counts.
         keeps_pod_network: whether the guest may be in the network of pods.
     """
 
@@ -67,13 +66,11 @@ class Look:
         self,
         waiting: Waiting,
         instance: tuple[str, str],
-        since: datetime,
         *,
         keeps_pod_network: bool,
     ) -> None:
         self._waiting = waiting
         self._instance = instance
-        self._since = since
         self._keeps_pod_network = keeps_pod_network
         self._events: SimpleQueue[_Event] = SimpleQueue()
         self._end = Interruption()  # of the threads
@@ -190,7 +187,7 @@ class Look:
             self._end.check()
             if waiting.left_s <= 0:
                 break
-            stream = waiting.cluster.log(reference, pod.CONSOLE, self._since, waiting.left_s)
+            stream = waiting.cluster.log(reference, pod.CONSOLE, None, waiting.left_s)
             try:
                 with self._end.waking(stream.close):
                     for line in filter(None, map(console.parse, stream)):

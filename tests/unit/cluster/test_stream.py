@@ -4,7 +4,6 @@ import io
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
 from queue import SimpleQueue
 
 import pytest
@@ -19,7 +18,6 @@ from tests.unit.cluster.faulty_api_server import QUICK, Exchange, FaultyApiServe
 from tests.unit.cluster.test_watch import INSTANCES, bookmark, breaks, event, instance, tells
 
 POD = kinds.POD.named("shop", "virt-launcher-db-x")
-SINCE = datetime(2026, 5, 4, 12, 0, 0, 900_000, tzinfo=UTC)
 LONG = replace(QUICK, read_s=10.0, response_s=10.0)
 FIRST = b"2026-05-04T12:00:01.123456789Z login:\r\n"
 SECOND = b"2026-05-04T12:00:02.5Z @stillpoint {}\r\n"
@@ -28,20 +26,20 @@ LINES = [FIRST[:-1], SECOND[:-1]]
 
 def test_a_log_that_is_there_is_read_to_its_end() -> None:
     with FaultyApiServer([answers(200, FIRST + SECOND)]) as server:
-        assert list(server.reader().log(POD, "guest-console-log", SINCE)) == LINES
+        assert list(server.reader().log(POD, "guest-console-log", 60.0)) == LINES
         [heard] = server.heard
     assert heard.path == "/api/v1/namespaces/shop/pods/virt-launcher-db-x/log"
     assert heard.query == {
         "container": "guest-console-log",
         "timestamps": "true",
-        "sinceTime": "2026-05-04T12:00:00Z",
+        "sinceSeconds": "60",
         "follow": "false",
     }
 
 
 def test_lines_that_are_followed_come_one_by_one_until_the_log_is_closed() -> None:
     with FaultyApiServer([tells(FIRST[:9], FIRST[9:] + SECOND)]) as server:
-        log = server.reader(LONG).log(POD, "compute", SINCE, follow_s=30.0)
+        log = server.reader(LONG).log(POD, "compute", 60.0, follow_s=30.0)
         found = collect_aside(log)
         assert [found.get(timeout=10) for _ in LINES] == LINES
         assert server.heard[0].query["follow"] == "true"
@@ -51,21 +49,21 @@ def test_lines_that_are_followed_come_one_by_one_until_the_log_is_closed() -> No
 
 def test_a_log_that_was_closed_before_is_over_at_once() -> None:
     with FaultyApiServer([tells(FIRST)]) as server:
-        log = server.reader(LONG).log(POD, "compute", SINCE, follow_s=30.0)
+        log = server.reader(LONG).log(POD, "compute", 60.0, follow_s=30.0)
         log.close()
         assert list(log) == []
 
 
 def test_a_log_in_which_nothing_is_printed_ends_at_its_deadline() -> None:
     with FaultyApiServer([tells(FIRST)]) as server:
-        log = server.reader(LONG).log(POD, "compute", SINCE, follow_s=2.0)
+        log = server.reader(LONG).log(POD, "compute", 60.0, follow_s=2.0)
         assert list(log) == LINES[:1]
 
 
 def test_a_whole_log_of_which_the_end_does_not_come_is_a_failure() -> None:
     """What is not in it is taken for not said."""
     with FaultyApiServer([tells(FIRST)]) as server:
-        log = iter(server.reader(replace(LONG, response_s=0.2)).log(POD, "compute", SINCE))
+        log = iter(server.reader(replace(LONG, response_s=0.2)).log(POD, "compute", 60.0))
         assert next(log) == LINES[0]
         with pytest.raises(NoResponse, match="end did not come in time"):
             next(log)
@@ -91,15 +89,15 @@ def test_the_missing_right_is_named() -> None:
         FaultyApiServer([status(403, refusal)]) as server,
         pytest.raises(Forbidden, match="no right to get pods/log in namespace shop") as caught,
     ):
-        list(server.reader().log(POD, "compute", SINCE))
+        list(server.reader().log(POD, "compute", 60.0))
     assert caught.value.hint.endswith('resources: ["pods/log"], verbs: ["get"]')
 
 
 def test_a_failure_and_a_connection_that_is_lost_are_no_end() -> None:
     with FaultyApiServer([status(400, "container is not valid"), breaks(FIRST)]) as server:
         with pytest.raises(Unreachable, match="container is not valid"):
-            list(server.reader().log(POD, "none", SINCE))
-        followed = iter(server.reader(LONG).log(POD, "compute", SINCE, follow_s=30.0))
+            list(server.reader().log(POD, "none", 60.0))
+        followed = iter(server.reader(LONG).log(POD, "compute", 60.0, follow_s=30.0))
         assert next(followed) == LINES[0]
         with pytest.raises(NoResponse):
             next(followed)
@@ -112,7 +110,7 @@ def test_of_a_line_without_an_end_no_more_than_its_beginning_is_kept() -> None:
 
 def test_a_guest_that_never_stops_printing_is_left() -> None:
     with FaultyApiServer([floods]) as server:
-        read = sum(1 for _ in server.reader(LONG).log(POD, "compute", SINCE, follow_s=60.0))
+        read = sum(1 for _ in server.reader(LONG).log(POD, "compute", 60.0, follow_s=60.0))
     assert len(FIRST) * read < 17 * 1024 * 1024
 
 
@@ -121,7 +119,7 @@ def test_a_log_that_is_too_long_is_not_whole() -> None:
         FaultyApiServer([floods]) as server,
         pytest.raises(NoResponse, match="the response is too long"),
     ):
-        list(server.reader(replace(LONG, response_s=60.0)).log(POD, "compute", SINCE))
+        list(server.reader(replace(LONG, response_s=60.0)).log(POD, "compute", 60.0))
 
 
 def test_one_object_is_watched_by_its_name_and_signs_of_life_come_too() -> None:

@@ -126,9 +126,13 @@ class Played:
         return stream
 
     def log(
-        self, pod: Reference, container: str, since: datetime, follow_s: float | None = None
+        self,
+        pod: Reference,
+        container: str,
+        oldest_s: float | None,
+        follow_s: float | None = None,
     ) -> MemoryStream[bytes]:
-        del since, follow_s
+        del oldest_s, follow_s
         self._request("log", Resource("", "v1", "pods", "Pod"), f"{pod.name} {container}")
         stamp = "2026-11-27T06:01:00.0Z @stillpoint "
         return MemoryStream([f"{stamp}{json.dumps(line)}".encode() for line in self.lines])

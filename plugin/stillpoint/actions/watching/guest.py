@@ -27,6 +27,9 @@ SETTLED = timedelta(seconds=10)
 _QUIET = timedelta(minutes=1)
 """After the last snapshot of a guest that nothing has frozen."""
 
+_MARGIN = timedelta(seconds=2)
+"""For a request that is long on its way to the node."""
+
 LONGEST = timedelta(minutes=30)
 """Of a watch: up to ten item blocks wait for each other."""
 
@@ -99,10 +102,10 @@ class WatchedGuest:
         """True if the launcher pod keeps the log of the console."""
         return self._first.has_console is True
 
-    @property
-    def log_since(self) -> datetime:
-        """The age of the oldest line that may count, whatever the clock of the node says."""
-        return self._first.started - timedelta(minutes=1)
+    def log_s(self, now: datetime) -> float:
+        """The age in seconds of the oldest line of the console that may count, and a bit more."""
+        first = self._first.began if self.is_before_hook else self._first.started
+        return (now - first + _MARGIN).total_seconds()
 
     def see(self, look: Look) -> None:
         """Adds a look, unless it is an event that changes nothing here."""

@@ -78,14 +78,15 @@ class Streams:
             self._guest.watched(Span(first, now), version)
 
     def _hear_console(self) -> None:
-        launcher, since = self._guest.launcher, self._guest.log_since
+        launcher = self._guest.launcher
         if launcher is None:
             return
-        self._repeat(
-            "console-unread",
-            lambda longest_s: self._cluster.log(launcher, pod.CONSOLE, since, longest_s),
-            self._hear_lines,
-        )
+
+        def open_log(longest_s: float) -> Stream[bytes]:
+            oldest_s = self._guest.log_s(self._clock.now())
+            return self._cluster.log(launcher, pod.CONSOLE, oldest_s, longest_s)
+
+        self._repeat("console-unread", open_log, self._hear_lines)
 
     def _hear_lines(self, lines: Stream[bytes]) -> None:
         before, is_live = None, False

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Generator, Mapping, Sequence
-from datetime import datetime
 
 from stillpoint.model import item as it
 from stillpoint.model.errors import ReadFailed
@@ -84,10 +83,14 @@ class RehearsedCluster:
         raise ReadFailed(str(resource.named(namespace, name)), "cannot watch", _CAUSE_OF_GUESTS)
 
     def log(
-        self, pod: Reference, container: str, since: datetime, follow_s: float | None = None
+        self,
+        pod: Reference,
+        container: str,
+        oldest_s: float | None,
+        follow_s: float | None = None,
     ) -> Stream[bytes]:
         """Refuses; see `Reader.log`."""
-        del container, since, follow_s
+        del container, oldest_s, follow_s
         raise ReadFailed(f"log of {pod}", "cannot get", _CAUSE_OF_GUESTS)
 
     def patch(

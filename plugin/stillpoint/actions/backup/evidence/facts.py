@@ -212,8 +212,9 @@ def _safety_thaws(
     launcher = reads.unless_failed("launcher-unread", lambda: _launcher(seen, reads.context))
     if launcher is None:
         return None
+    age = reads.context.clock.now() - seen.started + _MARGIN
     log = reads.context.cluster.log(
-        pod.RESOURCE.named(*it.identify(launcher)), pod.COMPUTE, seen.started - _MARGIN
+        pod.RESOURCE.named(*it.identify(launcher)), pod.COMPUTE, age.total_seconds()
     )
     return reads.unless_failed("launcher-log-unread", lambda: tuple(_times(log)))
 
