@@ -15,6 +15,8 @@ from statistics import median
 
 from benchmarks import snapshots
 from benchmarks.snapshots import Incomplete, Way, prepared, write_policy
+from stillpoint.evidence.document import Evidence
+from stillpoint.model.level import Level
 from tests.cluster import real_guest
 from tests.cluster.cluster import Cluster
 from tests.cluster.evidence_guests import shown
@@ -52,7 +54,7 @@ class Measured:
         cut_s: how long the storage worked on the snapshot that took it longest.
         stall_s: the longest time in which a database acknowledged nothing, of each.
         plugin_mb: the most that a process of the plugin had in memory.
-        levels: of the machine, by the evidence in the backup.
+        levels: of the machine, by the evidence in the backup, with what an unknown one lacks.
     """
 
     frozen_s: float
@@ -182,8 +184,14 @@ def backup(cluster: Cluster, guest: Machine, count: int, way: Way) -> Measured:
         max((cut.finished - cut.started).total_seconds() for cut in cuts),
         stalls,
         plugin_mb(),
-        frozenset(each.machine_level for each in shown(cluster.archive, done).evidence.values()),
+        frozenset(map(told, shown(cluster.archive, done).evidence.values())),
     )
+
+
+def told(evidence: Evidence) -> str:
+    lacks = ", ".join(one.code for one in evidence.missing)
+    is_known = evidence.machine_level != Level.UNKNOWN
+    return evidence.machine_level if is_known else f"unknown ({lacks})"
 
 
 @contextmanager

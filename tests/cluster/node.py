@@ -90,9 +90,19 @@ class Node:
         exit_code: int = 0,
         message: str = "freezing the virtual machine failed",
         delay_s: float = 0,
+        late_s: float = 0,
     ) -> None:
-        """Makes virt-freezer fail or take its time for one virtual machine, until `soothe`."""
-        order = {"exitCode": exit_code, "message": message, "delay": f"{delay_s}s"}
+        """Makes virt-freezer fail or take its time for one virtual machine, until `soothe`.
+
+        Args:
+            late_s: how long the instance's status stays as it was, as KubeVirt's does up to 6 s.
+        """
+        order = {
+            "exitCode": exit_code,
+            "message": message,
+            "delay": f"{delay_s}s",
+            "late": f"{late_s}s",
+        }
         (self.orders / f"{namespace}.{name}.{verb}.json").write_text(json.dumps(order))
 
     def give_agent(self, namespace: str, name: str, agent: Path) -> None:

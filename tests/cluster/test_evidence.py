@@ -117,6 +117,30 @@ def test_a_report_tells_whose_hook_failed_by_velero_s_log(cluster: Cluster) -> N
     assert about.startswith("the freeze: command terminated with exit code 1")
 
 
+@pytest.mark.parametrize("is_ours", [True, False], ids=["ours", "velero"])
+def test_backups_in_close_succession_reach_what_each_reaches_alone(
+    cluster: Cluster, *, is_ours: bool
+) -> None:
+    """As of schedules of one minute. KubeVirt says seconds later that the former one has thawed."""
+    namespace = f"evidence-close-{'ours' if is_ours else 'velero'}"
+    held, bare = machine_in(cluster, namespace, "held"), Machine(namespace, "bare")
+    cluster.create_vms([bare])
+    give_agent(cluster, held, cluster.folder / "guests" / namespace)
+    for machine in (held, bare):
+        cluster.node.disturb(namespace, machine.name, "unfreeze", late_s=5)
+    try:
+        with ThreadPoolExecutor(2) as aside:
+            backups = [
+                aside.submit(back_up, cluster, f"{namespace}-{number}", namespace, is_ours=is_ours)
+                for number in range(2)
+            ]
+    finally:
+        cluster.node.soothe()
+    for found in (each.result() for each in backups):
+        wanted = {"held-root": "application", "bare-root": "filesystem"}
+        assert found.levels() == wanted, found.reasons()
+
+
 def test_moved_data_has_its_evidence_with_the_upload(cluster: Cluster) -> None:
     machine = machine_in(cluster, "evidence-moved", "db")
     give_agent(cluster, machine, cluster.folder / "guests" / machine.namespace)

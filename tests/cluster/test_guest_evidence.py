@@ -1,6 +1,7 @@
 """The evidence of a booted guest's backups says what their restored disks show.
 
-The guest is backed up without our package, with it, and when its hook fails; `stillpoint report`
+The guest is backed up without our package, with it, and when its hook fails, by whom ever its
+snapshots are taken; `stillpoint report`
 says the same of each backup that it downloads from the cluster.
 """
 
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.e2e
 
 LEVELS = {
     "bare": "filesystem",
+    "bare-ours": "filesystem",
     "held": "application",
     "label": "application",
     "refused": "crash",

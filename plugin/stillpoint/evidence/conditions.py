@@ -123,11 +123,12 @@ FROZEN_ALONE = Condition("frozen-alone-before", facts.frozen_alone_before,
     "KubeVirt's status did not say frozen before the snapshot, or others may have frozen the guest")
 STILL_FROZEN = Condition("still-frozen", facts.still_frozen,
     "KubeVirt's status still said frozen six seconds after the last snapshot, {at}",
-    "KubeVirt's status did not say frozen until six seconds after the last snapshot, or was not "
-    "watched all the time")
+    "KubeVirt's status did not say frozen until six seconds after the last snapshot, was not "
+    "watched all the time, or another backup may have frozen the guest by then")
 SEEN_FROZEN = Condition("seen-frozen", facts.seen_frozen,
     "KubeVirt's status said frozen, first {at}, and not otherwise before the last snapshot",
-    "KubeVirt's status never said frozen, or said thawed before the last snapshot")
+    "KubeVirt's status never said frozen, said thawed before the last snapshot, or another backup "
+    "may have frozen the guest before its status had settled")
 NEVER_FROZEN = Condition("never-frozen", facts.never_frozen,
     "KubeVirt's status never said frozen",
     "KubeVirt's status said frozen, or was not watched all the time")

@@ -89,7 +89,8 @@ def still_frozen(case: Case) -> datetime | None:
     states = case.around[1:] or case.around
     is_frozen = case.is_watched and any(states) and all(state.is_frozen for state in states)
     agents = {state.agent_since for state in case.around}
-    return case.settled if is_frozen and len(agents) == 1 and all(agents) else None
+    is_of_one = len(agents) == 1 and all(agents) and is_last(case)
+    return case.settled if is_frozen and is_of_one else None
 
 
 def never_frozen(case: Case) -> bool:
@@ -101,19 +102,26 @@ def never_frozen(case: Case) -> bool:
 
 def seen_frozen(case: Case) -> datetime | None:
     """The status turned to frozen before it was settled, and not back before the last cut."""
-    settled = [look for look in case.looks if look.received <= case.settled]
-    frozen = [look.received for look in settled if look.state.is_frozen]
+    if case.seen.later is None:
+        return None
+    until = min((case.settled, *case.seen.later))
+    frozen = [look.received for look in case.looks if look.state.is_frozen]
+    frozen = [moment for moment in frozen if moment <= until]
     thawed = [look.received for look in case.looks if not look.state.is_frozen]
     is_thawed = any(frozen[0] <= moment <= case.end for moment in thawed) if frozen else True
     return None if is_thawed else frozen[0]
 
 
 def seen_thawed(case: Case) -> datetime | None:
-    """The status had said frozen, and said thawed before the cuts."""
+    """The status had said frozen, and said thawed before the cuts.
+
+    If it had done so from the first, the hook may have frozen the guest again after that.
+    """
     frozen = [look.received for look in case.looks if look.state.is_frozen]
     is_thawed = any(case.around) and not case.around[0].is_frozen
     early = [moment for moment in frozen if moment <= case.start]
-    return max(early) if early and is_thawed and is_alone(case) else None
+    is_of_one = is_unfrozen_at_first(case) or has_no_hook(case) or hook_failed(case)
+    return max(early) if early and is_thawed and is_of_one and is_alone(case) else None
 
 
 def not_frozen_again(case: Case) -> bool:
@@ -141,8 +149,13 @@ def hook_failed(case: Case) -> bool:
 
 
 def is_alone(case: Case) -> bool:
-    """True if nobody else froze or thawed the guest in the window."""
+    """True if nobody else froze or thawed the guest up to the last cut."""
     return case.seen.others == ()
+
+
+def is_last(case: Case) -> bool:
+    """True if no other backup can have frozen the guest before its status had settled."""
+    return case.seen.later == ()
 
 
 def no_safety_thaw(case: Case) -> bool:

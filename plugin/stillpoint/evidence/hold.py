@@ -19,6 +19,9 @@ from stillpoint.evidence.observations import Heard, Observations
 LATE = timedelta(seconds=2)
 """A line is no later: the agent writes that of a release within one second, or not at all."""
 
+ENDS = (State.RELEASED, State.OVER)
+"""Of a line that is written when a hold has ended."""
+
 _APART, _WAY = timedelta(seconds=0.1), timedelta(seconds=0.05)
 """Lines that are so far apart tell how they came; the way of one differs so much from another's."""
 
@@ -113,11 +116,19 @@ def is_contradictory(seen: Observations) -> bool:
 
 
 def not_older(seen: Observations, clock: NodeClock | None) -> Sequence[Heard]:
-    """Lines, without those that are surely from before the backup."""
+    """Lines, without those of holds that were surely over before the backup came to the guest."""
+    if not clock:
+        return seen.lines
+    first = seen.began if seen.is_before_hook else seen.started
+    over = {
+        one.line.id
+        for one in seen.lines
+        if one.line.state in ENDS and clock.latest(one.line.stamped) < first
+    }
     return [
         one
         for one in seen.lines
-        if one.is_live or not clock or clock.latest(one.line.stamped) >= seen.started
+        if one.line.id not in over and clock.latest(one.line.stamped) >= seen.started
     ]
 
 

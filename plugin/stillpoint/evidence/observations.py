@@ -135,10 +135,12 @@ class Observations:
         is_hook_failed: true if a hook of this guest failed; None if not known.
         safety_thaws: KubeVirt's lines of its own thaws since the backup began, node's clock; None
             if the log was not read.
-        others: other programs that may have frozen or thawed the guest in the window, for people:
-            `VirtualMachineSnapshot nightly`. None if nobody looked.
+        others: other programs that may have frozen or thawed the guest up to the last snapshot, for
+            people: `VirtualMachineSnapshot nightly`. None if nobody looked.
         lacks: reads that failed, each with its cause, such as the right that is missing.
         version: `metadata.resourceVersion` of the instance at the end of the last of `watches`.
+        later: when other backups began that may have frozen the guest after the last snapshot, and
+            before its status had settled; in whole seconds, rounded down. None if nobody looked.
     """
 
     namespace: str
@@ -158,6 +160,7 @@ class Observations:
     others: tuple[str, ...] | None = None
     lacks: tuple[Statement, ...] = ()
     version: str = ""
+    later: tuple[datetime, ...] | None = None
 
 
 class Method(StrEnum):

@@ -6,10 +6,8 @@ from stillpoint.evidence import facts
 from stillpoint.evidence import hold as holds
 from stillpoint.evidence.case import Case
 from stillpoint.evidence.console import State as Moment
-from stillpoint.evidence.hold import LATE
+from stillpoint.evidence.hold import ENDS, LATE
 from stillpoint.model.level import Level
-
-_ENDS = (Moment.RELEASED, Moment.OVER)
 
 
 def held(case: Case) -> datetime | None:
@@ -65,7 +63,7 @@ def released_before(case: Case) -> datetime | None:
 
 def not_released_before(case: Case) -> bool:
     """True if no line says that a hold ended before the last cut, or contradicts another."""
-    is_early = any(one.line.state in _ENDS and one.received <= case.end for one in case.lines)
+    is_early = any(one.line.state in ENDS and one.received <= case.end for one in case.lines)
     ended = case.hold.ended if case.hold else None
     is_known_early = ended is not None and ended < case.end
     return not is_early and not is_known_early and not holds.is_contradictory(case.seen)
@@ -73,7 +71,7 @@ def not_released_before(case: Case) -> bool:
 
 def no_line(case: Case) -> bool:
     """True if the console has no line of a hold, but of such as were released before the cuts."""
-    lines = [one for one in case.lines if one.line.state in (Moment.HELD, *_ENDS)]
-    early = [one for one in lines if one.line.state in _ENDS and one.received <= case.start]
+    lines = [one for one in case.lines if one.line.state in (Moment.HELD, *ENDS)]
+    early = [one for one in lines if one.line.state in ENDS and one.received <= case.start]
     released = {one.line.id for one in early}
     return all(one.line.id in released for one in lines) and not case.seen.dropped

@@ -61,6 +61,7 @@ PLAIN = Observations(
     is_hook_failed=False,
     safety_thaws=(),
     others=(),
+    later=(),
 )
 CUT = Cut(Subject("PersistentVolumeClaim", "root", "c-1"), at(3), at(6), in_block_of=("db",))
 LONG = replace(CUT, not_after=at(8.9))
@@ -108,6 +109,15 @@ FORMER = tuple(
     )
 )
 """Lines of the backup before this one."""
+JUST_BEFORE = tuple(
+    replace(one, received=at(1.3))
+    for one in (
+        heard(-1, Moment.HELD, id="former", is_live=False),
+        heard(0.8, Moment.RELEASED, id="former", held_s=1.8, by="thaw", is_live=False),
+        heard(1.1, Moment.OVER, id="former", is_live=False),
+    )
+)
+"""Of one that was over in the second in which this one began."""
 
 UNLESS: dict[str, dict[str, Sequence[Change]]] = {
     "stopped": {
@@ -248,6 +258,8 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
             {"watches": (Span(at(7.1), at(40)),)},
             {"watches": (), "looks": (asked(0.9), look(2.9, FROZEN), asked(12, FROZEN))},
             {"looks": (asked(0.9), look(2.9, FROZEN), look(8, replace(FROZEN, agent_since="")))},
+            {"later": (at(11),)},
+            {"later": None},
         ],
         "not-too-long-for-windows": [
             {
@@ -293,6 +305,8 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
             {"thaws": (Thaw(at(6.1)),)},
             {"thaws": (), "looks": (asked(0.9), look(3, FROZEN), look(5.9))},
             {"thaws": (), "watches": (), "looks": (asked(0.9), asked(13, FROZEN))},
+            {"thaws": (), "looks": (asked(0.9), look(8, FROZEN), look(9)), "later": (at(7),)},
+            {"thaws": (), "looks": (asked(0.9), look(5.9, FROZEN), look(6.5)), "later": None},
         ],
         "not-too-long-for-windows": [
             {
@@ -317,6 +331,7 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
             {"lines": (HELD,), "safety_thaws": (at(3 + SKEW),)},
             {"lines": (), "looks": (asked(0.9), look(2, FROZEN), look(3.1))},
             {"lines": (), "looks": (asked(0.9), look(2, FROZEN), look(2.9)), "others": None},
+            {"lines": (), "looks": (asked(0.9, FROZEN), look(2.9))},
         ],
         "not-frozen-again": [
             {"looks": (asked(0.9), look(5, FROZEN))},
@@ -415,7 +430,9 @@ ANOTHER_WAY: dict[str, Sequence[Change]] = {
     "application-held": [
         FAILED | {"looks": (asked(0.9), look(2.9, FROZEN))},
         {"lines": (replace(HELD, is_live=False), RELEASED, OVER)},
-        {"lines": (heard(-30, Moment.RELEASED, is_live=False), HELD, RELEASED, OVER)},
+        {"lines": (*FORMER, HELD, RELEASED, OVER)},
+        {"lines": (*JUST_BEFORE, HELD, RELEASED, OVER)},
+        {"lines": (*(replace(one, is_live=True) for one in FORMER), HELD, RELEASED, OVER)},
         {"watches": (), "looks": (asked(0.9), asked(20))},
         {
             "lines": (
@@ -434,6 +451,8 @@ ANOTHER_WAY: dict[str, Sequence[Change]] = {
         {"safety_thaws": (at(12 + SKEW),)},
         {"thaws": (Thaw(at(8.91), at(9.1)),)},
         {"thaws": (Thaw(at(8.91)),)},
+        {"later": (at(9),)},
+        {"later": None},
         {"not_before": at(1.1)},
         LATER,
     ],
@@ -449,6 +468,8 @@ ANOTHER_WAY: dict[str, Sequence[Change]] = {
     ],
     "filesystem-expected": [
         {"thaws": (), "looks": (asked(0.9), look(5.9, FROZEN), look(6.5))},
+        {"thaws": (), "looks": (asked(0.9), look(5.9, FROZEN), look(6.5)), "later": (at(7),)},
+        {"later": (at(6),)},
         {"lines": (HELD,)},
         {"safety_thaws": None},
         {"watches": (), "looks": (asked(0.9), asked(20))},
@@ -462,6 +483,8 @@ ANOTHER_WAY: dict[str, Sequence[Change]] = {
         {"lines": (), "thaws": (Thaw(at(2.5), at(2.9)),)},
         {"lines": (HELD,), "safety_thaws": (at(2.5 + SKEW),), **FAILED},
         {"lines": (), "looks": (asked(0.9), look(2, FROZEN), look(2.9))},
+        {"lines": (), "looks": (asked(0.9, FROZEN), look(2.9)), "has_hook": False},
+        {"lines": (), "looks": (asked(0.9, FROZEN), look(2.9)), "is_hook_failed": True},
     ],
     "crash-no-hook": [{"lines": FORMER}],
     "crash-hook-failed": [

@@ -106,6 +106,7 @@ class Timeline:
         first = replace(first, os=random.choice(["debian", ""]))
         self.guest = Guest(Steps(0), Steps(first))
         self.others: list[str] = []
+        self.later: list[float] = []
         self.busy: list[tuple[float, float]] = []
         self.by_hand = False
         self.is_hook_failed = False
@@ -113,6 +114,7 @@ class Timeline:
         self.thaws: list[Thaw] = []
         self.tail_restarts: list[float] = []
         self.events: list[Event] = []
+        self.really_started = random.uniform(0, 0.99)  # Velero stores whole seconds
         self._plan()
         self._run()
 
@@ -121,7 +123,7 @@ class Timeline:
     def _plan(self) -> None:
         random = self.random
         self.is_before_hook = random.random() < 0.92
-        early = random.uniform(0.1, 3)
+        early = self.really_started + random.choice([random.uniform(0.1, 1), random.uniform(1, 3)])
         self.hook_at = early + random.choice([random.uniform(0, 1), random.uniform(0, 400)])
         outcome = random.choices(["ok", "failed", "late"], [90, 6, 4])[0]
         self.hook_end = self.hook_at + random.uniform(0.05, 2)
@@ -143,7 +145,29 @@ class Timeline:
         if self.is_own and random.random() < 0.7:
             self._at(max(in_block, default=0.0) + random.uniform(0.001, 0.02), self._own_thaw)
         self.end = max(self.post_at, *(disk.there for disk in self.disks)) + 60
+        self._plan_backups_around()
         self._plan_accidents()
+
+    def _plan_backups_around(self) -> None:
+        """Backups right before and right after this one, as of two schedules of one minute.
+
+        Velero takes them one after the other, and each of them thaws the guest before it is over.
+        """
+        random = self.random
+
+        def some() -> float:
+            return random.choice([random.uniform(0.1, 1), random.uniform(1, 9)])
+
+        if random.random() < 0.2:
+            thawed = self.really_started - some()
+            self._at(thawed - some(), self._freeze)
+            self._at(thawed, self._thaw)
+        if random.random() < 0.2:
+            started = self.end - 60 + some()
+            frozen = started + random.uniform(0.2, 3)
+            self._at(frozen, self._freeze)
+            self._at(frozen + some(), self._thaw)
+            self.later.append(int(started))
 
     def _plan_disks(self) -> None:
         random = self.random
@@ -334,6 +358,8 @@ class Timeline:
         """The observations and the cuts, as a plugin could have them."""
         random = self.random
         self.watch_end = self.post_at + random.choice([10, 10, 10, random.uniform(-5, 10)])
+        if random.random() < 0.8:  # the plugin's process ends before the next backup begins
+            self.watch_end = min([self.watch_end, *self.later])
         looks, watches = self._looks()
         others = random.random() < 0.85
         seen = Observations(
@@ -352,6 +378,7 @@ class Timeline:
             is_hook_failed=self._is_hook_failed(),
             safety_thaws=self._safety_thaws() if random.random() < 0.8 else None,
             others=tuple(self.others) if others else None,
+            later=tuple(map(at, self.later)) if others else None,
         )
         return seen, tuple(self._cuts())
 
@@ -468,6 +495,8 @@ class Timeline:
                         if moment < again]  # fmt: skip
         written.sort(key=lambda pair: pair[0])
         opened = self.began + random.choice([random.uniform(0.02, 0.3), random.uniform(0, 20)])
+        # Older ones are left out by the node's clock.
+        oldest = (self.began if self.is_before_hook else 0) - random.choice([2, 60])
         closed, again = random.uniform(opened, self.post_at + 10), 0.0
         if random.random() < 0.9:
             closed = NEVER
@@ -476,7 +505,8 @@ class Timeline:
         # A line of a hold is held up, or the log is asked for late: not both (docs/evidence.md).
         is_early = opened < self.began + 0.3 and closed == NEVER
         stalled = random.choice([None] * 9 + [*Moment]) if is_early else None
-        heard, latest = [], -NEVER
+        is_torn = is_early and random.random() < 0.1  # older lines come with a pause in between
+        heard, latest, number = [], -NEVER, 0
         for moment, line in written:
             stamped = moment + random.uniform(0, 0.03)
             late = random.uniform(0, 0.2) + random.uniform(0, 8) * (line.state is stalled)
@@ -484,9 +514,14 @@ class Timeline:
             request = opened if stamped < opened else again
             received = stamped + late if is_live else request + late
             latest = max(received, latest + 0.0001)
-            if moment > -60 and latest < self.watch_end and not self._is_cut(latest, closed, again):
-                stamp = at(stamped + self.skew)
-                heard.append(Heard(replace(line, stamped=stamp), at(latest), is_live))
+            if stamped <= oldest:
+                continue
+            if is_torn and stamped < opened:
+                latest += 0.3 * number
+                number += 1
+            if latest < self.watch_end and not self._is_cut(latest, closed, again):
+                stamp, seems_live = at(stamped + self.skew), is_live or number > 1
+                heard.append(Heard(replace(line, stamped=stamp), at(latest), seems_live))
         return tuple(heard)
 
     def _is_cut(self, received: float, closed: float, again: float) -> bool:

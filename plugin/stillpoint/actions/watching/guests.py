@@ -1,21 +1,26 @@
-"""The doors of watching, for actions: none of them waits or fails."""
+"""The doors of watching, for actions: none of them fails, nor waits while a guest is frozen."""
 
 import functools
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from typing import ParamSpec
 
 from stillpoint.actions import policies, surroundings
 from stillpoint.actions.watching import observer, state
 from stillpoint.actions.watching.guest import WatchedGuest
+from stillpoint.evidence.case import SETTLED
 from stillpoint.evidence.observations import Look, Observations, Thaw
 from stillpoint.model import item as it
+from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
 from stillpoint.resources.machines import pod, virtual_machine_instance
 from stillpoint.velero import pod_hooks
 from stillpoint.velero.context import BackupContext
 
 Parameters = ParamSpec("Parameters")
+
+_LONGEST_WAIT_S = SETTLED.total_seconds() + 1
 
 
 def harmless(note: Callable[Parameters, None]) -> Callable[Parameters, None]:
@@ -40,10 +45,33 @@ def harmless(note: Callable[Parameters, None]) -> Callable[Parameters, None]:
 @harmless
 def begin(instance: Item, launcher: Item | None, context: BackupContext) -> None:
     """Begins to watch the guest of an instance, before Velero's hook freezes it."""
+    if context.is_observed and launcher and not _watched(instance, context):
+        instance = _thawed(instance, launcher, context)
     _begin(instance, launcher, context, is_before_hook=True)
     if context.is_observed:
         # what it may demand is asked for when the guest stands still
         context.background(functools.partial(_read_namespace, it.namespace(instance), context))
+
+
+def _thawed(instance: Item, launcher: Item, context: BackupContext) -> Item:
+    """Waits until nobody else has the guest frozen, for some seconds: the instance as it is then.
+
+    KubeVirt's status says so for up to six seconds after a backup that came right before this one.
+    A freeze that goes on would be this backup's, too, and the thaw of its owner would end both.
+    """
+    is_frozen = virtual_machine_instance.is_frozen(instance)
+    if not is_frozen or _has_hook(launcher, instance, context) is False:
+        return instance
+    resource, identity = virtual_machine_instance.RESOURCE, it.identify(instance)
+    try:
+        with closing(context.cluster.watch(resource, *identity, _LONGEST_WAIT_S)) as changes:
+            for item, is_deleted in changes:
+                is_of_guest = it.uid(item) == it.uid(instance) and not is_deleted
+                if is_of_guest and not virtual_machine_instance.is_frozen(item):
+                    return item
+    except StillpointError as error:
+        context.log.debug("%s", error)
+    return instance
 
 
 @harmless

@@ -370,7 +370,9 @@ def test_another_backup_in_the_window_is_one_who_may_have_frozen() -> None:
     reader = world(cut(), seen(HELD, RELEASED, OVER))
     reader.objects += [
         ENDED,
+        backup("meanwhile", "12:00:00"),
         backup("next", "12:00:08"),
+        backup("soon", "12:00:02"),
         backup("still-at-work", "11:00:00", "InProgress"),
         backup("before", "11:58:00", "WaitingForPluginOperations"),
         backup("after", "12:00:09", "InProgress"),
@@ -378,8 +380,9 @@ def test_another_backup_in_the_window_is_one_who_may_have_frozen() -> None:
         {**backup("queued", ""), "status": {"phase": "Queued"}},
     ]
     context = observing(reader, ENDED, Hands(NOW + 20 * SECOND))
-    found = facts.look_up(seen(HELD), NOW + 2 * SECOND, context)
-    assert found.others == ("Backup next", "Backup still-at-work")
+    found = facts.look_up(seen(HELD), NOW + 2.5 * SECOND, context)
+    assert found.others == ("Backup meanwhile", "Backup still-at-work")
+    assert found.later == (NOW + 8 * SECOND, NOW + 2 * SECOND)
 
 
 def test_a_backup_of_another_velero_at_any_time_of_this_one_may_have_thawed() -> None:

@@ -3,6 +3,7 @@
 import logging
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -38,9 +39,12 @@ from tests.unit.actions.evidence.world import (
     wait_until,
 )
 from tests.unit.contexts import NOW, Hands, backup_context
-from tests.unit.dictionary_reader import DictionaryReader
+from tests.unit.dictionary_reader import DictionaryReader, MemoryStream
 
 VELERO_SNAPSHOT = Holder(kinds.VOLUME_SNAPSHOT, "shop", "velero-db-root-x")
+
+
+REFUSED = Forbidden("x", "cannot watch", "the account has no right")
 
 
 def begun(context: BackupContext) -> WatchedGuest:
@@ -81,6 +85,72 @@ def test_the_block_of_a_guest_begins_to_watch_console_and_instance() -> None:
 
 
 WATCH = "watch virtualmachineinstances.kubevirt.io shop/db"
+
+
+def test_only_lines_that_may_be_of_this_backup_are_asked_for_by_their_age() -> None:
+    """The node measures it by its own clock, whatever that says, and the minute before is full."""
+    reader = DictionaryReader(SHOP)
+    context = observing(reader)
+    begun(context)
+    wait_until(lambda: f"log {CONSOLE}" in reader.questions)
+    end(context)
+    assert reader.oldest_s == {CONSOLE: 2.0}
+    reader = DictionaryReader(SHOP)
+    context = observing(reader)
+    guests.begin_late(instance(), context)
+    wait_until(lambda: f"log {CONSOLE}" in reader.questions)
+    end(context)
+    assert reader.oldest_s == {CONSOLE: 62.0}, "since the backup began: Velero's hook was before"
+
+
+def test_a_guest_is_watched_when_nobody_else_has_it_frozen_any_more() -> None:
+    """KubeVirt's status, seconds late, is still of the backup before."""
+    frozen = instance(fsFreezeStatus="frozen")
+    reader = DictionaryReader([frozen, *(one for one in SHOP if one["metadata"]["name"] != "db")])
+    reader.watches["shop/db"] = MemoryStream([Change(frozen), Change({}), Change(instance())])
+    context = observing(reader)
+    [look] = begun(context).observations.looks
+    assert not look.state.is_frozen
+    end(context)
+
+
+@pytest.mark.parametrize("after", [[], [Change(instance(), is_deleted=True)], [REFUSED]])
+def test_a_guest_that_stays_frozen_is_watched_all_the_same(
+    after: list[Change | Exception],
+) -> None:
+    """Then it is not known that nobody thaws it in the middle of this backup."""
+    frozen = instance(fsFreezeStatus="frozen")
+    reader = DictionaryReader([frozen, *(one for one in SHOP if one["metadata"]["name"] != "db")])
+    stream: MemoryStream[Any] = MemoryStream([Change(frozen), *after])
+    reader.watches["shop/db"] = stream
+    stream.close()  # the time is over
+    context = observing(reader)
+    [look] = begun(context).observations.looks
+    assert look.state.is_frozen
+    end(context)
+
+
+def test_nobody_waits_for_a_guest_that_is_watched_already() -> None:
+    """It may be this backup that has frozen it."""
+    reader = DictionaryReader(SHOP)
+    context = observing(reader)
+    begun(context)
+    wait_until(lambda: WATCH in reader.questions)
+    reader.watches["shop/db"] = MemoryStream()
+    reader.watches["shop/db"].close()
+    guests.begin(instance(fsFreezeStatus="frozen"), launcher(), context)
+    assert reader.questions.count(WATCH) == 1
+    end(context)
+
+
+def test_nobody_waits_for_a_guest_that_velero_does_not_freeze() -> None:
+    frozen, bare = instance(fsFreezeStatus="frozen"), launcher()
+    bare["metadata"]["annotations"] = {"kubevirt.io/domain": "db"}
+    reader = DictionaryReader([frozen, bare])
+    context = observing(reader)
+    [look] = begun(context).observations.looks  # else it would wait for ever
+    assert look.state.is_frozen
+    end(context)
 
 
 def test_a_block_that_is_asked_twice_begins_once() -> None:

@@ -6,7 +6,7 @@ A read that fails, for lack of a right for instance, is a fact that is missing, 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from stillpoint.actions.backup.evidence import holders
@@ -39,6 +39,8 @@ _SURELY_NO_SAFETY_THAW = timedelta(seconds=kubevirt.SAFETY_THAW_S - 10)
 _MARGIN = timedelta(minutes=1)
 """For clocks that differ."""
 
+_SECOND = timedelta(seconds=1)
+
 _LONGEST_WORK = timedelta(minutes=30)
 """Of a VirtualMachineBackup, whose end is not looked at."""
 
@@ -61,11 +63,12 @@ def look_up(seen: Observations, last_cut: datetime, context: BackupContext) -> O
     """
     reads = _Reads(context)
     seen = _with_look(seen, reads)
-    others = reads.unless_failed("others-unread", lambda: _others(seen, last_cut, context))
+    found = reads.unless_failed("others-unread", lambda: _others(seen, last_cut, context))
     return replace(
         seen,
         is_hook_failed=_is_hook_failed(seen, context.backup.asked),
-        others=others,
+        others=None if found is None else found.at_work,
+        later=None if found is None else found.later,
         safety_thaws=_safety_thaws(seen, last_cut, reads),
         lacks=(*seen.lacks, *reads.lacks, *holders.lacks(seen.namespace, context)),
     )
@@ -135,9 +138,21 @@ def _is_hook_failed(seen: Observations, backup: Item) -> bool | None:
     return True if attempted <= 2 or failed == attempted else None
 
 
-def _others(seen: Observations, last_cut: datetime, context: BackupContext) -> tuple[str, ...]:
-    at_work = _at_work(seen, last_cut, context)
-    return *at_work, *_other_backups(seen, last_cut, context)
+class _Others(NamedTuple):
+    """Others who may have frozen the guest; see `Observations`."""
+
+    at_work: tuple[str, ...]
+    later: tuple[datetime, ...]
+
+
+def _others(seen: Observations, last_cut: datetime, context: BackupContext) -> _Others:
+    at_work, later = list(_at_work(seen, last_cut, context)), []
+    for title, began_after in _other_backups(seen, last_cut, context):
+        if began_after:
+            later.append(began_after)
+        else:
+            at_work.append(f"Backup {title}")
+    return _Others(tuple(at_work), tuple(later))
 
 
 def _at_work(seen: Observations, last_cut: datetime, context: BackupContext) -> Iterator[str]:
@@ -154,8 +169,14 @@ def _at_work(seen: Observations, last_cut: datetime, context: BackupContext) -> 
             yield f"VirtualMachineBackup {it.name(found)}"
 
 
-def _other_backups(seen: Observations, last_cut: datetime, context: BackupContext) -> Iterator[str]:
-    """Other backups that may have frozen or thawed the guest before its status had settled."""
+def _other_backups(
+    seen: Observations, last_cut: datetime, context: BackupContext
+) -> Iterator[tuple[str, datetime | None]]:
+    """Other backups that may have frozen or thawed the guest before its status had settled.
+
+    Returns:
+        The title of each, and when it began, where that was surely after the last snapshot.
+    """
     for velero, backups in others.of_each_velero(context).items():
         is_own = velero == context.backup.namespace
         for backup in backups:
@@ -164,7 +185,8 @@ def _other_backups(seen: Observations, last_cut: datetime, context: BackupContex
                 continue
             is_beside = _is_later(backup, seen) if is_own else _is_not_before(backup, seen)
             if is_beside and Filters.parse(backup).selects_namespace(seen.namespace):
-                yield f"Backup {others.title(backup, context)}"
+                is_after = is_own and began is not None and began + _SECOND > last_cut
+                yield others.title(backup, context), began if is_after else None
 
 
 def _is_later(backup: Item, seen: Observations) -> bool:
@@ -172,7 +194,8 @@ def _is_later(backup: Item, seen: Observations) -> bool:
 
     Velero takes backups of one namespace one after the other (v1.18:
     pkg/controller/backup_queue_controller.go; before, all backups): one that began earlier, and
-    holds no guests now, had thawed them.
+    holds no guests now, had thawed them; one that began later found all disks taken. Velero notes
+    whole seconds, so one may seem to have begun in the second before the last snapshot.
     """
     began = it.time(backup, "status", "startTimestamp")
     return own_objects.may_hold_guests(backup) or (began is not None and began >= seen.started)

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +32,9 @@ const freezerPath = "/usr/bin/virt-freezer"
 // A file DIRECTORY/orders/NAMESPACE.NAME.VERB.json changes how the next calls of a verb ("freeze", "unfreeze") go:
 //
 //	{"delay": "2s", "exitCode": 1, "message": "the agent does not answer"}
+//
+// "late": "5s" leaves the VMI's status as it was for so long after a call, and then sets it as the guest is by then:
+// KubeVirt asks the guest every five seconds.
 //
 // An executable DIRECTORY/hooks/NAMESPACE.NAME is called with "freeze" before a guest is frozen and with "thaw" after it
 // was thawed, as the guest's agent calls its hook.
@@ -55,6 +60,7 @@ type call struct {
 
 type order struct {
 	Delay    string `json:"delay"`
+	Late     string `json:"late"`
 	ExitCode int    `json:"exitCode"`
 	Message  string `json:"message"`
 }
@@ -125,7 +131,23 @@ func (f *freezer) settle(ctx context.Context, made *call, ordered order) error {
 	if made.Verb == "unfreeze" {
 		err = f.runHook(ctx, *made)
 	}
-	return errors.Join(err, f.setStatus(ctx, *made))
+	late, invalid := time.ParseDuration(cmp.Or(ordered.Late, "0s"))
+	if late > 0 {
+		go f.setStatusLate(context.WithoutCancel(ctx), late, *made)
+		return errors.Join(err, invalid)
+	}
+	return errors.Join(err, invalid, f.setStatus(ctx, *made, made.Verb == "freeze"))
+}
+
+func (f *freezer) setStatusLate(ctx context.Context, late time.Duration, made call) {
+	time.Sleep(late)
+	isFrozen, err := f.isFrozen(made)
+	if err == nil {
+		err = f.setStatus(ctx, made, isFrozen)
+	}
+	if err != nil {
+		log.Printf("status of %s: %v", made.guest(), err)
+	}
 }
 
 func (f *freezer) runHook(ctx context.Context, made call) error {
@@ -204,8 +226,8 @@ func (f *freezer) note(made call) error {
 	return err
 }
 
-func (f *freezer) setStatus(ctx context.Context, made call) error {
-	status := map[string]any{"freeze": "frozen", "unfreeze": nil}[made.Verb]
+func (f *freezer) setStatus(ctx context.Context, made call, isFrozen bool) error {
+	status := map[bool]any{true: "frozen", false: nil}[isFrozen]
 	patch, err := json.Marshal(map[string]any{"status": map[string]any{"fsFreezeStatus": status}})
 	if err != nil {
 		return err
