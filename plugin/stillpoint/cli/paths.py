@@ -39,7 +39,10 @@ def existing_folder(text: str) -> Path:
     """
     folder = Path(text)
     if not _asked(folder.is_dir):
-        raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
+        is_file = _asked(folder.is_file)
+        missing = f"there is no folder {text!r}"
+        what = f"{text!r} is a file: name the folder of it" if is_file else missing
+        raise argparse.ArgumentTypeError(what)
     return folder
 
 

@@ -71,6 +71,13 @@ def test_wrong_usage_is_explained(arguments: list[str], capsys: pytest.CaptureFi
     assert "usage: stillpoint" in capsys.readouterr().err
 
 
+def test_a_file_in_place_of_a_folder_is_answered(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["rehearse", "--from", str(examples.FOLDER / "db.yaml")])
+    assert caught.value.code == 2
+    assert "db.yaml' is a file: name the folder of it" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
