@@ -15,6 +15,7 @@ from stillpoint.evidence.document import Evidence, Span, Statement
 from stillpoint.evidence.observations import Cut, Method, Observations
 from stillpoint.evidence.rules import Verdict
 from stillpoint.model.level import Level
+from stillpoint.model.names import listing
 
 _NOT_OF_A_MOMENT = frozenset({"hostpath.csi.k8s.io"})
 """Drivers that copy a disk's files one after the other."""
@@ -22,6 +23,8 @@ _NOT_OF_A_MOMENT = frozenset({"hostpath.csi.k8s.io"})
 _FROZEN = (Level.APPLICATION, Level.FILESYSTEM)
 _ORDER = (Level.STOPPED, *_FROZEN, Level.PAUSED, Level.CRASH, Level.UNKNOWN)
 """Best first, for a disk of several guests: one that is stopped does not write to it."""
+
+_PODS = "pods that nobody freezes mount the disk and may write to it: {}"
 
 _NO_CUT = {
     Method.SNAPSHOT: "nobody noted when its snapshot was taken",
@@ -78,6 +81,8 @@ def _is_held(verdict: Verdict) -> bool:
 
 def _of_disk(seen: Observations, cut: Cut, others: Mapping[str, Observations]) -> Verdict:
     """The verdict of a disk; of a shared one the worst of all its guests."""
+    if cut.pods:
+        return rules.unknown(Statement("shared-with-pod", _PODS.format(listing(cut.pods))))
     verdicts = [_verdict(seen, [cut])]
     for name in cut.shared_with:
         other = others.get(name)

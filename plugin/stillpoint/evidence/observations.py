@@ -187,6 +187,8 @@ class Cut:
         created: by the driver's clock, which says nothing of the order (docs/evidence.md).
         shared_with: names of other machines whose guests write to the disk.
         machines: names of all of them, as far as is known when it is stored.
+        pods: names of other pods that may write to the disk, which nobody freezes; looked up after
+            the backup's main phase.
         snapshot: uid of the VolumeSnapshot that holds the bytes: whoever reads it compares that,
             too. Empty if a DataUpload does, which is in Velero's namespace.
     """
@@ -202,6 +204,7 @@ class Cut:
     shared_with: tuple[str, ...] = ()
     machines: tuple[str, ...] = ()
     snapshot: str = ""
+    pods: tuple[str, ...] = ()
 
 
 Stored = TypeVar("Stored", Observations, Cut)

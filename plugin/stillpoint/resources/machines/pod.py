@@ -88,6 +88,25 @@ def claims(pod: Item) -> Iterable[str]:
     return filter(None, named)
 
 
+def written_claims(pod: Item) -> Iterable[str]:
+    """Names of the claims that the pod mounts and may write to."""
+    used = [
+        (it.text(one, "name"), one.get("readOnly") is True)
+        for kind in ("initContainers", "containers")
+        for container in it.sequence(pod, "spec", kind)
+        for mounts in ("volumeMounts", "volumeDevices")
+        for one in it.sequence(container, mounts)
+    ]
+    read = {name for name, is_read_only in used if is_read_only} - {
+        name for name, is_read_only in used if not is_read_only
+    }
+    for volume in it.sequence(pod, "spec", "volumes"):
+        source = it.mapping(volume, "persistentVolumeClaim")
+        is_read_only = source.get("readOnly") is True or it.text(volume, "name") in read
+        if (claim := it.text(source, "claimName")) and not is_read_only:
+            yield claim
+
+
 def of_instance(instance: Item) -> str:
     """Label selector for the launcher pods of an instance, those of migrations too."""
     return f"{_CREATED_BY}={it.uid(instance)}"

@@ -302,6 +302,65 @@ def test_a_machine_that_is_gone_and_did_not_run_is_not_without_a_disk(uid: str) 
     assert "it was deleted during the backup" in progress.error
 
 
+def other_pod(phase: str = "Running", **mount: Any) -> Item:
+    """A pod of no machine with the machine's disk, as `virtctl guestfs` makes it."""
+    used = {"name": "disk", **mount}
+    where = "volumeMounts" if "mountPath" in used else "volumeDevices"
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "libguestfs-tools-db-root", "namespace": "shop"},
+        "spec": {
+            "containers": [{"name": "libguestfs", where: [used]}],
+            "volumes": [{"name": "disk", "persistentVolumeClaim": {"claimName": "db-root"}}],
+        },
+        "status": {"phase": phase},
+    }
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+@pytest.mark.parametrize(
+    "pod", [other_pod(mountPath="/disk"), other_pod(devicePath="/dev/vda"), other_pod("Pending")]
+)
+def test_a_disk_that_a_pod_of_no_machine_may_write_to_is_unknown(
+    pod: Item, is_running: bool
+) -> None:
+    """Nobody freezes that pod, and no machine that stands still or is off says what it did."""
+    reader = world(cut(), seen(HELD, RELEASED, OVER))
+    if not is_running:
+        reader = DictionaryReader(
+            [machine(is_running=False), claim(), annotated(snapshot(), cut())]
+        )
+    reader.objects.append(pod)
+    operation = ID if is_running else ID.replace("vm-db;;", "vm-db;70;")
+    context = observing(reader, ENDED, Hands(NOW + 60 * SECOND))
+    assert evidence.conclude(operation, context).completed
+    found = stored(reader)
+    assert (found.level, found.machine_level) == (Level.UNKNOWN, Level.UNKNOWN)
+    [missing] = [one for one in found.missing if one.code == "shared-with-pod"]
+    assert missing.says.endswith("may write to it: libguestfs-tools-db-root")
+
+
+READ_ONLY = other_pod(mountPath="/disk")
+READ_ONLY["spec"]["volumes"][0]["persistentVolumeClaim"]["readOnly"] = True
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        pytest.param(other_pod("Succeeded", mountPath="/disk"), id="over"),
+        pytest.param(other_pod(mountPath="/disk", readOnly=True), id="mounts it read-only"),
+        pytest.param(READ_ONLY, id="has a volume that is read-only"),
+    ],
+)
+def test_a_pod_that_does_not_write_to_the_disk_changes_nothing(pod: Item) -> None:
+    reader = DictionaryReader([machine(is_running=False), claim(), annotated(snapshot(), cut())])
+    reader.objects.append(pod)
+    context = observing(reader, ENDED, Hands(NOW + 60 * SECOND))
+    assert evidence.conclude(ID.replace("vm-db;;", "vm-db;70;"), context).completed
+    assert stored(reader).level is Level.STOPPED
+
+
 def test_a_list_that_may_not_be_read_is_no_failure_of_the_backup() -> None:
     class Refusing(DictionaryReader):
         def _ask(self, question: str) -> None:

@@ -104,6 +104,7 @@ def test_a_guest_that_was_migrated_while_frozen_is_thawed_when_its_disks_are_tak
     assert guest.observations.thaws == (Thaw(NOW, NOW),)
     hands.sleep(60)
     assert reader.thaws() == 1
+    wait_until(lambda: caplog.records)
     [told] = [one for one in caplog.records if one.levelno >= logging.WARNING]
     assert told.getMessage().startswith("guest shop/db was migrated while it was frozen")
     end(context)

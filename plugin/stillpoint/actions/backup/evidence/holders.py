@@ -20,7 +20,7 @@ from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
 from stillpoint.model.reader import Index
 from stillpoint.resources.disks import persistent_volume_claim, volume, volume_snapshot
-from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
+from stillpoint.resources.machines import pod, virtual_machine, virtual_machine_instance
 from stillpoint.velero import marks
 from stillpoint.velero.context import BackupContext
 from stillpoint.velero.volumes import data_upload, fates
@@ -99,6 +99,16 @@ def observed(namespace: str, machine: str, context: BackupContext) -> Observatio
         ReadFailed: a read failed.
     """
     return _of(namespace, context).observed.get(machine)
+
+
+def writing_pods(namespace: str, claim: str, context: BackupContext) -> tuple[str, ...]:
+    """Names of pods, not of machines, that may write to a claim now: to mend a disk, or fill it.
+
+    Raises:
+        ReadFailed: a read failed.
+    """
+    found = context.cluster.list_grouped(pod.RESOURCE, namespace, pod.written_claims, pod.OF_OTHERS)
+    return tuple(it.name(one) for one in found.get(claim, ()) if not pod.is_over(one))
 
 
 def lacks(namespace: str, context: BackupContext) -> tuple[Statement, ...]:

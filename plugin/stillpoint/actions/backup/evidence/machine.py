@@ -180,6 +180,7 @@ def _conclude(
         replace(
             disk.cut,
             shared_with=tuple(one for one in disk.cut.machines if one != asked.machine.name),
+            pods=holders.writing_pods(asked.namespace, disk.cut.claim.name, context),
         )
         for disk in disks
     ]
