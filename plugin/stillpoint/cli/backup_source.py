@@ -151,12 +151,13 @@ def _backups(
     cluster: "KubernetesWriter", wanted: Sequence[str], namespace: str
 ) -> Sequence["Item"]:
     """The named Backups of the cluster, or all."""
+    from stillpoint.cluster.api_request import CREDENTIALS_HINT  # noqa: PLC0415
     from stillpoint.velero import own_objects  # noqa: PLC0415
 
     try:
         stored = cluster.list(own_objects.BACKUP, namespace)
     except Forbidden as error:
-        if namespace:
+        if namespace or error.hint == CREDENTIALS_HINT:
             raise
         hint = f"-n NAMESPACE asks for the backups of one Velero alone; else {error.hint}"
         raise Forbidden(error.subject, error.attempt, error.cause, hint) from error

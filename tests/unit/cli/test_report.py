@@ -407,6 +407,22 @@ def test_rights_in_the_namespace_of_velero_are_enough(
         assert "HINT: there are nightly; --help says how to name files instead" in said
 
 
+class Unauthorized(ApiServer):
+    """A cluster that takes no credentials."""
+
+    def answer(self, target: str, accept: str = "") -> tuple[int, bytes]:  # noqa: ARG002
+        return 401, b'{"kind": "Status", "message": "Unauthorized"}'
+
+
+def test_credentials_that_are_not_taken_anywhere_need_no_other_namespace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Unauthorized([of.backup()]) as server:
+        given = ["report", "weekly", "--kubeconfig", str(server.kubeconfig(tmp_path / "config"))]
+        assert cli.main(given) == ExitStatus.CANNOT_TELL
+    assert "HINT: renew the credentials" in capsys.readouterr().err
+
+
 def test_a_location_that_cannot_be_trusted_ends_no_other_backup(tmp_path: Path) -> None:
     reference = {"caCertRef": {"name": "gone", "key": "ca.crt"}}
     place = {"namespace": "velero", "name": "bad"}
