@@ -24,8 +24,8 @@ examples:
   stillpoint history db web                  of machines of these names, in any namespace
   stillpoint history --from bucket/          of all machines, in the backups of an object store
 
-exit status: 0 each named machine has a backup from which it would come back, 1 one has none, 2
-wrong usage, 3 a backup could not be read
+exit status: 0 each named machine has a backup from which it would come back, 1 one has none,
+2 wrong usage, 3 a backup could not be read
 """
 
 

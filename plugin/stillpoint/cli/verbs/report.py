@@ -26,9 +26,8 @@ examples:
   stillpoint report nightly -o html > nightly.html     a page for an auditor
   stillpoint report nightly -o json | jq '.reports[].machines[] | select(.verdict != "good")'
 
-exit status: 0 every machine is as demanded, or as to be expected, and could be restored; 1 one is
-not; 2 wrong usage; 3 something that decides is not known,
-or a backup could not be read
+exit status: 0 every machine is as demanded, or as to be expected, and could be restored, 1 one is
+not, 2 wrong usage, 3 something that decides is not known, or a backup could not be read
 """
 
 _OUTPUTS = ("table", "json", "junit", "csv", "html", "openmetrics")

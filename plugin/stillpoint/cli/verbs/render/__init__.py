@@ -15,6 +15,8 @@ examples:
   stillpoint render schedule -n openshift-adp --take shop --take web
   stillpoint render rbac -n velero
   stillpoint render verify -n openshift-adp --image IMAGE --schedule nightly
+
+exit status: 0 written, 1 written, and by --check something blocks, 2 wrong usage, 3 not written
 """
 
 SUB_VERBS = (dpa, velero, policy, schedule, rbac, verify)
