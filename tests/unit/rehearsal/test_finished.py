@@ -987,3 +987,49 @@ def test_each_item_has_its_result(finished: World) -> None:
     assert results[machine(LEGACY)] is RestoreResult.CREATED
     assert results.keys() == finished.stored.keys()
     assert found.of == "nightly"
+
+
+NATIVE_ENTRY = {"backupMethod": "NativeSnapshot", "result": "succeeded"}
+BY_PLUGIN = in_book(**NATIVE_ENTRY, nativeSnapshotInfo={"snapshotHandle": "snap-1"})
+BY_COPIER = in_book(
+    backupMethod="PodVolumeBackup", pvbInfo={"Phase": "Completed", "podName": "copier"}
+)
+NOT_SHOWN = {"snapshot-elsewhere": Weight.UNCERTAIN}
+
+
+@pytest.mark.parametrize(
+    ("change", "codes"),
+    [
+        (both(BY_PLUGIN, NATIVE), NOT_SHOWN),
+        (both(BY_PLUGIN, without_backup), NOT_SHOWN | {"no-backup-object": Weight.NOTE}),
+        (
+            both(BY_PLUGIN, NATIVE, asked(restorePVs=False)),
+            {"disk-on-its-volume": Weight.UNCERTAIN},
+        ),
+        (
+            both(BY_PLUGIN, NATIVE, asked(excludedResources=["persistentvolumes"])),
+            NOT_SHOWN | {"data-not-restored": Weight.BLOCKS},
+        ),
+        (both(without_data("legacy-disk"), NATIVE), {"data-not-known": Weight.UNCERTAIN}),
+        (
+            both(without_data("legacy-disk"), without_backup),
+            {"data-not-known": Weight.UNCERTAIN, "no-backup-object": Weight.NOTE},
+        ),
+    ],
+)
+def test_of_snapshots_by_a_plugin_of_velero_only_what_is_known_is_said(
+    finished: World, change: Change, codes: dict[str, Weight]
+) -> None:
+    """The target may have the volume snapshot location and the storage, or not."""
+    assert verdict(changed(finished, change), LEGACY)[1] == codes
+
+
+def test_snapshots_by_a_plugin_of_velero_are_there_where_they_were_taken(finished: World) -> None:
+    change = both(BY_PLUGIN, NATIVE, there(stored_machine(DB)))
+    assert verdict(changed(finished, change), LEGACY) == (Verdict.READY, {})
+
+
+def test_files_that_no_pod_brings_back_are_no_missing_copy(finished: World) -> None:
+    found = examples.machine(changed(finished, BY_COPIER).restored(), LEGACY)
+    [said] = [one.sentence for one in found.judged.findings if one.code == "data-not-restored"]
+    assert "copied as files through pod copier, which the restore does not bring back" in said

@@ -5,9 +5,11 @@ snapshot's object by its handle and takes the first class of its driver.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 
-from stillpoint.actions.restore.losses.lost_data import Loss
+from stillpoint.actions.restore.losses import lost_data
+from stillpoint.actions.restore.losses.lost_data import Loss, Remains
 from stillpoint.backup_files import disk_facts
 from stillpoint.backup_files.disk_data import DiskData, Method
 from stillpoint.model import item as it
@@ -36,6 +38,8 @@ _PREFERENCES = (instancetype.PREFERENCE, instancetype.CLUSTER_PREFERENCE)
 _DISKS = (persistent_volume_claim.RESOURCE, data_volume.RESOURCE)
 _NAMED = (*_DISKS, storage_class.RESOURCE, kinds.NETWORK_ATTACHMENT)
 
+_WITHOUT_VOLUME = "the Restore leaves persistentvolumes out, as which its snapshot comes back"
+
 Fact = Callable[[Case], Iterator[str]]
 
 
@@ -57,9 +61,33 @@ def _losses(case: Case) -> Sequence[Loss]:
     for loss in _outlook(case).losses:
         claim = persistent_volume_claim.RESOURCE.named(case.reference.namespace, loss.claim)
         result = case.around.restored.get(claim)
-        if result is None or not result.conflict:
-            found.append(loss)
+        if (result is None or not result.conflict) and (known := _by_books(case, claim, loss)):
+            found.append(known)
+    if case.around.restore.refuses(persistent_volume.RESOURCE):
+        found += (
+            Loss(data.claim.name, _WITHOUT_VOLUME, Remains.ABSENT) for _disk, data in _native(case)
+        )
     return found
+
+
+def _by_books(case: Case, claim: Reference, loss: Loss) -> Loss | None:
+    """The loss, by Velero's books too, which the plugin does not read; None if it is none by those.
+
+    Without a Backup, and without a book of volumes, nothing tells whether a plugin of Velero for
+    that storage has a snapshot.
+    """
+    data = of_backup.data(case, claim)
+    is_told = data.method is not Method.UNKNOWN or of_backup.has_object(case)
+    if loss.cause != lost_data.NO_COPY:
+        return loss
+    if data.method is Method.NATIVE or not is_told:
+        return None
+    if data.method is not Method.FILES or data.info is None:
+        return loss
+    if any(disk_facts.without_way_back([data])):  # a fact of its own
+        return None
+    cause = f"copied as files through pod {data.info.pod}, which the restore does not bring back"
+    return replace(loss, cause=cause)
 
 
 def skipped(case: Case) -> Iterator[str]:
@@ -78,10 +106,17 @@ def without_data(case: Case) -> Iterator[str]:
 
 
 def on_their_volumes(case: Case) -> Iterator[str]:
-    """Disks of which the backup has no data, and that the restore makes on their volumes."""
+    """Disks of which the restore brings no data, and that it makes on their volumes."""
     for one in of_backup.untaken(case, Method.SKIPPED, Method.NONE):
         if not _is_lost(case, one) and _is_on_its_volume(case, one):
             yield one.claim.name
+    if not case.around.restore.has_volumes:  # executePVAction in pkg/restore/pv_restorer.go
+        yield from (data.claim.name for _disk, data in _native(case))
+
+
+def _native(case: Case) -> Iterator[tuple[Disk, DiskData]]:
+    """Disks whose snapshots a plugin of Velero for that storage has taken."""
+    return (one for one in of_backup.new_disks(case) if one[1].method is Method.NATIVE)
 
 
 def of_unknown_method(case: Case) -> Iterator[str]:
@@ -212,6 +247,8 @@ def elsewhere(case: Case) -> Iterator[str]:
         driver = it.text(content, "spec", "driver")
         if driver in _drivers(there) and not _is_reached(content, there):
             yield f"{disk.name} (driver {driver})"
+    if not there.is_origin and case.around.restore.has_volumes:
+        yield from (f"{disk.name} (by a plugin of Velero)" for disk, _data in _native(case))
 
 
 def without_class(case: Case) -> Iterator[str]:

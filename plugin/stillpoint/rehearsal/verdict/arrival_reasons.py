@@ -118,8 +118,8 @@ _OWN: tuple[Reason, ...] = (
            "rehearse the backup by its name, or its folder in the object store: "
            "NAME-volumeinfo.json.gz says it", arrival.of_unknown_method),
     Reason("disk-on-its-volume", _U,
-           "the backup has no data of these disks: the restore makes them on the volumes that they "
-           "had, with what is on them now, if the storage of the target has them: {about}",
+           "the restore brings no data of these disks: it makes them on the volumes that they had, "
+           "with what is on them now, if the storage of the target has them: {about}",
            "oc get pv; restore from another backup if the volumes are not there",
            arrival.on_their_volumes),
     Reason("upload-of-another-backup", _U,

@@ -10,6 +10,7 @@ from stillpoint.backup_files import disk_data, disk_facts
 from stillpoint.backup_files.disk_data import DiskData, Method
 from stillpoint.backup_files.disk_facts import Disks
 from stillpoint.model.item import Item
+from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.velero_steps.restore import RestoredItem, RestoreResult
 from stillpoint.rehearsal.verdict.case import Case, Disk, once
 from stillpoint.rehearsal.verdict.ended_backup import EndedBackup
@@ -91,6 +92,17 @@ def new_disks(case: Case) -> Sequence[tuple[Disk, DiskData]]:
         for disk, data, result in _disks(case)
         if result.result is RestoreResult.CREATED
     ]
+
+
+def data(case: Case, claim: Reference) -> DiskData:
+    """The data of a claim in the backup."""
+    ended = _ended(case)
+    return disk_data.of(claim, ended.objects, ended.books)
+
+
+def has_object(case: Case) -> bool:
+    """True if the Backup is beside its archive or in the target."""
+    return _ended(case).backup is not None
 
 
 def untaken(case: Case, *methods: Method) -> Iterator[DiskData]:

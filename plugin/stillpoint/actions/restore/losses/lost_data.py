@@ -34,6 +34,9 @@ from stillpoint.velero.context import RestoreContext
 from stillpoint.velero.request import Backup
 from stillpoint.velero.volumes import claim_data, fates, snapshotter
 
+NO_COPY = "the backup has no copy of its data"
+"""The cause where no object of the backup has one: its books may know better."""
+
 
 class Remains(StrEnum):
     """The thing that a machine finds in place of a disk whose bytes do not come back."""
@@ -155,7 +158,7 @@ def _cause_without_snapshot(stored: Item, context: RestoreContext) -> str:
         return "copied as files through a pod of KubeVirt, which no restore brings back"
     if any(fates.brings_back(backup, name, one, is_by_policy=False) for one in copied):
         return "copied as files through a pod, and the Restore leaves pods out"
-    return "the backup has no copy of its data"
+    return NO_COPY
 
 
 def _may_bring(one: Item, claim: str, backup: Item, context: RestoreContext) -> bool:
