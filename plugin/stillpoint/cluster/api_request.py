@@ -11,7 +11,14 @@ import orjson
 from stillpoint.cluster import denial
 from stillpoint.cluster.packed import Fields
 from stillpoint.model import json_text
-from stillpoint.model.errors import Denied, Forbidden, NoResponse, ReadFailed, Unreachable
+from stillpoint.model.errors import (
+    Conflict,
+    Denied,
+    Forbidden,
+    NoResponse,
+    ReadFailed,
+    Unreachable,
+)
 from stillpoint.model.item import Item
 from stillpoint.model.reader import Change
 from stillpoint.model.reference import Resource
@@ -248,6 +255,8 @@ class ApiRequest:
             where = f"in namespace {self.namespace}" if self.namespace else "in the whole cluster"
             right = f"the account has no right to {self.verb} {self._granted} {where}"
             return Forbidden(subject, attempt, f"{right} ({response.message})", self._rule)
+        if response.status == 409:
+            return Conflict(subject, attempt, response.message)
         if response.status == 410:
             return Expired(subject, attempt, response.message)
         return Unreachable(subject, attempt, response.message)

@@ -11,6 +11,7 @@
         ├── Forbidden          this account lacks a right
         ├── Denied             a rule of the cluster refuses the change, whoever asks for it
         └── Unreachable        no response in time, or none that an API server gives
+            ├── Conflict       somebody else has changed the object meanwhile
             └── NoResponse     the API server was not reached, or broke off
 
 A missing object is a result, not an error (`Reader.get` gives None).
@@ -84,6 +85,10 @@ class Denied(ReadFailed):
 
 class Unreachable(ReadFailed):
     """No response before the deadline, a broken one, or a failing server (429, 5xx)."""
+
+
+class Conflict(Unreachable):
+    """The object is not any more what the change was computed from (HTTP 409)."""
 
 
 class NoResponse(Unreachable):

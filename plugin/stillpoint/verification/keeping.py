@@ -2,16 +2,20 @@
 
 from stillpoint.evidence import verified
 from stillpoint.model import item as it
-from stillpoint.model.errors import Denied, Forbidden, ReadFailed
+from stillpoint.model.errors import Conflict
 from stillpoint.model.writer import Cluster
 from stillpoint.velero import own_objects
 from stillpoint.verification.model import Run
 
-_MOST_TRIES = 3
+_MOST_TRIES = 30
+"""Each after a change of somebody else's: of another run, or of Velero."""
 
 
-def keep(cluster: Cluster, run: Run) -> bool:
+def keep(cluster: Cluster, run: Run, uid: str) -> bool:
     """Adds the verdicts of a run to those on its Backup; false if there is no such Backup any more.
+
+    Args:
+        uid: of the Backup: another one of its name is none.
 
     Raises:
         ReadFailed: the Backup cannot be read or changed.
@@ -19,7 +23,7 @@ def keep(cluster: Cluster, run: Run) -> bool:
     identity = own_objects.BACKUP, run.namespace, run.backup
     for tried in range(1, _MOST_TRIES + 1):
         backup = cluster.get(*identity)
-        if backup is None:
+        if backup is None or it.uid(backup) != uid:
             return False
         metadata = {
             "resourceVersion": it.text(backup, "metadata", "resourceVersion"),
@@ -27,9 +31,7 @@ def keep(cluster: Cluster, run: Run) -> bool:
         }
         try:
             cluster.patch(*identity, {"metadata": metadata})
-        except (Forbidden, Denied):
-            raise
-        except ReadFailed:  # somebody else has changed it meanwhile
+        except Conflict:
             if tried == _MOST_TRIES:
                 raise
         else:

@@ -31,6 +31,7 @@ class Verifying:
     report: Report
     _begun: list[str] = field(default_factory=list)
     _through: set[str] = field(default_factory=set)
+    _results: dict[int, Result] = field(default_factory=dict)
 
     def run(self, machines: Sequence[Machine], at_once: int) -> Sequence[Result]:
         """The verdicts on the machines, in their order.
@@ -40,7 +41,7 @@ class Verifying:
         queue: SimpleQueue[int] = SimpleQueue()
         for place in range(len(machines)):
             queue.put(place)
-        results: dict[int, Result] = {}
+        results = self._results
         lock = threading.Lock()
 
         def work() -> None:
@@ -61,6 +62,14 @@ class Verifying:
         for worker in workers:
             worker.join()
         return [results[place] for place in range(len(machines))]
+
+    def so_far(self, machines: Sequence[Machine]) -> Sequence[Result]:
+        """The verdicts that there are, and of each other machine that it was interrupted."""
+        known, untried = dict(self._results), Observed((), is_tried=False, failure="interrupted")
+        return [
+            known.get(place) or verdict.judge(machine, untried, self.setting.clock.now())
+            for place, machine in enumerate(machines)
+        ]
 
     def sweep(self) -> Sequence[str]:
         """Volumes and snapshot objects that the deletions have left, in words."""

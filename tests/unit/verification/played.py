@@ -12,7 +12,7 @@ from typing import Any
 
 from stillpoint.model import item as it
 from stillpoint.model.clock import Clock
-from stillpoint.model.errors import Unreachable
+from stillpoint.model.errors import Conflict
 from stillpoint.model.item import Item
 from stillpoint.model.reader import Change, Lookup
 from stillpoint.model.reference import Reference, Resource
@@ -22,6 +22,8 @@ from tests.unit.verification.machines import RECORD
 BEGAN = datetime(2026, 11, 27, 6, tzinfo=UTC)
 ORIGINAL, SNAPSHOT = "volume-of-shop", "snapshot-of-backup"
 """What the storage has before, and must have after anything that a verification does."""
+
+FROM = {"kind": "VolumeSnapshot", "name": "content"}
 
 Key = tuple[str, str, str]
 
@@ -220,7 +222,11 @@ class Played:
             {
                 "kind": "PersistentVolumeClaim",
                 "metadata": {**metadata, "name": "db-root"},
-                "spec": {"storageClassName": "disks", "volumeName": "pv-new"},
+                "spec": {
+                    "dataSource": {"apiGroup": "snapshot.storage.k8s.io", **FROM},
+                    "storageClassName": "disks",
+                    "volumeName": "pv-new",
+                },
                 "status": {"phase": "Bound"},
             }
         )
@@ -273,7 +279,7 @@ class Played:
 
 def require(is_so: bool, verb: str, name: str) -> None:
     if not is_so:
-        raise Unreachable(name, f"cannot {verb}", "HTTP 409: it was changed")
+        raise Conflict(name, f"cannot {verb}", "HTTP 409: it was changed")
 
 
 def identity(item: Item) -> Key:

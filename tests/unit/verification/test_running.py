@@ -88,6 +88,23 @@ def test_after_an_interruption_no_machine_begins() -> None:
     assert not cluster.left
 
 
+def test_a_run_that_is_left_alone_has_the_verdicts_so_far() -> None:
+    """Its other threads may go on meanwhile."""
+    cluster, all_machines = Played(), several(3)
+    cluster.restored = without_disks
+    run = verifying(cluster)
+    seen: list[list[str]] = []
+
+    def look(_number: int) -> None:
+        if cluster.requests[-1].startswith("create namespaces"):
+            seen.append([str(one.came_back) for one in run.so_far(all_machines)])
+
+    cluster.on_request = look
+    results = run.run(all_machines, at_once=1)
+    assert seen == [["guest"] * count + ["not tried"] * (3 - count) for count in range(3)]
+    assert run.so_far(all_machines) == results
+
+
 def test_machines_that_are_under_way() -> None:
     cluster = Played()
     cluster.restored = without_disks

@@ -156,7 +156,7 @@ def _verify(cluster: "StrictWriter", clock: "Clock", arguments: argparse.Namespa
         try:
             _write(run, arguments)
         finally:
-            is_kept = _keep(cluster, run)
+            is_kept = _keep(cluster, run, it.uid(source.backup))
     status = verification_status.status(run)
     if status is ExitStatus.NOT_SAFE or not (is_interrupted or not is_kept):
         return status
@@ -170,9 +170,8 @@ def _ran(
     seed: int | None,
     arguments: argparse.Namespace,
 ) -> "Run":
-    """The run, when it is through; what a second interruption leaves is named."""
+    """The run, when it is through, or as far as it is at a second interruption."""
     from stillpoint.cli.output import terminal  # noqa: PLC0415
-    from stillpoint.model.names import listing  # noqa: PLC0415
     from stillpoint.verification.model import Run  # noqa: PLC0415
     from stillpoint.verification.run import Verifying  # noqa: PLC0415
 
@@ -183,11 +182,9 @@ def _ran(
         try:
             results = tuple(verifying.run(machines, arguments.at_once))
             left = tuple(verifying.sweep())
-        except KeyboardInterrupt:
-            if names := listing(verifying.under_way):
-                terminal.write_line(said, f"not deleted, and Restores of these names: {names}")
-                terminal.write_line(said, "HINT: stillpoint verify --clean-up, later")
-            raise
+        except KeyboardInterrupt:  # somebody waits no longer
+            results = tuple(verifying.so_far(machines))
+            left = tuple(map(_left, verifying.under_way)) or (_NOT_LOOKED,)
     return Run(
         id=setting.run,
         namespace=setting.velero,
@@ -200,6 +197,15 @@ def _ran(
         results=results,
         left=left,
     )
+
+
+_NOT_LOOKED = "whether volumes are left is not known: interrupted"
+
+
+def _left(name: str) -> str:
+    """The words for a machine whose clearing was interrupted."""
+    by_hand = "stillpoint verify --clean-up, later"
+    return f"namespace {name} and its Restore of this name: interrupted; HINT: {by_hand}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +287,7 @@ def _setting(
     )
 
 
-def _keep(cluster: "StrictWriter", run: "Run") -> bool:
+def _keep(cluster: "StrictWriter", run: "Run", uid: str) -> bool:
     """Keeps the verdicts with the Backup; false if that failed, which is said."""
     from stillpoint.cli.output import terminal  # noqa: PLC0415
     from stillpoint.verification import keeping  # noqa: PLC0415
@@ -289,7 +295,7 @@ def _keep(cluster: "StrictWriter", run: "Run") -> bool:
     if not run.verifications:
         return True
     try:
-        return keeping.keep(cluster, run)
+        return keeping.keep(cluster, run, uid)
     except ReadFailed as error:
         terminal.write_error(terminal.console(sys.stderr), error)
         return False
@@ -297,14 +303,20 @@ def _keep(cluster: "StrictWriter", run: "Run") -> bool:
 
 def _write(run: "Run", arguments: argparse.Namespace) -> None:
     from stillpoint.cli.output import terminal  # noqa: PLC0415
-    from stillpoint.cli.output.verification import document, junit, table  # noqa: PLC0415
+    from stillpoint.cli.output.verification import document, junit, table, words  # noqa: PLC0415
 
-    with standard_output.flushed() as output:
-        if arguments.output == "table":
-            table.write(run, terminal.console(output))
-        else:
-            forms = {"json": document.text, "junit": junit.text}
-            output.buffer.write(forms[arguments.output](run).encode())
+    is_table = arguments.output == "table"
+    try:
+        with standard_output.flushed() as output:
+            if is_table:
+                table.write(run, terminal.console(output))
+            else:
+                forms = {"json": document.text, "junit": junit.text}
+                output.buffer.write(forms[arguments.output](run).encode())
+    finally:
+        said = terminal.console(sys.stderr)
+        for line in () if is_table else words.left(run):
+            terminal.write_line(said, f"not deleted: {line}")
 
 
 def _clear_leftovers(
