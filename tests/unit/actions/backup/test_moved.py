@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stillpoint.actions.backup.snapshots import moved
-from stillpoint.model.errors import Forbidden, Refusal
+from stillpoint.model.errors import Forbidden, NoResponse, Refusal
 from stillpoint.model.item import Item
 from stillpoint.velero.context import BackupContext
 from stillpoint.velero.volumes import data_upload, own_snapshots
@@ -121,6 +121,32 @@ def test_without_the_right_the_snapshot_goes_and_its_bytes_with_it() -> None:
         moved.begin(CLAIM, TAKEN, backup_context(BACKUP, reader))
     assert "VolumeSnapshot" not in kinds(reader)
     assert reader.patches["/content-1"] == [{"spec": {"deletionPolicy": "Delete"}}]
+
+
+class Losing(DictionaryReader):
+    """The API server takes the object, or does not; its response never comes."""
+
+    takes = True
+
+    def create(self, resource: Any, item: Item) -> Item | None:
+        if self.takes:
+            super().create(resource, item)
+        raise NoResponse(f"{resource} {item['metadata']['name']}", "cannot create", "it broke off")
+
+
+def test_an_upload_whose_response_was_lost_is_at_work_and_keeps_its_snapshot() -> None:
+    reader = Losing([SNAPSHOT, CONTENT])
+    made = moved.begin(CLAIM, TAKEN, backup_context(BACKUP, reader))
+    assert made == data_upload.new(BACKUP, CLAIM, SNAPSHOT, CONTENT)
+    assert kinds(reader) == ["VolumeSnapshot", "VolumeSnapshotContent", "DataUpload"]
+
+
+def test_an_upload_that_never_arrived_fails_its_claim_and_the_snapshot_goes() -> None:
+    reader = Losing([SNAPSHOT, CONTENT])
+    reader.takes = False
+    with pytest.raises(NoResponse, match="it broke off"):
+        moved.begin(CLAIM, TAKEN, backup_context(BACKUP, reader))
+    assert kinds(reader) == ["VolumeSnapshotContent"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from stillpoint.actions.backup.evidence import cuts
 from stillpoint.actions.backup.snapshots.discard import discard
 from stillpoint.model import item as it
 from stillpoint.model import kinds
-from stillpoint.model.errors import Refusal, StillpointError
+from stillpoint.model.errors import Refusal, StillpointError, Unreachable
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import BackupOutcome, Progress
 from stillpoint.velero import node_agent
@@ -122,13 +122,19 @@ def _create(claim: Item, taken: Taken, context: BackupContext) -> Item:
     bare = data_upload.new(context.backup.asked, claim, taken.snapshot, taken.content)
     made = cuts.of_own_upload(claim, bare, context)
     namespace, name = it.identify(made)
-    created = context.writer.create(data_upload.RESOURCE, made)
+    lost: StillpointError | None = None
+    try:
+        created = context.writer.create(data_upload.RESOURCE, made)
+    except Unreachable as error:  # the request may have arrived: a data mover would be at work
+        created, lost = None, error
     if created is not None:
         context.log.info("its data is moved by DataUpload %s/%s", namespace, name)
         return created
     found = context.cluster.current(data_upload.RESOURCE, namespace, name)
     if found is not None and data_upload.is_of(found, context.backup.asked, claim):
         return found
+    if lost:
+        raise lost
     cause = f"DataUpload {namespace}/{name} exists, and is not of this backup"
     raise Refusal(it.describe(claim), _ATTEMPT, cause, "delete it, and back up again")
 
