@@ -36,7 +36,9 @@ def test_a_mistyped_schedule_and_an_empty_clean_up_are_answered(
     with ApiServer([]) as server:
         place = ["--kubeconfig", str(server.kubeconfig(tmp_path / "kubeconfig")), "-y"]
         assert cli.main(["verify", "--clean-up", *place]) == ExitStatus.GOOD
-        assert capsys.readouterr().err == "killed runs have left nothing\n"
+        assert capsys.readouterr().err == (
+            "nothing to delete: no run whose time is over has left a namespace\n"
+        )
         given = ["verify", "--schedule", "nigthly", *place]
         assert cli.main(given) == ExitStatus.CANNOT_TELL
     assert "HINT: oc get backups.velero.io -A -L velero.io/schedule-name" in capsys.readouterr().err

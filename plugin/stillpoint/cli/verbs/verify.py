@@ -330,7 +330,9 @@ def _clear_leftovers(
     said = terminal.console(sys.stderr)
     if not found:
         if arguments.clean_up:
-            terminal.write_line(said, "killed runs have left nothing")
+            terminal.write_line(
+                said, "nothing to delete: no run whose time is over has left a namespace"
+            )
         return ()
     terminal.write_line(said, "left by runs that were killed:")
     for one in found:
