@@ -10,7 +10,8 @@ from typing import Literal
 
 from tests.cluster import populator
 from tests.cluster.api import Object
-from tests.cluster.storage import CLASS
+from tests.cluster.node import NAME as NODE
+from tests.cluster.storage import AT_FIRST_USE, CLASS, SELECTED_NODE
 
 TEMPLATE_LABELS = {"kubevirt.io/size": "small"}
 """A user's own: KubeVirt sets none on a template, and an instance has these and no others of it."""
@@ -25,6 +26,7 @@ class Disk:
     name: str
     mode: Literal["Filesystem", "Block"] = "Filesystem"
     size: str = "64Mi"
+    storage_class: str = CLASS
 
 
 @dataclass(frozen=True)
@@ -233,6 +235,7 @@ def data_volume_status(machine: Machine, disk: Disk) -> Object:
 def claim(machine: Machine, disk: Disk, data_volume: Object) -> Object:
     """Pending until it is populated, if it is to be."""
     cdi = "cdi.kubevirt.io/storage."
+    is_late = disk.storage_class == AT_FIRST_USE
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
@@ -255,13 +258,14 @@ def claim(machine: Machine, disk: Disk, data_volume: Object) -> Object:
                 f"{cdi}pod.restarts": "0",
                 f"{cdi}populator.progress": "100.0%",
                 f"{cdi}preallocation.requested": "false",
+                **({SELECTED_NODE: NODE} if is_late else {}),
             },
             "ownerReferences": [owner(data_volume)],
         },
         "spec": {
             "accessModes": ["ReadWriteOnce"],
             "resources": {"requests": {"storage": disk.size}},
-            "storageClassName": CLASS,
+            "storageClassName": disk.storage_class,
             "volumeMode": disk.mode,
             **({"dataSourceRef": populator.source(data_volume)} if machine.is_populated else {}),
         },

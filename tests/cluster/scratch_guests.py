@@ -17,6 +17,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.manifests import condition, owner
 from tests.cluster.node import CONSOLE_LOG, is_true
 from tests.cluster.node import NAME as NODE
+from tests.cluster.storage import AT_FIRST_USE, SELECTED_NODE
 from tests.cluster.virt_controller import INSTANCE, KUBEVIRT, identity
 from tests.cluster.watcher import Watcher, lost_race
 
@@ -196,11 +197,21 @@ class ScratchGuests(Watcher):
             if "persistentVolumeClaim" in volume or "dataVolume" in volume
         }
         found = {one: self._api.find(*CLAIM, namespace, one) or {} for one in claims.values()}
-        if any(one.get("status", {}).get("phase") != "Bound" for one in found.values()):
+        unbound = [one for one in found.values() if one.get("status", {}).get("phase") != "Bound"]
+        if unbound:
+            self._choose_node(unbound)
             return None
         return {
             volume: self._cluster.disk_image(namespace, claim) for volume, claim in claims.items()
         }
+
+    def _choose_node(self, claims: list[Object]) -> None:
+        """As a scheduler for the launcher pod, where a class waits for that."""
+        for one in claims:
+            is_late = one.get("spec", {}).get("storageClassName") == AT_FIRST_USE
+            if is_late and SELECTED_NODE not in one["metadata"].get("annotations", {}):
+                change = {"metadata": {"annotations": {SELECTED_NODE: NODE}}}
+                self._api.patch(*CLAIM, *identity(one), change)
 
     def _stop(self, machine: Object, instance: Object | None, seen: Seen) -> None:
         end(seen)

@@ -15,6 +15,11 @@ from tests.peers.build import binary
 
 DRIVER = "disks.stillpoint.test"
 CLASS = "disks"
+AT_FIRST_USE = "disks-at-first-use"
+"""The same storage; a claim is bound when a scheduler has chosen a node for a pod with it."""
+
+SELECTED_NODE = "volume.kubernetes.io/selected-node"
+"""Annotation of the scheduler's on such a claim."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,14 @@ def manifests() -> list[Object]:
             },
             "provisioner": DRIVER,
             "volumeBindingMode": "Immediate",
+            "reclaimPolicy": "Delete",
+        },
+        {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "metadata": {"name": AT_FIRST_USE},
+            "provisioner": DRIVER,
+            "volumeBindingMode": "WaitForFirstConsumer",
             "reclaimPolicy": "Delete",
         },
         {

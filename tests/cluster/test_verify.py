@@ -1,14 +1,14 @@
 """`stillpoint verify` of a real Velero's backups, in a cluster where KubeVirt is played."""
 
-import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -20,9 +20,10 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.evidence_guests import give_agent
 from tests.cluster.manifests import Disk, Machine
 from tests.cluster.namespaces import wait_until
-from tests.cluster.scratch_guests import ScratchGuests
+from tests.cluster.scratch_guests import ScratchGuests, is_going
 from tests.cluster.velero import API_VERSION, NAMESPACE
 from tests.cluster.verifying import Guests, Verifier, left, named
+from tests.cluster.watcher import Watcher
 
 SHOP, MANY = "verified", "verified-many"
 DB = Machine(SHOP, "db", disks=(Disk("root"), Disk("data", "Block")))
@@ -149,6 +150,49 @@ def test_twenty_machines_two_at_a_time(shop: Shop, verifier: Verifier, tmp_path:
     assert left(shop.cluster) == []
 
 
+def test_commands_at_once_do_not_meet(shop: Shop, verifier: Verifier, tmp_path: Path) -> None:
+    """Two on one backup, which others change all the time, one on another, and a clean-up."""
+    cluster, account, began = shop.cluster, verify_account.give(shop.cluster), verifying.now()
+    with ScratchGuests(cluster, Guests(tmp_path, shop.records).start), Restless(cluster, SHOP):
+        db, web, many = (
+            verifying.spawn(account, backup, machine, "-o", form)
+            for backup, machine, form in (
+                (SHOP, "db", "json"),
+                (SHOP, "web", "json"),
+                (MANY, "vm-00", "junit"),
+            )
+        )
+        wait_until(lambda: len(objects(cluster, "Restore")) == 3, "all of them", 60)
+        assert verifier.run("--clean-up", "-y") == (0, "", "")
+        documents = [verifying.ended(run) for run in (db, web)]
+        junit, errors = many.communicate()
+    found = {only(document)["name"]: only(document) for _status, document in documents}
+    assert {name: one["cameBack"] for name, one in found.items()} == {
+        "db": "application",
+        "web": "guest",
+    }
+    assert [*(status for status, _document in documents), many.returncode] == [0, 0, 0], errors
+    whole = ET.fromstring(junit)  # noqa: S314 - our own
+    assert "vm-00" in [case.attrib["name"] for case in whole.iter("testcase")], junit
+    assert left(cluster) == []
+    kept = verified.of(cluster.api.get(API_VERSION, "Backup", NAMESPACE, SHOP))
+    assert {f"{SHOP}/db", f"{SHOP}/web"} <= {name for name, one in kept.items() if one.at >= began}
+
+
+class Restless(Watcher):
+    """Annotates a Backup again and again, as somebody else."""
+
+    def __init__(self, cluster: Cluster, backup: str) -> None:
+        self._backup = cluster.api, (API_VERSION, "Backup", NAMESPACE, backup)
+        self._numbers = count()
+        super().__init__(every_s=0.02)
+
+    def look(self) -> None:
+        api, where = self._backup
+        annotations = {"example.com/number": str(next(self._numbers))}
+        api.patch(*where, {"metadata": {"annotations": annotations}})
+
+
 @pytest.mark.parametrize("moment", ["Namespace", "Restore", "VirtualMachineInstance", "Pod"])
 def test_an_interrupted_run_leaves_nothing(shop: Shop, tmp_path: Path, moment: str) -> None:
     """SIGTERM when an object of that kind is there first."""
@@ -156,7 +200,7 @@ def test_an_interrupted_run_leaves_nothing(shop: Shop, tmp_path: Path, moment: s
     snapshots = cluster.storage.snapshots()
     guests = Guests(tmp_path, {})  # says nothing, and is waited for
     with ScratchGuests(cluster, guests.start):
-        run = spawn(cluster, SHOP, "db")
+        run = verifying.spawn(verify_account.give(cluster), SHOP, "db")
         try:
             wait_until(lambda: bool(objects(cluster, moment)), f"a {moment}", 120)
             run.send_signal(signal.SIGTERM)
@@ -169,16 +213,27 @@ def test_an_interrupted_run_leaves_nothing(shop: Shop, tmp_path: Path, moment: s
     assert cluster.storage.snapshots() == snapshots
 
 
-def test_what_a_killed_run_has_left_is_deleted_later(
+def test_what_an_impatient_person_leaves_is_told_and_deleted_later(
     shop: Shop, verifier: Verifier, tmp_path: Path
 ) -> None:
+    """A second signal comes while the deletion of the Restore takes its time."""
     cluster = shop.cluster
     with ScratchGuests(cluster, Guests(tmp_path, {}).start):
-        run = spawn(cluster, SHOP, "db")
+        account = verify_account.give(cluster)
+        run = verifying.spawn(account, SHOP, "db", "-o", "json", errors=subprocess.STDOUT)
         wait_until(lambda: bool(objects(cluster, "Pod")), "its guest", 120)
-        run.kill()
-        run.communicate()
-        [name] = {name for name in left(cluster) if name.startswith(scratch.PREFIX)}
+        [restore] = objects(cluster, "Restore")
+        name = restore["metadata"]["name"]
+        keep(cluster, name, *restore["metadata"]["finalizers"], "example.com/kept")
+        run.send_signal(signal.SIGTERM)
+        wait_until(lambda: is_going(objects(cluster, "Restore")[0]), "clearing", 30)
+        run.send_signal(signal.SIGTERM)
+        output, _errors = run.communicate(timeout=30)
+        assert run.returncode == 130, output
+        told = f"not deleted: namespace {name} and its Restore of this name: interrupted; HINT:"
+        results = output.index('"cameBack": "not tried"')
+        assert results < output.index(told) < output.index("verify --clean-up, later")
+        keep(cluster, name)
         assert verifier.run("--clean-up", "-y")[0] == 0
         assert name in left(cluster), "its time has not come"
         past = {"metadata": {"annotations": {scratch.LONGEST: "0s"}}}
@@ -191,13 +246,9 @@ def test_what_a_killed_run_has_left_is_deleted_later(
     assert [one for one in left(cluster) if one.startswith(scratch.PREFIX)] == []
 
 
-def spawn(cluster: Cluster, *arguments: str) -> "subprocess.Popen[str]":
-    place = ("-n", NAMESPACE, "--kubeconfig", str(verify_account.give(cluster)))
-    program = "import sys; from stillpoint import cli; sys.exit(cli.main())"
-    command = [sys.executable, "-c", program, "verify", *arguments, "-y", *place]
-    return subprocess.Popen(
-        command, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+def keep(cluster: Cluster, restore: str, *finalizers: str) -> None:
+    change = {"metadata": {"finalizers": list(finalizers)}}
+    cluster.api.patch(API_VERSION, "Restore", NAMESPACE, restore, change)
 
 
 def objects(cluster: Cluster, kind: str) -> list[Object]:

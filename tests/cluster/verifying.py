@@ -1,6 +1,8 @@
 """`stillpoint verify` of backups in an object store, and guests that print what they are told."""
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -84,6 +86,38 @@ class Verifier:
         return status, json.loads(output)
 
 
+def spawn(
+    kubeconfig: Path, *arguments: str, errors: int = subprocess.PIPE
+) -> "subprocess.Popen[str]":
+    """The command in a process of its own, which asks nobody.
+
+    Args:
+        errors: where its standard error goes, as `subprocess.Popen` has it.
+    """
+    place = ("-y", "-n", NAMESPACE, "--kubeconfig", str(kubeconfig))
+    program = "import sys; from stillpoint import cli; sys.exit(cli.main())"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, "verify", *arguments, *place],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+    )
+
+
+def ended(run: "subprocess.Popen[str]") -> tuple[int, Any]:
+    """Exit status and document."""
+    output, errors = run.communicate()
+    assert output, errors
+    return run.returncode, json.loads(output)
+
+
+def started(cluster: Cluster) -> list[str]:
+    """Namespaces of instances that verifications have started."""
+    found = map(named, cluster.api.list("kubevirt.io/v1", "VirtualMachineInstance"))
+    return [name for name in found if name.startswith(PREFIX)]
+
+
 def left(cluster: Cluster) -> list[str]:
     """All that verifications have left on the cluster."""
     api = cluster.api
@@ -92,7 +126,8 @@ def left(cluster: Cluster) -> list[str]:
     found = [one["metadata"]["name"] for one in (*namespaces, *restores)]
     found = [name for name in found if name.startswith(PREFIX)]
     for volume in api.list("v1", "PersistentVolume"):
-        if volume["spec"].get("claimRef", {}).get("namespace", "").startswith(PREFIX):
+        claim = volume["spec"].get("claimRef", {})
+        if any(claim.get(part, "").startswith(PREFIX) for part in ("namespace", "name")):
             found.append(volume["metadata"]["name"])
     for content in api.list(*CONTENTS):
         if content["spec"]["volumeSnapshotRef"]["namespace"].startswith(PREFIX):

@@ -117,6 +117,10 @@ rules:
   - apiGroups: [velero.io]
     resources: [restores]
     verbs: [create, get, watch, delete]
+  # where a data mover brings the bytes of disks: how far it is, and whether it has cleared up
+  - apiGroups: [velero.io]
+    resources: [datadownloads]
+    verbs: [get, list, watch]
   # the signed URL of a file; the request is deleted when the file is there
   - apiGroups: [velero.io]
     resources: [downloadrequests]

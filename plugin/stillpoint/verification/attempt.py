@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from stillpoint.model import item as it
+from stillpoint.model import kinds
 from stillpoint.model.clock import Clock
 from stillpoint.model.errors import ReadFailed, StillpointError
 from stillpoint.model.item import Item
@@ -20,7 +21,7 @@ from stillpoint.resources.machines import (
     virtual_machine_instance,
 )
 from stillpoint.velero import marks, own_objects
-from stillpoint.verification import restoring, securing, verdict
+from stillpoint.verification import data_downloads, restoring, securing, verdict
 from stillpoint.verification import scratch as scratches
 from stillpoint.verification.arrival import Arrival
 from stillpoint.verification.clearing import Clearing
@@ -33,7 +34,13 @@ from stillpoint.verification.scratch import Purpose, Scratch
 from stillpoint.verification.waiting import TimedOut, Waiting
 
 _QUOTA_S = 60.0
-_OF_CLUSTER = ("exceeded quota", "failed quota", "unknown for quota", "Unschedulable")
+_OF_CLUSTER = (
+    "exceeded quota",
+    "failed quota",
+    "unknown for quota",
+    "Unschedulable",
+    data_downloads.TO_COME,
+)
 """Words of reasons that say nothing of a backup."""
 
 _FOR_CLEARING = timedelta(minutes=30)
@@ -55,6 +62,7 @@ class Setting:
         timeout_s: for each machine, from its restore to the end of the look at it.
         originals: places of the volumes that the backup was taken of.
         results: the errors of a Restore.
+        moves_data: whether a data mover has stored the bytes of the backup.
         labels: of the namespace of that name, as it is now; empty if there is none.
     """
 
@@ -68,6 +76,7 @@ class Setting:
     timeout_s: float
     originals: Collection[str]
     results: Results
+    moves_data: bool
     labels: Callable[[str], Item]
 
 
@@ -92,6 +101,8 @@ class Attempt:
         deadline = setting.clock.now() + timedelta(seconds=setting.timeout_s)
         self._waiting = Waiting(setting.cluster, setting.clock, setting.interruption, deadline)
         self._restore: Item | None = None
+        self._arrival: Arrival | None = None
+        self._is_started = False
         self._steps: list[Step] = []
         self._notes: list[str] = []
         self._has_disks = False
@@ -138,6 +149,7 @@ class Attempt:
             machine = self._restored()
             names = self._claims(machine)
             arrival = Arrival(self._waiting, scratch, setting.originals, namespace, names)
+            self._arrival = arrival
             arrival.require_new()
             self._has_disks = arrival.are_bound
         self._notes += (f"an error of its Restore: {one}" for one in self._errors())
@@ -146,6 +158,7 @@ class Attempt:
         secured = securing.secure(self._cluster, scratch, machine, keeps_pod_network=keeps)
         setting.interruption.check()
         securing.start(self._cluster, scratch, secured, keeps_pod_network=keeps)
+        self._is_started = True
         self._look(arrival, began)
 
     def _create_namespace(self) -> Item:
@@ -206,7 +219,7 @@ class Attempt:
             return verdict.is_complete(self._machine, self._observed())
 
         try:
-            look.follow(is_complete)
+            look.follow(is_complete, () if self._has_disks else arrival.to_come)
         except Ended:
             self._stop()
             raise
@@ -223,6 +236,9 @@ class Attempt:
         if isinstance(end, Interrupted) or not end.is_tried or self._seen.is_running:
             return str(end), end.is_tried
         try:
+            namespace = self._cluster.get(kinds.NAMESPACE, "", self.scratch.name)
+            if namespace is None or it.is_being_deleted(namespace):
+                return f"somebody deleted its namespace: {end}", False
             more = [*self._errors(), *self._trouble()]
         except StillpointError as error:
             more = [str(error)]
@@ -233,9 +249,11 @@ class Attempt:
         return restoring.errors(self._restore, self._setting.results) if self._restore else ()
 
     def _trouble(self) -> Iterator[str]:
-        """The words of KubeVirt why the guest does not run."""
-        if not self._has_disks:
+        """Why the guest does not run, in the words of the storage, Velero and KubeVirt."""
+        if not self._is_started:
             return
+        if self._arrival:
+            yield from self._arrival.obstacles()
         identity = self.scratch.name, self._machine.name
         machine = self._cluster.get(virtual_machine.RESOURCE, *identity)
         yield from filter(None, [virtual_machine.trouble(machine or {})])
@@ -246,8 +264,8 @@ class Attempt:
         self._say(CLEAR)
         setting = self._setting
         began = setting.clock.now()
-        clearing = Clearing(setting.cluster, setting.clock, self.scratch, setting.originals)
-        left = clearing.run()
+        cleared = setting.cluster, setting.clock, self.scratch, setting.originals
+        left = Clearing(*cleared, may_move=setting.moves_data).run()
         seconds = None if left else (setting.clock.now() - began).total_seconds()
         self._steps.append(Step(CLEAR, seconds))
         return left

@@ -4,14 +4,15 @@ In this order, so that nothing is lost whenever it ends:
 
 1. the Restore. Velero creates a namespace again that it misses, so nothing else goes before it is
    known to create no more objects (EnsureNamespaceExistsAndIsReady in pkg/util/kube/utils.go).
-2. VolumeSnapshotContents of snapshots in the namespace that were there before, whoever created
+2. what a data mover brings just now: it must not lose its claim as it gives a volume to that.
+3. VolumeSnapshotContents of snapshots in the namespace that were there before, whoever created
    them. They name the snapshots of the backup in the storage: each is made sure to leave those
    alone, and then deleted, or nothing else is.
-3. the way of each volume: one that is not provably new stays when its claim goes, and one that is,
+4. the way of each volume: one that is not provably new stays when its claim goes, and one that is,
    and would stay for the sake of its original (Velero takes over the policy), goes; but for those
    of a run that was killed, of which only what was written beside them says that it was.
-4. the namespace, with the machine and all its claims.
-5. a Restore that was created only now, by a request that was under way for long.
+5. the namespace, with the machine and all its claims.
+6. a Restore that was created only now, by a request that was under way for long.
 
 Each deletion names the uid of what is meant, and each change the version that was looked at.
 Source: Velero v1.15 to v1.18; external-snapshotter v8.6, syncContent of its sidecar controller.
@@ -33,12 +34,14 @@ from stillpoint.resources.disks import (
     volume_snapshot_content,
 )
 from stillpoint.velero import marks, own_objects
+from stillpoint.verification import data_downloads
 from stillpoint.verification.disks import Volumes
 from stillpoint.verification.interruption import Interruption
 from stillpoint.verification.scratch import Scratch
 from stillpoint.verification.waiting import Waiting, delete
 
 RESTORE_S = 90.0
+BYTES_S = 30.0
 NAMESPACE_S = 120.0
 """The longest waits for the end of each; together with the sweep less than the grace period that
 `stillpoint render verify` gives its pods."""
@@ -56,6 +59,7 @@ class Clearing:
 
     Attributes:
         originals: see `Volumes`; None for what a killed run has left.
+        may_move: false if no data mover has anything to do with the backup.
         left: what could not be deleted, and how to do it by hand.
     """
 
@@ -63,6 +67,7 @@ class Clearing:
     clock: Clock
     scratch: Scratch
     originals: Collection[str] | None
+    may_move: bool = True
     left: list[str] = field(default_factory=list)
 
     def run(self) -> Sequence[str]:
@@ -85,6 +90,8 @@ class Clearing:
         namespace = self.cluster.get(kinds.NAMESPACE, "", name)
         if namespace is not None and not self.scratch.is_of_this(namespace):
             raise Unsafe("it is not of this run any more")
+        if self.may_move:
+            self._settle_downloads()
         self._delete_contents()
         if namespace is not None:
             self._settle_volumes(namespace)
@@ -115,6 +122,12 @@ class Clearing:
         if not own_objects.has_restored_objects(rest):
             phase = own_objects.phase(rest) or "New"
             raise Unsafe(f"its Restore is {phase}; HINT: stillpoint verify --clean-up, later")
+
+    def _settle_downloads(self) -> None:
+        try:
+            self.left += data_downloads.settle(self._waiting(BYTES_S), self.scratch)
+        except ReadFailed as error:
+            self.left.append(f"whether a data mover still works is not known: {error}")
 
     def _delete_contents(self) -> None:
         """Deletes the objects that name snapshots of the backup, and no snapshot."""

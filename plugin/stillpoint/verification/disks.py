@@ -12,6 +12,7 @@ from datetime import datetime
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.resources.disks import persistent_volume, persistent_volume_claim
+from stillpoint.velero.volumes import data_download
 
 
 class Volumes:
@@ -20,7 +21,8 @@ class Volumes:
     Args:
         items: all of them.
         originals: places of the volumes that the backup was taken of; None if they are not known:
-            then a volume counts as new only if the provisioner has named it after its claim.
+            then a volume counts as new only if the provisioner has named it after its claim, or a
+            data mover has labelled it for that claim.
         since: when the scratch namespace was created.
     """
 
@@ -55,16 +57,16 @@ class Volumes:
 
     def _may_be_of_original(self, place: str, volume: Item, claim: Item) -> bool:
         if self._originals is None:
-            return not persistent_volume.is_named_after(volume, claim)
+            is_named_after = persistent_volume.is_named_after(volume, claim)
+            return not is_named_after and not data_download.has_brought(volume, claim)
         return place in self._originals
 
     def why_may_not_be_new(self, claim: Item) -> str:
         """Why a claim that names no volume may get an older one; empty if it will get a new one."""
         if named := persistent_volume_claim.volume(claim):
             return f"it names volume {named}"
-        storage_class = persistent_volume_claim.storage_class(claim)
         for volume in self._by_name.values():
-            if persistent_volume.may_be_taken(volume, storage_class):
+            if persistent_volume.may_be_taken(volume, claim):
                 return f"it might be given volume {it.name(volume)}, which is there already"
         return ""
 

@@ -1,7 +1,8 @@
 """The look at a started guest: its instance and its console, side by side, until all is seen."""
 
+import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -77,8 +78,14 @@ class Look:
         self._is_heard = False
         self.seen = Seen()
 
-    def follow(self, is_complete: Callable[[Seen], bool]) -> None:
+    def follow(
+        self, is_complete: Callable[[Seen], bool], beside: Iterable[Callable[[Waiting], None]] = ()
+    ) -> None:
         """Looks until all is seen, and leaves that in `seen`.
+
+        Args:
+            beside: what the guest's start waits for; each is waited for in a thread of its own, and
+                may raise as this does.
 
         Raises:
             Ended: the guest reaches further than it may, has ended, or not all was seen in time.
@@ -87,6 +94,8 @@ class Look:
         """
         interruption = self._waiting.interruption
         self._spawn(self._see_instance)
+        for wait in beside:
+            self._spawn(functools.partial(self._wait_beside, wait))
         try:
             with interruption.waking(lambda: self._events.put(None)):
                 while not is_complete(self.seen):
@@ -112,8 +121,8 @@ class Look:
     def _see(self, change: Change) -> None:
         instance = None if change.is_deleted else change.item
         self.seen.instance = instance
-        if instance is None:
-            raise Ended("its instance was deleted")
+        if instance is None or it.is_being_deleted(instance):  # a guest that ends leaves it there
+            raise Ended("somebody deleted its instance", is_tried=False)
         keeps = self._keeps_pod_network
         gaps = list(seclusion.gaps_of_instance(instance, keeps_pod_network=keeps))
         if gaps:
@@ -160,6 +169,16 @@ class Look:
             pass
         except Exception as error:  # noqa: BLE001 - raised again where the look is waited for
             self._events.put(error)
+
+    def _wait_beside(self, wait: Callable[[Waiting], None]) -> None:
+        waiting = replace(self._waiting, interruption=self._end)
+        try:
+            wait(waiting)
+        except Interrupted:
+            pass
+        except Exception as error:  # noqa: BLE001 - raised again where the look is waited for
+            if waiting.left_s > 0:  # else the look itself ends, and says why
+                self._events.put(error)
 
     def _hear_console(self, instance: Item) -> None:
         try:

@@ -3,10 +3,39 @@
 import random
 from collections.abc import Sequence
 
+from stillpoint.backup_files.disk_data import Method
 from stillpoint.model.errors import StillpointError
+from stillpoint.model.item import Item
 from stillpoint.model.names import listing
 from stillpoint.report.model import Machine, Report
 from stillpoint.resources.machines import virtual_machine
+from stillpoint.velero import own_objects
+from stillpoint.velero.volumes import fates
+
+
+def usable(origin: str, backup: Item | None) -> Item:
+    """The backup, if a machine of it can be restored alone, and all that this makes be deleted.
+
+    Velero makes a volume of each native snapshot of a namespace before any action of a plugin is
+    asked whether it is needed (handlePVHasNativeSnapshot in pkg/restore/restore.go of v1.18).
+
+    Args:
+        origin: the backup in words.
+        backup: None if it, or its archive, is not there.
+
+    Raises:
+        StillpointError: it cannot.
+    """
+    if backup is None or not own_objects.is_restorable(backup):
+        cause = f"Velero does not restore from it: it is {own_objects.phase(backup or {}) or 'New'}"
+    elif fates.has_native_snapshots(backup):
+        cause = (
+            "it has snapshots by a plugin of Velero for volumes: a restore of one machine makes "
+            "volumes of all of them in the storage, which nobody would delete"
+        )
+    else:
+        return backup
+    raise StillpointError(origin, "cannot verify", cause)
 
 
 def chosen(report: Report, names: Sequence[str]) -> Sequence[Machine]:
@@ -43,4 +72,7 @@ def why_untried(machine: Machine) -> str | None:
         return ""
     if machine.kind != virtual_machine.RESOURCE.kind:
         return "an instance that stands alone cannot be restored without starting at once"
+    if copied := [disk.name for disk in machine.disks if disk.method is Method.FILES]:
+        how = "through the pod that they were copied through, which is not restored for a test"
+        return f"the files of these disks come back {how}: {listing(copied)}"
     return None

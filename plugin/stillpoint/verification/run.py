@@ -73,7 +73,9 @@ class Verifying:
 
     def sweep(self) -> Sequence[str]:
         """Volumes and snapshot objects that the deletions have left, in words."""
-        return Sweep(self.setting.cluster, self.setting.clock, self._begun).run()
+        setting = self.setting
+        velero = setting.velero if setting.moves_data else ""
+        return Sweep(setting.cluster, setting.clock, self._begun, velero).run()
 
     @property
     def under_way(self) -> Sequence[str]:

@@ -9,6 +9,8 @@ from stillpoint.model.clock import Clock
 from stillpoint.model.errors import ReadFailed
 from stillpoint.model.reader import Reader
 from stillpoint.resources.disks import persistent_volume, volume_snapshot_content
+from stillpoint.velero.volumes import data_download
+from stillpoint.verification import data_downloads
 
 LONGEST_S = 30.0
 """The storage frees a volume some seconds after its claim has gone."""
@@ -21,12 +23,14 @@ class Sweep:
     """Looks for what is left of scratch namespaces.
 
     Attributes:
-        names: of the namespaces.
+        names: of the namespaces, and of their Restores.
+        velero: the namespace in which a data mover works; empty if it has nothing to do.
     """
 
     cluster: Reader
     clock: Clock
     names: Collection[str]
+    velero: str = ""
 
     def run(self) -> Sequence[str]:
         """All that is still there after a while, and how to look at it."""
@@ -35,7 +39,7 @@ class Sweep:
         latest = self.clock.now() + timedelta(seconds=LONGEST_S)
         while True:
             try:
-                left = [*self._volumes(), *self._contents()]
+                left = [*self._volumes(), *self._contents(), *self._downloads()]
             except ReadFailed as error:
                 return (f"whether volumes are left is not known: {error}",)
             if not left or self.clock.now() >= latest:
@@ -45,7 +49,7 @@ class Sweep:
     def _volumes(self) -> Iterator[str]:
         for volume in self.cluster.list(persistent_volume.RESOURCE, ""):
             namespace, claim = persistent_volume.claim(volume)
-            if namespace in self.names:
+            if namespace in self.names or (namespace == self.velero and self._is_ours(claim)):
                 name = it.name(volume)
                 yield (
                     f"volume {name} of claim {namespace}/{claim} is still there; "
@@ -61,3 +65,17 @@ class Sweep:
                 f"VolumeSnapshotContent {name} is still there; "
                 f"HINT: oc get volumesnapshotcontent {name}"
             )
+
+    def _downloads(self) -> Sequence[str]:
+        if not self.velero:
+            return ()
+        found = data_downloads.find_all(self.cluster, self.velero)
+        return [
+            f"{it.describe(one)} is still there; HINT: oc get datadownloads -n {self.velero}"
+            for one in found
+            if data_download.restore_name(one) in self.names
+        ]
+
+    def _is_ours(self, claim: str) -> bool:
+        """True of a claim of the data mover's own, which has the name of its DataDownload."""
+        return any(claim.startswith(f"{name}-") for name in self.names)

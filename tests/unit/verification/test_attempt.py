@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from stillpoint.model import kinds
 from stillpoint.model.clock import Clock
 from stillpoint.model.errors import MalformedItem, Unreachable
 from stillpoint.model.item import Item
@@ -26,6 +27,7 @@ def observed(
     *,
     keeps_pod_network: bool = False,
     clock: Clock | None = None,
+    moves_data: bool = False,
     originals: frozenset[str] = frozenset({f"csi disks.test {ORIGINAL}"}),
 ) -> Observed:
     setting = Setting(
@@ -38,6 +40,7 @@ def observed(
         keeps_pod_network=keeps_pod_network,
         timeout_s=600,
         originals=originals,
+        moves_data=moves_data,
         results=lambda _name: ["claims db-root: exceeded quota: small"],
         labels=lambda _namespace: {"pod-security.kubernetes.io/enforce": "baseline", "team": "a"},
     )
@@ -571,3 +574,40 @@ def test_a_machine_that_somebody_else_created_there_is_not_started() -> None:
     assert "somebody else created" in observed(cluster).failure
     assert not any(one.startswith("patch virtualmachines") for one in cluster.requests)
     assert not cluster.left
+
+
+@pytest.mark.parametrize("is_going", [False, True])
+def test_who_deletes_the_instance_says_nothing_of_the_backup(is_going: bool) -> None:
+    """As does a clean-up, long after the time of a run that somebody has put to sleep."""
+    cluster = Played()
+    cluster.lines = ()
+
+    def delete(_number: int) -> None:
+        if cluster.requests[-1].startswith("log "):
+            [key] = [key for key in cluster.objects if key[0] == "VirtualMachineInstance"]
+            going = {"metadata": {"deletionTimestamp": "2026-11-27T06:01:00Z"}}
+            ended = {**going, "status": {"phase": "Succeeded"}}
+            if is_going:
+                cluster.keep(merged(cluster.objects[key], ended))
+            else:
+                cluster.drop(key)
+
+    cluster.on_request = delete
+    seen = observed(cluster)
+    assert came_back(seen) == "not tried"
+    assert seen.failure == "somebody deleted its instance"
+
+
+def test_who_deletes_the_namespace_says_nothing_of_the_backup() -> None:
+    cluster = Played()
+
+    def delete(_number: int) -> None:
+        if cluster.requests[-1].startswith("list persistentvolumeclaims"):
+            [name] = [one[2] for one in cluster.left if one[0] == "Namespace"]
+            cluster.on_request = lambda _number: None
+            cluster.delete(kinds.NAMESPACE, "", name)
+
+    cluster.on_request = delete
+    seen = observed(cluster)
+    assert came_back(seen) == "not tried"
+    assert seen.failure == "somebody deleted its namespace: claims are missing: db-root"

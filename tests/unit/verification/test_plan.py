@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from stillpoint.backup_files.disk_data import Method
 from stillpoint.model.errors import StillpointError
 from stillpoint.report.model import Backup, Machine, Report
 from stillpoint.verification import plan
@@ -53,3 +54,25 @@ def test_what_is_not_tried() -> None:
     assert plan.why_untried(machines.machine(is_restorable=False)) == ""
     alone = replace(machines.machine(), kind="VirtualMachineInstance")
     assert "stands alone" in str(plan.why_untried(alone))
+    copied = machines.machine(machines.disk("root", method=Method.FILES))
+    assert str(plan.why_untried(copied)).endswith("not restored for a test: root")
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"),
+    [
+        ({"phase": "Completed", "volumeSnapshotsAttempted": 1}, "which nobody would delete"),
+        ({"phase": "InProgress"}, "does not restore from it: it is InProgress"),
+        ({}, "does not restore from it: it is New"),
+        (None, "does not restore from it: it is New"),
+    ],
+)
+def test_backups_of_which_no_machine_is_tried(status: dict[str, object] | None, cause: str) -> None:
+    backup = None if status is None else {"kind": "Backup", "status": status}
+    with pytest.raises(StillpointError, match=rf"backup velero/nightly: cannot verify: .*{cause}"):
+        plan.usable("backup velero/nightly", backup)
+
+
+def test_a_backup_whose_snapshots_are_those_of_csi_is_tried() -> None:
+    status = {"phase": "PartiallyFailed", "csiVolumeSnapshotsAttempted": 3}
+    plan.usable("backup velero/nightly", {"kind": "Backup", "status": status})

@@ -26,6 +26,7 @@ def verifying(cluster: Played, interruption: Interruption | None = None) -> Veri
         timeout_s=600,
         originals=frozenset(),
         results=lambda _name: (),
+        moves_data=False,
         labels=lambda _namespace: {},
     )
     return Verifying(setting, lambda machine: named(machine.name), lambda *_: None)

@@ -227,16 +227,14 @@ class _Source:
 
 def _source(arguments: argparse.Namespace, clock: "Clock", progress: "Progress") -> _Source:
     from stillpoint.report import contents, judge  # noqa: PLC0415
-    from stillpoint.velero import own_objects  # noqa: PLC0415
+    from stillpoint.verification import plan  # noqa: PLC0415
 
     [files] = backup_source.files(arguments, progress)
     read = contents.read(files)
-    phase = own_objects.phase(read.backup or {})
-    if not (read.backup and read.objects and own_objects.is_restorable(read.backup)):
-        cause = f"Velero does not restore from it: it is {phase or 'New'}"
-        raise StillpointError(files.origin, "cannot verify", cause)
+    backup = plan.usable(files.origin, read.backup if read.objects else None)
+    objects = cast("StoredObjects", read.objects)
     report = judge.judge(read, clock.now())
-    return _Source(cast("DownloadedFiles", files), read.backup, read.objects, report)
+    return _Source(cast("DownloadedFiles", files), backup, objects, report)
 
 
 def _chosen(
@@ -265,6 +263,7 @@ def _setting(
 ) -> "Setting":
     from stillpoint.model import kinds  # noqa: PLC0415
     from stillpoint.resources.disks import persistent_volume  # noqa: PLC0415
+    from stillpoint.velero.volumes import fates  # noqa: PLC0415
     from stillpoint.verification import disks, results  # noqa: PLC0415
     from stillpoint.verification.attempt import Setting  # noqa: PLC0415
 
@@ -283,6 +282,7 @@ def _setting(
         timeout_s=arguments.machine_timeout,
         originals=disks.places(source.objects.list(persistent_volume.RESOURCE, "")),
         results=functools.partial(results.errors, source.files),
+        moves_data=fates.moves_data(source.backup),
         labels=labels,
     )
 

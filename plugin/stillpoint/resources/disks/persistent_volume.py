@@ -75,10 +75,16 @@ def is_named_after(volume: Item, claim: Item) -> bool:
     return it.name(volume) == f"pvc-{it.uid(claim)}"
 
 
-def may_be_taken(volume: Item, storage_class: str) -> bool:
-    """True if a claim of the class that names no volume may be bound to this one."""
+def may_be_taken(volume: Item, claim: Item) -> bool:
+    """True if a claim that names no volume may be bound to this one.
+
+    A claim that selects volumes by labels gets no other; one with a source may get any.
+    Source: FindMatchingVolume in k8s.io/component-helpers/storage/volume of Kubernetes v1.36.
+    """
     is_free = not it.mapping(volume, "spec", "claimRef")
-    return is_free and it.text(volume, "spec", "storageClassName") == storage_class
+    classes = {it.text(one, "spec", "storageClassName") for one in (volume, claim)}
+    wanted = it.mapping(claim, "spec", "selector", "matchLabels")
+    return is_free and len(classes) == 1 and wanted.items() <= it.labels(volume).items()
 
 
 def deletion_with_claim(volume: Item) -> Item:

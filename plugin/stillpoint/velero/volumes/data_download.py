@@ -26,6 +26,7 @@ _COPIED = (
 )  # fmt: skip
 _RESTORE_UID = "velero.io/restore-uid"
 _CLAIM, _USAGE = "velero.io/pvc-namespace-name", "velero.io/resource-usage"
+_VOLUME_TO_COME = "velero.io/dynamic-pv-restore"
 
 
 def operation(restore_uid: str, stored_claim: Item) -> str:
@@ -82,7 +83,7 @@ def new(restore: Item, backup: Item, found: Item, target: tuple[str, str]) -> It
 def for_operation(download: Item, operation_id: str, purpose: str) -> Item:
     """A copy under the label of an operation, with a name that is the same in each attempt."""
     digest = hashlib.sha256(f"{operation_id}/{purpose}".encode()).hexdigest()[:10]
-    restore = it.text(download, "metadata", "labels", marks.OF_RESTORE)
+    restore = restore_name(download)
     kept = ("namespace", "labels", "ownerReferences")
     metadata = {key: download["metadata"][key] for key in kept if key in download["metadata"]}
     named_after = {**download, "metadata": {**metadata, "name": f"{restore}-{digest}"}}
@@ -113,8 +114,45 @@ def with_volume_to_come(claim: Item, namespace: str, name: str, mark: str) -> It
         mark: differs from that of a claim of the same name in another restore.
     """
     value = marks.label_value(f"{namespace}.{name}.{mark}")
-    selector = {"matchLabels": {"velero.io/dynamic-pv-restore": value}}
+    selector = {"matchLabels": {_VOLUME_TO_COME: value}}
     return it.with_value(it.without(claim, "spec", "volumeName"), selector, "spec", "selector")
+
+
+def is_awaited_by(claim: Item) -> bool:
+    """True if a data mover is to bring the bytes of a restored claim; see `with_volume_to_come`."""
+    return bool(_mark(claim))
+
+
+def has_brought(volume: Item, claim: Item) -> bool:
+    """True if a data mover made the volume for the claim of this name in this namespace.
+
+    The data mover names the volume after a claim of its own, and labels it as the claim selects.
+    Labels of volumes are those of the whole cluster: who has a namespace alone cannot write them.
+    Source: RebindVolume in pkg/exposer/generic_restore.go of Velero v1.18.
+    """
+    mark = _mark(claim)
+    is_of_namespace = mark.startswith(f"{it.namespace(claim)}.")
+    return is_of_namespace and it.labels(volume).get(_VOLUME_TO_COME) == mark
+
+
+def selector(restore: str) -> str:
+    """Label selector of the DataDownloads of a restore."""
+    return f"{marks.OF_RESTORE}={marks.label_value(restore)}"
+
+
+def restore_name(download: Item) -> str:
+    """Name of the restore; empty for none."""
+    return it.text(download, "metadata", "labels", marks.OF_RESTORE)
+
+
+def target(download: Item) -> tuple[str, str]:
+    """Namespace and name of the claim that gets the bytes."""
+    volume = it.mapping(download, "spec", "targetVolume")
+    return it.text(volume, "namespace"), it.text(volume, "pvc")
+
+
+def _mark(claim: Item) -> str:
+    return it.text(claim, "spec", "selector", "matchLabels", _VOLUME_TO_COME)
 
 
 def _volume(namespace: str, name: str) -> Item:

@@ -103,26 +103,16 @@ def claim(upload: Item) -> Reference:
     return kinds.CLAIM.named(it.text(upload, "spec", "sourceNamespace"), name)
 
 
-def node(upload: Item) -> str:
-    """Name of the node whose data mover has the upload; empty if none has accepted it."""
-    status = it.mapping(upload, "status")
-    return it.text(status, "node") or it.text(status, "acceptedByNode")
-
-
 def phase(upload: Item) -> str:
     """For instance `Completed`; empty before a data mover has seen the upload."""
     return it.text(upload, "status", "phase")
 
 
-def message(upload: Item) -> str:
-    """The data mover's words about its phase; may be empty."""
-    return it.text(upload, "status", "message")
-
-
 def shortcoming(upload: Item) -> str:
     """Why the data was not moved wholly, in the data mover's words; empty if it was."""
     if phase(upload) != _COMPLETED:
-        return ": ".join(filter(None, (phase(upload), message(upload)))) or "without a phase"
+        said = phase(upload), data_movement.message(upload)
+        return ": ".join(filter(None, said)) or "without a phase"
     return "" if moved_snapshot(upload) else f"{_COMPLETED}, without a snapshotID"
 
 

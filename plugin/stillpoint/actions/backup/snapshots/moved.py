@@ -151,7 +151,7 @@ def _find(operation: str, context: BackupContext) -> Item:
 
 
 def _failure(upload: Item, cause: str) -> StillpointError:
-    node = data_upload.node(upload)
+    node = data_movement.node(upload)
     where = f" on node {node}" if node else ""
     hint = f"read the log of Velero's node agent{where}, and back up again"
     claim = data_upload.claim(upload)
