@@ -149,7 +149,7 @@ class Observer:
             return
         if thaw:
             guest.thawed(thaw)
-            text = "guest %s/%s was migrated while it was frozen, and nobody else thaws it: thawed"
+            text = "guest %s/%s was migrated or paused while frozen, and nobody thaws it: thawed"
             _log.warning(text, *guest.instance)
 
     def _finish(self, uid: str) -> None:

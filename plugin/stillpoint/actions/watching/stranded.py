@@ -1,16 +1,18 @@
-"""Guests that a live migration has taken, frozen, out of their launcher pod: nobody thaws them.
+"""Guests that were migrated or paused while they were frozen: neither hook nor timer thaws them.
 
-Velero's post hook runs in the pod of the pre hook, which is over then. KubeVirt's safety thaw is a
-timer of the virt-launcher in that pod, and the one that has the guest now knows of no freeze. No
-migration is refused because a guest stands still: only a freeze is, while one goes on (v1.9:
-pkg/virt-launcher/virtwrap/storage/fsfreeze.go). So the plugin thaws such a guest.
+Velero's post hook runs in the pod of the pre hook, which is over after a live migration. KubeVirt's
+safety thaw is a timer of the virt-launcher in that pod, and the one that has the guest now knows of
+no freeze. No migration is refused because a guest stands still: only a freeze is, while one goes on
+(v1.9: pkg/virt-launcher/virtwrap/storage/fsfreeze.go). The agent of a paused guest answers neither
+the hook nor the timer, and each tries once. So the plugin thaws such a guest.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 from stillpoint.actions.watching import others, state
-from stillpoint.evidence.observations import Observations, State, Thaw
+from stillpoint.evidence.observations import Look, Observations, State, Thaw
 from stillpoint.model import item as it
 from stillpoint.model.errors import Refusal
 from stillpoint.model.item import Item
@@ -21,7 +23,7 @@ _PATH = "/apis/subresources.kubevirt.io/v1/namespaces/{}/virtualmachineinstances
 
 
 def is_stranded(seen: Observations, now: State) -> bool:
-    """True if a guest stands still in another place than where this backup has frozen it.
+    """True if a guest stands still, and whoever should have thawed it for this backup cannot.
 
     Args:
         seen: from before the hook on.
@@ -30,8 +32,17 @@ def is_stranded(seen: Observations, now: State) -> bool:
     first = seen.looks[0].state if seen.looks else State()
     is_of_hook = seen.is_before_hook and seen.has_hook is not False and not first.is_frozen
     has_moved = first.uid == now.uid and bool(first.node) and first.node != now.node
-    is_there = now.phase == "Running" and not now.is_migrating
-    return is_of_hook and has_moved and is_there and now.is_frozen and not _was_thawed(seen)
+    was_paused = first.uid == now.uid and any(look.state.paused_since for look in seen.looks[1:])
+    is_there = now.phase == "Running" and not now.is_migrating and not now.paused_since
+    is_left = now.is_frozen and not _was_thawed(seen)
+    return is_of_hook and (has_moved or was_paused) and is_there and is_left
+
+
+def is_paused(seen: Observations, now: State) -> bool:
+    """True if a guest will be stranded when somebody resumes it."""
+    return bool(now.paused_since) and is_stranded(
+        replace(seen, looks=(*seen.looks, Look(seen.began, now))), replace(now, paused_since="")
+    )
 
 
 def _was_thawed(seen: Observations) -> bool:
@@ -62,8 +73,8 @@ def thaw(seen: Observations, instance: tuple[str, str], context: BackupContext) 
 def trouble(instance: tuple[str, str], error: Exception) -> str:
     """The sentence about a guest that still stands still, with what a person can do."""
     return (
-        f"guest {'/'.join(instance)} stands still: it was migrated while it was frozen, and neither"
-        f" Velero's hook nor KubeVirt's timer thaws it where it is now: {error}; HINT: kubectl "
+        f"guest {'/'.join(instance)} stands still: it was migrated or paused while it was frozen, "
+        f"and neither Velero's hook nor KubeVirt's timer thaws it any more: {error}; HINT: kubectl "
         f"replace --raw {_PATH.format(*instance)} -f /dev/null"
     )
 

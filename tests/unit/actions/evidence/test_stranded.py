@@ -1,4 +1,4 @@
-"""Guests that were migrated while they were frozen, where neither hook nor timer thaws them."""
+"""Guests that were migrated or paused while frozen, whom neither hook nor timer thaws."""
 
 import logging
 from collections.abc import Sequence
@@ -106,7 +106,7 @@ def test_a_guest_that_was_migrated_while_frozen_is_thawed_when_its_disks_are_tak
     assert reader.thaws() == 1
     wait_until(lambda: caplog.records)
     [told] = [one for one in caplog.records if one.levelno >= logging.WARNING]
-    assert told.getMessage().startswith("guest shop/db was migrated while it was frozen")
+    assert told.getMessage().startswith("guest shop/db was migrated or paused while frozen")
     end(context)
 
 
@@ -136,13 +136,46 @@ def test_a_thaw_that_fails_is_an_error_with_its_remedy_and_tried_again(
         wait_until(lambda: reader.thaws() > before)  # noqa: B023 - called in this turn
     wait_until(lambda: guest.observations.thaws)
     [error] = [one.getMessage() for one in caplog.records if one.levelno == logging.ERROR]
-    assert error.startswith("guest shop/db stands still: it was migrated while it was frozen")
+    assert error.startswith("guest shop/db stands still: it was migrated or paused while it was")
     assert "the account has no right" in error
     assert error.endswith(
         "HINT: kubectl replace --raw /apis/subresources.kubevirt.io/v1/namespaces/shop/"
         "virtualmachineinstances/db/unfreeze -f /dev/null"
     )
     end(context)
+
+
+PAUSED: Item = {
+    "fsFreezeStatus": "frozen",
+    "conditions": [*instance()["status"]["conditions"], {"type": "Paused", "status": "True"}],
+}
+
+
+def test_one_that_was_paused_while_frozen_is_thawed_when_it_is_resumed() -> None:
+    reader, hands = Cluster(), Hands()
+    context, guest = watched(reader, hands)
+    guest.cut(SNAPSHOT, NOW, is_in_block=True)
+    reader.becomes(**PAUSED)
+    wait_until(lambda: guest.now.paused_since)
+    hands.sleep(30)
+    assert not reader.thaws()
+    reader.becomes(fsFreezeStatus="frozen")
+    wait_until(reader.thaws)
+    end(context)
+
+
+def test_one_that_is_paused_still_after_the_backup_is_an_error_with_the_command() -> None:
+    reader = Cluster()
+    reader.becomes(**PAUSED)
+    found = concluded(reader)
+    assert not reader.thaws()
+    assert "its agent does not answer before it is resumed; HINT: kubectl replace" in found.error
+
+
+def test_one_that_was_paused_without_a_freeze_is_no_error() -> None:
+    reader = Cluster()
+    reader.becomes(conditions=PAUSED["conditions"])
+    assert not concluded(reader).error
 
 
 FROZEN_AT_FIRST = Look(NOW, state.of(instance(fsFreezeStatus="frozen")))
@@ -232,7 +265,7 @@ def test_a_guest_that_stands_still_after_the_backup_is_thawed(
     reader.becomes(**STRANDED)
     found = concluded(reader)
     assert (reader.thaws(), found.completed, found.error) == (1, True, "")
-    assert "its guest was migrated while it was frozen: thawed only now" in caplog.text
+    assert "its guest was migrated or paused while frozen: thawed only now" in caplog.text
 
 
 def test_a_guest_that_nobody_may_thaw_is_an_error_of_the_backup() -> None:

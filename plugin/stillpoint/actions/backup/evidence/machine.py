@@ -35,6 +35,8 @@ from stillpoint.velero.context import BackupContext
 _SETTLED = timedelta(seconds=7)
 """After the last snapshot: then KubeVirt's status, up to six seconds late, says how it was."""
 
+_PAUSED = "it is paused", "cannot thaw it", "its agent does not answer before it is resumed"
+
 _MOST_LETTERS = 400  # of a description
 
 
@@ -89,20 +91,23 @@ def _conclude_or_say_why_not(asked: Operation, context: BackupContext) -> Progre
 
 
 def _still_stranded(asked: Operation, context: BackupContext) -> str:
-    """Thaws a guest that was migrated while it was frozen; why it stands still, if it does.
+    """Thaws a guest that was migrated or paused while it was frozen; why it stands still, if so.
 
     The process that watched it may have ended before, and all hooks have been run by now.
     """
     instance = asked.namespace, asked.machine.name
     try:
         seen = _observations(asked, context)
-        now = context.cluster.get(virtual_machine_instance.RESOURCE, *instance)
-        is_stranded = stranded.is_stranded(seen, state.of(now))
+        found = context.cluster.get(virtual_machine_instance.RESOURCE, *instance)
+        now = state.of(found)
+        is_stranded, is_paused = stranded.is_stranded(seen, now), stranded.is_paused(seen, now)
     except Exception:  # noqa: BLE001 - the same has made the evidence unknown
         return ""
+    if is_paused:
+        return stranded.trouble(instance, Refusal(*_PAUSED))
     try:
         if is_stranded and stranded.thaw(seen, instance, context):
-            context.log.warning("its guest was migrated while it was frozen: thawed only now")
+            context.log.warning("its guest was migrated or paused while frozen: thawed only now")
     except StillpointError as error:
         return stranded.trouble(instance, error)
     return ""
