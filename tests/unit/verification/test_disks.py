@@ -77,6 +77,11 @@ def test_a_claim_that_waits_for_its_consumer_must_not_get_an_older_volume() -> N
     assert Volumes([volume()], frozenset(), SINCE).why_may_not_be_new(waiting) == ""
     assert "free" in Volumes([free], frozenset(), SINCE).why_may_not_be_new(waiting)
     assert "pv" in Volumes([volume()], frozenset(), SINCE).why_may_not_be_new(CLAIM)
+    selector = {"matchLabels": {"a": "b"}}
+    selective = {**CLAIM, "spec": {"storageClassName": "disks", "selector": selector}}
+    assert Volumes([free], frozenset(), SINCE).why_may_not_be_new(selective) == ""
+    free["metadata"]["labels"] = {"a": "b", "c": "d"}
+    assert "free" in Volumes([free], frozenset(), SINCE).why_may_not_be_new(selective)
 
 
 def test_places_of_the_originals() -> None:
