@@ -1,0 +1,50 @@
+"""A guest that leaves its launcher pod while it is frozen, as when a node is drained."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.cluster.api import Object
+from tests.cluster.cluster import Cluster
+from tests.cluster.evidence_guests import shown
+from tests.cluster.manifests import Disk, Machine
+from tests.cluster.namespaces import wait_until
+from tests.cluster.node import Freeze
+
+PLACE = "stranded"
+MACHINE = Machine(PLACE, "db", (Disk("root"), Disk("data", "Block")))
+INSTANCE = ("kubevirt.io/v1", "VirtualMachineInstance", PLACE, MACHINE.name)
+
+
+def calls(cluster: Cluster) -> list[Freeze]:
+    return [one for one in cluster.freezes() if one.namespace == PLACE]
+
+
+def migrate(cluster: Cluster) -> None:
+    """The instance runs elsewhere, and the pod that it has left is evicted."""
+    instance: Object = cluster.api.get(*INSTANCE)
+    moved = {"nodeName": "node2", "activePods": {"the-pod-on-node2": "node2"}}
+    cluster.api.replace_status(instance, {**instance["status"], **moved})
+    cluster.api.delete("v1", "Pod", PLACE, MACHINE.launcher_pod)
+
+
+def test_a_guest_that_is_migrated_while_frozen_is_thawed_by_the_plugin(cluster: Cluster) -> None:
+    """Velero takes its disks, each in five seconds, and its hook finds no pod any more."""
+    cluster.create_namespace(PLACE)
+    cluster.create_vm(MACHINE)
+    with ThreadPoolExecutor(1) as aside:
+        backup = aside.submit(cluster.backup, PLACE, {"includedNamespaces": [PLACE]})
+        wait_until(lambda: bool(calls(cluster)), "the hook has frozen the guest")
+        migrate(cluster)
+    found = backup.result()
+    assert [(one.verb, one.pod, one.has_changed) for one in calls(cluster)] == [
+        ("freeze", f"{PLACE}/{MACHINE.launcher_pod}", True),
+        ("unfreeze", "", True),
+    ]
+    assert "fsFreezeStatus" not in cluster.api.get(*INSTANCE)["status"]
+    log = cluster.backup_log(PLACE)
+    assert "guest stranded/db was migrated or paused while frozen, and nobody thaws it" in log
+    thaw = calls(cluster)[-1].time
+    assert all(cut.finished <= thaw for cuts in cluster.snapshots_cut().values() for cut in cuts), (
+        "it was thawed before its disks were taken"
+    )
+    assert found["status"]["phase"] == "PartiallyFailed"
+    assert set(shown(cluster.archive, found).levels().values()) == {"unknown"}
