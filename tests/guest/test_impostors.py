@@ -14,6 +14,7 @@ from stillpoint_guest.options.section import Section
 
 from tests.guest.databases import as_user
 from tests.guest.lab import impostor
+from tests.guest.lab.agent import kill
 from tests.guest.lab.inside import beside_a_crowd, configure, holder, status, until
 from tests.guest.lab.lab import Lab, python
 
@@ -249,8 +250,7 @@ def test_an_executable_that_its_own_account_can_change_is_not_trusted(guest: Lab
         assert sorted(one["name"] for one in status(guest)["applications"]) == ["own", REAL]
     finally:
         configure(guest, discovery="yes")
-        server.kill()
-        server.wait()
+        kill(server)
 
 
 def test_an_account_of_the_system_that_was_taken_over_costs_its_own_time_alone(guest: Lab) -> None:
@@ -288,8 +288,7 @@ def test_a_service_that_lets_us_in_and_refuses_ends_no_freeze(
         assert status(guest)["phase"] == "idle"
     finally:
         configure(guest, discovery="yes")
-        server.kill()
-        server.wait()
+        kill(server)
 
 
 def test_status_is_json_whatever_the_names_are(guest: Lab) -> None:

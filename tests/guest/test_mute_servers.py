@@ -11,6 +11,7 @@ import pytest
 from tests.cluster.processes import free_ports
 from tests.guest.databases import as_user
 from tests.guest.lab import mute
+from tests.guest.lab.agent import kill
 from tests.guest.lab.inside import configure, script, status, until
 from tests.guest.lab.lab import Lab, python
 from tests.qemu_agent import AgentError
@@ -60,8 +61,7 @@ def running(lab: Lab, kind: str, port: int) -> Iterator[None]:
         until(lambda: lab.path(f"{folder}/postmaster.pid").exists(), f"{kind} listens")
         yield
     finally:
-        server.kill()
-        server.wait()
+        kill(server)
 
 
 def test_those_that_were_only_found_are_recorded_and_the_freeze_goes_on(

@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tests.qemu_agent import ANSWER_S, Conversation
 
@@ -59,8 +59,7 @@ class Agent(Conversation):
     @property
     def process(self) -> int:
         """The agent's number on this machine."""
-        children = Path(f"/proc/{self._outer.pid}/task/{self._outer.pid}/children").read_text()
-        return int(children.split()[0])
+        return inner(self._outer)
 
     def freeze(self) -> int:
         """Freeze, and give the number of filesystems; `Lab.command` has seen that it is safe."""
@@ -70,9 +69,7 @@ class Agent(Conversation):
     def kill(self) -> None:
         """SIGKILL; a frozen filesystem stays frozen."""
         self.close()
-        with contextlib.suppress(OSError, IndexError):
-            os.kill(self.process, signal.SIGKILL)
-        self._outer.wait(ANSWER_S)
+        kill(self._outer)
 
     def _connect(self) -> None:
         deadline = time.monotonic() + ANSWER_S
@@ -85,3 +82,19 @@ class Agent(Conversation):
                 time.sleep(0.01)
             else:
                 return
+
+
+def inner(outer: "subprocess.Popen[Any]") -> int:
+    """The number on this machine of what a lab's command runs."""
+    children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text()
+    return int(children.split()[0])
+
+
+def kill(outer: "subprocess.Popen[Any]") -> None:
+    """SIGKILL for what a lab's command runs, which ends with it.
+
+    It has nobody else who reaps it, and the end of a lab waits for all of its processes.
+    """
+    with contextlib.suppress(OSError, IndexError):
+        os.kill(inner(outer), signal.SIGKILL)
+    outer.wait(ANSWER_S)
