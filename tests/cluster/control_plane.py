@@ -154,6 +154,6 @@ class ControlPlane:
                 # Velero writes to each claim as it restores it, so this loses many a race for the
                 # claim, comes again after the period, 15 s by default, and Velero, which looks for
                 # bound claims every 10 s, ends a restore that much later.
-                "--pvclaimbinder-sync-period=200ms",
+                "--pvclaimbinder-sync-period=500ms",
             ],
         )
