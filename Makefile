@@ -23,7 +23,7 @@ demo: venv ## what backup and restore of a small shop would be; no cluster neede
 	@$(BIN)/stillpoint rehearse --from examples
 
 test: venv system peers image ## every test but those of e2e and exhaustive: real Velero, API server and CSI on this machine
-	$(BIN)/python -m pytest -n 2 --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --no-loadscope-reorder
 
 e2e: venv system peers image ## guests that boot, are backed up while they write, held while things fail, and boot again: 15 minutes
 	@packaging/missing $(PROGRAMS_E2E)
@@ -37,7 +37,7 @@ guest-packages: venv ## dist/: the guest's program, and its packages as .deb and
 	@packaging/missing $(PROGRAMS_PACKAGES)
 	@PYTHON="$(CURDIR)/$(BIN)/python" packaging/guest/build dist
 
-exhaustive: venv system peers ## what the two leave out: machines of 16 disks, Velero's own polling, a browser
+exhaustive: venv system peers ## what the two leave out: sixteen disks, twenty machines, Velero's own polling, a browser
 	@packaging/missing $(PROGRAMS_BROWSER)
 	$(BIN)/python -m pytest -m exhaustive
 
