@@ -219,7 +219,7 @@ class GroupStorage(Storage):
             if is_bound and content["spec"]["deletionPolicy"] == "Delete":
                 self.objects.remove(content)
                 if "volumeGroupSnapshotHandle" not in content["status"]:
-                    self.bytes.discard(content["status"]["snapshotHandle"])
+                    self.bytes.discard(it.text(content, "status", "snapshotHandle"))
 
     def _named(self, name: str) -> Sequence[Item]:
         return [one for one in self.objects if it.name(one) == name]
