@@ -17,6 +17,7 @@ from stillpoint.model import kinds
 from stillpoint.model.api_resources import Served
 from stillpoint.model.errors import NoResponse, ReadFailed, StillpointError
 from stillpoint.model.item import Item
+from stillpoint.model.names import counted
 from stillpoint.model.reference import Resource
 from stillpoint.rehearsal.sources import live_cluster
 from stillpoint.rehearsal.sources.known import Known, Unread
@@ -106,7 +107,7 @@ def of_cluster(
     found = list(namespaces) or sorted(_namespaces(search.objects))
     parts = [Part(one, name) for name in found for one in _served(discovery, OF_VELERO)]
     known = _known(discovery, search, live_cluster.read_parts(reader, parts, progress), found)
-    origin = f"{len(known.objects)} objects of the cluster {reader.host}"
+    origin = f"{counted(len(known.objects), 'object')} of the cluster {reader.host}"
     known = replace(known, origin=origin)
     case = Case(known, {}, namespaces, now)
     unread: list[Unread] = []

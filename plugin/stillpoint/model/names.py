@@ -27,6 +27,11 @@ def listing(names: Iterable[str], between: str = ", ") -> str:
     return between.join(all_names[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 disk`, `3 disks`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def printable(text: str) -> str:
     r"""The text with control characters and their like as escapes: `\x1b`."""
     return "".join(

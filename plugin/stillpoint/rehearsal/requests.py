@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.model.names import listing
+from stillpoint.model.names import counted, listing
 from stillpoint.rehearsal.errors import NothingToRehearse
 from stillpoint.rehearsal.sources import finished_backup, live_cluster, manifests
 from stillpoint.rehearsal.sources.finished_backup import FinishedBackup
@@ -53,9 +53,8 @@ def of_folder(folder: Path, progress: Progress, spoilt: manifests.Spoilt | None 
         UnreadableManifests: the folder has no objects, or an invalid one.
     """
     found = manifests.read(folder, progress, spoilt)
-    objects, files = len(found.objects), found.files
-    plural = "" if files == 1 else "s"
-    origin = f"{objects} objects from {files} file{plural} in {folder}"
+    objects, files = counted(len(found.objects), "object"), counted(found.files, "file")
+    origin = f"{objects} from {files} in {folder}"
     if found.passed_over:
         origin += f"; passed over, no objects of the API: {listing(found.passed_over)}"
     return Known.of_manifests(found.objects, origin)

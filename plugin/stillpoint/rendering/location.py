@@ -1,9 +1,7 @@
 """The place for backups: provider, bucket, credentials."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-
-from stillpoint.model.errors import StillpointError
 
 S3 = "s3"
 """Any store that speaks S3: AWS's plugin, by its URL."""
@@ -44,17 +42,13 @@ class Location:
         """The Secret with the credentials."""
         return self.secret or _SECRETS.get(self.provider, "cloud-credentials")
 
-    def config(self) -> dict[str, str]:
-        """Settings for the provider's plugin.
+    @property
+    def missing(self) -> Sequence[str]:
+        """Options that the provider needs and nobody gave."""
+        return [flag for name, flag in _NEEDED[self.provider] if not self.settings.get(name)]
 
-        Raises:
-            StillpointError: one that it needs is missing.
-        """
-        missing = [flag for name, flag in _NEEDED[self.provider] if not self.settings.get(name)]
-        if missing:
-            subject = f"location for provider {self.provider}"
-            options = " and ".join(missing)
-            raise StillpointError(subject, "cannot write it", f"it needs {options}")
+    def config(self) -> dict[str, str]:
+        """Settings for the provider's plugin; none of those that it needs is missing."""
         return dict(self._config())
 
     def _config(self) -> Iterator[tuple[str, str]]:

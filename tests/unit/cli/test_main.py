@@ -83,7 +83,7 @@ def test_a_file_in_place_of_a_folder_is_answered(capsys: pytest.CaptureFixture[s
     [
         ("kind: [\n", "some.yaml:2: cannot read the manifests: no YAML"),
         ("{apiVersion: v1, kind: Secret, metadata: {name: x}}", "HINT: oc get vm,vmi"),
-        ("", "no objects in 1 files"),
+        ("", "no objects in 1 file"),
     ],
 )
 def test_what_cannot_be_told_is_an_error_for_people(

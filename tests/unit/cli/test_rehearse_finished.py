@@ -56,7 +56,7 @@ def test_a_table_says_machine_by_machine_what_keeps_it_from_coming_back(
 ) -> None:
     words = ("--restore", "--of", str(archive), "--from", str(target))
     text = told(capsys, *words, status=1)
-    assert "Rehearsed the restore of a finished backup: backup nightly into 1 objects" in text
+    assert "Rehearsed the restore of a finished backup: backup nightly into 1 object" in text
     assert "EXPECT" not in text
     assert "to be expected" not in told(capsys, *words, "--explain", "shop/db", status=1)
     row = next(line for line in text.splitlines() if line.startswith("shop/legacy"))
@@ -150,4 +150,4 @@ def test_a_file_or_folder_comes_before_a_backup_of_that_name(
     monkeypatch.chdir(archive.parent)
     archive.rename(archive.with_name("nightly"))
     text = told(capsys, "--restore", "--of", "nightly", "--from", str(target), status=1)
-    assert "backup nightly into 1 objects" in text
+    assert "backup nightly into 1 object" in text

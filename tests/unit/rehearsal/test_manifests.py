@@ -343,5 +343,5 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
 
 def test_a_folder_without_objects_is_no_cluster(tmp_path: Path) -> None:
     put(tmp_path, "---\n# nothing\n")
-    assert "no objects in 1 files" in refused(tmp_path)
+    assert "no objects in 1 file" in refused(tmp_path)
     assert "there is no such folder" in refused(tmp_path / "nowhere")

@@ -236,7 +236,9 @@ def test_what_a_provider_needs_is_asked_for(
     given = [
         *(manifest, "--image", "i", "--provider", provider, "--bucket", "b", "--prefix", "p"),
     ]
-    assert cli.main(["render", *given]) == ExitStatus.CANNOT_TELL
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["render", *given])
+    assert ended.value.code == ExitStatus.WRONG_USAGE
     assert PROVIDERS[provider][0] in capsys.readouterr().err
 
 

@@ -145,8 +145,10 @@ def test_the_restore_of_the_command_passes_the_fence() -> None:
 
 
 def test_without_an_image_nothing_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["render", "verify", "--backup", "nightly"]) == ExitStatus.CANNOT_TELL
-    assert "add --image IMAGE" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["render", "verify", "--backup", "nightly"])
+    assert ended.value.code == ExitStatus.WRONG_USAGE
+    assert "--image is needed" in capsys.readouterr().err
 
 
 def test_an_option_that_the_verb_does_not_have_is_refused_before_the_first_run(

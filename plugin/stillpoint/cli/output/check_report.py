@@ -6,8 +6,8 @@ from rich.console import Console
 
 from stillpoint.check.finding import Area, Finding, Row
 from stillpoint.check.report import Report
-from stillpoint.cli.output.report import number
 from stillpoint.cli.output.terminal import write_line, write_paragraph
+from stillpoint.model.names import counted
 from stillpoint.rehearsal.verdict.reasons import Weight
 
 _MOST_SUBJECTS = 5
@@ -47,7 +47,7 @@ def _write_heading(found: Report, output: Console) -> None:
         summary.append(f"{len(found.open)} not known")
     write_paragraph(
         output,
-        f"{number(len(found.findings), 'finding')}{': ' if summary else ''}{', '.join(summary)}.",
+        f"{counted(len(found.findings), 'finding')}{': ' if summary else ''}{', '.join(summary)}.",
     )
     for unread in found.case.known.unread:
         write_paragraph(

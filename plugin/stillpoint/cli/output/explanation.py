@@ -6,8 +6,9 @@ from rich.console import Console
 from rich.tree import Tree
 
 from stillpoint.cli.output.branches import add, entry
-from stillpoint.cli.output.report import COLOURS, item_title, number
+from stillpoint.cli.output.report import COLOURS, item_title
 from stillpoint.cli.output.terminal import line, write_lines
+from stillpoint.model.names import counted
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.errors import NothingToRehearse
 from stillpoint.rehearsal.machines import Machine
@@ -53,7 +54,7 @@ def _tree(machine: Machine, found: Rehearsal) -> Tree:
     apart = [one for one in machine.stored if one not in set(machine.block)]
     add(tree, "in the backup besides", [entry(str(one)) for one in apart])
     restored = map(_item, machine.restored)
-    add(tree, f"restore: {number(len(machine.restored), 'item')}", restored)
+    add(tree, f"restore: {counted(len(machine.restored), 'item')}", restored)
     return tree
 
 

@@ -11,6 +11,7 @@ from stillpoint.cli.output import table
 from stillpoint.cli.output.table import Column
 from stillpoint.cli.output.terminal import line, write_line, write_paragraph
 from stillpoint.model.level import Level
+from stillpoint.model.names import counted
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.velero_steps.restore import RestoredItem, RestoreResult
@@ -77,16 +78,16 @@ def write(found: Rehearsal, output: Console) -> None:
 def _write_heading(found: Rehearsal, output: Console) -> None:
     what = "the restore of a finished backup" if found.of else "a backup and a restore"
     write_paragraph(output, f"Rehearsed {what}: {found.known.origin}.")
-    blocks = "" if found.of else f" in {number(len(found.backup.blocks), 'block')}"
+    blocks = "" if found.of else f" in {counted(len(found.backup.blocks), 'block')}"
     write_paragraph(
         output,
-        f"{number(len(found.backup.stored), 'item')}{blocks}, through the plugin's own actions, "
-        f"which would send {number(found.requests, 'request')} to the cluster.",
+        f"{counted(len(found.backup.stored), 'item')}{blocks}, through the plugin's own actions, "
+        f"which would send {counted(found.requests, 'request')} to the cluster.",
     )
     counts = Counter(machine.judged.verdict for machine in found.machines)
     summary = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
     write_paragraph(
-        output, f"{number(len(found.machines), 'virtual machine')}: {summary or 'none found'}."
+        output, f"{counted(len(found.machines), 'virtual machine')}: {summary or 'none found'}."
     )
     for unread in found.known.unread:
         where = f"cannot list {unread.resource}: " if unread.resource and unread.is_served else ""
@@ -174,7 +175,7 @@ def _write_reasons(machines: Sequence[Machine], output: Console) -> None:
     for code, concerned in _by_reason(machines):
         first = _finding(concerned[0], code)
         heading = (code, _WEIGHT_COLOURS[first.weight])
-        write_line(output, heading, f": {number(len(concerned), 'VM')}")
+        write_line(output, heading, f": {counted(len(concerned), 'VM')}")
         for machine in concerned[:_MOST_ERRORS]:
             finding = _finding(machine, code)
             write_paragraph(output, f"{machine.title}: {finding.sentence}", 2)
@@ -216,11 +217,6 @@ def _write_conflicts(found: Rehearsal, output: Console) -> None:
 def item_title(one: RestoredItem) -> str:
     """The item's name and, if that changes, its new name."""
     return f"{one.reference} -> {one.renamed}" if one.renamed else str(one.reference)
-
-
-def number(count: int, noun: str) -> str:
-    """`1 item`, `2 items`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _write_meanings(machines: Sequence[Machine], output: Console, *, has_levels: bool) -> None:

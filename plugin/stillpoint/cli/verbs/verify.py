@@ -15,6 +15,7 @@ from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.output import standard_output
 from stillpoint.model import item as it
 from stillpoint.model.errors import ReadFailed, StillpointError
+from stillpoint.model.names import counted
 
 if TYPE_CHECKING:  # `--help` does without what takes time to import
     from stillpoint.backup_files.stored import StoredObjects
@@ -137,14 +138,16 @@ def _name_backup(cluster: "StrictWriter", arguments: argparse.Namespace) -> None
 
 def _verify(cluster: "StrictWriter", clock: "Clock", arguments: argparse.Namespace) -> int:
     from stillpoint.cli import signals, verification_status  # noqa: PLC0415
-    from stillpoint.cli.output import question, report, terminal  # noqa: PLC0415
+    from stillpoint.cli.output import question, terminal  # noqa: PLC0415
     from stillpoint.verification.interruption import Interruption  # noqa: PLC0415
 
     said = terminal.console(sys.stderr)
     with terminal.progress(said) as progress:
         source = _source(arguments, clock, progress)
     machines, seed = _chosen(source.report, arguments)
-    what = f"{report.number(len(machines), 'machine')}, {arguments.at_once} at a time"
+    what = counted(len(machines), "machine")
+    if len(machines) > 1:
+        what += f", {arguments.at_once} at a time"
     if not arguments.yes and not question.is_agreed(f"Restore and start {what}?"):
         return ExitStatus.INTERRUPTED
     interruption = Interruption()

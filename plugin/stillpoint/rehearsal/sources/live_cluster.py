@@ -14,6 +14,7 @@ from stillpoint.model import kinds
 from stillpoint.model.api_resources import Served
 from stillpoint.model.errors import NoResponse, ReadFailed
 from stillpoint.model.item import Item
+from stillpoint.model.names import counted
 from stillpoint.model.reference import Resource
 from stillpoint.rehearsal.sources.known import Known, Unread
 from stillpoint.resources.disks import storage_class_mapping
@@ -140,7 +141,7 @@ def read(reader: "KubernetesReader", scope: Scope, progress: Progress) -> Known:
     lists = read_parts(reader, parts, progress)
     unread = (*_not_served(discovery, is_discovered=served is not None), *lists.unread)
     complete = _complete(discovery, wanted, lists.incomplete, is_discovered=served is not None)
-    origin = f"{len(lists.objects)} objects of the cluster {reader.host}"
+    origin = f"{counted(len(lists.objects), 'object')} of the cluster {reader.host}"
     return Known(lists.objects, discovery, complete, origin, unread, served is not None)
 
 

@@ -15,6 +15,7 @@ from stillpoint.model import item as it
 from stillpoint.model.api_resources import KNOWN
 from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
+from stillpoint.model.names import counted
 from stillpoint.rehearsal.errors import UnreadableManifests
 from stillpoint.rehearsal.sources.yaml_documents import Document, documents
 
@@ -78,7 +79,7 @@ def read(
                 cause = f"{it.describe(item)} is in {first}, too"
                 raise UnreadableManifests(place, cause, "take one cluster at a time")
     if not found:
-        cause = f"no objects in {len(files)} files (*.yaml, *.yml, *.json)"
+        cause = f"no objects in {counted(len(files), 'file')} (*.yaml, *.yml, *.json)"
         raise UnreadableManifests(str(folder), cause)
     objects = tuple(item for _, item in found.values())
     return Manifests(objects, len(files), tuple(passed_over))

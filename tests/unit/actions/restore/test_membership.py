@@ -124,7 +124,7 @@ def test_it_stays_paused_where_it_would_make_a_machine_on_a_restored_disk(
 def test_it_stays_paused_where_it_would_delete_one() -> None:
     cluster = DictionaryReader([machine("till-1"), machine("till-4"), machine("till-5")])
     progress = asked(begun(stored_pool(), cluster), cluster)
-    assert "stays paused: it has 1 machines too many, and would delete as many" in progress.error
+    assert "stays paused: it has 1 machine too many, and would delete as many" in progress.error
     assert not cluster.patches
 
 
@@ -134,7 +134,7 @@ def test_it_waits_for_machines_that_are_still_to_be_started_and_gives_up_in_the_
     operation = begun(stored_pool(), cluster)
     progress = asked(operation, cluster)
     assert (progress.completed, progress.error) == (False, "")
-    assert progress.description == "shop-2/till: waits for 1 machines to be started"
+    assert progress.description == "shop-2/till: waits for 1 machine to be started"
     late = asked(operation, cluster, Hands(NOW + timedelta(hours=4)))
     assert late.completed
     assert late.error.endswith("gave up, it stays paused")

@@ -18,7 +18,7 @@ from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
-from stillpoint.model.names import listing
+from stillpoint.model.names import counted, listing
 from stillpoint.model.outcome import Progress
 from stillpoint.model.reference import Reference, Resource
 from stillpoint.resources.machines import pending_start, virtual_machine, virtual_machine_pool
@@ -173,7 +173,8 @@ def _stage(arrival: Arrival, context: RestoreContext) -> _PoolStage:
     if why := _obstacle(pool, found):
         return _failure(f"stays paused: {why}; {_HINT}")
     if waiting := [it.name(machine) for machine in found if pending_start.is_waiting(machine)]:
-        return _PoolStage(f"waits for {len(waiting)} machines to be started", is_over=False)
+        those = counted(len(waiting), "machine")
+        return _PoolStage(f"waits for {those} to be started", is_over=False)
     return _let_go(resource, pool, found, context)
 
 
@@ -195,7 +196,8 @@ def _obstacle(pool: Item, found: Sequence[Item]) -> str:
     if lacking:
         return f"{listing(lacking)} did not come back, and it would make others on their disks"
     surplus = len(found) - virtual_machine_pool.replicas(pool)
-    return f"it has {surplus} machines too many, and would delete as many" if surplus > 0 else ""
+    too_many = counted(surplus, "machine")
+    return f"it has {too_many} too many, and would delete as many" if surplus > 0 else ""
 
 
 def _let_go(

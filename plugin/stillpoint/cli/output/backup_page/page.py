@@ -8,6 +8,7 @@ from stillpoint.cli.output.backup_page.section import WEIGHTS, problems, section
 from stillpoint.cli.output.backup_page.tables import table
 from stillpoint.cli.output.markup import Markup, element, joined, verbatim
 from stillpoint.model.level import Level
+from stillpoint.model.names import counted
 from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.report.model import Machine, Problem, Report, Verdict
 
@@ -155,7 +156,7 @@ def _cause(found: Sequence[tuple[str, Machine, Problem]]) -> Markup:
     shown = [part for link in links[:_MOST_NAMED] for part in (link, ", ")][:-1]
     rest = len(links) - _MOST_NAMED
     more = f" and {rest} more" if rest > 0 else ""
-    count = f"{words.counted(len(links), 'machine')}: "
+    count = f"{counted(len(links), 'machine')}: "
     remedies = dict.fromkeys(one.remedy for _identifier, _machine, one in found if one.remedy)
     kind, leads_to = WEIGHTS[first.weight]
     said = first.sentence if len(links) == 1 else f"for instance: {first.sentence}"

@@ -89,11 +89,6 @@ def size(of_bytes: int | None) -> str:
     return f"{number:.3g} {_UNITS[unit]}" if number < 1000 else f"{number:.0f} {_UNITS[unit]}"
 
 
-def counted(number: int, what: str) -> str:
-    """`1 disk`, `3 disks`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def listed(names: Sequence[str]) -> str:
     """`root, data and logs`."""
     return " and ".join([*filter(None, [", ".join(names[:-1])]), *names[-1:]])

@@ -10,10 +10,10 @@ from rich.text import Text
 
 from stillpoint.cli.output import table
 from stillpoint.cli.output.backup_report import words
-from stillpoint.cli.output.report import number
 from stillpoint.cli.output.table import Column
 from stillpoint.cli.output.terminal import line, write_line, write_paragraph
 from stillpoint.model.level import Level
+from stillpoint.model.names import counted
 from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.report.model import Backup, Machine, Problem, Report, Verdict
 
@@ -88,7 +88,7 @@ def _write_heading(report: Report, output: Console) -> None:
         write_paragraph(output, f"Read from {backup.origin}.")
     counts = Counter(machine.verdict for machine in report.machines)
     summary = ", ".join(f"{counts[one]} {one}" for one in Verdict if counts[one])
-    machines = number(len(report.machines), "virtual machine")
+    machines = counted(len(report.machines), "virtual machine")
     write_paragraph(output, f"{machines}{': ' if summary else ''}{summary}.")
     if tested := [one.verification for one in report.machines if one.verification]:
         good = sum(one.is_good for one in tested)
@@ -160,7 +160,7 @@ def _write_causes(machines: Sequence[Machine], output: Console) -> None:
     for code, concerned in by_cause(machines):
         first = _problem(concerned[0], code)
         heading = (code, WEIGHT_COLOURS[first.weight])
-        write_line(output, heading, f": {number(len(concerned), 'VM')}")
+        write_line(output, heading, f": {counted(len(concerned), 'VM')}")
         for machine in concerned[:_MOST_SENTENCES]:
             write_paragraph(output, f"{machine.title}: {_problem(machine, code).sentence}", 2)
         if len(concerned) > _MOST_SENTENCES:

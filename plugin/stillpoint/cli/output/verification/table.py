@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.text import Text
 
 from stillpoint.cli.output import table
-from stillpoint.cli.output.report import number
 from stillpoint.cli.output.table import Column
 from stillpoint.cli.output.terminal import line, write_line, write_paragraph
 from stillpoint.cli.output.verification import words
 from stillpoint.evidence.verified import Agreement, CameBack
+from stillpoint.model.names import counted
 from stillpoint.verification.model import Result, Run
 
 _COLUMNS = (
@@ -67,7 +67,7 @@ def _is_silent(one: Result) -> bool:
 
 def _write_heading(run: Run, output: Console) -> None:
     sample = "" if run.seed is None else f" (--seed {run.seed})"
-    chosen = f"{len(run.results)} of {number(run.machines, 'virtual machine')}{sample}"
+    chosen = f"{len(run.results)} of {counted(run.machines, 'virtual machine')}{sample}"
     title = f"{run.namespace}/{run.backup}"
     write_paragraph(output, f"Backup {title}, verified: {chosen}, network {run.network}.")
     counts = Counter(one.came_back for one in run.results)

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sub_verbs = parser.add_subparsers(title="manifests", metavar="MANIFEST", required=True)
     for verb in SUB_VERBS:
         one = add_parser(sub_verbs, verb)
-        one.set_defaults(sub_verb=verb)
+        one.set_defaults(sub_verb=verb, sub_parser=one)
 
 
 def run(arguments: argparse.Namespace) -> int:

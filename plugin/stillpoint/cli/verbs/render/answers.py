@@ -57,8 +57,8 @@ def _label(text: str) -> tuple[str, str]:
 
 
 def location(arguments: argparse.Namespace) -> Location:
-    """The place for backups that was asked for."""
-    return Location(
+    """The place for backups that was asked for; ends with the usage if a setting is missing."""
+    asked = Location(
         arguments.provider,
         arguments.bucket,
         arguments.prefix,
@@ -66,3 +66,7 @@ def location(arguments: argparse.Namespace) -> Location:
         arguments.secret,
         arguments.key,
     )
+    if asked.missing:
+        needed = " and ".join(asked.missing)
+        arguments.sub_parser.error(f"--provider {asked.provider} needs {needed}")
+    return asked

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.verbs.render import result
-from stillpoint.model.errors import StillpointError
 
 NAME = "verify"
 HELP = "verifications of backups in the cluster: a Job or a CronJob, and an account for them"
@@ -49,8 +48,7 @@ def run(arguments: argparse.Namespace) -> ExitStatus:
         rights = verify.rights(arguments.namespace, is_privileged=arguments.privileged)
         return result.write(rights, is_checked=arguments.check)
     if not arguments.image:
-        subject = f"{'CronJob' if arguments.schedule else 'Job'} {arguments.name}"
-        raise StillpointError(subject, "cannot write it", "--image is missing", "add --image IMAGE")
+        arguments.sub_parser.error("--image is needed for a Job or a CronJob")
     given = verify.Answers(
         arguments.namespace,
         arguments.name,

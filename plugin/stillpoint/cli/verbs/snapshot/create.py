@@ -12,6 +12,7 @@ from stillpoint.cli.output import standard_output
 from stillpoint.cli.verbs.snapshot import place, waits
 from stillpoint.model import item as it
 from stillpoint.model.errors import StillpointError
+from stillpoint.model.names import counted
 
 if TYPE_CHECKING:
     from stillpoint.cluster.kubernetes_writer import KubernetesWriter
@@ -78,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """See `Verb`."""
-    from stillpoint.cli.output import question, report, terminal  # noqa: PLC0415
+    from stillpoint.cli.output import question, terminal  # noqa: PLC0415
     from stillpoint.cli.output.vm_snapshots import document, snapshots  # noqa: PLC0415
     from stillpoint.model.level import Level  # noqa: PLC0415
     from stillpoint.vm_snapshots import creation  # noqa: PLC0415
@@ -102,9 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
             with standard_output.flushed() as output:
                 output.buffer.write(document.text([], wanted, obstacles).encode())
         return ExitStatus.NOT_SAFE if any(obstacles.values()) else ExitStatus.GOOD
-    if not arguments.yes and not question.is_agreed(
-        f"Make {report.number(len(wanted), 'snapshot')}?"
-    ):
+    if not arguments.yes and not question.is_agreed(f"Make {counted(len(wanted), 'snapshot')}?"):
         return ExitStatus.INTERRUPTED
     made = _create(cluster, wanted)
     is_awaited = bool(arguments.wait or required)

@@ -13,6 +13,7 @@ from stillpoint.cli.output import standard_output
 from stillpoint.cli.verbs.snapshot import place
 from stillpoint.model import item as it
 from stillpoint.model.errors import StillpointError
+from stillpoint.model.names import counted
 
 if TYPE_CHECKING:
     from stillpoint.cluster.kubernetes_writer import KubernetesWriter
@@ -47,13 +48,13 @@ def remove_and_write(
     Args:
         look_again: judges again, after the question, which may have stood there for long.
     """
-    from stillpoint.cli.output import question, report, terminal  # noqa: PLC0415
+    from stillpoint.cli.output import question, terminal  # noqa: PLC0415
     from stillpoint.cli.output.vm_snapshots import removals  # noqa: PLC0415
     from stillpoint.vm_snapshots import removal  # noqa: PLC0415
 
     going = [one for one in found if one.goes]
     removals.write_intention(found, terminal.console(sys.stderr))
-    count = report.number(len(going), "snapshot")
+    count = counted(len(going), "snapshot")
     if not arguments.yes and not question.is_agreed(f"Delete {count}?"):
         return ExitStatus.INTERRUPTED
     confirmed = removal.confirmed(going, look_again())
