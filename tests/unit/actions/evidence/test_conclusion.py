@@ -418,6 +418,34 @@ def test_a_snapshot_of_kubevirt_in_the_window_is_one_who_may_have_thawed() -> No
     assert found.others == ("VirtualMachineSnapshot within",)
 
 
+@pytest.mark.parametrize("minutes", [-30, -5, 0, 2, 30])
+def test_a_snapshot_of_kubevirt_is_found_in_the_window_by_whatever_clock_the_server_has(
+    minutes: int,
+) -> None:
+    def at(moment: timedelta) -> str:
+        return (NOW + moment + timedelta(minutes=minutes)).isoformat()
+
+    def taken(name: str, moment: timedelta) -> Item:
+        return {
+            "kind": "VirtualMachineSnapshot",
+            "metadata": {"name": name, "namespace": "shop", "creationTimestamp": at(moment)},
+            "spec": {"source": {"kind": "VirtualMachine", "name": "db"}},
+            "status": {"creationTime": at(moment), "readyToUse": True},
+        }
+
+    held = annotated(snapshot(), cut(), seen(HELD, RELEASED, OVER))
+    held["metadata"]["creationTimestamp"] = at(SECOND)
+    reader = DictionaryReader([*(one for one in SHOP if one["kind"] != "VolumeSnapshot"), held])
+    reader.objects += [
+        taken("before", timedelta(minutes=-3)),
+        taken("within", SECOND),
+        taken("after", timedelta(minutes=3)),
+    ]
+    context = observing(reader, ENDED, Hands(NOW + 20 * SECOND))
+    found = facts.look_up(seen(HELD), NOW + 2 * SECOND, context)
+    assert found.others == ("VirtualMachineSnapshot within",)
+
+
 def test_another_backup_in_the_window_is_one_who_may_have_frozen() -> None:
     """Velero takes those of one namespace one after the other."""
 

@@ -156,8 +156,12 @@ def _others(seen: Observations, last_cut: datetime, context: BackupContext) -> _
 
 
 def _at_work(seen: Observations, last_cut: datetime, context: BackupContext) -> Iterator[str]:
-    """Other programs that freeze and thaw guests, in the window of this backup."""
-    start, end = seen.started - _MARGIN, last_cut + _MARGIN
+    """Other programs that freeze and thaw guests, in the window of this backup.
+
+    The API server's clock dates them.
+    """
+    least, most = holders.server_ahead(seen.namespace, context)
+    start, end = seen.started - _MARGIN + least, last_cut + _MARGIN + most
     for found in _of_machine(seen, virtual_machine_snapshot.RESOURCE, context):
         taken = virtual_machine_snapshot.taken_at(found)
         is_before = taken is not None and taken < start and virtual_machine_snapshot.is_ready(found)

@@ -6,6 +6,7 @@ sealed with the uid of the Backup where Velero's own group snapshots show that.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -44,10 +45,12 @@ class Disk:
 
     Attributes:
         holder: None if its bytes are elsewhere, as of a copy of files.
+        dated: when the API server made that, by its own clock.
     """
 
     cut: Cut
     holder: Holder | None = None
+    dated: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,9 @@ class _Noted:
     of_machines: dict[str, dict[str, Disk]] = field(default_factory=dict)
     observed: dict[str, Observations] = field(default_factory=dict)
 
+
+_SECOND = timedelta(seconds=1)
+"""The API server leaves out parts of a second."""
 
 _UID_SHOWN = Statement(
     "uid-shown",
@@ -101,6 +107,25 @@ def observed(namespace: str, machine: str, context: BackupContext) -> Observatio
     return _of(namespace, context).observed.get(machine)
 
 
+def server_ahead(namespace: str, context: BackupContext) -> tuple[timedelta, timedelta]:
+    """The time by which the API server's clock is ahead of the plugin's: no less, and no more.
+
+    Both are known of what holds a disk: it was made between the bounds of the disk's cut. They are
+    zero where no disk has both.
+
+    Raises:
+        ReadFailed: a read failed.
+    """
+    known = [
+        (disk.dated - disk.cut.not_after, disk.dated + _SECOND - disk.cut.not_before)
+        for disk in _of(namespace, context).disks.values()
+        if disk.dated and disk.cut.not_before and disk.cut.not_after
+    ]
+    least = max((one for one, _most in known), default=timedelta())
+    most = min((one for _least, one in known), default=timedelta())
+    return least, most
+
+
 def writing_pods(namespace: str, claim: str, context: BackupContext) -> tuple[str, ...]:
     """Names of pods, not of machines, that may write to a claim now: to mend a disk, or fill it.
 
@@ -134,7 +159,7 @@ def _read(namespace: str, context: BackupContext) -> _Noted:
         key = Key("", is_uid=True)  # nothing bears the seal of none
     for item, claim, method in _holders(namespace, context):
         cut = _believed(observations.cut, item, key, context)
-        disk = Disk(_cut(cut, claim, method, item), _holder(item, method))
+        disk = Disk(_cut(cut, claim, method, item), _holder(item, method), it.creation_time(item))
         noted.disks[claim] = disk
         for machine in disk.cut.machines:
             noted.of_machines.setdefault(machine, {})[claim] = disk
