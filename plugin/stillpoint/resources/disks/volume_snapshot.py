@@ -47,6 +47,14 @@ def error(snapshot: Item) -> str:
     return it.text(snapshot, "status", "error", "message")
 
 
+def is_unsupported(message: str) -> bool:
+    """True if a failure says that the driver has no such call at all, so that waiting is no use.
+
+    The sidecar hands on the error of gRPC as Go writes it (external-snapshotter v8.6).
+    """
+    return "code = Unimplemented" in message
+
+
 def is_ready(snapshot: Item) -> bool | None:
     """True if a volume can be made of the snapshot; None if the storage says nothing."""
     status = it.mapping(snapshot, "status")

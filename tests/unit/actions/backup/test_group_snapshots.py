@@ -418,8 +418,8 @@ def unimplemented(storage: GroupStorage, group: Item) -> Iterable[Item]:
 
 @pytest.mark.parametrize(
     ("order", "taken_in_groups"),
-    [(says_nothing_of_group, 1), (unimplemented, 1), (fails_group, 2)],
-    ids=["nobody serves", "the driver cannot", "the storage fails"],
+    [(says_nothing_of_group, 1), (fails_group, 2)],
+    ids=["nobody serves", "the storage fails"],
 )
 def test_only_the_first_guest_waits_for_groups_that_nobody_serves(
     order: GroupOrder, taken_in_groups: int, caplog: pytest.LogCaptureFixture
@@ -433,6 +433,27 @@ def test_only_the_first_guest_waits_for_groups_that_nobody_serves(
     assert all(backed_up(storage, of, name).additional for name in ("w-root", "w-data"))
     assert groups_created(storage) == taken_in_groups
     assert ("nobody has served the first one" in caplog.text) is (taken_in_groups == 1)
+
+
+def test_a_driver_that_knows_no_groups_has_its_disks_taken_side_by_side_at_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The guest waits for nothing, and no disk is lost: nothing was taken as a group."""
+    storage = with_hooks(with_guest("root", "data", group_order=unimplemented))
+    storage.objects += [*cluster("w-root", "w-data"), *running("web", "w-root", "w-data")]
+    of = context(storage)
+    assert all(backed_up(storage, of, name).additional for name in ("root", "data"))
+    put = next(place for place, one in enumerate(storage.questions) if one.startswith("put "))
+    created = [place for place, one in enumerate(storage.questions) if "create volumesn" in one]
+    assert len(created) == 2
+    assert max(created) < put
+    assert all(backed_up(storage, of, name).additional for name in ("w-root", "w-data"))
+    assert groups_created(storage) == 1
+    assert "no group snapshots of driver fast.io, its disks are taken side by side" in caplog.text
+    assert "unknown service csi.v1.GroupController" in caplog.text
+    assert not storage.of("VolumeGroupSnapshot")
+    assert not storage.of("VolumeGroupSnapshotContent")
+    assert_no_label(storage)
 
 
 def test_members_of_two_drivers_are_freed_side_by_side() -> None:

@@ -822,6 +822,17 @@ def test_a_driver_that_fails_fails_its_disk_alone_with_its_message() -> None:
     assert change == {"spec": {"deletionPolicy": "Delete"}}, "the storage's snapshot goes too"
 
 
+def test_a_driver_without_snapshots_fails_its_disk_at_once() -> None:
+    def cannot(_storage: Storage, snapshot: Item) -> Iterable[Item]:
+        yield bound(snapshot, error={"message": "rpc error: code = Unimplemented desc = no"})
+        raise AssertionError("nobody waits for more")
+
+    storage = Storage(cluster("root"), root=cannot)
+    told = failed(storage, context(storage))
+    assert "cannot take a snapshot: rpc error: code = Unimplemented desc = no; HINT: its " in told
+    assert left(storage) == []
+
+
 def test_a_content_of_somebody_else_is_never_touched() -> None:
     def names_another(storage: Storage, snapshot: Item) -> list[Item]:
         content = content_of(snapshot)

@@ -6,7 +6,8 @@ one that Velero stores, restores and deletes as any other. Velero does so too (v
 pkg/backup/actions/csi/pvc_action.go), for claims that their users have labelled.
 
 A claim that cannot be labelled, or loses its label, fails alone. The others are a group as a whole,
-or each of them fails and nothing of it is left.
+or each of them fails and nothing of it is left. If the driver has no call for groups, nothing was
+taken, and the claims are given back.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.errors import Forbidden, SnapshotFailed, StillpointError
 from stillpoint.model.item import Item
-from stillpoint.resources.disks import volume_group_snapshot
+from stillpoint.resources.disks import volume_group_snapshot, volume_snapshot
 from stillpoint.velero.context import BackupContext
 from stillpoint.velero.volumes import own_snapshots, volume_snapshot_class
 
@@ -61,23 +62,31 @@ class GroupSnapshot(Taking):
         try:
             made = self.context.writer.create(self._resource, self._found)
         except Forbidden as error:
-            self._give_back(error)
+            self._found = {}
+            self._give_back(str(error))
             return
         self._found = made or self._existing()
         self._wait(volume_group_snapshot.is_taken, self.left_s(self.began))
         if volume_group_snapshot.is_taken(self._found):
             self._note_taken(asked if made else None)
+        elif unsupported := self._unsupported:
+            self._give_back(unsupported)
         else:
-            self._note_if_unserved()
+            self._note_if_silent()
             self.fail_left()
 
-    def _note_if_unserved(self) -> None:
+    @property
+    def _unsupported(self) -> str:
+        """The driver's message that it knows no groups; empty if it has not said so."""
+        said = (one for one in self.messages.values() if volume_snapshot.is_unsupported(one))
+        return next(said, "")
+
+    def _note_if_silent(self) -> None:
         """Spares the other guests of this backup the wait, if the driver's side never spoke.
 
         An error of the storage is no reason: it may be of this guest alone.
         """
-        said = self.messages.values()
-        if not said or any("code = Unimplemented" in message for message in said):
+        if not self.messages:
             self.context.snapshots.no_groups_of.add(self._driver)
 
     def given_back(self) -> Sequence[Item]:
@@ -89,12 +98,12 @@ class GroupSnapshot(Taking):
         [driver] = volume_snapshot_class.drivers(self._class)
         return driver
 
-    def _give_back(self, error: Forbidden) -> None:
+    def _give_back(self, cause: str) -> None:
         """Leaves the claims to others: nothing was taken."""
-        snapshot_class.warn_of_no_group(self._driver, str(error), self.context)
+        snapshot_class.warn_of_no_group(self._driver, cause, self.context)
         self.context.snapshots.no_groups_of.add(self._driver)
         self._given_back, self.left = list(self.left.values()), {}
-        self.claims, self._found = self.failed, {}
+        self.claims = self.failed
 
     def _note_taken(self, asked: datetime | None) -> None:
         snapshots, now = self.context.snapshots, self.context.clock.now()
@@ -208,6 +217,8 @@ class GroupSnapshot(Taking):
                     return
                 if message := volume_group_snapshot.error(change.item):
                     self.messages |= dict.fromkeys(self.left, message)
+                    if volume_snapshot.is_unsupported(message):
+                        return
 
     def _lacks(self, claim: Item) -> SnapshotFailed:
         cause = "the group snapshot lacks it: somebody has taken its label off, or plugged it in"

@@ -24,6 +24,7 @@ from stillpoint.velero.context import BackupContext
 from stillpoint.velero.volumes import own_snapshots
 
 _SIDE_BY_SIDE = 16
+_UNSUPPORTED = "its driver takes no snapshots: let a volume policy copy its files: action fs-backup"
 
 
 class SideBySide(Taking):
@@ -107,6 +108,8 @@ class SideBySide(Taking):
             self.end(claim, change.item)
         elif message := volume_snapshot.error(change.item):
             self.messages[it.name(claim)] = message
+            if volume_snapshot.is_unsupported(message):
+                self.end(claim, SnapshotFailed(it.describe(claim), ATTEMPT, message, _UNSUPPORTED))
 
 
 def _freed(claim: Item, context: BackupContext) -> Item | None:
