@@ -258,14 +258,14 @@ def concluded(reader: Cluster, observed: Observations | None = None) -> Any:
     return evidence.conclude(ID, observing(reader, ENDED, Hands(NOW + 60 * SECOND)))
 
 
-def test_a_guest_that_stands_still_after_the_backup_is_thawed(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_a_guest_that_stands_still_after_the_backup_is_thawed() -> None:
     reader = Cluster()
     reader.becomes(**STRANDED)
     found = concluded(reader)
     assert (reader.thaws(), found.completed, found.error) == (1, True, "")
-    assert "its guest was migrated or paused while frozen: thawed only now" in caplog.text
+    assert found.description.endswith(
+        "; its guest was migrated or paused while frozen: thawed only now"
+    )
 
 
 def test_a_guest_that_nobody_may_thaw_is_an_error_of_the_backup() -> None:

@@ -75,9 +75,14 @@ def conclude(operation: str, context: BackupContext) -> Progress:
     """
     asked = Operation.parse(operation)
     found = _conclude_or_say_why_not(asked, context)
-    if found.completed and (trouble := _still_stranded(asked, context)):
-        return replace(found, error="; ".join(filter(None, (trouble, found.error))))
-    return found
+    if not found.completed:
+        return found
+    error, told = _thaw_if_stranded(asked, context)
+    return replace(
+        found,
+        error="; ".join(filter(None, (error, found.error))),
+        description="; ".join(filter(None, (found.description, told))),
+    )
 
 
 def _conclude_or_say_why_not(asked: Operation, context: BackupContext) -> Progress:
@@ -90,10 +95,13 @@ def _conclude_or_say_why_not(asked: Operation, context: BackupContext) -> Progre
         return _unknown(asked, f"{type(error).__name__}: {error}", context)
 
 
-def _still_stranded(asked: Operation, context: BackupContext) -> str:
-    """Thaws a guest that was migrated or paused while it was frozen; why it stands still, if so.
+def _thaw_if_stranded(asked: Operation, context: BackupContext) -> tuple[str, str]:
+    """Thaws a guest that was migrated or paused while it was frozen.
 
     The process that watched it may have ended before, and all hooks have been run by now.
+
+    Returns:
+        Why it stands still, if it does; and what is to be said of it, if it was thawed.
     """
     instance = asked.namespace, asked.machine.name
     try:
@@ -102,15 +110,15 @@ def _still_stranded(asked: Operation, context: BackupContext) -> str:
         now = state.of(found)
         is_stranded, is_paused = stranded.is_stranded(seen, now), stranded.is_paused(seen, now)
     except Exception:  # noqa: BLE001 - the same has made the evidence unknown
-        return ""
+        return "", ""
     if is_paused:
-        return stranded.trouble(instance, Refusal(*_PAUSED))
+        return stranded.trouble(instance, Refusal(*_PAUSED)), ""
     try:
         if is_stranded and stranded.thaw(seen, instance, context):
-            context.log.warning("its guest was migrated or paused while frozen: thawed only now")
+            return "", "its guest was migrated or paused while frozen: thawed only now"
     except StillpointError as error:
-        return stranded.trouble(instance, error)
-    return ""
+        return stranded.trouble(instance, error), ""
+    return "", ""
 
 
 def _unknown(asked: Operation, because: str, context: BackupContext) -> Progress:
