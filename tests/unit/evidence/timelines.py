@@ -496,7 +496,7 @@ class Timeline:
         written.sort(key=lambda pair: pair[0])
         opened = self.began + random.choice([random.uniform(0.02, 0.3), random.uniform(0, 20)])
         # Older ones are left out by the node's clock.
-        oldest = (self.began if self.is_before_hook else 0) - random.choice([2, 60])
+        oldest = (self.began if self.is_before_hook else 0) - random.choice([10, 60])
         closed, again = random.uniform(opened, self.post_at + 10), 0.0
         if random.random() < 0.9:
             closed = NEVER

@@ -27,7 +27,7 @@ SETTLED = timedelta(seconds=10)
 _QUIET = timedelta(minutes=1)
 """After the last snapshot of a guest that nothing has frozen."""
 
-_MARGIN = timedelta(seconds=2)
+_MARGIN = timedelta(seconds=10)
 """For a request that is long on its way to the node."""
 
 LONGEST = timedelta(minutes=30)
