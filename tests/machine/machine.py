@@ -257,6 +257,14 @@ def _inserted(media: Sequence[Path]) -> Iterator[str]:
 
 
 def _connected(path: Path) -> socket.socket:
-    made = socket.socket(socket.AF_UNIX)
-    made.connect(str(path))
-    return made
+    """Connected to a socket of QEMU, which is there a moment before QEMU listens on it."""
+    made, deadline = socket.socket(socket.AF_UNIX), time.monotonic() + 30
+    while True:
+        try:
+            made.connect(str(path))
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return made
