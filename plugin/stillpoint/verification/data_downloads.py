@@ -142,6 +142,8 @@ def _state(download: Item) -> str:
 
 def _remedy(download: Item) -> str:
     namespace, name = it.identify(download)
+    if mover := data_download.mover(download):
+        return f"look at data mover {mover}"
     if data_movement.is_new(download):
         return f"is a node agent of Velero ready? oc get pods -n {namespace} -l name=node-agent"
     node = data_movement.node(download)

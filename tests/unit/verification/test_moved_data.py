@@ -172,6 +172,19 @@ def test_bytes_that_did_not_come_are_told_at_once(
     assert not cluster.left
 
 
+def test_another_data_mover_than_velero_s_is_named() -> None:
+    cluster = Moving(FAILURES[0][0])
+    made = cluster.restored
+
+    def restored(restore: Item) -> Iterator[Item]:
+        for one in made(restore):
+            is_download = one["kind"] == "DataDownload"
+            yield merged(one, {"spec": {"datamover": "vsphere"}}) if is_download else one
+
+    cluster.restored = restored
+    assert tried(cluster).failure.endswith("Failed: no snapshot; HINT: look at data mover vsphere")
+
+
 def test_a_guest_that_waits_for_bytes_until_the_end_says_nothing_of_the_backup() -> None:
     cluster = Moving(ACCEPTED, is_late=True)
     cluster.then = MOVING

@@ -151,6 +151,12 @@ def target(download: Item) -> tuple[str, str]:
     return it.text(volume, "namespace"), it.text(volume, "pvc")
 
 
+def mover(download: Item) -> str:
+    """Name of the data mover; empty for Velero's own."""
+    name = it.text(download, "spec", "datamover")
+    return "" if name == "velero" else name
+
+
 def _mark(claim: Item) -> str:
     return it.text(claim, "spec", "selector", "matchLabels", _VOLUME_TO_COME)
 
