@@ -77,11 +77,11 @@ def conclude(operation: str, context: BackupContext) -> Progress:
     found = _conclude_or_say_why_not(asked, context)
     if not found.completed:
         return found
-    error, told = _thaw_if_stranded(asked, context)
+    error, said = _thaw_if_stranded(asked, context)
     return replace(
         found,
         error="; ".join(filter(None, (error, found.error))),
-        description="; ".join(filter(None, (found.description, told))),
+        description="; ".join(filter(None, (found.description, said))),
     )
 
 
