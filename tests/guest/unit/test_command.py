@@ -72,7 +72,7 @@ class ProgramsEndInTime(FolderCase):
     def test_a_program_that_hangs_is_killed_with_all_that_it_started(self) -> None:
         path = self.path("pid")
         with self.assertRaises(DeadlinePassed):
-            self.run_shell("sleep 100 & echo $! > " + path + "; sleep 100", 0.3)
+            self.run_shell("sleep 100 & echo $! > " + path + "; sleep 100", 1.5)
         with open(path) as file:
             self.assertTrue(has_ended(int(file.read())))
 
