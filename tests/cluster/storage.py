@@ -58,7 +58,9 @@ class Storage:
             "snapshot-controller", [binary("snapshot-controller"), *of_snapshots]
         )
         options = [f"--csi-address={self.socket}", "--extra-create-metadata"]
-        for sidecar, flags in (("csi-snapshotter", of_snapshots), ("csi-provisioner", common)):
+        # Snapshots of claims that went unbound are let go of then; by default every five minutes.
+        of_claims = [*common, "--snapshot-orphan-sweep-interval=10s"]
+        for sidecar, flags in (("csi-snapshotter", of_snapshots), ("csi-provisioner", of_claims)):
             self.processes.start(sidecar, [binary(sidecar), *flags, *options])
         for manifest in manifests():
             api.create(manifest)

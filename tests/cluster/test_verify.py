@@ -123,8 +123,8 @@ def test_how_far_each_machine_comes(shop: Shop, verifier: Verifier, tmp_path: Pa
     assert status == 1
     assert "lost-root was not bound in time: Pending" in str(found["lost"]["missing"])
     assert "firmware UUID" in str(found["safe"]["notes"])
-    # whose claim never comes keeps its snapshot, and so its namespace, for some minutes
-    wait_until(lambda: left(shop.cluster) == [], "nothing is left", 300)
+    # whose claim never comes keeps its snapshot, and so its namespace, until csi-provisioner sweeps
+    wait_until(lambda: left(shop.cluster) == [], "nothing is left", 120)
 
 
 def test_a_quota_that_is_too_small_says_nothing_of_the_backup(
