@@ -64,11 +64,7 @@ def rights(
 def _job(answers: Answers) -> str:
     return f"""\
 # Once. A Job cannot be changed: delete it before the next one, or give that one another --name.
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: {scalar(answers.name)}
-  namespace: {scalar(answers.namespace)}
+{_head("Job", answers)}\
 spec:
   # its pod and its log are kept for a week
   ttlSecondsAfterFinished: {7 * 24 * 3600}
@@ -77,11 +73,7 @@ spec:
 
 def _cron_job(answers: Answers) -> str:
     return f"""\
-apiVersion: batch/v1
-kind: CronJob
-metadata:
-  name: {scalar(answers.name)}
-  namespace: {scalar(answers.namespace)}
+{_head("CronJob", answers)}\
 spec:
   # when the backups have ended; in the time zone of the control plane, UTC as a rule
   schedule: {scalar(answers.cron)}
@@ -94,6 +86,16 @@ spec:
   jobTemplate:
     spec:
 {indent(_run(answers), "      ")}"""
+
+
+def _head(kind: str, answers: Answers) -> str:
+    return f"""\
+apiVersion: batch/v1
+kind: {kind}
+metadata:
+  name: {scalar(answers.name)}
+  namespace: {scalar(answers.namespace)}
+"""
 
 
 def _run(answers: Answers) -> str:

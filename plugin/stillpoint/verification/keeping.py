@@ -21,10 +21,9 @@ def keep(cluster: Cluster, run: Run, uid: str) -> bool:
         ReadFailed: the Backup cannot be read or changed.
     """
     identity = own_objects.BACKUP, run.namespace, run.backup
-    for tried in range(1, _MOST_TRIES + 1):
-        backup = cluster.get(*identity)
-        if backup is None or it.uid(backup) != uid:
-            return False
+    tried = 0
+    while (backup := cluster.get(*identity)) is not None and it.uid(backup) == uid:
+        tried += 1
         metadata = {
             "resourceVersion": it.text(backup, "metadata", "resourceVersion"),
             "annotations": {verified.ANNOTATION: verified.annotation(backup, run.verifications)},
