@@ -17,6 +17,7 @@ from benchmarks import (
     snapshots,
     stalls,
     start_up,
+    verify,
 )
 
 BENCHMARKS = {
@@ -28,6 +29,7 @@ BENCHMARKS = {
     "backup": backup.run,
     "snapshots": snapshots.run,
     "restore": restore.run,
+    "verify": verify.run,
     "guest": guest.run,
     "discovery": discovery.run,
     "hostile": hostile.run,

@@ -68,7 +68,15 @@ def drop_finalizers(api: Api, kind: tuple[str, str], namespace: str) -> None:
 def wait_until_allowed(
     api: Api, account: str, verb: str, resource: str, namespace: str = ""
 ) -> None:
-    """Returns when the API server counts a right that was just given.
+    """Returns when the API server counts a right that was just given: see `is_allowed`."""
+    wait_until(
+        lambda: is_allowed(api, account, verb, resource, namespace),
+        f"{account} may {verb} {resource}",
+    )
+
+
+def is_allowed(api: Api, account: str, verb: str, resource: str, namespace: str = "") -> bool:
+    """True if the API server says that an account may do this.
 
     Args:
         account: of a service account, `velero/velero`.
@@ -85,8 +93,7 @@ def wait_until_allowed(
             "resourceAttributes": asked,
         },
     }
-    is_allowed: Callable[[], bool] = lambda: api.create(review)["status"]["allowed"]  # noqa: E731
-    wait_until(is_allowed, f"{account} may {verb} {resource}")
+    return bool(api.create(review)["status"]["allowed"])
 
 
 def wait_until(is_so: Callable[[], bool], what: str, timeout_s: float = 30) -> None:

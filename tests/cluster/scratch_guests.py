@@ -91,6 +91,8 @@ class ScratchGuests(Watcher):
         self._start = start
         self.seen: dict[str, Seen] = {}
         """By `NAMESPACE/NAME`, also when it is gone."""
+        self.lets_go = True
+        """Whether machines lose their finalizers when they are deleted."""
         self.most_at_once = 0
         """Of guests that ran."""
         super().__init__(every_s=0.2)
@@ -219,7 +221,7 @@ class ScratchGuests(Watcher):
             self._keep(INSTANCE, instance, None)
             if not is_going(instance):
                 self._api.delete(*INSTANCE, *identity(instance))
-        if is_going(machine):
+        if is_going(machine) and self.lets_go:
             self._keep(MACHINE, machine, None)
 
     def _keep(self, kind: tuple[str, str], one: Object, finalizers: list[str] | None) -> None:

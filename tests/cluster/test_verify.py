@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -13,9 +14,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from stillpoint.evidence import verified
-from stillpoint.verification import scratch
+from stillpoint.verification import clearing, scratch
 from tests.cluster import s3, verify_account, verifying
-from tests.cluster.api import Object
+from tests.cluster.api import ApiError, Object
 from tests.cluster.cluster import Cluster
 from tests.cluster.evidence_guests import give_agent
 from tests.cluster.manifests import Disk, Machine
@@ -31,6 +32,7 @@ WEB, MUTE, NEVER, LOST = (Machine(SHOP, name) for name in ("web", "mute", "never
 SAFE = Machine(SHOP, "safe", is_running=False)
 OURS = {"stillpoint.dev/snapshotter": "all"}
 KUBEVIRT = "kubevirt.io/v1"
+PROTECTION = "kubevirt.io/vm-delete-protection"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ def shop(cluster: Cluster) -> Iterator[Shop]:
         cluster.create_namespace(SHOP)
         cluster.create_vms([DB, WEB, MUTE, NEVER, LOST, SAFE])
         give_vtpm(cluster, SAFE)
+        protect(cluster, SAFE)
         give_agent(cluster, DB, cluster.folder / "guests" / SHOP)
         back_up(cluster, SHOP, {"snapshotVolumes": False}, OURS)
         lose_disk(cluster)
@@ -69,6 +72,44 @@ def give_vtpm(cluster: Cluster, machine: Machine) -> None:
     tpm = {"domain": {"devices": {"tpm": {"persistent": True}}}}
     change = {"spec": {"template": {"spec": tpm}}}
     cluster.api.patch(KUBEVIRT, "VirtualMachine", machine.namespace, machine.name, change)
+
+
+def protect(cluster: Cluster, machine: Machine) -> None:
+    change = {"metadata": {"labels": {PROTECTION: "True"}}}
+    cluster.api.patch(KUBEVIRT, "VirtualMachine", machine.namespace, machine.name, change)
+
+
+@contextmanager
+def protecting(cluster: Cluster) -> Iterator[None]:
+    """OpenShift Virtualization's policy, as its SSP operator makes it, is in effect meanwhile."""
+    group, name = "admissionregistration.k8s.io/v1", "vm-delete-protection"
+    policy = "ValidatingAdmissionPolicy"
+    label = f"oldObject.metadata.?labels[?'{PROTECTION}'].orValue('')"
+    rule = {"apiGroups": ["kubevirt.io"], "apiVersions": ["*"], "resources": ["virtualmachines"]}
+    rules = {"resourceRules": [{**rule, "operations": ["DELETE"]}]}
+    validations = [{"expression": f"!({label} in ['true', 'True'])", "message": "it is protected"}]
+    specs = {
+        policy: {"matchConstraints": rules, "validations": validations},
+        f"{policy}Binding": {"policyName": name, "validationActions": ["Deny"]},
+    }
+    for kind, spec in specs.items():
+        made = {"apiVersion": group, "kind": kind, "metadata": {"name": name}, "spec": spec}
+        cluster.api.create(made)
+    path = cluster.api.path(KUBEVIRT, "VirtualMachine", SAFE.namespace, SAFE.name)
+    try:
+        wait_until(lambda: is_denied(cluster, f"{path}?dryRun=All"), "the policy is in effect")
+        yield
+    finally:
+        for kind in specs:
+            cluster.api.delete(group, kind, None, name)
+
+
+def is_denied(cluster: Cluster, path: str) -> bool:
+    try:
+        cluster.api.request("DELETE", path)
+    except ApiError as error:
+        return "it is protected" in str(error)
+    return False
 
 
 def lose_disk(cluster: Cluster) -> None:
@@ -100,6 +141,7 @@ def test_a_good_machine_comes_back_with_its_applications(
     assert status == 0
     assert left(cluster) == []
     assert cluster.storage.snapshots() == snapshots
+    assert verifying.looks(cluster, began) == 1, "nothing kept its namespace"
     assert verifying.writes(cluster, SHOP, began) == []
     requests = verifying.requests(cluster, began)
     assert requests.total() <= verifying.OF_RUN + 30, requests
@@ -140,6 +182,64 @@ def test_a_quota_that_is_too_small_says_nothing_of_the_backup(
     assert (found["cameBack"], status) == ("not tried", 3), found
     assert "quota: small" in str(found["missing"])
     assert left(shop.cluster) == []
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "virtualmachines.kubevirt.io",
+        pytest.param("persistentvolumeclaims", marks=pytest.mark.exhaustive),
+        pytest.param("volumesnapshots.snapshot.storage.k8s.io", marks=pytest.mark.exhaustive),
+    ],
+)
+def test_without_a_right_its_namespace_goes_later(
+    shop: Shop, verifier: Verifier, tmp_path: Path, resource: str
+) -> None:
+    """As for an account that was made for an earlier version."""
+    cluster = shop.cluster
+    snapshots = cluster.storage.snapshots()
+    with (
+        ScratchGuests(cluster, Guests(tmp_path, shop.records).start),
+        verify_account.without(cluster, "delete", resource),
+    ):
+        status, document = verifier.json(SHOP, "web", "-y")
+    found = only(document)
+    assert (found["cameBack"], status) == ("guest", 0), found
+    [note] = found["notes"]
+    assert "its namespace goes later than it could" in note
+    assert resource.partition(".")[0] in note
+    assert left(cluster) == []
+    assert cluster.storage.snapshots() == snapshots
+
+
+def test_a_machine_that_never_goes_is_named(
+    shop: Shop, verifier: Verifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its finalizer is KubeVirt's to drop."""
+    monkeypatch.setattr(clearing, "NAMESPACE_S", 20.0)
+    cluster = shop.cluster
+    with ScratchGuests(cluster, Guests(tmp_path, shop.records).start) as guests:
+        guests.lets_go = False
+        status, document = verifier.json(SHOP, "web", "-y")
+        guests.lets_go = True
+        found = only(document)
+        assert (found["cameBack"], status) == ("guest", 3), found
+        [told] = [one for one in found["left"] if one.startswith("namespace")]
+        assert "kubevirt.io/virtualMachineControllerFinalize" in told
+        wait_until(lambda: left(cluster) == [], "its namespace is gone", 60)
+
+
+def test_a_machine_that_is_protected_from_deletion_is_deleted(
+    shop: Shop, verifier: Verifier, tmp_path: Path
+) -> None:
+    """Its original stays protected."""
+    cluster, guests = shop.cluster, Guests(tmp_path, shop.records)
+    with ScratchGuests(cluster, guests.start), protecting(cluster):
+        status, document = verifier.json(SHOP, "safe", "-y")
+        assert (only(document)["cameBack"], status) == ("guest", 0), document
+        assert left(cluster) == []
+    original = cluster.api.get(KUBEVIRT, "VirtualMachine", SHOP, "safe")
+    assert original["metadata"]["labels"][PROTECTION] == "True"
 
 
 @pytest.fixture(scope="module")
@@ -245,11 +345,10 @@ def test_an_interrupted_run_leaves_nothing(shop: Shop, tmp_path: Path, moment: s
     assert cluster.storage.snapshots() == snapshots
 
 
-def test_what_an_impatient_person_leaves_is_told_and_deleted_later(
-    shop: Shop, verifier: Verifier, tmp_path: Path
-) -> None:
-    """A second signal comes while the deletion of the Restore takes its time."""
+def test_what_an_impatient_person_leaves_is_told(shop: Shop, tmp_path: Path) -> None:
+    """A second signal comes while all is being deleted: the Restore takes its time."""
     cluster = shop.cluster
+    snapshots = cluster.storage.snapshots()
     with ScratchGuests(cluster, Guests(tmp_path, {}).start):
         account = verify_account.give(cluster)
         run = verifying.spawn(account, SHOP, "db", "-o", "json", errors=subprocess.STDOUT)
@@ -258,7 +357,7 @@ def test_what_an_impatient_person_leaves_is_told_and_deleted_later(
         name = restore["metadata"]["name"]
         keep(cluster, name, *restore["metadata"]["finalizers"], "example.com/kept")
         run.send_signal(signal.SIGTERM)
-        wait_until(lambda: is_going(objects(cluster, "Restore")[0]), "clearing", 30)
+        wait_until(lambda: any(map(is_going, objects(cluster, "Namespace"))), "clearing", 30)
         run.send_signal(signal.SIGTERM)
         output, _errors = run.communicate(timeout=30)
         assert run.returncode == 130, output
@@ -266,6 +365,21 @@ def test_what_an_impatient_person_leaves_is_told_and_deleted_later(
         assert output.endswith(f"{told}stillpoint verify --clean-up, later\n")
         assert '"cameBack": "not tried"' in output.partition(told)[0], output
         keep(cluster, name)
+        wait_until(lambda: left(cluster) == [], "what was in deletion has gone", 60)
+    assert cluster.storage.snapshots() == snapshots
+
+
+def test_what_a_killed_run_has_left_is_deleted_later(
+    shop: Shop, verifier: Verifier, tmp_path: Path
+) -> None:
+    cluster = shop.cluster
+    snapshots = cluster.storage.snapshots()
+    with ScratchGuests(cluster, Guests(tmp_path, {}).start):
+        run = verifying.spawn(verify_account.give(cluster), SHOP, "db")
+        wait_until(lambda: bool(objects(cluster, "Pod")), "its guest", 120)
+        run.kill()
+        run.communicate()
+        [name] = {name for name in left(cluster) if name.startswith(scratch.PREFIX)}
         assert verifier.run("--clean-up", "-y")[0] == 0
         assert name in left(cluster), "its time has not come"
         past = {"metadata": {"annotations": {scratch.LONGEST: "0s"}}}
@@ -276,6 +390,7 @@ def test_what_an_impatient_person_leaves_is_told_and_deleted_later(
         status, _output, errors = verifier.run("--clean-up", "-y")
         assert status == 0, errors
     assert [one for one in left(cluster) if one.startswith(scratch.PREFIX)] == []
+    assert cluster.storage.snapshots() == snapshots
 
 
 def keep(cluster: Cluster, restore: str, *finalizers: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from stillpoint.rendering import verify
+from stillpoint.verification.scratch import BACKUP
 from tests.cluster import verify_account
 from tests.cluster.api import Api, ApiError, Object
 from tests.cluster.cluster import Cluster, velero_object
@@ -18,6 +19,15 @@ from tests.cluster.velero import API_VERSION, NAMESPACE
 
 IMAGE = "registry.example.com/stillpoint:1.0"
 LIVING, OWN = "verify-living", "stillpoint-verify-own"
+ALIKE = {
+    "stillpoint-verify-bare": ({}, {}),
+    "stillpoint-verify-labelled": ({SCRATCH: "run"}, {}),
+    "stillpoint-verify-annotated": ({}, {BACKUP: "velero/nightly"}),
+    "stillpoint-verify-of-another": ({SCRATCH: "run"}, {BACKUP: "velero-2/nightly"}),
+    "verify-stillpoint-verify-alike": ({SCRATCH: "run"}, {BACKUP: "velero/nightly"}),
+}
+"""Namespaces that only resemble one of its verifications: labels and annotations by name."""
+
 INTO_OWN = {
     "backupName": "nightly",
     "includedNamespaces": [LIVING],
@@ -34,24 +44,35 @@ NOBODY = {
 """An owner that is not there: the garbage collector deletes what has no other."""
 
 MACHINE = ("kubevirt.io/v1", "VirtualMachine")
+CLAIM = ("v1", "PersistentVolumeClaim")
+SNAPSHOT = ("snapshot.storage.k8s.io/v1", "VolumeSnapshot")
 CONTENT = ("snapshot.storage.k8s.io/v1", "VolumeSnapshotContent")
 
 
 @pytest.fixture(scope="module")
 def lab(cluster_without_velero: Cluster) -> Cluster:
-    """With a machine and its disk in a namespace that lives, and in one of a verification."""
+    """With a machine, its disk and a snapshot in namespaces of all kinds."""
     cluster = cluster_without_velero
-    for name in (LIVING, OWN):
+    own = {OWN: ({SCRATCH: "run"}, {BACKUP: f"{NAMESPACE}/nightly"})}
+    for name, (labels, annotations) in {LIVING: ({}, {}), **own, **ALIKE}.items():
         create_namespace(cluster.api, name)
         machine = Machine(name, "db", is_running=False, has_instancetype=False)
         cluster.create_vm(machine)
-    labels = {"metadata": {"labels": {SCRATCH: "run"}}}
-    cluster.api.patch("v1", "Namespace", None, OWN, labels)
+        cluster.api.create(snapshot(machine))
+        marked = {"metadata": {"labels": labels, "annotations": annotations}}
+        cluster.api.patch("v1", "Namespace", None, name, marked)
     spec = {"includedNamespaces": [LIVING], "ttl": "720h"}
     annotated = velero_object("Backup", "verify-account", spec)
     annotated["metadata"]["annotations"] = {"example.com/mine": "kept"}
     cluster.api.create(annotated)
     return cluster
+
+
+def snapshot(machine: Machine) -> Object:
+    group, kind = SNAPSHOT
+    metadata = {"name": "db", "namespace": machine.namespace}
+    source = {"persistentVolumeClaimName": machine.claim(machine.disks[0])}
+    return {"apiVersion": group, "kind": kind, "metadata": metadata, "spec": {"source": source}}
 
 
 @pytest.fixture(scope="module")
@@ -85,20 +106,41 @@ def test_machines_and_quotas_are_changed_in_own_namespaces_alone(
     assert ["in no namespace of a verification" in one for one in refusals] == [is_refused] * 2
 
 
+@pytest.mark.parametrize(("kind", "name"), [(MACHINE, "db"), (CLAIM, "db-root"), (SNAPSHOT, "db")])
 @pytest.mark.parametrize(
-    ("name", "labels", "is_refused"),
+    ("namespace", "is_refused"), [(OWN, False), (LIVING, True), *((one, True) for one in ALIKE)]
+)
+def test_what_keeps_a_namespace_is_deleted_in_own_ones_alone(
+    account: Api, kind: tuple[str, str], name: str, namespace: str, is_refused: bool
+) -> None:
+    refused = attempt(account, "DELETE", account.path(*kind, namespace, name))
+    assert ("in no namespace of a verification" in refused) is is_refused, refused
+
+
+@pytest.mark.parametrize("kind", [MACHINE, CLAIM, SNAPSHOT])
+@pytest.mark.parametrize("namespace", [OWN, LIVING])
+def test_nothing_is_deleted_by_the_collection(
+    account: Api, kind: tuple[str, str], namespace: str
+) -> None:
+    assert "cannot deletecollection" in attempt(account, "DELETE", account.path(*kind, namespace))
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "backup", "is_refused"),
     [
-        ("stillpoint-verify-a", {SCRATCH: "run"}, False),
-        ("stillpoint-verify-a", {SCRATCH: "run", ENFORCED: "baseline"}, False),
-        ("stillpoint-verify-a", {SCRATCH: "run", ENFORCED: "privileged"}, True),
-        ("stillpoint-verify-a", {}, True),
-        ("shop", {SCRATCH: "run"}, True),
+        ("stillpoint-verify-a", {SCRATCH: "run"}, "velero/nightly", False),
+        ("stillpoint-verify-a", {SCRATCH: "run", ENFORCED: "baseline"}, "velero/nightly", False),
+        ("stillpoint-verify-a", {SCRATCH: "run", ENFORCED: "privileged"}, "velero/nightly", True),
+        ("stillpoint-verify-a", {}, "velero/nightly", True),
+        ("stillpoint-verify-a", {SCRATCH: "run"}, "velero-2/nightly", True),
+        ("stillpoint-verify-a", {SCRATCH: "run"}, "", True),
+        ("shop", {SCRATCH: "run"}, "velero/nightly", True),
     ],
 )
 def test_it_makes_namespaces_of_its_own_alone(
-    account: Api, name: str, labels: dict[str, str], is_refused: bool
+    account: Api, name: str, labels: dict[str, str], backup: str, is_refused: bool
 ) -> None:
-    metadata = {"name": name, "labels": labels}
+    metadata = {"name": name, "labels": labels, "annotations": {BACKUP: backup}}
     made = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
     assert bool(attempt(account, "POST", account.path("v1", "Namespace"), made)) is is_refused
 
@@ -111,28 +153,43 @@ def test_a_second_account_has_a_fence_of_its_own_and_leaves_the_first_its(
     velero = f"second-velero-{is_privileged}".lower()
     create_namespace(lab.api, velero)
     second = verify_account.connect(lab, velero, is_privileged=is_privileged)
-    labels = {SCRATCH: "run", ENFORCED: "privileged"}
-    metadata = {"name": "stillpoint-verify-a", "labels": labels}
-    made = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
     path = account.path("v1", "Namespace")
-    assert ("--privileged" not in attempt(second, "POST", path, made)) is is_privileged
-    assert "--privileged" in attempt(account, "POST", path, made)
+    assert (attempt(second, "POST", path, privileged(velero)) == "") is is_privileged
+    assert "--privileged" in attempt(account, "POST", path, privileged(NAMESPACE))
+    own = account.path("v1", "Namespace", None, OWN)
+    assert "no namespace of a verification" in attempt(second, "DELETE", own)
+    machine = account.path(*MACHINE, OWN, "db")
+    assert "in no namespace of a verification" in attempt(second, "DELETE", machine)
     assert verify_account.is_fenced(account)
     second.close()
+
+
+def privileged(velero: str) -> Object:
+    metadata = {
+        "name": "stillpoint-verify-a",
+        "labels": {SCRATCH: "run", ENFORCED: "privileged"},
+        "annotations": {BACKUP: f"{velero}/nightly"},
+    }
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
 def test_a_namespace_that_kubevirt_made_privileged_is_deleted(lab: Cluster, account: Api) -> None:
     name = "stillpoint-verify-escalated"
     create_namespace(lab.api, name)
-    labels = {"metadata": {"labels": {SCRATCH: "run", ENFORCED: "privileged"}}}
-    lab.api.patch("v1", "Namespace", None, name, labels)
+    lab.api.patch("v1", "Namespace", None, name, marks(privileged(NAMESPACE)))
     assert attempt(account, "DELETE", account.path("v1", "Namespace", None, name)) == ""
 
 
-def test_it_deletes_namespaces_of_its_own_alone(account: Api) -> None:
-    assert attempt(account, "DELETE", account.path("v1", "Namespace", None, OWN)) == ""
-    refused = attempt(account, "DELETE", account.path("v1", "Namespace", None, LIVING))
-    assert "it is no namespace of a verification" in refused
+def marks(namespace: Object) -> Object:
+    return {"metadata": {key: namespace["metadata"][key] for key in ("labels", "annotations")}}
+
+
+@pytest.mark.parametrize(
+    ("name", "is_refused"), [(OWN, False), (LIVING, True), *((one, True) for one in ALIKE)]
+)
+def test_it_deletes_namespaces_of_its_own_alone(account: Api, name: str, is_refused: bool) -> None:
+    refused = attempt(account, "DELETE", account.path("v1", "Namespace", None, name))
+    assert ("it is no namespace of a verification" in refused) is is_refused, refused
 
 
 @pytest.mark.parametrize(

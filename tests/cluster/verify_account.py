@@ -1,5 +1,8 @@
 """The account of verifications in the cluster, as `stillpoint render verify --rights` writes it."""
 
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -8,7 +11,7 @@ from stillpoint.rendering import verify
 from stillpoint.rendering.verify_rights import NAME
 from tests.cluster.api import Api, ApiError, Object
 from tests.cluster.cluster import Cluster
-from tests.cluster.namespaces import wait_until, wait_until_allowed
+from tests.cluster.namespaces import is_allowed, wait_until, wait_until_allowed
 from tests.cluster.velero import NAMESPACE
 
 
@@ -33,6 +36,31 @@ def connect(cluster: Cluster, velero: str = NAMESPACE, *, is_privileged: bool = 
     api = cluster.control_plane.api(user)
     wait_until(lambda: is_fenced(api), "the fence is in effect")
     return api
+
+
+@contextmanager
+def without(cluster: Cluster, verb: str, resource: str) -> Iterator[None]:
+    """Meanwhile the account has lost a right in all namespaces.
+
+    Args:
+        resource: `plural.group`.
+    """
+    role = ("rbac.authorization.k8s.io/v1", "ClusterRole", None, f"{NAME}.{NAMESPACE}")
+    rules = cluster.api.get(*role)["rules"]
+    less = copy.deepcopy(rules)
+    for rule in less:
+        if resource.partition(".")[0] in rule["resources"]:
+            rule["verbs"] = [one for one in rule["verbs"] if one != verb]
+    cluster.api.patch(*role, {"rules": [rule for rule in less if rule["verbs"]]})
+    try:
+        account = f"{NAMESPACE}/{NAME}"
+        wait_until(
+            lambda: not is_allowed(cluster.api, account, verb, resource), f"it may not {verb}"
+        )
+        yield
+    finally:
+        cluster.api.patch(*role, {"rules": rules})
+        wait_until_allowed(cluster.api, account, verb, resource)
 
 
 def create_once(api: Api, manifest: Object) -> None:

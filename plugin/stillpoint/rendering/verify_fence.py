@@ -7,6 +7,7 @@ CEL: https://kubernetes.io/docs/reference/using-api/cel/.
 """
 
 import json
+from collections.abc import Iterator, Sequence
 from textwrap import indent
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from stillpoint.evidence.verified import ANNOTATION
 from stillpoint.rendering import verify_rights
 from stillpoint.rendering.text import comment, scalar
 from stillpoint.verification.restoring import RESOURCES
-from stillpoint.verification.scratch import LABEL, PREFIX
+from stillpoint.verification.scratch import BACKUP, LABEL, PREFIX
 
 FIELDS = (
     "backupName",
@@ -47,20 +48,14 @@ _ENDS = "request.operation == 'DELETE'"
 
 _NEW, _OLD = (f"{one}.metadata.?annotations.orValue({{}})" for one in ("object", "oldObject"))
 _OURS = f"key == '{ANNOTATION}'"
+_IN_NAMESPACES = (
+    "networkpolicies",
+    "persistentvolumeclaims",
+    "resourcequotas",
+    "virtualmachines",
+    "volumesnapshots",
+)
 _RULES = (
-    _Rule(
-        ("networkpolicies", "resourcequotas", "virtualmachines"),
-        "it is in no namespace of a verification",
-        (f"request.namespace{_OWN}",),
-    ),
-    _Rule(
-        ("namespaces",),
-        "it is no namespace of a verification",
-        (
-            f"variables.one.metadata.name{_OWN}",
-            f"'{LABEL}' in variables.one.metadata.?labels.orValue({{}})",
-        ),
-    ),
     _Rule(
         ("persistentvolumes",),
         "it is no volume of a verification",
@@ -118,10 +113,10 @@ _UNPRIVILEGED = _Rule(
 )
 
 _RESOURCES = {
-    "": ("namespaces", "persistentvolumes", "resourcequotas"),
+    "": ("namespaces", "persistentvolumeclaims", "persistentvolumes", "resourcequotas"),
     "kubevirt.io": ("virtualmachines",),
     "networking.k8s.io": ("networkpolicies",),
-    "snapshot.storage.k8s.io": ("volumesnapshotcontents",),
+    "snapshot.storage.k8s.io": ("volumesnapshotcontents", "volumesnapshots"),
     "velero.io": ("backups", "restores"),
 }
 """Those of the rules by API group: all that the account may change but DownloadRequests."""
@@ -135,7 +130,7 @@ def manifest(namespace: str, account: str, *, is_privileged: bool) -> str:
     """
     user = f"system:serviceaccount:{namespace}:{account}"
     name = scalar(verify_rights.cluster_name(namespace, account))
-    rules = _RULES if is_privileged else (*_RULES, _UNPRIVILEGED)
+    rules = (*_of_namespaces(namespace), *_RULES, *(() if is_privileged else (_UNPRIVILEGED,)))
     return f"""\
 # The fence: what {comment(user)}
 # may change of what its roles let it change. Others are not asked.
@@ -165,6 +160,25 @@ spec:
   policyName: {name}
   validationActions: [Deny]
 """
+
+
+def _of_namespaces(velero: str) -> Sequence[_Rule]:
+    """The rules of what is in a namespace, and of namespaces: those for backups of one Velero."""
+    inside, itself = "namespaceObject.metadata", "variables.one.metadata"
+    return (
+        _Rule(
+            _IN_NAMESPACES, "it is in no namespace of a verification", (*_is_own(inside, velero),)
+        ),
+        _Rule(("namespaces",), "it is no namespace of a verification", (*_is_own(itself, velero),)),
+    )
+
+
+def _is_own(metadata: str, velero: str) -> Iterator[str]:
+    """True of the metadata of a scratch namespace."""
+    yield f"{metadata}.name{_OWN}"
+    yield f"'{LABEL}' in {metadata}.?labels.orValue({{}})"
+    backup = f"{metadata}.?annotations.orValue({{}})[?'{BACKUP}'].orValue('')"
+    yield f"{backup}.startsWith({json.dumps(f'{velero}/')})"
 
 
 def _resources(group: str) -> str:

@@ -66,10 +66,11 @@ rules:
   - apiGroups: [""]
     resources: [resourcequotas]
     verbs: [create, watch, delete]
-  # patch: takes its interfaces off, and starts it
+  # patch: takes its interfaces off, and starts it. delete: without it, and that of claims and of
+  # volumesnapshots below, its namespace goes all the same, ten seconds later
   - apiGroups: [kubevirt.io]
     resources: [virtualmachines]
-    verbs: [get, list, patch]
+    verbs: [get, list, watch, patch, delete]
   - apiGroups: [kubevirt.io]
     resources: [virtualmachineinstances]
     verbs: [watch]
@@ -82,7 +83,7 @@ rules:
     verbs: [get]
   - apiGroups: [""]
     resources: [persistentvolumeclaims]
-    verbs: [list, watch]
+    verbs: [list, watch, delete]
   # why a claim is not bound: its class may wait for the first pod
   - apiGroups: [storage.k8s.io]
     resources: [storageclasses]
@@ -96,6 +97,9 @@ rules:
   - apiGroups: [snapshot.storage.k8s.io]
     resources: [volumesnapshotcontents]
     verbs: [get, list, delete]
+  - apiGroups: [snapshot.storage.k8s.io]
+    resources: [volumesnapshots]
+    verbs: [delete]
 """
 
 

@@ -47,6 +47,7 @@ class Arrival:
         self._since = it.creation_time(namespace) or datetime.max.replace(tzinfo=UTC)
         self._names = names
         self._downloads: Sequence[Item] = ()
+        self._binds_late: dict[str, bool] = {}  # by the name of a StorageClass
         self.are_bound = False
 
     def require_new(self) -> None:
@@ -140,8 +141,11 @@ class Arrival:
 
     def _waits_for_consumer(self, claim: Item) -> bool:
         name = persistent_volume_claim.storage_class(claim)
-        found = self._waiting.cluster.get(storage_class.RESOURCE, "", name) if name else None
-        return found is not None and storage_class.binds_at_first_use(found)
+        if name and name not in self._binds_late:
+            found = self._waiting.cluster.get(storage_class.RESOURCE, "", name)
+            is_late = found is not None and storage_class.binds_at_first_use(found)
+            self._binds_late[name] = is_late
+        return self._binds_late.get(name, False)
 
     def _prove(self, needed: Sequence[Item], others: Sequence[Item]) -> None:
         items = self._waiting.cluster.list(persistent_volume.RESOURCE, "")

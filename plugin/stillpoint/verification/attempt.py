@@ -89,20 +89,30 @@ class Attempt:
     Args:
         stored: the machine in the backup.
         say: takes each step as it begins.
+        vacated: called as soon as the machine takes no room any more, see `Clearing`.
     """
 
-    def __init__(self, setting: Setting, machine: Machine, stored: Item, say: Say) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        machine: Machine,
+        stored: Item,
+        say: Say,
+        vacated: Callable[[], None] = lambda: None,
+    ) -> None:
         self._setting = setting
         self._cluster = setting.cluster
         self._machine = machine
         self._stored = stored
         self._say = say
+        self._vacated = vacated
         self.scratch = Scratch.new(setting.run, setting.velero)
         deadline = setting.clock.now() + timedelta(seconds=setting.timeout_s)
         self._waiting = Waiting(setting.cluster, setting.clock, setting.interruption, deadline)
         self._restore: Item | None = None
         self._arrival: Arrival | None = None
         self._is_started = False
+        self._restored_machine: Item | None = None
         self._steps: list[Step] = []
         self._notes: list[str] = []
         self._has_disks = False
@@ -146,7 +156,7 @@ class Attempt:
             self._cluster.create(own_objects.RESTORE, wanted)
             self._restore = restoring.wait(self._waiting, scratch)
         with self._step("disks"):
-            machine = self._restored()
+            machine = self._restored_machine = self._restored()
             names = self._claims(machine)
             arrival = Arrival(self._waiting, scratch, setting.originals, namespace, names)
             self._arrival = arrival
@@ -264,8 +274,19 @@ class Attempt:
         self._say(CLEAR)
         setting = self._setting
         began = setting.clock.now()
-        cleared = setting.cluster, setting.clock, self.scratch, setting.originals
-        left = Clearing(*cleared, may_move=setting.moves_data).run()
+        clearing = Clearing(
+            setting.cluster,
+            setting.clock,
+            self.scratch,
+            setting.originals,
+            are_bound=self._has_disks,
+            may_move=setting.moves_data,
+            restore=self._restore,
+            machine=self._restored_machine,
+            vacated=self._vacated,
+        )
+        left = clearing.run()
+        self._notes += clearing.notes
         seconds = None if left else (setting.clock.now() - began).total_seconds()
         self._steps.append(Step(CLEAR, seconds))
         return left

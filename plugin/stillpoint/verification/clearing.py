@@ -3,7 +3,11 @@
 In this order, so that nothing is lost whenever it ends:
 
 1. the Restore. Velero creates a namespace again that it misses, so nothing else goes before it is
-   known to create no more objects (EnsureNamespaceExistsAndIsReady in pkg/util/kube/utils.go).
+   known to create no more objects (EnsureNamespaceExistsAndIsReady in pkg/util/kube/utils.go). Then
+   its end is waited for only if a data mover ends with it: Velero deletes one Restore when it
+   restores no other. But while it finalizes it looks for the claims every 10 s, for up to ten
+   minutes if they are gone, and finalizes no other Restore: where they are bound it is left to
+   end (patchDynamicPVWithVolumeInfo in pkg/controller/restore_finalizer_controller.go).
 2. what a data mover brings just now: it must not lose its claim as it gives a volume to that.
 3. VolumeSnapshotContents of snapshots in the namespace that were there before, whoever created
    them. They name the snapshots of the backup in the storage: each is made sure to leave those
@@ -11,14 +15,17 @@ In this order, so that nothing is lost whenever it ends:
 4. the way of each volume: one that is not provably new stays when its claim goes, and one that is,
    and would stay for the sake of its original (Velero takes over the policy), goes; but for those
    of a run that was killed, of which only what was written beside them says that it was.
-5. the namespace, with the machine and all its claims.
-6. a Restore that was created only now, by a request that was under way for long.
+5. the namespace, with the machine and all its claims: these are deleted as soon as its own deletion
+   was asked for (`emptying`), so that its controller finds it empty.
+6. the Restore again: it is waited for, and one that was created only now, by a request that was
+   under way for long, is deleted.
 
 Each deletion names the uid of what is meant, and each change the version that was looked at.
 Source: Velero v1.15 to v1.18; external-snapshotter v8.6, syncContent of its sidecar controller.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -33,18 +40,23 @@ from stillpoint.resources.disks import (
     persistent_volume_claim,
     volume_snapshot_content,
 )
+from stillpoint.resources.machines import virtual_machine
 from stillpoint.velero import marks, own_objects
-from stillpoint.verification import data_downloads
+from stillpoint.verification import data_downloads, emptying
 from stillpoint.verification.disks import Volumes
 from stillpoint.verification.interruption import Interruption
 from stillpoint.verification.scratch import Scratch
-from stillpoint.verification.waiting import Waiting, delete
+from stillpoint.verification.waiting import TimedOut, Waiting, delete, wait_until_gone
 
 RESTORE_S = 90.0
+FINALIZED_S = 15.0
 BYTES_S = 30.0
 NAMESPACE_S = 120.0
 """The longest waits for the end of each; together with the sweep less than the grace period that
 `stillpoint render verify` gives its pods."""
+
+_FIRST_LOOK_S = 8.0
+"""Until the namespace controller has looked once at a namespace that is to be deleted."""
 
 _MOST_TRIES = 3
 
@@ -59,16 +71,28 @@ class Clearing:
 
     Attributes:
         originals: see `Volumes`; None for what a killed run has left.
+        are_bound: whether all claims of the Restore are bound, so that it ends by itself.
         may_move: false if no data mover has anything to do with the backup.
+        restore: as last seen; None if it is to be looked for.
+        machine: the only one of the namespace; None if they are to be looked for.
+        vacated: called as soon as no machine is there any more; the namespace may take some seconds
+            more. Not called where that is not known sooner than that the namespace is gone.
         left: what could not be deleted, and how to do it by hand.
+        notes: why it took longer than it could.
     """
 
     cluster: Cluster
     clock: Clock
     scratch: Scratch
     originals: Collection[str] | None
+    are_bound: bool = False
     may_move: bool = True
+    restore: Item | None = None
+    machine: Item | None = None
+    vacated: Callable[[], None] = lambda: None
     left: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    _waited_for: str = ""  # uid of the Restore whose end was waited for
 
     def run(self) -> Sequence[str]:
         """Deletes all that can be deleted; what is left, in words."""
@@ -92,27 +116,43 @@ class Clearing:
             raise Unsafe("it is not of this run any more")
         if self.may_move:
             self._settle_downloads()
-        self._delete_contents()
+        contents = self._delete_contents()
         if namespace is not None:
-            self._settle_volumes(namespace)
-            self._delete_namespace(namespace)
-            if self.cluster.get(own_objects.RESTORE, self.scratch.velero, name) is not None:
-                self._delete_late_restore()
-
-    def _delete_late_restore(self) -> None:
-        """Deletes a Restore whose creation came late: its answer was lost, and it was not there."""
-        self._delete_restore()
-        if self.cluster.get(kinds.NAMESPACE, "", self.scratch.name) is not None:
-            raise Unsafe("Velero made it once more, for a Restore that came late")
+            claims = self.cluster.list(kinds.CLAIM, name)
+            self._settle_volumes(namespace, claims)
+            self._delete_namespace(namespace, contents, claims)
+        found = self._found_restore()
+        if found is not None and it.uid(found) != self._waited_for:
+            self._end_restore(found)
+            again = self.cluster.get(kinds.NAMESPACE, "", name)
+            if again is not None and (namespace is None or it.uid(again) != it.uid(namespace)):
+                raise Unsafe("Velero made it once more, for a Restore that came late")
 
     def _delete_restore(self) -> None:
-        scratch = self.scratch
-        reference = own_objects.RESTORE.named(scratch.velero, scratch.name)
-        found = self.cluster.get(own_objects.RESTORE, scratch.velero, scratch.name)
+        """Returns when Velero creates nothing more for the Restore."""
+        found = self.restore or self._found_restore()
         if found is None:
             return
-        if not scratch.is_of_this(found):
+        if own_objects.has_restored_objects(found) and not self.may_move:
+            place = own_objects.RESTORE, self.scratch.velero, self.scratch.name
+            if self.are_bound and not own_objects.has_restore_ended(found):
+                with suppress(TimedOut):
+                    self._waiting(FINALIZED_S).awaited(place, own_objects.has_restore_ended)
+            self.cluster.delete(*place, uid=it.uid(found))
+        else:
+            self._end_restore(found)
+
+    def _found_restore(self) -> Item | None:
+        scratch = self.scratch
+        found = self.cluster.get(own_objects.RESTORE, scratch.velero, scratch.name)
+        if found is not None and not scratch.is_of_this(found):
             raise Unsafe(f"Restore {scratch.velero}/{scratch.name} is of somebody else")
+        return found
+
+    def _end_restore(self, found: Item) -> None:
+        scratch = self.scratch
+        self._waited_for = it.uid(found)
+        reference = own_objects.RESTORE.named(scratch.velero, scratch.name)
         rest = delete(self._waiting(RESTORE_S), reference, own_objects.RESTORE, it.uid(found))
         if rest is None:
             return
@@ -129,12 +169,17 @@ class Clearing:
         except ReadFailed as error:
             self.left.append(f"whether a data mover still works is not known: {error}")
 
-    def _delete_contents(self) -> None:
-        """Deletes the objects that name snapshots of the backup, and no snapshot."""
-        for content in self.cluster.list(volume_snapshot_content.RESOURCE, ""):
-            is_of_this = volume_snapshot_content.snapshot(content).namespace == self.scratch.name
-            if is_of_this and volume_snapshot_content.is_of_existing(content):
-                self._delete_content(content)
+    def _delete_contents(self) -> Sequence[Item]:
+        """Deletes the objects that name snapshots of the backup, and no snapshot; those objects."""
+        found = [
+            one
+            for one in self.cluster.list(volume_snapshot_content.RESOURCE, "")
+            if volume_snapshot_content.snapshot(one).namespace == self.scratch.name
+            and volume_snapshot_content.is_of_existing(one)
+        ]
+        for content in found:
+            self._delete_content(content)
+        return found
 
     def _delete_content(self, content: Item) -> None:
         """Deletes an object that leaves its snapshot in the storage alone, in this very version."""
@@ -157,8 +202,7 @@ class Clearing:
         by_hand = f"oc delete volumesnapshotcontent {name}"
         self.left.append(f"VolumeSnapshotContent {name}: {failure}; HINT: {by_hand}")
 
-    def _settle_volumes(self, namespace: Item) -> None:
-        claims = self.cluster.list(kinds.CLAIM, self.scratch.name)
+    def _settle_volumes(self, namespace: Item, claims: Sequence[Item]) -> None:
         bound = [one for one in claims if persistent_volume_claim.volume(one)]
         if not bound:
             return
@@ -197,16 +241,29 @@ class Clearing:
         except ReadFailed as error:
             raise Unsafe(f"{why_not_new}, and would go with it ({error})") from error
 
-    def _delete_namespace(self, namespace: Item) -> None:
-        name = self.scratch.name
-        reference = kinds.NAMESPACE.named("", name)
+    def _delete_namespace(
+        self, namespace: Item, contents: Sequence[Item], claims: Sequence[Item]
+    ) -> None:
+        name, uid = self.scratch.name, it.uid(namespace)
         waiting = self._waiting(NAMESPACE_S)
-        rest = delete(waiting, reference, kinds.NAMESPACE, it.uid(namespace))
+        self.cluster.delete(kinds.NAMESPACE, "", name, uid=uid)
+        try:
+            machines = [self.machine] if self.machine else self._machines()
+            is_vacated = emptying.empty(waiting, machines, contents, claims)
+        except StillpointError as error:  # it all goes with the namespace
+            self.notes.append(f"its namespace goes later than it could: {error}")
+        else:
+            if is_vacated:
+                self.vacated()
+        rest = wait_until_gone(waiting, (kinds.NAMESPACE, "", name), uid, _FIRST_LOOK_S)
         if rest is not None:
             said = "; ".join(_obstacles(rest)) or f"not gone after {NAMESPACE_S:g} s"
             self.left.append(
                 f"namespace {name} is being deleted: {said}; HINT: oc get namespace {name}"
             )
+
+    def _machines(self) -> Sequence[Item]:
+        return self.cluster.list(virtual_machine.RESOURCE, self.scratch.name)
 
     def _waiting(self, longest_s: float) -> Waiting:
         deadline = self.clock.now() + timedelta(seconds=longest_s)

@@ -48,9 +48,11 @@ def find(reader: Reader, time: Callable[[], datetime]) -> Sequence[Leftover]:
     return [_leftover(one) for one in sorted(found, key=it.name) if _is_past(one, now)]
 
 
-def clear(cluster: Cluster, leftover: Leftover, clock: Clock) -> Sequence[str]:
-    """Deletes one, as its run would have; what is left, in words."""
-    return Clearing(cluster, clock, leftover.scratch, originals=None).run()
+def clear(cluster: Cluster, leftover: Leftover, clock: Clock) -> Clearing:
+    """Deletes one, as its run would have; the clearing when it has ended."""
+    clearing = Clearing(cluster, clock, leftover.scratch, originals=None)
+    clearing.run()
+    return clearing
 
 
 def _is_scratch(namespace: Item) -> bool:

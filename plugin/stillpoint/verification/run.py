@@ -1,10 +1,13 @@
-"""All machines of a run, so many at a time, each in a thread of its own."""
+"""All machines of a run, so many at a time, each in a thread of its own.
+
+A machine leaves its place to the next one when it takes no room any more. Its namespace goes
+meanwhile: the namespace controller waits 5 s before it looks at one that is to be deleted.
+"""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
 
 from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
@@ -38,30 +41,32 @@ class Verifying:
 
         An interruption ends it soon: what has begun is cleared, and the rest not tried.
         """
-        queue: SimpleQueue[int] = SimpleQueue()
-        for place in range(len(machines)):
-            queue.put(place)
         results = self._results
         lock = threading.Lock()
+        places = threading.Semaphore(at_once)
 
-        def work() -> None:
-            for place in _taken(queue):
-                machine = machines[place]
+        def work(number: int) -> None:
+            machine, place = machines[number], _Place(places)
 
-                def say(step: str, title: str = machine.title) -> None:
-                    with lock, suppress(OSError):  # nobody looks any more
-                        self.report(len(results), len(machines), f"{title}: {step}")
+            def say(step: str) -> None:
+                with lock, suppress(OSError):  # nobody looks any more
+                    self.report(len(results), len(machines), f"{machine.title}: {step}")
 
-                result = self._result(machine, say)
-                with lock:
-                    results[place] = result
+            try:
+                result = self._result(machine, say, place.leave)
+            finally:
+                place.leave()
+            with lock:
+                results[number] = result
 
-        workers = [threading.Thread(target=work, daemon=True) for _ in range(at_once)]
-        for worker in workers:
-            worker.start()
+        workers = []
+        for number in range(len(machines)):
+            places.acquire()
+            workers.append(threading.Thread(target=work, args=(number,), daemon=True))
+            workers[-1].start()
         for worker in workers:
             worker.join()
-        return [results[place] for place in range(len(machines))]
+        return [results[number] for number in range(len(machines))]
 
     def so_far(self, machines: Sequence[Machine]) -> Sequence[Result]:
         """The verdicts that there are, and of each other machine that it was interrupted."""
@@ -82,11 +87,15 @@ class Verifying:
         """Scratch namespaces that are not cleared yet."""
         return [name for name in self._begun if name not in self._through]
 
-    def _result(self, machine: Machine, say: Callable[[str], None]) -> Result:
-        observed = self._observed(machine, say)
+    def _result(
+        self, machine: Machine, say: Callable[[str], None], vacated: Callable[[], None]
+    ) -> Result:
+        observed = self._observed(machine, say, vacated)
         return verdict.judge(machine, observed, self.setting.clock.now())
 
-    def _observed(self, machine: Machine, say: Callable[[str], None]) -> Observed:
+    def _observed(
+        self, machine: Machine, say: Callable[[str], None], vacated: Callable[[], None]
+    ) -> Observed:
         why = plan.why_untried(machine)
         if why is not None:
             return Observed((), is_tried=False, failure=why)
@@ -96,7 +105,7 @@ class Verifying:
             stored = self.stored(machine)
             if stored is None:
                 return Observed((), is_tried=False, failure="the backup does not hold it any more")
-            attempt = Attempt(self.setting, machine, stored, say)
+            attempt = Attempt(self.setting, machine, stored, say, vacated)
             name = attempt.scratch.name
             self._begun.append(name)
             observed = attempt.observe()
@@ -109,9 +118,15 @@ class Verifying:
         return observed
 
 
-def _taken(queue: "SimpleQueue[int]") -> Iterator[int]:
-    while True:
-        try:
-            yield queue.get_nowait()
-        except Empty:
-            return
+@dataclass(slots=True)
+class _Place:
+    """The place of one machine among those at a time."""
+
+    places: threading.Semaphore
+    is_left: bool = False
+
+    def leave(self) -> None:
+        """Lets the next machine begin; once."""
+        if not self.is_left:
+            self.is_left = True
+            self.places.release()

@@ -17,8 +17,8 @@ from stillpoint.verification.interruption import Interruption
 LONGEST_WATCH_S = 300.0
 """Of one connection: one that died unnoticed costs no more."""
 
-_LONGEST_WATCH_OF_END_S = 20.0
-"""An object that was gone before the watch began is never reported."""
+SHORTEST_OF_END_S, _LONGEST_OF_END_S = 2.0, 20.0
+"""Of watches for the end of an object: one that was gone before a watch began is never reported."""
 
 _PAUSE_S = 1.0
 
@@ -96,23 +96,40 @@ class Waiting:
         self.interruption.check()
 
 
-def delete(waiting: Waiting, reference: Reference, resource: Resource, uid: str) -> Item | None:
+def delete(
+    waiting: Waiting, reference: Reference, resource: Resource, uid: str, first_s: float = 0.0
+) -> Item | None:
     """Deletes an object and waits until it is gone; None then, else the object as last seen.
 
     Args:
         uid: of the object that is meant: another one of its name stays.
+        first_s: it is watched for so long before it is read, which saves a request where it goes
+            within that time, but not at once.
 
     Raises:
         ReadFailed: it cannot be deleted, or not be looked at.
     """
     object_ = resource, reference.namespace, reference.name
     waiting.cluster.delete(*object_, uid=uid)
+    return wait_until_gone(waiting, object_, uid, first_s)
+
+
+def wait_until_gone(
+    waiting: Waiting, object_: tuple[Resource, str, str], uid: str, first_s: float = 0.0
+) -> Item | None:
+    """As `delete`, of an object that is being deleted already.
+
+    Args:
+        object_: resource, namespace and name.
+    """
+    watch_s = first_s
     while True:
+        with closing(waiting.until(watch_s).changes(object_)) as changes:
+            if any(change.is_deleted and it.uid(change.item) == uid for change in changes):
+                return None
         found = waiting.cluster.get(*object_)
         if found is None or it.uid(found) != uid:
             return None
         if waiting.left_s <= 0:
             return found
-        with closing(waiting.until(_LONGEST_WATCH_OF_END_S).changes(object_)) as changes:
-            if any(change.is_deleted and it.uid(change.item) == uid for change in changes):
-                return None
+        watch_s = min(max(2 * watch_s, SHORTEST_OF_END_S), _LONGEST_OF_END_S)

@@ -38,6 +38,8 @@ class Played:
         now: the time; it advances, too, when somebody waits for what never comes.
         never: kinds of which a watch brings nothing, for instance `VirtualMachineInstance`.
         kept: kinds of which a deletion deletes nothing, as a finalizer keeps the object.
+        faults: what comes of requests, such as `delete virtualmachines`; of a watch as it is read.
+        found: kinds that the namespace controller found at each look at a namespace.
         errors: of each Restore.
         reclaim: policy of the volumes that are provisioned.
         lines: what the guest prints.
@@ -56,6 +58,8 @@ class Played:
         self.errors = 0
         self.policy = "Retain"
         self.kept: set[str] = set()
+        self.faults: dict[str, Exception] = {}
+        self.found: list[set[str]] = []
         self.lines: Sequence[Item] = good_lines()
         self.restored: Callable[[Item], Iterator[Item]] = self.machine
         self.instance: Item = {}
@@ -100,6 +104,12 @@ class Played:
         """All that was not there at the beginning."""
         return sorted(set(self.objects) - self.before)
 
+    def look(self) -> None:
+        """The namespace controller looks at every namespace that is being deleted, once more."""
+        for kind, _, name in [*self.objects]:
+            if kind == "Namespace" and it.is_being_deleted(self.objects[kind, "", name]):
+                self._end(name, 0)
+
     def get(self, resource: Resource, namespace: str, name: str) -> Item | None:
         self._request("get", resource, name)
         return self.objects.get((resource.kind, namespace, name))
@@ -121,10 +131,15 @@ class Played:
         with self.lock:
             now = [Change(self.objects[key])] if key in self.objects else []
             stream = MemoryStream([*now])
+            if fault := self.faults.get(f"watch {resource.plural}"):
+                self.now += timedelta(seconds=longest_s)
+                stream.send(fault)
             if resource.kind in self.never:
                 self.now += timedelta(seconds=longest_s)
+                self.look()
                 stream.close()
             self._watchers.setdefault(key, []).append(stream)
+            self._go_on(key, longest_s)
         return stream
 
     def log(
@@ -191,23 +206,64 @@ class Played:
             require(version in ("", found["metadata"]["resourceVersion"]), "delete", name)
             if resource.kind == "VolumeSnapshotContent" and self._takes_snapshot(found):
                 self.storage.discard(SNAPSHOT)
-            if resource.kind == "Namespace":
-                self._empty(name)
+            if resource.kind in ("Namespace", "VirtualMachine"):
+                self.keep(merged(found, {"metadata": {"deletionTimestamp": self._time()}}))
+            else:
+                self._go(key)
+
+    def _go_on(self, key: Key, longest_s: float) -> None:
+        """What goes on while somebody watches an object."""
+        kind, _, name = key
+        if kind == "VirtualMachine" and key not in self.objects:  # nobody creates it any more
+            self.now += timedelta(seconds=longest_s)
+            self._watchers.pop(key)[-1].close()
+        elif key not in self.objects or not it.is_being_deleted(self.objects[key]):
+            return
+        elif kind == "Namespace":
+            self._end(name, longest_s)
+        elif kind == "VirtualMachine":
+            self._go(key)
+
+    def _end(self, namespace: str, longest_s: float) -> None:
+        """The namespace controller's first look at a namespace that is being deleted."""
+        self.now += timedelta(seconds=min(5, longest_s))
+        for key in [*self.objects]:
+            is_going = it.is_being_deleted(self.objects.get(key, {}))
+            if key[:2] == ("VirtualMachine", namespace) and is_going and key[0] not in self.kept:
+                self._go(key)  # KubeVirt had the time to end it
+        self.found.append({kind for kind, place, _ in self.objects if place == namespace})
+        for key in [*self.objects]:
+            if key[1] == namespace and key[0] not in self.kept:
+                self._go(key)
+        key = "Namespace", "", namespace
+        if any(place == namespace for _, place, _ in self.objects):
+            remaining = {"status": "True", "message": "finalizers remaining: kubevirt.io/stuck"}
+            self.keep(merged(self.objects[key], {"status": {"conditions": [remaining]}}))
+            self.now += timedelta(seconds=longest_s)
+            for watcher in self._watchers.pop(key, ()):
+                watcher.close()
+        else:
             self.drop(key)
 
-    def _empty(self, namespace: str) -> None:
-        for kind, place, name in [*self.objects]:
-            if place == namespace:
-                self.drop((kind, place, name))
-        for key, one in [*self.objects.items()]:
-            of = one.get("spec", {}).get("volumeSnapshotRef", {})
-            if of.get("namespace") == namespace and self._takes_snapshot(one):
+    def _go(self, key: Key) -> None:
+        """An object goes with all that goes with it."""
+        kind, namespace, name = key
+        self.drop(key)
+        for other, one in [*self.objects.items()]:
+            specification = one.get("spec", {})
+            of = specification.get("volumeSnapshotRef", {})
+            is_of_snapshot = (of.get("namespace"), of.get("name")) == (namespace, name)
+            if kind == "VolumeSnapshot" and is_of_snapshot and self._takes_snapshot(one):
                 self.storage.discard(SNAPSHOT)
-            claim = one.get("spec", {}).get("claimRef", {})
-            is_freed = one.get("spec", {}).get("persistentVolumeReclaimPolicy") == "Delete"
-            if claim.get("namespace") == namespace and is_freed:
-                self.storage.discard(one["spec"]["csi"]["volumeHandle"])
-                self.drop(key)
+            claim = specification.get("claimRef", {})
+            is_of_claim = (claim.get("namespace"), claim.get("name")) == (namespace, name)
+            is_freed = specification.get("persistentVolumeReclaimPolicy") == "Delete"
+            if kind == "PersistentVolumeClaim" and is_of_claim and is_freed:
+                self.storage.discard(specification["csi"]["volumeHandle"])
+                self.drop(other)
+            is_run = other[0] in ("VirtualMachineInstance", "Pod") and name in other[2]
+            if kind == "VirtualMachine" and other[1] == namespace and is_run:
+                self.drop(other)
 
     @staticmethod
     def _takes_snapshot(content: Item) -> bool:
@@ -232,7 +288,8 @@ class Played:
         )
         yield volume("volume-new", "pv-new", self.claim_of(claim), self.reclaim)
         self.storage.add("volume-new")
-        yield content(scratch, labels, self.policy)
+        snapshot = {"kind": "VolumeSnapshot", "metadata": {**metadata, "name": "content"}}
+        yield content(scratch, labels, self.policy, it.uid(self.keep(snapshot)))
         yield {**stored(), "metadata": {**metadata, "name": "db"}}
 
     @staticmethod
@@ -272,6 +329,8 @@ class Played:
             self.requests.append(f"{verb} {resource.plural} {name}")
             number = len(self.requests)
         self.on_request(number)
+        if verb != "watch" and (fault := self.faults.get(f"{verb} {resource.plural}")):
+            raise fault
 
     def _time(self) -> str:
         return self.now.isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -327,14 +386,14 @@ def volume(handle: str, name: str, claim: Item, reclaim: str = "Delete") -> Item
     }
 
 
-def content(namespace: str, labels: Item, policy: str) -> Item:
+def content(namespace: str, labels: Item, policy: str, snapshot: str = "") -> Item:
     return {
         "kind": "VolumeSnapshotContent",
         "metadata": {"name": "content", "labels": labels},
         "spec": {
             "deletionPolicy": policy,
             "source": {"snapshotHandle": SNAPSHOT},
-            "volumeSnapshotRef": {"namespace": namespace, "name": "content"},
+            "volumeSnapshotRef": {"namespace": namespace, "name": "content", "uid": snapshot},
         },
     }
 

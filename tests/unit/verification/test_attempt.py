@@ -214,13 +214,14 @@ def test_a_volume_that_is_to_stay_stays_after_a_killed_run() -> None:
     cluster.on_request = lambda _number: None
     later = cluster.now.replace(hour=23)
     [one] = leftovers.find(cluster, lambda: later)
-    left = leftovers.clear(cluster, one, cluster.clock)
+    left = leftovers.clear(cluster, one, cluster.clock).left
     assert "stays, as it is to" in " ".join(left)
     assert "volume-new" in cluster.storage
     assert [key[0] for key in cluster.left] == ["PersistentVolume"]
 
 
 def clean_up(cluster: Played) -> None:
+    cluster.look()
     assert leftovers.find(cluster, lambda: cluster.now) == [], "its run may go on"
     later = cluster.now.replace(hour=23)
     for one in leftovers.find(cluster, lambda: later):
@@ -606,6 +607,7 @@ def test_who_deletes_the_namespace_says_nothing_of_the_backup() -> None:
             [name] = [one[2] for one in cluster.left if one[0] == "Namespace"]
             cluster.on_request = lambda _number: None
             cluster.delete(kinds.NAMESPACE, "", name)
+            cluster.look()
 
     cluster.on_request = delete
     seen = observed(cluster)

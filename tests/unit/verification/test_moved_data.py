@@ -296,7 +296,7 @@ def test_a_data_mover_that_does_not_end_is_named_and_holds_up_nothing_for_long()
     cluster.watch = watch  # type: ignore[assignment]
     seen = interrupted(cluster)
     assert sum(waits) == BYTES_S
-    assert (cluster.now - began).total_seconds() <= BYTES_S + 1
+    assert (cluster.now - began).total_seconds() <= BYTES_S + 6, "and its namespace"
     [left] = seen.left
     assert "of claim db-root is InProgress (5 of 9 bytes)" in left
     assert [key[0] for key in cluster.left] == ["DataDownload"]

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from stillpoint.model import item as it
+from stillpoint.model.errors import Forbidden
 from stillpoint.model.item import Item
 from stillpoint.report.model import Machine
 from stillpoint.verification.attempt import Setting
@@ -64,8 +66,9 @@ def test_no_more_than_so_many_at_a_time() -> None:
     def count(_number: int) -> None:
         nonlocal most
         with lock:
-            scratches = [key for key in cluster.objects if key[2].startswith("stillpoint-verify-")]
-            most = max(most, len([key for key in scratches if key[0] == "Namespace"]))
+            scratches = [key for key in cluster.objects if key[0] == "Namespace"]
+            busy = [one for one in scratches if not it.is_being_deleted(cluster.objects[one])]
+            most = max(most, len([key for key in busy if key not in cluster.before]))
 
     cluster.on_request = count
     run = verifying(cluster)
@@ -74,6 +77,47 @@ def test_no_more_than_so_many_at_a_time() -> None:
     assert {str(one.came_back) for one in results} == {"guest"}, results
     assert 1 < most <= 3
     assert run.sweep() == []
+    assert not cluster.left
+
+
+def test_the_next_machine_begins_while_the_namespace_of_the_last_one_goes() -> None:
+    cluster = Played()
+    cluster.restored = without_disks
+    begins = threading.Event()
+    has_begun: list[bool] = []
+
+    def wait(_number: int) -> None:
+        sent = [*cluster.requests]
+        if sum(one.startswith("create namespaces") for one in sent) == 2:
+            begins.set()
+        if sent[-1].startswith("watch namespaces") and not has_begun:
+            has_begun.append(begins.wait(10))
+
+    cluster.on_request = wait
+    results = verifying(cluster).run(several(2), at_once=1)
+    assert has_begun == [True]
+    assert {str(one.came_back) for one in results} == {"guest"}
+    assert not cluster.left
+
+
+def one_by_one() -> Played:
+    """A cluster in which a machine keeps its place until its namespace has gone."""
+    cluster = Played()
+    cluster.faults = {"delete virtualmachines": Forbidden("it", "cannot do it", "HTTP 403")}
+    return cluster
+
+
+def test_no_machine_begins_before_it_is_known_that_the_last_one_has_gone() -> None:
+    cluster = one_by_one()
+    cluster.restored = without_disks
+    run = verifying(cluster)
+    seen: list[int] = []
+    cluster.on_request = lambda _number: seen.append(len(run.under_way))
+    results = run.run(several(3), at_once=1)
+    assert max(seen) == 1
+    assert {one.observed.notes for one in results} == {
+        ("its namespace goes later than it could: it: cannot do it: HTTP 403",)
+    }
     assert not cluster.left
 
 
@@ -91,7 +135,7 @@ def test_after_an_interruption_no_machine_begins() -> None:
 
 def test_a_run_that_is_left_alone_has_the_verdicts_so_far() -> None:
     """Its other threads may go on meanwhile."""
-    cluster, all_machines = Played(), several(3)
+    cluster, all_machines = one_by_one(), several(3)
     cluster.restored = without_disks
     run = verifying(cluster)
     seen: list[list[str]] = []
@@ -107,7 +151,7 @@ def test_a_run_that_is_left_alone_has_the_verdicts_so_far() -> None:
 
 
 def test_machines_that_are_under_way() -> None:
-    cluster = Played()
+    cluster = one_by_one()
     cluster.restored = without_disks
     run = verifying(cluster)
     seen: list[Sequence[str]] = []

@@ -343,9 +343,14 @@ def _clear_leftovers(
     if not _is_to_be_deleted(arguments):
         terminal.write_line(said, "HINT: stillpoint verify --clean-up --yes deletes them")
         return [one.scratch.name for one in found]
-    left = [line for one in found for line in leftovers.clear(cluster, one, clock)]
-    for line in left:
-        terminal.write_line(said, f"not deleted: {line}")
+    left: list[str] = []
+    for one in found:
+        clearing = leftovers.clear(cluster, one, clock)
+        for line in clearing.notes:
+            terminal.write_line(said, f"{one.scratch.name}: {line}")
+        for line in clearing.left:
+            terminal.write_line(said, f"not deleted: {line}")
+        left += clearing.left
     return left
 
 

@@ -32,6 +32,11 @@ def snapshot(content: Item) -> Reference:
     return kinds.VOLUME_SNAPSHOT.named(it.text(bound, "namespace"), it.text(bound, "name"))
 
 
+def snapshot_uid(content: Item) -> str:
+    """The uid of that VolumeSnapshot; empty until they are bound."""
+    return it.text(content, "spec", "volumeSnapshotRef", "uid")
+
+
 def is_bound_to(content: Item, snapshot: Item) -> bool:
     """True if the content says so too: who may write a snapshot's status can name any content."""
     bound = it.mapping(content, "spec", "volumeSnapshotRef")

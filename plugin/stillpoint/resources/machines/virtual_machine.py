@@ -20,6 +20,10 @@ STATE_CLAIMS = "stillpoint.dev/state-claims"
 KubeVirt finds these by their label; a restore that selects the machine must know their names.
 """
 
+PROTECTION = "kubevirt.io/vm-delete-protection"
+"""Label by which the policy of OpenShift Virtualization refuses to delete a machine, also with its
+namespace (internal/operands/vm-delete-protection of ssp-operator v0.26)."""
+
 HALTED = "Halted"
 """The run strategy of a machine that is not to run."""
 
@@ -42,6 +46,16 @@ def template(machine: Item) -> Item:
 def template_annotations(machine: Item) -> Item:
     """The annotations of the machine's instances."""
     return it.mapping(machine, "spec", "template", "metadata", "annotations")
+
+
+def is_protected(machine: Item) -> bool:
+    """True if the machine cannot be deleted where that policy is in effect."""
+    return it.labels(machine).get(PROTECTION) in ("true", "True")
+
+
+def without_protection(machine: Item) -> Item:
+    """The merge patch by which it can; the API server refuses it for another one of the name."""
+    return {"metadata": {"uid": it.uid(machine), "labels": {PROTECTION: None}}}
 
 
 def volumes(machine: Item) -> Sequence[Item]:
