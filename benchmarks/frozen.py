@@ -1,9 +1,13 @@
 """How long a booted guest stands still while real Velero backs it up, by disks and by hook.
 
 One guest with all disks is booted once. Each machine of the cluster has the first of them: their
-claims' volumes are the files that the guest writes to.
+claims' volumes are the files that the guest writes to. They lie on a filesystem whose copies share
+their blocks, for a snapshot of real storage copies no bytes either.
 """
 
+import ctypes
+import os
+import subprocess
 import tempfile
 import threading
 import time
@@ -18,7 +22,7 @@ from benchmarks.snapshots import Incomplete, Way, prepared, write_policy
 from stillpoint.evidence.document import Evidence
 from stillpoint.model.level import Level
 from tests.cluster import real_guest
-from tests.cluster.cluster import Cluster
+from tests.cluster.cluster import MEMORY, Cluster
 from tests.cluster.evidence_guests import shown
 from tests.cluster.manifests import Disk
 from tests.cluster.manifests import Machine as Described
@@ -42,6 +46,9 @@ COMPARED = 4
 ROUNDS = 3
 """Backups by the plugin, with our hook, whose median counts; Velero's own are its clock."""
 SETTLE_S = 3
+XFS_BYTES = 12 * 2**30
+"""Most of which is never written."""
+CLONE_NEWNS = 0x20000  # linux/sched.h
 LOOK_S = 0.5
 
 
@@ -67,18 +74,55 @@ class Measured:
 def run(counts: Sequence[int] = DISKS) -> None:
     """Time that a guest is frozen and its commits stall in a backup by real Velero."""
     image = guest_image()
-    cluster = Cluster()
-    try:
-        cluster.start()
-        write_policy(cluster)
-        with tempfile.TemporaryDirectory() as folder:
-            package = packages.build(Path(folder)).deb
+    with shared_blocks() as folder:
+        cluster = Cluster(disks=folder / "disks")
+        try:
+            cluster.start()
+            write_policy(cluster)
+            package = packages.build(folder).deb
             with running(cluster, image, sorted(counts)) as guest:
                 packages.install(guest, package)
                 packages.configure(guest, "patient", packages.PATIENT)
                 measure(cluster, guest, sorted(counts))
-    finally:
-        cluster.close()
+        finally:
+            cluster.close()
+
+
+@contextmanager
+def shared_blocks() -> Iterator[Path]:
+    """A folder in which a copy of a file shares its blocks: an XFS in memory, for root alone.
+
+    Only this process and its children see it, so whoever looks after all filesystems of the machine
+    leaves it alone.
+    """
+    if os.geteuid():
+        print("without root a snapshot copies all bytes of a disk\n", flush=True)
+        with tempfile.TemporaryDirectory() as own:
+            yield Path(own)
+        return
+    with tempfile.TemporaryDirectory(dir=MEMORY) as own:
+        image, folder = Path(own) / "xfs.img", Path(own) / "mounted"
+        folder.mkdir()
+        image.touch()
+        os.truncate(image, XFS_BYTES)
+        run_program("mkfs.xfs", "-q", str(image))
+        leave_mounts()
+        run_program("mount", "-o", "loop", str(image), str(folder))
+        try:
+            yield folder
+        finally:
+            run_program("umount", "--lazy", str(folder))  # a process may end only now
+
+
+def run_program(*words: str) -> None:
+    subprocess.run(words, check=True)
+
+
+def leave_mounts() -> None:
+    """From now on this thread, and what it starts, mounts for itself alone."""
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS):  # os.unshare needs Python 3.12
+        raise OSError(ctypes.get_errno(), "unshare")
+    run_program("mount", "--make-rprivate", "/")
 
 
 @contextmanager

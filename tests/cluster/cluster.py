@@ -40,9 +40,10 @@ class Cluster:
     Args:
         beside: a cluster whose disks and object store this one uses too, as a new cluster on the
             old storage does. It must be started before this one and closed after it.
+        disks: the folder of its disks, which is not removed; by default one of its own.
     """
 
-    def __init__(self, beside: "Cluster | None" = None) -> None:
+    def __init__(self, beside: "Cluster | None" = None, disks: Path | None = None) -> None:
         memory = MEMORY if MEMORY.is_dir() else None
         self.folder = Path(tempfile.mkdtemp(prefix="stillpoint-cluster-"))
         etcd_folder = Path(tempfile.mkdtemp(prefix="stillpoint-etcd-", dir=memory))
@@ -52,7 +53,7 @@ class Cluster:
         self.control_plane = ControlPlane(self._processes, self.folder, etcd_folder)
         self.api: Api = self.control_plane.api("admin")
         self.node = Node(self._processes, self.control_plane, self.folder / "node")
-        disks = beside.storage.folder if beside else self.folder / "storage"
+        disks = beside.storage.folder if beside else disks or self.folder / "storage"
         self.storage: Storage = Storage(self._processes, self.control_plane, disks)
         store = beside.velero.store if beside else None
         own = self.folder / "velero"
