@@ -105,13 +105,21 @@ def _location(cluster: Cluster, store: Store) -> Iterator[None]:
         for each in made:
             cluster.api.create(each)
         try:
-            wait_until(lambda: _phase(cluster) == "Available", "location s3 Available")
+            wait_until_available(cluster)
             yield
         finally:
             for each in made:
                 cluster.api.delete(
                     each["apiVersion"], each["kind"], NAMESPACE, each["metadata"]["name"]
                 )
+
+
+def wait_until_available(cluster: Cluster) -> None:
+    """Returns when Velero takes the location for one that it can use.
+
+    It looks every 20 s, and may find the store in the middle of the upload of a backup.
+    """
+    wait_until(lambda: _phase(cluster) == "Available", "location s3 Available", 60)
 
 
 def _phase(cluster: Cluster) -> str:

@@ -90,6 +90,7 @@ def lab(cluster: Cluster) -> Iterator[Lab]:
         try:
             agent.start()
             back_up(cluster)
+            s3.wait_until_available(cluster)
             yield Lab(cluster, agent, verify_account.give(cluster))
         finally:
             agent.close()
