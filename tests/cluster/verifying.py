@@ -113,9 +113,9 @@ def ended(run: "subprocess.Popen[str]") -> tuple[int, Any]:
 
 
 def started(cluster: Cluster) -> list[str]:
-    """Namespaces of instances that verifications have started."""
-    found = map(named, cluster.api.list("kubevirt.io/v1", "VirtualMachineInstance"))
-    return [name for name in found if name.startswith(PREFIX)]
+    """Names of instances that verifications have started."""
+    found = cluster.api.list("kubevirt.io/v1", "VirtualMachineInstance")
+    return [one["metadata"]["name"] for one in found if named(one).startswith(PREFIX)]
 
 
 def left(cluster: Cluster) -> list[str]:
