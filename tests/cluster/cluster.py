@@ -59,6 +59,8 @@ class Cluster:
         own = self.folder / "velero"
         self.velero: Velero = Velero(self._processes, self.control_plane, own, store)
         self.archive = Archive(self.velero.bucket)
+        self.without_rights: list[tuple[datetime, datetime]] = []
+        """When the plugin's account lacked one, on purpose."""
 
     def start(self) -> None:
         """Everything but Velero, which may be started in more than one way."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from _pytest.capture import CaptureManager
 
+from tests.cluster import rights
 from tests.cluster.cluster import Cluster
 from tests.peers import build
 
@@ -42,10 +43,11 @@ def cluster_without_velero(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def cluster(cluster_without_velero: Cluster) -> Cluster:
-    """The whole cluster, with Velero and the plugin under test."""
+def cluster(cluster_without_velero: Cluster) -> Iterator[Cluster]:
+    """The whole cluster, with Velero and the plugin under test, whose rights were enough."""
     cluster_without_velero.start_velero()
-    return cluster_without_velero
+    yield cluster_without_velero
+    rights.assert_enough(cluster_without_velero)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from tests.cluster.api import Object
 from tests.cluster.audit import events
 from tests.cluster.cluster import Cluster
 from tests.cluster.namespaces import wait_until, wait_until_allowed
-from tests.cluster.test_rights import without
+from tests.cluster.rights import without
 from tests.cluster.velero import LOCATION, NAMESPACE
 
 DEPLOYMENT = ("apps/v1", "Deployment", NAMESPACE, "velero")
