@@ -123,11 +123,11 @@ def test_backups_in_close_succession_reach_what_each_reaches_alone(
 ) -> None:
     """As of schedules of one minute. KubeVirt says seconds later that the former one has thawed."""
     namespace = f"evidence-close-{'ours' if is_ours else 'velero'}"
-    held, bare = machine_in(cluster, namespace, "held"), Machine(namespace, "bare")
+    held, bare = machine_in(cluster, namespace, "db"), Machine(namespace, "web")
     cluster.create_vms([bare])
     give_agent(cluster, held, cluster.folder / "guests" / namespace)
     for machine in (held, bare):
-        cluster.node.disturb(namespace, machine.name, "unfreeze", late_s=5)
+        cluster.node.disturb(namespace, machine.name, "unfreeze", late_s=6)
     try:
         with ThreadPoolExecutor(2) as aside:
             backups = [
@@ -137,7 +137,7 @@ def test_backups_in_close_succession_reach_what_each_reaches_alone(
     finally:
         cluster.node.soothe()
     for found in (each.result() for each in backups):
-        wanted = {"held-root": "application", "bare-root": "filesystem"}
+        wanted = {"db-root": "application", "web-root": "filesystem"}
         assert found.levels() == wanted, found.reasons()
 
 
