@@ -10,6 +10,7 @@ import contextlib
 import os
 import pwd
 import signal
+import time
 from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 try:
@@ -27,9 +28,11 @@ _SET_NO_NEW_PRIVS = 38
 _CAPBSET_READ = 23
 _CAPBSET_DROP = 24
 _CAPABILITIES = 64  # more than Linux knows; what it does not know is an error that changes nothing
-_ROUNDS = 50  # of looking for more; what is stopped starts nothing, so that two do nearly always
+_ROUNDS = 100  # of looking for more; what is stopped starts nothing, so that two do nearly always
+_PAUSE_S = 0.0005  # for a process to stop, where another one has its processor
 _ENVIRONMENT_BYTES = 65536
 _ENDED = ("Z", "X", "")
+_STILL = ("T", "t", *_ENDED)
 
 
 class Member(NamedTuple):
@@ -138,24 +141,32 @@ def end(one: Member) -> List[Member]:
     """Kills a process and all below it; processes that cannot die now are left.
 
     Each is stopped before its children are looked up: so a process starts no more, and the number
-    of a child that ends is not used again, as nobody reaps it.
+    of a child that ends is not used again, as nobody reaps it. One that is to stop may yet
+    be in the middle of a fork, and the children of one that has ended are elsewhere: it is
+    looked again until all stand still and there is nobody new.
 
     Returns:
-        The processes.
+        The processes that were alive.
     """
-    stopped: Dict[int, Member] = {}
+    known: Dict[int, Member] = {}
+    stopped: List[Member] = []
     todo = [one]
     for _ in range(_ROUNDS):
-        todo = [each for each in todo if each.number not in stopped and lives(each)]
-        if not todo:
-            break
         for each in todo:
-            _signal(each, signal.SIGSTOP)
-            stopped[each.number] = each
-        todo = [member(below) for each in stopped for below in _children(each)]
-    for each in stopped.values():
+            known[each.number] = each
+            if lives(each):
+                _signal(each, signal.SIGSTOP)
+                stopped.append(each)
+        are_still = all(_fields(each.number).state in _STILL for each in stopped)
+        children = {number for each in known for number in _children(each)}
+        todo = [member(number) for number in children.difference(known)]
+        if are_still and not todo:
+            break
+        if not are_still:
+            time.sleep(_PAUSE_S)
+    for each in stopped:
         _signal(each, signal.SIGKILL)
-    return list(stopped.values())
+    return stopped
 
 
 def below(number: int) -> List[Member]:

@@ -10,7 +10,7 @@ from unittest import mock
 
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.errors import CommandFailed, DeadlinePassed, SessionLost
-from stillpoint_guest.processes import secret_file
+from stillpoint_guest.processes import family, secret_file
 from stillpoint_guest.processes.child_register import Register
 from stillpoint_guest.processes.command import Commands
 from stillpoint_guest.processes.program import (
@@ -112,6 +112,23 @@ class ProgramsEndInTime(FolderCase):
         self.assertGreater(before, 0)
         time.sleep(0.2)
         self.assertEqual(os.path.getsize(count), before)
+
+    def test_whoever_started_another_just_before_it_ended_hides_nobody(self) -> None:
+        """As two looks can fall: the first finds a process that has ended when it is stopped."""
+        script = "sleep 100 & echo $!; wait"
+        parent = subprocess.Popen(["/bin/sh", "-c", script], stdout=subprocess.PIPE)
+        self.addCleanup(parent.wait)
+        assert parent.stdout is not None
+        with parent.stdout:
+            child = int(parent.stdout.readline())
+        ended = subprocess.Popen(["/bin/true"])
+        while not has_ended(ended.pid):
+            pass
+        self.addCleanup(ended.wait)
+        looks, see = iter([[ended.pid]]), family._children
+        with mock.patch.object(family, "_children", lambda number: next(looks, see(number))):
+            family.end(family.member(parent.pid))
+        self.assertTrue(has_ended(child))
 
     def test_what_a_script_leaves_for_the_hold_ends_with_it(self) -> None:
         for way in WAYS_OUT:
