@@ -496,14 +496,30 @@ def test_guests_that_share_a_disk_are_of_one_block() -> None:
     assert created(storage) == ["a-root", "b-root", "shared"]
 
 
-def test_disks_of_a_guest_whose_pods_the_backup_leaves_out_are_taken_together() -> None:
-    """Nobody freezes it: the shorter they are apart the better."""
+def test_disks_of_a_guest_whose_pods_the_backup_leaves_out_are_taken_together(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nobody freezes it: the shorter they are apart the better. It is told."""
     storage = Storage([*cluster("root", "data"), *running("db", "root", "data")])
     for one in storage.objects:
         if it.name(one) == "virt-launcher-db":
             it.labels(one)["velero.io/exclude-from-backup"] = "true"
     backed_up(storage, new_process(storage), "root")
     assert created(storage) == ["data", "root"]
+    [warning] = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert warning.startswith("nobody has frozen guest db: its launcher pod virt-launcher-db is")
+    assert "snapshots of root, data are as a power failure would leave" in warning
+
+
+def test_a_backup_of_claims_alone_says_that_nobody_freezes_their_guest(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    storage = Storage([*cluster("root"), *running("db", "root")])
+    kinds = {"includedResources": ["persistentvolumeclaims", "persistentvolumes"]}
+    of = context(storage, {**BACKUP, "spec": {**BACKUP["spec"], **kinds}})
+    backed_up(storage, of, "root")
+    [warning] = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert "nobody has frozen guest db" in warning
 
 
 def test_a_guest_whose_block_is_still_to_be_built_does_not_stand_still() -> None:

@@ -7,6 +7,7 @@ needs milliseconds. Here all disks of a freeze are taken at the first of them th
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from stillpoint.actions import policies, surroundings
 from stillpoint.actions.backup.snapshots import disks, leftovers, plan, thaw
 from stillpoint.actions.backup.snapshots.discard import discard
 from stillpoint.actions.backup.snapshots.disks import Freeze
@@ -16,7 +17,7 @@ from stillpoint.model.errors import Refusal, SnapshotFailed, StillpointError
 from stillpoint.model.item import Item
 from stillpoint.model.names import listing
 from stillpoint.resources.disks import volume_snapshot, volume_snapshot_content
-from stillpoint.resources.machines import kubevirt
+from stillpoint.resources.machines import kubevirt, pod
 from stillpoint.velero.context import BackupContext
 from stillpoint.velero.volumes.own_snapshots import Taken
 
@@ -70,6 +71,7 @@ def _take(claims: Sequence[Item], freeze: Freeze, context: BackupContext) -> Seq
             takings[-1].take()
         for each in takings:
             _tell(each, freeze.guests, context)
+        _tell_of_unfrozen(freeze, context)
         thaw.when_taken(freeze, context)
     except Exception as error:  # noqa: BLE001 - for each claim that is left, in its own call
         _fail_left(claims, takings, error, context)
@@ -116,6 +118,24 @@ def _tell(taking: Taking, guests: Sequence[Item], context: BackupContext) -> Non
         elif within_s > kubevirt.SAFETY_THAW_S:
             text = "after %d s KubeVirt thaws guest %s by itself: the last of %s came after %.0f s"
             context.log.warning(text, kubevirt.SAFETY_THAW_S, it.name(guest), names, within_s)
+
+
+def _tell_of_unfrozen(freeze: Freeze, context: BackupContext) -> None:
+    """Warns of guests that run and that Velero has no pod to freeze in.
+
+    A backup with the machine is refused for that; this may be one of claims alone.
+    """
+    for guest in freeze.guests:
+        launcher = surroundings.launcher_pod(context.cluster, guest)
+        if launcher and (reason := policies.filters(context).bars(pod.RESOURCE, launcher)):
+            context.log.warning(
+                "nobody has frozen guest %s: its launcher pod %s is left out %s; snapshots of %s"
+                " are as a power failure would leave the disks (crash)",
+                it.name(guest),
+                it.name(launcher),
+                reason,
+                listing(map(it.name, freeze.claims)),
+            )
 
 
 def _content(claim: Item, snapshot: Item, context: BackupContext) -> Item:
