@@ -169,7 +169,7 @@ class Attempt:
         setting.interruption.check()
         securing.start(self._cluster, scratch, secured, keeps_pod_network=keeps)
         self._is_started = True
-        self._look(arrival, began)
+        self._look(arrival, machine, began)
 
     def _create_namespace(self) -> Item:
         setting, machine = self._setting, self._machine
@@ -216,7 +216,7 @@ class Attempt:
         )
         return list(dict.fromkeys(filter(None, named)))
 
-    def _look(self, arrival: Arrival, began: datetime) -> None:
+    def _look(self, arrival: Arrival, machine: Item, began: datetime) -> None:
         keeps = self._setting.keeps_pod_network
         instance = self.scratch.name, self._machine.name
         look = Look(self._waiting, instance, keeps_pod_network=keeps)
@@ -231,15 +231,15 @@ class Attempt:
         try:
             look.follow(is_complete, () if self._has_disks else arrival.to_come)
         except Ended:
-            self._stop()
+            self._stop(machine)
             raise
         finally:
             self._steps += _steps(began, look.seen.when)
 
-    def _stop(self) -> None:
-        identity = self.scratch.name, self._machine.name
+    def _stop(self, machine: Item) -> None:
         with suppress(ReadFailed):  # it ends with its namespace, later
-            self._cluster.patch(virtual_machine.RESOURCE, *identity, seclusion.stop())
+            resource = virtual_machine.RESOURCE
+            self._cluster.patch(resource, *it.identify(machine), seclusion.stop(machine))
 
     def _reason(self, end: Ended) -> tuple[str, bool]:
         """Why it came no further, and whether that says anything of the backup."""

@@ -20,6 +20,8 @@ In this order, so that nothing is lost whenever it ends:
 6. the Restore again: it is waited for, and one that was created only now, by a request that was
    under way for long, is deleted.
 
+Where the namespace has to stay, its guest is ended all the same: it would keep its room.
+
 Each deletion names the uid of what is meant, and each change the version that was looked at.
 Source: Velero v1.15 to v1.18; external-snapshotter v8.6, syncContent of its sidecar controller.
 """
@@ -40,7 +42,7 @@ from stillpoint.resources.disks import (
     persistent_volume_claim,
     volume_snapshot_content,
 )
-from stillpoint.resources.machines import virtual_machine
+from stillpoint.resources.machines import seclusion, virtual_machine
 from stillpoint.velero import marks, own_objects
 from stillpoint.verification import data_downloads, emptying
 from stillpoint.verification.disks import Volumes
@@ -52,6 +54,7 @@ RESTORE_S = 90.0
 FINALIZED_S = 15.0
 BYTES_S = 30.0
 NAMESPACE_S = 120.0
+GUEST_S = 30.0
 """The longest waits for the end of each; together with the sweep less than the grace period that
 `stillpoint render verify` gives its pods."""
 
@@ -93,6 +96,7 @@ class Clearing:
     left: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _waited_for: str = ""  # uid of the Restore whose end was waited for
+    _is_going: bool = False  # the namespace, with all that is in it
 
     def run(self) -> Sequence[str]:
         """Deletes all that can be deleted; what is left, in words."""
@@ -100,13 +104,31 @@ class Clearing:
         try:
             self._delete_all()
         except Unsafe as error:
-            self.left.append(f"namespace {name}: it stays, for {error}")
+            self._leave(f"it stays, for {error}")
         except StillpointError as error:
-            self.left.append(f"namespace {name}: {error}; HINT: oc get namespace {name}")
+            self._leave(f"{error}; HINT: oc get namespace {name}")
         except Exception as error:  # noqa: BLE001 - whatever it is, what is left is named
             what = f"a fault of the command: {type(error).__name__}: {error}"
-            self.left.append(f"namespace {name}: {what}; HINT: oc get namespace {name}")
+            self._leave(f"{what}; HINT: oc get namespace {name}")
         return self.left
+
+    def _leave(self, why: str) -> None:
+        self.left.append(f"namespace {self.scratch.name}: {why}")
+        if self.machine is not None and not self._is_going:
+            self._end_guest(self.machine)
+
+    def _end_guest(self, machine: Item) -> None:
+        """Ends the guest of a machine that stays, before the next machine takes its room."""
+        object_ = virtual_machine.RESOURCE, *it.identify(machine)
+        try:
+            self.cluster.patch(*object_, seclusion.stop(machine))
+            waiting = self._waiting(GUEST_S)
+            waiting.awaited(object_, lambda found: not virtual_machine.has_instance(found))
+        except (StillpointError, TimedOut) as error:
+            title = "/".join(it.identify(machine))
+            by_hand = "oc get virtualmachine -n {} {}".format(*it.identify(machine))
+            what = f"the guest of virtual machine {title} may run on"
+            self.left.append(f"{what}: {error}; HINT: {by_hand}")
 
     def _delete_all(self) -> None:
         name = self.scratch.name
@@ -247,6 +269,7 @@ class Clearing:
         name, uid = self.scratch.name, it.uid(namespace)
         waiting = self._waiting(NAMESPACE_S)
         self.cluster.delete(kinds.NAMESPACE, "", name, uid=uid)
+        self._is_going = True
         try:
             machines = [self.machine] if self.machine else self._machines()
             is_vacated = emptying.empty(waiting, machines, contents, claims)

@@ -174,6 +174,7 @@ class Played:
             before = self.objects[resource.kind, namespace, name]
             version = it.text(change, "metadata", "resourceVersion")
             require(version in ("", before["metadata"]["resourceVersion"]), "patch", name)
+            require(it.uid(change) in ("", it.uid(before)), "patch", name)
             after = self.keep(merged(before, change))
             if resource.kind == "VirtualMachine" and after["spec"].get("runStrategy") == "Once":
                 self.start(after)

@@ -12,6 +12,7 @@ from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 from stillpoint.verification import leftovers, scratch, verdict
 from stillpoint.verification.attempt import Attempt, Setting
+from stillpoint.verification.clearing import GUEST_S
 from stillpoint.verification.interruption import Interruption
 from stillpoint.verification.model import Observed
 from tests.unit.dictionary_reader import merged
@@ -423,6 +424,90 @@ def test_a_snapshot_of_the_backup_never_goes_with_the_namespace(labels: Item | N
     assert cluster.storage >= KEPT
     assert "would take a snapshot of the backup with it" in " ".join(seen.left)
     assert [key[0] for key in cluster.left if key[0] == "Namespace"]
+
+
+GIVEN_UP = [
+    "list volumesnapshotcontents",
+    "list persistentvolumeclaims",
+    "get namespaces",
+    "delete namespaces",
+]
+
+
+@pytest.mark.parametrize("request_", ["", *GIVEN_UP])
+def test_the_guest_of_a_namespace_that_stays_is_ended(request_: str) -> None:
+    """It came back as expected, and would keep its room from the next machine."""
+    cluster = Played()
+    if not request_:
+        cluster.policy = "Delete"
+    fail_when_seen(cluster, request_)
+    seen = observed(cluster)
+    assert came_back(seen) == "application", seen
+    [left] = seen.left
+    assert left.startswith("namespace stillpoint-verify-")
+    [machine] = [one for key, one in cluster.objects.items() if key[0] == "VirtualMachine"]
+    assert machine["spec"]["runStrategy"] == "Halted"
+
+
+def test_a_guest_that_may_run_on_in_a_namespace_that_stays_is_told() -> None:
+    cluster = Played()
+    fail_when_seen(cluster, "get namespaces")
+    fail_when_seen(cluster, "patch virtualmachines")
+    seen = observed(cluster)
+    [_namespace, guest] = seen.left
+    [name] = [key[2] for key in cluster.left if key[0] == "Namespace"]
+    assert guest == (
+        f"the guest of virtual machine {name}/db may run on: it: cannot do it: HTTP 500: etcd; "
+        f"HINT: oc get virtualmachine -n {name} db"
+    )
+
+
+def test_the_machine_of_somebody_else_is_not_ended() -> None:
+    cluster = Played()
+
+    def replace(_number: int) -> None:
+        if cluster.requests[-1].startswith("get namespaces"):
+            [key] = [one for one in cluster.objects if one[0] == "VirtualMachine"]
+            item: Item = cluster.objects[key]
+            cluster.drop(key)
+            cluster.keep({**item, "metadata": {"namespace": key[1], "name": key[2]}})
+            raise Unreachable("it", "cannot do it", "HTTP 500: etcd")
+
+    cluster.on_request = replace
+    seen = observed(cluster)
+    [machine] = [one for key, one in cluster.objects.items() if key[0] == "VirtualMachine"]
+    assert machine["spec"]["runStrategy"] == "Once"
+    assert "may run on: db: cannot patch: HTTP 409" in seen.left[1]
+
+
+def test_a_guest_that_does_not_end_keeps_its_room_for_no_more_than_a_while() -> None:
+    cluster = Played()
+    cluster.policy = "Delete"
+
+    def run(_number: int) -> None:
+        if cluster.requests[-1].startswith("list volumesnapshotcontents"):
+            [key] = [one for one in cluster.objects if one[0] == "VirtualMachine"]
+            cluster.keep({**cluster.objects[key], "status": {"created": True}})
+            cluster.never = {"VirtualMachine"}
+
+    cluster.on_request = run
+    seen = observed(cluster)
+    assert "may run on: not in time" in seen.left[1]
+    watched = [one for one in cluster.requests if one.startswith("watch virtualmachines ")]
+    assert len(watched) == 1
+    assert timedelta(seconds=GUEST_S) <= cluster.now - BEGAN < timedelta(seconds=GUEST_S + 30)
+
+
+def fail_when_seen(cluster: Played, request: str) -> None:
+    """Those requests fail when the guest was looked at."""
+
+    def fail(number: int) -> None:
+        before(number)
+        has_ended = any(one.startswith("log pods") for one in cluster.requests)
+        if request and has_ended and cluster.requests[-1].startswith(request):
+            raise Unreachable("it", "cannot do it", "HTTP 500: etcd")
+
+    before, cluster.on_request = cluster.on_request, fail
 
 
 def test_a_namespace_of_somebody_else_stays() -> None:

@@ -159,9 +159,9 @@ def start(machine: Item) -> Item:
     return {"metadata": {"resourceVersion": version}, "spec": {"runStrategy": "Once"}}
 
 
-def stop() -> Item:
-    """The merge patch that ends a machine."""
-    return {"spec": {"runStrategy": virtual_machine.HALTED}}
+def stop(machine: Item) -> Item:
+    """The merge patch that ends a machine; the API server refuses it for another of the name."""
+    return {"metadata": {"uid": it.uid(machine)}, "spec": {"runStrategy": virtual_machine.HALTED}}
 
 
 def gaps(machine: Item, *, keeps_pod_network: bool) -> Iterator[str]:
