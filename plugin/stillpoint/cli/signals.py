@@ -11,7 +11,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def ending(end: Callable[[], None], what: str) -> Iterator[None]:
-    """Calls `end` at the first Ctrl-C, SIGTERM or SIGHUP; the second one interrupts as always.
+    """Calls `end` at the first Ctrl-C, SIGTERM or SIGHUP; one more of the former two interrupts.
+
+    SIGHUP says that the terminal has gone, not that somebody waits no longer. It comes twice where
+    a terminal with bash is closed: from bash, and from the kernel as bash ends.
 
     A signal that the process was started to ignore, as by nohup, stays ignored.
 
@@ -24,7 +27,7 @@ def ending(end: Callable[[], None], what: str) -> Iterator[None]:
 
     def handle(*_: object) -> None:
         for one in before:
-            signal.signal(one, _interrupt)
+            signal.signal(one, _go_on if one is signal.SIGHUP else _interrupt)
         threading.Thread(target=end, daemon=True).start()
         if sys.stderr:
             with suppress(OSError):  # the terminal may be gone
@@ -41,3 +44,7 @@ def ending(end: Callable[[], None], what: str) -> Iterator[None]:
 
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def _go_on(*_: object) -> None:
+    """Ignores it; SIG_IGN would complain of a signal that came just before it was set."""

@@ -28,17 +28,29 @@ def handlers() -> Iterator[None]:
         signal.signal(one, handler)
 
 
-@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize("first", ENDING)
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_ends_and_the_second_interrupts(
-    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+    first: signal.Signals, second: signal.Signals, capsys: pytest.CaptureFixture[str]
 ) -> None:
     end = threading.Event()
     with signals.ending(end.set, "it is put away"):
-        signal.raise_signal(number)
+        signal.raise_signal(first)
         assert end.wait(10)
         with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(number)
+            signal.raise_signal(second)
     assert capsys.readouterr().err == "stillpoint: interrupted: it is put away\n"
+
+
+@pytest.mark.parametrize("first", ENDING)
+def test_a_terminal_that_goes_interrupts_nothing(first: signal.Signals) -> None:
+    """A bash that ends with it sends SIGHUP, and the kernel sends it once more."""
+    end = threading.Event()
+    with signals.ending(end.set, "it is put away"):
+        signal.raise_signal(first)
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)
+        assert end.wait(10)
 
 
 def test_a_signal_that_is_ignored_stays_so() -> None:
