@@ -5,7 +5,7 @@ They are kept as an annotation of the Backup, where a report and the history of 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -21,6 +21,7 @@ ANNOTATION = "stillpoint.dev/verified"
 MOST_BYTES = 65_536
 """Of the annotation; all annotations of an object have room for 262,144."""
 
+_CLOCKS_DIFFER = timedelta(minutes=1)
 _MOST_LETTERS = 200  # of a reason
 _MOST_SECONDS = 604_800.0
 
@@ -102,16 +103,20 @@ def of(backup: Item) -> Mapping[str, Verification]:
     return sealed.read(ANNOTATION, backup, _key(backup), _from_document) or {}
 
 
-def annotation(backup: Item, found: Mapping[str, Verification]) -> str:
+def annotation(backup: Item, found: Mapping[str, Verification], now: datetime) -> str:
     """The value of the annotation that adds these to those that the Backup has.
 
-    Of each machine the newest stays. If there is no room for all, those that are bad stay first,
-    then the newest. A value that cannot be read is replaced.
+    Of each machine the newest stays; one of the future is of a clock that was wrong. If there is no
+    room for all, those that are bad stay first, then the newest. A value that cannot be read is
+    replaced.
+
+    Args:
+        now: by the clock that these verifications have their moments from.
     """
     merged = dict(_readable(backup))
     for title, one in found.items():
         known = merged.get(title)
-        if known is None or known.at <= one.at:
+        if known is None or known.at <= one.at or known.at > now + _CLOCKS_DIFFER:
             merged[title] = one
     machines = dict(_with_room(merged.items()))
     more = len(merged) - len(machines)

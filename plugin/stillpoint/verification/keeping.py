@@ -1,5 +1,7 @@
 """The verdicts are kept with the Backup, in an annotation."""
 
+from datetime import datetime
+
 from stillpoint.evidence import verified
 from stillpoint.model import item as it
 from stillpoint.model.errors import Conflict
@@ -11,11 +13,12 @@ _MOST_TRIES = 30
 """Each after a change of somebody else's: of another run, or of Velero."""
 
 
-def keep(cluster: Cluster, run: Run, uid: str) -> bool:
+def keep(cluster: Cluster, run: Run, uid: str, now: datetime) -> bool:
     """Adds the verdicts of a run to those on its Backup; false if there is no such Backup any more.
 
     Args:
         uid: of the Backup: another one of its name is none.
+        now: by the clock of the run.
 
     Raises:
         ReadFailed: the Backup cannot be read or changed.
@@ -24,9 +27,10 @@ def keep(cluster: Cluster, run: Run, uid: str) -> bool:
     tried = 0
     while (backup := cluster.get(*identity)) is not None and it.uid(backup) == uid:
         tried += 1
+        value = verified.annotation(backup, run.verifications, now)
         metadata = {
             "resourceVersion": it.text(backup, "metadata", "resourceVersion"),
-            "annotations": {verified.ANNOTATION: verified.annotation(backup, run.verifications)},
+            "annotations": {verified.ANNOTATION: value},
         }
         try:
             cluster.patch(*identity, {"metadata": metadata})

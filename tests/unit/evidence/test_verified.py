@@ -15,6 +15,7 @@ from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
 
 AT = datetime(2026, 11, 27, 6, tzinfo=UTC)
+LATE = datetime(2100, 1, 1, tzinfo=UTC)
 GOOD = Verification(AT, CameBack.APPLICATION, CameBack.APPLICATION, Agreement.CONFIRMED, 48.5)
 BAD = Verification(AT, CameBack.GUEST, CameBack.GUEST, Agreement.CONTRADICTED, 9, "another record")
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -39,7 +40,7 @@ def kept(*found: dict[str, Verification], uid: str = "b-1") -> Item:
     """The Backup after one run with each of these."""
     item = backup(uid=uid)
     for one in found:
-        item = backup(verified.annotation(item, one), uid)
+        item = backup(verified.annotation(item, one, LATE), uid)
     return item
 
 
@@ -63,11 +64,11 @@ def test_a_backup_without_the_annotation_has_none() -> None:
     ],
 )
 def test_what_nobody_has_sealed_is_refused_and_replaced(change: dict[str, object]) -> None:
-    stored = orjson.loads(verified.annotation(backup(), {"shop/db": GOOD})) | change
+    stored = orjson.loads(verified.annotation(backup(), {"shop/db": GOOD}, LATE)) | change
     item = backup(orjson.dumps(stored).decode())
     with pytest.raises(MalformedItem, match=r"Backup velero/nightly.*under the seal"):
         verified.of(item)
-    renewed = backup(verified.annotation(item, {"shop/web": BAD}))
+    renewed = backup(verified.annotation(item, {"shop/web": BAD}, LATE))
     assert verified.of(renewed) == {"shop/web": BAD}
 
 
@@ -84,7 +85,7 @@ def test_what_nobody_has_sealed_is_refused_and_replaced(change: dict[str, object
     ],
 )
 def test_what_is_sealed_and_no_verification_is_refused(facts: dict[str, object]) -> None:
-    stored = orjson.loads(verified.annotation(backup(), {"shop/db": GOOD}))
+    stored = orjson.loads(verified.annotation(backup(), {"shop/db": GOOD}, LATE))
     entry = stored["machines"]["shop/db"] | facts
     text = sealed.text(ANNOTATION, {"machines": {"shop/db": entry}}, Key("b-1", is_uid=True))
     with pytest.raises(MalformedItem):
@@ -99,7 +100,7 @@ def test_what_is_no_document_is_refused(text: object) -> None:
 
 def test_the_verifications_of_another_backup_are_refused() -> None:
     """Velero copies annotations of a Schedule to its Backups."""
-    text = verified.annotation(backup(uid="b-2"), {"shop/db": GOOD})
+    text = verified.annotation(backup(uid="b-2"), {"shop/db": GOOD}, LATE)
     with pytest.raises(MalformedItem):
         verified.of(backup(text))
 
@@ -108,6 +109,18 @@ def test_the_newest_of_a_machine_stays_and_others_are_left_alone() -> None:
     later = replace(BAD, at=AT + timedelta(hours=1))
     item = kept({"shop/db": GOOD, "shop/web": GOOD}, {"shop/db": later}, {"shop/db": GOOD})
     assert verified.of(item) == {"shop/db": later, "shop/web": GOOD}
+
+
+@pytest.mark.parametrize(
+    ("ahead", "stays"), [(timedelta(seconds=30), True), (timedelta(days=1), False)]
+)
+def test_a_verdict_of_the_future_is_of_a_clock_that_was_wrong(
+    ahead: timedelta, stays: bool
+) -> None:
+    """It would hide all that is seen until then; clocks of two hosts differ by seconds."""
+    known = replace(GOOD, at=AT + ahead)
+    text = verified.annotation(kept({"shop/db": known}), {"shop/db": BAD}, AT)
+    assert verified.of(backup(text)) == {"shop/db": known if stays else BAD}
 
 
 def test_the_annotation_is_bounded_and_what_is_bad_stays_then_the_newest() -> None:

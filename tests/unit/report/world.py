@@ -103,7 +103,7 @@ class World:
     def verify(self, found: Mapping[str, Verification]) -> None:
         """Leaves verifications on the Backup, as `stillpoint verify` does."""
         assert self.object is not None
-        text = verified.annotation(self.object, found)
+        text = verified.annotation(self.object, found, max(one.at for one in found.values()))
         self.object["metadata"].setdefault("annotations", {})[verified.ANNOTATION] = text
 
 

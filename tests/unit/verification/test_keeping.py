@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -23,7 +24,7 @@ def run(name: str) -> Run:
 
 
 def keep(cluster: Played, name: str) -> bool:
-    return keeping.keep(cluster, run(name), it.uid(cluster.objects[KEY]))
+    return keeping.keep(cluster, run(name), it.uid(cluster.objects[KEY]), AT)
 
 
 def test_runs_that_end_together_all_keep_their_verdicts() -> None:
@@ -40,6 +41,17 @@ def test_runs_that_end_together_all_keep_their_verdicts() -> None:
     for one in threads:
         one.join()
     assert set(verified.of(cluster.objects[KEY])) == {f"shop/{name}" for name in names}
+
+
+def test_a_run_with_a_clock_ahead_hides_no_later_one() -> None:
+    cluster = Played()
+    uid, ahead = it.uid(cluster.objects[KEY]), AT + timedelta(days=1)
+    earlier = run("db")
+    [result] = earlier.results
+    earlier = replace(earlier, results=(replace(result, at=ahead),))
+    assert keeping.keep(cluster, earlier, uid, ahead)
+    assert keep(cluster, "db")
+    assert verified.of(cluster.objects[KEY])["shop/db"].at == AT
 
 
 def changing(cluster: Played, times: int) -> None:
@@ -89,7 +101,7 @@ def test_another_backup_of_that_name_gets_no_verdict() -> None:
     uid = it.uid(cluster.objects[KEY])
     backup = cluster.objects[KEY]
     cluster.drop(KEY)
-    assert not keeping.keep(cluster, run("db"), uid)
+    assert not keeping.keep(cluster, run("db"), uid, AT)
     cluster.keep({**backup, "metadata": {"name": "nightly", "namespace": "velero"}})
-    assert not keeping.keep(cluster, run("db"), uid)
+    assert not keeping.keep(cluster, run("db"), uid, AT)
     assert not any(one.startswith("patch") for one in cluster.requests)

@@ -159,7 +159,7 @@ def _verify(cluster: "StrictWriter", clock: "Clock", arguments: argparse.Namespa
         try:
             _write(run, arguments)
         finally:
-            is_kept = _keep(cluster, run, it.uid(source.backup))
+            is_kept = _keep(cluster, run, it.uid(source.backup), clock.now())
     status = verification_status.status(run)
     if status is ExitStatus.NOT_SAFE or not (is_interrupted or not is_kept):
         return status
@@ -290,7 +290,7 @@ def _setting(
     )
 
 
-def _keep(cluster: "StrictWriter", run: "Run", uid: str) -> bool:
+def _keep(cluster: "StrictWriter", run: "Run", uid: str, now: datetime) -> bool:
     """Keeps the verdicts with the Backup; false if that failed, which is said."""
     from stillpoint.cli.output import terminal  # noqa: PLC0415
     from stillpoint.verification import keeping  # noqa: PLC0415
@@ -298,7 +298,7 @@ def _keep(cluster: "StrictWriter", run: "Run", uid: str) -> bool:
     if not run.verifications:
         return True
     try:
-        return keeping.keep(cluster, run, uid)
+        return keeping.keep(cluster, run, uid, now)
     except ReadFailed as error:
         terminal.write_error(terminal.console(sys.stderr), error)
         return False
