@@ -75,7 +75,7 @@ class Arrival:
         return [functools.partial(wait, download=one) for one in self._downloads]
 
     def require_bound(self) -> None:
-        """As `require_new`, of a guest that runs: all claims are bound now.
+        """As `require_new`, of a guest that runs, when all is there that was `to_come`.
 
         Raises:
             Ended: see `require_new`.
@@ -84,8 +84,6 @@ class Arrival:
         needed, others = self._read()
         if unbound := [it.name(one) for one in needed if not persistent_volume_claim.is_bound(one)]:
             raise Ended(f"its guest runs without these claims: {listing(unbound)}", is_tried=False)
-        for wait in self.to_come:
-            wait(self._waiting)
         self._prove(needed, others)
         self.are_bound = True
 

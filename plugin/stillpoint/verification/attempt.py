@@ -25,7 +25,7 @@ from stillpoint.verification import data_downloads, restoring, securing, verdict
 from stillpoint.verification import scratch as scratches
 from stillpoint.verification.arrival import Arrival
 from stillpoint.verification.clearing import Clearing
-from stillpoint.verification.ending import Ended, Interrupted
+from stillpoint.verification.ending import Ended, Interrupted, Lost
 from stillpoint.verification.interruption import Interruption
 from stillpoint.verification.look import Look, Seen
 from stillpoint.verification.model import CLEAR, Observed, Step
@@ -221,15 +221,16 @@ class Attempt:
         instance = self.scratch.name, self._machine.name
         look = Look(self._waiting, instance, keeps_pod_network=keeps)
         self._seen = look.seen
+        to_come = () if self._has_disks else arrival.to_come
 
         def is_complete(seen: Seen) -> bool:
-            if seen.is_running and not self._has_disks:
+            if seen.is_running and seen.came == len(to_come) and not self._has_disks:
                 arrival.require_bound()
                 self._has_disks = True
             return verdict.is_complete(self._machine, self._observed())
 
         try:
-            look.follow(is_complete, () if self._has_disks else arrival.to_come)
+            look.follow(is_complete, to_come)
         except Ended:
             self._stop(machine)
             raise
@@ -243,13 +244,13 @@ class Attempt:
 
     def _reason(self, end: Ended) -> tuple[str, bool]:
         """Why it came no further, and whether that says anything of the backup."""
-        if isinstance(end, Interrupted) or not end.is_tried or self._seen.is_running:
+        if isinstance(end, Interrupted) or not end.is_tried or self._observed().is_up:
             return str(end), end.is_tried
         try:
             namespace = self._cluster.get(kinds.NAMESPACE, "", self.scratch.name)
             if namespace is None or it.is_being_deleted(namespace):
                 return f"somebody deleted its namespace: {end}", False
-            more = [*self._errors(), *self._trouble()]
+            more = [*self._errors(), *(() if isinstance(end, Lost) else self._trouble())]
         except StillpointError as error:
             more = [str(error)]
         said = "; ".join(dict.fromkeys((str(end), *more)))

@@ -21,7 +21,7 @@ from stillpoint.model.names import listing
 from stillpoint.model.reader import Reader
 from stillpoint.velero import marks
 from stillpoint.velero.volumes import data_download, data_movement
-from stillpoint.verification.ending import Ended
+from stillpoint.verification.ending import Ended, Lost
 from stillpoint.verification.scratch import Scratch
 from stillpoint.verification.waiting import TimedOut, Waiting
 
@@ -77,7 +77,8 @@ def wait(waiting: Waiting, download: Item) -> None:
     """Returns when all bytes of the claim are there.
 
     Raises:
-        Ended: they did not come, or not in time.
+        Lost: they did not come.
+        Ended: they did not come in time.
         Interrupted: the run is to end.
         ReadFailed: the account may not watch.
     """
@@ -91,7 +92,7 @@ def wait(waiting: Waiting, download: Item) -> None:
     if data_movement.has_moved(found):
         return
     is_of_backup = data_movement.has_begun(found) and not data_movement.is_canceled(found)
-    raise Ended(_state(found), is_tried=is_of_backup)
+    raise Lost(_state(found), is_tried=is_of_backup)
 
 
 def settle(waiting: Waiting, scratch: Scratch) -> Sequence[str]:

@@ -13,6 +13,10 @@ class Ended(Exception):
         self.is_tried = is_tried
 
 
+class Lost(Ended):
+    """The bytes of a disk did not come, and will not, whatever is said of others."""
+
+
 class Interrupted(Ended):
     """Somebody wants the whole run to end."""
 

@@ -34,12 +34,14 @@ class Seen:
         lines: of the guest's agent about a copy, each once.
         console: why the console could not be read, or not wholly.
         when: the moment of each step: `start`, `agent`, `record`, `answers`.
+        came: how many of those have come that the guest's start waits for.
     """
 
     instance: Item | None = None
     lines: list[ConsoleLine] = field(default_factory=list)
     console: str = ""
     when: dict[str, datetime] = field(default_factory=dict)
+    came: int = 0
 
     @property
     def is_running(self) -> bool:
@@ -49,7 +51,11 @@ class Seen:
         )
 
 
-_Event = Change | ConsoleLine | Exception | None
+class _Came:
+    """One of those has come that the guest's start waits for."""
+
+
+_Event = Change | ConsoleLine | _Came | Exception | None
 """None wakes who waits."""
 
 _STEPS: Mapping[State, str] = {State.COPIED: "record", State.ANSWERS: "answers"}
@@ -115,6 +121,8 @@ class Look:
             self._see(event)
         elif isinstance(event, ConsoleLine):
             self._hear(event)
+        elif isinstance(event, _Came):
+            self.seen.came += 1
         elif event is not None:
             raise event
 
@@ -179,6 +187,8 @@ class Look:
         except Exception as error:  # noqa: BLE001 - raised again where the look is waited for
             if waiting.left_s > 0:  # else the look itself ends, and says why
                 self._events.put(error)
+        else:
+            self._events.put(_Came())
 
     def _hear_console(self, instance: Item) -> None:
         try:

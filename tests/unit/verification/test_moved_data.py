@@ -1,5 +1,6 @@
 """Backups whose bytes a data mover has: they are waited for, told, and cleared like all else."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -172,6 +173,24 @@ def test_bytes_that_did_not_come_are_told_at_once(
     assert not cluster.left
 
 
+@pytest.mark.parametrize(("status", "expected"), [one[:2] for one in FAILURES])
+def test_bytes_that_did_not_come_count_beside_others_that_may_still(
+    status: Item, expected: str
+) -> None:
+    cluster = Moving(ACCEPTED, is_late=True)
+    cluster.then, made = status, cluster.restored
+
+    def restored(restore: Item) -> Iterator[Item]:
+        yield from made(restore)
+        claim = cluster.objects["PersistentVolumeClaim", it.name(restore), "db-root"]
+        yield merged(claim, {"metadata": {"name": "db-data"}})
+        name, target = {"name": f"{it.name(restore)}-y"}, {"targetVolume": {"pvc": "db-data"}}
+        yield merged(download(restore, ACCEPTED), {"metadata": name, "spec": target})
+
+    cluster.restored = restored
+    assert came_back(tried(cluster)) == expected
+
+
 def test_another_data_mover_than_velero_s_is_named() -> None:
     cluster = Moving(FAILURES[0][0])
     made = cluster.restored
@@ -202,6 +221,29 @@ def test_a_guest_that_runs_before_its_bytes_have_come_has_not_come_back() -> Non
     seen = tried(cluster)
     assert came_back(seen) == "not tried", seen
     assert "is InProgress (5 of 9 bytes)" in seen.failure
+
+
+def test_a_guest_is_looked_at_while_its_bytes_are_still_to_come() -> None:
+    """It gets an interface meanwhile; later, the bytes do not come."""
+    cluster = Moving(ACCEPTED, is_late=True)
+    cluster.then, cluster.binds_early = MOVING, True
+
+    def connect(_number: int) -> None:
+        if cluster.requests[-1].startswith("watch datadownloads"):
+            cluster.on_request = lambda _number: None
+            time.sleep(0.2)  # the guest has been seen
+            [name] = [key[1] for key in cluster.objects if key[0] == "VirtualMachineInstance"]
+            networks = [{"name": "lan", "multus": {"networkName": "lan"}}]
+            instance = cluster.objects["VirtualMachineInstance", name, "db"]
+            cluster.keep(merged(instance, {"spec": {"networks": networks}}))
+            time.sleep(0.5)
+            if cluster.objects.get(("DataDownload", "velero", f"{name}-x")):
+                cluster.tell(name, {"phase": "Failed", **BEGUN})
+
+    cluster.on_request = connect
+    seen = tried(cluster)
+    assert "it was ended, for it would reach further: it is in the network lan" in seen.failure
+    assert not cluster.left
 
 
 def test_a_claim_that_nobody_fills_is_told() -> None:
