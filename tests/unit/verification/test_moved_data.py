@@ -8,6 +8,7 @@ import pytest
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
+from stillpoint.resources.machines import virtual_machine
 from stillpoint.verification import leftovers
 from stillpoint.verification.clearing import BYTES_S
 from stillpoint.verification.interruption import Interruption
@@ -119,6 +120,11 @@ def tried(cluster: Played) -> Observed:
 
 def is_started(cluster: Played) -> bool:
     return any(one.startswith("patch virtualmachines") for one in cluster.requests)
+
+
+def is_ended(cluster: Played, namespace: str) -> bool:
+    machine = cluster.objects.get(("VirtualMachine", namespace, "db"), {})
+    return virtual_machine.run_strategy(machine) == "Halted"
 
 
 @pytest.mark.parametrize("is_late", [False, True])
@@ -236,7 +242,9 @@ def test_a_guest_is_looked_at_while_its_bytes_are_still_to_come() -> None:
             networks = [{"name": "lan", "multus": {"networkName": "lan"}}]
             instance = cluster.objects["VirtualMachineInstance", name, "db"]
             cluster.keep(merged(instance, {"spec": {"networks": networks}}))
-            time.sleep(0.5)
+            latest = time.monotonic() + 3
+            while not is_ended(cluster, name) and time.monotonic() < latest:
+                time.sleep(0.01)
             if cluster.objects.get(("DataDownload", "velero", f"{name}-x")):
                 cluster.tell(name, {"phase": "Failed", **BEGUN})
 
