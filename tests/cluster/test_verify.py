@@ -3,7 +3,7 @@
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -21,7 +21,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.evidence_guests import give_agent
 from tests.cluster.manifests import Disk, Machine
 from tests.cluster.namespaces import wait_until
-from tests.cluster.scratch_guests import ScratchGuests, is_going
+from tests.cluster.scratch_guests import Guest, ScratchGuests, Told, is_going
 from tests.cluster.velero import API_VERSION, NAMESPACE
 from tests.cluster.verifying import Guests, Verifier, left, named
 from tests.cluster.watcher import Watcher
@@ -268,11 +268,27 @@ def test_twenty_machines_two_at_a_time(shop: Shop, verifier: Verifier, tmp_path:
     assert_come_two_at_a_time(shop.cluster, verifier, "verified-twenty", 20, tmp_path)
 
 
+@dataclass(kw_only=True)
+class InCompany(Told):
+    """A guest whose agent does not answer before two guests have run at once."""
+
+    has_company: Callable[[], bool]
+
+    def has_agent(self) -> bool:
+        return self.has_company()
+
+
 def assert_come_two_at_a_time(
     cluster: Cluster, verifier: Verifier, backup: str, number: int, folder: Path
 ) -> None:
     guests = Guests(folder, {})
-    with ScratchGuests(cluster, guests.start) as played:
+
+    def start(instance: Object, volumes: Mapping[str, Path]) -> Guest | None:
+        guest = guests.start(instance, volumes)
+        assert isinstance(guest, Told)
+        return InCompany(guest.console, has_company=lambda: played.most_at_once > 1)
+
+    with ScratchGuests(cluster, start) as played:
         status, document = verifier.json(backup, "-y", "--at-once", "2")
     assert [one["cameBack"] for one in document["machines"]] == ["guest"] * number, document
     assert status == 0

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,12 +14,15 @@ from tests.cluster import verify_account
 from tests.cluster.api import Api, ApiError, Object
 from tests.cluster.cluster import Cluster, velero_object
 from tests.cluster.manifests import Machine
-from tests.cluster.namespaces import create_namespace
+from tests.cluster.namespaces import create_namespace, delete_namespace, wait_until
 from tests.cluster.scratch_guests import SCRATCH
 from tests.cluster.velero import API_VERSION, NAMESPACE
+from tests.cluster.verifying import left
 
 IMAGE = "registry.example.com/stillpoint:1.0"
 LIVING, OWN = "verify-living", "stillpoint-verify-own"
+ESCALATED = "stillpoint-verify-escalated"
+NO_DRIVER = "none.example.com"
 ALIKE = {
     "stillpoint-verify-bare": ({}, {}),
     "stillpoint-verify-labelled": ({SCRATCH: "run"}, {}),
@@ -50,7 +54,7 @@ CONTENT = ("snapshot.storage.k8s.io/v1", "VolumeSnapshotContent")
 
 
 @pytest.fixture(scope="module")
-def lab(cluster_without_velero: Cluster) -> Cluster:
+def lab(cluster_without_velero: Cluster) -> Iterator[Cluster]:
     """With a machine, its disk and a snapshot in namespaces of all kinds."""
     cluster = cluster_without_velero
     own = {OWN: ({SCRATCH: "run"}, {BACKUP: f"{NAMESPACE}/nightly"})}
@@ -65,7 +69,23 @@ def lab(cluster_without_velero: Cluster) -> Cluster:
     annotated = velero_object("Backup", "verify-account", spec)
     annotated["metadata"]["annotations"] = {"example.com/mine": "kept"}
     cluster.api.create(annotated)
-    return cluster
+    yield cluster
+    clear(cluster.api)
+    wait_until(lambda: left(cluster) == [], "nothing is left that other tests would count")
+
+
+def clear(api: Api) -> None:
+    names = (LIVING, OWN, ESCALATED, *ALIKE)
+    with ThreadPoolExecutor(len(names)) as workers:
+        list(workers.map(lambda name: delete_namespace(api, name), names))
+    for restore in api.list(API_VERSION, "Restore", NAMESPACE):
+        if restore["spec"].get("namespaceMapping") == INTO_OWN["namespaceMapping"]:
+            api.delete(API_VERSION, "Restore", NAMESPACE, restore["metadata"]["name"])
+    for content in api.list(*CONTENT):
+        if content["spec"]["driver"] == NO_DRIVER:
+            where = (*CONTENT, None, content["metadata"]["name"])
+            api.patch(*where, {"metadata": {"finalizers": None}})  # nobody else takes it off
+            api.delete(*where)
 
 
 def snapshot(machine: Machine) -> Object:
@@ -174,10 +194,9 @@ def privileged(velero: str) -> Object:
 
 
 def test_a_namespace_that_kubevirt_made_privileged_is_deleted(lab: Cluster, account: Api) -> None:
-    name = "stillpoint-verify-escalated"
-    create_namespace(lab.api, name)
-    lab.api.patch("v1", "Namespace", None, name, marks(privileged(NAMESPACE)))
-    assert attempt(account, "DELETE", account.path("v1", "Namespace", None, name)) == ""
+    create_namespace(lab.api, ESCALATED)
+    lab.api.patch("v1", "Namespace", None, ESCALATED, marks(privileged(NAMESPACE)))
+    assert attempt(account, "DELETE", account.path("v1", "Namespace", None, ESCALATED)) == ""
 
 
 def marks(namespace: Object) -> Object:
@@ -285,7 +304,7 @@ def test_no_snapshot_goes_with_what_it_deletes(
     name = f"{namespace}-{policy.lower()}"
     spec = {
         "deletionPolicy": policy,
-        "driver": "none.example.com",
+        "driver": NO_DRIVER,
         "source": {"snapshotHandle": name},
         "volumeSnapshotRef": {"name": "db", "namespace": namespace},
     }
