@@ -147,17 +147,6 @@ def requests(cluster: Cluster, since: datetime) -> "Counter[Request]":
     return audit.requests(cluster.control_plane.audit_log, USER, since)
 
 
-def looks(cluster: Cluster, since: datetime) -> int:
-    """Looks of the namespace controller at scratch namespaces that are to go, by the audit log."""
-    return sum(
-        event["verb"] == "deletecollection"
-        and event["objectRef"]["resource"] == "pods"
-        and event["objectRef"]["namespace"].startswith(PREFIX)
-        and datetime.fromisoformat(event["requestReceivedTimestamp"]) >= since
-        for event in _events(cluster)
-    )
-
-
 class SmallQuotas(Watcher):
     """Gives each new scratch namespace a quota that leaves no room for claims."""
 
