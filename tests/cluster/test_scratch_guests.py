@@ -1,6 +1,6 @@
 """The stand-in for KubeVirt in scratch namespaces does what verifications rely on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -18,8 +18,12 @@ COUNT = "count/virtualmachineinstances.kubevirt.io"
 
 
 @pytest.fixture
-def lab(cluster_without_velero: Cluster) -> Cluster:
-    return cluster_without_velero
+def lab(cluster_without_velero: Cluster) -> Iterator[Cluster]:
+    """Without its machines at the end: they would start beside those of other tests, too."""
+    cluster = cluster_without_velero
+    yield cluster
+    for namespace in cluster.api.list("v1", "Namespace", labels=SCRATCH):
+        cluster.delete_namespace(namespace["metadata"]["name"])
 
 
 def halted(lab: Cluster, namespace: str) -> Object:
