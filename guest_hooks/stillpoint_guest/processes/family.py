@@ -11,7 +11,7 @@ import os
 import pwd
 import signal
 import time
-from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Sequence, Set, Tuple
 
 try:
     import ctypes
@@ -141,19 +141,19 @@ def end(one: Member) -> List[Member]:
     """Kills a process and all below it; processes that cannot die now are left.
 
     Each is stopped before its children are looked up: so a process starts no more, and the number
-    of a child that ends is not used again, as nobody reaps it. One that is to stop may yet
-    be in the middle of a fork, and the children of one that has ended are elsewhere: it is
-    looked again until all stand still and there is nobody new.
+    of a child that ends is not used again, as nobody reaps it. One that is to stop may yet be in
+    the middle of a fork, and the children of one that has ended are elsewhere: it is looked again
+    until all stand still and there is nobody new.
 
     Returns:
         The processes that were alive.
     """
-    known: Dict[int, Member] = {}
+    known: Set[int] = set()
     stopped: List[Member] = []
     todo = [one]
     for _ in range(_ROUNDS):
         for each in todo:
-            known[each.number] = each
+            known.add(each.number)
             if lives(each):
                 _signal(each, signal.SIGSTOP)
                 stopped.append(each)

@@ -265,13 +265,17 @@ def test_a_claim_that_nobody_fills_is_told() -> None:
     assert "nobody brings the bytes of these claims: db-root" in seen.failure
 
 
+def take_source_off(cluster: Played, restore: Item) -> None:
+    claim = cluster.objects["PersistentVolumeClaim", it.name(restore), "db-root"]
+    cluster.keep(merged(claim, {"spec": {"dataSource": None}}))
+
+
 def test_a_claim_without_a_source_would_be_an_empty_disk() -> None:
     cluster = Played()
 
     def restored(restore: Item) -> Iterator[Item]:
         for item in cluster.machine(restore):
-            claim = cluster.objects["PersistentVolumeClaim", it.name(restore), "db-root"]
-            cluster.keep(merged(claim, {"spec": {"dataSource": None}}))
+            take_source_off(cluster, restore)
             yield item
 
     cluster.restored = restored
@@ -287,8 +291,7 @@ def test_a_volume_that_the_restore_brought_is_a_source() -> None:
 
     def restored(restore: Item) -> Iterator[Item]:
         for item in cluster.machine(restore):
-            claim = cluster.objects["PersistentVolumeClaim", it.name(restore), "db-root"]
-            cluster.keep(merged(claim, {"spec": {"dataSource": None}}))
+            take_source_off(cluster, restore)
             labels = {"velero.io/restore-name": it.name(restore)}
             is_volume = item["kind"] == "PersistentVolume"
             yield merged(item, {"metadata": {"labels": labels}}) if is_volume else item

@@ -71,8 +71,8 @@ def _take(claims: Sequence[Item], freeze: Freeze, context: BackupContext) -> Seq
             takings[-1].take()
         for each in takings:
             _tell(each, freeze.guests, context)
-        _tell_of_unfrozen(freeze, context)
         thaw.when_taken(freeze, context)
+        _tell_of_unfrozen(freeze, context)
     except Exception as error:  # noqa: BLE001 - for each claim that is left, in its own call
         _fail_left(claims, takings, error, context)
     with ThreadPoolExecutor(len(takings) or 1) as workers:
