@@ -162,13 +162,13 @@ class ScratchGuests(Watcher):
     def _advance(self, machine: Object, instance: Object, seen: Seen) -> None:
         """One step from what the instance is to what it is next."""
         phase = instance.get("status", {}).get("phase", "Pending")
-        volumes = self._volumes(instance)
-        if phase == "Pending" and volumes is not None:
+        if phase == "Pending" and self._volumes(instance) is not None:
             pod = self._api.create(launcher_pod(instance))
             status = {"phase": "Scheduling", "activePods": {pod["metadata"]["uid"]: NODE}}
             self._api.replace_status(instance, status)
         elif phase == "Scheduling":
-            seen.guest = self._start(instance, volumes or {})
+            volumes = self._volumes(instance)
+            seen.guest = None if volumes is None else self._start(instance, volumes)
             if seen.guest:
                 namespace, name = identity(instance)
                 self._cluster.node.give_console(namespace, name, seen.guest.console)
@@ -190,7 +190,10 @@ class ScratchGuests(Watcher):
         self._api.replace_status(machine, status | {"conditions": told})
 
     def _volumes(self, instance: Object) -> dict[str, Path] | None:
-        """The bytes of the disks that have a claim, by name; None as long as a claim is unbound."""
+        """The bytes of the disks that have a claim, by name.
+
+        None as long as a claim is unbound, and when one is deleted while it is looked at.
+        """
         namespace = instance["metadata"]["namespace"]
         claims = {
             volume["name"]: (volume.get("persistentVolumeClaim") or {}).get("claimName")
@@ -203,9 +206,10 @@ class ScratchGuests(Watcher):
         if unbound:
             self._choose_node(unbound)
             return None
-        return {
-            volume: self._cluster.disk_image(namespace, claim) for volume, claim in claims.items()
-        }
+        try:
+            return {one: self._cluster.disk_image(namespace, of) for one, of in claims.items()}
+        except FileNotFoundError:
+            return None
 
     def _choose_node(self, claims: list[Object]) -> None:
         """As a scheduler for the launcher pod, where a class waits for that."""

@@ -109,6 +109,20 @@ def test_a_guest_starts_from_its_disks_and_ends_with_its_namespace(
         wait_until(lambda: guests.of(namespace, "db").has_ended, "the guest has ended")
 
 
+def test_a_disk_that_goes_while_it_is_looked_at_ends_nothing(lab: Cluster, tmp_path: Path) -> None:
+    """Its bytes are gone before its claim reads so, as when a verification clears."""
+    namespace, console = "scratch-gone", tmp_path / "console"
+    console.write_text("")
+    machine = halted(lab, namespace)
+    volume = lab.disk_path(namespace, "db-root")
+    (lab.storage.folder / "claims" / namespace / "db-root").unlink()
+    with ScratchGuests(lab, lambda *_: Told(console)):
+        start(lab, machine)
+        wait_until(lambda: bool(instance(lab, namespace)), "there is an instance", 60)
+        lab.storage.link(namespace, "db-root", volume.name)
+        wait_until(lambda: is_true(instance(lab, namespace), AGENT), "the guest runs", 60)
+
+
 @pytest.mark.parametrize(("word", "count"), [(None, 1), (False, 0)])
 def test_without_a_word_a_guest_has_an_interface(
     lab: Cluster, word: bool | None, count: int
