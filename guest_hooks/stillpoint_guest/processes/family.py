@@ -143,7 +143,8 @@ def end(one: Member) -> List[Member]:
     Each is stopped before its children are looked up: so a process starts no more, and the number
     of a child that ends is not used again, as nobody reaps it. One that is to stop may yet be in
     the middle of a fork, and the children of one that has ended are elsewhere: it is looked again
-    until all stand still and there is nobody new.
+    until all stand still and there is nobody new. What is below a number is theirs only if the
+    process was found alive: a number of long ago may be a stranger's by now.
 
     Returns:
         The processes that were alive.
@@ -158,7 +159,7 @@ def end(one: Member) -> List[Member]:
                 _signal(each, signal.SIGSTOP)
                 stopped.append(each)
         are_still = all(_fields(each.number).state in _STILL for each in stopped)
-        children = {number for each in known for number in _children(each)}
+        children = {number for each in stopped for number in _children(each.number)}
         todo = [member(number) for number in children.difference(known)]
         if are_still and not todo:
             break

@@ -130,6 +130,20 @@ class ProgramsEndInTime(FolderCase):
             family.end(family.member(parent.pid))
         self.assertTrue(has_ended(child))
 
+    def test_whoever_has_the_number_of_one_that_ended_is_left_alone_with_all_below(self) -> None:
+        """A killed holder's register outlives its programs, whose numbers are used again."""
+        script = "sleep 100 & echo $!; wait"
+        stranger = subprocess.Popen(["/bin/sh", "-c", script], stdout=subprocess.PIPE)
+        self.addCleanup(stranger.wait)
+        self.addCleanup(lambda: family.end(family.member(stranger.pid)))
+        assert stranger.stdout is not None
+        with stranger.stdout:
+            child = family.member(int(stranger.stdout.readline()))
+        former = family.Member(stranger.pid, family.member(stranger.pid).started - 1)
+        self.assertEqual(family.end(former), [])
+        self.assertTrue(family.lives(family.member(stranger.pid)))
+        self.assertTrue(family.lives(child))
+
     def test_what_a_script_leaves_for_the_hold_ends_with_it(self) -> None:
         for way in WAYS_OUT:
             with self.subTest(way):
