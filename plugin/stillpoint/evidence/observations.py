@@ -191,6 +191,8 @@ class Cut:
             the backup's main phase.
         snapshot: uid of the VolumeSnapshot that holds the bytes: whoever reads it compares that,
             too. Empty if a DataUpload does, which is in Velero's namespace.
+        uploaded: plugin's clock; right before this plugin asked for its DataUpload, long after the
+            snapshot maybe. None for all else that holds bytes, which is made between both bounds.
     """
 
     claim: Subject
@@ -205,6 +207,7 @@ class Cut:
     machines: tuple[str, ...] = ()
     snapshot: str = ""
     pods: tuple[str, ...] = ()
+    uploaded: datetime | None = None
 
 
 Stored = TypeVar("Stored", Observations, Cut)

@@ -19,6 +19,7 @@ from stillpoint.evidence import console, document, observations
 from stillpoint.evidence.document import Evidence, Span, Subject
 from stillpoint.evidence.observations import Cut, Heard, Look, Method, Observations, State
 from stillpoint.evidence.sealed import Key
+from stillpoint.model import item as it
 from stillpoint.model.errors import Forbidden, MalformedRequest
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level
@@ -397,21 +398,22 @@ def test_evidence_that_cannot_be_stored_is_no_failure_of_the_backup() -> None:
 # what is looked up
 
 
-def test_a_snapshot_of_kubevirt_in_the_window_is_one_who_may_have_thawed() -> None:
-    def taken(name: str, source: str, created: str) -> Item:
-        return {
-            "kind": "VirtualMachineSnapshot",
-            "metadata": {"name": name, "namespace": "shop", "creationTimestamp": created},
-            "spec": {"source": {"kind": "VirtualMachine", "name": source}},
-            "status": {"creationTime": created, "readyToUse": True},
-        }
+def taken(name: str, created: str, source: str = "db") -> Item:
+    return {
+        "kind": "VirtualMachineSnapshot",
+        "metadata": {"name": name, "namespace": "shop", "creationTimestamp": created},
+        "spec": {"source": {"kind": "VirtualMachine", "name": source}},
+        "status": {"creationTime": created, "readyToUse": True},
+    }
 
+
+def test_a_snapshot_of_kubevirt_in_the_window_is_one_who_may_have_thawed() -> None:
     reader = world(cut(), seen(HELD, RELEASED, OVER))
     reader.objects += [
-        taken("within", "db", "2026-05-04T12:00:01Z"),
-        taken("before", "db", "2026-05-04T11:00:00Z"),
-        taken("of-another", "web", "2026-05-04T12:00:01Z"),
-        taken("after", "db", "2026-05-04T12:05:00Z"),
+        taken("within", "2026-05-04T12:00:01Z"),
+        taken("before", "2026-05-04T11:00:00Z"),
+        taken("of-another", "2026-05-04T12:00:01Z", "web"),
+        taken("after", "2026-05-04T12:05:00Z"),
     ]
     context = observing(reader, ENDED, Hands(NOW + 20 * SECOND))
     found = facts.look_up(seen(HELD), NOW + 2 * SECOND, context)
@@ -425,23 +427,40 @@ def test_a_snapshot_of_kubevirt_is_found_in_the_window_by_whatever_clock_the_ser
     def at(moment: timedelta) -> str:
         return (NOW + moment + timedelta(minutes=minutes)).isoformat()
 
-    def taken(name: str, moment: timedelta) -> Item:
-        return {
-            "kind": "VirtualMachineSnapshot",
-            "metadata": {"name": name, "namespace": "shop", "creationTimestamp": at(moment)},
-            "spec": {"source": {"kind": "VirtualMachine", "name": "db"}},
-            "status": {"creationTime": at(moment), "readyToUse": True},
-        }
-
     held = annotated(snapshot(), cut(), seen(HELD, RELEASED, OVER))
     held["metadata"]["creationTimestamp"] = at(SECOND)
     reader = DictionaryReader([*(one for one in SHOP if one["kind"] != "VolumeSnapshot"), held])
     reader.objects += [
-        taken("before", timedelta(minutes=-3)),
-        taken("within", SECOND),
-        taken("after", timedelta(minutes=3)),
+        taken("before", at(timedelta(minutes=-3))),
+        taken("within", at(SECOND)),
+        taken("after", at(timedelta(minutes=3))),
     ]
     context = observing(reader, ENDED, Hands(NOW + 20 * SECOND))
+    found = facts.look_up(seen(HELD), NOW + 2 * SECOND, context)
+    assert found.others == ("VirtualMachineSnapshot within",)
+
+
+@pytest.mark.parametrize("minutes", [-30, 0, 30])
+def test_an_upload_that_was_asked_for_minutes_after_its_snapshot_tells_the_clock_as_well(
+    minutes: int,
+) -> None:
+    """Its storage was slow to finish it, or the disks before it in the block came first."""
+
+    def at(moment: timedelta) -> str:
+        return (NOW + moment + timedelta(minutes=minutes)).isoformat()
+
+    late = timedelta(minutes=8)
+    of = cut(method=Method.MOVED, snapshot="", uploaded=NOW + late)
+    held = it.with_value(upload(), at(late + SECOND), "metadata", "creationTimestamp")
+    held = it.with_value(held, {}, "metadata", "annotations")
+    annotated(held, of, seen(HELD, RELEASED, OVER))
+    reader = DictionaryReader([*(one for one in SHOP if one["kind"] != "VolumeSnapshot"), held])
+    reader.objects += [
+        taken("before", at(timedelta(minutes=-3))),
+        taken("within", at(SECOND)),
+        taken("after", at(timedelta(minutes=3))),
+    ]
+    context = observing(reader, ENDED, Hands(NOW + 2 * late))
     found = facts.look_up(seen(HELD), NOW + 2 * SECOND, context)
     assert found.others == ("VirtualMachineSnapshot within",)
 

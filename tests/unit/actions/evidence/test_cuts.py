@@ -292,11 +292,13 @@ def test_the_name_of_an_upload_that_a_tenant_wrote_changes_no_upload(backup: Ite
 def test_an_upload_of_the_plugin_is_made_with_the_cut() -> None:
     reader = DictionaryReader(SHOP)
     context = observing(reader, MOVING)
-    context.snapshots.note_bounds("claim-db-root", NOW - timedelta(seconds=3), NOW)
+    before, after = NOW - timedelta(minutes=3), NOW - timedelta(minutes=2)
+    context.snapshots.note_bounds("claim-db-root", before, after)
     made = cuts.of_own_upload(claim(), upload(), context)
     cut = observations.cut(made, KEY)
     assert cut
-    assert (cut.method, cut.not_before) == (Method.MOVED, NOW - timedelta(seconds=3))
+    assert cut.method is Method.MOVED
+    assert (cut.not_before, cut.not_after, cut.uploaded) == (before, after, NOW)
     assert not reader.patches
 
 

@@ -9,6 +9,7 @@ A guest may stand still: nothing waits until that is stored.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from stillpoint.actions import policies
@@ -69,7 +70,8 @@ def of_own_upload(claim: Item, upload: Item, context: BackupContext) -> Item:
         return upload
     holder = Holder(data_upload.RESOURCE, *it.identify(upload))
     try:
-        value = observations.to_annotation(_noted(claim, holder, context), backup_key.of(context))
+        cut = replace(_noted(claim, holder, context), uploaded=context.clock.now())
+        value = observations.to_annotation(cut, backup_key.of(context))
     except Exception as error:  # noqa: BLE001 - evidence fails no backup
         context.log.info("evidence of it is incomplete: %s", error)
         return upload

@@ -110,16 +110,19 @@ def observed(namespace: str, machine: str, context: BackupContext) -> Observatio
 def server_ahead(namespace: str, context: BackupContext) -> tuple[timedelta, timedelta]:
     """The time by which the API server's clock is ahead of the plugin's: no less, and no more.
 
-    Both are known of what holds a disk: it was made between the bounds of the disk's cut. They are
-    zero where no disk has both.
+    Both are known of what holds a disk: it was made between the bounds of the disk's cut, or right
+    after this plugin asked for it. They are zero where no disk has both.
 
     Raises:
         ReadFailed: a read failed.
     """
+    disks = _of(namespace, context).disks.values()
     known = [
-        (disk.dated - disk.cut.not_after, disk.dated + _SECOND - disk.cut.not_before)
-        for disk in _of(namespace, context).disks.values()
-        if disk.dated and disk.cut.not_before and disk.cut.not_after
+        (disk.dated - not_after, disk.dated + _SECOND - not_before)
+        for disk in disks
+        if disk.dated
+        and (not_before := disk.cut.uploaded or disk.cut.not_before)
+        and (not_after := disk.cut.uploaded or disk.cut.not_after)
     ]
     least = max((one for one, _most in known), default=timedelta())
     most = min((one for _least, one in known), default=timedelta())
