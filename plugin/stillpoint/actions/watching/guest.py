@@ -19,7 +19,6 @@ from stillpoint.evidence.observations import (
     Thaw,
 )
 from stillpoint.model.reference import Reference, Resource
-from stillpoint.resources.machines import kubevirt
 
 SETTLED = timedelta(seconds=10)
 """After a release or a thaw: what is printed or changes because of it has been received."""
@@ -180,11 +179,11 @@ class WatchedGuest:
         with self._lock:
             return self._now
 
-    def needs_no_freeze(self, now: datetime) -> bool:
-        """True if all its disks are taken, or so late that KubeVirt would have thawed it."""
+    @property
+    def is_taken(self) -> bool:
+        """True if all its disks are taken."""
         with self._lock:
-            is_taken = len(self._holders) >= len(self.claims)
-        return is_taken or now - self.began >= timedelta(seconds=kubevirt.SAFETY_THAW_S)
+            return len(self._holders) >= len(self.claims)
 
     @property
     def holders(self) -> Sequence[Holder]:

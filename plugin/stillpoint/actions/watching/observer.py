@@ -135,10 +135,11 @@ class Observer:
         """Tries again and again, and tells of the first failure: nobody else thaws it."""
         guest, now = self._guests[uid], self._clock.now()
         is_due = now >= self._thaw_at.get(uid, now)
-        if not is_due or not guest.now.is_frozen or not guest.needs_no_freeze(now):
+        if not is_due or not guest.now.is_frozen:
             return
         seen = guest.observations
-        if not stranded.is_stranded(seen, guest.now):
+        needs_no_freeze = guest.is_taken or stranded.is_forgotten(seen, now)
+        if not needs_no_freeze or not stranded.is_stranded(seen, guest.now):
             return
         is_first, self._thaw_at[uid] = uid not in self._thaw_at, now + _AGAIN
         try:

@@ -13,6 +13,7 @@ from stillpoint.actions.backup.evidence import machine as evidence
 from stillpoint.actions.item_block import virtual_machine_instance as block
 from stillpoint.actions.watching import observer, state, stranded
 from stillpoint.actions.watching.guest import Holder, WatchedGuest
+from stillpoint.evidence.document import Span
 from stillpoint.evidence.observations import Look, Observations, Thaw
 from stillpoint.model import kinds
 from stillpoint.model.errors import Forbidden
@@ -111,13 +112,32 @@ def test_a_guest_that_was_migrated_while_frozen_is_thawed_when_its_disks_are_tak
 
 
 def test_one_whose_disks_do_not_come_stands_still_no_longer_than_by_kubevirt_s_timer() -> None:
+    """Its block waited for others before Velero froze it: only then the time begins."""
     reader, hands = Cluster(), Hands()
     context, guest = watched(reader, hands)
+    hands.sleep(299)
     reader.becomes(**STRANDED)
     wait_until(lambda: guest.now.node == "n2")
     hands.sleep(299)
-    assert not guest.needs_no_freeze(hands.now)
+    assert not stranded.is_forgotten(guest.observations, hands.now)
     hands.sleep(1)
+    wait_until(reader.thaws)
+    end(context)
+    [thaw] = guest.observations.thaws
+    assert thaw.sent - NOW == timedelta(seconds=599)
+
+
+def test_a_backup_that_may_need_it_frozen_holds_it_no_longer_than_kubevirt_s_timer() -> None:
+    """One of a Velero that is no more goes on for ever, and whoever may write Backups makes one."""
+    reader, hands = Cluster(), Hands()
+    reader.objects.append(OTHER_BACKUP)
+    context, guest = watched(reader, hands)
+    guest.cut(SNAPSHOT, NOW, is_in_block=True)
+    reader.becomes(**STRANDED)
+    wait_until(lambda: "list backups.velero.io velero" in reader.questions)
+    hands.sleep(299)
+    assert not reader.thaws()
+    hands.sleep(11)  # it may have tried just before
     wait_until(reader.thaws)
     end(context)
 
@@ -207,6 +227,64 @@ def test_no_other_guest_is_stranded(before: dict[str, Any], now: Item) -> None:
     observed = replace(seen(), **before)
     assert not stranded.is_stranded(observed, state.of(instance(**now)))
     assert stranded.is_stranded(seen(), state.of(instance(**STRANDED)))
+
+
+def history(*states: tuple[float, Item], spans: Sequence[float] = (0.1,)) -> Observations:
+    """States that a watch has seen, after so many seconds each, by connections begun at `spans`."""
+    looks = [Look(NOW + at * SECOND, state.of(instance(**status))) for at, status in states]
+    last = looks[-1].received
+    watches = tuple(Span(NOW + begun * SECOND, last) for begun in spans)
+    return replace(seen(), looks=tuple(looks), watches=watches)
+
+
+RESUMED: Item = {"conditions": PAUSED["conditions"], "fsFreezeStatus": ""}
+FROZEN: Item = {"fsFreezeStatus": "frozen"}
+
+
+@pytest.mark.parametrize(
+    ("is_so", "states", "spans"),
+    [
+        pytest.param(
+            False, [(0, {}), (1, RESUMED), (2, {}), (60, FROZEN)], [0.1],
+            id="resumed long before the hook froze it",
+        ),
+        pytest.param(
+            False, [(0, {}), (9, ELSEWHERE), (99, STRANDED)], [0.1],
+            id="frozen by somebody else, long after it was migrated",
+        ),
+        pytest.param(
+            True, [(0, {}), (1, RESUMED), (2, {}), (8, FROZEN)], [0.1],
+            id="paused before the status could say that it is frozen",
+        ),
+        pytest.param(
+            True, [(0, {}), (9, {}), (50, RESUMED), (60, {}), (66, FROZEN)], [0.1],
+            id="it ran long before it was frozen and paused",
+        ),
+        pytest.param(
+            True, [(0, {}), (9, ELSEWHERE), (99, STRANDED)], [0.1, 99],
+            id="the watch was away meanwhile",
+        ),
+        pytest.param(
+            True, [(0, {}), (9, {**ELSEWHERE, "conditions": []}), (99, STRANDED)], [0.1],
+            id="its agent was away meanwhile, without which nobody knows",
+        ),
+        pytest.param(
+            True, [(0, {}), (9, STRANDED), (20, FROZEN)], [0.1], id="migrated to and fro",
+        ),
+    ],
+)  # fmt: skip
+def test_who_froze_a_guest_that_ran_where_it_is_thaws_it(
+    is_so: bool, states: list[tuple[float, Item]], spans: list[float]
+) -> None:
+    observed = history(*states, spans=spans)
+    assert stranded.is_stranded(observed, observed.looks[-1].state) is is_so
+
+
+def test_a_look_on_request_says_nothing_of_the_time_before() -> None:
+    observed = history((0, {}), (9, ELSEWHERE), (99, STRANDED))
+    asked = replace(observed.looks[-1], asked=observed.looks[-1].received)
+    observed = replace(observed, looks=(*observed.looks[:-1], asked))
+    assert stranded.is_stranded(observed, asked.state)
 
 
 def test_another_run_of_the_machine_is_not_stranded() -> None:
