@@ -1,10 +1,11 @@
 """The doors of watching, for actions: none of them fails, nor waits while a guest is frozen."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from datetime import datetime
 from typing import ParamSpec
+from weakref import WeakKeyDictionary
 
 from stillpoint.actions import policies, surroundings
 from stillpoint.actions.watching import observer, state
@@ -14,6 +15,7 @@ from stillpoint.evidence.observations import Look, Observations, Thaw
 from stillpoint.model import item as it
 from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
+from stillpoint.model.reader import Index
 from stillpoint.resources.machines import pod, virtual_machine_instance
 from stillpoint.velero import pod_hooks
 from stillpoint.velero.context import BackupContext
@@ -21,6 +23,11 @@ from stillpoint.velero.context import BackupContext
 Parameters = ParamSpec("Parameters")
 
 _LONGEST_WAIT_S = SETTLED.total_seconds() + 1
+_LONGEST_WAITS_S = 60.0
+"""For all guests of a backup, of which one waits after the other: in a minute each has settled."""
+
+_waited_s: WeakKeyDictionary[Index, float] = WeakKeyDictionary()
+"""By the backup's view of the cluster."""
 
 
 def harmless(note: Callable[Parameters, None]) -> Callable[Parameters, None]:
@@ -45,7 +52,7 @@ def harmless(note: Callable[Parameters, None]) -> Callable[Parameters, None]:
 @harmless
 def begin(instance: Item, launcher: Item | None, context: BackupContext) -> None:
     """Begins to watch the guest of an instance, before Velero's hook freezes it."""
-    if context.is_observed and launcher and not _watched(instance, context):
+    if launcher and _is_new(instance, launcher, context):
         instance = _thawed(instance, launcher, context)
     _begin(instance, launcher, context, is_before_hook=True)
     if context.is_observed:
@@ -56,21 +63,26 @@ def begin(instance: Item, launcher: Item | None, context: BackupContext) -> None
 def _thawed(instance: Item, launcher: Item, context: BackupContext) -> Item:
     """Waits until nobody else has the guest frozen, for some seconds: the instance as it is then.
 
+    Whoever may patch an instance may write its status, too: a minute is all that guests can take.
     KubeVirt's status says so for up to six seconds after a backup that came right before this one.
     A freeze that goes on would be this backup's, too, and the thaw of its owner would end both.
     """
-    is_frozen = virtual_machine_instance.is_frozen(instance)
+    waited_s, began = _waited_s.get(context.cluster, 0.0), context.clock.now()
+    left_s = min(_LONGEST_WAIT_S, _LONGEST_WAITS_S - waited_s)
+    is_frozen = left_s > 0 and virtual_machine_instance.is_frozen(instance)
     if not is_frozen or _has_hook(launcher, instance, context) is False:
         return instance
     resource, identity = virtual_machine_instance.RESOURCE, it.identify(instance)
     try:
-        with closing(context.cluster.watch(resource, *identity, _LONGEST_WAIT_S)) as changes:
+        with closing(context.cluster.watch(resource, *identity, left_s)) as changes:
             for item, is_deleted in changes:
                 is_of_guest = it.uid(item) == it.uid(instance) and not is_deleted
                 if is_of_guest and not virtual_machine_instance.is_frozen(item):
                     return item
     except StillpointError as error:
         context.log.debug("%s", error)
+    finally:
+        _waited_s[context.cluster] = waited_s + (context.clock.now() - began).total_seconds()
     return instance
 
 
@@ -111,12 +123,21 @@ def _watched(guest: Item, context: BackupContext) -> WatchedGuest | None:
     return watching.guest(it.uid(guest)) if watching else None
 
 
+def _is_new(instance: Item, launcher: Item | None, context: BackupContext) -> bool:
+    """True if a guest is to be watched, and is not yet; one without a disk never is."""
+    is_meant = context.is_observed and bool(_claims(instance, launcher))
+    return is_meant and not _watched(instance, context)
+
+
+def _claims(instance: Item, launcher: Item | None) -> Collection[str]:
+    return {*virtual_machine_instance.disk_claims(instance), *pod.claims(launcher or {})}
+
+
 def _begin(
     instance: Item, launcher: Item | None, context: BackupContext, *, is_before_hook: bool
 ) -> None:
     watching = observer.of(context)
-    claims = {*virtual_machine_instance.disk_claims(instance), *pod.claims(launcher or {})}
-    if watching is None or watching.guest(it.uid(instance)) or not claims:
+    if watching is None or not _is_new(instance, launcher, context):
         return
     now = context.clock.now()
     first = Observations(
@@ -130,7 +151,7 @@ def _begin(
         looks=(Look(now, state.of(instance)),),
     )
     named = pod.RESOURCE.named(*it.identify(launcher)) if launcher else None
-    guest = WatchedGuest(first, it.identify(instance), named, claims)
+    guest = WatchedGuest(first, it.identify(instance), named, _claims(instance, launcher))
     watching.watch(it.uid(instance), guest)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from stillpoint.model import kinds
 from stillpoint.model.errors import Forbidden
 from stillpoint.model.item import Item
 from stillpoint.model.reader import Change
+from stillpoint.model.reference import Resource
 from stillpoint.resources.machines import pod
 from stillpoint.velero.context import BackupContext
 from tests.unit.actions.evidence.world import (
@@ -128,6 +130,54 @@ def test_a_guest_that_stays_frozen_is_watched_all_the_same(
     [look] = begun(context).observations.looks
     assert look.state.is_frozen
     end(context)
+
+
+class Waited(DictionaryReader):
+    """Guests that stay frozen: whoever waits for a change of one waits all of the time.
+
+    Attributes:
+        waits: the length of each, in seconds.
+    """
+
+    def __init__(self, objects: Sequence[Item], hands: Hands) -> None:
+        super().__init__(objects)
+        self.waits: list[float] = []
+        self._hands = hands
+
+    def watch(
+        self, resource: Resource, namespace: str, name: str, longest_s: float
+    ) -> MemoryStream[Change]:
+        if longest_s > 60:
+            return super().watch(resource, namespace, name, longest_s)
+        self.waits.append(longest_s)
+        self._hands.sleep(longest_s)
+        over: MemoryStream[Change] = MemoryStream()
+        over.close()
+        return over
+
+
+def test_guests_that_stay_frozen_hold_a_backup_up_for_a_minute_in_all() -> None:
+    """Whoever may patch an instance writes its status: the guests of others are in the backup."""
+    names = [f"db{number}" for number in range(20)]
+    hands, status = Hands(), {"fsFreezeStatus": "frozen"}
+    reader = Waited([launcher(name) for name in names], hands)
+    context = observing(reader, hands=hands)
+    for name in names:
+        guests.begin(instance(name, **status), launcher(name), context)
+    assert hands.now - NOW == timedelta(minutes=1)
+    assert max(reader.waits) == 7
+    watching = observer.of(context)
+    assert watching
+    assert all(watching.guest(f"vmi-{name}") for name in names)
+    end(context)
+
+
+def test_nobody_waits_for_a_guest_without_a_disk() -> None:
+    hands = Hands()
+    frozen, bare = instance(fsFreezeStatus="frozen"), launcher()
+    frozen["spec"]["volumes"] = bare["spec"]["volumes"] = []
+    guests.begin(frozen, bare, observing(Waited([bare], hands), hands=hands))
+    assert hands.now == NOW
 
 
 def test_nobody_waits_for_a_guest_that_is_watched_already() -> None:
