@@ -532,6 +532,26 @@ def test_volumes_that_cannot_be_read_any_more_fail_each_claim() -> None:
     assert_nothing_is_left(storage)
 
 
+def test_a_read_that_fails_for_a_warning_costs_no_disk(caplog: pytest.LogCaptureFixture) -> None:
+    """The group is there: only whether its guest stood still could not be looked up."""
+
+    def takes_and_refuses(storage: GroupStorage, group: Item) -> Iterable[Item]:
+        for of_thaw_and_of_warning in ("list pods", "list pods "):
+            storage.failures[of_thaw_and_of_warning] = Unreachable(
+                "pods", "cannot list", "HTTP 500"
+            )
+        return takes_group(storage, group)
+
+    storage = with_guest("root", "data", group_order=takes_and_refuses)
+    [guest] = storage.of("VirtualMachineInstance")
+    guest["status"]["activePods"] = {"pod-of-now": "node"}  # which the list of before lacks
+    of = context(storage)
+    for name in ("root", "data"):
+        assert backed_up(storage, of, name).additional
+    assert not storage.failures
+    assert "if Velero has frozen guest db is not known: pods: cannot list" in caplog.text
+
+
 def test_an_error_that_nobody_expects_ends_each_claim_and_nothing_is_left() -> None:
     storage = with_hooks(with_guest("root", "data"))
     storage.failures["put virtualmachineinstances"] = TypeError("a bug")  # type: ignore[assignment]

@@ -126,8 +126,14 @@ def _tell_of_unfrozen(freeze: Freeze, context: BackupContext) -> None:
     A backup with the machine is refused for that; this may be one of claims alone.
     """
     for guest in freeze.guests:
-        launcher = surroundings.launcher_pod(context.cluster, guest)
-        if launcher and (reason := policies.filters(context).bars(pod.RESOURCE, launcher)):
+        try:
+            launcher = surroundings.launcher_pod(context.cluster, guest) or {}
+            reason = launcher and policies.filters(context).bars(pod.RESOURCE, launcher)
+        except StillpointError as error:  # it fails no snapshot
+            text = "if Velero has frozen guest %s is not known: %s"
+            context.log.warning(text, it.name(guest), error)
+            continue
+        if reason:
             context.log.warning(
                 "nobody has frozen guest %s: its launcher pod %s is left out %s; snapshots of %s"
                 " are as a power failure would leave the disks (crash)",
