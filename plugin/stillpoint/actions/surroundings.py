@@ -50,11 +50,15 @@ def launcher_pod(cluster: Index, instance: Item) -> Item | None:
     A guest that was migrated since the pods were listed has a later one, which is looked up.
     """
     namespace, name = it.identify(instance)
-    listed = cluster.list_grouped(pod.RESOURCE, namespace, pod.instances, pod.OF_MACHINES)
-    pods = listed.get(name, ())
-    if not pod.are_all(pods, instance):
-        now = cluster.list_now(pod.RESOURCE, namespace, pod.of_instance(instance))
-        pods = [one for one in now if name in pod.instances(one)] or pods
+    own = pod.of_instance(instance)
+    pods: Sequence[Item] = ()
+    for labels in (pod.OF_MACHINES, own):  # each is listed once
+        listed = cluster.list_grouped(pod.RESOURCE, namespace, pod.instances, labels)
+        pods = listed.get(name) or pods
+        if pod.are_all(pods, instance):
+            return pod.live(pods, instance)
+    now = cluster.list_now(pod.RESOURCE, namespace, own)
+    pods = [one for one in now if name in pod.instances(one)] or pods
     return pod.live(pods, instance)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
+from stillpoint.actions import surroundings
 from stillpoint.actions.backup import persistent_volume_claim as action
 from stillpoint.actions.backup import virtual_machine_instance as instance_action
 from stillpoint.actions.item_block import pod as pod_block
@@ -468,19 +469,51 @@ def test_a_disk_that_the_backup_of_its_instance_brings_is_in_its_freeze(
     assert "item block" not in caplog.text
 
 
-def test_all_disks_of_a_guest_that_was_migrated_since_the_pods_were_listed_are_taken_together(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    before = launcher("db", "root", "data")
+def migrated(*disks: str) -> tuple[Storage, BackupContext, Item]:
+    """A guest that was migrated since the pods were listed."""
+    before = launcher("db", *disks)
     before["metadata"]["uid"] = "pod-before"
-    now = guest("db", "root", "data", activePods={"pod-later": "n2"}, nodeName="n2")
-    storage = Storage([*cluster("root", "data"), now, before])
+    now = guest("db", *disks, activePods={"pod-later": "n2"}, nodeName="n2")
+    storage = Storage([*cluster(*disks), now, before])
     of = new_process(storage)
     of.cluster.list_grouped(pod.RESOURCE, "shop", pod.instances, pod.OF_MACHINES)
-    later = launcher("db", "root", "data")
+    later = launcher("db", *disks)
     later["metadata"] |= {"name": "virt-launcher-later", "uid": "pod-later"}
     later["metadata"]["labels"]["kubevirt.io/created-by"] = it.uid(now)
     storage.objects[-1:] = [later]
+    return storage, of, now
+
+
+def test_the_pod_of_a_guest_that_was_migrated_is_looked_up_once_for_all_its_disks() -> None:
+    """The guest stands still meanwhile."""
+    disks = [f"disk{number}" for number in range(12)]
+    storage, of, now = migrated(*disks)
+    instance_block.related_items(now, of)
+    before = storage.questions.count("list pods shop")
+    backed_up(storage, of, "disk0")
+    assert created(storage) == sorted(disks)
+    of_others = 1  # which may want their files copied
+    assert storage.questions.count("list pods shop") == before + of_others
+
+
+def test_the_pod_of_a_guest_that_is_migrated_again_is_looked_up_again() -> None:
+    storage, of, now = migrated("root")
+    instance_block.related_items(now, of)
+    again = guest("db", "root", activePods={"pod-last": "n3"}, nodeName="n3")
+    [later] = storage.of("Pod")
+    later["metadata"] |= {"name": "virt-launcher-last", "uid": "pod-last"}
+    launched = surroundings.launcher_pod(of.cluster, again)
+    assert launched
+    assert it.name(launched) == "virt-launcher-last"
+    unknown = guest("db", "root", activePods={"pod-of-a-controller-to-come": "n4"})
+    launched = surroundings.launcher_pod(new_process(storage).cluster, unknown)
+    assert launched, "that of before, if none is known"
+
+
+def test_all_disks_of_a_guest_that_was_migrated_since_the_pods_were_listed_are_taken_together(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    storage, of, now = migrated("root", "data")
     named = instance_block.related_items(now, of)
     assert "virt-launcher-later" in {one.name for one in named}
     backed_up(storage, of, "root")
