@@ -4,6 +4,7 @@ Source: KubeVirt v1.9, pkg/virt-controller/services/template.go.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from stillpoint.model import item as it
 from stillpoint.model import kinds
@@ -30,6 +31,7 @@ init container.
 _CREATED_BY = "kubevirt.io/created-by"
 _DOMAIN = "kubevirt.io/domain"
 _OVER = ("Succeeded", "Failed")
+_CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 
 
 def is_launcher(pod: Item) -> bool:
@@ -50,6 +52,16 @@ def is_name_of_machine(name: str) -> bool:
 def is_over(pod: Item) -> bool:
     """True if nothing runs in the pod any more."""
     return it.text(pod, "status", "phase") in _OVER
+
+
+def ended(pod: Item) -> datetime | None:
+    """When the last of its containers ended, by the clock of the node; None if none has."""
+    times = (
+        it.time(one, "state", "terminated", "finishedAt")
+        for kind in _CONTAINERS
+        for one in it.sequence(pod, "status", f"{kind[:-1]}Statuses")
+    )
+    return max(filter(None, times), default=None)
 
 
 def is_running(pod: Item) -> bool:
@@ -92,7 +104,7 @@ def written_claims(pod: Item) -> Iterable[str]:
     """Names of the claims that the pod mounts and may write to."""
     used = [
         (it.text(one, "name"), one.get("readOnly") is True)
-        for kind in ("initContainers", "containers")
+        for kind in _CONTAINERS
         for container in it.sequence(pod, "spec", kind)
         for mounts in ("volumeMounts", "volumeDevices")
         for one in it.sequence(container, mounts)

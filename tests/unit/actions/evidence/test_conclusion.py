@@ -319,9 +319,27 @@ def other_pod(phase: str = "Running", **mount: Any) -> Item:
     }
 
 
+def ended_pod(moment: timedelta, kind: str = "containerStatuses") -> Item:
+    """One that ended at a moment of the node's clock; the backup began a minute before `NOW`."""
+    ended = {"terminated": {"finishedAt": (NOW + moment).isoformat()}}
+    return it.with_value(other_pod("Failed", mountPath="/disk"), [{"state": ended}], "status", kind)
+
+
+DEBUGGED = other_pod(mountPath="/disk", readOnly=True)
+DEBUGGED["spec"]["ephemeralContainers"] = other_pod(mountPath="/disk")["spec"]["containers"]
+
+
 @pytest.mark.parametrize("is_running", [True, False])
 @pytest.mark.parametrize(
-    "pod", [other_pod(mountPath="/disk"), other_pod(devicePath="/dev/vda"), other_pod("Pending")]
+    "pod",
+    [
+        other_pod(mountPath="/disk"),
+        other_pod(devicePath="/dev/vda"),
+        other_pod("Pending"),
+        pytest.param(DEBUGGED, id="a container to debug it may write"),
+        pytest.param(ended_pod(SECOND), id="ended right after the cut"),
+        pytest.param(ended_pod(-119 * SECOND, "initContainerStatuses"), id="as it began, by then"),
+    ],
 )
 def test_a_disk_that_a_pod_of_no_machine_may_write_to_is_unknown(
     pod: Item, is_running: bool
@@ -350,6 +368,7 @@ READ_ONLY["spec"]["volumes"][0]["persistentVolumeClaim"]["readOnly"] = True
     "pod",
     [
         pytest.param(other_pod("Succeeded", mountPath="/disk"), id="over"),
+        pytest.param(ended_pod(-122 * SECOND), id="over before the backup began"),
         pytest.param(other_pod(mountPath="/disk", readOnly=True), id="mounts it read-only"),
         pytest.param(READ_ONLY, id="has a volume that is read-only"),
     ],

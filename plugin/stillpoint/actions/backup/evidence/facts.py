@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from stillpoint.actions.backup.evidence import holders
+from stillpoint.actions.backup.evidence.holders import MARGIN
 from stillpoint.actions.watching import others, state
 from stillpoint.evidence import hold as holds
 from stillpoint.evidence.case import SETTLED
@@ -36,9 +37,6 @@ _SAFETY_THAW = b"initiating unfreeze"
 """In virt-launcher's warning of its own thaw (v1.5 to v1.9, pkg/virt-launcher/virtwrap)."""
 
 _SURELY_NO_SAFETY_THAW = timedelta(seconds=kubevirt.SAFETY_THAW_S - 10)
-_MARGIN = timedelta(minutes=1)
-"""For clocks that differ."""
-
 _SECOND = timedelta(seconds=1)
 
 _LONGEST_WORK = timedelta(minutes=30)
@@ -161,7 +159,7 @@ def _at_work(seen: Observations, last_cut: datetime, context: BackupContext) -> 
     The API server's clock dates them.
     """
     least, most = holders.server_ahead(seen.namespace, context)
-    start, end = seen.started - _MARGIN + least, last_cut + _MARGIN + most
+    start, end = seen.started - MARGIN + least, last_cut + MARGIN + most
     for found in _of_machine(seen, virtual_machine_snapshot.RESOURCE, context):
         taken = virtual_machine_snapshot.taken_at(found)
         is_before = taken is not None and taken < start and virtual_machine_snapshot.is_ready(found)
@@ -210,7 +208,7 @@ def _is_not_before(backup: Item, seen: Observations) -> bool:
     if it.time(backup, "status", "startTimestamp") is None:
         return own_objects.may_hold_guests(backup)
     ended = it.time(backup, "status", "completionTimestamp")
-    return not own_objects.has_ended(backup) or ended is None or ended >= seen.started - _MARGIN
+    return not own_objects.has_ended(backup) or ended is None or ended >= seen.started - MARGIN
 
 
 def _began_before(found: Item, end: datetime) -> bool:
@@ -239,7 +237,7 @@ def _safety_thaws(
     launcher = reads.unless_failed("launcher-unread", lambda: _launcher(seen, reads.context))
     if launcher is None:
         return None
-    age = reads.context.clock.now() - seen.started + _MARGIN
+    age = reads.context.clock.now() - seen.started + MARGIN
     log = reads.context.cluster.log(
         pod.RESOURCE.named(*it.identify(launcher)), pod.COMPUTE, age.total_seconds()
     )

@@ -70,6 +70,9 @@ class _Noted:
     observed: dict[str, Observations] = field(default_factory=dict)
 
 
+MARGIN = timedelta(minutes=1)
+"""For clocks that differ."""
+
 _SECOND = timedelta(seconds=1)
 """The API server leaves out parts of a second."""
 
@@ -130,13 +133,20 @@ def server_ahead(namespace: str, context: BackupContext) -> tuple[timedelta, tim
 
 
 def writing_pods(namespace: str, claim: str, context: BackupContext) -> tuple[str, ...]:
-    """Names of pods, not of machines, that may write to a claim now: to mend a disk, or fill it.
+    """Names of pods, not of machines, that may write to a claim now, or may have in the backup.
+
+    They mend a disk, or fill it. Of one that has ended the node's clock says when.
 
     Raises:
         ReadFailed: a read failed.
     """
     found = context.cluster.list_grouped(pod.RESOURCE, namespace, pod.written_claims, pod.OF_OTHERS)
-    return tuple(it.name(one) for one in found.get(claim, ()) if not pod.is_over(one))
+    return tuple(it.name(one) for one in found.get(claim, ()) if _is_of_backup(one, context))
+
+
+def _is_of_backup(other: Item, context: BackupContext) -> bool:
+    ended, started = pod.ended(other), context.backup.started
+    return not pod.is_over(other) or bool(ended and started and ended >= started - MARGIN)
 
 
 def lacks(namespace: str, context: BackupContext) -> tuple[Statement, ...]:
