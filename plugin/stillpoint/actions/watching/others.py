@@ -21,18 +21,22 @@ def backups(namespace: str, context: BackupContext, *, are_new: bool = False) ->
 
     A list of five minutes ago is good enough while this backup goes on: Velero takes backups of one
     namespace one after the other (v1.18: pkg/controller/backup_queue_controller.go; before, all
-    backups). Of another Velero of the cluster it only says that there is one.
+    backups). Of other Veleros of the cluster it only says where they are: one request asks them
+    all, for with OADP whoever has namespaces may have Backups there that nobody takes.
 
     Args:
         are_new: what is listed has to be of now.
     """
-    for velero, listed in of_each_velero(context).items():
-        is_own = velero == context.backup.namespace and not are_new
-        found = listed if is_own else context.cluster.list_now(own_objects.BACKUP, velero)
-        for backup in found:
-            is_other = not is_this(backup, context) and own_objects.may_hold_guests(backup)
-            if is_other and Filters.parse(backup).selects_namespace(namespace):
-                yield f"backup {title(backup, context)} may need its freeze"
+    listed, own = of_each_velero(context), context.backup.namespace
+    asked = [velero for velero in listed if are_new or velero != own]
+    found = [] if are_new else list(listed.get(own, ()))
+    if asked:
+        where = asked[0] if len(asked) == 1 else ""
+        found += context.cluster.list_now(own_objects.BACKUP, where)
+    for backup in found:
+        is_other = not is_this(backup, context) and own_objects.may_hold_guests(backup)
+        if is_other and Filters.parse(backup).selects_namespace(namespace):
+            yield f"backup {title(backup, context)} may need its freeze"
 
 
 def of_each_velero(context: BackupContext) -> Mapping[str, Sequence[Item]]:

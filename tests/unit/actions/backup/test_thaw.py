@@ -426,6 +426,23 @@ def test_a_backup_of_another_velero_that_began_since_the_list_is_seen() -> None:
     assert reader.questions.count("list backups.velero.io ") == 1
 
 
+def test_backups_in_many_namespaces_cost_one_list_while_the_guest_stands_still() -> None:
+    """With OADP each tenant may have Backups in namespaces of its own, which nobody takes."""
+    ended = of_another_velero("Completed")
+    many = {
+        f"other{number}": merged(ended, {"metadata": {"namespace": f"tenant-{number}"}})
+        for number in range(50)
+    }
+    reader = DictionaryReader(changed(**many))
+    assert asked(reader) == [PUT]
+    assert [one for one in reader.questions if one.startswith("list backups")] == [
+        "list backups.velero.io ",
+        "list backups.velero.io ",
+    ]
+    one = merged(ended, {"metadata": {"namespace": "tenant-7"}, "status": {"phase": "InProgress"}})
+    assert asked(DictionaryReader(changed(**many, seventh=one))) == []
+
+
 def test_who_may_list_no_backups_of_other_namespaces_knows_of_its_own() -> None:
     words, forbidden = "list backups.velero.io ", Forbidden("backups", "cannot list", "HTTP 403")
 
