@@ -6,6 +6,9 @@ from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 
+_LONGEST = 253  # letters, as of the name of a node
+_MOST = 16  # launchers; a live migration has two
+
 
 def of(instance: Item | None, machine: Item | None = None) -> State:
     """The state of an instance, or that there is none.
@@ -18,16 +21,21 @@ def of(instance: Item | None, machine: Item | None = None) -> State:
         return State(machine_version=version)
     return State(
         uid=it.uid(instance),
-        phase=virtual_machine_instance.phase(instance),
-        launchers=tuple(sorted(it.mapping(instance, "status", "activePods"))),
-        node=it.text(instance, "status", "nodeName"),
-        agent_since=virtual_machine_instance.since(instance, "AgentConnected"),
-        paused_since=virtual_machine_instance.since(instance, "Paused"),
+        phase=_short(virtual_machine_instance.phase(instance)),
+        launchers=tuple(map(_short, sorted(it.mapping(instance, "status", "activePods"))))[:_MOST],
+        node=_short(it.text(instance, "status", "nodeName")),
+        agent_since=_short(virtual_machine_instance.since(instance, "AgentConnected")),
+        paused_since=_short(virtual_machine_instance.since(instance, "Paused")),
         is_frozen=virtual_machine_instance.is_frozen(instance),
         is_migrating=virtual_machine_instance.is_migrating(instance),
         machine_version=version,
-        os=it.text(instance, "status", "guestOSInfo", "id"),
+        os=_short(it.text(instance, "status", "guestOSInfo", "id")),
     )
+
+
+def _short(text: str) -> str:
+    """A text that anybody may have written, who may patch instances."""
+    return text[:_LONGEST]
 
 
 def subject(instance: Item) -> Subject:

@@ -10,7 +10,7 @@ import pytest
 
 from stillpoint.actions.backup.evidence import cuts
 from stillpoint.actions.item_block import virtual_machine_instance as block
-from stillpoint.actions.watching import guests, observer
+from stillpoint.actions.watching import guests, observer, state
 from stillpoint.actions.watching.guest import Holder, WatchedGuest
 from stillpoint.evidence import observations
 from stillpoint.evidence.console import State as Line
@@ -201,6 +201,27 @@ def test_nobody_waits_for_a_guest_that_velero_does_not_freeze() -> None:
     [look] = begun(context).observations.looks  # else it would wait for ever
     assert look.state.is_frozen
     end(context)
+
+
+def test_what_somebody_wrote_into_a_status_takes_no_room() -> None:
+    """Whoever may patch an instance may write a megabyte there, again and again."""
+    long = "x" * 1_000_000
+    conditions = [
+        {"type": kind, "status": "True", "lastProbeTime": long}
+        for kind in ("AgentConnected", "Paused")
+    ]
+    pods = {f"{number}{long[:900]}": "n1" for number in range(1_000)}
+    seen = state.of(
+        instance(
+            phase=long,
+            nodeName=long,
+            activePods=pods,
+            conditions=conditions,
+            guestOSInfo={"id": long},
+        )
+    )
+    texts = [*seen.launchers, seen.phase, seen.node, seen.agent_since, seen.paused_since, seen.os]
+    assert sum(map(len, texts)) < 10_000
 
 
 def test_a_block_that_is_asked_twice_begins_once() -> None:
