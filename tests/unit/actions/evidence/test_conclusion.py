@@ -360,6 +360,52 @@ def test_a_disk_that_a_pod_of_no_machine_may_write_to_is_unknown(
     assert missing.says.endswith("may write to it: libguestfs-tools-db-root")
 
 
+def pod_of(name: str, *, is_attachment: bool) -> Sequence[Item]:
+    """A pod with the machine's disk, of a machine of this name."""
+    used = {"name": "compute", "volumeDevices": [{"name": "db-root", "devicePath": "/dev/db"}]}
+    own = launcher(name)
+    mounting = it.with_value(own, [used], "spec", "containers")
+    mounting = it.with_value(mounting, launcher()["spec"]["volumes"], "spec", "volumes")
+    if not is_attachment:
+        return (mounting,)
+    metadata = {
+        "name": f"hp-volume-{name}",
+        "namespace": "shop",
+        "labels": {"kubevirt.io": "hotplug-disk"},
+        "ownerReferences": [{"kind": "Pod", "name": it.name(own), "uid": it.uid(own)}],
+    }
+    return own, {**mounting, "metadata": metadata}
+
+
+@pytest.mark.parametrize("is_attachment", [True, False])
+def test_a_disk_of_a_machine_that_the_backup_knows_nothing_of_is_unknown(
+    *, is_attachment: bool
+) -> None:
+    """Its pods are left out: nobody freezes that guest, or watches it."""
+    reader = DictionaryReader([machine(is_running=False), claim(), annotated(snapshot(), cut())])
+    reader.objects += pod_of("web", is_attachment=is_attachment)
+    context = observing(reader, ENDED, Hands(NOW + 60 * SECOND))
+    assert evidence.conclude(ID.replace("vm-db;;", "vm-db;70;"), context).completed
+    found = stored(reader)
+    assert found.level is Level.UNKNOWN
+    [missing] = [one for one in found.missing if one.code == "shared-with-pod"]
+    assert missing.says.endswith("hp-volume-web" if is_attachment else "virt-launcher-web")
+
+
+@pytest.mark.parametrize("is_attachment", [True, False])
+def test_pods_of_the_machines_that_were_watched_are_frozen_with_them(
+    *, is_attachment: bool
+) -> None:
+    reader = world(cut(), seen(HELD, RELEASED, OVER), without=["Pod"])
+    reader.objects += pod_of("db", is_attachment=is_attachment)
+    assert concluded(reader).completed
+    assert stored(reader).level is Level.APPLICATION
+    reader = world(cut(machines=("db", "web")), seen(HELD, RELEASED, OVER))
+    reader.objects += pod_of("web", is_attachment=is_attachment)
+    assert concluded(reader).completed
+    assert not [one for one in stored(reader).missing if one.code == "shared-with-pod"]
+
+
 READ_ONLY = other_pod(mountPath="/disk")
 READ_ONLY["spec"]["volumes"][0]["persistentVolumeClaim"]["readOnly"] = True
 

@@ -4,7 +4,7 @@ What is noted on those is read once for all machines of a namespace. Nothing of 
 sealed with the uid of the Backup where Velero's own group snapshots show that.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -132,16 +132,30 @@ def server_ahead(namespace: str, context: BackupContext) -> tuple[timedelta, tim
     return least, most
 
 
-def writing_pods(namespace: str, claim: str, context: BackupContext) -> tuple[str, ...]:
-    """Names of pods, not of machines, that may write to a claim now, or may have in the backup.
+def writing_pods(
+    namespace: str, claim: str, machines: Collection[str], context: BackupContext
+) -> tuple[str, ...]:
+    """Names of pods that may write to a claim now, or may have in the backup, but of `machines`.
 
-    They mend a disk, or fill it. Of one that has ended the node's clock says when.
+    They mend a disk, or fill it, or run a guest that the backup leaves out. Of one that has ended
+    the node's clock says when.
+
+    Args:
+        machines: those whose guests the backup has seen.
 
     Raises:
         ReadFailed: a read failed.
     """
-    found = context.cluster.list_grouped(pod.RESOURCE, namespace, pod.written_claims, pod.OF_OTHERS)
-    return tuple(it.name(one) for one in found.get(claim, ()) if _is_of_backup(one, context))
+    pods = context.cluster.list_grouped(pod.RESOURCE, namespace, pod.written_claims)
+    by_name = context.cluster.list_grouped(pod.RESOURCE, namespace, it.names)
+
+    def is_known(one: Item) -> bool:
+        launchers = [each for name in pod.launchers(one) for each in by_name.get(name, ())]
+        instances = {name for each in (one, *launchers) for name in pod.instances(each)}
+        return pod.is_of_machine(one) and instances <= set(machines)
+
+    found = (one for one in pods.get(claim, ()) if not is_known(one))
+    return tuple(it.name(one) for one in found if _is_of_backup(one, context))
 
 
 def _is_of_backup(other: Item, context: BackupContext) -> bool:

@@ -21,7 +21,7 @@ from stillpoint.actions.backup.evidence.operation import Operation
 from stillpoint.actions.watching import guests, state, stranded
 from stillpoint.evidence import conclusion, document
 from stillpoint.evidence.document import Evidence, Statement, Subject
-from stillpoint.evidence.observations import Look, Observations, State
+from stillpoint.evidence.observations import Cut, Look, Observations, State
 from stillpoint.evidence.sealed import Key
 from stillpoint.model import item as it
 from stillpoint.model.errors import Refusal, StillpointError
@@ -189,18 +189,21 @@ def _conclude(
         if (seen := holders.observed(asked.namespace, name, context))
     }
     seen = facts.look_up(_observations(asked, context), last_cut, context)
-    cuts = [
-        replace(
-            disk.cut,
-            shared_with=tuple(one for one in disk.cut.machines if one != asked.machine.name),
-            pods=holders.writing_pods(asked.namespace, disk.cut.claim.name, context),
-        )
-        for disk in disks
-    ]
+    cuts = [_with_sharers(disk.cut, asked, context) for disk in disks]
     found = conclusion.conclude(seen, cuts, asked.demand.level, observed)
     for disk, evidence in zip(disks, found, strict=True):
         _store(disk, evidence, context)
     return found
+
+
+def _with_sharers(cut: Cut, asked: Operation, context: BackupContext) -> Cut:
+    """The cut with who else writes to the disk."""
+    own, machines = asked.machine.name, {asked.machine.name, *cut.machines}
+    return replace(
+        cut,
+        shared_with=tuple(one for one in cut.machines if one != own),
+        pods=holders.writing_pods(asked.namespace, cut.claim.name, machines, context),
+    )
 
 
 def _observations(asked: Operation, context: BackupContext) -> Observations:
