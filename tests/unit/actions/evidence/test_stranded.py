@@ -121,9 +121,9 @@ def test_one_whose_disks_do_not_come_stands_still_no_longer_than_by_kubevirt_s_t
     hands.sleep(299)
     assert not stranded.is_forgotten(guest.observations, hands.now)
     hands.sleep(1)
-    wait_until(reader.thaws)
-    end(context)
+    wait_until(lambda: guest.observations.thaws)
     [thaw] = guest.observations.thaws
+    end(context)
     assert thaw.sent - NOW == timedelta(seconds=599)
 
 
