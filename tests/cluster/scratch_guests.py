@@ -225,6 +225,8 @@ class ScratchGuests(Watcher):
             self._keep(INSTANCE, instance, None)
             if not is_going(instance):
                 self._api.delete(*INSTANCE, *identity(instance))
+        elif machine.get("status", {}).get("created") and not is_going(machine):
+            self._api.replace_status(machine, {"created": False, "printableStatus": "Stopped"})
         if is_going(machine) and self.lets_go:
             self._keep(MACHINE, machine, None)
 

@@ -4,7 +4,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -24,7 +24,7 @@ from tests.cluster.namespaces import wait_until
 from tests.cluster.scratch_guests import Guest, ScratchGuests, Told, is_going
 from tests.cluster.velero import API_VERSION, NAMESPACE
 from tests.cluster.verifying import Guests, Verifier, left, named
-from tests.cluster.watcher import Watcher
+from tests.cluster.watcher import Watcher, lost_race
 
 SHOP = "verified"
 DB = Machine(SHOP, "db", disks=(Disk("root"), Disk("data", "Block")))
@@ -386,21 +386,31 @@ def test_what_an_impatient_person_leaves_is_told(shop: Shop, tmp_path: Path) -> 
     assert cluster.storage.snapshots() == snapshots
 
 
+def killed(cluster: Cluster) -> str:
+    """The namespace of a run that was killed while its guest ran; its time has not come."""
+    run = verifying.spawn(verify_account.give(cluster), SHOP, "db")
+    wait_until(lambda: bool(objects(cluster, "Pod")), "its guest", 120)
+    run.kill()
+    run.communicate()
+    [pod] = objects(cluster, "Pod")
+    return str(pod["metadata"]["namespace"])
+
+
+def end_time(cluster: Cluster, name: str) -> None:
+    past = {"metadata": {"annotations": {scratch.LONGEST: "0s"}}}
+    cluster.api.patch("v1", "Namespace", None, name, past)
+
+
 def test_what_a_killed_run_has_left_is_deleted_later(
     shop: Shop, verifier: Verifier, tmp_path: Path
 ) -> None:
     cluster = shop.cluster
     snapshots = cluster.storage.snapshots()
     with ScratchGuests(cluster, Guests(tmp_path, {}).start):
-        run = verifying.spawn(verify_account.give(cluster), SHOP, "db")
-        wait_until(lambda: bool(objects(cluster, "Pod")), "its guest", 120)
-        run.kill()
-        run.communicate()
-        [name] = {name for name in left(cluster) if name.startswith(scratch.PREFIX)}
+        name = killed(cluster)
         assert verifier.run("--clean-up", "-y")[0] == 0
         assert name in left(cluster), "its time has not come"
-        past = {"metadata": {"annotations": {scratch.LONGEST: "0s"}}}
-        cluster.api.patch("v1", "Namespace", None, name, past)
+        end_time(cluster, name)
         status, _output, errors = verifier.run("--clean-up")
         assert (status, name in left(cluster)) == (3, True), "nobody was asked"
         assert name in errors
@@ -408,6 +418,83 @@ def test_what_a_killed_run_has_left_is_deleted_later(
         assert status == 0, errors
     assert [one for one in left(cluster) if one.startswith(scratch.PREFIX)] == []
     assert cluster.storage.snapshots() == snapshots
+
+
+def test_no_guest_of_a_killed_run_runs_on_where_its_namespace_stays(
+    shop: Shop, verifier: Verifier, tmp_path: Path
+) -> None:
+    cluster = shop.cluster
+    snapshots = cluster.storage.snapshots()
+    with ScratchGuests(cluster, Guests(tmp_path, {}).start) as guests:
+        name = killed(cluster)
+        end_time(cluster, name)
+        content = content_of(cluster, name)
+        change_policy(cluster, content, "Delete")
+        status, _output, errors = verifier.run("--clean-up", "-y")
+        assert status == 3, errors
+        assert f"not deleted: namespace {name}: it stays, for VolumeSnapshotContent" in errors
+        assert f"{name}: its guest was ended" in errors
+        assert "may run on" not in errors
+        assert guests.of(name, "db").has_ended
+        assert cluster.storage.snapshots() == snapshots
+        change_policy(cluster, content, "Retain")
+        status, _output, errors = verifier.run("--clean-up", "-y")
+        assert status == 0, errors
+    assert left(cluster) == []
+    assert cluster.storage.snapshots() == snapshots
+
+
+def test_forged_namespaces_that_never_go_are_named_and_keep_nothing_from_going(
+    shop: Shop, verifier: Verifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may create namespaces can label them, and put what never goes into them."""
+    monkeypatch.setattr(clearing, "NAMESPACE_S", 15.0)
+    cluster = shop.cluster
+    names = [f"{scratch.PREFIX}0{number}" for number in range(3)]
+    with ExitStack() as stack:
+        for one in names:
+            stack.enter_context(forged(cluster, one))
+        stack.enter_context(ScratchGuests(cluster, Guests(tmp_path, {}).start))
+        name = killed(cluster)
+        end_time(cluster, name)
+        for again in ("", " (being deleted)"):
+            status, _output, errors = verifier.run("--clean-up", "-y")
+            assert status == 3, errors
+            for one in names:
+                assert f"  {one}  shop/db{again}\n" in errors
+                assert f"not deleted: namespace {one} is being deleted: " in errors
+            wait_until(lambda: name not in left(cluster), "what the run has left is gone", 60)
+    wait_until(lambda: left(cluster) == [], "nothing is left", 60)
+
+
+@contextmanager
+def forged(cluster: Cluster, name: str) -> Iterator[None]:
+    about = {scratch.LONGEST: "0s", scratch.MACHINE: "shop/db", scratch.BACKUP: "velero/forged"}
+    metadata: Object = {"name": name, "labels": {scratch.LABEL: "forged"}, "annotations": about}
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    metadata = {"name": "stuck", "namespace": name, "finalizers": ["example.com/stuck"]}
+    cluster.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+    try:
+        yield
+    finally:
+        cluster.api.patch("v1", "ConfigMap", name, "stuck", {"metadata": {"finalizers": None}})
+        with lost_race():
+            cluster.api.delete("v1", "Namespace", None, name)
+
+
+def content_of(cluster: Cluster, namespace: str) -> str:
+    """A VolumeSnapshotContent of the Restore into a namespace."""
+    found = [
+        one["metadata"]["name"]
+        for one in cluster.api.list(*verifying.CONTENTS)
+        if one["spec"]["volumeSnapshotRef"]["namespace"] == namespace
+    ]
+    return str(found[0])
+
+
+def change_policy(cluster: Cluster, content: str, policy: str) -> None:
+    change = {"spec": {"deletionPolicy": policy}}
+    cluster.api.patch(*verifying.CONTENTS, None, content, change)
 
 
 def keep(cluster: Cluster, restore: str, *finalizers: str) -> None:

@@ -20,7 +20,7 @@ In this order, so that nothing is lost whenever it ends:
 6. the Restore again: it is waited for, and one that was created only now, by a request that was
    under way for long, is deleted.
 
-Where the namespace has to stay, its guest is ended all the same: it would keep its room.
+Where the namespace stays, or does not go in time, its guests are ended all the same (`guests`).
 
 Each deletion names the uid of what is meant, and each change the version that was looked at.
 Source: Velero v1.15 to v1.18; external-snapshotter v8.6, syncContent of its sidecar controller.
@@ -42,9 +42,9 @@ from stillpoint.resources.disks import (
     persistent_volume_claim,
     volume_snapshot_content,
 )
-from stillpoint.resources.machines import seclusion, virtual_machine
+from stillpoint.resources.machines import virtual_machine
 from stillpoint.velero import marks, own_objects
-from stillpoint.verification import data_downloads, emptying
+from stillpoint.verification import data_downloads, emptying, guests
 from stillpoint.verification.disks import Volumes
 from stillpoint.verification.interruption import Interruption
 from stillpoint.verification.scratch import Scratch
@@ -55,6 +55,7 @@ FINALIZED_S = 15.0
 BYTES_S = 30.0
 NAMESPACE_S = 120.0
 GUEST_S = 30.0
+_GUEST_OF_GOING_S = 10.0
 """The longest waits for the end of each; together with the sweep less than the grace period that
 `stillpoint render verify` gives its pods."""
 
@@ -80,8 +81,10 @@ class Clearing:
         machine: the only one of the namespace; None if they are to be looked for.
         vacated: called as soon as no machine is there any more; the namespace may take some seconds
             more. Not called where that is not known sooner than that the namespace is gone.
+        latest: the end of all waits, but for those for guests that are ended; None if each wait has
+            its own time alone.
         left: what could not be deleted, and how to do it by hand.
-        notes: why it took longer than it could.
+        notes: why it took longer than it could, and whose guest was ended.
     """
 
     cluster: Cluster
@@ -93,6 +96,7 @@ class Clearing:
     restore: Item | None = None
     machine: Item | None = None
     vacated: Callable[[], None] = lambda: None
+    latest: datetime | None = None
     left: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _waited_for: str = ""  # uid of the Restore whose end was waited for
@@ -114,21 +118,27 @@ class Clearing:
 
     def _leave(self, why: str) -> None:
         self.left.append(f"namespace {self.scratch.name}: {why}")
-        if self.machine is not None and not self._is_going:
-            self._end_guest(self.machine)
+        if not self._is_going:
+            self._end_guests(GUEST_S)
 
-    def _end_guest(self, machine: Item) -> None:
-        """Ends the guest of a machine that stays, before the next machine takes its room."""
-        object_ = virtual_machine.RESOURCE, *it.identify(machine)
+    def _end_guests(self, longest_s: float) -> None:
+        """Ends the guests of a namespace that stays, before the next machine takes their room."""
+        waiting = self._waiting(longest_s, GUEST_S)
+        if self.machine is not None and not self._is_going:
+            self.left += guests.end(waiting, [self.machine])
+            return
         try:
-            self.cluster.patch(*object_, seclusion.stop(machine))
-            waiting = self._waiting(GUEST_S)
-            waiting.awaited(object_, lambda found: not virtual_machine.has_instance(found))
-        except (StillpointError, TimedOut) as error:
-            title = "/".join(it.identify(machine))
-            by_hand = "oc get virtualmachine -n {} {}".format(*it.identify(machine))
-            what = f"the guest of virtual machine {title} may run on"
-            self.left.append(f"{what}: {error}; HINT: {by_hand}")
+            ours, others = guests.find(self.cluster, self.scratch)
+        except StillpointError as error:
+            name = self.scratch.name
+            what = f"whether a guest runs on in namespace {name} is not known"
+            self.left.append(f"{what}: {error}; HINT: oc get virtualmachines -n {name}")
+            return
+        left = guests.end(waiting, ours)
+        if ours and not left:
+            self.notes.append("its guest was ended")
+        why = "nothing proves that this verification has made it"
+        self.left += (*left, *(guests.may_run_on(one, why) for one in others))
 
     def _delete_all(self) -> None:
         name = self.scratch.name
@@ -280,16 +290,20 @@ class Clearing:
                 self.vacated()
         rest = wait_until_gone(waiting, (kinds.NAMESPACE, "", name), uid, _FIRST_LOOK_S)
         if rest is not None:
-            said = "; ".join(_obstacles(rest)) or f"not gone after {NAMESPACE_S:g} s"
+            said = "; ".join(_obstacles(rest)) or "not gone in time"
             self.left.append(
                 f"namespace {name} is being deleted: {said}; HINT: oc get namespace {name}"
             )
+            self._end_guests(_GUEST_OF_GOING_S)
 
     def _machines(self) -> Sequence[Item]:
         return self.cluster.list(virtual_machine.RESOURCE, self.scratch.name)
 
-    def _waiting(self, longest_s: float) -> Waiting:
+    def _waiting(self, longest_s: float, later_s: float = 0.0) -> Waiting:
+        """Waits so long, and until so many seconds after `latest`."""
         deadline = self.clock.now() + timedelta(seconds=longest_s)
+        if self.latest is not None:
+            deadline = min(deadline, self.latest + timedelta(seconds=later_s))
         return Waiting(self.cluster, self.clock, Interruption(), deadline)
 
 

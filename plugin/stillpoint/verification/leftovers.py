@@ -1,12 +1,16 @@
 """Scratch namespaces that a killed run has left behind.
 
 Only what has the name, the label and the time of a scratch namespace counts; whoever forges all of
-these offers a namespace of his own.
+these offers a namespace of his own. One that is being deleted counts, too: its machine may not go.
+
+They are cleared side by side, and waited for until one moment: who forges any number of them, with
+finalizers that nobody drops, holds up others no longer than with one.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from stillpoint.model import item as it
 from stillpoint.model import kinds
@@ -18,6 +22,16 @@ from stillpoint.verification import scratch as scratches
 from stillpoint.verification.clearing import Clearing
 from stillpoint.verification.scratch import LABEL, PREFIX, Scratch
 
+LONGEST_S = 180.0
+LONGEST_OF_GOING_S = 30.0
+"""The end of all waits, and of those for namespaces that were being deleted before. What is not
+waited for is asked to go all the same."""
+
+_AT_ONCE = 16
+
+Report = Callable[[int, int, str], None]
+"""Takes how many have been cleared, how many there are, and the name of the next."""
+
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
@@ -25,10 +39,12 @@ class Leftover:
 
     Attributes:
         machine: `shop/db`, by its annotation; may be empty.
+        is_going: it is being deleted already.
     """
 
     scratch: Scratch
     machine: str
+    is_going: bool
 
 
 def find(reader: Reader, time: Callable[[], datetime]) -> Sequence[Leftover]:
@@ -48,16 +64,38 @@ def find(reader: Reader, time: Callable[[], datetime]) -> Sequence[Leftover]:
     return [_leftover(one) for one in sorted(found, key=it.name) if _is_past(one, now)]
 
 
-def clear(cluster: Cluster, leftover: Leftover, clock: Clock) -> Clearing:
-    """Deletes one, as its run would have; the clearing when it has ended."""
-    clearing = Clearing(cluster, clock, leftover.scratch, originals=None)
-    clearing.run()
-    return clearing
+def clear(
+    cluster: Cluster, found: Sequence[Leftover], clock: Clock, report: Report
+) -> Sequence[Clearing]:
+    """Deletes them as their runs would have; the clearings, when all have ended."""
+    began = clock.now()
+
+    def clearing_of(one: Leftover) -> Clearing:
+        longest = timedelta(seconds=LONGEST_OF_GOING_S if one.is_going else LONGEST_S)
+        return Clearing(cluster, clock, one.scratch, originals=None, latest=began + longest)
+
+    clearings = list(map(clearing_of, found))
+    places = threading.Semaphore(_AT_ONCE)
+
+    def work(clearing: Clearing) -> None:
+        try:
+            clearing.run()
+        finally:
+            places.release()
+
+    workers = []
+    for clearing in clearings:
+        places.acquire()
+        workers.append(threading.Thread(target=work, args=(clearing,), daemon=True))
+        workers[-1].start()
+    for number, worker in enumerate(workers):
+        report(number, len(workers), clearings[number].scratch.name)
+        worker.join()
+    return clearings
 
 
 def _is_scratch(namespace: Item) -> bool:
-    is_ours = it.name(namespace).startswith(PREFIX) and bool(it.labels(namespace).get(LABEL))
-    return is_ours and not it.is_being_deleted(namespace)
+    return it.name(namespace).startswith(PREFIX) and bool(it.labels(namespace).get(LABEL))
 
 
 def _is_past(namespace: Item, now: datetime) -> bool:
@@ -69,4 +107,5 @@ def _leftover(namespace: Item) -> Leftover:
     annotations = it.annotations(namespace)
     velero = str(annotations.get(scratches.BACKUP, "")).partition("/")[0]
     scratch = Scratch(it.name(namespace), it.labels(namespace)[LABEL], velero)
-    return Leftover(scratch, str(annotations.get(scratches.MACHINE, "")))
+    machine = str(annotations.get(scratches.MACHINE, ""))
+    return Leftover(scratch, machine, it.is_being_deleted(namespace))

@@ -215,7 +215,8 @@ def test_a_volume_that_is_to_stay_stays_after_a_killed_run() -> None:
     cluster.on_request = lambda _number: None
     later = cluster.now.replace(hour=23)
     [one] = leftovers.find(cluster, lambda: later)
-    left = leftovers.clear(cluster, one, cluster.clock).left
+    [clearing] = leftovers.clear(cluster, [one], cluster.clock, lambda *_of: None)
+    left = clearing.left
     assert "stays, as it is to" in " ".join(left)
     assert "volume-new" in cluster.storage
     assert [key[0] for key in cluster.left] == ["PersistentVolume"]
@@ -225,8 +226,8 @@ def clean_up(cluster: Played) -> None:
     cluster.look()
     assert leftovers.find(cluster, lambda: cluster.now) == [], "its run may go on"
     later = cluster.now.replace(hour=23)
-    for one in leftovers.find(cluster, lambda: later):
-        leftovers.clear(cluster, one, cluster.clock)
+    found = leftovers.find(cluster, lambda: later)
+    leftovers.clear(cluster, found, cluster.clock, lambda *_of: None)
 
 
 def failing(cluster: Played, fails: Callable[[int], bool], *, is_done: bool) -> Played:
@@ -458,7 +459,7 @@ def test_a_guest_that_may_run_on_in_a_namespace_that_stays_is_told() -> None:
     [name] = [key[2] for key in cluster.left if key[0] == "Namespace"]
     assert guest == (
         f"the guest of virtual machine {name}/db may run on: it: cannot do it: HTTP 500: etcd; "
-        f"HINT: oc get virtualmachine -n {name} db"
+        f"HINT: virtctl stop db -n {name}"
     )
 
 

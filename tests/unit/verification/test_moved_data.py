@@ -382,7 +382,7 @@ def test_the_volume_of_a_data_mover_is_deleted_after_a_killed_run_too() -> None:
     cluster.on_request = lambda _number: None
     later = cluster.now.replace(hour=23)
     [one] = leftovers.find(cluster, lambda: later)
-    leftovers.clear(cluster, one, cluster.clock)
+    leftovers.clear(cluster, [one], cluster.clock, lambda *_of: None)
     assert not cluster.left
     assert cluster.storage == KEPT
 
@@ -409,7 +409,7 @@ def test_the_label_of_another_namespace_proves_nothing() -> None:
     cluster.on_request = lambda _number: None
     later = cluster.now.replace(hour=23)
     [one] = leftovers.find(cluster, lambda: later)
-    leftovers.clear(cluster, one, cluster.clock)
+    leftovers.clear(cluster, [one], cluster.clock, lambda *_of: None)
     assert cluster.storage > KEPT
     assert ORIGINAL in cluster.storage
 

@@ -339,19 +339,19 @@ def _clear_leftovers(
         return ()
     terminal.write_line(said, "left by runs that were killed:")
     for one in found:
-        terminal.write_line(said, f"  {one.scratch.name}  {one.machine}")
+        going = " (being deleted)" if one.is_going else ""
+        terminal.write_line(said, f"  {one.scratch.name}  {one.machine}{going}")
     if not _is_to_be_deleted(arguments):
         terminal.write_line(said, "HINT: stillpoint verify --clean-up --yes deletes them")
         return [one.scratch.name for one in found]
-    left: list[str] = []
-    for one in found:
-        clearing = leftovers.clear(cluster, one, clock)
+    with terminal.progress(said) as progress:
+        clearings = leftovers.clear(cluster, found, clock, progress)
+    for clearing in clearings:
         for line in clearing.notes:
-            terminal.write_line(said, f"{one.scratch.name}: {line}")
+            terminal.write_line(said, f"{clearing.scratch.name}: {line}")
         for line in clearing.left:
             terminal.write_line(said, f"not deleted: {line}")
-        left += clearing.left
-    return left
+    return [line for clearing in clearings for line in clearing.left]
 
 
 def _is_to_be_deleted(arguments: argparse.Namespace) -> bool:
