@@ -1033,3 +1033,98 @@ def test_files_that_no_pod_brings_back_are_no_missing_copy(finished: World) -> N
     found = examples.machine(changed(finished, BY_COPIER).restored(), LEGACY)
     [said] = [one.sentence for one in found.judged.findings if one.code == "data-not-restored"]
     assert "copied as files through pod copier, which the restore does not bring back" in said
+
+
+COPIER: Item = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {
+        "name": "copier",
+        "namespace": "shop",
+        "labels": {"app": "copier"},
+        "annotations": {"backup.velero.io/backup-volumes": "d"},
+    },
+    "spec": {
+        "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "legacy-disk"}}],
+        "containers": [],
+    },
+    "status": {"phase": "Running"},
+}
+NOT_COPIER = {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["copier"]}]}
+
+
+def with_copier(world: World) -> None:
+    BY_COPIER(world)
+    world.stored[Reference("", "pods", "shop", "copier")] = COPIER
+
+
+def lost(finished: World, change: Change) -> list[str]:
+    found = examples.machine(changed(finished, change).restored(), LEGACY)
+    assert {one.code for one in found.judged.findings} <= {"data-not-restored"}
+    return [one.sentence for one in found.judged.findings]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (asked(labelSelector=NOT_COPIER), "its labels do not match the selector of the Restore"),
+        (there(COPIER), "exists already, Velero leaves it as it is"),
+    ],
+)
+def test_files_come_back_through_their_pod_if_that_is_created(
+    finished: World, change: Change, why: str
+) -> None:
+    """Velero makes a PodVolumeRestore for a pod that it has created, by its name."""
+    assert lost(finished, with_copier) == []
+    [said] = lost(finished, both(with_copier, change))
+    assert f"files through pod copier, which the restore does not bring back: {why}; it" in said
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        asked(excludedResources=["persistentvolumes"]),
+        asked(includedResources=["pods", "pvc", "virtualmachines.kubevirt.io"]),
+    ],
+)
+def test_no_files_come_back_where_the_restore_leaves_volumes_out(
+    finished: World, change: Change
+) -> None:
+    """Velero creates the pod, and no PodVolumeRestore."""
+    [said] = lost(finished, both(with_copier, change))
+    assert "copied as files through a pod, and the Restore leaves persistentvolumes out" in said
+
+
+def volume_there(phase: str, **fields: object) -> Change:
+    """The volume of the machine's disk is in the target, as it was or with other fields."""
+
+    def change(world: World) -> None:
+        name = it.text(world.stored[claim("legacy-disk")], "spec", "volumeName")
+        stored = world.stored[Reference("", "persistentvolumes", "", name)]
+        spec = {**stored["spec"], "persistentVolumeReclaimPolicy": "Retain", **fields}
+        kept = {key: value for key, value in spec.items() if value is not None}
+        world.target.append({**stored, "spec": kept, "status": {"phase": phase}})
+
+    return change
+
+
+MAPPED = asked(namespaceMapping={"shop": "drill"})
+FREED_SOON = {"persistentVolumeReclaimPolicy": "Delete"}
+
+
+@pytest.mark.parametrize(
+    ("change", "codes"),
+    [
+        (volume_there("Released"), {"data-not-restored": Weight.BLOCKS}),
+        (volume_there("Released", **FREED_SOON), {}),
+        (both(volume_there("Released"), MAPPED), {}),
+        (volume_there("Available", claimRef=None), {"disk-on-its-volume": Weight.UNCERTAIN}),
+        (both(volume_there("Available", claimRef=None), MAPPED), {}),
+    ],
+)
+def test_velero_makes_no_volume_of_a_snapshot_while_that_of_before_is_there(
+    finished: World, change: Change, codes: dict[str, Weight]
+) -> None:
+    """With another namespace for the claim it makes one of another name."""
+    native = both(BY_PLUGIN, NATIVE)
+    assert verdict(changed(finished, both(native, change)), LEGACY)[1] == codes

@@ -28,7 +28,7 @@ from stillpoint.resources.disks import (
     storage_class,
     volume_snapshot_content,
 )
-from stillpoint.resources.machines import instancetype, kubevirt, virtual_machine
+from stillpoint.resources.machines import instancetype, kubevirt, pod, virtual_machine
 from stillpoint.resources.quota import limit_range, resource_quota
 from stillpoint.velero.volumes import volume_snapshot_class
 
@@ -39,6 +39,7 @@ _DISKS = (persistent_volume_claim.RESOURCE, data_volume.RESOURCE)
 _NAMED = (*_DISKS, storage_class.RESOURCE, kinds.NETWORK_ATTACHMENT)
 
 _WITHOUT_VOLUME = "the Restore leaves persistentvolumes out, as which its snapshot comes back"
+_COPIED = "copied as files through pod {}, which the restore does not bring back"
 
 Fact = Callable[[Case], Iterator[str]]
 
@@ -63,11 +64,59 @@ def _losses(case: Case) -> Sequence[Loss]:
         result = case.around.restored.get(claim)
         if (result is None or not result.conflict) and (known := _by_books(case, claim, loss)):
             found.append(known)
-    if case.around.restore.refuses(persistent_volume.RESOURCE):
-        found += (
-            Loss(data.claim.name, _WITHOUT_VOLUME, Remains.ABSENT) for _disk, data in _native(case)
-        )
-    return found
+    names = {loss.claim for loss in found}
+    found += (loss for loss in _losses_of_files(case) if loss.claim not in names)
+    return [*found, *_losses_of_native(case)]
+
+
+def _losses_of_files(case: Case) -> Iterator[Loss]:
+    """Disks whose files Velero puts back through a pod that the restore does not create.
+
+    Source: restoreItem in pkg/restore/restore.go and pkg/podvolume of Velero v1.15 to v1.18.
+    """
+    for _disk, data in of_backup.new_disks(case):
+        is_whole = data.method is Method.FILES and not any(disk_facts.files_not_completed([data]))
+        if data.info is None or not is_whole or any(disk_facts.without_way_back([data])):
+            continue
+        through = case.around.restored.get(pod.RESOURCE.named(data.claim.namespace, data.info.pod))
+        if through is None or through.result is not RestoreResult.CREATED:
+            cause = _COPIED.format(data.info.pod)
+            why = f": {through.why}" if through else ""
+            yield Loss(data.claim.name, f"{cause}{why}", Remains.EMPTY)
+
+
+def _losses_of_native(case: Case) -> Iterator[Loss]:
+    """Disks of whose snapshots Velero makes no volume.
+
+    Nor does it while the volume of before is there, unless the namespace of the claim gets another
+    name: it waits ten minutes for one to go whose claim has gone, and then goes on without it.
+    Source: shouldRestore and handlePVHasNativeSnapshot in pkg/restore/restore.go of Velero v1.15 to
+    v1.18.
+    """
+    is_refused = case.around.restore.refuses(persistent_volume.RESOURCE)
+    for _disk, data in _native(case):
+        if is_refused:
+            yield Loss(data.claim.name, _WITHOUT_VOLUME, Remains.ABSENT)
+        elif (volume := _volume_in_the_way(case, data)) and not _is_free(volume):
+            cause = f"volume {it.name(volume)} is still there, so Velero makes none of its snapshot"
+            yield Loss(data.claim.name, cause, Remains.ABSENT)
+
+
+def _volume_in_the_way(case: Case, data: DiskData) -> Item | None:
+    """The volume of before, if Velero takes it for the one that it would make of a snapshot."""
+    restore = case.around.restore
+    is_mapped = restore.namespace(data.claim.namespace) != data.claim.namespace
+    if is_mapped or not restore.has_volumes:
+        return None
+    name = persistent_volume_claim.volume(data.item or {})
+    volume = _there(case).objects.get(persistent_volume.RESOURCE.named("", name))
+    if volume is None or _is_free(volume) or persistent_volume.is_kept_after_claim(volume):
+        return volume
+    return None
+
+
+def _is_free(volume: Item) -> bool:
+    return not any(persistent_volume.claim(volume)) and not it.is_being_deleted(volume)
 
 
 def _by_books(case: Case, claim: Reference, loss: Loss) -> Loss | None:
@@ -86,8 +135,7 @@ def _by_books(case: Case, claim: Reference, loss: Loss) -> Loss | None:
         return loss
     if any(disk_facts.without_way_back([data])):  # a fact of its own
         return None
-    cause = f"copied as files through pod {data.info.pod}, which the restore does not bring back"
-    return replace(loss, cause=cause)
+    return replace(loss, cause=_COPIED.format(data.info.pod))
 
 
 def skipped(case: Case) -> Iterator[str]:
@@ -110,8 +158,11 @@ def on_their_volumes(case: Case) -> Iterator[str]:
     for one in of_backup.untaken(case, Method.SKIPPED, Method.NONE):
         if not _is_lost(case, one) and _is_on_its_volume(case, one):
             yield one.claim.name
-    if not case.around.restore.has_volumes:  # executePVAction in pkg/restore/pv_restorer.go
-        yield from (data.claim.name for _disk, data in _native(case))
+    for _disk, data in _native(case):
+        volume = _volume_in_the_way(case, data)
+        is_free = volume is not None and _is_free(volume)
+        if is_free or not case.around.restore.has_volumes:  # executePVAction in pv_restorer.go
+            yield data.claim.name
 
 
 def _native(case: Case) -> Iterator[tuple[Disk, DiskData]]:

@@ -61,6 +61,12 @@ def claim(volume: Item) -> tuple[str, str]:
     return it.text(bound, "namespace"), it.text(bound, "name")
 
 
+def is_kept_after_claim(volume: Item) -> bool:
+    """True if the claim of the volume has gone, and nobody frees the volume."""
+    is_released = it.text(volume, "status", "phase") == "Released"
+    return is_released and not (is_deleted_with_claim(volume) or it.is_being_deleted(volume))
+
+
 def is_bound_to(volume: Item, claim: Item) -> bool:
     """True if the volume says that it is the claim's: of that very object, not of its name."""
     uid = it.text(volume, "spec", "claimRef", "uid")

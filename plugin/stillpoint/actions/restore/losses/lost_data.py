@@ -8,8 +8,9 @@ what it once populated, and a machine is not started on the rest.
 A claim that the target has already keeps its own bytes, and is not reported.
 
 Source: restoreItem in pkg/restore/restore.go and pkg/restore/actions/csi/pvc_action.go of Velero
-v1.18; handlePvcCreation and validatePVC in pkg/controller/datavolume/controller-base.go of CDI
-v1.66: a marked DataVolume is never filled, and an unmarked one does not take a claim that is there.
+v1.15 to v1.18; handlePvcCreation and validatePVC in pkg/controller/datavolume/controller-base.go of
+CDI v1.66: a marked DataVolume is never filled, and an unmarked one does not take a claim that is
+there.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -157,13 +158,18 @@ def _cause_without_snapshot(stored: Item, context: RestoreContext) -> str:
     if any(map(pod.is_of_machine, copied)):
         return "copied as files through a pod of KubeVirt, which no restore brings back"
     if any(fates.brings_back(backup, name, one, is_by_policy=False) for one in copied):
-        return "copied as files through a pod, and the Restore leaves pods out"
+        left_out = "pods" if context.restore.refuses(pod.RESOURCE) else "persistentvolumes"
+        return f"copied as files through a pod, and the Restore leaves {left_out} out"
     return NO_COPY
 
 
 def _may_bring(one: Item, claim: str, backup: Item, context: RestoreContext) -> bool:
-    """True if Velero may have copied the files through this pod, and restores both."""
-    if pod.is_of_machine(one) or context.restore.refuses(pod.RESOURCE):
+    """True if Velero may have copied the files through this pod, and restores both.
+
+    It makes no PodVolumeRestore where the Restore leaves claims or volumes out.
+    """
+    needed = pod.RESOURCE, persistent_volume.RESOURCE
+    if pod.is_of_machine(one) or any(map(context.restore.refuses, needed)):
         return False
     may_be_by_policy = not backup or bool(Backup.parse(backup).policies)
     return fates.brings_back(backup, claim, one, is_by_policy=may_be_by_policy)
