@@ -170,6 +170,30 @@ def test_how_far_each_machine_comes(shop: Shop, verifier: Verifier, tmp_path: Pa
     wait_until(lambda: left(shop.cluster) == [], "nothing is left", 120)
 
 
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ("db-9", "its disk carries record db-9, and the evidence is of record db-1"),
+        ("db-1", "not answering after 0.5 s: postgresql:15/main"),
+    ],
+)
+def test_what_contradicts_the_evidence_is_said_first(
+    shop: Shop, verifier: Verifier, tmp_path: Path, record: str, said: str
+) -> None:
+    """Of a disk that is not the one that was backed up, and of a database that does not start."""
+    cluster = shop.cluster
+    guests = Guests(tmp_path, {"db": record}, dead=set() if record == "db-9" else {"db"})
+    with ScratchGuests(cluster, guests.start):
+        status, document = verifier.json(SHOP, "db", "-y")
+    found = only(document)
+    assert (found["agreement"], status) == ("contradicted", 1), found
+    [contradiction] = found["contradictions"]
+    assert said in contradiction
+    kept = verified.of(cluster.api.get(API_VERSION, "Backup", NAMESPACE, SHOP))
+    assert said in kept[f"{SHOP}/db"].why
+    assert left(cluster) == []
+
+
 def test_a_quota_that_is_too_small_says_nothing_of_the_backup(
     shop: Shop, verifier: Verifier, tmp_path: Path
 ) -> None:
@@ -342,7 +366,9 @@ class Restless(Watcher):
         api.patch(*where, {"metadata": {"annotations": annotations}})
 
 
-@pytest.mark.parametrize("moment", ["Namespace", "Restore", "VirtualMachineInstance", "Pod"])
+@pytest.mark.parametrize(
+    "moment", ["Namespace", "Restore", "VirtualMachine", "VirtualMachineInstance", "Pod"]
+)
 def test_an_interrupted_run_leaves_nothing(shop: Shop, tmp_path: Path, moment: str) -> None:
     """SIGTERM when an object of that kind is there first."""
     cluster = shop.cluster
@@ -358,6 +384,27 @@ def test_an_interrupted_run_leaves_nothing(shop: Shop, tmp_path: Path, moment: s
             run.kill()
     assert run.returncode == 130, errors
     assert "not tried" in output
+    assert left(cluster) == []
+    assert cluster.storage.snapshots() == snapshots
+
+
+def test_a_run_that_is_interrupted_as_it_deletes_goes_on_with_that(
+    shop: Shop, tmp_path: Path
+) -> None:
+    cluster = shop.cluster
+    snapshots = cluster.storage.snapshots()
+    with ScratchGuests(cluster, Guests(tmp_path, shop.records).start) as guests:
+        guests.lets_go = False
+        run = verifying.spawn(verify_account.give(cluster), SHOP, "db")
+        try:
+            wait_until(lambda: any(map(is_going, objects(cluster, "VirtualMachine"))), "clear", 120)
+            run.send_signal(signal.SIGTERM)
+            guests.lets_go = True
+            output, errors = run.communicate(timeout=200)
+        finally:
+            run.kill()
+    assert run.returncode == 130, errors
+    assert "confirmed" in output
     assert left(cluster) == []
     assert cluster.storage.snapshots() == snapshots
 
@@ -389,9 +436,11 @@ def test_what_an_impatient_person_leaves_is_told(shop: Shop, tmp_path: Path) -> 
 def killed(cluster: Cluster) -> str:
     """The namespace of a run that was killed while its guest ran; its time has not come."""
     run = verifying.spawn(verify_account.give(cluster), SHOP, "db")
-    wait_until(lambda: bool(objects(cluster, "Pod")), "its guest", 120)
-    run.kill()
-    run.communicate()
+    try:
+        wait_until(lambda: bool(objects(cluster, "Pod")), "its guest", 120)
+    finally:
+        run.kill()
+        run.communicate()
     [pod] = objects(cluster, "Pod")
     return str(pod["metadata"]["namespace"])
 
@@ -448,7 +497,7 @@ def test_forged_namespaces_that_never_go_are_named_and_keep_nothing_from_going(
     shop: Shop, verifier: Verifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever may create namespaces can label them, and put what never goes into them."""
-    monkeypatch.setattr(clearing, "NAMESPACE_S", 15.0)
+    monkeypatch.setattr(clearing, "NAMESPACE_S", 10.0)
     cluster = shop.cluster
     names = [f"{scratch.PREFIX}0{number}" for number in range(3)]
     with ExitStack() as stack:
@@ -456,7 +505,8 @@ def test_forged_namespaces_that_never_go_are_named_and_keep_nothing_from_going(
             stack.enter_context(forged(cluster, one))
         stack.enter_context(ScratchGuests(cluster, Guests(tmp_path, {}).start))
         name = killed(cluster)
-        end_time(cluster, name)
+        for one in (*names, name):
+            end_time(cluster, one)
         for again in ("", " (being deleted)"):
             status, _output, errors = verifier.run("--clean-up", "-y")
             assert status == 3, errors
@@ -469,7 +519,7 @@ def test_forged_namespaces_that_never_go_are_named_and_keep_nothing_from_going(
 
 @contextmanager
 def forged(cluster: Cluster, name: str) -> Iterator[None]:
-    about = {scratch.LONGEST: "0s", scratch.MACHINE: "shop/db", scratch.BACKUP: "velero/forged"}
+    about = {scratch.LONGEST: "3600s", scratch.MACHINE: "shop/db", scratch.BACKUP: "velero/forged"}
     metadata: Object = {"name": name, "labels": {scratch.LABEL: "forged"}, "annotations": about}
     cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     metadata = {"name": "stuck", "namespace": name, "finalizers": ["example.com/stuck"]}

@@ -36,12 +36,14 @@ class Guests:
 
     Attributes:
         records: the id of the record on the disks of each machine.
+        dead: machines whose database does not answer.
     """
 
     folder: Path
     records: Mapping[str, str]
     silent: set[str] = field(default_factory=set)
     never: set[str] = field(default_factory=set)
+    dead: set[str] = field(default_factory=set)
 
     def start(self, instance: Object, volumes: Mapping[str, Path]) -> Guest | None:
         assert volumes
@@ -57,7 +59,8 @@ class Guests:
         if not record:
             return
         head = {"v": 1, "id": record, "boot": "b-2"}
-        answers = {"yes": ["postgresql:15/main"], "no": [], "unasked": [], "took_s": 0.5}
+        answers = {"yes": [], "no": [], "unasked": [], "took_s": 0.5}
+        answers |= {"no" if name in self.dead else "yes": ["postgresql:15/main"]}
         for said in (
             {"state": "copied", "verdict": "application"},
             {"state": "answers", **answers},
