@@ -521,7 +521,7 @@ def test_an_open_connection_does_not_hold_up_the_end() -> None:
         used.request("GET", "/api", headers={"Authorization": f"Bearer {server.token}"})
         assert used.getresponse().read()
         started = time.monotonic()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5  # of the client
     assert threading.active_count() == threads
     idle.close()
     used.close()

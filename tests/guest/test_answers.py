@@ -106,7 +106,7 @@ def test_an_answer_that_is_none_is_an_error_of_ours_in_time(
         begin = time.monotonic()
         with pytest.raises(Unreachable) as caught:
             driver.prepare(Deadline.after(PREPARE_S))
-    assert time.monotonic() - begin < PREPARE_S + 1
+    assert time.monotonic() - begin < PREPARE_S + 5
     assert len(str(caught.value)) < 400
     assert caught.value.subject == f"{kind}:main"
 
@@ -232,7 +232,7 @@ def test_a_snapshot_that_does_not_fit_is_not_begun(
         begin = time.monotonic()
         with pytest.raises(Refused, match="a snapshot takes about"):
             asked.prepare(Deadline.after(PREPARE_S))
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < PREPARE_S
     assert not saves(slow_redis)
 
 

@@ -134,7 +134,7 @@ def test_an_image_on_a_share_that_is_gone_holds_nobody_up() -> None:
                 begun_s = time.monotonic()
                 with lab.agent() as agent:
                     assert agent.freeze() == 2
-                    assert time.monotonic() - begun_s < 8
+                    assert time.monotonic() - begun_s < 16  # KubeVirt gives up after 20
                     agent.thaw()
             assert GOOD in lab.guest("check").stdout
         finally:
@@ -154,7 +154,7 @@ def test_a_disk_on_a_share_that_is_gone_is_refused_in_time() -> None:
             refused = lab.guest("freeze")
             assert refused.returncode == 1
             assert "/data/in: sync it: not done in time" in refused.stderr
-            assert time.monotonic() - begun_s < 8
+            assert time.monotonic() - begun_s < 16  # KubeVirt gives up after 20
             again = lab.guest("freeze")
             assert "already" not in again.stderr
         finally:

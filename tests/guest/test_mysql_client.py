@@ -242,7 +242,7 @@ def test_no_client_is_started_for_a_strangers_server(
             begin = time.monotonic()
             with pytest.raises(Unreachable, match=r"user nobody listens|belongs to user"):
                 driver.prepare(Deadline.after(5))
-            assert time.monotonic() - begin < 2
+            assert time.monotonic() - begin < 5
             assert heard() == []
         assert driver.commands._started == []
     finally:

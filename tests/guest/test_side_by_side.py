@@ -18,7 +18,9 @@ from tests.guest.lab.inside import configure, holder, processes, status
 from tests.guest.lab.lab import Lab
 
 DISK = "/data/a"
-AT_ONCE_S = 3.0
+AT_ONCE_S = 7.5
+"""Less than anybody waits for one that does not come back: 10 s at a thaw, 8 s to undo."""
+
 LAZY = ("--innodb-flush-log-at-trx-commit=2",)  # is changed for the hold, and put back
 SETTING = "SELECT @@GLOBAL.innodb_flush_log_at_trx_commit"
 
@@ -93,7 +95,7 @@ def test_what_was_changed_in_a_server_that_has_ended_is_not_waited_for(guest: Gu
     os.kill(holder(guest.lab), signal.SIGKILL)
     began_s = time.monotonic()
     assert guest.lab.guest("thaw").returncode == 1
-    assert time.monotonic() - began_s < AT_ONCE_S * 2
+    assert time.monotonic() - began_s < AT_ONCE_S
     assert other.query(SETTING).split()[-1] == "2"
     notes = [one.name for one in guest.lab.path("/run/stillpoint-guest/notes").glob("*.note")]
     assert notes == []

@@ -58,7 +58,7 @@ class ALookAtAProcess(unittest.TestCase):
         begin = time.monotonic()
         strangers = [Probe(self.process(7), self.hang, is_services=False) for _ in range(20)]
         found = self.results(*strangers, Probe(self.process(), lambda: "seen", is_services=True))
-        self.assertLess(time.monotonic() - begin, 1)
+        self.assertLess(time.monotonic() - begin, probes._SERVICES_S)
         self.assertIn("seen", found)
 
     def test_is_done_at_each_users_first_before_anybodys_second(self) -> None:

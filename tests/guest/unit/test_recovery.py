@@ -58,7 +58,7 @@ class SideBySide(NotesCase):
         undoing = self.undoing()
         begin_s = time.monotonic()
         undoing.undo(0.4)
-        self.assertLess(time.monotonic() - begin_s, 5)
+        self.assertLess(time.monotonic() - begin_s, 7)  # and not 7.5
         self.assertIsNone(shop.read())
         self.assertIn((KIND, "db3"), undoing.busy)
         undoing.undo(0)  # they are not begun a second time
@@ -95,7 +95,7 @@ class Processes(NotesCase):
         ending.wait()
         begin_s = time.monotonic()
         self.undoing().undo(5)
-        self.assertLess(time.monotonic() - begin_s, 3)
+        self.assertLess(time.monotonic() - begin_s, 5)
         self.assertEqual(scripted.DID, ["lives undo it"])
         self.assertEqual(self.left(), [])
 
@@ -166,7 +166,7 @@ class BesideAFreeze(HolderCase):
             self.begin(section("one"))
             begin_s = time.monotonic()
             self.freeze()
-        self.assertLess(time.monotonic() - begin_s, 2)
+        self.assertLess(time.monotonic() - begin_s, 3.5)
         self.assertEqual(self.held(), ("one",))
         client.thaw(self.places())
         told = {one.name: one.error for one in self.last().applications}

@@ -242,7 +242,7 @@ def test_a_guest_is_looked_at_while_its_bytes_are_still_to_come() -> None:
             networks = [{"name": "lan", "multus": {"networkName": "lan"}}]
             instance = cluster.objects["VirtualMachineInstance", name, "db"]
             cluster.keep(merged(instance, {"spec": {"networks": networks}}))
-            latest = time.monotonic() + 3
+            latest = time.monotonic() + 60
             while not is_ended(cluster, name) and time.monotonic() < latest:
                 time.sleep(0.01)
             if cluster.objects.get(("DataDownload", "velero", f"{name}-x")):

@@ -91,7 +91,7 @@ def test_the_next_machine_begins_while_the_namespace_of_the_last_one_goes() -> N
         if sum(one.startswith("create namespaces") for one in sent) == 2:
             begins.set()
         if sent[-1].startswith("watch namespaces") and not has_begun:
-            has_begun.append(begins.wait(10))
+            has_begun.append(begins.wait(60))
 
     cluster.on_request = wait
     results = verifying(cluster).run(several(2), at_once=1)
