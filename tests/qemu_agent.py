@@ -1,5 +1,6 @@
 """The protocol of QEMU's guest agent: JSON lines over a socket, as libvirt speaks it."""
 
+import contextlib
 import json
 import socket
 import time
@@ -49,8 +50,10 @@ class Conversation:
         self._socket.settimeout(timeout_s)
         self._socket.sendall(FRAME)  # ends what somebody left half-said
         self.send("guest-sync-delimited", id=token)
-        while self._read().get("return") != token:
-            pass
+        is_ours = False
+        while not is_ours:
+            with contextlib.suppress(ValueError):  # the rest of an answer that nobody waited for
+                is_ours = self._read().get("return") == token
         self._socket.settimeout(ANSWER_S)
 
     def send(self, command: str, **arguments: Any) -> None:
