@@ -30,7 +30,7 @@ class Api:
             maxsize=16,
             block=True,
             ssl_context=ssl.create_default_context(cafile=str(authority)),
-            retries=False,
+            retries=RETRIES,
             timeout=60,
             headers={"Authorization": f"Bearer {token}"},
         )
@@ -153,6 +153,10 @@ class Api:
                     self._plurals[api_version, resource["kind"]] = known
         return self._plurals[api_version, kind]
 
+
+RETRIES = urllib3.Retry(3, redirect=False, allowed_methods=["GET"], raise_on_status=False)
+"""Of what only reads: a server may close a connection that was idle as the request comes, and has
+those come again whom it cannot answer yet. Nobody knows whether a change was made."""
 
 WITHOUT_STATUS_SUBRESOURCE = {("kubevirt.io/v1", "VirtualMachineInstance")}
 
