@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +68,7 @@ class Processes:
         self._ask({"stop": [process.number for process in processes]})
 
     def wait(
-        self, process: Process, is_ready: Callable[[], bool], what: str, timeout_s: float = 60
+        self, process: Process, is_ready: Callable[[], bool], what: str, timeout_s: float = 120
     ) -> None:
         """Returns when the process is ready.
 
@@ -102,10 +101,19 @@ class Processes:
         return answer
 
 
+_reserved: list[socket.socket] = []
+"""One for each port, which is bound and does not listen, until this process ends."""
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nothing listens on; all are held until the last is found."""
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Ports of 127.0.0.1 that nothing listens on, for servers.
+
+    Linux gives them to no connection, and to nobody who asks for any port: only to who binds this
+    very one with SO_REUSEADDR, as servers do.
+    """
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        each.bind(("127.0.0.1", 0))
+    _reserved.extend(sockets)
+    return [each.getsockname()[1] for each in sockets]
