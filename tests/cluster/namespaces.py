@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable
 
-from tests.cluster.api import Api, ApiError
+from tests.cluster.api import Api
+from tests.cluster.watcher import lost_race
 
 VIRTUAL_MACHINES = (
     ("kubevirt.io/v1", "VirtualMachine"),
@@ -28,7 +29,10 @@ def create_namespace(api: Api, name: str) -> None:
 
 
 def delete_namespace(api: Api, name: str, timeout_s: float = 120) -> None:
-    """Returns when it is gone. Finalizers that are KubeVirt's to drop are dropped here."""
+    """Returns when it is gone, whoever deletes it.
+
+    Finalizers that are KubeVirt's to drop are dropped here.
+    """
     for kind in VIRTUAL_MACHINES:
         drop_finalizers(api, kind, name)
     for kind in (*VIRTUAL_MACHINES, *SLOW_TO_GO):
@@ -38,7 +42,8 @@ def delete_namespace(api: Api, name: str, timeout_s: float = 120) -> None:
         f"namespace {name} is free of pods, snapshots and claims",
         timeout_s,
     )
-    api.delete("v1", "Namespace", None, name)
+    with lost_race():
+        api.delete("v1", "Namespace", None, name)
     wait_until(
         lambda: api.find("v1", "Namespace", None, name) is None,
         f"namespace {name} is gone",
@@ -57,12 +62,9 @@ def machines_and_claims(api: Api, namespace: str) -> dict[str, list[str]]:
 
 def drop_finalizers(api: Api, kind: tuple[str, str], namespace: str) -> None:
     for each in api.list(*kind, namespace):
-        try:
+        with lost_race():
             where = (*kind, namespace, each["metadata"]["name"])
             api.patch(*where, {"metadata": {"finalizers": None}})
-        except ApiError as error:
-            if error.status != 404:
-                raise
 
 
 def wait_until_allowed(
@@ -96,7 +98,8 @@ def is_allowed(api: Api, account: str, verb: str, resource: str, namespace: str 
     return bool(api.create(review)["status"]["allowed"])
 
 
-def wait_until(is_so: Callable[[], bool], what: str, timeout_s: float = 30) -> None:
+def wait_until(is_so: Callable[[], bool], what: str, timeout_s: float = 120) -> None:
+    """The limit is for what never comes: no test waits for so long, also on a busy machine."""
     deadline = time.monotonic() + timeout_s
     while not is_so():
         if time.monotonic() > deadline:

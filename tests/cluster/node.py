@@ -1,6 +1,8 @@
 """The stand-in node, and what its virt-freezer was asked for."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,26 +105,38 @@ class Node:
             "delay": f"{delay_s}s",
             "late": f"{late_s}s",
         }
-        (self.orders / f"{namespace}.{name}.{verb}.json").write_text(json.dumps(order))
+        self._order(namespace, name, verb).write_text(json.dumps(order))
+
+    @contextmanager
+    def holding(self, namespace: str, name: str, verb: Verb) -> Iterator[None]:
+        """No call of virt-freezer goes on for one virtual machine before the context ends."""
+        order = self._order(namespace, name, verb)
+        order.write_text(json.dumps({"delay": "0s", "hold": True}))
+        try:
+            yield
+        finally:
+            order.unlink()
+
+    def _order(self, namespace: str, name: str, verb: Verb) -> Path:
+        return self.orders / f"{namespace}.{name}.{verb}.json"
 
     def give_agent(self, namespace: str, name: str, agent: Path) -> None:
         """From now on virt-freezer freezes a real guest, by the socket of its QEMU guest agent."""
-        link = self.folder / "agents" / f"{namespace}.{name}"
-        link.parent.mkdir(exist_ok=True)
-        link.unlink(missing_ok=True)
-        link.symlink_to(agent)
+        self._link("agents", namespace, name, agent)
 
     def give_console(self, namespace: str, name: str, console: Path) -> None:
         """From now on a launcher pod's log has what a guest prints to that file."""
-        link = self.folder / "consoles" / f"{namespace}.{name}"
-        link.parent.mkdir(exist_ok=True)
-        link.symlink_to(console)
+        self._link("consoles", namespace, name, console)
 
     def give_hook(self, namespace: str, name: str, program: Path) -> None:
         """From now on the guest's agent calls that program at each freeze and thaw."""
-        link = self.folder / "hooks" / f"{namespace}.{name}"
+        self._link("hooks", namespace, name, program)
+
+    def _link(self, what: str, namespace: str, name: str, target: Path) -> None:
+        link = self.folder / what / f"{namespace}.{name}"
         link.parent.mkdir(exist_ok=True)
-        link.symlink_to(program)
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
 
     def log(self, pod: Object, container: str, text: str) -> None:
         """A container prints a line now; its log is as a container runtime keeps it."""

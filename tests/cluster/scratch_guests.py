@@ -167,8 +167,7 @@ class ScratchGuests(Watcher):
             status = {"phase": "Scheduling", "activePods": {pod["metadata"]["uid"]: NODE}}
             self._api.replace_status(instance, status)
         elif phase == "Scheduling":
-            volumes = self._volumes(instance)
-            seen.guest = None if volumes is None else self._start(instance, volumes)
+            seen.guest = seen.guest or self._started(instance)
             if seen.guest:
                 namespace, name = identity(instance)
                 self._cluster.node.give_console(namespace, name, seen.guest.console)
@@ -179,6 +178,16 @@ class ScratchGuests(Watcher):
                 self._report(machine, instance, "Failed")
             elif not is_true(instance, AGENT) and seen.guest.has_agent():
                 self._report(machine, instance, "Running", AGENT)
+
+    def _started(self, instance: Object) -> Guest | None:
+        """None as long as it never runs, or its disks are not there, or go while it starts."""
+        volumes = self._volumes(instance)
+        try:
+            return None if volumes is None else self._start(instance, volumes)
+        except FileNotFoundError:
+            if self._volumes(instance) is None:
+                return None
+            raise
 
     def _report(self, machine: Object, instance: Object, phase: str, *conditions: str) -> None:
         is_running = phase == "Running"

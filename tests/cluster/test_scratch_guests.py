@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -10,8 +11,18 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.manifests import Disk, Machine
 from tests.cluster.namespaces import create_namespace, wait_until
 from tests.cluster.node import CONSOLE_LOG, is_true
-from tests.cluster.scratch_guests import AGENT, SCRATCH, Guest, ScratchGuests, Told, made_instance
+from tests.cluster.scratch_guests import (
+    AGENT,
+    OF_INSTANCE,
+    SCRATCH,
+    Guest,
+    ScratchGuests,
+    Told,
+    launcher_pod,
+    made_instance,
+)
 from tests.cluster.virt_controller import INSTANCE, KUBEVIRT
+from tests.cluster.watcher import lost_race
 
 QUOTA = ("v1", "ResourceQuota")
 COUNT = "count/virtualmachineinstances.kubevirt.io"
@@ -55,7 +66,6 @@ def forbid(lab: Cluster, namespace: str) -> None:
     wait_until(
         lambda: COUNT in lab.api.get(*QUOTA, namespace, "none").get("status", {}).get("hard", {}),
         "the quota is in effect",
-        60,
     )
 
 
@@ -79,7 +89,7 @@ def test_a_quota_keeps_instances_away_until_it_is_deleted(lab: Cluster, tmp_path
         assert is_true(found, "Failure")
         assert not instance(lab, namespace)
         lab.api.delete(*QUOTA, namespace, "none")
-        wait_until(lambda: is_true(instance(lab, namespace), AGENT), "the guest runs", 60)
+        wait_until(lambda: is_true(instance(lab, namespace), AGENT), "the guest runs")
 
 
 def test_a_guest_starts_from_its_disks_and_ends_with_its_namespace(
@@ -96,7 +106,7 @@ def test_a_guest_starts_from_its_disks_and_ends_with_its_namespace(
     machine = halted(lab, namespace)
     with ScratchGuests(lab, started) as guests:
         start(lab, machine)
-        wait_until(lambda: is_true(instance(lab, namespace), AGENT), "the guest runs", 60)
+        wait_until(lambda: is_true(instance(lab, namespace), AGENT), "the guest runs")
         assert given == {"root": lab.disk_image(namespace, "db-root")}
         [pod] = lab.api.list("v1", "Pod", namespace)
         path = lab.api.path("v1", "Pod", namespace, pod["metadata"]["name"])
@@ -104,7 +114,7 @@ def test_a_guest_starts_from_its_disks_and_ends_with_its_namespace(
         wait_until(lambda: "@stillpoint" in lab.api.text(f"{path}/log", **log), "its console")
         lab.api.delete("v1", "Namespace", None, namespace)
         wait_until(
-            lambda: lab.api.find("v1", "Namespace", None, namespace) is None, "nothing is left", 60
+            lambda: lab.api.find("v1", "Namespace", None, namespace) is None, "nothing is left"
         )
         wait_until(lambda: guests.of(namespace, "db").has_ended, "the guest has ended")
 
@@ -118,9 +128,48 @@ def test_a_disk_that_goes_while_it_is_looked_at_ends_nothing(lab: Cluster, tmp_p
     (lab.storage.folder / "claims" / namespace / "db-root").unlink()
     with ScratchGuests(lab, lambda *_: Told(console)):
         start(lab, machine)
-        wait_until(lambda: bool(instance(lab, namespace)), "there is an instance", 60)
+        wait_until(lambda: bool(instance(lab, namespace)), "there is an instance")
         lab.storage.link(namespace, "db-root", volume.name)
-        wait_until(lambda: is_true(instance(lab, namespace), AGENT), "the guest runs", 60)
+        wait_until(lambda: is_true(instance(lab, namespace), AGENT), "the guest runs")
+
+
+def test_a_disk_that_goes_while_its_guest_starts_ends_nothing(lab: Cluster, tmp_path: Path) -> None:
+    namespace, console = "scratch-going", tmp_path / "console"
+    console.write_text("")
+    machine = halted(lab, namespace)
+    lab.disk_image(namespace, "db-root").write_bytes(b"of the disk")
+    volume, has_begun = lab.disk_path(namespace, "db-root"), Event()
+
+    def started(_: Object, volumes: Mapping[str, Path]) -> Guest:
+        if not has_begun.is_set():
+            has_begun.set()
+            (lab.storage.folder / "claims" / namespace / "db-root").unlink()
+            volumes = {"root": volume.with_name("gone")}
+        assert volumes["root"].read_bytes().startswith(b"of the disk")
+        return Told(console)
+
+    with ScratchGuests(lab, started):
+        start(lab, machine)
+        wait_until(has_begun.is_set, "the guest starts")
+        lab.storage.link(namespace, "db-root", volume.name)
+        wait_until(lambda: is_true(instance(lab, namespace), AGENT), "the guest runs")
+
+
+def test_whoever_is_later_than_the_end_of_a_namespace_has_lost_a_race(lab: Cluster) -> None:
+    """As a launcher pod is, and a finalizer, when a verification clears meanwhile."""
+    namespace = "scratch-ending"
+    made = lab.api.create(made_instance(halted(lab, namespace)))
+    lab.api.delete(*INSTANCE, namespace, "db")
+    lab.api.delete("v1", "Namespace", None, namespace)
+    more = {"metadata": {"finalizers": [OF_INSTANCE, "example.com/late"]}}
+    with pytest.raises(ApiError) as of_pod:
+        lab.api.create(launcher_pod(made))
+    with pytest.raises(ApiError) as of_finalizer:
+        lab.api.patch(*INSTANCE, namespace, "db", more)
+    assert (of_pod.value.status, of_finalizer.value.status) == (403, 422)
+    for refusal in (of_pod.value, of_finalizer.value):
+        with lost_race():
+            raise refusal
 
 
 @pytest.mark.parametrize(("word", "count"), [(None, 1), (False, 0)])
@@ -132,7 +181,7 @@ def test_without_a_word_a_guest_has_an_interface(
     devices = {"interfaces": None, "autoattachPodInterface": word}
     with ScratchGuests(lab, lambda *_: None):
         start(lab, machine, {"networks": None, "domain": {"devices": devices}})
-        wait_until(lambda: bool(instance(lab, namespace)), "there is an instance", 60)
+        wait_until(lambda: bool(instance(lab, namespace)), "there is an instance")
     spec = instance(lab, namespace)["spec"]
     assert len(spec.get("networks", ())) == count
     assert len(spec["domain"]["devices"].get("interfaces", ())) == count

@@ -33,10 +33,15 @@ def test_an_error_of_a_look_is_raised_where_the_context_ends(error: Exception) -
     assert watcher.looks == 2
 
 
+def fail_after(watcher: Watcher) -> None:
+    wait_until(lambda: watcher.error is not None, "the error")
+    raise TimeoutError
+
+
 def test_both_errors_are_told_where_a_test_fails_too() -> None:
     watcher = Faulty(KeyError("status"))
     with pytest.raises(KeyError) as raised, watcher:
-        wait_until(lambda: watcher.looks > 2, "a third look", timeout_s=0.3)
+        fail_after(watcher)
     assert isinstance(raised.value.__context__, TimeoutError)
 
 
