@@ -79,7 +79,7 @@ class ControlPlane:
         self.processes.wait(etcd, self._is_etcd_healthy, "healthy")
         api = self.api("admin")
         apiserver = self._start_apiserver()
-        self.processes.wait(apiserver, api.is_ready, "ready", timeout_s=120)
+        self.processes.wait(apiserver, api.is_ready, "ready")
         api.close()
         self._start_controller_manager()
 

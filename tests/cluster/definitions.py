@@ -48,7 +48,7 @@ def install(api: Api, definitions: list[Object]) -> None:
     """Returns when the API server serves them all."""
     with ThreadPoolExecutor(8) as workers:
         list(workers.map(api.create, definitions))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while missing := names(definitions) - established(api):
         if time.monotonic() > deadline:
             raise StartError(f"custom resources not established: {', '.join(sorted(missing))}")

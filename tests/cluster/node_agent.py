@@ -159,7 +159,7 @@ class NodeAgent(Watcher):
             return dict(found.get("status") or {})
 
         wait_until(
-            lambda: bool(status().get("readyToUse")), f"snapshot {namespace}/{name} is ready", 60
+            lambda: bool(status().get("readyToUse")), f"snapshot {namespace}/{name} is ready"
         )
         content = status()["boundVolumeSnapshotContentName"]
         return self._api.get(SNAPSHOTS, "VolumeSnapshotContent", None, content)
@@ -213,7 +213,7 @@ class NodeAgent(Watcher):
         metadata |= {"annotations": {SELECTED_NODE: chosen}} if chosen else {}
         self._api.create({"apiVersion": "v1", "kind": CLAIM[1], "metadata": metadata, "spec": spec})
         where = (*CLAIM, NAMESPACE, name)
-        wait_until(lambda: is_bound(self._api.get(*where)), f"claim {name} is bound", 60)
+        wait_until(lambda: is_bound(self._api.get(*where)), f"claim {name} is bound")
         return self._api.get(*VOLUME, None, self._api.get(*where)["spec"]["volumeName"])
 
     def _move(self, moved: Object, source: Path, target: Path) -> int:
@@ -247,7 +247,7 @@ class NodeAgent(Watcher):
         self._api.patch(*where, {"spec": {"persistentVolumeReclaimPolicy": "Retain"}})
         self._api.delete(*CLAIM, NAMESPACE, claim)
         wait_until(
-            lambda: self._api.find(*CLAIM, NAMESPACE, claim) is None, f"claim {claim} is gone", 60
+            lambda: self._api.find(*CLAIM, NAMESPACE, claim) is None, f"claim {claim} is gone"
         )
         found = self._api.patch(*target, {"spec": {"volumeName": name}})
         selector = found["spec"].get("selector", {}).get("matchLabels", {})
@@ -255,7 +255,7 @@ class NodeAgent(Watcher):
             "namespace": target[2], "name": target[3], "uid": None, "resourceVersion": None,
         }  # fmt: skip
         self._api.patch(*where, {"metadata": {"labels": selector}, "spec": {"claimRef": reference}})
-        wait_until(lambda: is_bound(self._api.get(*target)), f"claim {target[3]} is bound", 60)
+        wait_until(lambda: is_bound(self._api.get(*target)), f"claim {target[3]} is bound")
         self._api.patch(*where, {"spec": {"persistentVolumeReclaimPolicy": policy}})
 
     def _keep(self, moved: Object, *finalizers: str) -> None:

@@ -29,7 +29,7 @@ def populate(api: Api, storage: Storage, claims: Sequence[Object]) -> None:
         rebind(api, storage, claim, made["metadata"]["name"])
     for claim in claims:
         where = identity(claim)
-        wait_until(partial(is_populated, api, *where), f"{where} bound", 60)
+        wait_until(partial(is_populated, api, *where), f"{where} bound")
 
 
 def prime(claim: Object) -> Object:
@@ -55,7 +55,7 @@ def prime(claim: Object) -> Object:
 
 def rebind(api: Api, storage: Storage, claim: Object, made: str) -> None:
     namespace, name = identity(claim)
-    wait_until(lambda: is_bound(api.get(*CLAIM, namespace, made)), f"{made} bound", 60)
+    wait_until(lambda: is_bound(api.get(*CLAIM, namespace, made)), f"{made} bound")
     volume = api.get(*CLAIM, namespace, made)["spec"]["volumeName"]
     reference = {
         "apiVersion": CLAIM[0],

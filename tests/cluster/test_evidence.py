@@ -174,7 +174,7 @@ def test_a_plugin_that_is_killed_in_the_middle_leaves_nothing_that_looks_better(
 
     with ThreadPoolExecutor(1) as aside, cluster.storage.orders(namespace, db_data="hang"):
         backup = aside.submit(back_up, cluster, namespace, namespace, is_ours=False)
-        wait_until(lambda: bool(noted()), "the first disk is taken", 60)
+        wait_until(lambda: bool(noted()), "the first disk is taken")
         for number in cluster.velero.plugin_processes():
             with suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)

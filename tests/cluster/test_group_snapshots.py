@@ -106,7 +106,7 @@ def test_the_tests_storage_takes_and_deletes_a_group(cluster_without_velero: Clu
     def is_ready() -> bool:
         return bool(api.get(*GROUP, namespace, "all").get("status", {}).get("readyToUse"))
 
-    wait_until(is_ready, "the storage has the group", 60)
+    wait_until(is_ready, "the storage has the group")
     cuts = [cluster.snapshots_cut()[f"{namespace}/{name}"] for name in ("db-root", "db-data")]
     [[root], [data]] = cuts
     assert root.group == data.group != ""
@@ -114,7 +114,7 @@ def test_the_tests_storage_takes_and_deletes_a_group(cluster_without_velero: Clu
     wait_until(lambda: len(api.list(*SNAPSHOT, namespace)) == 2, "both have an object")
     api.delete(*GROUP, namespace, "all")
     taken = {root.snapshot, data.snapshot}
-    wait_until(lambda: not taken & cluster.storage.snapshots(), "both are deleted", 60)
+    wait_until(lambda: not taken & cluster.storage.snapshots(), "both are deleted")
 
 
 def test_all_disks_of_a_guest_are_one_group_of_one_moment(shop: Shop) -> None:
@@ -158,8 +158,8 @@ def test_deleting_the_backup_deletes_the_members_in_the_storage(shop: Shop) -> N
     assert taken <= cluster.storage.snapshots()
     cluster.api.create(velero_object("DeleteBackupRequest", "group", {"backupName": "group"}))
     where = (API_VERSION, "Backup", NAMESPACE, "group")
-    wait_until(lambda: cluster.api.find(*where) is None, "the backup is gone", 60)
-    wait_until(lambda: not taken & cluster.storage.snapshots(), "so are its snapshots", 60)
+    wait_until(lambda: cluster.api.find(*where) is None, "the backup is gone")
+    wait_until(lambda: not taken & cluster.storage.snapshots(), "so are its snapshots")
 
 
 # what goes wrong
@@ -173,9 +173,9 @@ def machine_of_two_disks(cluster: Cluster, namespace: str) -> None:
 
 def assert_nothing_is_left(cluster: Cluster, namespace: str) -> None:
     api = cluster.api
-    wait_until(lambda: api.list(*GROUP, namespace) == [], "no group is left", 60)
-    wait_until(lambda: api.list(*SNAPSHOT, namespace) == [], "no snapshot is left", 60)
-    wait_until(lambda: api.list(*GROUP_CONTENT) == [], "no content of a group is left", 60)
+    wait_until(lambda: api.list(*GROUP, namespace) == [], "no group is left")
+    wait_until(lambda: api.list(*SNAPSHOT, namespace) == [], "no snapshot is left")
+    wait_until(lambda: api.list(*GROUP_CONTENT) == [], "no content of a group is left")
     for claim in api.list(*CLAIM, namespace):
         assert not [one for one in claim["metadata"].get("labels", {}) if "group." in one]
 
@@ -213,8 +213,8 @@ def test_the_next_backup_deletes_what_a_killed_plugin_has_left(policed: Cluster)
         for process in cluster.velero.plugin_processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
-        wait_until(lambda: is_over(cluster, namespace), "the backup is over", 60)
-        wait_until(lambda: len(kept(cluster, namespace)) >= 2, "the storage has the group", 60)
+        wait_until(lambda: is_over(cluster, namespace), "the backup is over")
+        wait_until(lambda: len(kept(cluster, namespace)) >= 2, "the storage has the group")
     [left] = cluster.api.list(*GROUP, namespace)
     again = cluster.backup(f"{namespace}-again", {"includedNamespaces": [namespace], **BY_POLICY})
     assert again["status"]["phase"] == "Completed", cluster.backup_log(f"{namespace}-again")

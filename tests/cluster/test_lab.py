@@ -24,7 +24,7 @@ def lab(cluster_without_velero: Cluster) -> Cluster:
     return cluster_without_velero
 
 
-def eventually(read: Callable[[], Any], timeout_s: float = 30) -> Any:
+def eventually(read: Callable[[], Any], timeout_s: float = 120) -> Any:
     deadline = time.monotonic() + timeout_s
     while not (found := read()) and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -104,7 +104,7 @@ def make_trouble(moved: Moved) -> None:
         phases = [each.get("status", {}).get("phase") for each in found]
         return phases == ["InProgress", "InProgress"]
 
-    wait_until(are_moving, "both disks are moved", 60)
+    wait_until(are_moving, "both disks are moved")
     uploads, api = moved.uploads("moved-in-trouble"), moved.cluster.api
     name = uploads["db-root"]["spec"]["csiSnapshot"]["volumeSnapshot"]
     snapshot = api.get(SNAPSHOTS, "VolumeSnapshot", SOURCE, name)
@@ -195,5 +195,5 @@ def test_the_uploads_go_with_their_backup(moved: Moved) -> None:
     )
     moved.cluster.api.create(request)
     where = (API_VERSION, "Backup", NAMESPACE, "moved-too-late")
-    wait_until(lambda: moved.cluster.api.find(*where) is None, "the backup is deleted", 60)
+    wait_until(lambda: moved.cluster.api.find(*where) is None, "the backup is deleted")
     assert moved.uploads("moved-too-late") == {}

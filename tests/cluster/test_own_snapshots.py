@@ -277,8 +277,8 @@ def test_deleting_the_backup_deletes_the_snapshots_in_the_storage(shop: Shop) ->
     request = velero_object("DeleteBackupRequest", "own-all", {"backupName": "own-all"})
     cluster.api.create(request)
     where = (API_VERSION, "Backup", NAMESPACE, "own-all")
-    wait_until(lambda: cluster.api.find(*where) is None, "the backup is gone", 60)
-    wait_until(lambda: not taken & cluster.storage.snapshots(), "so are its snapshots", 60)
+    wait_until(lambda: cluster.api.find(*where) is None, "the backup is gone")
+    wait_until(lambda: not taken & cluster.storage.snapshots(), "so are its snapshots")
 
 
 # what goes wrong
@@ -330,7 +330,6 @@ def test_a_disk_that_fails_fails_alone_and_leaves_nothing(policed: Cluster) -> N
             == {"db-root", "db-lost"}
         ),
         "no other snapshot is in the storage",
-        60,
     )
     assert machine.name
 
@@ -359,7 +358,7 @@ def test_a_plugin_that_is_killed_takes_no_disk_twice_and_leaves_nothing(policed:
         for process in cluster.velero.plugin_processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
-        wait_until(lambda: is_over(cluster, namespace), "the backup is over", 60)
+        wait_until(lambda: is_over(cluster, namespace), "the backup is over")
         wait_until(lambda: len(taken(cluster, namespace)) == 2, "the storage is through")
     backup = cluster.api.get(API_VERSION, "Backup", NAMESPACE, namespace)
     assert backup["status"]["phase"] == "PartiallyFailed"
@@ -377,7 +376,7 @@ def test_a_server_that_is_restarted_leaves_nothing(policed: Cluster) -> None:
         begin(cluster, namespace)
         wait_until(lambda: len(cluster.api.list(*SNAPSHOT, namespace)) == 2, "both are begun")
         cluster.velero.restart(cluster.api)
-        wait_until(lambda: is_over(cluster, namespace), "the backup is over", 60)
+        wait_until(lambda: is_over(cluster, namespace), "the backup is over")
         wait_until(lambda: len(taken(cluster, namespace)) == 2, "the storage is through")
     backup = cluster.api.get(API_VERSION, "Backup", NAMESPACE, namespace)
     assert backup["status"]["phase"] == "Failed"

@@ -181,7 +181,7 @@ def test_state_and_revisions_are_the_machines_again_and_go_with_it(
     api.patch(*MACHINE, tills.back, "till-4", {"metadata": {"finalizers": None}})
     api.delete(*MACHINE, tills.back, "till-4")
     gone = (*REVISION, tills.back, revision)
-    wait_until(lambda: api.find(*gone) is None, "the revision goes with its machine", 60)
+    wait_until(lambda: api.find(*gone) is None, "the revision goes with its machine")
 
 
 def test_a_machine_alone_comes_back_without_its_pool_and_can_be_deleted(tills: Tills) -> None:

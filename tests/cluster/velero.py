@@ -100,7 +100,7 @@ class Velero:
             status = api.get(*location).get("status", {})
             return bool(status.get("phase") == "Available")
 
-        self.processes.wait(self._process, is_available, "ready", timeout_s=60)
+        self.processes.wait(self._process, is_available, "ready")
 
     def stop(self) -> None:
         if self._process is not None:

@@ -139,7 +139,7 @@ def create_or_get(api: Api, manifest: Object) -> Object:
         return api.get(*where, metadata["name"])
 
 
-def wait_until_running(api: Api, namespace: str, timeout_s: float = 60) -> None:
+def wait_until_running(api: Api, namespace: str, timeout_s: float = 120) -> None:
     deadline = time.monotonic() + timeout_s
     while waiting := [
         pod["metadata"]["name"]
