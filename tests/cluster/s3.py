@@ -21,6 +21,11 @@ from tests.peers.build import binary
 
 PLUGIN = "velero-plugin-for-aws"
 LOCATION = "s3"
+WHERE = (API_VERSION, "BackupStorageLocation", NAMESPACE, LOCATION)
+LOOKED_AT_ONCE = "24h"
+"""How often Velero looks whether it can use the store. By default it looks every 20 s, may do so in
+the middle of the upload of a backup, and then refuses for 20 s what comes next."""
+
 AUTHORITY = "s3-authority"
 """The Secret with the authority's certificate, at the key `ca.crt`."""
 
@@ -105,7 +110,8 @@ def _location(cluster: Cluster, store: Store) -> Iterator[None]:
         for each in made:
             cluster.api.create(each)
         try:
-            wait_until_available(cluster)
+            wait_until(lambda: _phase(cluster) == "Available", "location s3 Available")
+            cluster.api.patch(*WHERE, {"spec": {"validationFrequency": LOOKED_AT_ONCE}})
             yield
         finally:
             for each in made:
@@ -114,16 +120,8 @@ def _location(cluster: Cluster, store: Store) -> Iterator[None]:
                 )
 
 
-def wait_until_available(cluster: Cluster) -> None:
-    """Returns when Velero takes the location for one that it can use.
-
-    It looks every 20 s, and may find the store in the middle of the upload of a backup.
-    """
-    wait_until(lambda: _phase(cluster) == "Available", "location s3 Available", 60)
-
-
 def _phase(cluster: Cluster) -> str:
-    found = cluster.api.get(API_VERSION, "BackupStorageLocation", NAMESPACE, LOCATION)
+    found = cluster.api.get(*WHERE)
     return str(found.get("status", {}).get("phase"))
 
 
