@@ -95,7 +95,10 @@ class Storage:
 
     @contextmanager
     def orders(self, namespace: str, **claims: str) -> Iterator[None]:
-        """Snapshots of claims go wrong for a while: `fail`, `hang`, `unready`, or last `2s`."""
+        """Snapshots of claims go wrong for a while.
+
+        They `fail`, `hang`, are `unready`, last `2s`, or wait for the end of that: `hold`.
+        """
         folder = self.folder / "orders" / namespace
         folder.mkdir(parents=True, exist_ok=True)
         files = [folder / claim.replace("_", "-") for claim in claims]
@@ -169,7 +172,7 @@ def manifests() -> list[Object]:
     ]
 
 
-def wait_until_bound(api: Api, namespace: str, timeout_s: float = 60) -> None:
+def wait_until_bound(api: Api, namespace: str, timeout_s: float = 120) -> None:
     """Returns when every claim of the namespace is bound: a backup fails on others."""
     deadline = time.monotonic() + timeout_s
     while unbound := [

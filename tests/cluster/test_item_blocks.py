@@ -155,13 +155,12 @@ def test_a_disk_hot_plugged_after_the_backup_began_is_cut_in_the_freeze(cluster:
     cluster.create_vms([slow, late])
     for number in range(BLOCKS_AHEAD + 2):
         cluster.api.create(idle_pod(slow.namespace, f"z-{number:02}"))
-    cluster.node.disturb(slow.namespace, slow.name, "freeze", delay_s=8)
+    held = cluster.node.holding(slow.namespace, slow.name, "freeze")
     spec = {"includedNamespaces": [slow.namespace, late.namespace]}
-    with ThreadPoolExecutor(1) as aside:
+    with ThreadPoolExecutor(1) as aside, held:
         backup = aside.submit(cluster.backup, "plug", spec)
         wait_until(lambda: is_collected(cluster, "plug"), "Velero has collected its items")
         plugged = virtual_machines.hot_plug(cluster, late, Disk("extra"))
-    cluster.node.soothe()
     assert backup.result()["status"]["phase"] == "Completed", cluster.backup_log("plug")
     folder = f"resources/virtualmachineinstances.kubevirt.io/namespaces/{late.namespace}"
     stored = cluster.backup_items("plug")[f"{folder}/late.json"]
@@ -178,15 +177,14 @@ def test_a_disk_hot_plugged_after_its_namespace_was_read_is_cut_in_the_freeze(
     cluster.create_vms([slow, made, unmade])
     for number in range(BLOCKS_AHEAD + 2):
         cluster.api.create(idle_pod(slow.namespace, f"virt-launcher-c-{number:02}"))
-    cluster.node.disturb(slow.namespace, slow.name, "freeze", delay_s=20)
-    with ThreadPoolExecutor(1) as aside:
+    held = cluster.node.holding(slow.namespace, slow.name, "freeze")
+    with ThreadPoolExecutor(1) as aside, held:
         backup = aside.submit(cluster.backup, "plug-read", {"includedNamespaces": [slow.namespace]})
         wait_until(lambda: is_read(cluster, slow.namespace), "the plugin has read the namespace")
         plugged = [
             virtual_machines.hot_plug(cluster, machine, Disk("extra")) for machine in (unmade, made)
         ]
         assert not cluster.snapshots_cut().get(f"{slow.namespace}/{slow.claim(slow.disks[0])}")
-    cluster.node.soothe()
     assert backup.result()["status"]["phase"] == "Completed", cluster.backup_log("plug-read")
     for machine in plugged:
         assert_cut_inside_one_freeze(cluster, machine)
@@ -210,15 +208,14 @@ def test_a_disk_of_another_block_is_taken_without_the_disks_of_a_guest_that_runs
     for number in range(BLOCKS_AHEAD + 2):
         cluster.api.create(idle_pod(late.namespace, f"b-{number:02}"))
     wait_until_bound(cluster.api, late.namespace)
-    cluster.node.disturb(slow.namespace, slow.name, "freeze", delay_s=15)
-    with ThreadPoolExecutor(1) as aside:
+    held = cluster.node.holding(slow.namespace, slow.name, "freeze")
+    with ThreadPoolExecutor(1) as aside, held:
         spec = {"includedNamespaces": [slow.namespace, late.namespace], "snapshotVolumes": False}
         every = {"stillpoint.dev/snapshotter": "all"}
         backup = aside.submit(cluster.backup, "plug-alone", spec, annotations=every)
         wait_until(lambda: is_in_block(cluster, extra), "the block of the pod is built")
         virtual_machines.plug_in(cluster, plugged)
         assert not cluster.snapshots_cut().get(f"{late.namespace}/{extra['metadata']['name']}")
-    cluster.node.soothe()
     status, log = backup.result()["status"], cluster.backup_log("plug-alone")
     assert (status["phase"], status.get("warnings")) == ("Completed", 1), log
     assert (

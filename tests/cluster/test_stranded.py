@@ -23,14 +23,16 @@ def migrate(cluster: Cluster) -> None:
     instance: Object = cluster.api.get(*INSTANCE)
     moved = {"nodeName": "node2", "activePods": {"the-pod-on-node2": "node2"}}
     cluster.api.replace_status(instance, {**instance["status"], **moved})
-    cluster.api.delete("v1", "Pod", PLACE, MACHINE.launcher_pod)
+    pod = ("v1", "Pod", PLACE, MACHINE.launcher_pod)
+    cluster.api.delete(*pod)
+    wait_until(lambda: cluster.api.find(*pod) is None, "the pod is gone")
 
 
 def test_a_guest_that_is_migrated_while_frozen_is_thawed_by_the_plugin(cluster: Cluster) -> None:
-    """Velero takes its disks, each in five seconds, and its hook finds no pod any more."""
+    """Its storage takes its time for a disk, and Velero's hook finds no pod any more."""
     cluster.create_namespace(PLACE)
     cluster.create_vm(MACHINE)
-    with ThreadPoolExecutor(1) as aside:
+    with ThreadPoolExecutor(1) as aside, cluster.storage.orders(PLACE, db_data="hold"):
         backup = aside.submit(cluster.backup, PLACE, {"includedNamespaces": [PLACE]})
         wait_until(lambda: bool(calls(cluster)), "the hook has frozen the guest")
         migrate(cluster)
@@ -41,9 +43,8 @@ def test_a_guest_that_is_migrated_while_frozen_is_thawed_by_the_plugin(cluster: 
     ]
     assert "fsFreezeStatus" not in cluster.api.get(*INSTANCE)["status"]
     thaw = calls(cluster)[-1].time
-    assert all(cut.finished <= thaw for cuts in cluster.snapshots_cut().values() for cut in cuts), (
-        "it was thawed before its disks were taken"
-    )
+    cuts = [cluster.snapshots_cut()[f"{PLACE}/{MACHINE.claim(disk)}"] for disk in MACHINE.disks]
+    assert all(cut.finished <= thaw for [cut] in cuts), "it was thawed before its disks were taken"
     assert found["status"]["phase"] == "PartiallyFailed"
     said = shown(cluster.archive, found)
     assert set(said.levels().values()) == {"unknown"}

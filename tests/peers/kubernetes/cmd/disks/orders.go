@@ -15,8 +15,11 @@ import (
 const (
 	fail    = "fail"    // every attempt ends with an error
 	hang    = "hang"    // no attempt ends
+	hold    = "hold"    // no attempt ends before the order
 	unready = "unready" // a handle at once, then errors instead of a word whether the snapshot is ready
 )
+
+const holdDelay = 20 * time.Millisecond
 
 // order is what a test wants for snapshots of a claim; empty for what a good driver does. A duration, as in "2s", is
 // how long the storage takes.
@@ -38,6 +41,11 @@ func (f folder) obey(ctx context.Context, claim string) error {
 		return status.Errorf(codes.Internal, "pool of %s is full", claim)
 	case hang:
 		<-ctx.Done()
+		return status.FromContextError(ctx.Err()).Err()
+	case hold:
+		for f.order(claim) == hold && ctx.Err() == nil {
+			time.Sleep(holdDelay)
+		}
 		return status.FromContextError(ctx.Err()).Err()
 	}
 	wait, err := time.ParseDuration(order)

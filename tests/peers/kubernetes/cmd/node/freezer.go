@@ -21,7 +21,10 @@ import (
 	utilexec "k8s.io/utils/exec"
 )
 
-const freezerPath = "/usr/bin/virt-freezer"
+const (
+	freezerPath = "/usr/bin/virt-freezer"
+	holdDelay   = 20 * time.Millisecond
+)
 
 // freezer does what a test sees of KubeVirt's freezing, by virt-freezer and by its subresources: it notes every call in
 // DIRECTORY/freezes.jsonl, and sets the VMI's status.fsFreezeStatus as the agent's answer would.
@@ -32,6 +35,8 @@ const freezerPath = "/usr/bin/virt-freezer"
 // A file DIRECTORY/orders/NAMESPACE.NAME.VERB.json changes how the next calls of a verb ("freeze", "unfreeze") go:
 //
 //	{"delay": "2s", "exitCode": 1, "message": "the agent does not answer"}
+//
+// "hold": true lets none go on before the file is removed.
 //
 // "late": "5s" leaves the VMI's status as it was for so long after a call, and then sets it as the guest is by then:
 // KubeVirt asks the guest every five seconds.
@@ -60,6 +65,7 @@ type call struct {
 
 type order struct {
 	Delay    string `json:"delay"`
+	Hold     bool   `json:"hold"`
 	Late     string `json:"late"`
 	ExitCode int    `json:"exitCode"`
 	Message  string `json:"message"`
@@ -104,6 +110,7 @@ func (f *freezer) carryOut(ctx context.Context, made *call) error {
 		}
 	}
 	time.Sleep(delay)
+	f.awaitOrder(ctx, *made)
 	err = f.settle(ctx, made, ordered)
 	if made.Verb == "freeze" {
 		err = errors.Join(err, f.note(*made))
@@ -206,6 +213,16 @@ func (f *freezer) order(made call) (order, time.Duration, error) {
 	}
 	delay, err := time.ParseDuration(ordered.Delay)
 	return ordered, delay, err
+}
+
+// awaitOrder returns when no order holds the call any more.
+func (f *freezer) awaitOrder(ctx context.Context, made call) {
+	for ctx.Err() == nil {
+		if ordered, _, err := f.order(made); err != nil || !ordered.Hold {
+			return
+		}
+		time.Sleep(holdDelay)
+	}
 }
 
 func (f *freezer) note(made call) error {

@@ -196,10 +196,12 @@ func (l logs) consoleLog(ctx context.Context, namespace, name string) (*os.File,
 	selected := metav1.ListOptions{LabelSelector: "kubevirt.io=virt-launcher,vm.kubevirt.io/name=" + name}
 	for {
 		pods, err := l.client.CoreV1().Pods(namespace).List(ctx, selected)
-		if err != nil {
-			return nil, err
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
-		if len(pods.Items) > 0 {
+		if err != nil {
+			log.Printf("console of %s/%s: %v", namespace, name, err)
+		} else if len(pods.Items) > 0 {
 			path, err := l.file(&pods.Items[0], consoleContainer)
 			if err != nil {
 				return nil, err
