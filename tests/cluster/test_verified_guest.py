@@ -23,7 +23,7 @@ import yaml
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.rendering import verify
 from stillpoint.rendering.verify_rights import NAME as ACCOUNT
-from tests.cluster import audit, real_guest, s3, verify_account
+from tests.cluster import audit, real_guest, s3, verify_account, verifying
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster
 from tests.cluster.conftest import line_writer
@@ -121,6 +121,7 @@ def life(
             back_up(cluster, GOOD)
             packages.configure(guest, "impatient", IMPATIENT)
             back_up(cluster, DAMAGED)
+        verifying.wait_until_over(cluster, NAMESPACE)
         before, since = there(cluster), datetime.now(UTC)
         with ScratchGuests(cluster, Starting(cluster, image, logs)) as guests:
             runs = {name: started(name, kubeconfig, cluster.folder) for name in (GOOD, DAMAGED)}

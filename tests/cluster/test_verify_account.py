@@ -18,6 +18,7 @@ from tests.cluster.namespaces import create_namespace, delete_namespace, wait_un
 from tests.cluster.scratch_guests import SCRATCH
 from tests.cluster.velero import API_VERSION, NAMESPACE
 from tests.cluster.verifying import left
+from tests.cluster.watcher import lost_race
 
 IMAGE = "registry.example.com/stillpoint:1.0"
 LIVING, OWN = "verify-living", "stillpoint-verify-own"
@@ -84,8 +85,9 @@ def clear(api: Api) -> None:
     for content in api.list(*CONTENT):
         if content["spec"]["driver"] == NO_DRIVER:
             where = (*CONTENT, None, content["metadata"]["name"])
-            api.patch(*where, {"metadata": {"finalizers": None}})  # nobody else takes it off
             api.delete(*where)
+            with lost_race():  # it had none
+                api.patch(*where, {"metadata": {"finalizers": None}})  # nobody else takes it off
 
 
 def snapshot(machine: Machine) -> Object:

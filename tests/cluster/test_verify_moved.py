@@ -71,7 +71,7 @@ class Lab:
         def is_so() -> bool:
             return wanted <= Counter(claim for claim, _download in self.under_way(phase))
 
-        wait_until(is_so, f"{', '.join(claims)}: {phase}", 60)
+        wait_until(is_so, f"{', '.join(claims)}: {phase}")
 
     def beside_velero(self) -> dict[str, list[str]]:
         """What a data mover and Velero may leave in Velero's namespace."""
@@ -98,7 +98,6 @@ def lab(cluster: Cluster) -> Iterator[Lab]:
         try:
             agent.start()
             back_up(cluster)
-            s3.wait_until_available(cluster)
             yield Lab(cluster, agent, verify_account.give(cluster))
         finally:
             agent.close()
@@ -195,7 +194,7 @@ def test_bytes_that_do_not_come_are_told(lab: Lab, tmp_path: Path) -> None:
     assert "read the log of Velero's node agent on node" in said["fails"]
     assert "is Canceled" in said["cancelled"]
     assert status == 1
-    wait_until(lambda: left(lab.cluster) == [], "nothing is left", 60)
+    wait_until(lambda: left(lab.cluster) == [], "nothing is left")
     assert lab.beside_velero() == before
 
 

@@ -18,6 +18,7 @@ from tests.cluster import audit
 from tests.cluster.api import Object
 from tests.cluster.audit import Request
 from tests.cluster.cluster import Cluster
+from tests.cluster.namespaces import wait_until
 from tests.cluster.scratch_guests import SCRATCH, Guest, Told
 from tests.cluster.velero import API_VERSION, NAMESPACE
 from tests.cluster.watcher import Watcher, lost_race
@@ -27,6 +28,7 @@ USER = f"system:serviceaccount:{NAMESPACE}:{NAME}"
 OF_RUN = 25
 """Requests of a run besides those of its machines: the files of the backup, and what is left."""
 
+SNAPSHOTS = ("snapshot.storage.k8s.io/v1", "VolumeSnapshot")
 CONTENTS = ("snapshot.storage.k8s.io/v1", "VolumeSnapshotContent")
 
 
@@ -113,6 +115,17 @@ def ended(run: "subprocess.Popen[str]") -> tuple[int, Any]:
     output, errors = run.communicate()
     assert output, errors
     return run.returncode, json.loads(output)
+
+
+def wait_until_over(cluster: Cluster, namespace: str) -> None:
+    """Returns when nothing of a backup of a namespace goes on: objects of snapshots go after it."""
+
+    def is_over() -> bool:
+        contents = cluster.api.list(*CONTENTS)
+        of = [one["spec"]["volumeSnapshotRef"]["namespace"] for one in contents]
+        return namespace not in of and not cluster.api.list(*SNAPSHOTS, namespace)
+
+    wait_until(is_over, f"no object of a snapshot is left in {namespace}")
 
 
 def started(cluster: Cluster) -> list[str]:
