@@ -137,7 +137,7 @@ class Api:
 
     def is_ready(self) -> bool:
         try:
-            response = self._pool.request("GET", self.server + "/readyz")
+            response = self._pool.request("GET", self.server + "/readyz", retries=False)
         except urllib3.exceptions.HTTPError:
             return False
         return response.status == 200
