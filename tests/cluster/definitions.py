@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.cluster.api import Api, Object
+from tests.cluster.api import Api, ApiError, Object, group_path
 from tests.cluster.processes import StartError
 from tests.peers.build import binary, module_folder
 
@@ -45,11 +45,11 @@ def velero_definitions() -> Iterator[Object]:
 
 
 def install(api: Api, definitions: list[Object]) -> None:
-    """Returns when the API server serves them all."""
+    """Returns when the API server serves them all, and tells of them."""
     with ThreadPoolExecutor(8) as workers:
         list(workers.map(api.create, definitions))
     deadline = time.monotonic() + 120
-    while missing := names(definitions) - established(api):
+    while missing := names(definitions) - (established(api) & discovered(api, definitions)):
         if time.monotonic() > deadline:
             raise StartError(f"custom resources not established: {', '.join(sorted(missing))}")
         time.sleep(0.1)
@@ -57,6 +57,38 @@ def install(api: Api, definitions: list[Object]) -> None:
 
 def names(definitions: list[Object]) -> set[str]:
     return {definition["metadata"]["name"] for definition in definitions}
+
+
+def discovered(api: Api, definitions: list[Object]) -> set[str]:
+    """Names of those whose served versions are all in the lists by which clients find them."""
+    wanted = {
+        definition["metadata"]["name"]: {
+            f"{definition['spec']['group']}/{version['name']}"
+            for version in definition["spec"]["versions"]
+            if version["served"]
+        }
+        for definition in definitions
+    }
+    there = {
+        (resource["name"], api_version)
+        for api_version in set[str]().union(*wanted.values())
+        for resource in resources(api, api_version)
+    }
+    return {
+        name
+        for name, versions in wanted.items()
+        if all((name.partition(".")[0], each) in there for each in versions)
+    }
+
+
+def resources(api: Api, api_version: str) -> list[Object]:
+    try:
+        found: list[Object] = api.request("GET", group_path(api_version))["resources"]
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        return []
+    return found
 
 
 def established(api: Api) -> set[str]:
