@@ -23,7 +23,7 @@ KERNEL_ARGUMENTS = (
 )
 AGENT_PORT = "org.qemu.guest_agent.0"
 DATABASES = ("postgresql", "mariadb")
-BOOT_S = 400
+BOOT_S = 900
 """Limit for a boot on a loaded machine without hardware acceleration; a quiet one takes 20 s."""
 
 
