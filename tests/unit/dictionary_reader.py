@@ -113,13 +113,15 @@ class DictionaryReader:
         name: str,
         change: Item,
         subresource: str = "",
-    ) -> None:
+    ) -> Item:
         self._ask(f"patch {resource} {namespace}/{name}{subresource and f'/{subresource}'}")
         if f"{namespace}/{name}" in self.refused:
             raise Unreachable(f"{namespace}/{name}", "cannot patch", "HTTP 422: a webhook says no")
         [before] = [o for o in self._of(resource, namespace) if it.name(o) == name]
         self.patches.setdefault(f"{namespace}/{name}", []).append(change)
-        self.objects[self.objects.index(before)] = merged(before, change)
+        after: Item = merged(before, change)
+        self.objects[self.objects.index(before)] = after
+        return after
 
     def create(self, resource: Resource, item: Item) -> Item | None:
         self._ask(f"create {resource} {it.namespace(item)}/{it.name(item)}")

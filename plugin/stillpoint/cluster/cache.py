@@ -257,8 +257,8 @@ class _LateCluster:
         name: str,
         change: Item,
         subresource: str = "",
-    ) -> None:
-        self.connect().patch(resource, namespace, name, change, subresource)
+    ) -> Item:
+        return self.connect().patch(resource, namespace, name, change, subresource)
 
     def create(self, resource: Resource, item: Item) -> Item | None:
         return self.connect().create(resource, item)

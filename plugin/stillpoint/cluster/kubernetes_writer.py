@@ -26,12 +26,12 @@ class KubernetesWriter(KubernetesReader):
         name: str,
         change: Item,
         subresource: str = "",
-    ) -> None:
+    ) -> Item:
         """See `Writer.patch`. Sent again if the response was lost: a merge patch is idempotent."""
         body = orjson.dumps(change)
         expires = self._expiry()
         request = ApiRequest("patch", resource, namespace, name, expires, body, subresource)
-        request.read_object(self._send(request, {}))
+        return request.read_object(self._send(request, {}))
 
     def create(self, resource: Resource, item: Item) -> Item | None:
         """See `Writer.create`. Sent again if the response was lost."""

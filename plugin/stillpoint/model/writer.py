@@ -17,7 +17,7 @@ class Writer(Protocol):
         name: str,
         change: Item,
         subresource: str = "",
-    ) -> None:
+    ) -> Item:
         """Applies a JSON merge patch (RFC 7386): None removes a field.
 
         With the `metadata.resourceVersion` that the change was computed from, the patch fails if
@@ -25,6 +25,9 @@ class Writer(Protocol):
 
         Args:
             subresource: of the object, `status`; empty for the object itself.
+
+        Returns:
+            The object as it is then, with whatever webhooks have added.
 
         Raises:
             ReadFailed: success was not reported; the change may be made all the same.

@@ -1,4 +1,4 @@
-"""A restored machine is made to reach nothing, looked at again, and started once."""
+"""A restored machine is made to reach nothing, looked at as it is then, and started once."""
 
 from collections.abc import Callable, Iterable
 
@@ -31,8 +31,7 @@ def secure(cluster: Cluster, scratch: Scratch, machine: Item, *, keeps_pod_netwo
         _require_none(seclusion.obstacles(found))
         return seclusion.change(found, keeps_pod_network=keeps_pod_network)
 
-    _patch(cluster, scratch, _read(cluster, scratch, machine), change)
-    secured = _read(cluster, scratch, machine)
+    secured = _patch(cluster, scratch, machine, change)
     _require_none(seclusion.gaps(secured, keeps_pod_network=keeps_pod_network))
     return secured
 
@@ -55,19 +54,16 @@ def start(cluster: Cluster, scratch: Scratch, secured: Item, *, keeps_pod_networ
 
 def _patch(
     cluster: Cluster, scratch: Scratch, machine: Item, change: Callable[[Item], Item]
-) -> None:
+) -> Item:
     """Changes the machine as it was looked at: KubeVirt writes its status at any time."""
-    for tried in range(1, _MOST_TRIES + 1):
+    for _ in range(_MOST_TRIES - 1):
         try:
-            cluster.patch(virtual_machine.RESOURCE, *it.identify(machine), change(machine))
+            return cluster.patch(virtual_machine.RESOURCE, *it.identify(machine), change(machine))
         except (Forbidden, Denied):
             raise
         except ReadFailed:  # somebody else has changed it meanwhile
-            if tried == _MOST_TRIES:
-                raise
             machine = _read(cluster, scratch, machine)
-        else:
-            return
+    return cluster.patch(virtual_machine.RESOURCE, *it.identify(machine), change(machine))
 
 
 def _read(cluster: Cluster, scratch: Scratch, machine: Item) -> Item:

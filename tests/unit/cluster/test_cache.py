@@ -59,9 +59,10 @@ class DictionaryReader:
         name: str,
         change: Item,
         subresource: str = "",
-    ) -> None:
+    ) -> Item:
         what = f"{resource.plural}/{subresource}" if subresource else resource.plural
         self._ask("patch", what, namespace, name, str(change))
+        return change
 
     def changes(
         self, resource: Resource, namespace: str, labels: str, longest_s: float

@@ -34,6 +34,12 @@ def test_a_patch_sends_the_change_to_the_object_and_nothing_else() -> None:
     assert heard.body == b'{"metadata":{"annotations":{"a":null}},"spec":{"runStrategy":"Always"}}'
 
 
+def test_a_patch_gives_the_object_as_it_is_then() -> None:
+    with FaultyApiServer([DONE]) as server:
+        found = server.reader().patch(VIRTUAL_MACHINES, "shop", "db", CHANGE)
+    assert found["metadata"] == {"name": "db", "namespace": "shop"}
+
+
 def test_a_subresource_is_patched_by_its_own_path_and_right() -> None:
     with FaultyApiServer([DONE, status(403)]) as server:
         client = server.reader()

@@ -167,7 +167,7 @@ class Played:
 
     def patch(
         self, resource: Resource, namespace: str, name: str, change: Item, subresource: str = ""
-    ) -> None:
+    ) -> Item:
         assert not subresource
         self._request("patch", resource, name)
         with self.lock:
@@ -178,6 +178,7 @@ class Played:
             after = self.keep(merged(before, change))
             if resource.kind == "VirtualMachine" and after["spec"].get("runStrategy") == "Once":
                 self.start(after)
+            return after
 
     def create(self, resource: Resource, item: Item) -> Item | None:
         self._request("create", resource, it.name(item))

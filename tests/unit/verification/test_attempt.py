@@ -397,6 +397,19 @@ def test_who_makes_the_machine_reach_further_meanwhile_keeps_it_from_starting(
     assert not any("virtualmachineinstances" in request for request in cluster.requests)
 
 
+def test_what_a_webhook_adds_to_the_secured_machine_keeps_it_from_starting() -> None:
+    cluster = Played()
+    patch = cluster.patch
+
+    def with_webhook(resource: Resource, namespace: str, name: str, change: Item) -> Item:
+        return patch(resource, namespace, name, merged(change, GPU))
+
+    cluster.patch = with_webhook  # type: ignore[assignment, method-assign]
+    seen = observed(cluster)
+    assert "a100 is a device of the node" in seen.failure
+    assert sum(request.startswith("patch virtualmachines") for request in cluster.requests) == 1
+
+
 @pytest.mark.parametrize("reclaim", ["Retain", "Delete"])
 @pytest.mark.parametrize("is_alive", [True, False])
 def test_the_volume_of_the_original_is_neither_started_from_nor_deleted(

@@ -100,7 +100,7 @@ class RehearsedCluster:
         name: str,
         change: Item,
         subresource: str = "",
-    ) -> None:
+    ) -> Item:
         """Refuses; see `Writer.patch`."""
         del change, subresource
         raise ReadFailed(str(resource.named(namespace, name)), "cannot patch", _CAUSE)

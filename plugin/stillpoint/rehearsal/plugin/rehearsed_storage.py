@@ -54,10 +54,11 @@ class RehearsedStorage(RehearsedCluster):
         name: str,
         change: Item,
         subresource: str = "",
-    ) -> None:
+    ) -> Item:
         """Does nothing, as what is discarded stays; see `Writer.patch`."""
-        del resource, namespace, name, change, subresource
+        del resource, namespace, name, subresource
         self.requests += 1
+        return change
 
     def delete(
         self, resource: Resource, namespace: str, name: str, *, uid: str = "", version: str = ""

@@ -117,9 +117,9 @@ class GroupStorage(Storage):
         name: str,
         change: Item,
         subresource: str = "",
-    ) -> None:
+    ) -> Item:
         with self._lock:
-            super().patch(resource, namespace, name, change, subresource)
+            return super().patch(resource, namespace, name, change, subresource)
 
     def changes(
         self, resource: Resource, namespace: str, labels: str, longest_s: float

@@ -574,10 +574,10 @@ def test_a_group_that_cannot_be_cleaned_up_keeps_no_other_from_it() -> None:
 
 def test_a_label_that_stays_is_told(caplog: pytest.LogCaptureFixture) -> None:
     class Stubborn(GroupStorage):
-        def patch(self, *args: object) -> None:
+        def patch(self, *args: object) -> Item:
             if "'group." in str(args) and "None" in str(args) and "'data'" in str(args):
                 raise Unreachable("it", "cannot patch", "HTTP 500")
-            super().patch(*args)  # type: ignore[arg-type]
+            return super().patch(*args)  # type: ignore[arg-type]
 
     storage = Stubborn(with_guest("root", "data").objects)
     assert backed_up(storage, context(storage)).additional

@@ -1,6 +1,6 @@
 """State claims and revisions belong to their machine again, at the restore's first tick."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from stillpoint.actions.restore import virtual_machine as action
 from stillpoint.actions.restore import virtual_machine_instance as instance_action
@@ -159,7 +159,7 @@ class Refusing(DictionaryReader):
         super().__init__(objects)
         self._error = error
 
-    def patch(self, *_: Any) -> None:
+    def patch(self, *_: Any) -> NoReturn:
         raise self._error
 
 
