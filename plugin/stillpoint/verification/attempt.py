@@ -109,6 +109,7 @@ class Attempt:
         self.scratch = Scratch.new(setting.run, setting.velero)
         deadline = setting.clock.now() + timedelta(seconds=setting.timeout_s)
         self._waiting = Waiting(setting.cluster, setting.clock, setting.interruption, deadline)
+        self._namespace: Item | None = None
         self._restore: Item | None = None
         self._arrival: Arrival | None = None
         self._is_started = False
@@ -181,6 +182,7 @@ class Attempt:
             setting.labels(machine.namespace),
         )
         namespace = scratches.create(self._cluster, self.scratch, purpose)
+        self._namespace = namespace
         quota = scratches.QUOTA, self.scratch.name, scratches.OBJECT
         try:
             self._waiting.until(_QUOTA_S).awaited(quota, scratches.is_effective)
@@ -282,6 +284,7 @@ class Attempt:
             setting.originals,
             are_bound=self._has_disks,
             may_move=setting.moves_data,
+            namespace=self._namespace,
             restore=self._restore,
             machine=self._restored_machine,
             vacated=self._vacated,

@@ -17,8 +17,8 @@ In this order, so that nothing is lost whenever it ends:
    of a run that was killed, of which only what was written beside them says that it was.
 5. the namespace, with the machine and all its claims: these are deleted as soon as its own deletion
    was asked for (`emptying`), so that its controller finds it empty.
-6. the Restore again: it is waited for, and one that was created only now, by a request that was
-   under way for long, is deleted.
+6. the Restore again, unless a watch has seen it go: it is waited for, and one that was created only
+   now, by a request that was under way for long, is deleted.
 
 Where the namespace stays, or does not go in time, its guests are ended all the same (`guests`).
 
@@ -26,8 +26,8 @@ Each deletion names the uid of what is meant, and each change the version that w
 Source: Velero v1.15 to v1.18; external-snapshotter v8.6, syncContent of its sidecar controller.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -36,6 +36,8 @@ from stillpoint.model import kinds
 from stillpoint.model.clock import Clock
 from stillpoint.model.errors import ReadFailed, StillpointError
 from stillpoint.model.item import Item
+from stillpoint.model.reader import Change
+from stillpoint.model.reference import Resource
 from stillpoint.model.writer import Cluster
 from stillpoint.resources.disks import (
     persistent_volume,
@@ -48,7 +50,14 @@ from stillpoint.verification import data_downloads, emptying, guests
 from stillpoint.verification.disks import Volumes
 from stillpoint.verification.interruption import Interruption
 from stillpoint.verification.scratch import Scratch
-from stillpoint.verification.waiting import TimedOut, Waiting, delete, wait_until_gone
+from stillpoint.verification.waiting import (
+    TimedOut,
+    Waiting,
+    delete,
+    first,
+    is_seen_to_go,
+    wait_until_gone,
+)
 
 RESTORE_S = 90.0
 FINALIZED_S = 15.0
@@ -59,8 +68,8 @@ _GUEST_OF_GOING_S = 10.0
 """The longest waits for the end of each; together with the sweep less than the grace period that
 `stillpoint render verify` gives its pods."""
 
-_FIRST_LOOK_S = 8.0
-"""Until the namespace controller has looked once at a namespace that is to be deleted."""
+_FIRST_LOOK_S = 15.0
+"""Until all is deleted, and the namespace controller has looked once at the namespace."""
 
 _MOST_TRIES = 3
 
@@ -77,6 +86,7 @@ class Clearing:
         originals: see `Volumes`; None for what a killed run has left.
         are_bound: whether all claims of the Restore are bound, so that it ends by itself.
         may_move: false if no data mover has anything to do with the backup.
+        namespace: as created; None if nobody knows whether it was.
         restore: as last seen; None if it is to be looked for.
         machine: the only one of the namespace; None if they are to be looked for.
         vacated: called as soon as no machine is there any more; the namespace may take some seconds
@@ -93,6 +103,7 @@ class Clearing:
     originals: Collection[str] | None
     are_bound: bool = False
     may_move: bool = True
+    namespace: Item | None = None
     restore: Item | None = None
     machine: Item | None = None
     vacated: Callable[[], None] = lambda: None
@@ -101,12 +112,16 @@ class Clearing:
     notes: list[str] = field(default_factory=list)
     _waited_for: str = ""  # uid of the Restore whose end was waited for
     _is_going: bool = False  # the namespace, with all that is in it
+    _watches: ExitStack = field(default_factory=ExitStack)
+    _restore_changes: Iterable[Change] = ()  # from before its deletion on, as far as not yet read
+    _namespace_changes: Iterable[Change] = ()  # the same
 
     def run(self) -> Sequence[str]:
         """Deletes all that can be deleted; what is left, in words."""
         name = self.scratch.name
         try:
-            self._delete_all()
+            with self._watches:
+                self._delete_all()
         except Unsafe as error:
             self._leave(f"it stays, for {error}")
         except StillpointError as error:
@@ -143,7 +158,7 @@ class Clearing:
     def _delete_all(self) -> None:
         name = self.scratch.name
         self._delete_restore()
-        namespace = self.cluster.get(kinds.NAMESPACE, "", name)
+        namespace = self._found_namespace()
         if namespace is not None and not self.scratch.is_of_this(namespace):
             raise Unsafe("it is not of this run any more")
         if self.may_move:
@@ -153,6 +168,8 @@ class Clearing:
             claims = self.cluster.list(kinds.CLAIM, name)
             self._settle_volumes(namespace, claims)
             self._delete_namespace(namespace, contents, claims)
+        if self.restore and is_seen_to_go(self._restore_changes, it.uid(self.restore)):
+            return
         found = self._found_restore()
         if found is not None and it.uid(found) != self._waited_for:
             self._end_restore(found)
@@ -168,11 +185,27 @@ class Clearing:
         if own_objects.has_restored_objects(found) and not self.may_move:
             place = own_objects.RESTORE, self.scratch.velero, self.scratch.name
             if self.are_bound and not own_objects.has_restore_ended(found):
+                self._restore_changes = self._watch(place, FINALIZED_S)
                 with suppress(TimedOut):
-                    self._waiting(FINALIZED_S).awaited(place, own_objects.has_restore_ended)
+                    first(self._restore_changes, own_objects.has_restore_ended)
             self.cluster.delete(*place, uid=it.uid(found))
         else:
             self._end_restore(found)
+
+    def _watch(
+        self, object_: tuple[Resource, str, str], longest_s: float
+    ) -> Generator[Change, None, None]:
+        """Changes of an object from before its deletion on, so that its end is not missed."""
+        changes = self._waiting(longest_s).changes(object_)
+        return self._watches.enter_context(closing(changes))
+
+    def _found_namespace(self) -> Item | None:
+        object_ = kinds.NAMESPACE, "", self.scratch.name
+        if self.namespace is not None:
+            self._namespace_changes = changes = self._watch(object_, _FIRST_LOOK_S)
+            with suppress(TimedOut):
+                return first(changes, lambda _: True)
+        return self.cluster.get(*object_)
 
     def _found_restore(self) -> Item | None:
         scratch = self.scratch
@@ -288,7 +321,9 @@ class Clearing:
         else:
             if is_vacated:
                 self.vacated()
-        rest = wait_until_gone(waiting, (kinds.NAMESPACE, "", name), uid, _FIRST_LOOK_S)
+        object_ = kinds.NAMESPACE, "", name
+        changes = self._namespace_changes or self._watch(object_, _FIRST_LOOK_S)
+        rest = wait_until_gone(waiting, object_, uid, changes)
         if rest is not None:
             said = "; ".join(_obstacles(rest)) or "not gone in time"
             self.left.append(

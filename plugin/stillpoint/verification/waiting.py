@@ -1,6 +1,6 @@
 """Waits for a state of one object, by watches: few requests, and an interruption ends each."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -66,13 +66,8 @@ class Waiting:
             Interrupted: the run is to end.
             ReadFailed: the account may not watch.
         """
-        last: Item | None = None
         with closing(self.changes(object_)) as changes:
-            for change in changes:
-                last = None if change.is_deleted else change.item
-                if last is not None and is_so(last):
-                    return last
-        raise TimedOut(last)
+            return first(changes, is_so)
 
     def changes(self, object_: tuple[Resource, str, str]) -> Generator[Change, None, None]:
         """States of an object, as they come; an object that is not there yet is waited for.
@@ -96,6 +91,20 @@ class Waiting:
         self.interruption.check()
 
 
+def first(changes: Iterable[Change], is_so: Callable[[Item], bool]) -> Item:
+    """The first state of an object that is as it should be; what comes later is left to be read.
+
+    Raises:
+        TimedOut: there was none.
+    """
+    last: Item | None = None
+    for change in changes:
+        last = None if change.is_deleted else change.item
+        if last is not None and is_so(last):
+            return last
+    raise TimedOut(last)
+
+
 def delete(
     waiting: Waiting, reference: Reference, resource: Resource, uid: str, first_s: float = 0.0
 ) -> Item | None:
@@ -111,25 +120,31 @@ def delete(
     """
     object_ = resource, reference.namespace, reference.name
     waiting.cluster.delete(*object_, uid=uid)
-    return wait_until_gone(waiting, object_, uid, first_s)
+    with closing(waiting.until(first_s).changes(object_)) as changes:
+        return wait_until_gone(waiting, object_, uid, changes)
 
 
 def wait_until_gone(
-    waiting: Waiting, object_: tuple[Resource, str, str], uid: str, first_s: float = 0.0
+    waiting: Waiting, object_: tuple[Resource, str, str], uid: str, changes: Iterable[Change]
 ) -> Item | None:
     """As `delete`, of an object that is being deleted already.
 
     Args:
         object_: resource, namespace and name.
+        changes: of the object, for a while; from before its deletion on, they miss no end of it.
     """
-    watch_s = first_s
-    while True:
-        with closing(waiting.until(watch_s).changes(object_)) as changes:
-            if any(change.is_deleted and it.uid(change.item) == uid for change in changes):
-                return None
+    watch_s = SHORTEST_OF_END_S
+    while not is_seen_to_go(changes, uid):
         found = waiting.cluster.get(*object_)
         if found is None or it.uid(found) != uid:
             return None
         if waiting.left_s <= 0:
             return found
-        watch_s = min(max(2 * watch_s, SHORTEST_OF_END_S), _LONGEST_OF_END_S)
+        changes = waiting.until(watch_s).changes(object_)
+        watch_s = min(2 * watch_s, _LONGEST_OF_END_S)
+    return None
+
+
+def is_seen_to_go(changes: Iterable[Change], uid: str) -> bool:
+    """True as soon as the object goes; false if that is not among its changes."""
+    return any(change.is_deleted and it.uid(change.item) == uid for change in changes)

@@ -35,6 +35,7 @@ class Played:
         storage: names of volumes and snapshots that the storage has.
         requests: every request so far, such as `create namespaces stillpoint-verify-x`.
         on_request: called with the number of each request, from 1 on, before it is carried out.
+        on_wait: called with the object that somebody waits for, before anything goes on with it.
         now: the time; it advances, too, when somebody waits for what never comes.
         never: kinds of which a watch brings nothing, for instance `VirtualMachineInstance`.
         kept: kinds of which a deletion deletes nothing, as a finalizer keeps the object.
@@ -51,6 +52,7 @@ class Played:
         self.storage = {ORIGINAL, SNAPSHOT}
         self.requests: list[str] = []
         self.on_request: Callable[[int], None] = lambda _number: None
+        self.on_wait: Callable[[Key], None] = lambda _key: None
         self.now = BEGAN
         self.never: set[str] = set()
         self.reclaim = "Delete"
@@ -130,7 +132,7 @@ class Played:
         key = resource.kind, namespace, name
         with self.lock:
             now = [Change(self.objects[key])] if key in self.objects else []
-            stream = MemoryStream([*now])
+            stream = _Watch(now, lambda: self._go_on(key, stream, longest_s))
             if fault := self.faults.get(f"watch {resource.plural}"):
                 self.now += timedelta(seconds=longest_s)
                 stream.send(fault)
@@ -139,7 +141,6 @@ class Played:
                 self.look()
                 stream.close()
             self._watchers.setdefault(key, []).append(stream)
-            self._go_on(key, longest_s)
         return stream
 
     def log(
@@ -213,18 +214,23 @@ class Played:
             else:
                 self._go(key)
 
-    def _go_on(self, key: Key, longest_s: float) -> None:
-        """What goes on while somebody watches an object."""
+    def _go_on(self, key: Key, stream: MemoryStream[Change], longest_s: float) -> None:
+        """What goes on while somebody waits for a change of an object."""
         kind, _, name = key
-        if kind == "VirtualMachine" and key not in self.objects:  # nobody creates it any more
-            self.now += timedelta(seconds=longest_s)
-            self._watchers.pop(key)[-1].close()
-        elif key not in self.objects or not it.is_being_deleted(self.objects[key]):
-            return
-        elif kind == "Namespace":
-            self._end(name, longest_s)
-        elif kind == "VirtualMachine":
-            self._go(key)
+        self.on_wait(key)
+        with self.lock:
+            if kind in ("Namespace", "VirtualMachine") and key not in self.objects:
+                self.now += timedelta(seconds=longest_s)  # nobody creates it any more
+                stream.close()
+            elif kind == "Restore" and kind in self.kept:
+                self.now += timedelta(seconds=longest_s)
+                stream.close()
+            elif key not in self.objects or not it.is_being_deleted(self.objects[key]):
+                return
+            elif kind == "Namespace":
+                self._end(name, longest_s)
+            elif kind == "VirtualMachine":
+                self._go(key)
 
     def _end(self, namespace: str, longest_s: float) -> None:
         """The namespace controller's first look at a namespace that is being deleted."""
@@ -336,6 +342,25 @@ class Played:
 
     def _time(self) -> str:
         return self.now.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+class _Watch(MemoryStream[Change]):
+    """Lets something go on whenever somebody waits for the next change."""
+
+    def __init__(self, now: Sequence[Change], go_on: Callable[[], None]) -> None:
+        super().__init__(now)
+        self._go_on = go_on
+
+    def __iter__(self) -> Iterator[Change]:
+        while True:
+            if self._parts.empty():
+                self._go_on()
+            part = self._parts.get()
+            if part is None:
+                return
+            if isinstance(part, Exception):
+                raise part
+            yield part
 
 
 def require(is_so: bool, verb: str, name: str) -> None:

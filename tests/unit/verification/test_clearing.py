@@ -54,6 +54,7 @@ def cleared(
     may_move: bool = False,
     are_bound: bool = False,
     restore: Item | None = None,
+    namespace: Item | None = None,
 ) -> tuple[Clearing, list[set[str]]]:
     """The clearing when it has ended, and what was left in the namespace as its place was free."""
     vacated: list[set[str]] = []
@@ -71,6 +72,7 @@ def cleared(
         originals,
         are_bound=are_bound,
         may_move=may_move,
+        namespace=namespace,
         restore=restore,
         vacated=see,
     )
@@ -267,6 +269,82 @@ def test_velero_finalizes_a_restore_while_its_claims_are_there() -> None:
     clearing, vacated = cleared(cluster, restore=restore, are_bound=True)
     assert (clearing.left, clearing.notes, vacated) == ([], [], [set()])
     assert cluster.requests[0].startswith("watch restores")
+
+
+def completing(cluster: Played) -> Item:
+    """The Restore, which Velero has finalized as soon as somebody watches it."""
+    restore = finalizing(cluster)
+
+    def end(_number: int) -> None:
+        if cluster.requests[-1].startswith("watch restores"):
+            cluster.keep({**restore, "status": {"phase": "Completed"}})
+
+    cluster.on_request = end
+    return restore
+
+
+def namespace_of(cluster: Played) -> Item:
+    return cluster.objects["Namespace", "", SCRATCH.name]
+
+
+def test_what_is_watched_from_before_its_deletion_need_not_be_read() -> None:
+    cluster = restored()
+    restore, namespace = completing(cluster), namespace_of(cluster)
+    clearing, vacated = cleared(cluster, restore=restore, namespace=namespace, are_bound=True)
+    assert (clearing.left, clearing.notes, vacated) == ([], [], [set()])
+    assert not cluster.left
+    assert not any(one.startswith("get") for one in cluster.requests)
+
+
+@pytest.mark.parametrize("kind", ["namespaces", "restores"])
+@pytest.mark.parametrize(
+    "fault", [one for one in FAULTS if not isinstance(one, Forbidden | Denied)]
+)
+def test_what_cannot_be_watched_is_read(kind: str, fault: ReadFailed) -> None:
+    cluster = restored()
+    restore, namespace = completing(cluster), namespace_of(cluster)
+    cluster.faults = {f"watch {kind}": fault}
+    go_on = cluster.on_request
+
+    def mend(number: int) -> None:
+        go_on(number)
+        if cluster.requests[-1].startswith("get "):
+            cluster.faults = {}
+
+    cluster.on_request = mend
+    clearing, vacated = cleared(cluster, restore=restore, namespace=namespace, are_bound=True)
+    assert (clearing.left, clearing.notes, vacated) == ([], [], [set()])
+    assert not cluster.left
+    assert any(one.startswith(f"get {kind}") for one in cluster.requests)
+
+
+def test_a_namespace_that_somebody_else_has_deleted() -> None:
+    cluster = restored()
+    namespace = namespace_of(cluster)
+    for key in [*cluster.objects]:
+        if SCRATCH.name in key[1:] and key[0] != "Restore":
+            cluster.drop(key)
+    clearing, _vacated = cleared(cluster, namespace=namespace)
+    assert (clearing.left, clearing.notes) == ([], [])
+    assert cluster.now - BEGAN < timedelta(seconds=30)
+
+
+def test_a_namespace_that_has_lost_the_label_of_its_run_since_it_was_created_stays() -> None:
+    cluster = restored()
+    namespace = namespace_of(cluster)
+    cluster.keep(merged(namespace, {"metadata": {"labels": None}}))
+    clearing, _vacated = cleared(cluster, namespace=namespace)
+    assert "not of this run any more" in str(clearing.left)
+    assert namespace_of(cluster)
+
+
+def test_a_restore_that_is_not_seen_to_go_is_asked_for() -> None:
+    cluster = restored()
+    restore, cluster.kept = completing(cluster), {"Restore"}
+    clearing, vacated = cleared(cluster, restore=restore, are_bound=True)
+    [left] = clearing.left
+    assert "Velero keeps it for now" in left
+    assert vacated == [set()]
 
 
 @pytest.mark.parametrize("are_bound", [False, True])

@@ -13,7 +13,7 @@ from stillpoint.verification.interruption import Interruption
 from stillpoint.verification.model import Result
 from stillpoint.verification.run import Verifying
 from tests.unit.verification import machines
-from tests.unit.verification.played import Played, stored
+from tests.unit.verification.played import Key, Played, stored
 
 
 def verifying(cluster: Played, interruption: Interruption | None = None) -> Verifying:
@@ -86,14 +86,15 @@ def test_the_next_machine_begins_while_the_namespace_of_the_last_one_goes() -> N
     begins = threading.Event()
     has_begun: list[bool] = []
 
-    def wait(_number: int) -> None:
-        sent = [*cluster.requests]
-        if sum(one.startswith("create namespaces") for one in sent) == 2:
+    def see(_number: int) -> None:
+        if sum(one.startswith("create namespaces") for one in [*cluster.requests]) == 2:
             begins.set()
-        if sent[-1].startswith("watch namespaces") and not has_begun:
+
+    def wait(key: Key) -> None:
+        if key[0] == "Namespace" and not has_begun:
             has_begun.append(begins.wait(60))
 
-    cluster.on_request = wait
+    cluster.on_request, cluster.on_wait = see, wait
     results = verifying(cluster).run(several(2), at_once=1)
     assert has_begun == [True]
     assert {str(one.came_back) for one in results} == {"guest"}
