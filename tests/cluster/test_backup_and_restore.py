@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 import pytest
 
 from stillpoint.model import kinds
+from stillpoint.model.weight import Weight
 from stillpoint.rehearsal import requests
 from stillpoint.rehearsal.finished import rehearse_restore
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.sources import finished_backup
 from stillpoint.rehearsal.velero_steps.restore import RestoreResult
-from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.resources.disks import data_volume
 from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 from tests.cluster.api import Object

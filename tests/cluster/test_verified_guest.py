@@ -43,7 +43,7 @@ GOOD, DAMAGED = "verified-good", "verified-damaged"
 BY_THE_PLUGIN = {"stillpoint.dev/snapshotter": "all"}
 IMPATIENT = "[on-copy]\nanswers_s = 60\n"
 DAMAGE_MIB = 64
-MOST_REQUESTS = 28 + 3 * 3  # of a machine, three for each of its disks: docs/figures.md
+MOST_REQUESTS = 24 + 3 * 3  # of a machine, three for each of its disks: docs/figures.md
 USER = f"system:serviceaccount:{VELERO}:{ACCOUNT}"
 CONTENT = ("snapshot.storage.k8s.io/v1", "VolumeSnapshotContent")
 

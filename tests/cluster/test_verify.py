@@ -145,7 +145,7 @@ def test_a_good_machine_comes_back_with_its_applications(
     assert cluster.storage.snapshots() == snapshots
     assert verifying.writes(cluster, SHOP, began) == []
     requests = verifying.requests(cluster, began)
-    assert requests.total() <= verifying.OF_RUN + 34, requests
+    assert requests.total() <= verifying.OF_RUN + 30, requests
     deleted = {one.resource for one in requests if one.verb == "delete"}
     assert deleted >= {"persistentvolumeclaims", "virtualmachines", "volumesnapshots"}, deleted
     backup = cluster.api.get(API_VERSION, "Backup", NAMESPACE, SHOP)

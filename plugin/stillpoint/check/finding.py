@@ -6,7 +6,7 @@ from string import Formatter
 
 from stillpoint.check.case import Case
 from stillpoint.check.found import Found, NotKnown
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 
 Fact = Callable[[Case], Iterator[Found | NotKnown]]
 

@@ -10,7 +10,7 @@ from stillpoint.check.finding import Area, Finding, Open, Row, Subject
 from stillpoint.check.found import Found, NotKnown
 from stillpoint.check.matrix import words
 from stillpoint.model.errors import StillpointError
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.resources.installation import operators
 from stillpoint.resources.machines import kubevirt
 from stillpoint.velero import server

@@ -11,7 +11,7 @@ from stillpoint.model import quantity
 from stillpoint.model.errors import MalformedItem
 from stillpoint.model.level import Level
 from stillpoint.model.reference import Reference
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.report import case as cases
 from stillpoint.report import of_backup, problems
 from stillpoint.report.case import Case, StoredDisk

@@ -12,7 +12,7 @@ from stillpoint.backup_files.disk_data import Method
 from stillpoint.evidence.document import Event, Evidence, Span
 from stillpoint.evidence.verified import Agreement, Verification
 from stillpoint.model.level import Level
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 
 
 class Verdict(StrEnum):

@@ -12,7 +12,7 @@ from stillpoint.model.errors import ArchiveUnreadable, MalformedItem
 from stillpoint.model.item import Item
 from stillpoint.model.names import listing
 from stillpoint.model.reference import Reference
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.report import remedies
 from stillpoint.report.contents import Contents
 from stillpoint.report.facts import whole as facts

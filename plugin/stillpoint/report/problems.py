@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from stillpoint.model.item import Item
 from stillpoint.model.names import listing
 from stillpoint.model.reference import Reference
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.report import remedies
 from stillpoint.report.case import Case
 from stillpoint.report.facts import consistency, data, verified, whole

@@ -8,7 +8,7 @@ from stillpoint.backup_files.disk_data import Method
 from stillpoint.evidence.document import Event, Evidence, Span, Statement, Subject
 from stillpoint.evidence.verified import Agreement, CameBack, Verification
 from stillpoint.model.level import Level
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.report.model import Backup, Disk, Machine, Problem, Report, Verdict
 
 BEGAN = datetime(2026, 11, 27, 2, 0, 3, 120_000, UTC)

@@ -16,7 +16,7 @@ from stillpoint.cli.output.backup_page import page, style
 from stillpoint.cli.output.backup_page.picture import description, picture
 from stillpoint.evidence.document import Event, Span
 from stillpoint.model.level import Level
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.report.model import Machine, Report, Verdict
 from tests.unit.cli import backup_reports as reports
 

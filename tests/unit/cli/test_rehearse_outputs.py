@@ -15,8 +15,8 @@ from stillpoint import cli
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level
+from stillpoint.model.weight import Weight
 from stillpoint.rehearsal.velero_steps.restore import RestoreResult
-from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.rehearsal.verdict.verdict import Verdict
 from tests.unit.rehearsal import examples, test_reasons, world
 

@@ -18,6 +18,7 @@ from stillpoint.model import kinds
 from stillpoint.model.api_resources import KNOWN, Served
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
+from stillpoint.model.weight import Weight
 from stillpoint.rehearsal.finished import rehearse_restore
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.sources.finished_backup import FinishedBackup
@@ -25,7 +26,6 @@ from stillpoint.rehearsal.sources.known import Known, Unread
 from stillpoint.rehearsal.velero_steps.restore import RestoredItem, RestoreResult
 from stillpoint.rehearsal.verdict import pods
 from stillpoint.rehearsal.verdict.arrival_reasons import ARRIVAL_REASONS
-from stillpoint.rehearsal.verdict.reasons import Weight
 from stillpoint.rehearsal.verdict.verdict import Verdict
 from stillpoint.resources import cluster_needs
 from stillpoint.resources.disks import persistent_volume_claim

@@ -12,11 +12,12 @@ import pytest
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level
+from stillpoint.model.weight import Weight
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.velero_steps import backup_request, restore_request
 from stillpoint.rehearsal.velero_steps.restore import Restoration
 from stillpoint.rehearsal.verdict.case import Case, Surroundings
-from stillpoint.rehearsal.verdict.reasons import REASONS, Weight
+from stillpoint.rehearsal.verdict.reasons import REASONS
 from stillpoint.rehearsal.verdict.verdict import Verdict, judge
 from tests.unit.rehearsal import examples, world
 

@@ -14,7 +14,7 @@ from stillpoint.evidence.verified import Agreement, CameBack, Verification
 from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
 from stillpoint.model.level import Level
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.report import of_backup, problems
 from stillpoint.report.model import Machine, Verdict
 from tests.unit.report import world as of

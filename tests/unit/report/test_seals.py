@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from stillpoint.evidence.sealed import Key
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.velero import seal_secret
 from tests.unit.report import world as of
 from tests.unit.report.world import World

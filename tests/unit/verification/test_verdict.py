@@ -6,7 +6,7 @@ from stillpoint.backup_files.disk_data import Method
 from stillpoint.evidence.console import ConsoleLine, State
 from stillpoint.evidence.verified import Agreement, CameBack
 from stillpoint.model.level import Level
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.report.model import Machine, Problem
 from stillpoint.verification.model import Observed, Result
 from stillpoint.verification.verdict import is_complete, judge

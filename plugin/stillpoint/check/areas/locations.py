@@ -9,7 +9,7 @@ from stillpoint.check.case import Case, Installation, Location, MissingObjects
 from stillpoint.check.finding import Area, Row
 from stillpoint.check.found import Found, NotKnown
 from stillpoint.model import duration
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.resources.installation import data_protection_application as dpa
 from stillpoint.resources.installation import secret, storage_location
 from stillpoint.velero import server

@@ -6,7 +6,7 @@ from stillpoint.check.case import Case, Installation
 from stillpoint.check.finding import Area, Row
 from stillpoint.check.found import Found, NotKnown
 from stillpoint.check.rights import Right
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.resources.installation import workload
 
 Facts = Iterator[Found | NotKnown]

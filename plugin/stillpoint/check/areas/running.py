@@ -12,7 +12,7 @@ from stillpoint.check.found import Found, NotKnown
 from stillpoint.model import duration
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.resources.installation import data_protection_application, schedule, workload
 from stillpoint.resources.installation.workload import Image
 from stillpoint.velero import server as server_of

@@ -12,7 +12,7 @@ from stillpoint.model import duration, kinds
 from stillpoint.model import item as it
 from stillpoint.model.errors import MalformedItem, Refusal
 from stillpoint.model.item import Item
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.resources.installation import schedule
 from stillpoint.resources.machines import kubevirt, virtual_machine
 from stillpoint.velero import marks, own_objects, preparation

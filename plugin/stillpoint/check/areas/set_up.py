@@ -13,7 +13,7 @@ from stillpoint.model import duration
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.names import listing
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.resources.installation import data_protection_application as dpa
 from stillpoint.resources.installation import node as node_resource
 from stillpoint.resources.installation import operators, storage_location, workload

@@ -12,7 +12,7 @@ from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.item import Item
 from stillpoint.model.names import listing
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.resources.disks import storage_class, volume_snapshot, volume_snapshot_content
 from stillpoint.resources.installation import (
     data_protection_application,

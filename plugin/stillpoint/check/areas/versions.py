@@ -8,7 +8,7 @@ from stillpoint.check.case import Case, Installation
 from stillpoint.check.finding import Area, Row
 from stillpoint.check.found import Found, NotKnown
 from stillpoint.model import item as it
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.resources.installation import operators, snapshot_controller, workload
 from stillpoint.resources.machines import kubevirt
 from stillpoint.velero import server

@@ -8,7 +8,7 @@ from stillpoint.check.finding import Area, Row
 from stillpoint.check.found import Found, NotKnown
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.resources.installation import data_protection_application as dpa
 from stillpoint.resources.installation import operators
 from stillpoint.resources.machines import kubevirt, pod, virtual_machine_instance

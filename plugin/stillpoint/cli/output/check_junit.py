@@ -4,7 +4,7 @@ from stillpoint.check import registry
 from stillpoint.check.finding import Area, Finding, Open, Row
 from stillpoint.check.report import Report
 from stillpoint.cli.output.xml_text import attribute
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 
 
 def text(found: Report) -> str:

@@ -8,7 +8,7 @@ from stillpoint.check.finding import Area, Finding, Row
 from stillpoint.check.report import Report
 from stillpoint.cli.output.terminal import write_line, write_paragraph
 from stillpoint.model.names import counted
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 
 _MOST_SUBJECTS = 5
 _COLOURS = {Weight.BLOCKS: "red", Weight.DEGRADES: "yellow", Weight.NOTE: ""}

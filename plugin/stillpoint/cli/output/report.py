@@ -12,11 +12,12 @@ from stillpoint.cli.output.table import Column
 from stillpoint.cli.output.terminal import line, write_line, write_paragraph
 from stillpoint.model.level import Level
 from stillpoint.model.names import counted
+from stillpoint.model.weight import Weight
 from stillpoint.rehearsal.machines import Machine
 from stillpoint.rehearsal.rehearsal import Rehearsal
 from stillpoint.rehearsal.velero_steps.restore import RestoredItem, RestoreResult
 from stillpoint.rehearsal.verdict.arrival_reasons import ARRIVAL_REASONS
-from stillpoint.rehearsal.verdict.reasons import REASONS, Weight
+from stillpoint.rehearsal.verdict.reasons import REASONS
 from stillpoint.rehearsal.verdict.verdict import Finding, Verdict
 
 Cell = TypeVar("Cell")

@@ -104,7 +104,7 @@ def _read(arguments: argparse.Namespace) -> "Case":
 
 
 def _status(found: "Report", *, is_strict: bool) -> ExitStatus:
-    from stillpoint.rehearsal.verdict.reasons import Weight  # noqa: PLC0415
+    from stillpoint.model.weight import Weight  # noqa: PLC0415
 
     weights = {one.row.weight for one in found.findings}
     if Weight.BLOCKS in weights or (is_strict and Weight.DEGRADES in weights):

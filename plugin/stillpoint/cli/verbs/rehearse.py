@@ -221,7 +221,7 @@ def _rehearse(arguments: argparse.Namespace) -> "Rehearsal":
 
 
 def _status(found: "Rehearsal", *, is_strict: bool) -> ExitStatus:
-    from stillpoint.rehearsal.verdict.reasons import Weight  # noqa: PLC0415
+    from stillpoint.model.weight import Weight  # noqa: PLC0415
     from stillpoint.rehearsal.verdict.verdict import Verdict  # noqa: PLC0415
 
     verdicts = {machine.judged.verdict for machine in found.machines}

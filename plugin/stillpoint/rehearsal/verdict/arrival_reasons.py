@@ -3,8 +3,9 @@
 Those of a rehearsed backup that are about its restore alone are among them. See `reasons`.
 """
 
+from stillpoint.model.weight import Weight
 from stillpoint.rehearsal.verdict import arrival, of_backup
-from stillpoint.rehearsal.verdict.reasons import REASONS, Reason, Weight
+from stillpoint.rehearsal.verdict.reasons import REASONS, Reason
 
 _SHARED = (
     "item-failed",

@@ -6,25 +6,11 @@ change. `{about}` stands for the subjects of the fact, `{namespace}` and `{name}
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from stillpoint.model.level import Level
+from stillpoint.model.weight import Weight
 from stillpoint.rehearsal.verdict import contents, data, disks, guest, remedies, server, window
 from stillpoint.rehearsal.verdict.case import Case
-
-
-class Weight(StrEnum):
-    """The effect of a reason on a verdict."""
-
-    BLOCKS = "blocks"
-    """The machine would not come back as it is, or without data."""
-    DEGRADES = "degrades"
-    """It would come back, less consistent than it could be or not quite the same."""
-    UNCERTAIN = "uncertain"
-    """Something that decides is not known; so the machine is not called ready."""
-    NOTE = "note"
-    """Good to know."""
-
 
 Fact = Callable[[Case], Iterable[str]]
 

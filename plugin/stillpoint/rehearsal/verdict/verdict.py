@@ -8,10 +8,11 @@ from stillpoint.model.errors import MalformedItem
 from stillpoint.model.level import Level
 from stillpoint.model.names import listing
 from stillpoint.model.reference import Reference
+from stillpoint.model.weight import Weight
 from stillpoint.rehearsal.verdict import disks
 from stillpoint.rehearsal.verdict.arrival_reasons import ARRIVAL_REASONS
 from stillpoint.rehearsal.verdict.case import Case, Disk
-from stillpoint.rehearsal.verdict.reasons import REASONS, UNREADABLE, Reason, Weight
+from stillpoint.rehearsal.verdict.reasons import REASONS, UNREADABLE, Reason
 
 _DECIDING = (Level.UNKNOWN, Level.NONE, Level.STOPPED, Level.PAUSED, Level.CRASH, Level.MIXED)
 """Of several levels that facts leave, the first is the one to expect."""

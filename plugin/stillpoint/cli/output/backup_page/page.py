@@ -9,7 +9,7 @@ from stillpoint.cli.output.backup_page.tables import table
 from stillpoint.cli.output.markup import Markup, element, joined, verbatim
 from stillpoint.model.level import Level
 from stillpoint.model.names import counted
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.report.model import Machine, Problem, Report, Verdict
 
 _MOST_NAMED = 12

@@ -7,7 +7,7 @@ from stillpoint.cli.output.backup_page.picture import numbered, picture
 from stillpoint.cli.output.backup_page.tables import table
 from stillpoint.cli.output.markup import Markup, element, joined
 from stillpoint.evidence.document import Statement
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.report.model import Disk, Machine, Problem
 
 WEIGHTS = {

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from stillpoint.cli.output.backup_report import words
 from stillpoint.cli.output.junit_case import case, properties
 from stillpoint.cli.output.xml_text import attribute
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.report.model import Machine, Problem, Report, Verdict, verdict
 
 _FAILED = (Verdict.NOT_RESTORABLE, Verdict.BELOW)

@@ -14,7 +14,7 @@ from stillpoint.cli.output.backup_report import words
 from stillpoint.evidence.verified import Agreement, CameBack
 from stillpoint.model.level import Level
 from stillpoint.model.names import printable
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.report.model import Machine, Report, Verdict
 
 _PREFIX = "stillpoint_backup"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from stillpoint.cli.output.backup_report import words
 from stillpoint.model.names import printable
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.report.model import Disk, Machine, Report
 
 HEADING = (

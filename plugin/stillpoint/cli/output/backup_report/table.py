@@ -14,7 +14,7 @@ from stillpoint.cli.output.table import Column
 from stillpoint.cli.output.terminal import line, write_line, write_paragraph
 from stillpoint.model.level import Level
 from stillpoint.model.names import counted
-from stillpoint.rehearsal.verdict.reasons import Weight
+from stillpoint.model.weight import Weight
 from stillpoint.report.model import Backup, Machine, Problem, Report, Verdict
 
 MOST_ROWS = 20

@@ -39,8 +39,8 @@ def _check(text: str) -> ExitStatus:
     from stillpoint.check import report  # noqa: PLC0415
     from stillpoint.check.case import Case  # noqa: PLC0415
     from stillpoint.cli.output import check_report, terminal  # noqa: PLC0415
+    from stillpoint.model.weight import Weight  # noqa: PLC0415
     from stillpoint.rehearsal.sources.known import Known  # noqa: PLC0415
-    from stillpoint.rehearsal.verdict.reasons import Weight  # noqa: PLC0415
 
     known = Known.of_manifests(yaml.safe_load_all(text), "what was written")
     found = report.judge(Case(known, {}))
