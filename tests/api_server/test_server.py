@@ -522,7 +522,7 @@ def test_an_open_connection_does_not_hold_up_the_end() -> None:
         assert used.getresponse().read()
         started = time.monotonic()
     assert time.monotonic() - started < 5  # of the client
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads  # one of another test may have ended
     idle.close()
     used.close()
 

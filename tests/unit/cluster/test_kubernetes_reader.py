@@ -703,7 +703,7 @@ def test_a_reader_leaves_no_thread_behind() -> None:
     before = threading.active_count()
     with FaultyApiServer([sends(DB)]) as server:
         get(server.reader())
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # one of another test may have ended
 
 
 def test_a_core_resource_that_is_not_served_means_a_server_that_is_none() -> None:

@@ -98,7 +98,7 @@ def followed(*watch: Reply) -> Iterator[tuple[FaultyApiServer, Lookup]]:
     before = threading.active_count()
     with FaultyApiServer([LISTED, *watch]) as server:
         yield server, server.reader(LONG).follow(INSTANCES, "shop", LONGEST_S)
-    wait_until(lambda: threading.active_count() == before)
+    wait_until(lambda: threading.active_count() <= before)  # one of another test may have ended
 
 
 def wait_until(is_so: Callable[[], Any]) -> None:
@@ -213,7 +213,7 @@ def test_a_watch_that_is_refused_leaves_the_list_as_it_was_and_is_not_tried_agai
         wait_until(lambda: len(server.heard) == 2 and threading.active_count() <= before + serving)
         assert disks(lookup) == ["root"]
         assert len(server.heard) == 2
-    wait_until(lambda: threading.active_count() == before)
+    wait_until(lambda: threading.active_count() <= before)  # one of another test may have ended
 
 
 def test_a_watch_whose_connection_is_lost_each_time_is_given_up() -> None:
