@@ -527,8 +527,8 @@ def test_forged_namespaces_that_never_go_are_named_and_keep_nothing_from_going(
             for one in names:
                 assert f"  {one}  shop/db{again}\n" in errors
                 assert f"not deleted: namespace {one} is being deleted: " in errors
-            wait_until(lambda: name not in left(cluster), "what the run has left is gone", 60)
-    wait_until(lambda: left(cluster) == [], "nothing is left", 60)
+            wait_until(lambda: name not in left(cluster), "what the run has left is gone")
+    wait_until(lambda: left(cluster) == [], "nothing is left")
 
 
 @contextmanager
