@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ from stillpoint.check import registry
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.rendering.velero_answers import VELERO_IMAGE
 from tests.cluster.api import ApiError, Object
-from tests.cluster.cluster import Cluster
-from tests.cluster.velero import NAMESPACE
+from tests.cluster.cluster import Cluster, velero_object
+from tests.cluster.namespaces import wait_until
+from tests.cluster.velero import API_VERSION, NAMESPACE
 from tests.peers.build import VELERO_VERSION, binary
+from tests.unit.model import test_cron
 
 IMAGE = "registry.example.com/stillpoint:1.0"
 PLACE = ["--image", IMAGE, "--provider", "aws", "--bucket", "backups", "--prefix", "here"]
@@ -66,6 +69,86 @@ def test_what_is_rendered_is_accepted_field_by_field(
     """With Velero's own definitions; nothing is kept."""
     for made in rendered(arguments, capsys):
         accepted(cluster, made)
+
+
+def as_cron_job(text: str) -> Object:
+    """Kubernetes reads it by the parser that older Veleros have."""
+    container = {"name": "one", "image": IMAGE}
+    template = {"spec": {"restartPolicy": "Never", "containers": [container]}}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": "times", "namespace": NAMESPACE},
+        "spec": {"schedule": text, "jobTemplate": {"spec": {"template": template}}},
+    }
+
+
+@pytest.mark.parametrize("text", test_cron.GOOD)
+def test_the_api_server_takes_the_times_that_the_command_takes(text: str, cluster: Cluster) -> None:
+    accepted(cluster, as_cron_job(text))
+
+
+@pytest.mark.parametrize("text", [*test_cron.BAD, *test_cron.ZONED])
+def test_the_api_server_refuses_the_times_that_the_command_refuses(
+    text: str, cluster: Cluster
+) -> None:
+    with pytest.raises(ApiError, match=r"spec\.schedule"):
+        accepted(cluster, as_cron_job(text))
+
+
+def test_velero_takes_the_times_that_the_command_takes(cluster: Cluster) -> None:
+    """Also with a time zone; and refuses all others but those that only it takes.
+
+    One that is due meanwhile makes a Backup of no namespace.
+    """
+    bad = {*test_cron.BAD, *test_cron.BADLY_ZONED} - {*test_cron.OF_LATER_VELEROS}
+    texts = [*test_cron.GOOD, *test_cron.ZONED, *sorted(bad)]
+    for number, text in enumerate(texts):
+        spec = {"schedule": text, "template": {"includedNamespaces": ["nowhere"]}}
+        cluster.api.create(velero_object("Schedule", f"times-{number}", spec))
+    try:
+        for number, text in enumerate(texts):
+            expected = "FailedValidation" if text in bad else "Enabled"
+            assert (text, looked_at(cluster, f"times-{number}")) == (text, expected)
+    finally:
+        for number, _ in enumerate(texts):
+            cluster.api.delete(API_VERSION, "Schedule", NAMESPACE, f"times-{number}")
+
+
+def looked_at(cluster: Cluster, name: str) -> str:
+    """The phase of a Schedule, which Velero gives it at once."""
+
+    def phase() -> str:
+        found = cluster.api.get(API_VERSION, "Schedule", NAMESPACE, name)
+        return str(found.get("status", {}).get("phase", ""))
+
+    wait_until(lambda: phase() != "", f"schedule {name} looked at", 120)
+    return phase()
+
+
+OBJECTS = [
+    (["schedule", "--take", "shop"], "Schedule", 253),
+    (["verify", "--image", IMAGE, "--backup", "nightly"], "Job", 63),
+    (["verify", "--image", IMAGE, "--schedule", "nightly"], "CronJob", 52),
+    (["policy"], "ConfigMap", 253),
+    (["dpa", *PLACE], "DataProtectionApplication", 253),
+]
+
+
+@pytest.mark.parametrize(("arguments", "kind", "longest"), OBJECTS)
+def test_names_are_as_long_as_the_api_server_takes_them(
+    arguments: list[str],
+    kind: str,
+    longest: int,
+    cluster: Cluster,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (made,) = (one for one in rendered(arguments, capsys) if one["kind"] == kind)
+    for length, is_taken in ((longest, True), (longest + 1, False)):
+        made["metadata"]["name"] = "a" * length
+        path = cluster.api.path(made["apiVersion"], kind, NAMESPACE)
+        with nullcontext() if is_taken else pytest.raises(ApiError, match="no more than"):
+            cluster.api.request("POST", f"{path}?dryRun=All", made)
 
 
 def test_a_field_that_a_definition_does_not_have_is_refused(

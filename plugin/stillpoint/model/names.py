@@ -6,6 +6,8 @@ from collections.abc import Iterable
 LONGEST_NAME = 253
 """Of most objects, claims and DataVolumes among them."""
 
+LONGEST_NAMESPACE = 63
+
 LONGEST_MACHINE_NAME = 63
 """Of a virtual machine: KubeVirt puts it into labels."""
 

@@ -8,8 +8,8 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from stillpoint.model import duration, kinds
 from stillpoint.model import item as it
-from stillpoint.model import kinds
 from stillpoint.model.errors import MalformedItem
 from stillpoint.model.item import Item
 from stillpoint.velero import marks, server
@@ -23,6 +23,7 @@ _NEW = tuple(
     for verb in ("included", "excluded")
     for scope in ("Cluster", "Namespace")
 )
+_DURATIONS = ("ttl", "csiSnapshotTimeout", "itemOperationTimeout")
 _SNAPSHOTS = "volumesnapshots.snapshot.storage.k8s.io"
 _CONTENTS = "volumesnapshotcontents.snapshot.storage.k8s.io"
 _LEFT_OUT_ANYWAY: dict[bool, dict[str, Sequence[str]]] = {
@@ -78,6 +79,12 @@ def faults(backup: Item) -> list[str]:
         found.append(f"{', '.join(old)} cannot stand beside {', '.join(new)}")
     if spec.get("labelSelector") is not None and spec.get("orLabelSelectors") is not None:
         found.append("labelSelector cannot stand beside orLabelSelectors")
+    times = ((field, it.text(spec, field)) for field in _DURATIONS)
+    found += [
+        f"{field} {text!r} is no duration such as 720h"
+        for field, text in times
+        if text and duration.parse(text.lstrip("+-")) is None
+    ]
     selectors = [spec.get("labelSelector"), *(spec.get("orLabelSelectors") or ())]
     for selector in filter(None, selectors):
         try:

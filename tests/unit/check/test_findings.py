@@ -402,6 +402,19 @@ OF_VELERO = {
     "snapshots-left-behind",
 }
 
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        ("30d", "ttl"),
+        ("5 minutes", "csiSnapshotTimeout"),
+        ("4", "itemOperationTimeout"),
+    ],
+)
+def test_a_span_that_velero_cannot_read_is_found(value: str, field: str) -> None:
+    assert "schedule-invalid" in world.codes(world.judged(schedule(value, field)))
+
+
 HIDES = {
     "no-velero": OF_VELERO,
     "versions-do-not-fit": {"velero-too-old"},

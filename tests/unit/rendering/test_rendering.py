@@ -11,6 +11,8 @@ from stillpoint import cli
 from stillpoint.check import report
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.model.item import Item
+from stillpoint.rendering import dpa, policy, rbac, schedule, velero, velero_answers
+from stillpoint.rendering.location import Location
 from stillpoint.velero import preparation
 from tests.unit.check import world
 
@@ -138,13 +140,14 @@ def same(one: Item) -> Any:
     return is_same
 
 
-def test_every_answer_comes_back_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
-    (made,) = rendered(
-        capsys,
-        *("dpa", "--image", HOSTILE, "--provider", "s3", "--bucket", HOSTILE, "--prefix", HOSTILE),
-        *("--region", HOSTILE, "--s3-url", HOSTILE, "--secret", HOSTILE, "--key", HOSTILE),
-        *("-n", HOSTILE, "--name", HOSTILE, "--node-selector", f"{HOSTILE}={HOSTILE}"),
-    )
+PLACE = Location("s3", HOSTILE, HOSTILE, {"region": HOSTILE, "s3_url": HOSTILE}, HOSTILE, HOSTILE)
+LABELS = {HOSTILE: HOSTILE}
+
+
+def test_every_answer_comes_back_as_it_was() -> None:
+    """Whatever it is: what the command lets through is a matter of its own."""
+    given = dpa.Answers(HOSTILE, HOSTILE, HOSTILE, PLACE, moves_data=True, node_selector=LABELS)
+    made = yaml.safe_load(dpa.manifest(given))
     assert made["metadata"] == {"name": HOSTILE, "namespace": HOSTILE}
     (location,) = made["spec"]["backupLocations"]
     assert location["velero"] == {
@@ -154,48 +157,41 @@ def test_every_answer_comes_back_as_it_was(capsys: pytest.CaptureFixture[str]) -
         "objectStorage": {"bucket": HOSTILE, "prefix": HOSTILE},
         "config": {"region": HOSTILE, "s3ForcePathStyle": "true", "s3Url": HOSTILE},
     }
-    assert_velero_has_them(capsys)
     agent = made["spec"]["configuration"]["nodeAgent"]
-    assert agent["podConfig"]["nodeSelector"] == {HOSTILE: HOSTILE}
-    (policy,) = rendered(
-        capsys, "policy", "-n", HOSTILE, "--driver", "true", "--driver", "csi.example.com"
+    assert agent["podConfig"]["nodeSelector"] == LABELS
+    made = yaml.safe_load(policy.manifest(HOSTILE, "p", ["true", "a: b"], is_grouped=False))
+    volume_policies = yaml.safe_load(made["data"]["policies.yaml"])["volumePolicies"]
+    assert [one["conditions"]["csi"]["driver"] for one in volume_policies] == ["true", "a: b"]
+    of = schedule.Answers(
+        HOSTILE, HOSTILE, [HOSTILE, "no"], HOSTILE, HOSTILE, moves_data=True, policy=HOSTILE
     )
-    volume_policies = yaml.safe_load(policy["data"]["policies.yaml"])["volumePolicies"]
-    assert [one["conditions"]["csi"]["driver"] for one in volume_policies] == [
-        "true",
-        "csi.example.com",
-    ]
-    (schedule,) = rendered(
-        capsys, "schedule", "-n", HOSTILE, "--take", HOSTILE, "--take", "no", "--cron", HOSTILE,
-        "--ttl", HOSTILE, "--policy", HOSTILE, "--name", HOSTILE,
-    )  # fmt: skip
-    assert schedule["spec"]["schedule"] == HOSTILE
-    assert schedule["spec"]["template"]["includedNamespaces"] == [HOSTILE, "no"]
-    assert schedule["spec"]["template"]["ttl"] == HOSTILE
-    for one in rendered(capsys, "rbac", "-n", HOSTILE, "--account", HOSTILE):
+    spec = yaml.safe_load(schedule.manifest(of))["spec"]
+    assert spec["schedule"] == HOSTILE
+    assert spec["template"]["includedNamespaces"] == [HOSTILE, "no"]
+    assert spec["template"]["ttl"] == HOSTILE
+    for one in yaml.safe_load_all(rbac.manifest(HOSTILE, HOSTILE)):
         for subject in one.get("subjects", ()):
             assert subject == {"kind": "ServiceAccount", "name": HOSTILE, "namespace": HOSTILE}
 
 
-def assert_velero_has_them(capsys: pytest.CaptureFixture[str]) -> None:
-    made = {
-        one["kind"]: one
-        for one in rendered(
-            capsys,
-            *("velero", "--image", HOSTILE, "--provider", "s3", "--bucket", HOSTILE),
-            *("--prefix", HOSTILE, "--region", HOSTILE, "--s3-url", HOSTILE, "-n", HOSTILE),
-            *("--secret", HOSTILE, "--key", HOSTILE, "--node-selector", f"{HOSTILE}={HOSTILE}"),
-            *("--velero-image", HOSTILE, "--provider-image", HOSTILE),
-        )
-    }
+def test_a_velero_has_every_answer_as_it_was() -> None:
+    given = velero_answers.Answers(
+        HOSTILE,
+        HOSTILE,
+        PLACE,
+        moves_data=True,
+        node_selector=LABELS,
+        velero_image=HOSTILE,
+        provider_image=HOSTILE,
+    )
+    made = {one["kind"]: one for one in yaml.safe_load_all(velero.manifest(given))}
     namespaces = [one["metadata"].get("namespace") for one in made.values()]
     assert namespaces.count(HOSTILE) == len(made) - 2
     pod = made["Deployment"]["spec"]["template"]["spec"]
     assert [one["image"] for one in (*pod["initContainers"], *pod["containers"])] == [HOSTILE] * 3
     settings = json.loads(made["ConfigMap"]["data"]["node-agent-config.json"])
     selector = settings["loadAffinity"][0]["nodeSelector"]["matchLabels"]
-    assert selector == made["DaemonSet"]["spec"]["template"]["spec"]["nodeSelector"]
-    assert selector == {HOSTILE: HOSTILE}
+    assert selector == made["DaemonSet"]["spec"]["template"]["spec"]["nodeSelector"] == LABELS
     location = made["BackupStorageLocation"]["spec"]
     assert location["objectStorage"] == {"bucket": HOSTILE, "prefix": HOSTILE}
     assert location["credential"] == {"name": HOSTILE, "key": HOSTILE}

@@ -8,7 +8,7 @@ import yaml
 
 from stillpoint import cli
 from stillpoint.cli.exit_status import ExitStatus
-from stillpoint.rendering import verify_fence
+from stillpoint.rendering import verify, verify_fence
 from stillpoint.rendering.verify_rights import cluster_name
 from stillpoint.verification import restoring
 from stillpoint.verification.scratch import Scratch
@@ -63,9 +63,11 @@ def test_it_has_time_to_delete_what_it_made(capsys: pytest.CaptureFixture[str]) 
     assert made["restartPolicy"] == "Never"
 
 
-def test_every_answer_comes_back_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
-    answers = ("--image", HOSTILE, "--name", HOSTILE, "-n", HOSTILE, "--cron", HOSTILE)
-    made = rendered(capsys, "verify", *answers, "--schedule", HOSTILE, "--", f"--context={HOSTILE}")
+def test_every_answer_comes_back_as_it_was() -> None:
+    answers = verify.Answers(
+        HOSTILE, HOSTILE, HOSTILE, schedule=HOSTILE, cron=HOSTILE, options=[f"--context={HOSTILE}"]
+    )
+    made = list(yaml.safe_load_all(verify.manifest(answers)))
     job = of_kind(made, "CronJob")
     assert job["metadata"] == {"name": HOSTILE, "namespace": HOSTILE}
     assert job["spec"]["schedule"] == HOSTILE
@@ -79,7 +81,8 @@ def test_every_answer_comes_back_as_it_was(capsys: pytest.CaptureFixture[str]) -
             assert subject["namespace"] == HOSTILE
     (condition,) = of_kind(made, "ValidatingAdmissionPolicy")["spec"]["matchConditions"]
     assert "\\nb" not in condition["expression"].split("==")[0]
-    made = rendered(capsys, "verify", *answers, "--backup", HOSTILE)
+    answers = verify.Answers(HOSTILE, HOSTILE, HOSTILE, backup=HOSTILE)
+    made = list(yaml.safe_load_all(verify.manifest(answers)))
     assert pod(made)["containers"][0]["args"][-1] == HOSTILE
 
 

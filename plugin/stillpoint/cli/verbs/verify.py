@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
     from stillpoint.cluster.kubernetes_writer import StrictWriter  # noqa: PLC0415
     from stillpoint.model.clock import Clock  # noqa: PLC0415
 
-    _check_usage(arguments)
+    check_usage(arguments)
     cluster = StrictWriter.connect(None, arguments.kubeconfig, arguments.context)
     clock = Clock(lambda: datetime.now(UTC), time.sleep)
     left = _clear_leftovers(cluster, clock, arguments)
@@ -107,7 +107,8 @@ def run(arguments: argparse.Namespace) -> int:
     return _verify(cluster, clock, arguments)
 
 
-def _check_usage(arguments: argparse.Namespace) -> None:
+def check_usage(arguments: argparse.Namespace) -> None:
+    """Ends with the usage where options contradict each other; puts names where they belong."""
     if arguments.schedule:  # then the first name is that of a machine
         arguments.machines = [*filter(None, [arguments.backup]), *arguments.machines]
         arguments.backup = ""

@@ -3,7 +3,7 @@
 import argparse
 
 from stillpoint.cli.exit_status import ExitStatus
-from stillpoint.cli.verbs.render import result
+from stillpoint.cli.verbs.render import result, values
 
 NAME = "policy"
 HELP = "resource policies by which the plugin takes the snapshots, all of a machine in one freeze"
@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--driver",
         dest="drivers",
         metavar="DRIVER",
+        type=values.driver,
         action="append",
         default=[],
         help="for disks of this CSI driver only; may be given more than once",

@@ -3,7 +3,7 @@
 import argparse
 
 from stillpoint.cli.exit_status import ExitStatus
-from stillpoint.cli.verbs.render import result
+from stillpoint.cli.verbs.render import result, values
 
 NAME = "rbac"
 HELP = "rights for a Velero that is not cluster-admin"
@@ -14,7 +14,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `Verb`."""
     result.add_place(parser, "velero")
     parser.add_argument(
-        "--account", default="velero", help="Velero's service account (default: velero)"
+        "--account",
+        type=values.name,
+        default="velero",
+        help="Velero's service account (default: velero)",
     )
 
 

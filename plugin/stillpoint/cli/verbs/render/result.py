@@ -5,19 +5,26 @@ import sys
 
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.output import standard_output
+from stillpoint.cli.verbs.render import values
+from stillpoint.model.names import LONGEST_NAME
 
 
-def add_place(parser: argparse.ArgumentParser, namespace: str, name: str = "") -> None:
+def add_place(
+    parser: argparse.ArgumentParser, namespace: str, name: str = "", longest: int = LONGEST_NAME
+) -> None:
     """Declares the namespace, the name unless what is written has none, and the check."""
     parser.add_argument(
         "-n",
         "--namespace",
         metavar="NAMESPACE",
+        type=values.namespace,
         default=namespace,
         help=f"of Velero (default: {namespace})",
     )
     if name:
-        parser.add_argument("--name", default=name, help=f"default: {name}")
+        parser.add_argument(
+            "--name", type=values.name_up_to(longest), default=name, help=f"default: {name}"
+        )
     parser.add_argument(
         "--check", action="store_true", help="check what is written, on standard error"
     )

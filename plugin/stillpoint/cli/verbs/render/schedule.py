@@ -3,29 +3,48 @@
 import argparse
 
 from stillpoint.cli.exit_status import ExitStatus
-from stillpoint.cli.verbs.render import result
+from stillpoint.cli.names import name_of_object
+from stillpoint.cli.verbs.render import result, values
+from stillpoint.model.names import LONGEST_NAME
 from stillpoint.rendering.schedule import LEVELS
 
 NAME = "schedule"
 HELP = "a Schedule for the machines of some namespaces"
 EXAMPLES = ""
 
+_LONGEST_NAME = LONGEST_NAME - len("-20261127010000")
+"""A Backup has the name of its Schedule, and the time at the end."""
+
+_ALL = "*"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """See `Verb`."""
-    result.add_place(parser, "openshift-adp", "nightly")
+    result.add_place(parser, "openshift-adp", "nightly", longest=_LONGEST_NAME)
     parser.add_argument(
         "--take",
         dest="namespaces",
         metavar="NAMESPACE",
+        type=values.namespaces,
         action="append",
         required=True,
         help="machines of this namespace; may be given more than once",
     )
-    parser.add_argument("--cron", default="0 1 * * *", help="default: 0 1 * * *")
-    parser.add_argument("--ttl", default="720h", help="how long a backup is kept (default: 720h)")
     parser.add_argument(
-        "--policy", metavar="NAME", default="", help="ConfigMap with resource policies"
+        "--cron", type=values.cron_time, default="0 1 * * *", help="default: 0 1 * * *"
+    )
+    parser.add_argument(
+        "--ttl",
+        type=values.span,
+        default="720h",
+        help="how long a backup is kept (default: 720h)",
+    )
+    parser.add_argument(
+        "--policy",
+        metavar="NAME",
+        type=name_of_object,
+        default="",
+        help="ConfigMap with resource policies",
     )
     parser.add_argument(
         "--require",
@@ -43,6 +62,8 @@ def run(arguments: argparse.Namespace) -> ExitStatus:
     """See `Verb`."""
     from stillpoint.rendering import schedule  # noqa: PLC0415
 
+    if _ALL in arguments.namespaces and len(arguments.namespaces) > 1:
+        arguments.sub_parser.error(f"argument --take: {_ALL!r} takes all, and no other beside it")
     answers = schedule.Answers(
         arguments.namespace,
         arguments.name,

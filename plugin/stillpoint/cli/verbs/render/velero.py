@@ -3,7 +3,7 @@
 import argparse
 
 from stillpoint.cli.exit_status import ExitStatus
-from stillpoint.cli.verbs.render import answers, result
+from stillpoint.cli.verbs.render import answers, result, values
 
 NAME = "velero"
 HELP = "Velero itself, where no operator installs it"
@@ -21,11 +21,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     result.add_place(parser, "velero")
     answers.add(parser, usual_name="cloud-credentials")
     parser.add_argument(
-        "--velero-image", metavar="IMAGE", default="", help="of Velero 1.18 (default: its own)"
+        "--velero-image",
+        metavar="IMAGE",
+        type=values.image,
+        default="",
+        help="of Velero 1.18 (default: its own)",
     )
     parser.add_argument(
         "--provider-image",
         metavar="IMAGE",
+        type=values.image,
         default="",
         help="of the plugin that speaks to the object store (default: Velero's own)",
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from stillpoint.cli import times
 from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.cli.names import name_of_machine, name_of_object
 from stillpoint.cli.output import standard_output
 from stillpoint.cli.verbs.snapshot import place
 
@@ -40,12 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to",
         metavar="VM",
-        type=place.name_of_machine,
+        type=name_of_machine,
         required=True,
         help="name of the new machine",
     )
     parser.add_argument(
-        "--name", type=place.name_of_object, default="", help="of the clone; default: VM-DATE-TIME"
+        "--name", type=name_of_object, default="", help="of the clone; default: VM-DATE-TIME"
     )
     parser.add_argument(
         "--volume-name-policy",

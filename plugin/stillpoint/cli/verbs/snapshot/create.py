@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.cli.names import name_of_object
 from stillpoint.cli.output import standard_output
 from stillpoint.cli.verbs.snapshot import place, waits
 from stillpoint.model import item as it
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--name",
-        type=place.name_of_object,
+        type=name_of_object,
         default="",
         help="of the snapshot; default: VM-DATE-TIME",
     )

@@ -4,8 +4,9 @@ import argparse
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from stillpoint.cli.names import name_of_object
 from stillpoint.cli.paths import FileName
-from stillpoint.model.names import LONGEST_MACHINE_NAME, LONGEST_NAME, is_name
+from stillpoint.model.names import is_name
 
 if TYPE_CHECKING:  # `--help` does without what takes time to import
     from stillpoint.cluster.kubernetes_writer import KubernetesWriter
@@ -69,28 +70,4 @@ def one_name(text: str) -> str:
     before, slash, name = text.rpartition("/")
     if not is_name(name) or (slash and not is_name(before)):
         raise argparse.ArgumentTypeError(f"{text!r} is neither NAME nor NAMESPACE/NAME")
-    return text
-
-
-def name_of_object(text: str) -> str:
-    """The name of an object that is to be made; empty for one that is made up.
-
-    Raises:
-        ArgumentTypeError: no object can have it.
-    """
-    return _checked_name(text, LONGEST_NAME)
-
-
-def name_of_machine(text: str) -> str:
-    """The name of a machine that is to be written; as `name_of_object`."""
-    return _checked_name(text, LONGEST_MACHINE_NAME)
-
-
-def _checked_name(text: str, longest: int) -> str:
-    if len(text) > longest:
-        cause = f"{text[:20]}... has {len(text)} characters, and no more than {longest} are allowed"
-        raise argparse.ArgumentTypeError(cause)
-    if text and not is_name(text):
-        cause = f"{text!r} is no name: lower-case letters and digits, with - and . between them"
-        raise argparse.ArgumentTypeError(cause)
     return text

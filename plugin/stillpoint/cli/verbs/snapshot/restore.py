@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stillpoint.cli import times
 from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.cli.names import name_of_machine, name_of_object
 from stillpoint.cli.output import standard_output
 from stillpoint.cli.verbs.snapshot import place
 
@@ -43,13 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to",
         metavar="VM",
-        type=place.name_of_machine,
+        type=name_of_machine,
         default="",
         help="name of the machine to be written",
     )
     parser.add_argument(
         "--name",
-        type=place.name_of_object,
+        type=name_of_object,
         default="",
         help="of the restore; default: VM-DATE-TIME",
     )
@@ -208,7 +209,7 @@ def _pair(text: str) -> tuple[str, str]:
     volume, equals, name = text.partition("=")
     if not (volume and equals and name):
         raise argparse.ArgumentTypeError(f"{text!r} is not VOLUME=CLAIM, for instance root=db-root")
-    return volume, place.name_of_object(name)
+    return volume, name_of_object(name)
 
 
 def _label(text: str) -> tuple[str, str, str]:
