@@ -59,7 +59,8 @@ def require(path: str, is_secret: bool = False) -> None:
             if fault:
                 raise UntrustedFile(path, "trust it", *fault)
     except OSError as error:
-        raise ConfigurationError(path, "read it", error.strerror or str(error)) from error
+        hint = "put there what is missing, or name the right one"
+        raise ConfigurationError(path, "read it", error.strerror or str(error), hint) from error
     if is_secret and one.status.st_mode & _OTHERS_READ:
         raise UntrustedFile(path, "read a secret", "others can read it too", f"chmod 600 {path}")
 

@@ -200,8 +200,8 @@ def test_what_a_dead_holder_left_is_thawed_by_its_note(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("method", "options", "said"),
     [
-        ("folder", {}, "path =  is not given; method = folder needs it"),
-        ("pair", {"freeze": "/bin/true"}, "thaw =  is not given"),
+        ("folder", {}, "path =  is not a path that begins with /; method = folder needs it"),
+        ("pair", {"freeze": "/bin/true"}, "thaw =  is not the whole path"),
     ],
 )
 def test_a_section_that_says_too_little_is_an_error(

@@ -70,7 +70,7 @@ class Etcd(Driver):
         except ValueError:
             port = -1
         if self._parts.scheme not in _PORTS or not self._parts.hostname or port == -1:
-            raise section.error("url", "like http://127.0.0.1:2379")
+            raise section.error("url", "the URL of a member", f"http://127.0.0.1:{_DEFAULT_PORT}")
         self._address = (self._parts.hostname, port or _PORTS[self._parts.scheme])
         self._authority = section.file("ca_file")
         self._certificate = section.file("certificate_file")

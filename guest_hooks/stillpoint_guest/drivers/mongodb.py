@@ -16,7 +16,6 @@ import re
 from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 from urllib.parse import unquote
 
-from stillpoint_guest import trust
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import APPLICATION, CRASH, Driver, Finding, Report
 from stillpoint_guest.errors import ApplicationError, CommandFailed, Senseless, SessionLost
@@ -112,12 +111,14 @@ class MongoDB(Driver):
         self._uri = section.secret("password_file") or self._address.encode()
         places = _places(self._uri.decode(errors="replace"))
         if places is None:
-            key = "password_file" if section.text("password_file") else "uri"
-            raise section.error(key, "like mongodb://127.0.0.1:27017/?directConnection=true")
+            if section.text("password_file"):
+                expected = f"a file whose first line is a URI like {default}"
+                raise section.error("password_file", expected, "/etc/stillpoint/mongodb")
+            raise section.error("uri", "the URI of a server", default)
         self._places = places
         self._client = section.text("client", "mongosh")
         if self._client.startswith("/"):
-            trust.require(self._client)
+            section.trusted("client", self._client)
         self._session: Optional[Session] = None
         self._hello = _Hello("", "", False, {})
 

@@ -80,7 +80,7 @@ class Systemd(Driver):
         super().__init__(section, journal)
         self._unit = section.text("unit")
         if not self._unit or self._unit.startswith("-"):
-            raise section.error("unit", "the name of a unit or container")
+            raise section.error("unit", "the name of a unit or container", "queue.service")
         self._way = _WAYS[section.method or self.METHODS[0]]
         self._folders = section.paths("folders")
         self._runs = False

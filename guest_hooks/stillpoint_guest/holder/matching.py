@@ -10,7 +10,7 @@ from typing import Dict, FrozenSet, NamedTuple, Optional, Sequence, Type
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.discovery.survey import Server
 from stillpoint_guest.driver import Driver
-from stillpoint_guest.errors import ConfigurationError, DeadlinePassed
+from stillpoint_guest.errors import DeadlinePassed
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes import accounts
 from stillpoint_guest.sockets.ways import Key, keys_of
@@ -101,8 +101,7 @@ def _require_other(
 ) -> None:
     for number, other in meant.items():
         if other is server:
-            cause = f"[{written[number].section.name}] is the same, process {server.found.process}"
-            raise ConfigurationError(f"{section.source} [{section.name}]", "read it", cause)
+            raise section.doubled(written[number].section, f", process {server.found.process}")
 
 
 def _complete(written: _Entry, server: Server) -> Section:

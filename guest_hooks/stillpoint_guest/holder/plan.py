@@ -91,9 +91,7 @@ def _require_different(drivers: Sequence[Driver]) -> None:
     for driver in drivers:
         other = seen.setdefault(driver.instance, driver)
         if other is not driver:
-            section = driver.section
-            cause = f"[{other.section.name}] is the same instance, {driver.instance}"
-            raise ConfigurationError(f"{section.source} [{section.name}]", "read it", cause)
+            raise driver.section.doubled(other.section, f" instance, {driver.instance}")
 
 
 def _servers(configuration: Configuration, kinds: Kinds) -> Sequence[Server]:

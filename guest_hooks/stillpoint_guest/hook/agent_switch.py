@@ -92,7 +92,8 @@ class Switch:
         except FileNotFoundError:
             return []
         except (OSError, ValueError) as error:
-            raise ConfigurationError(self._setting.path, "read it", str(error)) from error
+            hint = "mend or remove it: the guest agent reads it too"
+            raise ConfigurationError(self._setting.path, "read it", str(error), hint) from error
 
     def _write(self, lines: List[str]) -> None:
         """All or nothing: the agent does not start with half a file."""
@@ -114,7 +115,9 @@ class Switch:
             with open(self._kept, "w", encoding="utf-8") as file:
                 json.dump({"earlier": earlier}, file)
         except OSError as error:
-            raise ConfigurationError(self._kept, "keep the earlier hook", str(error)) from error
+            hint = "let root write there"
+            attempt = "keep the earlier hook"
+            raise ConfigurationError(self._kept, attempt, str(error), hint) from error
 
     def _earlier(self) -> Optional[str]:
         try:
@@ -123,7 +126,9 @@ class Switch:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError) as error:
-            raise ConfigurationError(self._kept, "read the earlier hook", str(error)) from error
+            hint = f"remove it, and set the earlier hook in {self._setting.path} by hand"
+            attempt = "read the earlier hook"
+            raise ConfigurationError(self._kept, attempt, str(error), hint) from error
         return earlier
 
 

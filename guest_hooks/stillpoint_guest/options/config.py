@@ -26,7 +26,7 @@ from stillpoint_guest.errors import ConfigurationError
 from stillpoint_guest.options import on_copy
 from stillpoint_guest.options.kind import Kind
 from stillpoint_guest.options.on_copy import OnCopy
-from stillpoint_guest.options.section import Section
+from stillpoint_guest.options.section import Section, unreadable
 from stillpoint_guest.places import Places
 
 AGENT = "stillpoint-guest"
@@ -122,9 +122,9 @@ def _read(files: Iterable[str]) -> Dict[str, _Written]:
         try:
             with open(path, encoding="utf-8") as file:
                 parser.read_file(file)
-        except (configparser.Error, UnicodeDecodeError) as error:
-            cause = " ".join(str(error).split())
-            raise ConfigurationError(path, "read it", cause) from error
+        except (configparser.Error, OSError, UnicodeDecodeError) as error:
+            hint = "a text in UTF-8: [SECTION], below it KEY = VALUE, each of them once"
+            raise unreadable(path, error, hint) from error
         for name in parser.sections():
             values = dict(merged[name].values) if name in merged else {}
             values.update(parser.items(name))
@@ -137,7 +137,7 @@ def _agent(written: _Written) -> Configuration:
     section = Section(AGENT, "", options=written.values, source=written.source)
     name = section.text("profile", "normal")
     if name not in PROFILES:
-        raise section.error("profile", f"one of {', '.join(sorted(PROFILES))}")
+        raise section.error("profile", f"one of {', '.join(sorted(PROFILES))}", "normal")
     profile = PROFILES[name]
     return Configuration(
         profile=profile._replace(freeze_s=section.seconds("freeze_s", profile.freeze_s)),
@@ -159,7 +159,7 @@ def _console(section: Section) -> str:
     try:
         return console.KERNELS if section.boolean("console", default=True) else console.NONE
     except ConfigurationError as error:
-        raise section.error("console", "yes, no or a path that begins with /dev/") from error
+        raise section.error("console", "yes, no or a path that begins with /dev/", "yes") from error
 
 
 def _section(
@@ -169,7 +169,7 @@ def _section(
     kind = raw.text("type", name.partition(":")[0])
     if kind not in kinds:
         raise ConfigurationError(
-            f"{written.source} [{name}]",
+            raw.place,
             "read it",
             f"there is no type {kind!r}",
             f"type = {_nearest(kind, sorted(kinds))}",
@@ -177,7 +177,8 @@ def _section(
     driver = kinds[kind]
     _require_known(name, written, (*_SECTION_KEYS, *driver.OPTIONS))
     if raw.text("method") and raw.text("method") not in driver.METHODS:
-        raise raw.error("method", f"one of {', '.join(driver.METHODS) or 'none'}")
+        first, *_ = driver.METHODS or ("none",)
+        raise raw.error("method", f"one of {', '.join(driver.METHODS) or 'none'}", first)
     own = {key: value for key, value in written.values.items() if key in driver.OPTIONS}
     return fill(
         Section(

@@ -27,6 +27,7 @@ def executables(folder: str) -> Sequence[str]:
         names = sorted(os.listdir(folder))
     except OSError as error:
         cause = error.strerror or str(error)
-        raise ConfigurationError(folder, "look for scripts", cause) from error
+        hint = "make the folder, or name the right one"
+        raise ConfigurationError(folder, "look for scripts", cause, hint) from error
     paths = [os.path.join(folder, name) for name in names if not name.endswith(_IGNORED_ENDINGS)]
     return [path for path in paths if os.path.isfile(path) and os.access(path, os.X_OK)]

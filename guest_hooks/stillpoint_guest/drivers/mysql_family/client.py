@@ -15,9 +15,8 @@ nobody's number. A `defaults_file` may name keys that root alone reads: as the s
 
 import os
 import shutil
-from typing import Dict, NamedTuple, Optional, Sequence
+from typing import Dict, Mapping, NamedTuple, Optional, Sequence
 
-from stillpoint_guest import trust
 from stillpoint_guest.errors import ConfigurationError
 from stillpoint_guest.options.section import Section
 from stillpoint_guest.processes import accounts
@@ -68,13 +67,12 @@ class MySQLClient:
         self._defaults = _option_file(section)
         written = _parse(self._defaults or b"")
         self.host = section.text("host", written.get("host", ""))
-        default = section._replace(options={"port": written["port"]} if "port" in written else {})
-        self.port = section.integer("port", default.integer("port", 3306))
+        self.port = section.port("port", _port(section, written))
         self.socket = section.text("socket", "" if self.host else written.get("socket", ""))
         if not self.socket and not self.host:
             self.socket = next(filter(os.path.exists, _SOCKETS), _SOCKETS[0])
         if section.text("client").startswith("/"):
-            trust.require(section.text("client"))
+            section.trusted("client", section.text("client"))
 
     def require_peer(self) -> None:
         """Goes on only if the server's own account listens; `Unreachable` as in `peer`."""
@@ -142,16 +140,20 @@ def _owner(path: str) -> int:
 
 def _option_file(section: Section) -> Optional[bytes]:
     """Its content, so that what was looked at is what is used."""
-    path = section.file("defaults_file")
-    if path is None:
-        return None
-    with open(path, "rb") as file:
-        content = file.read(_MOST_BYTES + 1)
-    if len(content) > _MOST_BYTES:
-        raise ConfigurationError(path, "read it", f"it is longer than {_MOST_BYTES} bytes")
-    if b"password" in content:
-        trust.require(path, is_secret=True)
+    content = section.content("defaults_file")
+    if content and b"password" in content:
+        section.file("defaults_file", is_secret=True)
     return content
+
+
+def _port(section: Section, written: Mapping[str, str]) -> int:
+    """The port that an option file says, else the usual one."""
+    options = {key: value for key, value in written.items() if key == "port"}
+    path = section.text("defaults_file")
+    try:
+        return Section("client", section.kind, options=options, source=path).port("port", 3306)
+    except ConfigurationError as error:
+        raise section.in_words("defaults_file", error) from error
 
 
 def _parse(content: bytes) -> Dict[str, str]:

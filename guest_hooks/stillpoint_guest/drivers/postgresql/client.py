@@ -67,7 +67,7 @@ class PostgreSQLClient:
         """
         self._section = section
         self.host = section.text("host", "/run/postgresql")
-        self.port = section.integer("port", 5432)
+        self.port = section.port("port", 5432)
         self.system_user = section.text("system_user", "postgres")
         self._user = section.text("user", self.system_user)
         self._database = os.fsencode(section.text("database", "postgres"))

@@ -77,7 +77,7 @@ class Redis(Driver):
         super().__init__(section, journal)
         self._socket = section.text("socket")
         self._host = section.text("host", _HOST)
-        self._port = section.integer("port", 6379)
+        self._port = section.port("port", 6379)
         self._user = section.text("user")
         self._password = section.secret("password_file")
         self._connection: Optional[RespConnection] = None

@@ -12,6 +12,7 @@ from stillpoint_guest.errors import ConfigurationError
 
 FILE = "/etc/azure/VMSnapshotScriptPluginConfig.json"
 _MOST_BYTES = 1 << 16
+_HINT = f"one JSON object, of no more than {_MOST_BYTES} bytes"
 _MOST_RETRIES = 100
 _MOST_S = 1800.0
 _KINDS = {str: "a text", bool: "true or false", int: "a number"}
@@ -44,9 +45,9 @@ def read(path: str) -> Pair:
         with open(path, encoding="utf-8-sig") as file:
             written = json.loads(file.read(_MOST_BYTES))
     except (OSError, ValueError, RecursionError) as error:
-        raise ConfigurationError(path, "read it", str(error)) from error
+        raise ConfigurationError(path, "read it", str(error), _HINT) from error
     if not isinstance(written, dict):
-        raise ConfigurationError(path, "read it", "it is no JSON object")
+        raise ConfigurationError(path, "read it", "it is no JSON object", _HINT)
     content = _Content(path, written)
     if not content.value("fsFreezeEnabled", bool, default=True):
         cause = "fsFreezeEnabled is false, and QEMU's agent freezes the filesystems all the same"
@@ -94,4 +95,5 @@ class _Content:
 
     def error(self, key: str, expected: str) -> ConfigurationError:
         value = json.dumps(self._written.get(key.lower()))[:60]
-        return ConfigurationError(self._path, "read it", f"{key} = {value} is not {expected}")
+        cause = f"{key} = {value} is not {expected}"
+        return ConfigurationError(self._path, "read it", cause, f"correct {key} in {self._path}")

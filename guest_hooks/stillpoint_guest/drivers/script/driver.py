@@ -18,7 +18,6 @@ import os
 import shlex
 from typing import Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
-from stillpoint_guest import trust
 from stillpoint_guest.deadline import Deadline
 from stillpoint_guest.driver import Driver, Finding, Report
 from stillpoint_guest.drivers.script import azure_pair
@@ -79,10 +78,11 @@ class Script(Driver):
         self._path = section.text("path") or (named if named.startswith("/") else "")
         if section.method == "pair":
             for key in ("freeze", "thaw"):
-                if not section.text(key):
-                    raise section.error(key, "given; method = pair needs it")
-        elif not self._path:
-            raise section.error("path", f"given; method = {section.method or 'folder'} needs it")
+                self._words(key)
+        elif not self._path.startswith("/"):
+            example = azure_pair.FILE if section.method == "azure" else _HOOK_FOLDERS[0]
+            expected = f"a path that begins with /; method = {section.method or 'folder'} needs it"
+            raise section.error("path", expected, example)
 
     @classmethod
     def discover(cls) -> Sequence[Found]:
@@ -215,8 +215,7 @@ class Script(Driver):
     def _read(self) -> Sequence[Call]:
         method = self.section.method or "folder"
         if method == "pair":
-            freeze = Step(tuple(shlex.split(self.section.text("freeze"))))
-            thaw = Step(tuple(shlex.split(self.section.text("thaw"))))
+            freeze, thaw = Step(self._words("freeze")), Step(self._words("thaw"))
             calls = [Call(freeze, thaw, thaw)]
         elif method == "azure":
             calls = [self._azure()]
@@ -227,13 +226,27 @@ class Script(Driver):
                 for path in self._executables()
             ]
         for call in calls:
-            trust.require(call.freeze.words[0])
-            trust.require(call.thaw.words[0])
+            for key, step in (("freeze", call.freeze), ("thaw", call.thaw)):
+                self.section.trusted(key if method == "pair" else "path", step.words[0])
         return calls
+
+    def _words(self, key: str) -> Tuple[str, ...]:
+        """The command line of an option."""
+        try:
+            words = shlex.split(self.section.text(key))
+        except ValueError:  # a quote without its end
+            words = []
+        if not words or not words[0].startswith("/"):
+            expected = "the whole path of an executable, and arguments; method = pair needs it"
+            raise self.section.error(key, expected, f"/usr/local/sbin/{key}-database")
+        return tuple(words)
 
     def _executables(self) -> Sequence[str]:
         """The executables; a file that two found folders have runs once."""
-        paths = executables(self._path)
+        try:
+            paths = executables(self._path)
+        except ConfigurationError as error:
+            raise self.section.in_words("path", error) from error
         if self.section.source != DISCOVERED or self._path not in _HOOK_FOLDERS:
             return paths
         earlier = _HOOK_FOLDERS[: _HOOK_FOLDERS.index(self._path)]
@@ -242,7 +255,10 @@ class Script(Driver):
         return [path for path in paths if os.path.realpath(path) not in run]
 
     def _azure(self) -> Call:
-        pair = azure_pair.read(self._path)
+        try:
+            pair = azure_pair.read(self._path)
+        except ConfigurationError as error:
+            raise self.section.in_words("path", error) from error
         if pair.is_optional:
             self.section = self.section._replace(required=False)
         return Call(Step(*pair.before), Step(*pair.after), Step(*pair.after))
