@@ -14,12 +14,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Self, TypeAlias
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import orjson
 from kubernetes import config
@@ -27,6 +28,7 @@ from kubernetes.client import ApiClient, Configuration
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3 import exceptions as http
 
+from stillpoint.cluster import no_answer
 from stillpoint.cluster.api_request import CREDENTIALS_HINT, ApiRequest, ApiResponse, Expired
 from stillpoint.cluster.discovery_request import PATHS, DiscoveryRequest
 from stillpoint.cluster.packed import PackedItems
@@ -329,7 +331,8 @@ class KubernetesReader:
         try:
             return send(request, query)
         except http.HTTPError as error:
-            raise request.no_response(_reason(error)) from error
+            cause = f"{no_answer.address(self._host)}: {no_answer.reason(error)}"
+            raise request.no_response(cause, no_answer.remedy(error)) from error
 
     def _retry(self, request: _Request, query: Mapping[str, str]) -> ApiResponse:
         pause_s = self._limits.first_pause_s
@@ -467,11 +470,15 @@ def _client(file: str, context: str) -> ApiClient:
             source = f"kubeconfig {file}"
             hint = "point KUBECONFIG at a kubeconfig with a current-context"
             _require_kubeconfig(file)
-            config.load_kube_config(file, context or None, client_configuration=configuration)
+            hint = "mend it, or point KUBECONFIG at another; kubectl config view has to read it"
+            with _login():
+                config.load_kube_config(file, context or None, client_configuration=configuration)
+            _require_url(configuration.host)
         return ApiClient(configuration)
+    except _NoCredentials as error:
+        raise ReadFailed(source, "cannot log in", str(error), CREDENTIALS_HINT) from None
     except Exception as error:  # noqa: BLE001 - YAML, OAuth, TLS and more: there is no common base
-        cause = _without_secrets(error)
-        hint = _contexts_but(context, file) or hint
+        cause, hint = _missing_context(context, file) or (_without_secrets(error), hint)
         raise ReadFailed(source, "cannot connect to a cluster", cause, hint) from None
 
 
@@ -481,16 +488,53 @@ def _require_kubeconfig(file: str) -> None:
         raise config.ConfigException("there is no such file")
 
 
-def _contexts_but(context: str, file: str) -> str:
-    """The remedy of a context that the kubeconfig lacks; empty if something else fails."""
-    if not context:
-        return ""
+def _require_url(host: str) -> None:
+    """Raises that `server` is no URL; urllib3 would warn, and guess."""
+    url = urlsplit(host)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        what = f"server {no_answer.address(host)!r} is no URL like https://HOST:6443"
+        raise config.ConfigException(what)
+
+
+class _NoCredentials(Exception):
+    """The program that fetches credentials has failed."""
+
+
+@contextmanager
+def _login() -> Iterator[None]:
+    """Raises what the program that fetches credentials fails with, in the block.
+
+    The kubernetes package (37) logs that, goes on without credentials, and then the API server says
+    that nobody may do anything.
+
+    Raises:
+        _NoCredentials: it failed, or gave none.
+    """
+    failures: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: failures.append(record.getMessage())  # type: ignore[method-assign]
+    handler.addFilter(lambda record: record.module == "kube_config")
+    root = logging.getLogger()
+    root.addHandler(handler)
     try:
-        contexts, _current = config.list_kube_config_contexts(file)
+        yield
+    finally:
+        root.removeHandler(handler)
+    if failures:
+        raise _NoCredentials(no_answer.plain(failures[0]))
+
+
+def _missing_context(context: str, file: str) -> tuple[str, str] | None:
+    """Cause and remedy if the kubeconfig lacks the context; None if something else fails."""
+    try:
+        merged = config.kube_config.KubeConfigMerger(file).config
+        names = [str(one["name"]) for one in merged["contexts"].value]
+        chosen = context or str(merged["current-context"])
     except Exception:  # noqa: BLE001 - the file is broken otherwise, which is named already
-        return ""
-    names = [str(one["name"]) for one in contexts]
-    return "" if context in names else f"its contexts are {listing(names)}"
+        return None
+    if chosen in names or not names:
+        return None
+    return f"there is no context {chosen!r}", f"its contexts are {listing(names)}"
 
 
 def _without_secrets(error: Exception) -> str:
@@ -499,14 +543,12 @@ def _without_secrets(error: Exception) -> str:
     Raise the result `from None`, because the cause still has the quotation: kubernetes 37 names
     each node of a kubeconfig by its whole content (`KubeConfigMerger._merge`).
     """
+    if isinstance(error, (AttributeError, IndexError, KeyError, TypeError)):
+        return f"what is in there is no kubeconfig ({type(error).__name__})"
+    if isinstance(error, OSError) and error.strerror:
+        return ": ".join(filter(None, (error.strerror, error.filename)))
     text = " ".join(str(error).partition("/{")[0].split()).rstrip(".")
     return text if isinstance(error, config.ConfigException) else f"{type(error).__name__}: {text}"
-
-
-def _reason(error: http.HTTPError) -> str:
-    """The innermost error that urllib3 wraps, in one line."""
-    innermost = error.args[-1] if error.args else ""
-    return " ".join(str(innermost or error).split()).rstrip(".") or type(error).__name__
 
 
 def _version() -> str:

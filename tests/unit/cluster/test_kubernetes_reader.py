@@ -419,7 +419,9 @@ def test_a_server_without_tls_is_unreachable_by_https() -> None:
         threads.submit(answer_in_clear_text)
         url = f"https://127.0.0.1:{listener.getsockname()[1]}"
         reader = KubernetesReader(ApiClient(Configuration(host=url)), QUICK)
-        with pytest.raises(Unreachable, match=r"cannot get: \[SSL"):
+        with pytest.raises(
+            Unreachable, match=f"cannot get: {url}: TLS: .*HINT: kubectl cluster-info"
+        ):
             get(reader)
 
 
@@ -629,7 +631,7 @@ def test_a_service_account_whose_token_vanishes_is_an_error_that_says_so(
     assert loader_clock is not None
     loader = loader_clock.__closure__[0].cell_contents
     loader.token_expires_at = loader.token_expires_at.replace(year=2001)
-    with pytest.raises(Unreachable, match=r"no credentials: FileNotFoundError.*HINT: renew"):
+    with pytest.raises(Unreachable, match=r"no credentials: No such file.*/token; HINT: renew"):
         get(reader)
 
 
@@ -647,7 +649,7 @@ def test_a_context_that_is_not_there_is_answered_with_those_that_are(tmp_path: P
     with pytest.raises(ReadFailed) as caught:
         KubernetesReader.connect(file=f"{file}{os.pathsep}/no/such/file", context="typo")
     assert str(caught.value).endswith("; HINT: its contexts are x")
-    assert "Expected object with name typo" in str(caught.value)
+    assert "there is no context 'typo'" in str(caught.value)
 
 
 def test_a_context_does_without_a_current_one(tmp_path: Path) -> None:
@@ -656,7 +658,7 @@ def test_a_context_does_without_a_current_one(tmp_path: Path) -> None:
     del content["current-context"]
     file.write_text(yaml.safe_dump(content))
     KubernetesReader.connect(file=str(file), context="x")
-    with pytest.raises(ReadFailed, match="HINT: point KUBECONFIG"):
+    with pytest.raises(ReadFailed, match="HINT: its contexts are x"):
         KubernetesReader.connect(file=str(file), context="typo")
 
 
