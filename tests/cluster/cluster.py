@@ -41,9 +41,12 @@ class Cluster:
         beside: a cluster whose disks and object store this one uses too, as a new cluster on the
             old storage does. It must be started before this one and closed after it.
         disks: the folder of its disks, which is not removed; by default one of its own.
+        groups: the version of the API of group snapshots; with v1beta2 there is no v1.
     """
 
-    def __init__(self, beside: "Cluster | None" = None, disks: Path | None = None) -> None:
+    def __init__(
+        self, beside: "Cluster | None" = None, disks: Path | None = None, groups: str = "v1"
+    ) -> None:
         memory = MEMORY if MEMORY.is_dir() else None
         self.folder = Path(tempfile.mkdtemp(prefix="stillpoint-cluster-"))
         etcd_folder = Path(tempfile.mkdtemp(prefix="stillpoint-etcd-", dir=memory))
@@ -54,7 +57,7 @@ class Cluster:
         self.api: Api = self.control_plane.api("admin")
         self.node = Node(self._processes, self.control_plane, self.folder / "node")
         disks = beside.storage.folder if beside else disks or self.folder / "storage"
-        self.storage: Storage = Storage(self._processes, self.control_plane, disks)
+        self.storage: Storage = Storage(self._processes, self.control_plane, disks, groups)
         store = beside.velero.store if beside else None
         own = self.folder / "velero"
         self.velero: Velero = Velero(self._processes, self.control_plane, own, store)
@@ -65,7 +68,7 @@ class Cluster:
     def start(self) -> None:
         """Everything but Velero, which may be started in more than one way."""
         with ThreadPoolExecutor(1) as aside:
-            wanted = aside.submit(definitions.all_definitions)
+            wanted = aside.submit(definitions.all_definitions, self.storage.groups)
             self.control_plane.start()
             node = self.node.start()
             definitions.install(self.api, wanted.result())

@@ -14,12 +14,15 @@ from tests.peers.build import binary, module_folder
 
 OWN = Path(__file__).with_name("crds")
 SNAPSHOT_MODULE = "github.com/kubernetes-csi/external-snapshotter/client/v8"
+MODULES = {"v1": "kubernetes", "v1beta2": "groups-v1beta2"}
+"""That build the snapshot controller, by the newest version of the API of groups that it has."""
 API_VERSION = "apiextensions.k8s.io/v1"
 KIND = "CustomResourceDefinition"
 
 
-def all_definitions() -> list[Object]:
-    return [*own_definitions(), *snapshot_definitions(), *velero_definitions()]
+def all_definitions(groups: str) -> list[Object]:
+    """All of them; of group snapshots those of a release that has that version of their API."""
+    return [*own_definitions(), *snapshot_definitions(groups), *velero_definitions()]
 
 
 def own_definitions() -> Iterator[Object]:
@@ -27,9 +30,9 @@ def own_definitions() -> Iterator[Object]:
         yield from yaml.safe_load_all(path.read_text())
 
 
-def snapshot_definitions() -> Iterator[Object]:
+def snapshot_definitions(groups: str) -> Iterator[Object]:
     """Those of snapshots and groups of them, from the module that csi-snapshotter is built with."""
-    folder = module_folder("kubernetes", SNAPSHOT_MODULE) / "config" / "crd"
+    folder = module_folder(MODULES[groups], SNAPSHOT_MODULE) / "config" / "crd"
     for path in sorted(folder.glob("*snapshot.storage.k8s.io_*.yaml")):
         yield yaml.safe_load(path.read_text())
 

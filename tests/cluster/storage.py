@@ -38,12 +38,19 @@ class Cut:
 
 
 class Storage:
-    """One array of disks, which several clusters may use; one of them runs the driver."""
+    """One array of disks, which several clusters may use; one of them runs the driver.
 
-    def __init__(self, processes: Processes, control_plane: ControlPlane, folder: Path) -> None:
+    Args:
+        groups: the version of the API of group snapshots.
+    """
+
+    def __init__(
+        self, processes: Processes, control_plane: ControlPlane, folder: Path, groups: str
+    ) -> None:
         self.processes = processes
         self.control_plane = control_plane
         self.folder = folder
+        self.groups = groups
         self.socket = folder / "csi.sock"
         self._given: dict[str, str] = {}
 
@@ -54,15 +61,19 @@ class Storage:
         kubeconfig = f"--kubeconfig={self.control_plane.kubeconfig('storage')}"
         common = [kubeconfig, "--v=3", "--kube-api-qps=500", "--kube-api-burst=1000"]
         of_snapshots = [*common, "--feature-gates=CSIVolumeGroupSnapshot=true"]
+        release = "" if self.groups == "v1" else f"-{self.groups}"
         self.snapshot_controller = self.processes.start(
-            "snapshot-controller", [binary("snapshot-controller"), *of_snapshots]
+            "snapshot-controller", [binary(f"snapshot-controller{release}"), *of_snapshots]
         )
         options = [f"--csi-address={self.socket}", "--extra-create-metadata"]
         # Snapshots of claims that went unbound are let go of then; by default every five minutes.
         of_claims = [*common, "--snapshot-orphan-sweep-interval=10s"]
-        for sidecar, flags in (("csi-snapshotter", of_snapshots), ("csi-provisioner", of_claims)):
+        for sidecar, flags in (
+            (f"csi-snapshotter{release}", of_snapshots),
+            ("csi-provisioner", of_claims),
+        ):
             self.processes.start(sidecar, [binary(sidecar), *flags, *options])
-        for manifest in manifests():
+        for manifest in manifests(self.groups):
             api.create(manifest)
 
     def _start_driver(self) -> None:
@@ -125,7 +136,7 @@ class Storage:
         return found
 
 
-def manifests() -> list[Object]:
+def manifests(groups: str) -> list[Object]:
     return [
         {
             "apiVersion": "storage.k8s.io/v1",
@@ -163,7 +174,7 @@ def manifests() -> list[Object]:
             "deletionPolicy": "Delete",
         },
         {
-            "apiVersion": "groupsnapshot.storage.k8s.io/v1",
+            "apiVersion": f"groupsnapshot.storage.k8s.io/{groups}",
             "kind": "VolumeGroupSnapshotClass",
             "metadata": {"name": CLASS},
             "driver": DRIVER,

@@ -1,14 +1,19 @@
-"""Group snapshots: what the real snapshot controller makes of one, and the plugin of a guest's."""
+"""Group snapshots: what the real snapshot controller makes of one, and the plugin of a guest's.
+
+With both versions of their API: clusters whose snapshot controller is older have no v1. What goes
+wrong there takes a minute, and is for `make exhaustive`.
+"""
 
 import contextlib
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
 
+from tests.cluster import rights
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster, velero_object
 from tests.cluster.manifests import Disk, Machine
@@ -19,8 +24,6 @@ from tests.cluster.velero import API_VERSION, NAMESPACE
 
 SNAPSHOT = ("snapshot.storage.k8s.io/v1", "VolumeSnapshot")
 CONTENT = ("snapshot.storage.k8s.io/v1", "VolumeSnapshotContent")
-GROUP = ("groupsnapshot.storage.k8s.io/v1", "VolumeGroupSnapshot")
-GROUP_CONTENT = (GROUP[0], "VolumeGroupSnapshotContent")
 CLAIM = ("v1", "PersistentVolumeClaim")
 
 POLICY = """
@@ -34,9 +37,26 @@ SHOP = "group"
 DB = Machine(SHOP, "db", disks=(Disk("root"), Disk("data", "Block")), hotplugged=(Disk("extra"),))
 
 
+@pytest.fixture(scope="module", params=["v1", "v1beta2"])
+def serving(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """A cluster by the newest version of the API of groups that it serves."""
+    if request.param == "v1":
+        yield request.getfixturevalue("cluster")
+        return
+    older = Cluster(groups=request.param)
+    try:
+        older.start()
+        older.start_velero()
+        yield older
+        rights.assert_enough(older)
+    finally:
+        older.close()
+
+
 @pytest.fixture(scope="module")
-def policed(cluster: Cluster) -> Cluster:
+def policed(serving: Cluster) -> Cluster:
     """The cluster, with a policy that asks for groups."""
+    cluster = serving
     metadata = {"name": "group-snapshots", "namespace": NAMESPACE}
     cluster.api.create(
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"p": POLICY}}
@@ -82,10 +102,24 @@ def shop(policed: Cluster) -> Shop:
     return shop
 
 
-def group(namespace: str, label: str) -> Object:
+def group_kind(cluster: Cluster) -> tuple[str, str]:
+    return f"groupsnapshot.storage.k8s.io/{cluster.storage.groups}", "VolumeGroupSnapshot"
+
+
+def groups(cluster: Cluster, namespace: str) -> list[Object]:
+    return cluster.api.list(*group_kind(cluster), namespace)
+
+
+def contents_of_groups(cluster: Cluster) -> list[Object]:
+    version, kind = group_kind(cluster)
+    return cluster.api.list(version, f"{kind}Content")
+
+
+def group(cluster: Cluster, namespace: str, label: str) -> Object:
+    version, kind = group_kind(cluster)
     return {
-        "apiVersion": GROUP[0],
-        "kind": GROUP[1],
+        "apiVersion": version,
+        "kind": kind,
         "metadata": {"name": "all", "namespace": namespace},
         "spec": {
             "volumeGroupSnapshotClassName": CLASS,
@@ -94,17 +128,17 @@ def group(namespace: str, label: str) -> Object:
     }
 
 
-def test_the_tests_storage_takes_and_deletes_a_group(cluster_without_velero: Cluster) -> None:
-    cluster, namespace = cluster_without_velero, "group-of-two"
-    api = cluster.api
+def test_the_tests_storage_takes_and_deletes_a_group(serving: Cluster) -> None:
+    cluster, namespace = serving, "group-of-two"
+    api, kind = cluster.api, group_kind(cluster)
     cluster.create_namespace(namespace)
     cluster.create_vms([Machine(namespace, "db", disks=(Disk("root"), Disk("data", "Block")))])
     for name in ("db-root", "db-data"):
         api.patch(*CLAIM, namespace, name, {"metadata": {"labels": {"one.test/moment": ""}}})
-    api.create(group(namespace, "one.test/moment"))
+    api.create(group(cluster, namespace, "one.test/moment"))
 
     def is_ready() -> bool:
-        return bool(api.get(*GROUP, namespace, "all").get("status", {}).get("readyToUse"))
+        return bool(api.get(*kind, namespace, "all").get("status", {}).get("readyToUse"))
 
     wait_until(is_ready, "the storage has the group")
     cuts = [cluster.snapshots_cut()[f"{namespace}/{name}"] for name in ("db-root", "db-data")]
@@ -112,9 +146,15 @@ def test_the_tests_storage_takes_and_deletes_a_group(cluster_without_velero: Clu
     assert root.group == data.group != ""
     assert root.started == data.started, "one moment"
     wait_until(lambda: len(api.list(*SNAPSHOT, namespace)) == 2, "both have an object")
-    api.delete(*GROUP, namespace, "all")
+    api.delete(*kind, namespace, "all")
     taken = {root.snapshot, data.snapshot}
     wait_until(lambda: not taken & cluster.storage.snapshots(), "both are deleted")
+
+
+def test_the_version_is_the_newest_that_the_cluster_serves(serving: Cluster) -> None:
+    """Else the other tests say nothing of an older cluster."""
+    served = serving.api.request("GET", "/apis/groupsnapshot.storage.k8s.io")
+    assert served["preferredVersion"]["version"] == serving.storage.groups
 
 
 def test_all_disks_of_a_guest_are_one_group_of_one_moment(shop: Shop) -> None:
@@ -131,8 +171,8 @@ def test_all_disks_of_a_guest_are_one_group_of_one_moment(shop: Shop) -> None:
 
 def test_nothing_of_the_group_is_left_in_the_cluster(shop: Shop) -> None:
     api = shop.cluster.api
-    wait_until(lambda: api.list(*GROUP, SHOP) == [], "no group is left")
-    wait_until(lambda: api.list(*GROUP_CONTENT) == [], "no content of a group is left")
+    wait_until(lambda: groups(shop.cluster, SHOP) == [], "no group is left")
+    wait_until(lambda: contents_of_groups(shop.cluster) == [], "no content of a group is left")
     wait_until(lambda: api.list(*SNAPSHOT, SHOP) == [], "Velero has deleted the members")
     for one in api.list(*CLAIM, SHOP):
         assert one["metadata"].get("labels") == shop.claims[one["metadata"]["name"]][
@@ -164,6 +204,13 @@ def test_deleting_the_backup_deletes_the_members_in_the_storage(shop: Shop) -> N
 
 # what goes wrong
 
+in_each_version = pytest.mark.parametrize(
+    "serving",
+    ["v1", pytest.param("v1beta2", marks=pytest.mark.exhaustive)],
+    indirect=True,
+    scope="module",
+)
+
 
 def machine_of_two_disks(cluster: Cluster, namespace: str) -> None:
     cluster.create_namespace(namespace)
@@ -173,9 +220,9 @@ def machine_of_two_disks(cluster: Cluster, namespace: str) -> None:
 
 def assert_nothing_is_left(cluster: Cluster, namespace: str) -> None:
     api = cluster.api
-    wait_until(lambda: api.list(*GROUP, namespace) == [], "no group is left")
+    wait_until(lambda: groups(cluster, namespace) == [], "no group is left")
     wait_until(lambda: api.list(*SNAPSHOT, namespace) == [], "no snapshot is left")
-    wait_until(lambda: api.list(*GROUP_CONTENT) == [], "no content of a group is left")
+    wait_until(lambda: contents_of_groups(cluster) == [], "no content of a group is left")
     for claim in api.list(*CLAIM, namespace):
         assert not [one for one in claim["metadata"].get("labels", {}) if "group." in one]
 
@@ -187,6 +234,7 @@ def kept(cluster: Cluster, namespace: str) -> set[str]:
     return taken & cluster.storage.snapshots()
 
 
+@in_each_version
 def test_a_disk_that_fails_fails_its_group_and_leaves_nothing(policed: Cluster) -> None:
     cluster, namespace = policed, "group-failing"
     machine_of_two_disks(cluster, namespace)
@@ -204,18 +252,19 @@ def test_a_disk_that_fails_fails_its_group_and_leaves_nothing(policed: Cluster) 
     assert (last.verb, last.exit_code) == ("unfreeze", 0)
 
 
+@in_each_version
 def test_the_next_backup_deletes_what_a_killed_plugin_has_left(policed: Cluster) -> None:
     cluster, namespace = policed, "group-killed"
     machine_of_two_disks(cluster, namespace)
     with cluster.storage.orders(namespace, **{"db-root": "4s"}):
         begin(cluster, namespace, BY_POLICY)
-        wait_until(lambda: len(cluster.api.list(*GROUP, namespace)) == 1, "the group is begun")
+        wait_until(lambda: len(groups(cluster, namespace)) == 1, "the group is begun")
         for process in cluster.velero.plugin_processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         wait_until(lambda: is_over(cluster, namespace), "the backup is over")
         wait_until(lambda: len(kept(cluster, namespace)) >= 2, "the storage has the group")
-    [left] = cluster.api.list(*GROUP, namespace)
+    [left] = groups(cluster, namespace)
     again = cluster.backup(f"{namespace}-again", {"includedNamespaces": [namespace], **BY_POLICY})
     assert again["status"]["phase"] == "Completed", cluster.backup_log(f"{namespace}-again")
     assert_nothing_is_left(cluster, namespace)

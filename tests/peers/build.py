@@ -83,6 +83,16 @@ PROGRAMS = (
         "github.com/kubernetes-csi/external-snapshotter/v8/cmd/snapshot-controller",
     ),
     Program(
+        "csi-snapshotter-v1beta2",
+        "groups-v1beta2",
+        "github.com/kubernetes-csi/external-snapshotter/v8/cmd/csi-snapshotter",
+    ),
+    Program(
+        "snapshot-controller-v1beta2",
+        "groups-v1beta2",
+        "github.com/kubernetes-csi/external-snapshotter/v8/cmd/snapshot-controller",
+    ),
+    Program(
         "velero",
         "velero",
         "./cmd/velero",
