@@ -1,6 +1,6 @@
 """The filters of a running backup, and the fates of its volumes, with policies read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
 
 from stillpoint.actions import surroundings
@@ -14,7 +14,7 @@ from stillpoint.velero.context import BackupContext
 from stillpoint.velero.selection.filters import Filters
 from stillpoint.velero.volumes import snapshotter
 from stillpoint.velero.volumes.fates import Fates
-from stillpoint.velero.volumes.policy import Policy
+from stillpoint.velero.volumes.policy import Fate, Policy
 
 _read: WeakKeyDictionary[Index, Policy] = WeakKeyDictionary()
 """By the backup's view of the cluster."""
@@ -40,17 +40,28 @@ def fates(context: BackupContext) -> Fates:
     Raises:
         ReadFailed: the policies could not be read.
     """
-    backup = context.backup.asked
 
-    def pods(claim: Item) -> Sequence[Item]:
-        is_rest_taken = snapshotter.takes_rest(backup)
+    def pods(claim: Item, context: BackupContext) -> Sequence[Item]:
+        is_rest_taken = snapshotter.takes_rest(context.backup.asked)
         return _all_pods(claim, context) if is_rest_taken else _pods(claim, context)
 
+    return _fates(context, pods)
+
+
+def is_left_to_velero(claim: Item, context: BackupContext) -> bool:
+    """True if Velero's own action takes the snapshot of a claim.
+
+    Where no policy decides, all pods of the namespace are listed.
+    """
+    return _fates(context, _all_pods).of(claim) is Fate.SNAPSHOT
+
+
+def _fates(context: BackupContext, pods: Callable[[Item, BackupContext], Sequence[Item]]) -> Fates:
     return Fates(
-        backup,
+        context.backup.asked,
         _policy(context),
         lambda name: context.cluster.get(persistent_volume.RESOURCE, "", name),
-        pods,
+        lambda claim: pods(claim, context),
     )
 
 

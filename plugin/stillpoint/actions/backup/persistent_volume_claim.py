@@ -2,7 +2,7 @@
 
 from stillpoint.actions import policies, uid_label
 from stillpoint.actions.backup.evidence import cuts
-from stillpoint.actions.backup.snapshots import moved, own_group, take
+from stillpoint.actions.backup.snapshots import by_velero, moved, own_group, take
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.outcome import BackupOutcome, Progress, Selector
@@ -32,7 +32,7 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
     snapshot may have selected it.
 
     Raises:
-        StillpointError: there is no such snapshot.
+        StillpointError: there is no such snapshot, or nobody has taken one that policies ask for.
     """
     it.identify(item)
     for mark, _value in own_group.marks(item):
@@ -45,6 +45,7 @@ def execute(item: Item, context: BackupContext) -> BackupOutcome:
     if context.backup.is_finalizing:
         return BackupOutcome(stored)
     if not policies.fates(context).is_own(item):
+        by_velero.check(item, context)
         cuts.note_upload(item, context)
         return BackupOutcome(stored)
     if fates.moves_data(context.backup.asked):

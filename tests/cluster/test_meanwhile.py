@@ -1,0 +1,128 @@
+"""What is changed in a cluster while a backup of it runs.
+
+The storage holds the snapshot of a disk until the change is done: that is in the middle of it.
+"""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.cluster import audit
+from tests.cluster.api import Object, Objects
+from tests.cluster.cluster import Cluster
+from tests.cluster.evidence_guests import shown
+from tests.cluster.manifests import Disk, Machine
+from tests.cluster.namespaces import wait_until
+from tests.cluster.node import Freeze
+from tests.cluster.test_own_snapshots import snapshots_of
+from tests.cluster.velero import NAMESPACE, PLUGIN_ACCOUNT
+
+SNAPSHOT = ("snapshot.storage.k8s.io/v1", "VolumeSnapshot")
+OURS: Object = {"type": "custom", "parameters": {"snapshotter": "stillpoint"}}
+VELEROS: Object = {"type": "snapshot"}
+
+
+def policies(name: str, action: Object) -> Object:
+    text = f"{{version: v1, volumePolicies: [{{conditions: {{csi: {{}}}}, action: {action}}}]}}"
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "data": {"policies.yaml": text},
+    }
+
+
+def machine_in(cluster: Cluster, namespace: str) -> Machine:
+    machine = Machine(namespace, "db", (Disk("root"), Disk("data", "Block")))
+    cluster.create_namespace(namespace)
+    cluster.create_vm(machine)
+    return machine
+
+
+def claims(machine: Machine) -> set[str]:
+    return {machine.claim(disk) for disk in machine.disks}
+
+
+def begun(cluster: Cluster, namespace: str) -> Objects:
+    """VolumeSnapshots, which are asked for."""
+    return cluster.api.list(*SNAPSHOT, namespace)
+
+
+def calls(cluster: Cluster, machine: Machine) -> list[Freeze]:
+    where = (machine.namespace, machine.name)
+    return [one for one in cluster.freezes() if (one.namespace, one.name) == where]
+
+
+@contextmanager
+def held(cluster: Cluster, machine: Machine, *names: str) -> Iterator[None]:
+    """The storage takes no snapshot of these claims until this ends."""
+    orders = dict.fromkeys(names, "hold")
+    with cluster.storage.orders(machine.namespace, **orders):
+        yield
+
+
+@contextmanager
+def backup_of(
+    cluster: Cluster, machine: Machine, annotations: Mapping[str, str] | None = None
+) -> Iterator[Any]:
+    """A backup by the policies of the machine's namespace that goes on; its end, as a future."""
+    name = machine.namespace
+    policy = {"kind": "configmap", "name": name}
+    spec = {"includedNamespaces": [name], "resourcePolicy": policy}
+    with ThreadPoolExecutor(1) as aside:
+        yield aside.submit(cluster.backup, name, spec, annotations=annotations)
+
+
+def has_read_policies(cluster: Cluster, since: datetime) -> bool:
+    log = cluster.control_plane.audit_log
+    asked = audit.requests(log, PLUGIN_ACCOUNT, since)
+    return any(one.resource == "configmaps" for one in asked)
+
+
+# policies
+
+
+def edited(cluster: Cluster, machine: Machine, before: Object, after: Object) -> Object:
+    """A backup whose policies change while the storage holds the first snapshot."""
+    name, began = machine.namespace, datetime.now(UTC)
+    cluster.api.create(policies(name, before))
+    with backup_of(cluster, machine) as backup:
+        with held(cluster, machine, *claims(machine)):
+            wait_until(lambda: bool(begun(cluster, name)), "a snapshot is asked for", 60)
+            wait_until(lambda: has_read_policies(cluster, began), "the plugin has read them", 60)
+            change = {"data": policies(name, after)["data"]}
+            cluster.api.patch("v1", "ConfigMap", NAMESPACE, name, change)
+        found: Object = backup.result()
+        return found
+
+
+def test_a_disk_that_nobody_takes_any_more_fails_the_backup(cluster: Cluster) -> None:
+    """Velero's action reads that the next disk is the plugin's, which has read the contrary."""
+    machine = machine_in(cluster, "edited-to-ours")
+    name = machine.namespace
+    backup = edited(cluster, machine, before=VELEROS, after=OURS)
+    kept = {claim for claim, taken in snapshots_of(cluster, name).items() if taken}
+    assert len(kept) == 1
+    [lost] = claims(machine) - kept
+    assert backup["status"]["phase"] == "PartiallyFailed", cluster.backup_log(name)
+    errors = str(cluster.backup_results(name)["errors"])
+    assert f"PersistentVolumeClaim {name}/{lost}: cannot take a snapshot: Velero, to" in errors
+    assert f"resources/persistentvolumeclaims/namespaces/{name}/{lost}.json" not in (
+        cluster.backup_items(name)
+    )
+    assert calls(cluster, machine)[-1].verb == "unfreeze"
+
+
+def test_a_disk_that_was_the_plugins_is_taken_once(cluster: Cluster) -> None:
+    """Velero's server goes by the policies of the beginning, too."""
+    machine = machine_in(cluster, "edited-to-velero")
+    name = machine.namespace
+    backup = edited(cluster, machine, before=OURS, after=VELEROS)
+    assert backup["status"]["phase"] == "Completed", cluster.backup_log(name)
+    assert {claim: len(taken) for claim, taken in snapshots_of(cluster, name).items()} == (
+        dict.fromkeys(claims(machine), 1)
+    )
+    levels = shown(cluster.archive, backup).levels()
+    assert levels == dict.fromkeys(claims(machine), "filesystem")
