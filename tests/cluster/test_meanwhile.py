@@ -22,6 +22,7 @@ from tests.cluster.velero import NAMESPACE, PLUGIN_ACCOUNT
 SNAPSHOT = ("snapshot.storage.k8s.io/v1", "VolumeSnapshot")
 OURS: Object = {"type": "custom", "parameters": {"snapshotter": "stillpoint"}}
 VELEROS: Object = {"type": "snapshot"}
+LIMIT = "stillpoint.dev/frozen-timeout"
 
 
 def policies(name: str, action: Object) -> Object:
@@ -126,3 +127,33 @@ def test_a_disk_that_was_the_plugins_is_taken_once(cluster: Cluster) -> None:
     )
     levels = shown(cluster.archive, backup).levels()
     assert levels == dict.fromkeys(claims(machine), "filesystem")
+
+
+# a disk that the storage does not take
+
+
+def test_a_guest_is_thawed_before_a_disk_that_keeps_it_waiting(cluster: Cluster) -> None:
+    machine = machine_in(cluster, "too-long")
+    name = machine.namespace
+    root, data = (machine.claim(disk) for disk in machine.disks)
+    cluster.api.create(policies(name, OURS))
+
+    def is_thawed() -> bool:
+        return any(one.verb == "unfreeze" for one in calls(cluster, machine))
+
+    with backup_of(cluster, machine, {LIMIT: "20s"}) as backup:
+        with held(cluster, machine, data):
+            wait_until(is_thawed, "the guest is thawed", 120)
+        found = backup.result()
+    assert found["status"]["phase"] == "Completed", cluster.backup_log(name)
+    pod = f"{name}/{machine.launcher_pod}"
+    assert [(one.verb, one.pod, one.has_changed) for one in calls(cluster, machine)] == [
+        ("freeze", pod, True),
+        ("unfreeze", "", True),
+        ("unfreeze", pod, False),
+    ]
+    warnings = str(cluster.backup_results(name)["warnings"])
+    assert f"guest db thawed: after 20 s the storage has not taken {data}, which may be" in warnings
+    said = shown(cluster.archive, found)
+    assert said.levels() == {root: "filesystem", data: "unknown"}, said.reasons()
+    assert said.evidence[root].machine_level == "unknown"

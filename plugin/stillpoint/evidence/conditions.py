@@ -127,8 +127,8 @@ STILL_FROZEN = Condition("still-frozen", facts.still_frozen,
     "watched all the time, or another backup may have frozen the guest by then")
 SEEN_FROZEN = Condition("seen-frozen", facts.seen_frozen,
     "KubeVirt's status said frozen, first {at}, and not otherwise before the last snapshot",
-    "KubeVirt's status never said frozen, said thawed before the last snapshot, or another backup "
-    "may have frozen the guest before its status had settled")
+    "KubeVirt's status never said frozen, this plugin or the status said thawed before the last "
+    "snapshot, or another backup may have frozen the guest before its status had settled")
 NEVER_FROZEN = Condition("never-frozen", facts.never_frozen,
     "KubeVirt's status never said frozen",
     "KubeVirt's status said frozen, or was not watched all the time")

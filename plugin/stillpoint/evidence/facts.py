@@ -101,8 +101,11 @@ def never_frozen(case: Case) -> bool:
 
 
 def seen_frozen(case: Case) -> datetime | None:
-    """The status turned to frozen before it was settled, and not back before the last cut."""
-    if case.seen.later is None:
+    """The status turned to frozen before it was settled, and not back before the last cut.
+
+    A thaw by this plugin comes before the status, which is late.
+    """
+    if case.seen.later is None or any(thaw.sent < case.end for thaw in case.seen.thaws):
         return None
     until = min((case.settled, *case.seen.later))
     frozen = [look.received for look in case.looks if look.state.is_frozen]

@@ -302,6 +302,8 @@ UNLESS: dict[str, dict[str, Sequence[Change]]] = {
         "thawed-by-plugin|seen-frozen": [
             {"thaws": ()},
             {"thaws": (Thaw(at(5.9), at(6.2)),)},
+            {"thaws": (Thaw(at(5.9), at(6.2)),), "looks": (asked(0.9), look(3, FROZEN))},
+            {"thaws": (Thaw(at(5.9)),), "looks": (asked(0.9), look(3, FROZEN), look(6.5))},
             {"thaws": (Thaw(at(6.1)),)},
             {"thaws": (), "looks": (asked(0.9), look(3, FROZEN), look(5.9))},
             {"thaws": (), "watches": (), "looks": (asked(0.9), asked(13, FROZEN))},

@@ -6,10 +6,11 @@ there `snapshotVolumes: false` keeps Velero away, and an annotation of the Backu
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
+from stillpoint.model import duration, switch
 from stillpoint.model import item as it
-from stillpoint.model import switch
 from stillpoint.model.errors import excerpt
 from stillpoint.model.item import Item
 
@@ -21,6 +22,12 @@ ALL = "all"
 
 PARAMETER, NAME = "snapshotter", "stillpoint"
 """The parameter of a policy's action that leaves volumes to the plugin, and its only value."""
+
+FROZEN_TIMEOUT = "stillpoint.dev/frozen-timeout"
+"""Annotation of a Backup: after that time a guest is thawed, whatever the storage still lacks."""
+
+_FROZEN_TIMEOUT = timedelta(seconds=60)
+"""Storages take snapshots in less; a Linux guest complains of tasks that hang after 120 s."""
 
 GROUP = "group"
 """The parameter that asks for one group snapshot of a guest's disks: true or false."""
@@ -40,12 +47,28 @@ def takes_rest(backup: Item) -> bool:
     return not takes_snapshots(backup) and _is_asked(backup)
 
 
-def check(backup: Item) -> None:
-    """Checks the annotation of a Backup.
+def frozen_timeout(backup: Item) -> timedelta:
+    """The time for which a guest stands still for snapshots that the plugin takes.
 
     Raises:
-        Refusal: the annotation has another value than `all`, or Velero takes the snapshots itself.
+        Refusal: the annotation is no such time.
     """
+    if FROZEN_TIMEOUT not in it.annotations(backup):
+        return _FROZEN_TIMEOUT
+    value = it.text(it.annotations(backup), FROZEN_TIMEOUT)
+    if not (asked := duration.parse(value)):
+        cause = f"it has no meaning with the value {value!r}"
+        raise switch.refusal(backup, FROZEN_TIMEOUT, cause, "set it to a time such as 60s or 2m")
+    return asked
+
+
+def check(backup: Item) -> None:
+    """Checks the annotations of a Backup.
+
+    Raises:
+        Refusal: one has a value without a meaning, or Velero takes the snapshots itself.
+    """
+    frozen_timeout(backup)
     if _is_asked(backup) and takes_snapshots(backup):
         cause = "spec.snapshotVolumes is not false, so Velero takes the snapshots itself"
         hint = "set spec.snapshotVolumes: false, or take the annotation off the Backup"

@@ -4,7 +4,7 @@ Velero waits for each snapshot by looking every five seconds, one disk after the
 needs milliseconds. Here all disks of a freeze are taken at the first of them that Velero comes to.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from stillpoint.actions import policies, surroundings
@@ -61,16 +61,14 @@ def _take(claims: Sequence[Item], freeze: Freeze, context: BackupContext) -> Seq
     Returns:
         The takings, which have to be cleaned up.
     """
-    takings: Sequence[Taking] = ()
+    takings: list[Taking] = []
+    thawed = set(context.snapshots.thawed)
     try:
-        takings = plan.takings(claims, freeze, context)
-        with ThreadPoolExecutor(len(takings)) as workers:
-            list(workers.map(Taking.take, takings))
-        if alone := [claim for each in takings for claim in each.given_back()]:
-            takings = [*takings, plan.side_by_side(alone, freeze, context)]
-            takings[-1].take()
+        takings += plan.takings(claims, freeze, context)
+        with thaw.in_time(freeze, lambda: _left(takings, context), context):
+            _await(takings, freeze, context)
         for each in takings:
-            _tell(each, freeze.guests, context)
+            _tell(each, freeze.guests, thawed, context)
         thaw.when_taken(freeze, context)
         _tell_of_unfrozen(freeze, context)
     except Exception as error:  # noqa: BLE001 - for each claim that is left, in its own call
@@ -78,6 +76,21 @@ def _take(claims: Sequence[Item], freeze: Freeze, context: BackupContext) -> Seq
     with ThreadPoolExecutor(len(takings) or 1) as workers:
         list(workers.map(Taking.settle, takings))
     return takings
+
+
+def _await(takings: list[Taking], freeze: Freeze, context: BackupContext) -> None:
+    """Takes side by side, and then one by one what a driver takes in no group."""
+    with ThreadPoolExecutor(len(takings)) as workers:
+        list(workers.map(Taking.take, takings))
+    if alone := [claim for each in takings for claim in each.given_back()]:
+        takings.append(plan.side_by_side(alone, freeze, context))
+        takings[-1].take()
+
+
+def _left(takings: Iterable[Taking], context: BackupContext) -> Sequence[str]:
+    """Names of the claims for which the storage keeps everybody waiting."""
+    left = [claim for each in takings for claim in tuple(each.left.values())]
+    return [it.name(claim) for claim in left if not context.snapshots.has_ended(it.uid(claim))]
 
 
 def _fail_left(
@@ -105,17 +118,24 @@ def _tell_of_strangers(claim: Item, guests: Iterable[Item], context: BackupConte
         )
 
 
-def _tell(taking: Taking, guests: Sequence[Item], context: BackupContext) -> None:
-    """Tells what was taken, and of guests that stood still no longer when the last disk was."""
+def _tell(
+    taking: Taking, guests: Sequence[Item], thawed: Collection[str], context: BackupContext
+) -> None:
+    """Tells what was taken, and of guests that stood still no longer when the last disk was.
+
+    Args:
+        thawed: uids of the guests that the plugin had thawed before; of those that it thaws
+            meanwhile the log has a warning.
+    """
     if not taking.taken:
         return
     names, within_s = listing(taking.taken), taking.within.total_seconds()
     context.log.info("took %s of %s within %.2f s", taking.KIND, names, within_s)
     for guest in guests:
-        if it.uid(guest) in context.snapshots.thawed:
+        if it.uid(guest) in thawed:
             text = "guest %s had been thawed already: %s are of a later moment than its other disks"
             context.log.warning(text, it.name(guest), names)
-        elif within_s > kubevirt.SAFETY_THAW_S:
+        elif within_s > kubevirt.SAFETY_THAW_S and it.uid(guest) not in context.snapshots.thawed:
             text = "after %d s KubeVirt thaws guest %s by itself: the last of %s came after %.0f s"
             context.log.warning(text, kubevirt.SAFETY_THAW_S, it.name(guest), names, within_s)
 

@@ -7,9 +7,14 @@ the same (pkg/virt-launcher/virtwrap/storage/fsfreeze.go of KubeVirt v1.9).
 
 All who freeze a guest share one freeze, and one thaw ends it for all of them. So in doubt the guest
 is left to the post hook.
+
+A storage that does not answer keeps no guest frozen: after a while it is thawed all the same, and
+what comes later is of a later moment, as the evidence says.
 """
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from stillpoint.actions import policies, surroundings
 from stillpoint.actions.backup.snapshots import disks
@@ -19,10 +24,14 @@ from stillpoint.evidence.observations import Thaw
 from stillpoint.model import item as it
 from stillpoint.model.errors import Forbidden, StillpointError
 from stillpoint.model.item import Item
+from stillpoint.model.names import listing
 from stillpoint.resources.machines import pod, virtual_machine_instance
 from stillpoint.velero import pod_hooks
 from stillpoint.velero.context import BackupContext
+from stillpoint.velero.volumes import snapshotter
 from stillpoint.velero.volumes.policy import Fate
+
+_HINT = f"if it needs longer, set {snapshotter.FROZEN_TIMEOUT} of the Backup to more, below 300s"
 
 
 def when_taken(freeze: Freeze, context: BackupContext) -> None:
@@ -34,6 +43,8 @@ def when_taken(freeze: Freeze, context: BackupContext) -> None:
         namespace, name = it.identify(guest)
         if namespace in context.snapshots.no_thaw_in:
             return
+        if it.uid(guest) in context.snapshots.thawed:
+            continue
         try:
             if reason := next(_reasons_to_wait(guest, freeze, context), ""):
                 context.log.debug("guest %s is left to the post hook: %s", name, reason)
@@ -45,6 +56,51 @@ def when_taken(freeze: Freeze, context: BackupContext) -> None:
             context.log.info("guests of %s are left to the post hook: %s", namespace, error)
         except StillpointError as error:
             context.log.info("guest %s is left to the post hook: %s", name, error)
+
+
+@contextmanager
+def in_time(
+    freeze: Freeze, left: Callable[[], Sequence[str]], context: BackupContext
+) -> Iterator[None]:
+    """Thaws the guests of a freeze if what is done meanwhile takes too long.
+
+    Disks that are still to be taken keep none from it, for nobody knows how many there will be that
+    the storage does not take.
+
+    Args:
+        left: gives the names of the claims that the storage has not taken.
+    """
+    limit_s = snapshotter.frozen_timeout(context.backup.asked).total_seconds()
+
+    def thaw() -> None:
+        for guest in freeze.guests:
+            if it.uid(guest) not in context.snapshots.thawed and (lacking := left()):
+                _thaw_late(guest, limit_s, lacking, context)
+
+    timer = threading.Timer(limit_s, thaw)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def _thaw_late(guest: Item, limit_s: float, left: Sequence[str], context: BackupContext) -> None:
+    why = f"after {limit_s:g} s the storage has not taken {listing(left)}"
+    try:
+        if next(_reasons_of_hook(guest, context), ""):
+            return  # nobody has frozen it for this backup
+        reason = next(_reasons_of_others(guest, context), "")
+        if not reason:
+            _thaw(guest, context)
+    except StillpointError as error:
+        reason = str(error)
+    if reason:
+        context.log.warning("guest %s is not thawed, although %s: %s", it.name(guest), why, reason)
+    else:
+        text = "guest %s thawed: %s, which may be of a later moment than other disks; HINT: %s"
+        context.log.warning(text, it.name(guest), why, _HINT)
 
 
 def _thaw(guest: Item, context: BackupContext) -> None:
@@ -61,15 +117,26 @@ def _thaw(guest: Item, context: BackupContext) -> None:
 
 def _reasons_to_wait(guest: Item, freeze: Freeze, context: BackupContext) -> Iterator[str]:
     """Reasons not to thaw a guest now; those that cost a request come last."""
+    yield from _reasons_of_hook(guest, context)
+    yield from _left(freeze.guests, context)
+    yield from others.backups(it.namespace(guest), context)
+    now = _look(guest, context)
+    yield from _left((now,), context)
+    yield from _reasons_of_state(guest, now, context)
+
+
+def _reasons_of_others(guest: Item, context: BackupContext) -> Iterator[str]:
+    """Reasons not to thaw a guest by which the freeze is not this backup's alone, or over."""
+    yield from others.backups(it.namespace(guest), context)
+    yield from _reasons_of_state(guest, _look(guest, context), context)
+
+
+def _reasons_of_hook(guest: Item, context: BackupContext) -> Iterator[str]:
     launcher = surroundings.launcher_pod(context.cluster, guest)
     if launcher is None or not pod_hooks.is_thawed_by_velero(launcher):
         yield "no hook of Velero has frozen it"
     elif reason := policies.filters(context).bars(pod.RESOURCE, launcher):
         yield f"no hook of Velero has frozen it, its launcher pod is left out {reason}"
-    for name in _left(freeze.guests, context):
-        yield f"claim {name} is not taken yet, or not by this plugin"
-    yield from others.backups(it.namespace(guest), context)
-    yield from _at_work(guest, context)
 
 
 def _left(guests: Iterable[Item], context: BackupContext) -> Iterator[str]:
@@ -80,20 +147,23 @@ def _left(guests: Iterable[Item], context: BackupContext) -> Iterator[str]:
             fate = fates.of(claim)
             is_taken = fate is Fate.OWN and context.snapshots.has_ended(it.uid(claim))
             if not is_taken and fate is not Fate.SKIP:
-                yield it.name(claim)
+                yield f"claim {it.name(claim)} is not taken yet, or not by this plugin"
 
 
-def _at_work(guest: Item, context: BackupContext) -> Iterator[str]:
-    """Reasons by which the guest's state of now forbids a thaw."""
-    namespace, name = it.identify(guest)
+def _look(guest: Item, context: BackupContext) -> Item:
+    """The instance as it is now; empty if there is none any more."""
     asked = context.clock.now()
-    now = context.cluster.current(virtual_machine_instance.RESOURCE, namespace, name) or {}
+    where = (virtual_machine_instance.RESOURCE, *it.identify(guest))
+    now = context.cluster.current(*where) or {}
     guests.note_look(guest, now, asked, context)
+    return now
+
+
+def _reasons_of_state(guest: Item, now: Item, context: BackupContext) -> Iterator[str]:
+    """Reasons by which the guest's state of now forbids a thaw."""
     if it.uid(now) != it.uid(guest):
         yield "it has ended"
         return
-    for plugged in _left((now,), context):
-        yield f"claim {plugged} has been plugged in meanwhile"
     if virtual_machine_instance.phase(now) != "Running":
         yield "it does not run"
     elif virtual_machine_instance.is_paused(now):
