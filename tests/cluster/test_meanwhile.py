@@ -6,10 +6,11 @@ The storage holds the snapshot of a disk until the change is done: that is in th
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.cluster import audit
+from tests.cluster import audit, manifests, virtual_machines
 from tests.cluster.api import Object, Objects
 from tests.cluster.cluster import Cluster
 from tests.cluster.evidence_guests import shown
@@ -91,8 +92,8 @@ def edited(cluster: Cluster, machine: Machine, before: Object, after: Object) ->
     cluster.api.create(policies(name, before))
     with backup_of(cluster, machine) as backup:
         with held(cluster, machine, *claims(machine)):
-            wait_until(lambda: bool(begun(cluster, name)), "a snapshot is asked for", 60)
-            wait_until(lambda: has_read_policies(cluster, began), "the plugin has read them", 60)
+            wait_until(lambda: bool(begun(cluster, name)), "a snapshot is asked for")
+            wait_until(lambda: has_read_policies(cluster, began), "the plugin has read them")
             change = {"data": policies(name, after)["data"]}
             cluster.api.patch("v1", "ConfigMap", NAMESPACE, name, change)
         found: Object = backup.result()
@@ -143,7 +144,7 @@ def test_a_guest_is_thawed_before_a_disk_that_keeps_it_waiting(cluster: Cluster)
 
     with backup_of(cluster, machine, {LIMIT: "20s"}) as backup:
         with held(cluster, machine, data):
-            wait_until(is_thawed, "the guest is thawed", 120)
+            wait_until(is_thawed, "the guest is thawed")
         found = backup.result()
     assert found["status"]["phase"] == "Completed", cluster.backup_log(name)
     pod = f"{name}/{machine.launcher_pod}"
@@ -157,3 +158,30 @@ def test_a_guest_is_thawed_before_a_disk_that_keeps_it_waiting(cluster: Cluster)
     said = shown(cluster.archive, found)
     assert said.levels() == {root: "filesystem", data: "unknown"}, said.reasons()
     assert said.evidence[root].machine_level == "unknown"
+
+
+# a machine
+
+
+def test_a_machine_that_starts_meanwhile_is_frozen_by_nobody_and_its_level_says_so(
+    cluster: Cluster,
+) -> None:
+    """Velero has listed it as stopped, and no pod of it."""
+    machine = machine_in(cluster, "started-meanwhile")
+    name = machine.namespace
+    later = Machine(name, "later", is_running=False)
+    created = cluster.create_vm(later)
+    cluster.api.create(policies(name, OURS))
+    with backup_of(cluster, machine) as backup:
+        with held(cluster, machine, *claims(machine)):
+            wait_until(lambda: bool(begun(cluster, name)), "a snapshot is asked for")
+            running = replace(later, is_running=True)
+            virtual_machines.start(cluster.api, running, created.virtual_machine)
+            status = manifests.virtual_machine_status(running, created.revisions)
+            cluster.api.replace_status(created.virtual_machine, status)
+        found = backup.result()
+    said = shown(cluster.archive, found)
+    assert calls(cluster, later) == []
+    level = said.levels()[later.claim(later.disks[0])]
+    assert level in ("crash", "unknown"), said.reasons()
+    assert found["status"]["phase"] == "Completed", cluster.backup_log(name)
