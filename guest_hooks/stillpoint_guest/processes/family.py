@@ -132,9 +132,8 @@ def member(number: int) -> Member:
 
 
 def lives(one: Member) -> bool:
-    """True if a process still runs."""
-    fields = _fields(one.number)
-    return fields.started == one.started and fields.state not in _ENDED
+    """True if a process still runs, if only in a thread that has outlived the first."""
+    return _fields(one.number).started == one.started and not _is_all(one.number, _ENDED)
 
 
 def end(one: Member) -> List[Member]:
@@ -158,7 +157,7 @@ def end(one: Member) -> List[Member]:
             if lives(each):
                 _signal(each, signal.SIGSTOP)
                 stopped.append(each)
-        are_still = all(_fields(each.number).state in _STILL for each in stopped)
+        are_still = all(_is_all(each.number, _STILL) for each in stopped)
         children = {number for each in stopped for number in _children(each.number)}
         todo = [member(number) for number in children.difference(known)]
         if are_still and not todo:
@@ -191,7 +190,7 @@ def orphans(since: Member) -> List[Orphan]:
     ours = os.getsid(0)
     for number in _children(os.getpid()):
         fields = _fields(number)
-        is_ours = fields.session == ours or fields.state in _ENDED
+        is_ours = fields.session == ours or _is_all(number, _ENDED)
         if not is_ours and fields.started >= since.started > 0:
             found.append(Orphan(Member(number, fields.started), fields.session))
     return found
@@ -246,9 +245,19 @@ def _threads(number: int) -> Iterator[str]:
             yield f"{folder}/{name}"
 
 
+def _is_all(number: int, states: Sequence[str]) -> bool:
+    """True if each thread of a process is in one of some states."""
+    return all(_read(thread).state in states for thread in _threads(number))
+
+
 def _fields(number: int) -> _Fields:
+    return _read(f"/proc/{number}")
+
+
+def _read(folder: str) -> _Fields:
+    """Of a process or a thread; without a state and all zero if it is gone."""
     try:
-        with open(f"/proc/{number}/stat", "rb") as file:
+        with open(f"{folder}/stat", "rb") as file:
             words = file.read().rpartition(b")")[2].split()
     except OSError:
         return _Fields("", 0, 0)

@@ -1,5 +1,6 @@
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -33,6 +34,11 @@ WAYS_OUT = (  # of what is written for {}, by somebody who does not want to be f
     "setsid sh -c '{} & sleep 0.1' ; sleep 0.1",
     "env -i setsid sh -c 'cd /tmp; setsid {} &' ; sleep 0.1",
 )
+WITHOUT_FIRST_THREAD = """
+import ctypes, threading, time
+threading.Thread(target=time.sleep, args=[100]).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
 
 
 def soon() -> Deadline:
@@ -143,6 +149,18 @@ class ProgramsEndInTime(FolderCase):
         self.assertEqual(family.end(former), [])
         self.assertTrue(family.lives(family.member(stranger.pid)))
         self.assertTrue(family.lives(child))
+
+    def test_a_process_whose_first_thread_has_ended_is_ended(self) -> None:
+        """The kernel shows it as a zombie, while its other threads go on."""
+        process = subprocess.Popen([sys.executable, "-c", WITHOUT_FIRST_THREAD])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        while family._fields(process.pid).state != "Z":
+            self.assertIsNone(process.poll())
+        one = family.member(process.pid)
+        self.assertTrue(family.lives(one))
+        self.assertEqual(family.end(one), [one])
+        self.assertEqual(process.wait(20), -signal.SIGKILL)
 
     def test_what_a_script_leaves_for_the_hold_ends_with_it(self) -> None:
         for way in WAYS_OUT:
