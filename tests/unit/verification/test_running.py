@@ -96,7 +96,7 @@ def test_the_next_machine_begins_while_the_namespace_of_the_last_one_goes() -> N
 
     cluster.on_request, cluster.on_wait = see, wait
     results = verifying(cluster).run(several(2), at_once=1)
-    assert has_begun == [True]
+    assert set(has_begun) == {True}  # the second may get there before the first goes on
     assert {str(one.came_back) for one in results} == {"guest"}
     assert not cluster.left
 
