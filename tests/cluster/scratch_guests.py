@@ -184,8 +184,8 @@ class ScratchGuests(Watcher):
         volumes = self._volumes(instance)
         try:
             return None if volumes is None else self._start(instance, volumes)
-        except FileNotFoundError:
-            if self._volumes(instance) is None:
+        except FileNotFoundError as error:
+            if volumes and error.filename in map(str, volumes.values()):
                 return None
             raise
 

@@ -137,21 +137,22 @@ def test_a_disk_that_goes_while_its_guest_starts_ends_nothing(lab: Cluster, tmp_
     namespace, console = "scratch-going", tmp_path / "console"
     console.write_text("")
     machine = halted(lab, namespace)
-    lab.disk_image(namespace, "db-root").write_bytes(b"of the disk")
-    volume, has_begun = lab.disk_path(namespace, "db-root"), Event()
+    volume, has_failed = lab.disk_path(namespace, "db-root"), Event()
+    away = volume.with_name("away")
 
     def started(_: Object, volumes: Mapping[str, Path]) -> Guest:
-        if not has_begun.is_set():
-            has_begun.set()
-            (lab.storage.folder / "claims" / namespace / "db-root").unlink()
-            volumes = {"root": volume.with_name("gone")}
-        assert volumes["root"].read_bytes().startswith(b"of the disk")
+        if not has_failed.is_set():
+            volume.rename(away)
+        try:
+            volumes["root"].read_bytes()
+        finally:
+            has_failed.set()
         return Told(console)
 
     with ScratchGuests(lab, started):
         start(lab, machine)
-        wait_until(has_begun.is_set, "the guest starts")
-        lab.storage.link(namespace, "db-root", volume.name)
+        wait_until(has_failed.is_set, "the guest finds no disk")
+        away.rename(volume)
         wait_until(lambda: is_true(instance(lab, namespace), AGENT), "the guest runs")
 
 
