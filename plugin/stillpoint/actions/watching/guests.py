@@ -33,18 +33,17 @@ _waited_s: WeakKeyDictionary[Index, float] = WeakKeyDictionary()
 def harmless(note: Callable[Parameters, None]) -> Callable[Parameters, None]:
     """Makes of any failure to note something for evidence a line of the log: the backup goes on.
 
-    What was not noted is missing in the evidence, and so never good. The last argument is the
-    context.
+    What was not noted is missing in the evidence, and so never good. One argument is the context.
     """
 
     @functools.wraps(note)
     def guard(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
         try:
             note(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - evidence fails no backup
-            context = args[-1]
-            if isinstance(context, BackupContext):
-                context.log.info("evidence of it is incomplete: %s", error)
+        except Exception as error:  # evidence fails no backup
+            is_fault = not isinstance(error, StillpointError)
+            for context in (one for one in args if isinstance(one, BackupContext)):
+                context.log.info("evidence of it is incomplete: %s", error, exc_info=is_fault)
 
     return guard
 

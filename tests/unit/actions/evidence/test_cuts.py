@@ -269,6 +269,21 @@ def test_a_note_that_fails_fails_no_snapshot(caplog: pytest.LogCaptureFixture) -
     assert PATCH in reader.questions
 
 
+def test_a_note_that_fails_when_it_is_stored_is_no_error_of_the_backup(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Velero counts the lines of errors: with a single one its backup is PartiallyFailed."""
+    caplog.set_level(logging.INFO)
+    reader, later = DictionaryReader(SHOP), list[Callable[[], None]]()
+    reader.refused = {"shop/velero-db-root-x"}
+    volume_snapshot.execute(snapshot(), replace(observing(reader), note=later.append))
+    for task in later:
+        task()
+    [told] = caplog.records
+    assert told.levelno == logging.INFO
+    assert told.getMessage().startswith("evidence of it is incomplete: shop/velero-db-root-x: ")
+
+
 def test_moved_data_has_the_cut_on_its_upload() -> None:
     stored = claim(**{"velero.io/data-upload-name": "velero/nightly-db-root"})
     volume = {"kind": "PersistentVolume", "metadata": {"name": "pv-db-root"}, "spec": {}}

@@ -133,11 +133,11 @@ def _note(
     cut, where = _noted(claim, holder, context, snapshot), it.namespace(claim)
 
     @harmless
-    def store() -> None:
+    def store(context: BackupContext) -> None:
         whole = blocks.with_bounds_of_group(cut, where, context) if is_of_group else cut
         _store(whole, holder, context)
 
-    context.note(store)
+    context.note(lambda: store(context))
 
 
 def _store(cut: Cut, holder: Holder, context: BackupContext) -> None:
