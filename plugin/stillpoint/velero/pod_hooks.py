@@ -4,6 +4,7 @@ A pod with an annotation has its own command alone, any other pod all commands o
 selectors it fits. Source: internal/hook/item_hook_handler.go of Velero v1.18.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
@@ -38,19 +39,30 @@ def commands(pod: Item, backup: Item) -> Sequence[str]:
 def is_thawed_by_velero(pod: Item) -> bool:
     """True if the pod's own annotations have KubeVirt's virt-freezer freeze and thaw its guest.
 
-    Source: pkg/storage/pod/annotations of KubeVirt v1.9.
+    It has to be the command itself: of a shell around it, `virt-freezer --freeze … || true`, nobody
+    knows what it reports. Source: pkg/storage/pod/annotations of KubeVirt v1.9.
     """
     annotations = it.annotations(pod)
     return all(
-        "virt-freezer" in command and verb in command
+        words[0].rpartition("/")[2] == "virt-freezer" and verb in words[1:]
         for annotation, verb in _OF_KUBEVIRT
-        for command in (str(annotations.get(annotation, "")),)
+        for words in (_words(str(annotations.get(annotation, ""))),)
     )
 
 
 def freezes(pod: Item, backup: Item) -> bool:
     """True if a command of the pod is KubeVirt's freeze, or has `freez` in its words."""
     return any("freez" in command for command in commands(pod, backup))
+
+
+def _words(command: str) -> Sequence[str]:
+    """The words of an annotation's command, as Velero reads them: a JSON array, or a single one."""
+    try:
+        found = json.loads(command) if command.startswith("[") else None
+    except (ValueError, RecursionError):
+        found = None
+    is_array = isinstance(found, list) and all(isinstance(one, str) for one in found)
+    return found if found and is_array else [command]
 
 
 def own_timeout(pod: Item) -> timedelta | None:

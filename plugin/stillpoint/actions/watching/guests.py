@@ -155,10 +155,15 @@ def _begin(
 
 
 def _has_hook(launcher: Item, instance: Item, context: BackupContext) -> bool | None:
-    """True if Velero freezes the guest in this pod; None if it may be another, or be left out."""
+    """True if Velero freezes the guest in this pod.
+
+    None if it may be another pod, or be left out, or if a command of somebody's own may freeze.
+    """
     if pod.has_left(instance, launcher):
         return None
     filters = policies.filters(context)
-    if not pod_hooks.is_thawed_by_velero(launcher) or filters.bars(pod.RESOURCE, launcher):
+    if filters.bars(pod.RESOURCE, launcher):
         return False
+    if not pod_hooks.is_thawed_by_velero(launcher):
+        return None if pod_hooks.freezes(launcher, context.backup.asked) else False
     return None if filters.has_names else True

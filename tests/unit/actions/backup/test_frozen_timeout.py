@@ -70,7 +70,7 @@ def frozen(**orders: Order) -> FrozenStorage:
     storage = FrozenStorage([*cluster("root", "data"), *running("db", "root", "data")], **orders)
     [pod] = storage.of("Pod")
     pod["metadata"]["annotations"] = {
-        f"{when}.hook.backup.velero.io/command": f"virt-freezer {verb}"
+        f"{when}.hook.backup.velero.io/command": f'["/usr/bin/virt-freezer", "{verb}"]'
         for when, verb in (("pre", "--freeze"), ("post", "--unfreeze"))
     }
     return storage

@@ -93,7 +93,7 @@ def with_hooks(storage: GroupStorage) -> GroupStorage:
     """The guest is frozen by Velero's hooks, so that the plugin may thaw it."""
     [pod] = storage.of("Pod")
     for when, verb in (("pre", "--freeze"), ("post", "--unfreeze")):
-        command = {f"{when}.hook.backup.velero.io/command": f"virt-freezer {verb}"}
+        command = {f"{when}.hook.backup.velero.io/command": f'["/usr/bin/virt-freezer", "{verb}"]'}
         pod["metadata"]["annotations"] = it.annotations(pod) | command
     return storage
 

@@ -269,6 +269,11 @@ def status(**fields: Any) -> Item:
     [
         pytest.param(annotated(pre=None, post=None), id="hooks are switched off"),
         pytest.param(annotated(pre='["/bin/sync"]'), id="another pre hook"),
+        pytest.param(
+            annotated(pre='["/bin/sh", "-c", "/usr/bin/virt-freezer --freeze || true"]'),
+            id="a shell around the freeze, which may hide that it failed",
+        ),
+        pytest.param(annotated(pre='["/usr/bin/virt-freezer", "--freeze"'), id="no JSON"),
         pytest.param(annotated(post=None), id="no post hook"),
         pytest.param(
             {"launcher": {"metadata": {"labels": {"velero.io/exclude-from-backup": "true"}}}},

@@ -1,5 +1,6 @@
 """Guests watched from their item block on: what is seen of them, and where it is stored."""
 
+import json
 import logging
 import threading
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from stillpoint.evidence import observations
 from stillpoint.evidence.console import State as Line
 from stillpoint.evidence.document import Subject
 from stillpoint.evidence.observations import Look, Observations, State, Thaw
+from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.errors import Forbidden
 from stillpoint.model.item import Item
@@ -290,6 +292,37 @@ def test_nobody_knows_of_a_hook_in_a_pod_that_a_policy_of_names_may_leave_out(
     reader = DictionaryReader([*SHOP, policies])
     named = {"resourcePolicy": {"kind": "configmap", "name": "policies"}}
     context = observing(reader, {**BACKUP, "spec": named})
+    assert begun(context).observations.has_hook is has_hook
+    end(context)
+
+
+AROUND = json.dumps(["/bin/sh", "-c", "/usr/bin/virt-freezer --freeze --name db || true"])
+OF_BACKUP = {
+    "resources": [{"name": "own", "pre": [{"exec": {"command": ["/freeze-by-hand"]}}], "post": []}]
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "hooks", "has_hook"),
+    [
+        (AROUND, {}, None),
+        ("/bin/sync", OF_BACKUP, False),
+        (None, OF_BACKUP, None),
+        ("/bin/sync", {}, False),
+        (None, {}, False),
+    ],
+)
+def test_nobody_knows_what_a_freeze_of_somebody_s_own_reports(
+    command: str | None, hooks: Item, has_hook: bool | None
+) -> None:
+    pod_ = launcher()
+    name = "pre.hook.backup.velero.io/command"
+    pod_["metadata"]["annotations"] = {
+        **{key: one for key, one in it.annotations(pod_).items() if key != name},
+        **({name: command} if command else {}),
+    }
+    reader = DictionaryReader([machine(), instance(), pod_, claim(), snapshot()])
+    context = observing(reader, {**BACKUP, "spec": {"hooks": hooks}})
     assert begun(context).observations.has_hook is has_hook
     end(context)
 
