@@ -115,7 +115,11 @@ class OwnSnapshots:
 
     def has_ended(self, uid: str) -> bool:
         """True if the storage has taken the snapshot of this claim, or nobody waits any more."""
-        return uid in self._taken or (uid in self._begun and self._begun[uid].done())
+        return uid in self._taken or self.has_result(uid)
+
+    def has_result(self, uid: str) -> bool:
+        """True if nobody waits for the snapshot of this claim any more, taken or not."""
+        return uid in self._begun and self._begun[uid].done()
 
     def result(self, uid: str) -> Item:
         """The VolumeSnapshot of a claim that somebody has begun, once it has ended.

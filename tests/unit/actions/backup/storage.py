@@ -4,7 +4,6 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 
 from stillpoint.model import item as it
 from stillpoint.model import kinds
-from stillpoint.model.errors import StillpointError
 from stillpoint.model.item import Item
 from stillpoint.model.reader import Change
 from stillpoint.model.reference import Resource
@@ -61,7 +60,7 @@ class Storage(DictionaryReader):
     def __init__(self, objects: Sequence[Item], **orders: Order) -> None:
         super().__init__(objects)
         self.orders = orders
-        self.failures: dict[str, StillpointError] = {}
+        self.failures: dict[str, Exception] = {}
         self.watched: list[float] = []
 
     def changes(

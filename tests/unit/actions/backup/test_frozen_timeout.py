@@ -4,11 +4,13 @@ import copy
 import threading
 from collections.abc import Iterable
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from stillpoint.actions.backup.snapshots import thaw
 from stillpoint.model import item as it
-from stillpoint.model.errors import Refusal, StillpointError
+from stillpoint.model.errors import Refusal, StillpointError, Unreachable
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Resource
 from stillpoint.velero.volumes import snapshotter
@@ -21,11 +23,13 @@ from tests.unit.actions.backup.test_own_snapshots import (
     new_process,
     running,
 )
+from tests.unit.actions.evidence.world import wait_until
 from tests.unit.dictionary_reader import merged
 
 TIMEOUT = "stillpoint.dev/frozen-timeout"
 LONGEST_S = 30
 PUT = "put virtualmachineinstances.subresources.kubevirt.io shop/db/unfreeze"
+LOOK = "get virtualmachineinstances"
 
 
 class FrozenStorage(Storage):
@@ -166,6 +170,77 @@ def test_a_freeze_of_others_is_left_to_them_and_told(caplog: pytest.LogCaptureFi
     [warning] = warnings(caplog)
     assert warning.startswith("guest db is not thawed, although after 0.01 s the storage has not")
     assert "other" in warning
+
+
+@pytest.mark.parametrize(
+    ("question", "failure", "why"),
+    [
+        (PUT, Unreachable("db", "cannot update", "HTTP 503"), "db: cannot update: HTTP 503"),
+        (LOOK, Unreachable("db", "cannot get", "HTTP 503"), "db: cannot get: HTTP 503"),
+        (LOOK, KeyError("x"), "a fault of the plugin: KeyError: 'x'"),
+    ],
+)
+def test_an_attempt_that_fails_is_told_and_made_again(
+    caplog: pytest.LogCaptureFixture, question: str, failure: Exception, why: str
+) -> None:
+    storage = frozen(root=late, data=late)
+    storage.failures[question] = failure
+    of = context(storage, backup())
+    with mock.patch.object(thaw, "_AGAIN_S", 0.01):
+        for name in ("root", "data"):
+            assert backed_up(storage, of, name).additional
+    assert of.snapshots.thawed == {"uid-of-db"}
+    first, second = warnings(caplog)
+    assert first.startswith("guest db is not thawed, although after 0.01 s the storage has not ")
+    assert f": {why}" in first
+    assert second.startswith("guest db thawed: after 0.02 s the storage has not taken ")
+
+
+def test_a_disk_that_comes_amid_an_attempt_leaves_the_thaw_to_what_comes_after(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Then the disks of others count again."""
+    asked = threading.Event()
+
+    class Slow(FrozenStorage):
+        def _ask(self, question: str) -> None:
+            super()._ask(question)
+            if question.startswith(LOOK):
+                asked.set()
+                wait_until(lambda: all(map(of.snapshots.has_ended, ("uid-root", "uid-data"))))
+
+    def when_asked(storage: Storage, snapshot: Item) -> Iterable[Item]:
+        assert asked.wait(LONGEST_S)
+        return takes(storage, snapshot)
+
+    storage = Slow(frozen().objects, root=when_asked)
+    of = context(storage, backup())
+    assert backed_up(storage, of).additional
+    assert storage.thaws == 1, "that of the end"
+    assert not warnings(caplog)
+
+
+def test_a_time_that_no_clock_of_the_system_takes_is_waited_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    storage = frozen()
+    backed_up(storage, context(storage, backup("9999999h")))
+    assert storage.thaws == 1
+    assert not warnings(caplog)
+
+
+def test_a_fault_in_the_thaw_of_guests_whose_disks_are_all_taken_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    storage = frozen()
+    storage.failures[LOOK] = KeyError("x")
+    of = context(storage, backup("30s"))
+    for name in ("root", "data"):
+        assert backed_up(storage, of, name).additional
+    [warning] = warnings(caplog)
+    assert warning == (
+        "guests of root, data are left to the post hook, by a fault of the plugin: KeyError: 'x'"
+    )
 
 
 @pytest.mark.parametrize("value", ["soon", "0s", "-5s", "60"])

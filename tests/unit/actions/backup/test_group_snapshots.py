@@ -2,12 +2,14 @@
 
 import copy
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Barrier
+from unittest import mock
 
 import pytest
 
-from stillpoint.actions.backup.snapshots import own_group
+from stillpoint.actions.backup.snapshots import own_group, take
 from stillpoint.calls.background import Background
 from stillpoint.cluster.cache import CachedIndex
 from stillpoint.model import item as it
@@ -554,7 +556,7 @@ def test_a_read_that_fails_for_a_warning_costs_no_disk(caplog: pytest.LogCapture
 
 def test_an_error_that_nobody_expects_ends_each_claim_and_nothing_is_left() -> None:
     storage = with_hooks(with_guest("root", "data"))
-    storage.failures["put virtualmachineinstances"] = TypeError("a bug")  # type: ignore[assignment]
+    storage.failures["create volumegroupsnapshots"] = TypeError("a bug")
     of = context(storage)
     for name in ("root", "data"):
         with pytest.raises(TypeError):
@@ -562,9 +564,30 @@ def test_an_error_that_nobody_expects_ends_each_claim_and_nothing_is_left() -> N
     assert_nothing_is_left(storage)
 
 
+def test_an_error_that_nobody_expects_in_the_thaw_costs_no_disk_and_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    storage = with_hooks(with_guest("root", "data"))
+    storage.failures["put virtualmachineinstances"] = TypeError("a bug")
+    of = context(storage)
+    for name in ("root", "data"):
+        assert backed_up(storage, of, name).additional
+    assert "left to the post hook, by a fault of the plugin: TypeError: a bug" in caplog.text
+
+
+def test_where_no_more_thread_can_be_started_no_member_is_waited_for_without_end() -> None:
+    storage = with_guest("root", "data")
+    of = context(storage)
+    pools = [ThreadPoolExecutor(1), RuntimeError("can't start new thread")]
+    with mock.patch.object(take, "ThreadPoolExecutor", side_effect=pools):
+        assert backed_up(storage, of, "root").additional
+    assert of.snapshots.has_result("uid-data")
+    assert backed_up(storage, of, "data").additional
+
+
 def test_a_group_that_cannot_be_cleaned_up_keeps_no_other_from_it() -> None:
     storage = with_two_drivers()
-    storage.failures["delete volumegroupsnapshots"] = TypeError("a bug")  # type: ignore[assignment]
+    storage.failures["delete volumegroupsnapshots"] = TypeError("a bug")
     background = Background()
     of = replace(context(storage), background=background.run)
     assert all(backed_up(storage, of, name).additional for name in ("root", "data", "a", "b"))

@@ -67,15 +67,22 @@ def _take(claims: Sequence[Item], freeze: Freeze, context: BackupContext) -> Seq
         takings += plan.takings(claims, freeze, context)
         with thaw.in_time(freeze, lambda: _left(takings, context), context):
             _await(takings, freeze, context)
-        for each in takings:
-            _tell(each, freeze.guests, thawed, context)
-        thaw.when_taken(freeze, context)
-        _tell_of_unfrozen(freeze, context)
     except Exception as error:  # noqa: BLE001 - for each claim that is left, in its own call
         _fail_left(claims, takings, error, context)
-    with ThreadPoolExecutor(len(takings) or 1) as workers:
-        list(workers.map(Taking.settle, takings))
+    else:
+        _see_to_guests(takings, freeze, thawed, context)
+    _settle(takings)
     return takings
+
+
+def _settle(takings: Sequence[Taking]) -> None:
+    """Settles side by side; one after the other where no thread can be started."""
+    try:
+        with ThreadPoolExecutor(len(takings) or 1) as workers:
+            list(workers.map(Taking.settle, takings))
+    except RuntimeError:
+        for each in takings:
+            each.settle()
 
 
 def _await(takings: list[Taking], freeze: Freeze, context: BackupContext) -> None:
@@ -99,9 +106,28 @@ def _fail_left(
     """Ends each claim that has no end yet: other calls wait for it without limit."""
     for each in takings:
         each.fail_left(error)
-    if not takings:
-        for claim in claims:
+    for claim in claims:
+        if not context.snapshots.has_result(it.uid(claim)):
             context.snapshots.end(it.uid(claim), error)
+
+
+def _see_to_guests(
+    takings: Iterable[Taking], freeze: Freeze, thawed: Collection[str], context: BackupContext
+) -> None:
+    """Thaws the guests and tells of them; the storage has the disks, whatever goes wrong here.
+
+    Args:
+        thawed: see `_tell`.
+    """
+    try:
+        for each in takings:
+            _tell(each, freeze.guests, thawed, context)
+        thaw.when_taken(freeze, context)
+        _tell_of_unfrozen(freeze, context)
+    except Exception as error:  # it fails no snapshot
+        text = "guests of %s are left to the post hook, by a fault of the plugin: %s: %s"
+        names, fault = listing(map(it.name, freeze.claims)), type(error).__name__
+        context.log.warning(text, names, fault, error, exc_info=True)
 
 
 def _tell_of_strangers(claim: Item, guests: Iterable[Item], context: BackupContext) -> None:

@@ -25,11 +25,15 @@ from stillpoint.model import item as it
 from stillpoint.model.errors import Forbidden, StillpointError
 from stillpoint.model.item import Item
 from stillpoint.model.names import listing
-from stillpoint.resources.machines import pod, virtual_machine_instance
+from stillpoint.resources.machines import kubevirt, pod, virtual_machine_instance
 from stillpoint.velero import pod_hooks
 from stillpoint.velero.context import BackupContext
 from stillpoint.velero.volumes import snapshotter
 from stillpoint.velero.volumes.policy import Fate
+
+_AGAIN_S = 10.0
+"""After an attempt that failed: what lets a storage hang, an API server away for a moment, does not
+last as long as KubeVirt's own timer."""
 
 _HINT = f"if it needs longer, set {snapshotter.FROZEN_TIMEOUT} of the Backup to more, below 300s"
 
@@ -65,42 +69,63 @@ def in_time(
     """Thaws the guests of a freeze if what is done meanwhile takes too long.
 
     Disks that are still to be taken keep none from it, for nobody knows how many there will be that
-    the storage does not take.
+    the storage does not take. One that cannot be thawed is tried again, until KubeVirt thaws it.
 
     Args:
         left: gives the names of the claims that the storage has not taken.
     """
     limit_s = snapshotter.frozen_timeout(context.backup.asked).total_seconds()
+    has_ended, warned = threading.Event(), set[str]()
 
-    def thaw() -> None:
-        for guest in freeze.guests:
-            if it.uid(guest) not in context.snapshots.thawed and (lacking := left()):
-                _thaw_late(guest, limit_s, lacking, context)
+    def watch() -> None:
+        waited_s, pause_s = 0.0, min(limit_s, threading.TIMEOUT_MAX)
+        while not has_ended.wait(pause_s):
+            waited_s += pause_s
+            for guest in freeze.guests:
+                _thaw_late(guest, waited_s, left, warned, context)
+            if waited_s >= kubevirt.SAFETY_THAW_S:
+                return
+            pause_s = _AGAIN_S
 
-    timer = threading.Timer(limit_s, thaw)
-    timer.start()
+    watching = threading.Thread(target=watch, daemon=True, name="thaw in time")
+    watching.start()
     try:
         yield
     finally:
-        timer.cancel()
-        timer.join()
+        has_ended.set()
+        watching.join()
 
 
-def _thaw_late(guest: Item, limit_s: float, left: Sequence[str], context: BackupContext) -> None:
-    why = f"after {limit_s:g} s the storage has not taken {listing(left)}"
+def _thaw_late(
+    guest: Item,
+    after_s: float,
+    left: Callable[[], Sequence[str]],
+    warned: set[str],
+    context: BackupContext,
+) -> None:
+    """Thaws a guest that stands still for too long; the edge of a thread.
+
+    Args:
+        warned: uids of guests of which a warning says why they are not thawed.
+    """
+    name, why, reason = it.name(guest), f"it has stood still for {after_s:g} s", ""
     try:
-        if next(_reasons_of_hook(guest, context), ""):
-            return  # nobody has frozen it for this backup
+        lacking = [] if it.uid(guest) in context.snapshots.thawed else left()
+        if not lacking or next(_reasons_of_hook(guest, context), ""):
+            return  # nobody waits, or nobody has frozen it for this backup
+        why = f"after {after_s:g} s the storage has not taken {listing(lacking)}"
         reason = next(_reasons_of_others(guest, context), "")
-        if not reason:
+        if not reason and left():  # else it has them since, and more may be left to others
             _thaw(guest, context)
+            text = "guest %s thawed: %s, which may be of a later moment than other disks; HINT: %s"
+            context.log.warning(text, name, why, _HINT)
     except StillpointError as error:
         reason = str(error)
-    if reason:
-        context.log.warning("guest %s is not thawed, although %s: %s", it.name(guest), why, reason)
-    else:
-        text = "guest %s thawed: %s, which may be of a later moment than other disks; HINT: %s"
-        context.log.warning(text, it.name(guest), why, _HINT)
+    except Exception as error:  # noqa: BLE001 - the guest stands still all the same
+        reason = f"a fault of the plugin: {type(error).__name__}: {error}"
+    if reason and it.uid(guest) not in warned:
+        warned.add(it.uid(guest))
+        context.log.warning("guest %s is not thawed, although %s: %s", name, why, reason)
 
 
 def _thaw(guest: Item, context: BackupContext) -> None:
