@@ -7,6 +7,7 @@ crashes Velero (log_entry.go:49), so both are excluded here.
 
 import logging
 import sys
+import threading
 from collections.abc import Sequence
 
 import orjson
@@ -70,12 +71,26 @@ def set_up(arguments: Sequence[str]) -> None:
     root.handlers[:] = [handler]
     root.setLevel(_level(arguments))
     logging.captureWarnings(capture=True)
+    threading.excepthook = _tell_of_thread
     # The kubernetes package logs each request with its headers at debug level.
     for chatty in ("kubernetes", "urllib3", "grpc"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     # Many watched guests are more connections than urllib3 keeps, which is no warning of a backup;
     # what goes wrong with a request is its error as well.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+
+
+def _tell_of_thread(caught: threading.ExceptHookArgs) -> None:
+    """Tells of an error that has ended a thread; Python's own lines are at debug level for Velero.
+
+    No call waits for such a thread. So it is no error of the backup, which Velero would then call
+    PartiallyFailed.
+    """
+    if caught.exc_value is not None and not isinstance(caught.exc_value, SystemExit):
+        name = caught.thread.name if caught.thread else "without a name"
+        found = caught.exc_type, caught.exc_value, caught.exc_traceback
+        text = "thread %s has ended by a fault of the plugin"
+        logging.getLogger("stillpoint").warning(text, name, exc_info=found)
 
 
 def _level(arguments: Sequence[str]) -> int:

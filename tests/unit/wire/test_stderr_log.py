@@ -120,6 +120,20 @@ def test_velero_s_flag_sets_the_level(arguments: list[str], level: int) -> None:
     assert stderr_log._level(arguments) == level
 
 
+def test_an_error_that_ends_a_thread_is_a_warning_and_no_error_of_the_backup() -> None:
+    """Velero counts each error of a plugin as one of its backup, which is PartiallyFailed then."""
+    program = (
+        "import threading; from stillpoint.wire import stderr_log; stderr_log.set_up([]);"
+        "busy = threading.Thread(target=lambda: 1 / 0, name='busy'); busy.start(); busy.join()"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    [written] = ended.stderr.splitlines()
+    told = json.loads(written)
+    assert told["@level"] == "warn"
+    assert told["@message"].startswith("thread busy has ended by a fault of the plugin\n")
+    assert "ZeroDivisionError: division by zero" in told["@message"]
+
+
 def test_more_connections_than_urllib3_keeps_are_no_warning_of_the_backup() -> None:
     """Velero counts each warning of a plugin as one of its backup."""
     program = (

@@ -127,9 +127,22 @@ class Observer:
                     self._is_looking = False
                     return
             for uid in left:
-                self._thaw_if_stranded(uid)
-                if self._guests[uid].is_over(self._clock.now()):
-                    self._finish(uid)
+                self._look_after(uid)
+
+    def _look_after(self, uid: str) -> None:
+        """Thaws a guest that is stranded, and ends one that is through; the edge of a thread.
+
+        One of which that fails is watched no more, and keeps nobody from looking after others.
+        """
+        try:
+            self._thaw_if_stranded(uid)
+            is_over = self._guests[uid].is_over(self._clock.now())
+        except Exception:  # noqa: BLE001 - see above
+            text = "guest %s/%s is watched no more, by a fault of the plugin"
+            _log.warning(text, *self._guests[uid].instance, exc_info=True)
+            is_over = True
+        if is_over:
+            self._finish(uid)
 
     def _thaw_if_stranded(self, uid: str) -> None:
         """Tries again and again, and tells of the first failure: nobody else thaws it."""

@@ -110,7 +110,7 @@ class Streams:
             code: of the statement that this failed.
         """
         until = self._clock.now() + LONGEST
-        failure: StillpointError | None = None
+        failure = ""
         for _ in range(_MOST_TRIES):
             left_s = (until - self._clock.now()).total_seconds()
             if self._has_ended.is_set() or left_s < 1:
@@ -118,16 +118,20 @@ class Streams:
             try:
                 with self._kept(open_stream(left_s)) as stream:
                     read(stream)
-                failure = None
+                failure = ""
             except Forbidden as error:
-                failure = error
+                failure = str(error)
                 break
             except StillpointError as error:
-                failure = error
+                failure = str(error)
+            except Exception as error:  # noqa: BLE001 - the edge of a thread
+                failure = f"a fault of the plugin: {type(error).__name__}: {error}"
+                _log.warning("guest %s/%s: %s", *self._guest.instance, failure, exc_info=True)
+                break
             self._has_ended.wait(_PAUSE_S)
         if failure:
             _log.debug("%s", failure)
-            self._guest.lack(Statement(code, str(failure)))
+            self._guest.lack(Statement(code, failure))
 
     @contextmanager
     def _kept(self, stream: Stream[Part]) -> Iterator[Stream[Part]]:

@@ -4,7 +4,7 @@ import json
 import logging
 import threading
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -447,6 +447,48 @@ def test_a_missing_right_is_named_and_fails_nothing() -> None:
     wait_until(lambda: len(guest.observations.lacks) == 2)
     assert {one.code for one in guest.observations.lacks} == {"console-unread", "watch-failed"}
     assert all("no right" in one.says for one in guest.observations.lacks)
+    end(context)
+
+
+def test_a_fault_of_a_stream_is_told_and_named_by_the_evidence(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reader = DictionaryReader(SHOP)
+    context = observing(reader)
+    guest = begun(context)
+    wait_until(lambda: WATCH in reader.questions)
+    reader.watches["shop/db"].send(KeyError("x"))
+    wait_until(lambda: guest.observations.lacks)
+    [lack] = guest.observations.lacks
+    assert (lack.code, lack.says) == ("watch-failed", "a fault of the plugin: KeyError: 'x'")
+    assert "guest shop/db: a fault of the plugin: KeyError: 'x'" in caplog.text
+    end(context)
+
+
+class Faulty(WatchedGuest):
+    def is_over(self, now: datetime) -> bool:
+        raise KeyError(now)
+
+
+def test_a_guest_that_cannot_be_looked_after_keeps_nobody_from_looking_after_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reader, hands = DictionaryReader(SHOP), Hands()
+    reader.logs[CONSOLE] = [HELD, RELEASED, OVER]
+    context = observing(reader, hands=hands)
+    watching = observer.of(context)
+    assert watching
+    first = Observations("shop", Subject("VirtualMachine", "web", "vm-web"), NOW, NOW)
+    watching.watch("vmi-web", Faulty(first, ("shop", "web"), None, ["web-root"]))
+    guest = begun(context)
+    cuts.note_snapshot(snapshot(), claim(), context)
+    wait_until(lambda: len(guest.observations.lines) == 3)
+    hands.sleep(11)
+    wait_until(lambda: stored(reader))
+    told = [one for one in caplog.records if one.levelno >= logging.WARNING]
+    assert [one.getMessage() for one in told] == [
+        "guest shop/web is watched no more, by a fault of the plugin"
+    ]
     end(context)
 
 
