@@ -8,6 +8,8 @@ LONGEST_NAME = 253
 
 LONGEST_NAMESPACE = 63
 
+LONGEST_LABEL_VALUE = 63
+
 LONGEST_MACHINE_NAME = 63
 """Of a virtual machine: KubeVirt puts it into labels."""
 

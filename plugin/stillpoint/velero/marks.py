@@ -9,6 +9,7 @@ import hashlib
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
+from stillpoint.model.names import LONGEST_LABEL_VALUE
 
 EXCLUDED = "velero.io/exclude-from-backup"
 """Label: Velero leaves out an object that has it with the value `true`."""
@@ -28,17 +29,15 @@ OF_BACKUP_UID = "velero.io/backup-uid"
 OF_RESTORE = "velero.io/restore-name"
 """Label of every object that a restore has created or changed."""
 
-_LONGEST_LABEL = 63
-
 
 def label_value(name: str) -> str:
     """Velero's label value for a name; a name that is too long ends in its checksum.
 
     Source: GetValidName in pkg/label/label.go of Velero v1.18.
     """
-    if len(name) <= _LONGEST_LABEL:
+    if len(name) <= LONGEST_LABEL_VALUE:
         return name
-    return name[: _LONGEST_LABEL - 6] + hashlib.sha256(name.encode()).hexdigest()[:6]
+    return name[: LONGEST_LABEL_VALUE - 6] + hashlib.sha256(name.encode()).hexdigest()[:6]
 
 
 def is_excluded(item: Item) -> bool:

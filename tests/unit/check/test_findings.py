@@ -415,6 +415,13 @@ def test_a_span_that_velero_cannot_read_is_found(value: str, field: str) -> None
     assert "schedule-invalid" in world.codes(world.judged(schedule(value, field)))
 
 
+def test_a_name_that_no_backup_can_have_as_a_label_is_found() -> None:
+    named = put("Schedule", "nightly-" + "a" * 55, "metadata", "name")
+    assert "schedule-invalid" not in world.codes(world.judged(named))
+    named = put("Schedule", "nightly-" + "a" * 56, "metadata", "name")
+    assert "schedule-invalid" in world.codes(world.judged(named))
+
+
 HIDES = {
     "no-velero": OF_VELERO,
     "versions-do-not-fit": {"velero-too-old"},

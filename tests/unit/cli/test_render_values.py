@@ -39,7 +39,7 @@ REFUSED = [
     *((manifest, "--namespace", text) for manifest in MANIFESTS for text in NAMESPACES),
     *((manifest, "--name", text) for manifest in ("dpa", "policy", "schedule", "job", "cron job")
       for text in NAMES),
-    ("schedule", "--name", "a" * 239),
+    ("schedule", "--name", "a" * 64),
     ("job", "--name", "a" * 64),
     ("cron job", "--name", "a" * 53),
     *(("rbac", "--account", text) for text in NAMES),
@@ -85,7 +85,7 @@ def test_a_value_that_is_refused_later_ends_with_the_usage(
 TAKEN = [
     *(("schedule", "--take", text) for text in ("a" * 63, "0", "shop-*", "team-?", "[a-f]*")),
     *(("policy", "--name", text) for text in ("a", "a.b-c", "a" * 253)),
-    ("schedule", "--name", "a" * 238),
+    ("schedule", "--name", "a" * 63),
     ("schedule", "--policy", ""),
     ("schedule", "--cron", "CRON_TZ=Europe/Berlin 0 1 * * *"),
     *(("schedule", "--ttl", text) for text in ("720h", "1h30m", "0")),

@@ -1,12 +1,14 @@
 """Schedule (velero.io/v1): a Backup by the clock.
 
-Source: pkg/apis/velero/v1/schedule_types.go and backup_types.go of Velero v1.18.
+Source: pkg/apis/velero/v1/schedule_types.go and backup_types.go, and FromSchedule in
+pkg/builder/backup_builder.go of Velero v1.18.
 """
 
 from collections.abc import Sequence
 
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
+from stillpoint.model.names import LONGEST_LABEL_VALUE
 
 _OF_SCHEDULE = "velero.io/schedule-name"
 _TEMPLATE = ("spec", "template")
@@ -18,8 +20,13 @@ def is_paused(schedule: Item) -> bool:
 
 
 def faults(schedule: Item) -> Sequence[str]:
-    """Why Velero refuses it."""
-    return it.texts(schedule, "status", "validationErrors")
+    """Why Velero refuses it, or the API server each Backup of it."""
+    found, longest = it.texts(schedule, "status", "validationErrors"), LONGEST_LABEL_VALUE
+    length = len(it.name(schedule))
+    if length <= longest:
+        return found
+    label = f"its Backups have its name as a label, which is no longer than {longest} characters"
+    return [*found, f"its name has {length} characters: {label}"]
 
 
 def is_active(schedule: Item) -> bool:

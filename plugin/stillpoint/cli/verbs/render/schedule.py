@@ -5,15 +5,15 @@ import argparse
 from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.names import name_of_object
 from stillpoint.cli.verbs.render import result, values
-from stillpoint.model.names import LONGEST_NAME
+from stillpoint.model.names import LONGEST_LABEL_VALUE
 from stillpoint.rendering.schedule import LEVELS
 
 NAME = "schedule"
 HELP = "a Schedule for the machines of some namespaces"
 EXAMPLES = ""
 
-_LONGEST_NAME = LONGEST_NAME - len("-20261127010000")
-"""A Backup has the name of its Schedule, and the time at the end."""
+_LONGEST_NAME = LONGEST_LABEL_VALUE
+"""A Backup has the name of its Schedule as a label, besides that with the time as its own."""
 
 _ALL = "*"
 
