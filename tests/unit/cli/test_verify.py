@@ -6,6 +6,7 @@ import pytest
 
 from stillpoint import cli
 from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.model.item import Item
 from tests.api_server.server import ApiServer
 
 
@@ -42,3 +43,30 @@ def test_a_mistyped_schedule_and_an_empty_clean_up_are_answered(
         given = ["verify", "--schedule", "nigthly", *place]
         assert cli.main(given) == ExitStatus.CANNOT_TELL
     assert "HINT: oc get backups.velero.io -A -L velero.io/schedule-name" in capsys.readouterr().err
+
+
+def backup(namespace: str, schedule: str, started: str) -> Item:
+    labels = {"velero.io/schedule-name": schedule}
+    return {
+        "apiVersion": "velero.io/v1",
+        "kind": "Backup",
+        "metadata": {"name": f"{schedule}-1", "namespace": namespace, "labels": labels},
+        "spec": {},
+        "status": {"phase": "Completed", "startTimestamp": started},
+    }
+
+
+def test_of_schedules_of_one_name_nobody_guesses_which_is_meant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = [
+        backup("team-a", "nightly", "2026-05-04T01:00:00Z"),
+        backup("team-b", "nightly", "2026-05-04T02:00:00Z"),
+    ]
+    with ApiServer(both) as server:
+        place = ["--kubeconfig", str(server.kubeconfig(tmp_path / "kubeconfig")), "-y"]
+        given = ["verify", "--schedule", "nightly", *place]
+        assert cli.main(given) == ExitStatus.CANNOT_TELL
+    said = capsys.readouterr().err
+    assert "several namespaces have backups of one: team-a, team-b" in said
+    assert "HINT: name one with -n" in said

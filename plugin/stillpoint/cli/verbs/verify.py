@@ -15,7 +15,7 @@ from stillpoint.cli.exit_status import ExitStatus
 from stillpoint.cli.output import standard_output
 from stillpoint.model import item as it
 from stillpoint.model.errors import ReadFailed, StillpointError
-from stillpoint.model.names import counted
+from stillpoint.model.names import counted, listing
 
 if TYPE_CHECKING:  # `--help` does without what takes time to import
     from stillpoint.backup_files.stored import StoredObjects
@@ -124,14 +124,18 @@ def _name_backup(cluster: "StrictWriter", arguments: argparse.Namespace) -> None
     from stillpoint.velero import own_objects  # noqa: PLC0415
 
     if arguments.schedule:
+        subject, attempt = f"schedule {arguments.schedule}", "cannot verify"
         labels = f"{own_objects.OF_SCHEDULE}={arguments.schedule}"
         made = cluster.list(own_objects.BACKUP, arguments.namespace, labels)
         finished = [one for one in made if own_objects.is_restorable(one)]
         if not finished:
-            subject = f"schedule {arguments.schedule}"
             cause = "it has no backup that has finished"
             hint = f"oc get {own_objects.BACKUP} -A -L {own_objects.OF_SCHEDULE}"
-            raise StillpointError(subject, "cannot verify", cause, hint)
+            raise StillpointError(subject, attempt, cause, hint)
+        where = sorted({it.namespace(one) for one in finished})
+        if len(where) > 1:
+            cause = f"several namespaces have backups of one: {listing(where)}"
+            raise StillpointError(subject, attempt, cause, "name one with -n")
         newest = max(finished, key=lambda one: it.text(one, "status", "startTimestamp"))
         arguments.backup, arguments.namespace = it.name(newest), it.namespace(newest)
     arguments.names = [arguments.backup]
