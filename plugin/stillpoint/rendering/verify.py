@@ -56,9 +56,9 @@ def manifest(answers: Answers) -> str:
 def rights(
     namespace: str, account: str = verify_rights.NAME, *, is_privileged: bool = False
 ) -> str:
-    """The account alone, with its rights and their fence."""
+    """The account alone, with its rights and, before them, their fence."""
     fence = verify_fence.manifest(namespace, account, is_privileged=is_privileged)
-    return "---\n".join([verify_rights.manifest(namespace, account), fence])
+    return f"{verify_rights.HEAD}{fence}---\n{verify_rights.manifest(namespace, account)}"
 
 
 def _job(answers: Answers) -> str:

@@ -133,7 +133,9 @@ def manifest(namespace: str, account: str, *, is_privileged: bool) -> str:
     rules = (*_of_namespaces(namespace), *_RULES, *(() if is_privileged else (_UNPRIVILEGED,)))
     return f"""\
 # The fence: what {comment(user)}
-# may change of what its roles let it change. Others are not asked.
+# may change of what its roles let it change. Others are not asked. A cluster without such policies
+# (Kubernetes before 1.30, OpenShift before 4.17) refuses it and takes what follows: an account that
+# may delete any machine and any claim. Delete it there.
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicy
 metadata:

@@ -30,8 +30,7 @@ def cluster_name(namespace: str, account: str) -> str:
     return f"{account}.{namespace}"
 
 
-def _account(namespace: str, account: str) -> str:
-    return f"""\
+HEAD = """\
 # What `stillpoint verify` asks of the cluster. Whoever may create Restores there can do all that
 # Velero can, and whoever may create DownloadRequests can read all of every backup: let nobody else
 # use this account. The policy below keeps what it creates, changes and deletes within its own
@@ -39,6 +38,12 @@ def _account(namespace: str, account: str) -> str:
 # virtualmachines (with what stands in them for cloud-init, passwords for instance),
 # virtualmachineinstances, pods, pods/log (of any pod), persistentvolumeclaims, resourcequotas; of
 # the whole cluster namespaces, persistentvolumes, volumesnapshotcontents, storageclasses.
+"""
+"""The comment before all of it, fence included."""
+
+
+def _account(namespace: str, account: str) -> str:
+    return f"""\
 apiVersion: v1
 kind: ServiceAccount
 metadata:
