@@ -68,6 +68,8 @@ _OF_VELERO = """
     velero.io                backups                                get list
     velero.io                datadownloads                          get list create patch
     velero.io                datauploads                            get list create patch
+    velero.io                podvolumebackups                       get list
+    velero.io                podvolumerestores                      get list
     apps                     daemonsets                             get
 """
 """One line per resource, `-` for the core group."""

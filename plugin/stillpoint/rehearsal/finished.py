@@ -30,6 +30,8 @@ from stillpoint.rehearsal.verdict.destination import Destination
 from stillpoint.rehearsal.verdict.ended_backup import EndedBackup
 from stillpoint.velero import own_objects
 from stillpoint.velero.selection.discovery import Discovery
+from stillpoint.velero.volumes import pod_volume
+from stillpoint.velero.volumes.volume_info import Method
 
 _BACKUP = own_objects.BACKUP
 
@@ -56,7 +58,8 @@ def rehearse_restore(
     there = {reference: item for reference, _, item in target.placed()}
     log = ActionLog()
     of_backup = _BACKUP.named(it.namespace(request), it.name(backup))
-    cluster = RehearsedCluster({**there, **({of_backup: found} if found else {})})
+    copies = dict(_copies(finished, it.namespace(request)))
+    cluster = RehearsedCluster({**there, **copies, **({of_backup: found} if found else {})})
     archive = StoredBackup(finished.stored)
     calls = RestoreCalls(catalogue, request, cluster, archive, log.logger)
     restored = restore.restore(finished.stored, calls, rules, there)
@@ -88,6 +91,14 @@ def _at_target(name: str, target: Known) -> Item | None:
     """The Backup as the target knows it, which has it of the same object store."""
     of_target = (item for reference, _, item in target.placed() if reference.is_of(_BACKUP))
     return next((one for one in of_target if it.name(one) == name), None)
+
+
+def _copies(finished: FinishedBackup, namespace: str) -> Iterator[tuple[Reference, Item]]:
+    """The PodVolumeBackups that Velero has in its namespace, by the backup's book of volumes."""
+    for claim, info in (finished.books.volumes or {}).items():
+        if info.method is Method.FILES:
+            copy = pod_volume.new(finished.name, claim, info.pod, info.phase, info.handle)
+            yield pod_volume.BACKUP.named(namespace, it.name(copy)), copy
 
 
 def _without_fields(name: str) -> Item:

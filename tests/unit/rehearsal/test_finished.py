@@ -373,6 +373,33 @@ GUESTS = {"db": 4, "legacy": 2, "reports": 8, "web": 2}
 LEGACY, DB = "legacy", "db"
 SKIPPED = in_book(skipped=True, skippedReason="any: skipped due to resource policy")
 COPIED = in_book(backupMethod="PodVolumeBackup", pvbInfo={"Phase": "Failed", "podName": "copier"})
+BY_COPIER = in_book(
+    backupMethod="PodVolumeBackup",
+    pvbInfo={"Phase": "Completed", "podName": "copier", "snapshotHandle": "k1"},
+)
+STARTS_LATER = "starts-after-files"
+COPIER: Item = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {
+        "name": "copier",
+        "namespace": "shop",
+        "labels": {"app": "copier"},
+        "annotations": {"backup.velero.io/backup-volumes": "d"},
+    },
+    "spec": {
+        "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "legacy-disk"}}],
+        "containers": [],
+    },
+    "status": {"phase": "Running"},
+}
+
+
+def with_copier(world: World) -> None:
+    BY_COPIER(world)
+    world.stored[Reference("", "pods", "shop", "copier")] = COPIER
+
+
 NATIVE = of_backup(1, "volumeSnapshotsAttempted")
 """Velero has taken snapshots of its own: no object says of which volumes."""
 NEEDS_NETWORK = needs("network-attachment-definitions.k8s.cni.cncf.io/lan/blue")
@@ -441,6 +468,7 @@ CASES: dict[str, tuple[str, Change]] = {
     "data-not-known": (LEGACY, both(without_data("legacy-disk"), kept)),
     "snapshot-missing": (LEGACY, without_snapshot),
     "files-not-completed": (LEGACY, both(COPIED, NATIVE)),
+    "starts-after-files": (LEGACY, with_copier),
     "disk-without-way-back": (
         LEGACY,
         both(
@@ -991,9 +1019,6 @@ def test_each_item_has_its_result(finished: World) -> None:
 
 NATIVE_ENTRY = {"backupMethod": "NativeSnapshot", "result": "succeeded"}
 BY_PLUGIN = in_book(**NATIVE_ENTRY, nativeSnapshotInfo={"snapshotHandle": "snap-1"})
-BY_COPIER = in_book(
-    backupMethod="PodVolumeBackup", pvbInfo={"Phase": "Completed", "podName": "copier"}
-)
 NOT_SHOWN = {"snapshot-elsewhere": Weight.UNCERTAIN}
 
 
@@ -1035,33 +1060,26 @@ def test_files_that_no_pod_brings_back_are_no_missing_copy(finished: World) -> N
     assert "copied as files through pod copier, which the restore does not bring back" in said
 
 
-COPIER: Item = {
-    "apiVersion": "v1",
-    "kind": "Pod",
-    "metadata": {
-        "name": "copier",
-        "namespace": "shop",
-        "labels": {"app": "copier"},
-        "annotations": {"backup.velero.io/backup-volumes": "d"},
-    },
-    "spec": {
-        "volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "legacy-disk"}}],
-        "containers": [],
-    },
-    "status": {"phase": "Running"},
-}
 NOT_COPIER = {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["copier"]}]}
-
-
-def with_copier(world: World) -> None:
-    BY_COPIER(world)
-    world.stored[Reference("", "pods", "shop", "copier")] = COPIER
 
 
 def lost(finished: World, change: Change) -> list[str]:
     found = examples.machine(changed(finished, change).restored(), LEGACY)
-    assert {one.code for one in found.judged.findings} <= {"data-not-restored"}
-    return [one.sentence for one in found.judged.findings]
+    assert {one.code for one in found.judged.findings} <= {"data-not-restored", STARTS_LATER}
+    return [one.sentence for one in found.judged.findings if one.code != STARTS_LATER]
+
+
+def test_a_machine_starts_when_its_files_have_come_back(finished: World) -> None:
+    world = changed(finished, with_copier)
+    found = examples.machine(world.restored(), LEGACY)
+    assert found.judged.verdict is Verdict.READY
+    [said] = [one.sentence for one in found.judged.findings]
+    assert said.endswith("put back the files of these disks: legacy-disk (pod copier)")
+    [restored] = [one for one in world.restored().restored if one.reference == machine(LEGACY)]
+    assert restored.item is not None
+    assert restored.item["spec"]["runStrategy"] == "Halted"
+    halted = both(with_copier, put(machine(LEGACY), "Halted", "spec", "runStrategy"))
+    assert verdict(changed(finished, halted), LEGACY) == (Verdict.READY, {})
 
 
 @pytest.mark.parametrize(

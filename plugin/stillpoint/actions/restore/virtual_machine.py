@@ -1,7 +1,13 @@
 """Restore of a VirtualMachine (rules 4.1 and 5.3)."""
 
 from stillpoint.actions.restore.changes import identity, repair
-from stillpoint.actions.restore.losses import empty_disks, first_use, lost_data, missing
+from stillpoint.actions.restore.losses import (
+    empty_disks,
+    files_to_come,
+    first_use,
+    lost_data,
+    missing,
+)
 from stillpoint.actions.restore.selection import plan
 from stillpoint.actions.restore.waiting import arrival, membership, target
 from stillpoint.actions.restore.waiting.arrival import cancel, progress
@@ -42,8 +48,10 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     item, pool_warnings = membership.join(item, made, context)
     item, loss_warnings = empty_disks.report(_under_conditions(item, context), losses, context)
     target.make_ready(item, context)
-    item, operation = arrival.begin(item, context)
-    warnings = (*pool_warnings, *loss_warnings, *first_use.report(item, context))
+    coming = files_to_come.coming(context)
+    item, operation = arrival.begin(item, context, coming.through)
+    reported = first_use.report(item, context)
+    warnings = (*pool_warnings, *loss_warnings, *coming.warnings, *reported)
     return RestoreOutcome(item, (*additional, *warnings), operation=operation)
 
 

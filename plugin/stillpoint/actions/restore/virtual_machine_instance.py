@@ -1,7 +1,7 @@
 """Restore of a VirtualMachineInstance (rule 4.2)."""
 
 from stillpoint.actions.restore.changes import identity
-from stillpoint.actions.restore.losses import empty_disks, lost_data, missing
+from stillpoint.actions.restore.losses import empty_disks, files_to_come, lost_data, missing
 from stillpoint.actions.restore.selection import plan
 from stillpoint.actions.restore.waiting import arrival
 from stillpoint.actions.restore.waiting.arrival import progress_of_instance as progress
@@ -44,7 +44,9 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     specification = guest.with_namespaces(specification, context.restore.namespace)
     item = it.with_value(item, specification, "spec")
     losses = lost_data.of_machine(context)
-    warnings = empty_disks.report_instance(losses, context)
+    coming = files_to_come.coming(context)
+    files_to_come.refuse(coming, context)
+    warnings = (*empty_disks.report_instance(losses, context), *coming.warnings)
     recreated = [loss.claim for loss in losses if loss.is_made_by_cdi]
     additional = missing.additional(context.stored, context, recreated)
     return RestoreOutcome(item, (*additional, *warnings), operation=arrival.owners(item, context))

@@ -94,6 +94,13 @@ def new_disks(case: Case) -> Sequence[tuple[Disk, DiskData]]:
     ]
 
 
+def saved_as_files(case: Case) -> Iterator[DiskData]:
+    """Disks of which the backup has files that Velero puts back into a claim."""
+    for _disk, data, _result in _disks(case):
+        if data.method is Method.FILES and data.info and data.info.handle:
+            yield data
+
+
 def data(case: Case, claim: Reference) -> DiskData:
     """The data of a claim in the backup."""
     ended = _ended(case)

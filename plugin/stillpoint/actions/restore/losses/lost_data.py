@@ -20,6 +20,7 @@ from enum import StrEnum
 
 from stillpoint.actions.restore.selection import machines, plan
 from stillpoint.model import item as it
+from stillpoint.model.conditions import ONLY
 from stillpoint.model.errors import ArchiveUnreadable, Forbidden
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
@@ -37,6 +38,9 @@ from stillpoint.velero.volumes import claim_data, fates, snapshotter
 
 NO_COPY = "the backup has no copy of its data"
 """The cause where no object of the backup has one: its books may know better."""
+
+TO_BRING = pod.RESOURCE, persistent_volume.RESOURCE
+"""Velero puts files back into claims only where the Restore takes both."""
 
 
 class Remains(StrEnum):
@@ -146,6 +150,7 @@ def _cause_without_snapshot(stored: Item, context: RestoreContext) -> str:
     if fates.has_native_snapshots(backup):
         return ""  # no object says of which volumes
     namespace, name = it.identify(stored)
+    claim = persistent_volume_claim.RESOURCE.named(namespace, name)
     name_of_volume = persistent_volume_claim.volume(stored)
     find = context.archive.get(persistent_volume.RESOURCE.named("", name_of_volume))
     pods = _pods(namespace, context)
@@ -153,24 +158,42 @@ def _cause_without_snapshot(stored: Item, context: RestoreContext) -> str:
     is_kept = find is None or not persistent_volume.is_deleted_with_claim(find)
     if is_kept and not copied and (find or snapshotter.takes_snapshots(backup)):
         return ""  # Velero makes the claim on that volume
-    if any(_may_bring(one, name, backup, context) for one in pods.get(name, ())):
+    if any(_may_bring(one, name, backup) for one in bringers(claim, context)):
         return ""
     if any(map(pod.is_of_machine, copied)):
         return "copied as files through a pod of KubeVirt, which no restore brings back"
     if any(fates.brings_back(backup, name, one, is_by_policy=False) for one in copied):
-        left_out = "pods" if context.restore.refuses(pod.RESOURCE) else "persistentvolumes"
-        return f"copied as files through a pod, and the Restore leaves {left_out} out"
+        return f"copied as files through a pod, {_why_no_bringer(context)}"
     return NO_COPY
 
 
-def _may_bring(one: Item, claim: str, backup: Item, context: RestoreContext) -> bool:
-    """True if Velero may have copied the files through this pod, and restores both.
+def bringers(claim: Reference, context: RestoreContext) -> Sequence[Item]:
+    """The pods of the backup through which a restore may put back the files of a claim.
 
-    It makes no PodVolumeRestore where the Restore leaves claims or volumes out.
+    Velero makes no PodVolumeRestore where the Restore leaves claims or volumes out.
+
+    Raises:
+        ArchiveUnreadable: the archive is unavailable or incomplete.
     """
-    needed = pod.RESOURCE, persistent_volume.RESOURCE
-    if pod.is_of_machine(one) or any(map(context.restore.refuses, needed)):
-        return False
+    if any(map(context.restore.refuses, TO_BRING)):
+        return ()
+    made = plan.of(context, claim.namespace)
+    return [
+        one
+        for one in _pods(claim.namespace, context).get(claim.name, ())
+        if not pod.is_of_machine(one)
+        and not made.why_left_out(pod.RESOURCE.named(*it.identify(one)))
+    ]
+
+
+def _why_no_bringer(context: RestoreContext) -> str:
+    for resource in filter(context.restore.refuses, TO_BRING):
+        return f"and the Restore leaves {resource} out"
+    return f"which no machine of {ONLY} needs"
+
+
+def _may_bring(one: Item, claim: str, backup: Item) -> bool:
+    """True if Velero may have copied the files of a claim through this pod."""
     may_be_by_policy = not backup or bool(Backup.parse(backup).policies)
     return fates.brings_back(backup, claim, one, is_by_policy=may_be_by_policy)
 
@@ -252,16 +275,16 @@ def _before(namespace: str, context: RestoreContext) -> frozenset[str]:
 
     def find() -> frozenset[str]:
         named = context.cluster.list_grouped(persistent_volume_claim.RESOURCE, target, it.names)
-        return frozenset(name for name in named if _stays(named[name][0], context))
+        return frozenset(name for name in named if was_there_before(named[name][0], context))
 
     return context.archive.once(("claims of the target", target), find)
 
 
-def _stays(claim: Item, context: RestoreContext) -> bool:
-    """True if a claim was there before the restore, and is not being deleted.
+def was_there_before(item: Item, context: RestoreContext) -> bool:
+    """True if a claim or pod was there before the restore, and is not being deleted.
 
-    A claim younger than the restore is the restore's, though of a plugin process that died.
+    One younger than the restore is the restore's, though of a plugin process that died.
     """
-    created, started = it.creation_time(claim), context.restore.start_time
+    created, started = it.creation_time(item), context.restore.start_time
     is_of_now = created is not None and started is not None and created > started
-    return not is_of_now and not it.is_being_deleted(claim)
+    return not is_of_now and not it.is_being_deleted(item)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from stillpoint.actions.restore.changes import ownership
-from stillpoint.actions.restore.waiting import disks, waves
+from stillpoint.actions.restore.waiting import disks, files, waves
 from stillpoint.actions.restore.waiting.disks import DiskState
-from stillpoint.actions.restore.waiting.operation import OWNERS, Arrival
+from stillpoint.actions.restore.waiting.operation import FILES, OWNERS, Arrival
 from stillpoint.model import conditions as words
 from stillpoint.model import item as it
 from stillpoint.model.errors import Forbidden, StillpointError
@@ -43,17 +43,27 @@ class Stage:
 _Look = Callable[[Arrival, RestoreContext], Stage]
 
 
-def begin(item: Item, context: RestoreContext) -> tuple[Item, str]:
-    """The machine ready for creation, and the operation that waits for it, or an empty text."""
+def begin(
+    item: Item, context: RestoreContext, through: tuple[tuple[str, str], ...] = ()
+) -> tuple[Item, str]:
+    """The machine ready for creation, and the operation that waits for it, or an empty text.
+
+    Args:
+        through: claims whose files come back through a pod, each with the name of that.
+    """
     stored = it.identify(context.stored)
     wait = context.restore.conditions.wait_for(*stored)
     target = (context.restore.namespace(stored[0]), it.name(item))
     if wait == words.NO_WAIT:
-        return item, owners(item, context)
+        if not through or not virtual_machine.starts_by_itself(item):
+            return item, owners(item, context)
+        wait = FILES
+        names = ", ".join(f"{claim} (pod {pod})" for claim, pod in through)
+        context.log.info("started when Velero has put back the files of %s", names)
     existing = context.cluster.get_listed(virtual_machine.RESOURCE, *target)
     if existing and pending_start.is_pending(existing):
         _adopt(existing, context)
-    arrival = Arrival(wait, stored, target, context.clock.now(), waves.secret(context))
+    arrival = Arrival(wait, stored, target, context.clock.now(), waves.secret(context), through)
     if virtual_machine.starts_by_itself(item):
         item = pending_start.as_pending(item, context.restore.uid)
         if note := _sealed_mark(pending_start.WAITS, arrival, context):
@@ -131,16 +141,25 @@ def _advance(arrival: Arrival, context: RestoreContext) -> Stage:
     troubles = ownership.give_back(machine, context)
     if arrival.wait == OWNERS:
         return _ownership_stage(troubles)
-    found = disks.of_machine(machine, context.cluster)
+    found = files.states(machine, arrival, context)
     stage = _of_disks(found)
-    if context.restore.conditions.wait_for(*arrival.stored) == words.NO_WAIT:
+    if _is_called_off(arrival, context):
         cause = f"{stage.text}; the waiting was cancelled by {words.WAIT}: {words.NO_WAIT}"
+        return replace(stage, is_over=True, failure=_abandon(machine, cause, context))
+    if lost := [disk for disk in found if disk.is_lost]:
+        cause = "; ".join(f"{disk.claim} {disk.lacks}" for disk in lost)
         return replace(stage, is_over=True, failure=_abandon(machine, cause, context))
     if pending_start.is_pending(machine):
         return _start_in_turn(machine, found, stage, arrival, context)
-    if any(disk.lacks and not disk.is_for_first_use for disk in found):
-        return stage
-    return _stage_of_started(machine, stage, arrival, context)
+    is_lacking = any(disk.lacks and not disk.is_for_first_use for disk in found)
+    return stage if is_lacking else _stage_of_started(machine, stage, arrival, context)
+
+
+def _is_called_off(arrival: Arrival, context: RestoreContext) -> bool:
+    """True if a person has ended the wait that the restore asked for."""
+    if arrival.wait == FILES:
+        return False
+    return context.restore.conditions.wait_for(*arrival.stored) == words.NO_WAIT
 
 
 def _ownership_stage(troubles: Sequence[StillpointError]) -> Stage:
@@ -180,7 +199,7 @@ def _start_in_turn(
     change = pending_start.start(machine, context.clock.now(), note)
     context.writer.patch(virtual_machine.RESOURCE, *arrival.target, change)
     context.started.add(arrival.target)
-    is_over = arrival.wait == words.WAIT_DISKS and stage.done == stage.total
+    is_over = arrival.wait in (words.WAIT_DISKS, FILES) and stage.done == stage.total
     return replace(stage, text=f"{stage.text}; started as {strategy}", is_over=is_over)
 
 
@@ -202,7 +221,7 @@ def _stage_of_started(
         return replace(stage, text=text, is_over=True)
     if stage.done < stage.total:
         return stage
-    if arrival.wait == words.WAIT_DISKS:
+    if arrival.wait in (words.WAIT_DISKS, FILES):
         return replace(stage, is_over=True)
     instance = context.cluster.get_listed(virtual_machine_instance.RESOURCE, *arrival.target)
     phase = virtual_machine_instance.phase(instance or {})

@@ -20,11 +20,13 @@ class DiskState:
         lacks: why a guest cannot use the claim yet, as in "db-data ..."; empty if ready.
         is_for_first_use: bound not before a pod of the machine needs the claim; Kubernetes keeps
             that pod waiting until the bytes are there.
+        is_lost: nothing will bring what the claim lacks.
     """
 
     claim: str
     lacks: str = ""
     is_for_first_use: bool = False
+    is_lost: bool = False
 
 
 def of_machine(machine: Item, cluster: Index) -> Sequence[DiskState]:
