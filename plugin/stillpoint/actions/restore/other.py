@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
+from stillpoint.actions.restore.losses import overwritten
 from stillpoint.actions.restore.selection import machines, plan
 from stillpoint.model import item as it
 from stillpoint.model import kinds
@@ -20,9 +21,7 @@ from stillpoint.resources.disks import (
     persistent_volume_claim,
     volume_snapshot,
 )
-from stillpoint.resources.machines import (
-    virtual_machine_instance,
-)
+from stillpoint.resources.machines import pod, virtual_machine_instance
 from stillpoint.velero.context import RestoreContext
 from stillpoint.velero.volumes import claim_data
 
@@ -31,7 +30,8 @@ _PLURALS = {(one.group, one.kind): one.plural for one in KNOWN}
 DOES = (
     "as it was; left out: what a controller made for one task (importer pods, scratch claims, "
     "volume sources, budgets), and what no machine needs where [only](restore/only.md) machines "
-    "are wanted"
+    "are wanted; refused: a pod through which Velero would write files over the disk of a guest "
+    "that runs"
 )
 
 
@@ -54,7 +54,11 @@ class Other:
 
 
 def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
-    """Creates the object, unless another rule leaves it out or its controller recreates it."""
+    """Creates the object, unless another rule leaves it out or its controller recreates it.
+
+    Raises:
+        Refusal: a pod, through which files would be written over the disk of a guest that runs.
+    """
     it.require_mapping(item, "metadata")
     reference = _reference(context.stored)
     if why := by_products.why(_snapshot_of(reference, context)) or _why_recreated(context):
@@ -66,6 +70,8 @@ def execute(item: Item, context: RestoreContext) -> RestoreOutcome:
     if made.wanted is not None and (why := made.why_left_out(reference)):
         context.log.info(why)
         return RestoreOutcome(item, skip=True)
+    if reference.is_of(pod.RESOURCE):
+        overwritten.refuse(context)
     return RestoreOutcome(item)
 
 
