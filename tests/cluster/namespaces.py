@@ -1,7 +1,7 @@
 """Namespaces for tests, made ready for pods and removed without the usual waits."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tests.cluster.api import Api
 from tests.cluster.watcher import lost_race
@@ -19,9 +19,14 @@ SLOW_TO_GO = (
 )
 
 
-def create_namespace(api: Api, name: str) -> None:
-    """Returns when pods can be created in it, which needs its service account."""
-    api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+def create_namespace(api: Api, name: str, labels: Mapping[str, str] | None = None) -> None:
+    """Returns when pods can be created in it, which needs its service account.
+
+    Args:
+        labels: from its beginning on: admission sees some moments later what is added.
+    """
+    metadata = {"name": name, "labels": dict(labels or {})}
+    api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     wait_until(
         lambda: api.find("v1", "ServiceAccount", name, "default") is not None,
         f"namespace {name} has a service account",
