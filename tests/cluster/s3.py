@@ -111,7 +111,10 @@ def _location(cluster: Cluster, store: Store) -> Iterator[None]:
             cluster.api.create(each)
         try:
             wait_until(lambda: _phase(cluster) == "Available", "location s3 Available")
-            cluster.api.patch(*WHERE, {"spec": {"validationFrequency": LOOKED_AT_ONCE}})
+            # Velero looks again as soon as the specification changes: that look is waited for, too.
+            seldom = {"spec": {"validationFrequency": LOOKED_AT_ONCE}, "status": {"phase": None}}
+            cluster.api.patch(*WHERE, seldom)
+            wait_until(lambda: _phase(cluster) == "Available", "location s3 Available again")
             yield
         finally:
             for each in made:
