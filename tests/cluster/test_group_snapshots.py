@@ -4,9 +4,6 @@ With both versions of their API: clusters whose snapshot controller is older hav
 wrong there takes a minute, and is for `make exhaustive`.
 """
 
-import contextlib
-import os
-import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +16,7 @@ from tests.cluster.cluster import Cluster, velero_object
 from tests.cluster.manifests import Disk, Machine
 from tests.cluster.namespaces import wait_until
 from tests.cluster.storage import CLASS, Cut, wait_until_bound
-from tests.cluster.test_own_snapshots import begin, is_over
+from tests.cluster.test_own_snapshots import begin, is_over, kill_plugin
 from tests.cluster.velero import API_VERSION, NAMESPACE
 
 SNAPSHOT = ("snapshot.storage.k8s.io/v1", "VolumeSnapshot")
@@ -256,14 +253,12 @@ def test_a_disk_that_fails_fails_its_group_and_leaves_nothing(policed: Cluster) 
 def test_the_next_backup_deletes_what_a_killed_plugin_has_left(policed: Cluster) -> None:
     cluster, namespace = policed, "group-killed"
     machine_of_two_disks(cluster, namespace)
-    with cluster.storage.orders(namespace, **{"db-root": "4s"}):
+    with cluster.storage.orders(namespace, **{"db-root": "hold"}):
         begin(cluster, namespace, BY_POLICY)
         wait_until(lambda: len(groups(cluster, namespace)) == 1, "the group is begun")
-        for process in cluster.velero.plugin_processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-        wait_until(lambda: is_over(cluster, namespace), "the backup is over")
-        wait_until(lambda: len(kept(cluster, namespace)) >= 2, "the storage has the group")
+        kill_plugin(cluster, namespace)
+    wait_until(lambda: is_over(cluster, namespace), "the backup is over")
+    wait_until(lambda: len(kept(cluster, namespace)) >= 2, "the storage has the group")
     [left] = groups(cluster, namespace)
     again = cluster.backup(f"{namespace}-again", {"includedNamespaces": [namespace], **BY_POLICY})
     assert again["status"]["phase"] == "Completed", cluster.backup_log(f"{namespace}-again")

@@ -3,12 +3,11 @@
 The storage holds the snapshot of a disk until the change is done: that is in the middle of it.
 """
 
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from tests.cluster import audit, manifests, virtual_machines
 from tests.cluster.api import Object, Objects
@@ -58,22 +57,22 @@ def calls(cluster: Cluster, machine: Machine) -> list[Freeze]:
 
 
 @contextmanager
-def held(cluster: Cluster, machine: Machine, *names: str) -> Iterator[None]:
-    """The storage takes no snapshot of these claims until this ends."""
-    orders = dict.fromkeys(names, "hold")
-    with cluster.storage.orders(machine.namespace, **orders):
-        yield
-
-
-@contextmanager
 def backup_of(
-    cluster: Cluster, machine: Machine, annotations: Mapping[str, str] | None = None
-) -> Iterator[Any]:
-    """A backup by the policies of the machine's namespace that goes on; its end, as a future."""
+    cluster: Cluster,
+    machine: Machine,
+    held: Iterable[str],
+    annotations: Mapping[str, str] | None = None,
+) -> Iterator["Future[Object]"]:
+    """A backup by the policies of the machine's namespace that goes on; its end, as a future.
+
+    Args:
+        held: claims of which the storage takes no snapshot before the context ends.
+    """
     name = machine.namespace
     policy = {"kind": "configmap", "name": name}
     spec = {"includedNamespaces": [name], "resourcePolicy": policy}
-    with ThreadPoolExecutor(1) as aside:
+    orders = dict.fromkeys(held, "hold")
+    with ThreadPoolExecutor(1) as aside, cluster.storage.orders(name, **orders):
         yield aside.submit(cluster.backup, name, spec, annotations=annotations)
 
 
@@ -90,14 +89,12 @@ def edited(cluster: Cluster, machine: Machine, before: Object, after: Object) ->
     """A backup whose policies change while the storage holds the first snapshot."""
     name, began = machine.namespace, datetime.now(UTC)
     cluster.api.create(policies(name, before))
-    with backup_of(cluster, machine) as backup:
-        with held(cluster, machine, *claims(machine)):
-            wait_until(lambda: bool(begun(cluster, name)), "a snapshot is asked for")
-            wait_until(lambda: has_read_policies(cluster, began), "the plugin has read them")
-            change = {"data": policies(name, after)["data"]}
-            cluster.api.patch("v1", "ConfigMap", NAMESPACE, name, change)
-        found: Object = backup.result()
-        return found
+    with backup_of(cluster, machine, claims(machine)) as backup:
+        wait_until(lambda: bool(begun(cluster, name)), "a snapshot is asked for")
+        wait_until(lambda: has_read_policies(cluster, began), "the plugin has read them")
+        change = {"data": policies(name, after)["data"]}
+        cluster.api.patch("v1", "ConfigMap", NAMESPACE, name, change)
+    return backup.result()
 
 
 def test_a_disk_that_nobody_takes_any_more_fails_the_backup(cluster: Cluster) -> None:
@@ -142,10 +139,9 @@ def test_a_guest_is_thawed_before_a_disk_that_keeps_it_waiting(cluster: Cluster)
     def is_thawed() -> bool:
         return any(one.verb == "unfreeze" for one in calls(cluster, machine))
 
-    with backup_of(cluster, machine, {LIMIT: "20s"}) as backup:
-        with held(cluster, machine, data):
-            wait_until(is_thawed, "the guest is thawed")
-        found = backup.result()
+    with backup_of(cluster, machine, [data], {LIMIT: "20s"}) as backup:
+        wait_until(is_thawed, "the guest is thawed")
+    found = backup.result()
     assert found["status"]["phase"] == "Completed", cluster.backup_log(name)
     pod = f"{name}/{machine.launcher_pod}"
     assert [(one.verb, one.pod, one.has_changed) for one in calls(cluster, machine)] == [
@@ -172,14 +168,13 @@ def test_a_machine_that_starts_meanwhile_is_frozen_by_nobody_and_its_level_says_
     later = Machine(name, "later", is_running=False)
     created = cluster.create_vm(later)
     cluster.api.create(policies(name, OURS))
-    with backup_of(cluster, machine) as backup:
-        with held(cluster, machine, *claims(machine)):
-            wait_until(lambda: bool(begun(cluster, name)), "a snapshot is asked for")
-            running = replace(later, is_running=True)
-            virtual_machines.start(cluster.api, running, created.virtual_machine)
-            status = manifests.virtual_machine_status(running, created.revisions)
-            cluster.api.replace_status(created.virtual_machine, status)
-        found = backup.result()
+    with backup_of(cluster, machine, claims(machine)) as backup:
+        wait_until(lambda: bool(begun(cluster, name)), "a snapshot is asked for")
+        running = replace(later, is_running=True)
+        virtual_machines.start(cluster.api, running, created.virtual_machine)
+        status = manifests.virtual_machine_status(running, created.revisions)
+        cluster.api.replace_status(created.virtual_machine, status)
+    found = backup.result()
     said = shown(cluster.archive, found)
     assert calls(cluster, later) == []
     level = said.levels()[later.claim(later.disks[0])]

@@ -345,6 +345,19 @@ def is_over(cluster: Cluster, name: str) -> bool:
     return status.get("phase") in ("Completed", "PartiallyFailed", "Failed")
 
 
+def kill_plugin(cluster: Cluster, backup: str) -> None:
+    """Returns when Velero has another process of it, or does without for the rest of a backup."""
+    killed = cluster.velero.plugin_processes()
+    for process in killed:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+    def goes_on() -> bool:
+        return bool({*cluster.velero.plugin_processes()} - {*killed}) or is_over(cluster, backup)
+
+    wait_until(goes_on, "Velero goes on")
+
+
 def test_a_plugin_that_is_killed_takes_no_disk_twice_and_leaves_nothing(policed: Cluster) -> None:
     """Velero fails the claim in its hands, and starts another process for the next.
 
@@ -352,14 +365,12 @@ def test_a_plugin_that_is_killed_takes_no_disk_twice_and_leaves_nothing(policed:
     """
     cluster, namespace = policed, "own-killed"
     machine_in(cluster, namespace, "root", "data")
-    with cluster.storage.orders(namespace, **{"db-root": "6s", "db-data": "6s"}):
+    with cluster.storage.orders(namespace, **{"db-root": "hold", "db-data": "hold"}):
         begin(cluster, namespace)
         wait_until(lambda: len(cluster.api.list(*SNAPSHOT, namespace)) == 2, "both are begun")
-        for process in cluster.velero.plugin_processes():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-        wait_until(lambda: is_over(cluster, namespace), "the backup is over")
-        wait_until(lambda: len(taken(cluster, namespace)) == 2, "the storage is through")
+        kill_plugin(cluster, namespace)
+    wait_until(lambda: is_over(cluster, namespace), "the backup is over")
+    wait_until(lambda: len(taken(cluster, namespace)) == 2, "the storage is through")
     backup = cluster.api.get(API_VERSION, "Backup", NAMESPACE, namespace)
     assert backup["status"]["phase"] == "PartiallyFailed"
     left = cluster.api.list(*SNAPSHOT, namespace)
@@ -372,12 +383,12 @@ def test_a_server_that_is_restarted_leaves_nothing(policed: Cluster) -> None:
     """Velero takes the backup for failed then."""
     cluster, namespace = policed, "own-restarted"
     machine_in(cluster, namespace, "root", "data")
-    with cluster.storage.orders(namespace, **{"db-root": "6s", "db-data": "6s"}):
+    with cluster.storage.orders(namespace, **{"db-root": "hold", "db-data": "hold"}):
         begin(cluster, namespace)
         wait_until(lambda: len(cluster.api.list(*SNAPSHOT, namespace)) == 2, "both are begun")
         cluster.velero.restart(cluster.api)
         wait_until(lambda: is_over(cluster, namespace), "the backup is over")
-        wait_until(lambda: len(taken(cluster, namespace)) == 2, "the storage is through")
+    wait_until(lambda: len(taken(cluster, namespace)) == 2, "the storage is through")
     backup = cluster.api.get(API_VERSION, "Backup", NAMESPACE, namespace)
     assert backup["status"]["phase"] == "Failed"
     assert_taken_once_and_next_backup_cleans_up(cluster, namespace, lost=2)
