@@ -73,7 +73,7 @@ class Seen:
 
     Attributes:
         instance: as it was created.
-        refused: what the API server said when it refused an instance.
+        refused: what the API server said when it refused an instance, once its machine tells so.
     """
 
     instance: Object = field(default_factory=dict)
@@ -151,10 +151,10 @@ class ScratchGuests(Watcher):
         try:
             seen.instance = self._api.create(made_instance(machine))
         except ApiError as error:
-            seen.refused.append(str(error))
             failure = condition("Failure", reason="FailedCreate") | {"message": str(error)}
             status = {"printableStatus": "Stopped", "conditions": [failure]}
             self._api.replace_status(machine, status)
+            seen.refused.append(str(error))
             return
         self._api.replace_status(seen.instance, {"phase": "Pending"})
         self._api.replace_status(machine, {"created": True, "printableStatus": "Starting"})
