@@ -87,10 +87,12 @@ def is_allowed(api: Api, account: str, verb: str, resource: str, namespace: str 
 
     Args:
         account: of a service account, `velero/velero`.
-        resource: `plural.group`.
+        resource: `plural.group`, or `plural/subresource.group`.
     """
-    plural, _, group = resource.partition(".")
+    words, _, group = resource.partition(".")
+    plural, _, subresource = words.partition("/")
     asked = {"verb": verb, "group": group, "resource": plural, "namespace": namespace}
+    asked |= {"subresource": subresource} if subresource else {}
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SubjectAccessReview",

@@ -99,11 +99,27 @@ def put_quota(cluster: Cluster, space: str, hard: Object) -> Callable[[], Object
     return quota
 
 
+def created(cluster: Cluster, made: Object) -> Object:
+    """An object that a quota counts: admission sees a moment later that the quota does."""
+    found: list[Object] = []
+
+    def is_there() -> bool:
+        try:
+            found.append(cluster.api.create(made))
+        except ApiError as error:
+            if "status unknown for quota" not in str(error):
+                raise
+        return bool(found)
+
+    wait_until(is_there, f"{made['kind']} {it.name(made)} is counted")
+    return found[0]
+
+
 def test_pods_count_as_they_do_for_the_api_server(cluster: Cluster, space: str) -> None:
     quota = put_quota(cluster, space, dict.fromkeys(KEYS, "1E"))
     for one in PODS:
         before = resource_quota.left(quota())
-        made = cluster.api.create(it.with_value(one, space, "metadata", "namespace"))
+        made = created(cluster, it.with_value(one, space, "metadata", "namespace"))
         after = resource_quota.left(quota())
         counted = pod_resources.usage(PodResources.of(made))
         taken = {key: before[key] - after[key] for key in KEYS if before[key] != after[key]}
@@ -160,7 +176,7 @@ def test_amounts_are_those_of_the_api(cluster: Cluster, space: str) -> None:
     metadata = {"name": "c", "namespace": space}
     quota = put_quota(cluster, space, {"requests.storage": "10G"})
     claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata}
-    made = cluster.api.create({**claim, "spec": spec})
+    made = created(cluster, {**claim, "spec": spec})
     used = amounts.read(quota(), "status", "used")["requests.storage"]
     asked = amounts.read(made, "spec", "resources", "requests")["storage"]
     assert used - 1 < asked <= used
