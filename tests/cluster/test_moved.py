@@ -196,4 +196,4 @@ def test_the_uploads_go_with_their_backup(moved: Moved) -> None:
     moved.cluster.api.create(request)
     where = (API_VERSION, "Backup", NAMESPACE, "moved-too-late")
     wait_until(lambda: moved.cluster.api.find(*where) is None, "the backup is deleted")
-    assert moved.uploads("moved-too-late") == {}
+    wait_until(lambda: moved.uploads("moved-too-late") == {}, "so are its uploads")

@@ -13,6 +13,7 @@ import pytest
 
 from tests.cluster.api import Object
 from tests.cluster.cluster import Cluster
+from tests.cluster.namespaces import wait_until
 from tests.cluster.node_agent import NodeAgent
 from tests.cluster.velero import NAMESPACE, Settings
 from tests.cluster.virt_controller import VirtController
@@ -104,7 +105,7 @@ def restore(yards: dict[str, Yard], agents: Sequence[NodeAgent]) -> Seen:
                 mover.until_phase(name, "PartiallyFailed")
             mover.until_phase("other", "Waiting")
             seen.waiting = mover.machine(mover.target("late"), "web")
-            seen.progress = mover.progress("other")
+            wait_until(lambda: is_told(mover, seen), "Velero has asked for each machine")
         mover.restores["cancelled"].result()
         delete_machines(mover, lambda name: name.startswith("stuck"))
         begin_waiting(yards["csi"])
@@ -120,6 +121,12 @@ def restore(yards: dict[str, Yard], agents: Sequence[NodeAgent]) -> Seen:
     for yard in yards.values():
         yard.restores["again"].result()
     return seen
+
+
+def is_told(yard: Yard, seen: Seen) -> bool:
+    """True if Velero has looked how far each operation is, which it does after the phase began."""
+    seen.progress = yard.progress("other")
+    return all(seen.progress.get(machine) for machine in ("archive", "db"))
 
 
 def begin_waiting(yard: Yard) -> None:

@@ -195,7 +195,7 @@ def test_bytes_that_do_not_come_are_told(lab: Lab, tmp_path: Path) -> None:
     assert "is Canceled" in said["cancelled"]
     assert status == 1
     wait_until(lambda: left(lab.cluster) == [], "nothing is left")
-    assert lab.beside_velero() == before
+    wait_until(lambda: lab.beside_velero() == before, "nor beside Velero")
 
 
 def make_trouble(lab: Lab) -> None:

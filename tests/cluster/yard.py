@@ -149,6 +149,7 @@ class Yard:
         self.cluster.api.create(request)
         where = (API_VERSION, "DownloadRequest", NAMESPACE, request["metadata"]["name"])
         wait_until(lambda: bool(self.cluster.api.get(*where).get("status")), "an answer")
+        self.cluster.api.delete(*where)  # others count what is left of them
         operations = self.cluster.archive.restore_operations(self.target(name))
         return {
             each["spec"]["resourceIdentifier"]["Name"]: each["status"].get("description", "")
