@@ -1,6 +1,7 @@
 """Requests that the API server answered, from its audit log.
 
-Their number hardly varies with the machine's load, so tests and benchmarks hold it, not the time.
+Their number varies less with the machine's load than the time, so tests and benchmarks hold it. But
+whoever waits asks the same more often: where that counts, tests hold how many differ.
 """
 
 import json
@@ -30,6 +31,19 @@ def requests(
             agent = event.get("userAgent", "").partition(" ")[0].partition("/")[0]
             found[Request(agent, event["verb"], resource(event))] += 1
     return found
+
+
+def different(log: Path, user: str, since: datetime) -> set[tuple[str, str]]:
+    """Requests of a user since a moment by verb and path, each once; without watches.
+
+    Informers watch anew every few minutes, at any time.
+    """
+    return {
+        (event["verb"], event["requestURI"].partition("?")[0])
+        for event in events(log, user)
+        if event["verb"] != "watch"
+        and datetime.fromisoformat(event["requestReceivedTimestamp"]) >= since
+    }
 
 
 def events(log: Path, user: str) -> Iterator[dict[str, Any]]:

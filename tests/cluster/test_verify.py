@@ -145,7 +145,8 @@ def test_a_good_machine_comes_back_with_its_applications(
     assert cluster.storage.snapshots() == snapshots
     assert verifying.writes(cluster, SHOP, began) == []
     requests = verifying.requests(cluster, began)
-    assert requests.total() <= verifying.OF_RUN + 30, requests
+    longer_s = max(0.0, (verifying.now() - began).total_seconds() - verifying.QUIET_S)
+    assert requests.total() <= verifying.OF_RUN + 30 + longer_s, (longer_s, requests)
     deleted = {one.resource for one in requests if one.verb == "delete"}
     assert deleted >= {"persistentvolumeclaims", "virtualmachines", "volumesnapshots"}, deleted
     backup = cluster.api.get(API_VERSION, "Backup", NAMESPACE, SHOP)
@@ -366,12 +367,15 @@ def test_commands_at_once_do_not_meet(
 
 
 class Restless(Watcher):
-    """Annotates a Backup again and again, as somebody else."""
+    """Annotates a Backup again and again, as somebody else.
+
+    Not so often that a command which is slow on a busy machine never comes in between.
+    """
 
     def __init__(self, cluster: Cluster, backup: str) -> None:
         self._backup = cluster.api, (API_VERSION, "Backup", NAMESPACE, backup)
         self._numbers = count()
-        super().__init__(every_s=0.02)
+        super().__init__(every_s=0.1)
 
     def look(self) -> None:
         api, where = self._backup

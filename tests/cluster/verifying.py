@@ -28,6 +28,10 @@ USER = f"system:serviceaccount:{NAMESPACE}:{NAME}"
 OF_RUN = 25
 """Requests of a run besides those of its machines: the files of the backup, and what is left."""
 
+QUIET_S = 15
+"""The time of a run of one machine on a computer that does little else. After that it may ask once
+a second more: it looks again at what takes its time to go, every two seconds at the soonest."""
+
 SNAPSHOTS = ("snapshot.storage.k8s.io/v1", "VolumeSnapshot")
 CONTENTS = ("snapshot.storage.k8s.io/v1", "VolumeSnapshotContent")
 
@@ -184,12 +188,16 @@ class SmallQuotas(Watcher):
 
 
 def writes(cluster: Cluster, namespace: str, since: datetime) -> list[str]:
-    """Changes of anybody to objects of a namespace since then, by the audit log."""
+    """Changes of anybody to objects of a namespace since then, by the audit log.
+
+    Whoever was too late has changed nothing, as controllers that look again at what is gone.
+    """
     return [
         f"{event['user']['username']} {event['verb']} {event['requestURI']}"
         for event in _events(cluster)
         if (event.get("objectRef") or {}).get("namespace") == namespace
         and event["verb"] not in ("get", "list", "watch")
+        and event["responseStatus"]["code"] not in (404, 409)
         and datetime.fromisoformat(event["requestReceivedTimestamp"]) >= since
     ]
 
