@@ -27,22 +27,33 @@ def asked() -> list[str]:
 
 @pytest.fixture
 def server(asked: list[str]) -> Iterator[Server]:
-    """A client of a server with one answer for each connection, which ends with it."""
+    """A client of a server with one answer for each connection, which ends with it.
+
+    Where fewer requests come than it has answers, it ends with the test.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def run(answers: Sequence[bytes]) -> None:
             for answer in answers:
-                connection, _ = listener.accept()
+                try:
+                    connection, _ = listener.accept()
+                except OSError:  # it is shut down, or closed already
+                    return
                 with connection:
                     asked.append(connection.recv(65536).partition(b" ")[0].decode())
                     connection.sendall(answer)
 
         def begin(answers: Sequence[bytes]) -> Api:
-            threading.Thread(target=run, args=(answers,), daemon=True).start()
+            servers.append(threading.Thread(target=run, args=(answers,)))
+            servers[-1].start()
             where = f"http://127.0.0.1:{listener.getsockname()[1]}"
             return Api(where, Path(certifi.where()), "token")
 
+        servers: list[threading.Thread] = []
         yield begin
+        listener.shutdown(socket.SHUT_RDWR)
+        for one in servers:
+            one.join()
 
 
 @pytest.mark.parametrize("answer", [CLOSED, BUSY], ids=["closed", "busy"])
