@@ -103,7 +103,7 @@ class Cluster:
         *,
         labels: Mapping[str, str] | None = None,
         annotations: Mapping[str, str] | None = None,
-        timeout_s: float = 300,
+        timeout_s: float = 600,
     ) -> Object:
         """A Backup with that spec, as it is when it has ended, however it ended."""
         created = velero_object("Backup", name, {"storageLocation": LOCATION, **spec})
@@ -116,7 +116,7 @@ class Cluster:
         *,
         labels: Mapping[str, str] | None = None,
         annotations: Mapping[str, str] | None = None,
-        timeout_s: float = 300,
+        timeout_s: float = 600,
     ) -> Object:
         """A Restore with that spec, as it is when it has ended, however it ended."""
         return self._finished(velero_object("Restore", name, spec), labels, annotations, timeout_s)

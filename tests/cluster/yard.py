@@ -105,7 +105,6 @@ class Yard:
             self.where(name).restore,
             self.target(name),
             {"backupName": self.namespace, **where, **(spec or {})},
-            timeout_s=240,
             annotations={
                 f"stillpoint.dev/{key.replace('_', '-')}": value
                 for key, value in conditions.items()
