@@ -54,10 +54,10 @@ class Verifying:
 
             try:
                 result = self._result(machine, say, place.leave)
+                with lock:
+                    results[number] = result
             finally:
                 place.leave()
-            with lock:
-                results[number] = result
 
         workers = []
         for number in range(len(machines)):
