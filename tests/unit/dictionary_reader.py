@@ -1,5 +1,6 @@
 """Stands for the cluster in tests of actions: a Reader and Writer over objects in memory."""
 
+import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
@@ -35,7 +36,7 @@ class MemoryStream(Generic[Part]):
 
 
 class DictionaryReader:
-    """Answers from `objects`; label selectors in the forms `a`, `a=b`, `a in (b)`, `a notin (b)`.
+    """Answers any threads from `objects`; label selectors as `a`, `a=b`, `a in (b)`, `a notin (b)`.
 
     Attributes:
         questions: every question asked, `list pods shop` or `get secrets shop/db`.
@@ -49,6 +50,7 @@ class DictionaryReader:
 
     def __init__(self, objects: Sequence[Item], failure: Exception | None = None) -> None:
         self.objects = list(objects)
+        self._lock = threading.RLock()  # of what changes `objects`
         self.failure = failure
         self.questions: list[str] = []
         self.patches: dict[str, list[Item]] = {}
@@ -117,19 +119,21 @@ class DictionaryReader:
         self._ask(f"patch {resource} {namespace}/{name}{subresource and f'/{subresource}'}")
         if f"{namespace}/{name}" in self.refused:
             raise Unreachable(f"{namespace}/{name}", "cannot patch", "HTTP 422: a webhook says no")
-        [before] = [o for o in self._of(resource, namespace) if it.name(o) == name]
-        self.patches.setdefault(f"{namespace}/{name}", []).append(change)
-        after: Item = merged(before, change)
-        self.objects[self.objects.index(before)] = after
-        return after
+        with self._lock:
+            [before] = [o for o in self._of(resource, namespace) if it.name(o) == name]
+            self.patches.setdefault(f"{namespace}/{name}", []).append(change)
+            after: Item = merged(before, change)
+            self.objects[self.objects.index(before)] = after
+            return after
 
     def create(self, resource: Resource, item: Item) -> Item | None:
         self._ask(f"create {resource} {it.namespace(item)}/{it.name(item)}")
-        there = self._of(resource, it.namespace(item))
-        if any(it.name(o) == it.name(item) for o in there):
-            return None
-        self.objects.append(item)
-        return item
+        with self._lock:
+            there = self._of(resource, it.namespace(item))
+            if any(it.name(o) == it.name(item) for o in there):
+                return None
+            self.objects.append(item)
+            return item
 
     def put(self, resource: Resource, namespace: str, name: str, subresource: str) -> None:
         self._ask(f"put {resource} {namespace}/{name}/{subresource}")
@@ -138,12 +142,14 @@ class DictionaryReader:
         self, resource: Resource, namespace: str, name: str, *, uid: str = "", version: str = ""
     ) -> None:
         self._ask(f"delete {resource} {namespace}/{name}")
-        gone = [o for o in self._of(resource, namespace) if it.name(o) == name]
-        for one in gone:
-            current = it.text(one, "metadata", "resourceVersion")
-            if uid not in ("", it.uid(one)) or version not in ("", current):
-                raise Unreachable(f"{namespace}/{name}", "cannot delete", "HTTP 409: precondition")
-        self.objects = [o for o in self.objects if o not in gone]
+        with self._lock:
+            gone = [o for o in self._of(resource, namespace) if it.name(o) == name]
+            for one in gone:
+                current = it.text(one, "metadata", "resourceVersion")
+                if uid not in ("", it.uid(one)) or version not in ("", current):
+                    cause = "HTTP 409: precondition"
+                    raise Unreachable(f"{namespace}/{name}", "cannot delete", cause)
+            self.objects = [o for o in self.objects if o not in gone]
 
     def _ask(self, question: str) -> None:
         self.questions.append(question)

@@ -8,7 +8,6 @@ member's bytes with its group alone.
 """
 
 import copy
-import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 
 from stillpoint.model import item as it
@@ -66,7 +65,6 @@ class GroupStorage(Storage):
         self.is_slow = False
         self.is_group_slow = False
         self.never_ready = False
-        self._lock = threading.RLock()  # groups are freed side by side
         self._owners: dict[str, Sequence[str]] = {}  # of members, as the controller knows them
 
     def bind(self, group: Item) -> Item:
@@ -78,11 +76,16 @@ class GroupStorage(Storage):
             "metadata": {"name": name},
             "spec": {"deletionPolicy": self.policy, "volumeGroupSnapshotRef": where},
         }
-        if not self._named(name):
-            self.objects.append(content)
+        with self._lock:
+            if not self._named(name):
+                self.objects.append(content)
         return {**group, "status": {"boundVolumeGroupSnapshotContentName": name}}
 
     def take(self, group: Item) -> Item:
+        with self._lock:  # groups are taken and freed side by side
+            return self._take(group)
+
+    def _take(self, group: Item) -> Item:
         wanted = group["spec"]["source"]["selector"]["matchLabels"].items()
         claims = [
             one for one in self.of("PersistentVolumeClaim") if wanted <= it.labels(one).items()
@@ -193,13 +196,14 @@ class GroupStorage(Storage):
     def delete(
         self, resource: Resource, namespace: str, name: str, *, uid: str = "", version: str = ""
     ) -> None:
-        gone = [o for o in self._of(resource, namespace) if it.name(o) == name]
-        super().delete(resource, namespace, name, uid=uid, version=version)
-        for one in gone:
-            if resource.plural == "volumegroupsnapshots":
-                self._delete_group(one)
-            elif resource == SNAPSHOTS:
-                self._delete_content(one)
+        with self._lock:
+            gone = [o for o in self._of(resource, namespace) if it.name(o) == name]
+            super().delete(resource, namespace, name, uid=uid, version=version)
+            for one in gone:
+                if resource.plural == "volumegroupsnapshots":
+                    self._delete_group(one)
+                elif resource == SNAPSHOTS:
+                    self._delete_content(one)
 
     def _delete_group(self, group: Item) -> None:
         for content in self._named(f"groupsnapcontent-{it.uid(group)}"):
@@ -225,12 +229,13 @@ class GroupStorage(Storage):
         return [one for one in self.objects if it.name(one) == name]
 
     def _put(self, item: Item) -> None:
-        [place] = [
-            place
-            for place, one in enumerate(self.objects)
-            if (one["kind"], it.name(one)) == (item["kind"], it.name(item))
-        ]
-        self.objects[place] = item
+        with self._lock:
+            [place] = [
+                place
+                for place, one in enumerate(self.objects)
+                if (one["kind"], it.name(one)) == (item["kind"], it.name(item))
+            ]
+            self.objects[place] = item
 
 
 def member(group: Item, claim: Item, handle: str, policy: str = "Delete") -> list[Item]:

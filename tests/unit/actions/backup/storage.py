@@ -71,8 +71,9 @@ class Storage(DictionaryReader):
             yield change
             claim = it.text(change.item, "spec", "source", "persistentVolumeClaimName")
             for state in self.orders.get(claim, takes)(self, change.item):
-                places = [it.name(one) for one in self.objects]
-                self.objects[places.index(it.name(state))] = state
+                with self._lock:
+                    places = [it.name(one) for one in self.objects]
+                    self.objects[places.index(it.name(state))] = state
                 yield Change(state)
 
     def of(self, kind: str) -> Sequence[Item]:
