@@ -58,8 +58,10 @@ def back_up(
     for one in instances:
         block.related_items(one, context)
     if context.is_observed:
-        logs = {f"log shop/{pod['metadata']['name']} guest-console-log" for pod in of("Pod")}
-        world.wait_until(lambda: logs <= set(reader.questions))
+        streams = {f"log shop/{pod['metadata']['name']} guest-console-log" for pod in of("Pod")}
+        watch = "watch virtualmachineinstances.kubevirt.io shop"
+        streams |= {f"{watch}/{one['metadata']['name']}" for one in instances}
+        world.wait_until(lambda: streams <= set(reader.questions))
     hands.sleep(lasts_s)
     for one in of("PersistentVolumeClaim"):
         persistent_volume_claim.execute(one, context)

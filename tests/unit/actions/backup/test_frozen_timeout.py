@@ -27,7 +27,7 @@ from tests.unit.actions.evidence.world import wait_until
 from tests.unit.dictionary_reader import merged
 
 TIMEOUT = "stillpoint.dev/frozen-timeout"
-LONGEST_S = 30
+LONGEST_S = 60
 PUT = "put virtualmachineinstances.subresources.kubevirt.io shop/db/unfreeze"
 LOOK = "get virtualmachineinstances"
 

@@ -86,6 +86,10 @@ def _quick() -> Any:
         yield
 
 
+def warnings(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [one for one in caplog.records if one.levelno >= logging.WARNING]
+
+
 def end(context: BackupContext) -> None:
     watching = observer.of(context)
     assert watching
@@ -105,8 +109,8 @@ def test_a_guest_that_was_migrated_while_frozen_is_thawed_when_its_disks_are_tak
     assert guest.observations.thaws == (Thaw(NOW, NOW),)
     hands.sleep(60)
     assert reader.thaws() == 1
-    wait_until(lambda: caplog.records)
-    [told] = [one for one in caplog.records if one.levelno >= logging.WARNING]
+    wait_until(lambda: warnings(caplog))
+    [told] = warnings(caplog)
     assert told.getMessage().startswith("guest shop/db was migrated or paused while frozen")
     end(context)
 

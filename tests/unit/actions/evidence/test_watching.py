@@ -343,7 +343,7 @@ def test_lines_and_changes_are_kept_with_the_time_of_their_receipt() -> None:
     wait_until(lambda: WATCH in reader.questions and f"log {CONSOLE}" in reader.questions)
     log, watch = reader.followed[CONSOLE], reader.watches["shop/db"]
     log.send(HELD)
-    wait_until(lambda: guest.observations.lines)
+    wait_until(lambda: guest.observations.lines and guest.observations.watches)
     hands.sleep(5)
     log.send(b"2026-05-04T12:00:04Z a prompt")
     log.send(HELD)  # a log that is read again has it again
@@ -352,6 +352,7 @@ def test_lines_and_changes_are_kept_with_the_time_of_their_receipt() -> None:
     watch.send(Change({"metadata": {"resourceVersion": "9"}}))  # a sign of life
     watch.send(Change(instance(), is_deleted=True))
     wait_until(lambda: len(guest.observations.lines) == 2 and len(guest.observations.looks) == 3)
+    wait_until(lambda: not guest.observations.version)  # noted after the look
     seen = guest.observations
     later = NOW + timedelta(seconds=5)
     assert [(one.line.state, one.received, one.is_live) for one in seen.lines] == [

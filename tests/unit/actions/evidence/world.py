@@ -179,7 +179,7 @@ OVER = line("over", "2026-05-04T12:00:04.6Z", lost=False)
 
 def wait_until(is_so: Callable[[], Any]) -> None:
     """Guests are watched by threads."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not is_so():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.005)
