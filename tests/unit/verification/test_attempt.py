@@ -204,8 +204,8 @@ def test_a_volume_that_is_to_stay_stays_after_a_killed_run() -> None:
             else:
                 yield item
 
-    def kill(_number: int) -> None:
-        if cluster.requests[-1].startswith("delete restores"):
+    def kill(number: int) -> None:
+        if cluster.requests[number - 1].startswith("delete restores"):
             raise Killed
 
     cluster.restored = restored
@@ -349,9 +349,9 @@ def writing(cluster: Played, writes: int, change: Item) -> Callable[[int], None]
     """Somebody writes to the machine just before its first changes."""
     left = writes
 
-    def write(_number: int) -> None:
+    def write(number: int) -> None:
         nonlocal left
-        if left and cluster.requests[-1].startswith("patch virtualmachines"):
+        if left and cluster.requests[number - 1].startswith("patch virtualmachines"):
             left -= 1
             [key] = [key for key in cluster.objects if key[0] == "VirtualMachine"]
             cluster.keep(merged(cluster.objects[key], change))
@@ -479,8 +479,8 @@ def test_a_guest_that_may_run_on_in_a_namespace_that_stays_is_told() -> None:
 def test_the_machine_of_somebody_else_is_not_ended() -> None:
     cluster = Played()
 
-    def replace(_number: int) -> None:
-        if cluster.requests[-1].startswith("list volumesnapshotcontents"):
+    def replace(number: int) -> None:
+        if cluster.requests[number - 1].startswith("list volumesnapshotcontents"):
             [key] = [one for one in cluster.objects if one[0] == "VirtualMachine"]
             item: Item = cluster.objects[key]
             cluster.drop(key)
@@ -498,8 +498,8 @@ def test_a_guest_that_does_not_end_keeps_its_room_for_no_more_than_a_while() -> 
     cluster = Played()
     cluster.policy = "Delete"
 
-    def run(_number: int) -> None:
-        if cluster.requests[-1].startswith("list volumesnapshotcontents"):
+    def run(number: int) -> None:
+        if cluster.requests[number - 1].startswith("list volumesnapshotcontents"):
             [key] = [one for one in cluster.objects if one[0] == "VirtualMachine"]
             cluster.keep({**cluster.objects[key], "status": {"created": True}})
             cluster.never = {"VirtualMachine"}
@@ -518,7 +518,7 @@ def fail_when_seen(cluster: Played, request: str) -> None:
     def fail(number: int) -> None:
         before(number)
         has_ended = any(one.startswith("log pods") for one in cluster.requests)
-        if request and has_ended and cluster.requests[-1].startswith(request):
+        if request and has_ended and cluster.requests[number - 1].startswith(request):
             raise Unreachable("it", "cannot do it", "HTTP 500: etcd")
 
     before, cluster.on_request = cluster.on_request, fail
@@ -528,7 +528,7 @@ def test_a_namespace_of_somebody_else_stays() -> None:
     cluster = Played()
 
     def take_over(number: int) -> None:
-        if cluster.requests[-1].startswith("patch virtualmachines") and number:
+        if cluster.requests[number - 1].startswith("patch virtualmachines") and number:
             [name] = [key[2] for key in cluster.objects if key[2].startswith("stillpoint-verify-")][
                 :1
             ]
@@ -682,8 +682,8 @@ def test_who_deletes_the_instance_says_nothing_of_the_backup(is_going: bool) -> 
     cluster = Played()
     cluster.lines = ()
 
-    def delete(_number: int) -> None:
-        if cluster.requests[-1].startswith("log "):
+    def delete(number: int) -> None:
+        if cluster.requests[number - 1].startswith("log "):
             [key] = [key for key in cluster.objects if key[0] == "VirtualMachineInstance"]
             going = {"metadata": {"deletionTimestamp": "2026-11-27T06:01:00Z"}}
             ended = {**going, "status": {"phase": "Succeeded"}}
@@ -701,8 +701,8 @@ def test_who_deletes_the_instance_says_nothing_of_the_backup(is_going: bool) -> 
 def test_who_deletes_the_namespace_says_nothing_of_the_backup() -> None:
     cluster = Played()
 
-    def delete(_number: int) -> None:
-        if cluster.requests[-1].startswith("list persistentvolumeclaims"):
+    def delete(number: int) -> None:
+        if cluster.requests[number - 1].startswith("list persistentvolumeclaims"):
             [name] = [one[2] for one in cluster.left if one[0] == "Namespace"]
             cluster.on_request = lambda _number: None
             cluster.delete(kinds.NAMESPACE, "", name)

@@ -167,8 +167,8 @@ def end_of_guest(cluster: Played, request: str, number: int) -> None:
 def test_what_is_gone_already_is_no_fault(kind: str) -> None:
     cluster = restored()
 
-    def take(_number: int) -> None:
-        if cluster.requests[-1].startswith("delete namespaces"):
+    def take(number: int) -> None:
+        if cluster.requests[number - 1].startswith("delete namespaces"):
             cluster.drop(key_of(cluster, kind))
 
     cluster.on_request = take
@@ -182,8 +182,8 @@ def test_another_object_of_the_name_is_not_taken_for_it(kind: str) -> None:
     """It goes with the namespace, if at all."""
     cluster = restored()
 
-    def replace(_number: int) -> None:
-        if cluster.requests[-1].startswith(f"delete {plural(kind)}"):
+    def replace(number: int) -> None:
+        if cluster.requests[number - 1].startswith(f"delete {plural(kind)}"):
             key = key_of(cluster, kind)
             item: Item = cluster.objects[key]
             cluster.drop(key)
@@ -257,12 +257,12 @@ def test_velero_finalizes_a_restore_while_its_claims_are_there() -> None:
     cluster = restored()
     restore = finalizing(cluster)
 
-    def end(_number: int) -> None:
+    def end(number: int) -> None:
         there = {kind for kind, place, _ in cluster.objects if place == SCRATCH.name}
         assert there >= EMPTYING
-        if cluster.requests[-1].startswith("watch restores"):
+        if cluster.requests[number - 1].startswith("watch restores"):
             cluster.keep({**restore, "status": {"phase": "Completed"}})
-        elif cluster.requests[-1].startswith("delete restores"):
+        elif cluster.requests[number - 1].startswith("delete restores"):
             cluster.on_request = lambda _number: None
 
     cluster.on_request = end
@@ -275,8 +275,8 @@ def completing(cluster: Played) -> Item:
     """The Restore, which Velero has finalized as soon as somebody watches it."""
     restore = finalizing(cluster)
 
-    def end(_number: int) -> None:
-        if cluster.requests[-1].startswith("watch restores"):
+    def end(number: int) -> None:
+        if cluster.requests[number - 1].startswith("watch restores"):
             cluster.keep({**restore, "status": {"phase": "Completed"}})
 
     cluster.on_request = end
@@ -308,7 +308,7 @@ def test_what_cannot_be_watched_is_read(kind: str, fault: ReadFailed) -> None:
 
     def mend(number: int) -> None:
         go_on(number)
-        if cluster.requests[-1].startswith("get "):
+        if cluster.requests[number - 1].startswith("get "):
             cluster.faults = {}
 
     cluster.on_request = mend
@@ -366,8 +366,8 @@ def test_a_restore_that_is_kept_is_waited_for_once() -> None:
     cluster.keep({**restore, "status": {"phase": "InProgress"}})
     cluster.kept = cluster.never = {"Restore"}
 
-    def go_on(_number: int) -> None:
-        if cluster.requests[-1].startswith("watch restores"):
+    def go_on(number: int) -> None:
+        if cluster.requests[number - 1].startswith("watch restores"):
             cluster.keep({**restore, "status": {"phase": "Finalizing"}})
 
     cluster.on_request = go_on

@@ -58,9 +58,9 @@ def changing(cluster: Played, times: int) -> None:
     """Somebody changes the Backup before each of so many changes of ours."""
     left = times
 
-    def change(_number: int) -> None:
+    def change(number: int) -> None:
         nonlocal left
-        if left and cluster.requests[-1].startswith("patch backups"):
+        if left and cluster.requests[number - 1].startswith("patch backups"):
             left -= 1
             cluster.keep(cluster.objects[KEY])
 
@@ -85,8 +85,8 @@ def test_a_server_that_does_not_answer_is_asked_once() -> None:
     """The connection has tried for long enough by then."""
     cluster, asked = Played(), []
 
-    def fail(_number: int) -> None:
-        if cluster.requests[-1].startswith("patch backups"):
+    def fail(number: int) -> None:
+        if cluster.requests[number - 1].startswith("patch backups"):
             asked.append(1)
             raise Unreachable("it", "cannot patch", "no answer")
 

@@ -127,8 +127,8 @@ def machine_of(cluster: Played) -> Item:
 def kubevirt_ends_guests(cluster: Played) -> None:
     """A guest ends as soon as its machine is told to."""
 
-    def end(_number: int) -> None:
-        if cluster.requests[-1].startswith("watch virtualmachines "):
+    def end(number: int) -> None:
+        if cluster.requests[number - 1].startswith("watch virtualmachines "):
             cluster.keep(merged(machine_of(cluster), {"status": {"created": False}}))
 
     cluster.on_request = end
@@ -176,8 +176,8 @@ def of_another(cluster: Played) -> None:
 def taken_over(cluster: Played) -> None:
     """The namespace is of another run when it is looked at again."""
 
-    def take(_number: int) -> None:
-        if cluster.requests[-1].startswith("delete restores"):
+    def take(number: int) -> None:
+        if cluster.requests[number - 1].startswith("delete restores"):
             labels = {"labels": {scratch.LABEL: "run-9"}}
             cluster.keep(
                 merged(
@@ -262,7 +262,7 @@ def test_namespaces_are_cleared_side_by_side() -> None:
         if asked_to_go(cluster) == set(names(8)):
             all_asked.set()
         if cluster.requests[number - 1].startswith("watch namespaces"):
-            waited.append(all_asked.wait(30))
+            waited.append(all_asked.wait(60))
 
     cluster.on_request = wait
     clearings = cleared(cluster)

@@ -1,7 +1,7 @@
 """Backups whose bytes a data mover has: they are waited for, told, and cleared like all else."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -123,8 +123,15 @@ def is_started(cluster: Played) -> bool:
 
 
 def is_ended(cluster: Played, namespace: str) -> bool:
-    machine = cluster.objects.get(("VirtualMachine", namespace, "db"), {})
-    return virtual_machine.run_strategy(machine) == "Halted"
+    machine = cluster.objects.get(("VirtualMachine", namespace, "db"))
+    return machine is None or virtual_machine.run_strategy(machine) == "Halted"
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Of what another thread does."""
+    latest = time.monotonic() + 60
+    while not is_so() and time.monotonic() < latest:
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("is_late", [False, True])
@@ -234,19 +241,18 @@ def test_a_guest_is_looked_at_while_its_bytes_are_still_to_come() -> None:
     cluster = Moving(ACCEPTED, is_late=True)
     cluster.then, cluster.binds_early = MOVING, True
 
-    def connect(_number: int) -> None:
-        if cluster.requests[-1].startswith("watch datadownloads"):
+    def connect(number: int) -> None:
+        if cluster.requests[number - 1].startswith("watch datadownloads"):
             cluster.on_request = lambda _number: None
-            time.sleep(0.2)  # the guest has been seen
+            until(lambda: any(one.startswith("list pods") for one in [*cluster.requests]))
             [name] = [key[1] for key in cluster.objects if key[0] == "VirtualMachineInstance"]
             networks = [{"name": "lan", "multus": {"networkName": "lan"}}]
             instance = cluster.objects["VirtualMachineInstance", name, "db"]
             cluster.keep(merged(instance, {"spec": {"networks": networks}}))
-            latest = time.monotonic() + 60
-            while not is_ended(cluster, name) and time.monotonic() < latest:
-                time.sleep(0.01)
-            if cluster.objects.get(("DataDownload", "velero", f"{name}-x")):
-                cluster.tell(name, {"phase": "Failed", **BEGUN})
+            until(lambda: is_ended(cluster, name))
+            with cluster.lock:  # it may be cleared away just now
+                if cluster.objects.get(("DataDownload", "velero", f"{name}-x")):
+                    cluster.tell(name, {"phase": "Failed", **BEGUN})
 
     cluster.on_request = connect
     seen = tried(cluster)
@@ -304,8 +310,8 @@ def interrupted(cluster: Moving) -> Observed:
     """Interrupted as the DataDownload is looked at."""
     interruption = Interruption()
 
-    def look(_number: int) -> None:
-        if cluster.requests[-1].startswith("watch datadownloads"):
+    def look(number: int) -> None:
+        if cluster.requests[number - 1].startswith("watch datadownloads"):
             interruption.come()
 
     cluster.on_request = look
@@ -372,8 +378,8 @@ def test_the_volume_of_a_data_mover_is_deleted_after_a_killed_run_too() -> None:
     """It is named after a claim of the data mover's own, and labelled for this one."""
     cluster = Moving(DONE)
 
-    def kill(_number: int) -> None:
-        if cluster.requests[-1].startswith("delete restores"):
+    def kill(number: int) -> None:
+        if cluster.requests[number - 1].startswith("delete restores"):
             raise Killed
 
     cluster.on_request = kill
@@ -399,8 +405,8 @@ def test_the_label_of_another_namespace_proves_nothing() -> None:
             is_volume = item["kind"] == "PersistentVolume"
             yield merged(item, {"metadata": {"labels": other}}) if is_volume else item
 
-    def kill(_number: int) -> None:
-        if cluster.requests[-1].startswith("delete restores"):
+    def kill(number: int) -> None:
+        if cluster.requests[number - 1].startswith("delete restores"):
             raise Killed
 
     cluster.restored, cluster.on_request = forged, kill

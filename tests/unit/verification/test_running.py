@@ -61,11 +61,10 @@ def test_no_more_than_so_many_at_a_time() -> None:
     cluster = Played()
     cluster.restored = without_disks
     most = 0
-    lock = threading.Lock()
 
     def count(_number: int) -> None:
         nonlocal most
-        with lock:
+        with cluster.lock:  # other machines come and go meanwhile
             scratches = [key for key in cluster.objects if key[0] == "Namespace"]
             busy = [one for one in scratches if not it.is_being_deleted(cluster.objects[one])]
             most = max(most, len([key for key in busy if key not in cluster.before]))
@@ -141,8 +140,8 @@ def test_a_run_that_is_left_alone_has_the_verdicts_so_far() -> None:
     run = verifying(cluster)
     seen: list[list[str]] = []
 
-    def look(_number: int) -> None:
-        if cluster.requests[-1].startswith("create namespaces"):
+    def look(number: int) -> None:
+        if cluster.requests[number - 1].startswith("create namespaces"):
             seen.append([str(one.came_back) for one in run.so_far(all_machines)])
 
     cluster.on_request = look
@@ -203,8 +202,8 @@ def test_what_the_storage_has_is_looked_at_also_where_the_clearing_failed() -> N
     cluster = Played()
     run = verifying(cluster)
 
-    def fail(_number: int) -> None:
-        if cluster.requests[-1].startswith("delete restores"):
+    def fail(number: int) -> None:
+        if cluster.requests[number - 1].startswith("delete restores"):
             raise ValueError("nobody foresaw it")
 
     cluster.on_request = fail
