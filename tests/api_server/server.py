@@ -80,6 +80,7 @@ class ApiServer:
         self.token = secrets.token_urlsafe(32)
         self._objects = ApiObjects(objects)
         self._server = _Server(self)
+        self._serving = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
     @property
     def url(self) -> str:
@@ -87,7 +88,7 @@ class ApiServer:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self._serving.start()
         return self
 
     def __exit__(
@@ -97,6 +98,7 @@ class ApiServer:
         trace: TracebackType | None,
     ) -> None:
         self._server.shutdown()
+        self._serving.join()
         self._server.hang_up()
         self._server.server_close()
 

@@ -64,9 +64,15 @@ class PluginFailed(StillpointError):
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """How long the process may take. Velero waits 60 s for a start, and for a call without end."""
+    """How long the process may take. Velero waits 60 s for a start, and for a call without end.
 
-    start_s: float = 30.0
+    Attributes:
+        start_s: until the handshake.
+        connect_s: from there to the first answer.
+    """
+
+    start_s: float = 60.0
+    connect_s: float = 60.0
     call_s: float = 60.0
     end_s: float = 2.0
 
@@ -113,7 +119,7 @@ class PluginProcess:
     def __enter__(self) -> Self:
         began = time.monotonic()
         try:
-            self._start(began + self.deadlines.start_s)
+            self._start()
         except BaseException:
             self._end()
             raise
@@ -142,7 +148,7 @@ class PluginProcess:
                 raise
             raise self._disconnected(attempt, error, self.deadlines.call_s) from error
 
-    def _start(self, expires: float) -> None:
+    def _start(self) -> None:
         try:
             self._process = subprocess.Popen(
                 self._command,
@@ -153,19 +159,19 @@ class PluginProcess:
             )
         except OSError as error:
             raise self._failed("cannot start it", str(error)) from error
-        self._channel = grpc.insecure_channel(self._address(expires), options=_CHANNEL)
+        self._channel = grpc.insecure_channel(self._address(), options=_CHANNEL)
         health = health_pb2_grpc.HealthStub(self._channel)
         try:
             health.Check(  # type: ignore[attr-defined] # which its stubs lack
                 health_pb2.HealthCheckRequest(service="plugin"),
-                timeout=max(expires - time.monotonic(), 0.1),
+                timeout=self.deadlines.connect_s,
                 wait_for_ready=True,
             )
         except grpc.RpcError as error:
             attempt = "cannot connect to it"
-            raise self._disconnected(attempt, error, self.deadlines.start_s) from error
+            raise self._disconnected(attempt, error, self.deadlines.connect_s) from error
 
-    def _address(self, expires: float) -> str:
+    def _address(self) -> str:
         lines: queue.Queue[bytes] = queue.Queue()
         process = self._process
         if process is None or process.stdout is None or process.stderr is None:
@@ -173,7 +179,7 @@ class PluginProcess:
         self._read(process.stdout, lines.put)
         self._read(process.stderr, self._note)
         try:
-            line = lines.get(timeout=max(expires - time.monotonic(), 0.1))
+            line = lines.get(timeout=self.deadlines.start_s)
         except queue.Empty:
             cause = f"no handshake within {self.deadlines.start_s:g} s"
             raise self._failed("cannot start it", cause) from None

@@ -20,7 +20,13 @@ from stillpoint.wire.generated.velero import restore_item_action_v2_pb2_grpc as 
 from tests.plugin_process.client import PluginClient
 from tests.plugin_process.process import Deadlines, PluginFailed, PluginProcess
 
-SOON = Deadlines(start_s=3.0, call_s=1.0, end_s=1.0)
+ENDS = Deadlines(end_s=30.0)
+"""For one that ends, or says what it has to say, be the machine as busy as it may."""
+
+STAYS = Deadlines(connect_s=1.0, end_s=1.0)
+"""For one that says where it is, and then never what it is asked."""
+
+SLEEP_S = 60
 VM: Item = {
     "apiVersion": "kubevirt.io/v1",
     "kind": "VirtualMachine",
@@ -65,8 +71,8 @@ def nothing_is_left() -> Iterator[None]:
     threads, processes = threading.active_count(), children()
     began = time.monotonic()
     yield
-    assert time.monotonic() - began < 12
-    assert children() == processes
+    assert time.monotonic() - began < SLEEP_S - 10
+    assert children() <= processes  # one of another test may have been waited for only now
     assert threading.active_count() <= threads
 
 
@@ -77,10 +83,13 @@ def program(folder: Path, text: str) -> tuple[str, ...]:
 
 
 def server(
-    folder: Path, behaviour: str, end: str = "server.wait(os.getppid()); os._exit(0)"
+    folder: Path,
+    behaviour: str,
+    end: str = "server.wait(os.getppid()); os._exit(0)",
+    deadlines: Deadlines = ENDS,
 ) -> PluginProcess:
     text = SERVER.format(behaviour=behaviour, end=end)
-    return PluginProcess({}, program(folder, text), Deadlines(20.0, 1.0, 1.0))
+    return PluginProcess({}, program(folder, text), deadlines)
 
 
 def failure(process: PluginProcess) -> PluginFailed:
@@ -97,7 +106,7 @@ def test_one_that_is_not_there() -> None:
 
 def test_one_that_dies_at_once_with_its_last_words(tmp_path: Path) -> None:
     command = program(tmp_path, "import sys; sys.exit('out of luck')")
-    error = failure(PluginProcess({}, command, SOON))
+    error = failure(PluginProcess({}, command, ENDS))
     assert str(error) == (
         "plugin process: cannot start it: it ended before its handshake: exit status 1"
     )
@@ -106,26 +115,28 @@ def test_one_that_dies_at_once_with_its_last_words(tmp_path: Path) -> None:
 
 def test_one_that_is_killed(tmp_path: Path) -> None:
     command = program(tmp_path, "import os; os.kill(os.getpid(), 9)")
-    assert str(failure(PluginProcess({}, command, SOON))).endswith("handshake: signal 9")
+    assert str(failure(PluginProcess({}, command, ENDS))).endswith("handshake: signal 9")
 
 
 def test_one_that_never_says_where_it_is(tmp_path: Path) -> None:
-    command = program(tmp_path, "import time; time.sleep(60)")
-    assert "no handshake within 3 s" in str(failure(PluginProcess({}, command, SOON)))
+    command = program(tmp_path, f"import time; time.sleep({SLEEP_S})")
+    deadlines = Deadlines(start_s=1.0)
+    assert "no handshake within 1 s" in str(failure(PluginProcess({}, command, deadlines)))
 
 
 @pytest.mark.parametrize(
     "line", ["hello", "1|1|unix|@x|grpc", "1|2|tcp|127.0.0.1:1|grpc", "1|2|unix|/x|netrpc", "1|2"]
 )
 def test_one_whose_first_line_is_no_handshake(tmp_path: Path, line: str) -> None:
-    command = program(tmp_path, f"import time; print({line!r}, flush=True); time.sleep(60)")
-    error = failure(PluginProcess({}, command, SOON))
+    says = f"import time; print({line!r}, flush=True); time.sleep({SLEEP_S})"
+    error = failure(PluginProcess({}, program(tmp_path, says), ENDS))
     assert f"its first line is no handshake: {line!r}" in str(error)
 
 
 def test_one_that_is_not_where_it_says(tmp_path: Path) -> None:
-    text = "import time; print('1|2|unix|@stillpoint-nobody|grpc', flush=True); time.sleep(60)"
-    error = failure(PluginProcess({}, program(tmp_path, text), SOON))
+    says = "1|2|unix|@stillpoint-nobody|grpc"
+    text = f"import time; print({says!r}, flush=True); time.sleep({SLEEP_S})"
+    error = failure(PluginProcess({}, program(tmp_path, text), STAYS))
     assert "cannot connect to it: " in str(error)
 
 
@@ -139,7 +150,7 @@ def test_one_that_listens_and_says_nothing(tmp_path: Path) -> None:
         print(f"1|2|unix|@{name}|grpc", flush=True)
         time.sleep(60)
     """
-    error = failure(PluginProcess({}, program(tmp_path, text), SOON))
+    error = failure(PluginProcess({}, program(tmp_path, text), STAYS))
     assert "cannot connect to it: " in str(error)
 
 
@@ -156,8 +167,9 @@ def test_one_that_dies_in_a_call(tmp_path: Path) -> None:
 
 
 def test_one_that_hangs_in_a_call(tmp_path: Path) -> None:
-    with server(tmp_path, "time.sleep(60)") as process:
+    with server(tmp_path, f"time.sleep({SLEEP_S})") as process:
         client = PluginClient(process, {}, {})
+        process.deadlines = Deadlines(call_s=1.0, end_s=1.0)
         with pytest.raises(
             PluginFailed, match=r"cannot call test\.dev/action: no answer within 1 s"
         ):
@@ -165,7 +177,8 @@ def test_one_that_hangs_in_a_call(tmp_path: Path) -> None:
 
 
 def test_one_that_does_not_end_when_told(tmp_path: Path) -> None:
-    with server(tmp_path, "pass", "time.sleep(60)") as process:
+    end = f"time.sleep({SLEEP_S})"
+    with server(tmp_path, "pass", end, Deadlines(end_s=1.0)) as process:
         assert PluginClient(process, {}, {}).backup_actions
 
 
@@ -182,7 +195,7 @@ def test_the_real_one_is_ready_soon_and_ends_when_told() -> None:
         client = PluginClient(process, {}, {})
         found = [*client.backup_actions, *client.block_actions, *client.restore_actions]
         assert [one.name for one in found] == [entry.name for entry in every(catalogue)]
-    assert 0 < process.started_s < 20
+    assert 0 < process.started_s < 60  # Velero waits no longer
     assert process.log == ()
 
 
@@ -198,4 +211,4 @@ def test_an_object_of_others_is_answered_as_it_came(depth: int) -> None:
     )
     with PluginProcess({"KUBECONFIG": os.devnull}) as process:
         stub = restore_grpc.RestoreItemActionStub(process.channel)
-        assert stub.Execute(request, timeout=20).item == data
+        assert stub.Execute(request, timeout=60).item == data

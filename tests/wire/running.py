@@ -13,8 +13,8 @@ import grpc
 
 from stillpoint.wire import handshake
 
-LONGEST_S = 60.0  # of a test; without an end a reader of its output would wait for ever
-SOON_S = 10.0
+LONGEST_S = 180.0  # of a test; without an end a reader of its output would wait for ever
+SOON_S = 60.0
 """Tells what ends from what hangs; speed is measured elsewhere."""
 
 

@@ -73,12 +73,13 @@ def test_a_failing_api_server_is_one_clear_error_and_the_process_lives_on(
 
 
 def test_an_api_server_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    with PluginProcess(kubeconfig(tmp_path, url)) as process:
-        client = PluginClient(process, {}, {})
-        with pytest.raises(ActionFailed, match=r"cannot list: .*refused"):
-            client.back_up(backup_of_machine(client), MACHINE)
+    with socket.socket() as held:  # a port that nobody listens on, nor else is given
+        held.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{held.getsockname()[1]}"
+        with PluginProcess(kubeconfig(tmp_path, url)) as process:
+            client = PluginClient(process, {}, {})
+            with pytest.raises(ActionFailed, match=r"cannot list: .*refused"):
+                client.back_up(backup_of_machine(client), MACHINE)
 
 
 def test_no_cluster_at_all_is_one_clear_error_with_its_remedy(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def said(script: Path, program: str, *arguments: str) -> list[str]:
         text=True,
         cwd=script.parent,
         env={"HOME": str(script.parent), "PATH": "/usr/bin:/bin", "TERM": "dumb"},
-        timeout=60,
+        timeout=180,
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.splitlines()

@@ -138,7 +138,7 @@ def test_help_and_version_do_without_what_takes_time(arguments: list[str]) -> No
         f"cli.main({arguments})"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=180
     )
     assert done.stderr.split() == []
     assert "stillpoint" in done.stdout
@@ -175,7 +175,7 @@ def finished(
         stdout=output,
         stderr=subprocess.PIPE,
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
 

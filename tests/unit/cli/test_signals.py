@@ -36,7 +36,7 @@ def test_the_first_signal_ends_and_the_second_interrupts(
     end = threading.Event()
     with signals.ending(end.set, "it is put away"):
         signal.raise_signal(first)
-        assert end.wait(10)
+        assert end.wait(60)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(second)
     assert capsys.readouterr().err == "stillpoint: interrupted: it is put away\n"
@@ -50,7 +50,7 @@ def test_a_terminal_that_goes_interrupts_nothing(first: signal.Signals) -> None:
         signal.raise_signal(first)
         signal.raise_signal(signal.SIGHUP)
         signal.raise_signal(signal.SIGHUP)
-        assert end.wait(10)
+        assert end.wait(60)
 
 
 def test_a_signal_that_is_ignored_stays_so() -> None:
@@ -69,7 +69,7 @@ def test_the_end_of_the_terminal_is_told_to_nobody(monkeypatch: pytest.MonkeyPat
     end = threading.Event()
     with signals.ending(end.set, "it is put away"):
         signal.raise_signal(signal.SIGHUP)
-        assert end.wait(10)
+        assert end.wait(60)
 
 
 def test_afterwards_signals_mean_what_they_meant() -> None:
