@@ -6,7 +6,7 @@ import pwd
 import signal
 import socket
 import unittest
-from typing import Callable, Iterator
+from typing import Callable, Iterator, List
 
 from stillpoint_guest.processes import accounts
 
@@ -60,7 +60,18 @@ def listening_at(host: str, port: int = 0) -> socket.socket:
     return made
 
 
+_reserved: List[socket.socket] = []
+
+
 def free_port() -> int:
-    with contextlib.closing(listening_at("127.0.0.1")) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    """A port on which nobody listens, and which nobody gets who asks for any.
+
+    A socket that does not listen stays bound to it: whoever binds this very one has to allow that,
+    by SO_REUSEADDR.
+    """
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    _reserved.append(kept)
+    port: int = kept.getsockname()[1]
+    return port

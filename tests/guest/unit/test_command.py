@@ -46,7 +46,7 @@ def soon() -> Deadline:
 
 
 def has_ended(process: int) -> bool:
-    end_s = time.monotonic() + 5
+    end_s = time.monotonic() + 60
     while time.monotonic() < end_s:
         try:
             with open("/proc/%d/stat" % process, "rb") as file:

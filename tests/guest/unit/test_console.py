@@ -96,8 +96,19 @@ class TerminalCase(HolderCase):
         self.addCleanup(self.terminal.close)
         self.console = self.terminal.path
 
+    def wait_for_lines(self) -> None:
+        """As long as it takes on a busy machine: what follows a line comes after it."""
+        for module, name in ((console, "_WAIT_S"), (announcements, "_LATE_RELEASE_S")):
+            patient = mock.patch.object(module, name, 60)
+            patient.start()
+            self.addCleanup(patient.stop)
+
 
 class ACycle(TerminalCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.wait_for_lines()
+
     def test_says_that_it_holds_that_it_releases_and_how_it_was(self) -> None:
         self.begin(section("db"))
         self.freeze()
@@ -258,6 +269,7 @@ class AConsoleThatTakesNothing(TerminalCase):
         self.assertIn(self.console, self.whole_cycle())
 
     def test_because_it_goes_in_the_middle(self) -> None:
+        self.wait_for_lines()
         self.begin(section("db"))
         self.freeze()
         self.assertEqual(self.terminal.states(), ["held"])
@@ -293,14 +305,14 @@ class Waiting(FolderCase):
             self.assertIn("a line is dropped", log._lines[0][1])
             go_on.set()
             last = said._waiting[-1]
-            self.assertTrue(last.wait(20))
+            self.assertTrue(last.wait(60))
         self.assertEqual(written.call_count, 16)
 
     def test_a_line_that_cannot_be_made_is_a_line_of_the_log(self) -> None:
         log = Log(self.path("log"))
         said = Console(log)
         said.say("/dev/none", mock.Mock(side_effect=KeyError), 60)
-        self.assertTrue(said._waiting[-1].wait(20))
+        self.assertTrue(said._waiting[-1].wait(60))
         self.assertIn("fault: KeyError", log._lines[0][1])
 
 

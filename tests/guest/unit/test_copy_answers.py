@@ -45,7 +45,7 @@ class AtItsFirstBoot(TerminalCase):
         record = at_rest("db", "gone")
         applications = (*record.applications, left_out)
         Records(self.path("state")).write(record._replace(applications=applications))
-        self.begin("[on-copy]\nanswers_s = 0.1\n" + section("db"))
+        self.begin("[on-copy]\nanswers_s = 0.5\n" + section("db"))
         said = self.said("answers")
         self.assertGreater(said.pop("took_s"), 0)
         common = {"v": 1, "id": ID, "boot": freeze_record.boot_id(), "state": "answers"}
@@ -75,7 +75,7 @@ class AtItsFirstBoot(TerminalCase):
         self.have_the_holder_leave()
         left = [thread for thread in threading.enumerate() if thread.name == "answers"]
         for thread in left:
-            thread.join(20)
+            thread.join(60)
             self.assertFalse(thread.is_alive())
         self.assertEqual(self.terminal.states(), ["copied"])
 
@@ -88,7 +88,7 @@ class TheAnswers(FolderCase):
     def of(self, names: Sequence[str], drivers: Sequence[Driver], **free: bool) -> Answers:
         is_free = free.get("is_free", True)
         found: Optional[Answers] = answers.collect(
-            at_rest(*names), lambda: drivers, 0.05, lambda: is_free, threading.Event()
+            at_rest(*names), lambda: drivers, 0.3, lambda: is_free, threading.Event()
         )
         assert found
         return found

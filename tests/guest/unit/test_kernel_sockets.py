@@ -53,6 +53,7 @@ class TheSocketsOfAProcess(SharedFolderCase):
 
     def listen(self, host: str, port: int) -> socket.socket:
         made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((host, port))
         made.listen(1)
         return made

@@ -130,7 +130,7 @@ class AFolderThatIsGone(HolderCase):
         self.begin(section("db"))
         self.freeze()
         os.unlink(self.path("run/holder.sock"))
-        self.until(lambda: os.path.exists(self.path("run/holder.sock")))
+        self.until(lambda: holder_status.ask(self.places()))
         self.assertTrue(client.thaw(self.places()))
 
     def test_folders_that_were_removed_are_made_for_the_next_freeze(self) -> None:

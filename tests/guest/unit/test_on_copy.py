@@ -19,6 +19,7 @@ from stillpoint_guest.state.freeze_record import Records
 from stillpoint_guest.verbs import check, command_line, on_copy, status
 
 from tests.guest.unit.folders import FolderCase
+from tests.guest.unit.test_command import has_ended
 from tests.guest.unit.test_console import HOSTILE, ID, Terminal, parse
 from tests.guest.unit.test_holder import HolderCase, section
 from tests.guest.unit.test_record import RECORD
@@ -200,7 +201,7 @@ class AStepThatFails(CopyCase):
         self.boot()
         self.assertIn("not done in time", self.outcome().steps[0].error)
         self.assertEqual(self.outcome().steps[1].error, "")
-        self.assertFalse(os.path.exists(f"/proc/{self.ran()[0]}/fd"))
+        self.assertTrue(has_ended(int(self.ran()[0])))
 
     def test_because_others_can_write_it_is_not_run(self) -> None:
         os.chmod(self.path("guest/on-copy.d/10-fails"), 0o722)

@@ -175,6 +175,7 @@ class APortIsUsedOnlyIfTheRightOneListens(unittest.TestCase):
 
         def both() -> socket.socket:
             made = socket.socket(socket.AF_INET6)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             made.bind(("::", port))
             made.listen(5)

@@ -44,7 +44,7 @@ class NotesCase(FolderCase):
         return Recovery(self.places(), [scripted.Scripted], Log("/none"))
 
     def until_nothing_is_left(self) -> None:
-        end_s = time.monotonic() + 20
+        end_s = time.monotonic() + 60
         while self.left():
             self.assertLess(time.monotonic(), end_s)
             time.sleep(0.01)
@@ -53,13 +53,14 @@ class NotesCase(FolderCase):
 class SideBySide(NotesCase):
     def test_those_that_hang_delay_no_other_and_go_on_by_themselves(self) -> None:
         for number in range(5):
-            self.noted("db%d" % number, hangs="undo", hang_s="1.5")
+            self.noted("db%d" % number, hangs="undo", hang_s="4")
         shop = self.noted("shop")
         undoing = self.undoing()
         begin_s = time.monotonic()
         undoing.undo(0.4)
-        self.assertLess(time.monotonic() - begin_s, 7)  # and not 7.5
-        self.assertIsNone(shop.read())
+        self.assertLess(time.monotonic() - begin_s, 15)  # and not 20
+        while shop.read():  # for as long as the others hang
+            self.assertIn((KIND, "db3"), undoing.busy)
         self.assertIn((KIND, "db3"), undoing.busy)
         undoing.undo(0)  # they are not begun a second time
         self.until_nothing_is_left()
@@ -173,7 +174,7 @@ class BesideAFreeze(HolderCase):
         self.assertIn("still being undone", told["shop"])
 
     def test_one_that_is_configured_is_not_held_before_it_is_undone(self) -> None:
-        self.noted("shop", "guest.conf", hangs="undo", hang_s="2")
+        self.noted("shop", "guest.conf", hangs="undo", hang_s="3.5")
         with mock.patch.object(holder, "_UNDO_S", 0.3):
             self.begin(section("shop"))
             self.assertIn("shop: freeze: what was noted", self.refusal())
