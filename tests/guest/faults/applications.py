@@ -20,21 +20,21 @@ from stillpoint_guest.processes.session import Dialect
 
 CONFIGURATION = """
 [stillpoint-guest]
-freeze_s = 2
+freeze_s = {freeze_s}
 watchdog_s = {watchdog_s}
 discovery = yes
 console = no
 [session]
 type = session
-prepare_s = 0.3
-lock_s = 0.3
-release_s = 0.3
+prepare_s = {step_s}
+lock_s = {step_s}
+release_s = {step_s}
 [lasting]
 type = lasting
 order = 60
-prepare_s = 0.3
-lock_s = 0.3
-release_s = 0.3
+prepare_s = {step_s}
+lock_s = {step_s}
+release_s = {step_s}
 """
 
 VOUCHED = """
