@@ -21,7 +21,7 @@ from pathlib import Path
 from tests.cluster.processes import Process, Processes, free_ports
 from tests.guest import maven
 
-START_S = 60.0
+START_S = 180.0
 POSTGRES_PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
 

@@ -22,7 +22,7 @@ from typing import Protocol
 from tests.guest import databases
 
 ANSWER_S = 30.0  # more than a whole freeze, which a writer waits out
-END_S = 5.0
+END_S = 30.0
 
 
 class Writer(Protocol):

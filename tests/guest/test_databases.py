@@ -27,6 +27,7 @@ from stillpoint_guest.state.undo_journal import UndoJournal
 from tests.guest import databases
 from tests.guest.cases.case import KINDS
 from tests.guest.cases.servers import Servers, held_statement
+from tests.guest.lab.inside import until
 
 REPOSITORY = Path(__file__).parents[2]
 WAITING = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for %lock'"
@@ -67,9 +68,9 @@ def test_a_checkpoint_that_takes_too_long_is_cancelled(servers: Servers, tmp_pat
     checkpointer = int(server.query(query))
     os.kill(checkpointer, signal.SIGSTOP)
     try:
-        report = report_of(driver_of(server, tmp_path), prepare_s=2)
+        report = report_of(driver_of(server, tmp_path), prepare_s=6)
         active = "SELECT COUNT(*) FROM pg_stat_activity WHERE query = 'CHECKPOINT;'"
-        assert server.query(active) == "0"
+        until(lambda: server.query(active) == "0", "it is cancelled")
     finally:
         os.kill(checkpointer, signal.SIGCONT)
     assert "checkpoint not done" in " ".join(report.warnings)
@@ -202,7 +203,7 @@ def test_a_read_lock_is_refused_behind_a_long_statement(
         refused = pytest.raises(Refused, match=r"\(root, \) has run SELECT for \d+ s")
         with refused, driver.quiesce(Deadline.after(2)):
             pass
-        assert server.can_write()
+        assert server.can_write(20)
 
 
 def test_a_backup_stage_is_not_held_up_by_a_long_read(servers: Servers, tmp_path: Path) -> None:
@@ -217,7 +218,7 @@ def long_read(server: databases.MySQLFamily) -> Iterator[None]:
     command = server.client("-e", "SELECT SLEEP(60)")
     client = subprocess.Popen(command, cwd="/", stderr=subprocess.DEVNULL)
     try:
-        time.sleep(1.5)
+        until(lambda: server.query(f"{LONG_READS} AND TIME >= 1") != "", "it reads for a second")
         yield
     finally:
         for number in server.query(LONG_READS).split():

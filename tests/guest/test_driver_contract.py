@@ -167,7 +167,16 @@ def assert_is_one_clear_line(error: ApplicationError, case: Case) -> None:
 def assert_nothing_is_left(driver: Driver, folder: Path) -> None:
     assert not list(folder.glob("*.note*"))
     for process in driver.commands._started:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, 0)
-            os.killpg(process.pid, signal.SIGKILL)
-            pytest.fail(f"{process.args!r} is still there")
+        deadline = time.monotonic() + 10  # for what was killed to die
+        while is_there(process.pid):
+            if time.monotonic() > deadline:
+                os.killpg(process.pid, signal.SIGKILL)
+                pytest.fail(f"{process.args!r} is still there")
+            time.sleep(0.02)
+
+
+def is_there(group: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, 0)
+        return True
+    return False

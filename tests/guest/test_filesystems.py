@@ -51,11 +51,14 @@ def image(lab: Lab, file: str, kind: str, path: str, options: str = "loop") -> N
     sh(lab, f"mkdir -p {path}; mount -o {options} {file} {path}")
 
 
-def is_writable(lab: Lab, path: str) -> bool:
+def is_writable(lab: Lab, path: str, within_s: float = 20) -> bool:
     """Asked by a process that may be left behind."""
-    sh(lab, f"rm -f /run/ok; (touch {path}/x && echo >/run/ok) >/dev/null 2>&1 </dev/null &")
-    time.sleep(0.5)
-    return lab.path("/run/ok").exists()
+    done = f"/run/ok-{time.monotonic_ns()}"
+    sh(lab, f"(touch {path}/x && echo >{done}) >/dev/null 2>&1 </dev/null &")
+    deadline = time.monotonic() + within_s
+    while not lab.path(done).exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return lab.path(done).exists()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +123,7 @@ def test_a_read_only_image_is_no_danger() -> None:
         assert GOOD in lab.guest("check").stdout
         with lab.agent() as agent:
             assert agent.freeze() == 3
-            assert not is_writable(lab, "/data/a")
+            assert not is_writable(lab, "/data/a", 0.5)
             agent.thaw()
 
 
@@ -274,7 +277,7 @@ def test_run_skips_what_the_agent_skips_and_says_so() -> None:
                 "/boot/efi (fuseblk) is skipped: it cannot be frozen",
                 "/data/c (btrfs) is skipped: it was frozen by somebody else, who may thaw it",
             ]
-            assert not is_writable(lab, "/data/c"), "it is theirs to thaw"
+            assert not is_writable(lab, "/data/c", 0.5), "it is theirs to thaw"
             asked = lab.guest("run", "--filesystems=/boot/efi", "--", "true")
             assert "no filesystem of this guest can be frozen" in asked.stderr
         finally:

@@ -182,7 +182,7 @@ def test_8_the_watchdog_releases_all_though_one_release_waits_for_a_frozen_disk(
 
 
 def test_10_an_agent_that_is_killed_during_the_hook_leaves_nothing_held(lab: Lab) -> None:
-    configure(lab, script(lab, "slow", 'test "$1" = thaw || { touch /run/slow.begun; sleep 1; }'))
+    configure(lab, script(lab, "slow", 'test "$1" = thaw || { touch /run/slow.begun; sleep 2.5; }'))
     lab.path("/run/slow.begun").unlink(missing_ok=True)
     agent = lab.agent().__enter__()
     lab.command()
@@ -229,7 +229,10 @@ def test_run_freezes_around_a_command_and_thaws_whatever_happens(lab: Lab) -> No
     writes = "(echo x > /data/a/$0) 2>/dev/null >&2 & sleep 0.3; cat /data/a/$0 || echo frozen"
     done = lab.guest("run", "--filesystems", "--", "sh", "-c", writes, "one")
     assert (done.returncode, done.stdout.split()) == (0, ["frozen"])
-    one = lab.guest("run", "--filesystems=/data/b", "--", "sh", "-c", writes, "two")
+    patient = "(echo x > /data/a/$0) 2>/dev/null >&2 & n=0; "
+    patient += "until [ -s /data/a/$0 ] || [ $n = 200 ]; do n=$((n + 1)); sleep 0.1; done; "
+    patient += "cat /data/a/$0 || echo frozen"
+    one = lab.guest("run", "--filesystems=/data/b", "--", "sh", "-c", patient, "two")
     assert one.stdout.split() == ["x"]
     assert lab.guest("run", "--filesystems", "--", "sh", "-c", "exit 7").returncode == 7
     killing = "kill -9 $PPID; sleep 0.2"

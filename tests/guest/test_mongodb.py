@@ -71,8 +71,8 @@ def driver_of(tmp_path: Path) -> Iterator[Make]:
 
 
 def report_of(driver: MongoDB) -> Report:
-    driver.prepare(Deadline.after(5))
-    with driver.quiesce(Deadline.after(3)) as report:
+    driver.prepare(Deadline.after(30))
+    with driver.quiesce(Deadline.after(20)) as report:
         return report
 
 
@@ -129,7 +129,7 @@ def test_no_shell_is_started_for_a_strangers_server(
     uri = secret(tmp_path, f"mongodb://keeper:word@127.0.0.1:{port}/admin")
     with hostile.listener("nobody", str(port)) as heard:
         with pytest.raises(Unreachable, match="nobody listens there"):
-            driver_of(password_file=uri).prepare(Deadline.after(5))
+            driver_of(password_file=uri).prepare(Deadline.after(30))
         assert heard() == []
     assert not (shell / "users").exists()
 

@@ -243,7 +243,9 @@ def test_the_shell_of_mongodb_unlocks_by_itself_when_its_input_ends(
 def test_a_client_that_a_script_leaves_holds_its_lock_until_the_thaw(tmp_path: Path) -> None:
     """As QEMU's sample for MySQL does it; here the lock is a file's."""
     lock = tmp_path / "lock"
-    hold = f"setsid flock {lock} sleep 300 >/dev/null 2>&1 </dev/null & sleep 0.3"
+    free = ["flock", "--nonblock", str(lock), "true"]
+    hold = f"setsid flock {lock} sleep 300 >/dev/null 2>&1 </dev/null &\n"
+    hold += f"while {' '.join(free)}; do sleep 0.05; done"
     begin = f"setsid sleep 301 >/dev/null 2>&1 </dev/null & echo $! >{tmp_path}/server"
     hooks = driver(
         tmp_path,
@@ -251,12 +253,11 @@ def test_a_client_that_a_script_leaves_holds_its_lock_until_the_thaw(tmp_path: P
         freeze=str(script(tmp_path / "bin" / "pre", hold)),
         thaw=str(script(tmp_path / "bin" / "post", begin)),
     )
-    free = ["flock", "--nonblock", str(lock), "true"]
     hooks.prepare(Deadline.after(10))
-    with hooks.quiesce(Deadline.after(5)):
+    with hooks.quiesce(Deadline.after(20)):
         assert subprocess.run(free, check=False).returncode == 1
     hooks.commands.close()
-    assert subprocess.run([*free[:1], "--timeout=5", *free[2:]], check=False).returncode == 0
+    assert subprocess.run([*free[:1], "--timeout=60", *free[2:]], check=False).returncode == 0
     server = int((tmp_path / "server").read_text())
     os.kill(server, 0)  # what a thaw starts is to stay
     os.kill(server, signal.SIGKILL)

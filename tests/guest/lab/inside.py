@@ -82,7 +82,7 @@ def said_on_console(lab: Lab) -> list[dict[str, Any]]:
 
 
 def until(is_so: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not is_so():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)
