@@ -135,7 +135,7 @@ class Machine:
         with self.agent() as agent:
             return agent.run(script, timeout_s)
 
-    def shell(self, command: str, timeout_s: float = 60) -> str:
+    def shell(self, command: str, timeout_s: float = 180) -> str:
         """Output of a command on the second console, which needs no agent and no disk."""
         token = f"done-{time.monotonic_ns()}"
         self._shell.settimeout(timeout_s)
@@ -217,7 +217,7 @@ class Machine:
         shutil.rmtree(self.folder)
 
     def _wait_for_sockets(self) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not (self.folder / "monitor").exists():
             if self._qemu.poll() is not None or time.monotonic() > deadline:
                 raise MachineError((self.folder / "qemu.log").read_text())
@@ -258,7 +258,7 @@ def _inserted(media: Sequence[Path]) -> Iterator[str]:
 
 def _connected(path: Path) -> socket.socket:
     """Connected to a socket of QEMU, which is there a moment before QEMU listens on it."""
-    made, deadline = socket.socket(socket.AF_UNIX), time.monotonic() + 30
+    made, deadline = socket.socket(socket.AF_UNIX), time.monotonic() + 120
     while True:
         try:
             made.connect(str(path))

@@ -53,7 +53,7 @@ def install(guest: Machine, package: Path) -> None:
     assert "installed: 0" in guest.shell(
         "dpkg -i /root/stillpoint-guest.deb; echo installed: $?", 300
     )
-    guest.run("timeout 60 sh -c 'until systemctl -q is-active stillpoint-guest; do sleep 1; done'")
+    guest.run("timeout 300 sh -c 'until systemctl -q is-active stillpoint-guest; do sleep 1; done'")
 
 
 def configure(guest: Machine, name: str, content: str) -> None:
