@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from stillpoint.cli.exit_status import ExitStatus
+from stillpoint.cli.names import name_up_to
 from stillpoint.cli.output import standard_output
 from stillpoint.cli.verbs.render import values
 from stillpoint.model.names import LONGEST_NAME
@@ -23,7 +24,10 @@ def add_place(
     )
     if name:
         parser.add_argument(
-            "--name", type=values.name_up_to(longest), default=name, help=f"default: {name}"
+            "--name",
+            type=values.needed(name_up_to(longest)),
+            default=name,
+            help=f"default: {name}",
         )
     parser.add_argument(
         "--check", action="store_true", help="check what is written, on standard error"

@@ -40,18 +40,6 @@ name = needed(name_of_object)
 namespace = needed(name_of_namespace)
 
 
-def name_up_to(longest: int) -> Callable[[str], str]:
-    """The name of an object from which longer names are made."""
-
-    def check(text: str) -> str:
-        if len(text) > longest:
-            cause = f"it has {len(text)} characters, and no more than {longest} are allowed"
-            raise argparse.ArgumentTypeError(cause)
-        return name(text)
-
-    return check
-
-
 def namespaces(text: str) -> str:
     """A namespace, or a pattern of several (ValidateNamespaceName, pkg/util/wildcard of Velero)."""
     plain = re.sub(r"\*|\?|\[[^][]+\]", "x", text)
