@@ -8,6 +8,7 @@ Standard output has what reaches it, to be read by a shell; standard error what 
 import shlex
 import signal
 import sys
+from contextlib import closing
 from types import FrameType
 
 from tests.cluster.cluster import Cluster
@@ -27,16 +28,20 @@ def main() -> None:
         binary(program.name, report)
     cluster = Cluster()
     try:
-        report(f"starting, half a minute; logs: {cluster.logs}")
-        cluster.start()
-        cluster.start_velero()
-        cluster.create_namespace(MACHINE.namespace)
-        cluster.create_vm(MACHINE)
-        describe(cluster)
-        while True:
-            signal.pause()
+        with closing(cluster):
+            report(f"starting, half a minute; logs: {cluster.logs}")
+            cluster.start()
+            cluster.start_velero()
+            cluster.create_namespace(MACHINE.namespace)
+            cluster.create_vm(MACHINE)
+            describe(cluster)
+            while True:
+                signal.pause()
+    except Exception as error:
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            raise
+        report(f"interrupted: {error!r}")  # it came of what `end` raised amid a call
     finally:
-        cluster.close()
         report("ended, with all that was in it")
 
 

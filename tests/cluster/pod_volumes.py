@@ -79,8 +79,10 @@ class PodVolumes(Watcher):
                         work(found)
 
     def _save(self, copy: Object) -> None:
-        snapshot = uuid.uuid4().hex
-        shutil.copytree(self._volume(copy), self._repository / snapshot)
+        volume, snapshot = self._volume(copy), uuid.uuid4().hex
+        if volume is None:
+            return
+        shutil.copytree(volume, self._repository / snapshot)
         size = {"bytesDone": 1, "totalBytes": 1}
         self._tell(copy, "Completed", snapshotID=snapshot, progress=size)
 
@@ -90,12 +92,13 @@ class PodVolumes(Watcher):
                 self._tell(copy, "InProgress")
         elif copy["spec"]["pod"]["namespace"] in self._broken:
             self._tell(copy, "Failed", message="the repository is broken")
-        else:
+        elif volume := self._volume(copy):
             source = self._repository / copy["spec"]["snapshotID"]
-            shutil.copytree(source, self._volume(copy), dirs_exist_ok=True)
+            shutil.copytree(source, volume, dirs_exist_ok=True)
             self._tell(copy, "Completed")
 
-    def _volume(self, copy: Object) -> Path:
+    def _volume(self, copy: Object) -> Path | None:
+        """None as long as its claim is not bound, for which the real one's pod would wait."""
         through = copy["spec"]["pod"]
         pod = self._api.get("v1", "Pod", through["namespace"], through["name"])
         [claim] = [
@@ -103,7 +106,10 @@ class PodVolumes(Watcher):
             for each in pod["spec"]["volumes"]
             if each["name"] == copy["spec"]["volume"]
         ]
-        return self._storage.disk_path(through["namespace"], claim)
+        try:
+            return self._storage.disk_path(through["namespace"], claim)
+        except FileNotFoundError:
+            return None
 
     def _tell(self, copy: Object, phase: str, **status: object) -> None:
         where = (API_VERSION, copy["kind"], NAMESPACE, copy["metadata"]["name"])

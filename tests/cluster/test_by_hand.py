@@ -67,7 +67,9 @@ def line_with(text: str, output: IO[str] | None) -> str:
 
 def assert_ended(process: "subprocess.Popen[str]", folder: Path, number: signal.Signals) -> None:
     process.send_signal(number)
-    assert process.wait(120) == 0
+    status = process.wait(120)
+    assert process.stderr
+    assert status == 0, process.stderr.read()
     wait_until(lambda: not started(folder), "all that it started has ended")
     wait_until(lambda: not list(folder.iterdir()), "its folders are removed")
 
