@@ -100,6 +100,7 @@ def test_a_machine_waits_halted_for_the_files_of_its_disk_and_starts_on_them(fil
         with filed.files.held():
             restored = worker.submit(filed.restore, target)
             wait_until(lambda: filed.machine(target) is not None, "the machine is created")
+            wait_until(lambda: bool(filed.files.of(RESTORE, target)), "its files are to come")
             [copy] = filed.files.of(RESTORE, target)
             assert copy.get("status", {}).get("phase") in (None, "", "New", "InProgress")
             assert filed.strategy(target) == "Halted"
