@@ -13,8 +13,9 @@ import urllib3
 from tests.cluster.api import Api, ApiError
 
 CLOSED = b""
-BUSY = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\nContent-Length: 2\r\n\r\n{}"
-GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+_ALONE = b"Connection: close\r\nContent-Length: 2\r\n\r\n{}"
+BUSY = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\n" + _ALONE
+GOOD = b"HTTP/1.1 200 OK\r\n" + _ALONE
 
 Server = Callable[[Sequence[bytes]], Api]
 
@@ -27,7 +28,7 @@ def asked() -> list[str]:
 
 @pytest.fixture
 def server(asked: list[str]) -> Iterator[Server]:
-    """A client of a server with one answer for each connection, which ends with it.
+    """A client of a server with one answer for each connection, which ends with it and says so.
 
     Where fewer requests come than it has answers, it ends with the test.
     """

@@ -341,15 +341,13 @@ def test_commands_at_once_do_not_meet(
     cluster, account, began = shop.cluster, verify_account.give(shop.cluster), verifying.now()
     have_met = Event()
     start = in_company(Guests(tmp_path, shop.records), have_met.is_set)
-    with ScratchGuests(cluster, start), Restless(cluster, SHOP):
-        db, web, other = (
-            verifying.spawn(account, backup, machine, "-o", form)
-            for backup, machine, form in (
-                (SHOP, "db", "json"),
-                (SHOP, "web", "json"),
-                (many, "vm-00", "junit"),
-            )
-        )
+    with (
+        ScratchGuests(cluster, start),
+        Restless(cluster, SHOP),
+        verifying.spawned(account, SHOP, "db", "-o", "json") as db,
+        verifying.spawned(account, SHOP, "web", "-o", "json") as web,
+        verifying.spawned(account, many, "vm-00", "-o", "junit") as other,
+    ):
         wait_until(lambda: len(objects(cluster, "Restore")) == 3, "all of them")
         assert verifier.run("--clean-up", "-y")[0] == 0
         have_met.set()
@@ -394,14 +392,11 @@ def test_an_interrupted_run_leaves_nothing(shop: Shop, tmp_path: Path, moment: s
     cluster = shop.cluster
     snapshots = cluster.storage.snapshots()
     guests = Guests(tmp_path, {})  # says nothing, and is waited for
-    with ScratchGuests(cluster, guests.start):
-        run = verifying.spawn(verify_account.give(cluster), SHOP, "db")
-        try:
-            wait_until(lambda: bool(objects(cluster, moment)), f"a {moment}", 120)
-            run.send_signal(signal.SIGTERM)
-            output, errors = run.communicate(timeout=200)
-        finally:
-            run.kill()
+    account = verify_account.give(cluster)
+    with ScratchGuests(cluster, guests.start), verifying.spawned(account, SHOP, "db") as run:
+        wait_until(lambda: bool(objects(cluster, moment)), f"a {moment}", 120)
+        run.send_signal(signal.SIGTERM)
+        output, errors = run.communicate(timeout=200)
     assert run.returncode == 130, errors
     assert "not tried" in output
     assert left(cluster) == []
@@ -413,16 +408,14 @@ def test_a_run_that_is_interrupted_as_it_deletes_goes_on_with_that(
 ) -> None:
     cluster = shop.cluster
     snapshots = cluster.storage.snapshots()
+    account = verify_account.give(cluster)
     with ScratchGuests(cluster, Guests(tmp_path, shop.records).start) as guests:
         guests.lets_go = False
-        run = verifying.spawn(verify_account.give(cluster), SHOP, "db")
-        try:
+        with verifying.spawned(account, SHOP, "db") as run:
             wait_until(lambda: any(map(is_going, objects(cluster, "VirtualMachine"))), "clear", 120)
             run.send_signal(signal.SIGTERM)
             guests.lets_go = True
             output, errors = run.communicate(timeout=200)
-        finally:
-            run.kill()
     assert run.returncode == 130, errors
     assert "confirmed" in output
     assert left(cluster) == []
@@ -433,9 +426,11 @@ def test_what_an_impatient_person_leaves_is_told(shop: Shop, tmp_path: Path) -> 
     """A second signal comes while all is being deleted: the Restore takes its time."""
     cluster = shop.cluster
     snapshots = cluster.storage.snapshots()
-    with ScratchGuests(cluster, Guests(tmp_path, {}).start):
-        account = verify_account.give(cluster)
-        run = verifying.spawn(account, SHOP, "db", "-o", "json", errors=subprocess.STDOUT)
+    account = verify_account.give(cluster)
+    with (
+        ScratchGuests(cluster, Guests(tmp_path, {}).start),
+        verifying.spawned(account, SHOP, "db", "-o", "json", errors=subprocess.STDOUT) as run,
+    ):
         wait_until(lambda: bool(objects(cluster, "Pod")), "its guest", 120)
         [restore] = objects(cluster, "Restore")
         name = restore["metadata"]["name"]
@@ -455,12 +450,8 @@ def test_what_an_impatient_person_leaves_is_told(shop: Shop, tmp_path: Path) -> 
 
 def killed(cluster: Cluster) -> str:
     """The namespace of a run that was killed while its guest ran; its time has not come."""
-    run = verifying.spawn(verify_account.give(cluster), SHOP, "db")
-    try:
+    with verifying.spawned(verify_account.give(cluster), SHOP, "db"):
         wait_until(lambda: bool(objects(cluster, "Pod")), "its guest", 120)
-    finally:
-        run.kill()
-        run.communicate()
     [pod] = objects(cluster, "Pod")
     return str(pod["metadata"]["namespace"])
 

@@ -22,7 +22,7 @@ from tests.cluster.node_agent import VELERO, NodeAgent
 from tests.cluster.scratch_guests import Guest, ScratchGuests, Told
 from tests.cluster.storage import AT_FIRST_USE
 from tests.cluster.velero import NAMESPACE
-from tests.cluster.verifying import ended, left, spawn, started
+from tests.cluster.verifying import ended, left, spawned, started
 
 MOVED, SLOW = "verified-moved", "verified-slow"
 LATE = Disk("late", storage_class=AT_FIRST_USE)
@@ -50,7 +50,8 @@ class Lab:
 
     def verify(self, *arguments: str) -> tuple[int, Any]:
         """Exit status and document of a run by itself."""
-        return ended(spawn(self.kubeconfig, *arguments, "-o", "json"))
+        with spawned(self.kubeconfig, *arguments, "-o", "json") as run:
+            return ended(run)
 
     def under_way(self, phase: str) -> Sequence[tuple[str, Object]]:
         """DataDownloads in a phase, each with its claim.
@@ -212,15 +213,15 @@ def test_an_interrupted_run_cancels_what_a_data_mover_does(lab: Lab, tmp_path: P
     """It copies one disk, and waits for the first consumer of the other."""
     before = lab.beside_velero()
     volumes = {path.name for path in (lab.cluster.storage.folder / "volumes").iterdir()}
-    with guests(lab.cluster, tmp_path), lab.agent.held("DataDownload"):
-        run = spawn(lab.kubeconfig, "moved-by-us", "both", "-o", "json")
-        try:
-            lab.wait("InProgress", "both-root")
-            lab.wait("Accepted", "both-late")
-            run.send_signal(signal.SIGTERM)
-            output, errors = run.communicate(timeout=200)
-        finally:
-            run.kill()
+    with (
+        guests(lab.cluster, tmp_path),
+        lab.agent.held("DataDownload"),
+        spawned(lab.kubeconfig, "moved-by-us", "both", "-o", "json") as run,
+    ):
+        lab.wait("InProgress", "both-root")
+        lab.wait("Accepted", "both-late")
+        run.send_signal(signal.SIGTERM)
+        output, errors = run.communicate(timeout=200)
     assert run.returncode == 130, errors
     document = json.loads(output)
     assert {one["cameBack"] for one in document["machines"]} == {"not tried"}

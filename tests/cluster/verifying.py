@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,23 +96,32 @@ class Verifier:
         return status, json.loads(output)
 
 
-def spawn(
+@contextmanager
+def spawned(
     kubeconfig: Path, *arguments: str, errors: int = subprocess.PIPE
-) -> "subprocess.Popen[str]":
-    """The command in a process of its own, which asks nobody.
+) -> Iterator["subprocess.Popen[str]"]:
+    """The command in a process of its own, which asks nobody, and is killed if it has not ended.
+
+    All that it has said is told at the end, for a test that fails.
 
     Args:
         errors: where its standard error goes, as `subprocess.Popen` has it.
     """
     place = ("-y", "-n", NAMESPACE, "--kubeconfig", str(kubeconfig))
     program = "import sys; from stillpoint import cli; sys.exit(cli.main())"
-    return subprocess.Popen(
+    run = subprocess.Popen(
         [sys.executable, "-c", program, "verify", *arguments, *place],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=errors,
         text=True,
     )
+    try:
+        yield run
+    finally:
+        run.kill()
+        output, said = run.communicate()
+        sys.stderr.write(f"{arguments} ended with {run.returncode}: {output}{said}\n")
 
 
 def ended(run: "subprocess.Popen[str]") -> tuple[int, Any]:
