@@ -138,6 +138,14 @@ def attachment_pods(instance: Item) -> Iterator[str]:
             yield pod
 
 
+def pod_uids(instance: Item) -> Iterator[str]:
+    """The uids of the pods in which the guest runs, or that attach its disks and are ready."""
+    yield from it.mapping(instance, "status", "activePods")
+    for status in it.sequence(instance, "status", "volumeStatus"):
+        if uid := it.text(status, "hotplugVolume", "attachPodUID"):
+            yield uid
+
+
 def state_claims(instance: Item) -> Iterator[str]:
     """Names of the claims with vTPM, EFI and other state, by the instance's status.
 

@@ -371,10 +371,16 @@ def pod_of(name: str, *, is_attachment: bool) -> Sequence[Item]:
     metadata = {
         "name": f"hp-volume-{name}",
         "namespace": "shop",
+        "uid": f"attaches-{name}",
         "labels": {"kubevirt.io": "hotplug-disk"},
         "ownerReferences": [{"kind": "Pod", "name": it.name(own), "uid": it.uid(own)}],
     }
     return own, {**mounting, "metadata": metadata}
+
+
+def with_attachment(name: str) -> Item:
+    attached = {"name": "root", "hotplugVolume": {"attachPodUID": f"attaches-{name}"}}
+    return instance(name, volumeStatus=[attached])
 
 
 @pytest.mark.parametrize("is_attachment", [True, False])
@@ -396,14 +402,57 @@ def test_a_disk_of_a_machine_that_the_backup_knows_nothing_of_is_unknown(
 def test_pods_of_the_machines_that_were_watched_are_frozen_with_them(
     *, is_attachment: bool
 ) -> None:
-    reader = world(cut(), seen(HELD, RELEASED, OVER), without=["Pod"])
-    reader.objects += pod_of("db", is_attachment=is_attachment)
+    reader = world(cut(), seen(HELD, RELEASED, OVER), without=["Pod", "VirtualMachineInstance"])
+    reader.objects += [with_attachment("db"), *pod_of("db", is_attachment=is_attachment)]
     assert concluded(reader).completed
     assert stored(reader).level is Level.APPLICATION
     reader = world(cut(machines=("db", "web")), seen(HELD, RELEASED, OVER))
-    reader.objects += pod_of("web", is_attachment=is_attachment)
+    reader.objects += [with_attachment("web"), *pod_of("web", is_attachment=is_attachment)]
     assert concluded(reader).completed
     assert not [one for one in stored(reader).missing if one.code == "shared-with-pod"]
+
+
+def test_the_pod_that_a_guest_had_when_it_was_frozen_is_its_own_after_a_migration() -> None:
+    reader = world(cut(), seen(HELD, RELEASED, OVER), without=["Pod", "VirtualMachineInstance"])
+    reader.objects += [instance(activePods={"pod-later": "n2"}), *pod_of("db", is_attachment=False)]
+    assert concluded(reader).completed
+    assert not [one for one in stored(reader).missing if one.code == "shared-with-pod"]
+
+
+def forged(label: str, annotations: Item, *owners: Item) -> Item:
+    """A pod that somebody made, with words on it as KubeVirt puts them on its own."""
+    made = other_pod(mountPath="/disk")
+    words = {"labels": {"kubevirt.io": label}, "annotations": annotations}
+    made["metadata"] |= {
+        "name": "forged",
+        "uid": "forged",
+        "ownerReferences": list(owners),
+        **words,
+    }
+    return made
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        forged("virt-launcher", {}),
+        forged("virt-launcher", {"kubevirt.io/domain": "db"}),
+        forged(
+            "virt-launcher", {}, {"kind": "VirtualMachineInstance", "name": "db", "uid": "vmi-db"}
+        ),
+        forged("hotplug-disk", {}),
+        forged("hotplug-disk", {}, {"kind": "Pod", "name": "virt-launcher-db", "uid": "pod-db"}),
+    ],
+)
+def test_no_pod_hides_among_those_of_a_guest_by_its_words(pod: Item) -> None:
+    """Whoever may make pods writes to a disk of a guest through them, whatever they are called."""
+    reader = world(cut(), seen(HELD, RELEASED, OVER))
+    reader.objects.append(pod)
+    assert concluded(reader).completed
+    found = stored(reader)
+    assert found.level is Level.UNKNOWN
+    [missing] = [one for one in found.missing if one.code == "shared-with-pod"]
+    assert missing.says.endswith("may write to it: forged")
 
 
 READ_ONLY = other_pod(mountPath="/disk")

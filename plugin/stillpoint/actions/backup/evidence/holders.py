@@ -147,15 +147,22 @@ def writing_pods(
         ReadFailed: a read failed.
     """
     pods = context.cluster.list_grouped(pod.RESOURCE, namespace, pod.written_claims)
-    by_name = context.cluster.list_grouped(pod.RESOURCE, namespace, it.names)
-
-    def is_known(one: Item) -> bool:
-        launchers = [each for name in pod.launchers(one) for each in by_name.get(name, ())]
-        instances = {name for each in (one, *launchers) for name in pod.instances(each)}
-        return pod.is_of_machine(one) and instances <= set(machines)
-
-    found = (one for one in pods.get(claim, ()) if not is_known(one))
+    mounting = pods.get(claim, ())
+    known = {uid for name in machines if mounting for uid in _pods(namespace, name, context)}
+    found = (one for one in mounting if it.uid(one) not in known)
     return tuple(it.name(one) for one in found if _is_of_backup(one, context))
+
+
+def _pods(namespace: str, machine: str, context: BackupContext) -> Iterator[str]:
+    """The uids of a guest's own pods, in the backup and now, by the status of its instance.
+
+    Whoever makes a pod gives it labels, annotations and owners as he likes.
+    """
+    if seen := observed(namespace, machine, context):
+        for look in seen.looks:
+            yield from look.state.launchers
+    if instance := context.cluster.get(virtual_machine_instance.RESOURCE, namespace, machine):
+        yield from virtual_machine_instance.pod_uids(instance)
 
 
 def _is_of_backup(other: Item, context: BackupContext) -> bool:
