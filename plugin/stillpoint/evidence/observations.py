@@ -14,6 +14,7 @@ and more, so times of different clocks are never compared without a measurement:
 Nothing counts as good because it is missing: a default says "not known".
 """
 
+import threading
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -28,6 +29,10 @@ from stillpoint.model.item import Item
 
 OBSERVED = "stillpoint.dev/observed"
 CUT = "stillpoint.dev/cut"
+
+_one_at_a_time = threading.Lock()
+"""msgspec looks into a class when it first meets it, and two threads that do so at once end the
+process (0.22)."""
 
 MOST_LOOKS = 24
 MOST_LINES = 12
@@ -241,7 +246,8 @@ def cut(item: Item, key: Key) -> Cut | None:
 def _convert(kind: type[Stored], document: Item) -> Stored:
     import msgspec  # noqa: PLC0415 - a rehearsal, which stores nothing, does without
 
-    return msgspec.convert(document, kind)
+    with _one_at_a_time:
+        return msgspec.convert(document, kind)
 
 
 def _compact(value: Any) -> Any:

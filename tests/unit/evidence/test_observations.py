@@ -1,5 +1,7 @@
 """Observations and cuts as they are stored for the process that comes after."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -100,6 +102,33 @@ def test_observations_that_are_stored_are_read(seen: Observations) -> None:
 def test_a_cut_that_is_stored_is_read(cut: Cut) -> None:
     text = observations.to_annotation(cut, KEY)
     assert observations.cut(annotated(observations.CUT, text), KEY) == cut
+
+
+_AT_ONCE = """
+import sys, threading
+from stillpoint.evidence import observations
+from stillpoint.evidence.sealed import Key
+
+def read():
+    barrier.wait()
+    observations.observed({"metadata": {"annotations": {observations.OBSERVED: sys.argv[1]}}}, KEY)
+
+KEY, barrier = Key("b1"), threading.Barrier(32)
+sys.setswitchinterval(1e-6)
+readers = [threading.Thread(target=read) for _ in range(32)]
+for one in readers:
+    one.start()
+for one in readers:
+    one.join()
+"""
+
+
+def test_threads_may_read_the_first_at_once() -> None:
+    """Without the lock about half of such processes ended by a segmentation fault."""
+    seen = Observations("shop", MACHINE, NOON, NOON, looks=(Look(NOON, State()),))
+    text = observations.to_annotation(seen, Key("b1"))
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", _AT_ONCE, text], check=True)
 
 
 def test_no_annotation_is_none() -> None:
