@@ -348,7 +348,12 @@ def test_commands_at_once_do_not_meet(
         verifying.spawned(account, SHOP, "web", "-o", "json") as web,
         verifying.spawned(account, many, "vm-00", "-o", "junit") as other,
     ):
-        wait_until(lambda: len(objects(cluster, "Restore")) == 3, "all of them")
+
+        def are_at_once() -> bool:
+            assert [run.poll() for run in (db, web, other)] == [None] * 3, "one has ended"
+            return len(objects(cluster, "Restore")) == 3
+
+        wait_until(are_at_once, "all of them")
         assert verifier.run("--clean-up", "-y")[0] == 0
         have_met.set()
         documents = [verifying.ended(run) for run in (db, web)]
