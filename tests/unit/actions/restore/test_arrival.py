@@ -14,7 +14,7 @@ import pytest
 from stillpoint.actions.restore import virtual_machine as action
 from stillpoint.model.errors import MalformedRequest, Unreachable
 from stillpoint.model.item import Item
-from stillpoint.model.outcome import Progress
+from stillpoint.model.outcome import Progress, RestoreOutcome
 from stillpoint.resources.machines import virtual_machine
 from tests.unit.contexts import NOW, Hands, restore_context
 from tests.unit.dictionary_reader import DictionaryReader, merged
@@ -62,7 +62,13 @@ def instance(name: str = "db", phase: str = "Running", *conditions: str) -> Item
 
 
 class World:
-    """A restore under way: Velero, the plugin's processes one after the other, and the cluster."""
+    """A restore under way: Velero, the plugin's processes one after the other, and the cluster.
+
+    Attributes:
+        stored: what the backup holds beside the machine; None if it cannot be looked into.
+    """
+
+    stored: Sequence[Item] | None = None
 
     def __init__(self, asked: Item, *objects: Item) -> None:
         self.asked = asked
@@ -72,14 +78,17 @@ class World:
 
     def create(self, stored: Item, version: str = "1") -> Item:
         """Velero restores a machine: it asks the action, and creates what that answers."""
-        context = restore_context(self.asked, stored, self.cluster, self.hands)
-        outcome = action.execute(stored, context)
+        outcome = self.execute(stored)
         name = outcome.item["metadata"]["name"]
         self.operations[name] = outcome.operation
         if not self.there(name):
             metadata = {"namespace": "copy", "resourceVersion": version}
             self.cluster.objects.append(merged(outcome.item, {"metadata": metadata}))
         return self.machine(name)
+
+    def execute(self, item: Item) -> RestoreOutcome:
+        context = restore_context(self.asked, item, self.cluster, self.hands, self.stored)
+        return action.execute(item, context)
 
     def there(self, name: str) -> list[Item]:
         return [

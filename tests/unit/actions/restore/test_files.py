@@ -10,7 +10,6 @@ from stillpoint.actions.restore import virtual_machine as action
 from stillpoint.actions.restore import virtual_machine_instance
 from stillpoint.model.errors import Forbidden, ReadFailed, Refusal, Unreachable
 from stillpoint.model.item import Item
-from stillpoint.model.outcome import RestoreOutcome
 from stillpoint.model.reference import Resource
 from stillpoint.velero.volumes import pod_volume
 from tests.unit.actions.restore.test_arrival import NOT_STARTED, START_AS, UID, World
@@ -120,19 +119,6 @@ class Copies(World):
     ) -> None:
         super().__init__(restore or asked(), BACKUP, *objects)
         self.stored = stored
-
-    def execute(self, item: Item) -> RestoreOutcome:
-        context = restore_context(self.asked, item, self.cluster, self.hands, self.stored)
-        return action.execute(item, context)
-
-    def create(self, stored: Item, version: str = "1") -> Item:
-        outcome = self.execute(stored)
-        name = outcome.item["metadata"]["name"]
-        self.operations[name] = outcome.operation
-        if not self.there(name):
-            metadata = {"namespace": "copy", "resourceVersion": version}
-            self.cluster.objects.append(merged(outcome.item, {"metadata": metadata}))
-        return self.machine(name)
 
 
 def waiting(*objects: Item, restore: Item | None = None) -> Copies:

@@ -41,6 +41,8 @@ class Stage:
 
 
 _Look = Callable[[Arrival, RestoreContext], Stage]
+_FOR_DISKS = (words.WAIT_DISKS, FILES)
+"""Waits that end when the disks are there, and do not look at the guest."""
 
 
 def begin(
@@ -199,7 +201,7 @@ def _start_in_turn(
     change = pending_start.start(machine, context.clock.now(), note)
     context.writer.patch(virtual_machine.RESOURCE, *arrival.target, change)
     context.started.add(arrival.target)
-    is_over = arrival.wait in (words.WAIT_DISKS, FILES) and stage.done == stage.total
+    is_over = arrival.wait in _FOR_DISKS and stage.done == stage.total
     return replace(stage, text=f"{stage.text}; started as {strategy}", is_over=is_over)
 
 
@@ -221,7 +223,7 @@ def _stage_of_started(
         return replace(stage, text=text, is_over=True)
     if stage.done < stage.total:
         return stage
-    if arrival.wait in (words.WAIT_DISKS, FILES):
+    if arrival.wait in _FOR_DISKS:
         return replace(stage, is_over=True)
     instance = context.cluster.get_listed(virtual_machine_instance.RESOURCE, *arrival.target)
     phase = virtual_machine_instance.phase(instance or {})
