@@ -21,7 +21,7 @@ from stillpoint.rehearsal.plugin.rehearsed_storage import RehearsedStorage
 from stillpoint.rehearsal.plugin.stored_backup import StoredBackup
 from stillpoint.rehearsal.sources.known import Known
 from stillpoint.rehearsal.velero_steps import backup_request as backup_requests
-from stillpoint.rehearsal.velero_steps import blocks, restore, snapshots
+from stillpoint.rehearsal.velero_steps import blocks, file_copies, restore, snapshots
 from stillpoint.rehearsal.velero_steps import restore_request as restore_requests
 from stillpoint.rehearsal.velero_steps.backup import BackupContents, back_up
 from stillpoint.rehearsal.velero_steps.restore import Restoration, RestoredItem
@@ -99,7 +99,8 @@ def rehearse(known: Known, wanted: Wanted, catalogue: Catalogue = own) -> Rehear
     backup = back_up(selection, blocks.build(selection, calls), calls, backup_request)
     backup = snapshots.with_snapshots(backup, selection, backup_request)
 
-    restored_to = RehearsedCluster(readable if wanted.restore else {})
+    copies = file_copies.assumed(backup, selection, backup_request, it.namespace(restore_request))
+    restored_to = RehearsedCluster({**(readable if wanted.restore else {}), **copies})
     archives = StoredBackup(backup.stored)
     restore_calls = RestoreCalls(catalogue, restore_request, restored_to, archives, log.logger)
     restored = restore.restore(backup.stored, restore_calls, rules, target)

@@ -176,6 +176,31 @@ def test_files_come_back_through_a_pod_of_the_users_own_and_through_no_other() -
     assert about(machine, "disk-without-way-back") == ("archive-root",)
 
 
+@pytest.mark.parametrize("asked", [None, restore()], ids=["empty target", "copy beside it"])
+def test_a_machine_is_to_start_when_the_files_that_would_be_copied_are_back(
+    asked: Item | None,
+) -> None:
+    objects = [*on_files(examples.objects()), exporter("legacy-disk")]
+    of_launchers = {"backup.velero.io/backup-volumes-excludes": "root"}
+    examples.find(objects, "Pod", "virt-launcher-legacy")["metadata"]["annotations"] = of_launchers
+    files = backup(defaultVolumesToFsBackup=True)
+    found = examples.rehearsed(objects, backup=files, restore=asked)
+    machine = examples.machine(found, "legacy")
+    assert about(machine, "starts-after-files") == ("legacy-disk (pod exporter)",)
+    created = restored(found, "virtualmachines", "legacy").item or {}
+    assert "stillpoint.dev/start-as" in it.annotations(created)
+    assert not about(examples.machine(found, "db"), "starts-after-files")
+
+
+def test_a_machine_whose_files_would_not_come_back_is_not_said_to_start_after_them() -> None:
+    objects = [*on_files(examples.objects()), exporter("legacy-disk")]
+    files = backup(defaultVolumesToFsBackup=True)
+    found = examples.rehearsed(objects, backup=files, restore=restore(excludedResources=["pods"]))
+    assert not about(examples.machine(found, "legacy"), "starts-after-files")
+    created = restored(found, "virtualmachines", "legacy").item or {}
+    assert "stillpoint.dev/not-started" in it.annotations(created)
+
+
 def test_no_files_can_be_copied_of_a_block_device() -> None:
     found = examples.rehearsed(examples.objects(), backup=backup(defaultVolumesToFsBackup=True))
     names = about(examples.machine(found, "db"), "disk-without-way-back")

@@ -153,6 +153,13 @@ POOL_ITEM: Item = {
     "metadata": {"name": "till"},
     "spec": {"virtualMachineTemplate": {"spec": {"template": {"spec": {}}}}},
 }
+COPIER: Item = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "copier", "annotations": {"backup.velero.io/backup-volumes": "d"}},
+    "spec": {"volumes": [{"name": "d", "persistentVolumeClaim": {"claimName": "legacy-disk"}}]},
+    "status": {"phase": "Running"},
+}
 ANNOTATIONS, LABELS = ("metadata", "annotations"), ("metadata", "labels")
 CASES: dict[str, tuple[str, world.Change]] = {
     "item-failed": ("db", put(VMI, "db", EXCLUDED, *LABELS)),
@@ -186,6 +193,9 @@ CASES: dict[str, tuple[str, world.Change]] = {
     "disk-without-way-back": (
         "legacy",
         put(POD, "virt-launcher", "root", *ANNOTATIONS, "backup.velero.io/backup-volumes"),
+    ),
+    "starts-after-files": (
+        "legacy", both(put(CLAIM, "legacy-disk", "Filesystem", "spec", "volumeMode"), add(COPIER)),
     ),
     "snapshot-goes-with-volume": (
         "legacy",

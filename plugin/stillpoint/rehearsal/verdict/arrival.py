@@ -31,7 +31,6 @@ from stillpoint.resources.disks import (
 from stillpoint.resources.machines import (
     instancetype,
     kubevirt,
-    pending_start,
     pod,
     virtual_machine,
 )
@@ -89,17 +88,6 @@ def _losses_of_files(case: Case) -> Iterator[Loss]:
             cause = _COPIED.format(data.info.pod)
             why = f": {through.why}" if through else ""
             yield Loss(data.claim.name, f"{cause}{why}", Remains.EMPTY)
-
-
-def files_to_come(case: Case) -> Iterator[str]:
-    """Disks into which Velero puts files back before the machine starts, each with the pod."""
-    result = case.around.restored.get(case.reference)
-    is_started_later = result and result.item and pending_start.start_as(result.item)
-    for data in of_backup.saved_as_files(case) if is_started_later else ():
-        name = data.info.pod if data.info else ""
-        through = case.around.restored.get(pod.RESOURCE.named(data.claim.namespace, name))
-        if through is not None and through.result is RestoreResult.CREATED:
-            yield f"{data.claim.name} (pod {name})"
 
 
 def _losses_of_native(case: Case) -> Iterator[Loss]:

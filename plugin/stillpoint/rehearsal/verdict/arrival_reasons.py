@@ -17,6 +17,7 @@ _SHARED = (
     "persistent-state",
     "taken-back-by-pool",
     "without-its-pool",
+    "starts-after-files",
 )
 _B, _D, _U = Weight.BLOCKS, Weight.DEGRADES, Weight.UNCERTAIN
 
@@ -145,11 +146,6 @@ _OWN: tuple[Reason, ...] = (
     Reason("target-unknown", _U,
            "what the target has of this was not read: {about}",
            "rehearse with rights to list it there, or dump it too", arrival.not_known),
-    Reason("starts-after-files", Weight.NOTE,
-           "it comes back halted, and starts when Velero has put back the files of these disks: "
-           "{about}",
-           "oc get podvolumerestores.velero.io -n VELERO tells how far that is",
-           arrival.files_to_come),
     Reason("no-backup-object", Weight.NOTE,
            "its Backup is neither beside the archive nor in the target: whether it failed, and "
            "when it expires, is not known",

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
-from stillpoint.rehearsal.verdict import disks
+from stillpoint.rehearsal.velero_steps import file_copies
+from stillpoint.rehearsal.velero_steps.restore import RestoreResult
+from stillpoint.rehearsal.verdict import disks, of_backup
 from stillpoint.rehearsal.verdict.case import Case, Disk, once
 from stillpoint.resources.disks import data_volume, persistent_volume_claim, storage_class
 from stillpoint.resources.machines import pending_start, pod, virtual_machine
@@ -33,13 +35,35 @@ def without_way_back(case: Case) -> Iterator[str]:
 def _has_pod_that_comes_back(case: Case, claim: Item) -> bool:
     if case.around.restore.refuses(pod.RESOURCE):
         return False
-    restored = (
-        one
-        for one in disks.mounting(case, claim)
-        if pod.RESOURCE.named(*it.identify(one)) in case.around.backup.stored
-        and not pod.is_of_machine(one)  # the plugin leaves it out
-    )
-    return case.around.fates.are_brought_back(claim, restored)
+    return _copied_through(case, claim) is not None
+
+
+def _copied_through(case: Case, claim: Item) -> Item | None:
+    """The pod through which a rehearsed backup copies the files of a claim; None if none."""
+    around = case.around
+    pods = disks.mounting(case, claim)
+    return file_copies.through(claim, pods, around.backup.stored, around.fates)
+
+
+def files_to_come(case: Case) -> Iterator[str]:
+    """Disks into which Velero puts files back before the machine starts, each with the pod."""
+    result = case.around.restored.get(case.reference)
+    is_started_later = result and result.item and pending_start.start_as(result.item)
+    for claim, name in _copied(case) if is_started_later else ():
+        through = case.around.restored.get(pod.RESOURCE.named(claim.namespace, name))
+        if through is not None and through.result is RestoreResult.CREATED:
+            yield f"{claim.name} (pod {name})"
+
+
+def _copied(case: Case) -> Iterator[tuple[Reference, str]]:
+    """Claims of whose files the backup has copies, each with the name of the pod of the copy."""
+    if case.around.ended:
+        for data in of_backup.saved_as_files(case):
+            yield data.claim, data.info.pod if data.info else ""
+        return
+    for disk, claim in disks.claims(case):
+        if through := _copied_through(case, claim):
+            yield disk.claim, it.name(through)
 
 
 def not_restored(case: Case) -> Iterator[str]:

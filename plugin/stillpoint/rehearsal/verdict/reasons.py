@@ -267,6 +267,11 @@ REASONS: tuple[Reason, ...] = (
     Reason("without-its-pool", _N,
            "its pool {about} is outside of the backup: it comes back as a machine of its own",
            "", contents.without_pool),
+    Reason("starts-after-files", _N,
+           "it comes back halted, and starts when Velero has put back the files of these disks: "
+           "{about}",
+           "oc get podvolumerestores.velero.io -n VELERO tells how far that is",
+           data.files_to_come),
     Reason("needed-at-target", _N,
            "not in the backup by its nature, must be there before a restore: {about}",
            "", contents.elsewhere),
