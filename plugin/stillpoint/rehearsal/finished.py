@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from stillpoint import catalogue as own
+from stillpoint.backup_files.books import Claim
 from stillpoint.calls.action import Catalogue
 from stillpoint.model import item as it
 from stillpoint.model.errors import MalformedItem
@@ -28,10 +29,11 @@ from stillpoint.rehearsal.velero_steps.selection import Selection
 from stillpoint.rehearsal.verdict.case import Surroundings
 from stillpoint.rehearsal.verdict.destination import Destination
 from stillpoint.rehearsal.verdict.ended_backup import EndedBackup
+from stillpoint.resources.machines import pod
 from stillpoint.velero import own_objects
 from stillpoint.velero.selection.discovery import Discovery
 from stillpoint.velero.volumes import pod_volume
-from stillpoint.velero.volumes.volume_info import Method
+from stillpoint.velero.volumes.volume_info import Method, VolumeInfo
 
 _BACKUP = own_objects.BACKUP
 
@@ -95,10 +97,27 @@ def _at_target(name: str, target: Known) -> Item | None:
 
 def _copies(finished: FinishedBackup, namespace: str) -> Iterator[tuple[Reference, Item]]:
     """The PodVolumeBackups that Velero has in its namespace, by the backup's book of volumes."""
-    for claim, info in (finished.books.volumes or {}).items():
+    volumes = finished.books.volumes
+    copies = _any_copies(finished) if volumes is None else _told_copies(finished.name, volumes)
+    for copy in copies:
+        yield pod_volume.BACKUP.named(namespace, it.name(copy)), copy
+
+
+def _told_copies(name: str, volumes: Mapping[Claim, VolumeInfo]) -> Iterator[Item]:
+    for claim, info in volumes.items():
         if info.method is Method.FILES:
-            copy = pod_volume.new(finished.name, claim, info.pod, info.phase, info.handle)
-            yield pod_volume.BACKUP.named(namespace, it.name(copy)), copy
+            yield pod_volume.new(name, claim, info.pod, info.phase, info.handle)
+
+
+def _any_copies(finished: FinishedBackup) -> Iterator[Item]:
+    """A PodVolumeBackup of each claim through each pod, without files.
+
+    Where no book tells, Velero may have made one: it is not known to be missing, nor what it has.
+    """
+    for reference, item in finished.stored.items():
+        for claim in pod.claims(item) if reference.is_of(pod.RESOURCE) else ():
+            named = reference.namespace, claim
+            yield pod_volume.new(finished.name, named, reference.name, "Completed", "")
 
 
 def _without_fields(name: str) -> Item:

@@ -395,9 +395,11 @@ COPIER: Item = {
 }
 
 
-def with_copier(world: World) -> None:
-    BY_COPIER(world)
+def copier(world: World) -> None:
     world.stored[Reference("", "pods", "shop", "copier")] = COPIER
+
+
+WITH_COPIER = both(BY_COPIER, copier)
 
 
 NATIVE = of_backup(1, "volumeSnapshotsAttempted")
@@ -468,7 +470,7 @@ CASES: dict[str, tuple[str, Change]] = {
     "data-not-known": (LEGACY, both(without_data("legacy-disk"), kept)),
     "snapshot-missing": (LEGACY, without_snapshot),
     "files-not-completed": (LEGACY, both(COPIED, NATIVE)),
-    "starts-after-files": (LEGACY, with_copier),
+    "starts-after-files": (LEGACY, WITH_COPIER),
     "disk-without-way-back": (
         LEGACY,
         both(
@@ -1070,7 +1072,7 @@ def lost(finished: World, change: Change) -> list[str]:
 
 
 def test_a_machine_starts_when_its_files_have_come_back(finished: World) -> None:
-    world = changed(finished, with_copier)
+    world = changed(finished, WITH_COPIER)
     found = examples.machine(world.restored(), LEGACY)
     assert found.judged.verdict is Verdict.READY
     [said] = [one.sentence for one in found.judged.findings]
@@ -1078,7 +1080,7 @@ def test_a_machine_starts_when_its_files_have_come_back(finished: World) -> None
     [restored] = [one for one in world.restored().restored if one.reference == machine(LEGACY)]
     assert restored.item is not None
     assert restored.item["spec"]["runStrategy"] == "Halted"
-    halted = both(with_copier, put(machine(LEGACY), "Halted", "spec", "runStrategy"))
+    halted = both(WITH_COPIER, put(machine(LEGACY), "Halted", "spec", "runStrategy"))
     assert verdict(changed(finished, halted), LEGACY) == (Verdict.READY, {})
 
 
@@ -1093,8 +1095,8 @@ def test_files_come_back_through_their_pod_if_that_is_created(
     finished: World, change: Change, why: str
 ) -> None:
     """Velero makes a PodVolumeRestore for a pod that it has created, by its name."""
-    assert lost(finished, with_copier) == []
-    [said] = lost(finished, both(with_copier, change))
+    assert lost(finished, WITH_COPIER) == []
+    [said] = lost(finished, both(WITH_COPIER, change))
     assert f"files through pod copier, which the restore does not bring back: {why}; it" in said
 
 
@@ -1109,8 +1111,31 @@ def test_no_files_come_back_where_the_restore_leaves_volumes_out(
     finished: World, change: Change
 ) -> None:
     """Velero creates the pod, and no PodVolumeRestore."""
-    [said] = lost(finished, both(with_copier, change))
+    [said] = lost(finished, both(WITH_COPIER, change))
     assert "copied as files through a pod, and the Restore leaves persistentvolumes out" in said
+
+
+@pytest.mark.parametrize("book", [in_book(), SKIPPED], ids=["no entry", "skipped"])
+def test_files_that_a_pod_was_to_bring_and_the_book_has_not_are_lost(
+    finished: World, book: Change
+) -> None:
+    world = changed(finished, both(book, copier))
+    found = examples.machine(world.restored(), LEGACY)
+    [said] = [one.sentence for one in found.judged.findings if one.code == "data-not-restored"]
+    assert "to be copied as files through pod copier, of which Velero has no PodVolumeB" in said
+    [restored] = [one for one in world.restored().restored if one.reference == machine(LEGACY)]
+    assert pending_start.NOT_STARTED in it.annotations(restored.item or {})
+
+
+@pytest.mark.parametrize("backup", [lambda _world: None, without_backup], ids=["with", "without"])
+def test_files_of_which_no_book_tells_are_neither_lost_nor_waited_for(
+    finished: World, backup: Change
+) -> None:
+    world = changed(finished, both(without_data("legacy-disk"), backup, copier))
+    _, codes = verdict(world, LEGACY)
+    assert codes.keys() - {"no-backup-object"} == {"data-not-known"}
+    [restored] = [one for one in world.restored().restored if one.reference == machine(LEGACY)]
+    assert it.text(restored.item or {}, "spec", "runStrategy") == "Always"
 
 
 def volume_there(phase: str, **fields: object) -> Change:

@@ -44,7 +44,6 @@ _DISKS = (persistent_volume_claim.RESOURCE, data_volume.RESOURCE)
 _NAMED = (*_DISKS, storage_class.RESOURCE, kinds.NETWORK_ATTACHMENT)
 
 _WITHOUT_VOLUME = "the Restore leaves persistentvolumes out, as which its snapshot comes back"
-_COPIED = "copied as files through pod {}, which the restore does not bring back"
 
 Fact = Callable[[Case], Iterator[str]]
 
@@ -85,7 +84,7 @@ def _losses_of_files(case: Case) -> Iterator[Loss]:
             continue
         through = case.around.restored.get(pod.RESOURCE.named(data.claim.namespace, data.info.pod))
         if through is None or through.result is not RestoreResult.CREATED:
-            cause = _COPIED.format(data.info.pod)
+            cause = lost_data.NOT_BROUGHT_BACK.format(data.info.pod)
             why = f": {through.why}" if through else ""
             yield Loss(data.claim.name, f"{cause}{why}", Remains.EMPTY)
 
@@ -140,7 +139,7 @@ def _by_books(case: Case, claim: Reference, loss: Loss) -> Loss | None:
         return loss
     if any(disk_facts.without_way_back([data])):  # a fact of its own
         return None
-    return replace(loss, cause=_COPIED.format(data.info.pod))
+    return replace(loss, cause=lost_data.NOT_BROUGHT_BACK.format(data.info.pod))
 
 
 def skipped(case: Case) -> Iterator[str]:

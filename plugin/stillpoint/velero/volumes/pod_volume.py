@@ -35,14 +35,14 @@ def new(backup: str, claim: tuple[str, str], pod: str, phase: str, snapshot: str
 
     Args:
         backup: the name of the Backup.
-        snapshot: its name in the repository.
+        snapshot: its name in the repository; empty where there are no files.
     """
     namespace, name = claim
     return {
         "apiVersion": f"{BACKUP.group}/{BACKUP.version}",
         "kind": BACKUP.kind,
         "metadata": {
-            "name": f"{backup}-{namespace}-{name}",
+            "name": f"{backup}-{namespace}-{pod}-{name}",
             "labels": {marks.OF_BACKUP: marks.label_value(backup)},
             "annotations": {_CLAIM: name},
         },
@@ -57,11 +57,15 @@ def pod(copy: Item) -> str:
 
 
 def claims(copy: Item) -> Iterable[str]:
-    """`NAMESPACE/NAME` of the claim of a PodVolumeBackup; none if the claim had no files."""
+    """`NAMESPACE/NAME` of the claim of a PodVolumeBackup; none if the volume is no claim."""
     namespace = it.text(copy, "spec", "pod", "namespace")
     name = it.text(copy, "metadata", "annotations", _CLAIM)
-    had_files = has_files(copy) or not is_done(copy)
-    return (f"{namespace}/{name}",) if name and had_files else ()
+    return (f"{namespace}/{name}",) if name else ()
+
+
+def is_of_empty_volume(copy: Item) -> bool:
+    """True if there were no files to copy: nothing is lost, and nothing comes back."""
+    return is_done(copy) and not has_files(copy)
 
 
 def has_files(copy: Item) -> bool:

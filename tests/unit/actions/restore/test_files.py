@@ -43,6 +43,14 @@ def machine(name: str = "db", strategy: str = "Always") -> Item:
     }
 
 
+def instance() -> Item:
+    return {
+        "kind": "VirtualMachineInstance",
+        "metadata": {"name": "db", "namespace": "shop"},
+        "spec": machine()["spec"]["template"]["spec"],
+    }
+
+
 def claim(name: str, namespace: str = "copy", created: str = SINCE, phase: str = "Bound") -> Item:
     return {
         "kind": "PersistentVolumeClaim",
@@ -87,7 +95,11 @@ SNAPSHOT = {"metadata": {"annotations": {"velero.io/volume-snapshot-name": "s"}}
 STORED = [
     merged(claim("db-root", "shop"), SNAPSHOT),
     claim("db-data", "shop"),
-    {"kind": "PersistentVolume", "metadata": {"name": "v-db-data"}, "spec": {}},
+    {
+        "kind": "PersistentVolume",
+        "metadata": {"name": "v-db-data"},
+        "spec": {"persistentVolumeReclaimPolicy": "Delete"},
+    },
     pod(),
 ]
 BACKUP: Item = {
@@ -226,24 +238,84 @@ def test_nothing_is_listed_where_no_pod_of_a_user_mounts_a_disk(stored: Sequence
     assert COPIES not in world.cluster.questions
 
 
+KEPT = {"spec": {"persistentVolumeReclaimPolicy": "Retain"}}
+NEVER_MADE = "to be copied as files through pod copier, of which Velero has no PodVolumeBackup"
+
+
 @pytest.mark.parametrize(
     "there",
     [
         [],
-        [saved(snapshot="")],
         [saved(disk="other")],
-        [saved(through="another")],
         [merged(saved(), {"metadata": {"labels": {"velero.io/backup-name": "other"}}})],
     ],
-    ids=["none", "empty", "another disk", "another pod", "another backup"],
+    ids=["none", "another disk", "another backup"],
 )
-def test_a_machine_is_as_it_was_where_velero_has_no_files_of_the_backup_for_its_disks(
-    there: Sequence[Item],
+def test_a_machine_does_not_start_on_a_disk_of_which_velero_made_no_copy(
+    there: Sequence[Item], caplog: pytest.LogCaptureFixture
 ) -> None:
     world = Copies(*there)
     created = world.create(machine())
+    assert created["spec"]["runStrategy"] == "Halted"
+    [(_mark, why)] = created["metadata"]["annotations"].items()
+    assert why.startswith("its disks db-data come back empty; it was to run as Always")
+    assert f"and is not started: db-data ({NEVER_MADE}; it comes back empty)" in caplog.text
+    assert world.operations == {"db": ""}
+    assert world.cluster.questions.count(COPIES) == 1
+
+
+def test_a_lone_instance_of_whose_disk_velero_made_no_copy_is_refused() -> None:
+    context = restore_context(asked(), instance(), DictionaryReader([BACKUP]), archive=STORED)
+    with pytest.raises(Refusal, match=rf"without the data of its disks: db-data \({NEVER_MADE}"):
+        virtual_machine_instance.execute(instance(), context)
+
+
+def test_a_disk_without_files_that_were_to_be_copied_by_a_policy_alone_has_no_copy() -> None:
+    by_policy = merged(BACKUP, {
+        "spec": {
+            "defaultVolumesToFsBackup": None,
+            "resourcePolicy": {"kind": "configmap", "name": "policies"},
+        },
+    })  # fmt: skip
+    world = Copies()
+    world.set(by_policy)
+    [text] = [one.name for one in world.execute(machine()).additional]
+    assert "db-data (the backup has no copy of its data; it comes back empty)" in text
+    world.set(saved())
+    assert world.create(machine())["metadata"]["annotations"] == {START_AS: "Always"}
+
+
+def test_a_disk_that_had_no_files_is_whole_without_any() -> None:
+    world = Copies(saved(snapshot=""))
+    created = world.create(machine())
     assert created["spec"]["runStrategy"] == "Always"
     assert world.operations == {"db": ""}
+
+
+def test_a_disk_that_was_there_keeps_its_bytes_where_velero_made_no_copy() -> None:
+    world = Copies(claim("db-data", created=BEFORE), copier(SINCE))
+    assert world.create(machine())["spec"]["runStrategy"] == "Always"
+
+
+def test_a_disk_of_which_velero_made_no_copy_comes_back_on_its_volume_if_that_is_kept() -> None:
+    stored = [merged(one, KEPT) if one["kind"] == "PersistentVolume" else one for one in STORED]
+    world = Copies(stored=stored)
+    assert world.create(machine())["spec"]["runStrategy"] == "Always"
+    world = Copies(saved(through="another"), stored=stored)
+    assert world.create(machine())["spec"]["runStrategy"] == "Halted"
+
+
+def test_a_copy_through_another_pod_than_those_that_come_back_is_none() -> None:
+    world = Copies(saved(through="another"))
+    [text] = [one.name for one in world.execute(machine()).additional]
+    assert "copied as files through pod another, which the restore does not bring back" in text
+
+
+def test_a_copy_through_a_pod_of_kubevirt_is_told_as_one_that_nothing_brings_back() -> None:
+    launcher = pod("virt-launcher-db-x", **{"kubevirt.io": "virt-launcher"})
+    world = Copies(saved(through="virt-launcher-db-x"), stored=[*STORED, launcher])
+    [text] = [one.name for one in world.execute(machine()).additional]
+    assert "copied as files through a pod of KubeVirt, which no restore brings back" in text
 
 
 def test_a_machine_does_not_start_on_a_disk_whose_files_could_not_be_saved() -> None:
@@ -354,12 +426,7 @@ def test_a_disk_does_not_come_where_only_machines_are_wanted_and_not_its_pod() -
 
 
 def test_a_lone_instance_is_refused_because_it_starts_when_it_is_created() -> None:
-    instance: Item = {
-        "kind": "VirtualMachineInstance",
-        "metadata": {"name": "db", "namespace": "shop"},
-        "spec": machine()["spec"]["template"]["spec"],
-    }
     cluster = DictionaryReader([BACKUP, saved()])
-    context = restore_context(asked(), instance, cluster, archive=STORED)
+    context = restore_context(asked(), instance(), cluster, archive=STORED)
     with pytest.raises(Refusal, match=r"files of its disks: db-data \(pod copier\)"):
-        virtual_machine_instance.execute(instance, context)
+        virtual_machine_instance.execute(instance(), context)

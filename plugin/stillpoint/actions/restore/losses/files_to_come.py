@@ -84,7 +84,8 @@ def _coming(
         copies = by_claim.get(f"{claim.namespace}/{claim.name}", ())
         for copy in sorted(copies, key=pod_volume.has_files, reverse=True):
             through = pod_volume.pod(copy)
-            if through in names and not _stays_as_it_is(claim, copy, context):
+            is_to_come = through in names and not pod_volume.is_of_empty_volume(copy)
+            if is_to_come and not _stays_as_it_is(claim, copy, context):
                 yield claim.name, through
                 break
 

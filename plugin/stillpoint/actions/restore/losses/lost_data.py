@@ -23,6 +23,7 @@ from stillpoint.model import item as it
 from stillpoint.model.conditions import ONLY
 from stillpoint.model.errors import ArchiveUnreadable, Forbidden
 from stillpoint.model.item import Item
+from stillpoint.model.names import listing
 from stillpoint.model.reference import Reference
 from stillpoint.resources.disks import (
     data_volume,
@@ -34,10 +35,14 @@ from stillpoint.resources.machines import pod, virtual_machine
 from stillpoint.velero import own_objects
 from stillpoint.velero.context import RestoreContext
 from stillpoint.velero.request import Backup
-from stillpoint.velero.volumes import claim_data, fates, snapshotter
+from stillpoint.velero.volumes import claim_data, fates, pod_volume, snapshotter
 
 NO_COPY = "the backup has no copy of its data"
 """The cause where no object of the backup has one: its books may know better."""
+
+NOT_BROUGHT_BACK = "copied as files through pod {}, which the restore does not bring back"
+_OF_KUBEVIRT = "copied as files through a pod of KubeVirt, which no restore brings back"
+_NEVER_COPIED = "to be copied as files through pod {}, of which Velero has no PodVolumeBackup"
 
 TO_BRING = pod.RESOURCE, persistent_volume.RESOURCE
 """Velero puts files back into claims only where the Restore takes both."""
@@ -155,16 +160,53 @@ def _cause_without_snapshot(stored: Item, context: RestoreContext) -> str:
     find = context.archive.get(persistent_volume.RESOURCE.named("", name_of_volume))
     pods = _pods(namespace, context)
     copied = [one for one in pods.get(name, ()) if fates.copies_volume(backup, one, name)]
+    able = [one for one in bringers(claim, context) if _may_bring(one, name, backup)]
+    through = _copied_through(claim, context) if able else None
+    is_copied = bool(copied if through is None else through)
     is_kept = find is None or not persistent_volume.is_deleted_with_claim(find)
-    if is_kept and not copied and (find or snapshotter.takes_snapshots(backup)):
+    if is_kept and not is_copied and (find or snapshotter.takes_snapshots(backup)):
         return ""  # Velero makes the claim on that volume
-    if any(_may_bring(one, name, backup) for one in bringers(claim, context)):
-        return ""
+    if able:
+        return _cause_with_bringers(able, copied, through)
     if any(map(pod.is_of_machine, copied)):
-        return "copied as files through a pod of KubeVirt, which no restore brings back"
+        return _OF_KUBEVIRT
     if any(fates.brings_back(backup, name, one, is_by_policy=False) for one in copied):
         return f"copied as files through a pod, {_why_no_bringer(context)}"
     return NO_COPY
+
+
+def _cause_with_bringers(
+    able: Sequence[Item], copied: Sequence[Item], through: frozenset[str] | None
+) -> str:
+    """The cause where files could come through pods; empty if they do, or if unknown.
+
+    Args:
+        able: the pods that could bring the files.
+        copied: the pods that the Backup asks to copy the files through.
+        through: see `_copied_through`.
+    """
+    if through is None or not through.isdisjoint(map(it.name, able)):
+        return ""
+    if not through:
+        meant = next((it.name(one) for one in able if one in copied), "")
+        return _NEVER_COPIED.format(meant) if meant else NO_COPY
+    if any(pod.is_of_machine(one) for one in copied if it.name(one) in through):
+        return _OF_KUBEVIRT
+    return NOT_BROUGHT_BACK.format(listing(sorted(through)))
+
+
+def _copied_through(claim: Reference, context: RestoreContext) -> frozenset[str] | None:
+    """The pods through which Velero has copied the files of a claim, or failed to; None if unknown.
+
+    Where Velero cannot begin, as without a node agent on the pod's node, it makes no
+    PodVolumeBackup: BackupPodVolumes in pkg/podvolume/backupper.go of Velero v1.15 to v1.18.
+    """
+    try:
+        by_claim = pod_volume.of_restored(context.cluster, context.restore.asked)
+    except Forbidden as error:
+        context.log.debug("not known which files Velero has copied: %s", error)
+        return None
+    return frozenset(map(pod_volume.pod, by_claim.get(f"{claim.namespace}/{claim.name}", ())))
 
 
 def bringers(claim: Reference, context: RestoreContext) -> Sequence[Item]:
