@@ -17,33 +17,43 @@ from tests.cluster.storage import wait_until_bound
 
 SOURCE = "filed"
 DB = Machine(SOURCE, "db", disks=(Disk("root"), Disk("data")), has_instancetype=False)
+RAW = Machine(SOURCE, "raw", disks=(Disk("root"), Disk("data", "Block")), has_instancetype=False)
 KUBEVIRT = "kubevirt.io/v1"
 PREFIX = "stillpoint.dev/"
 CONTENT = b"db-data at the backup " * 1000
-COPIER: Object = {
-    "apiVersion": "v1",
-    "kind": "Pod",
-    "metadata": {
-        "name": "copier",
-        "namespace": SOURCE,
-        "annotations": {"backup.velero.io/backup-volumes": "data"},
-    },
-    "spec": {
-        "containers": [
-            {
-                "name": "copier",
-                "image": "copier:none",
-                "volumeMounts": [{"name": "data", "mountPath": "/data"}],
-            }
-        ],
-        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "db-data"}}],
-    },
-}
+
+
+def copier(machine: Machine, **mounted: list[Object]) -> Object:
+    """A pod that mounts the data of a machine, and asks for a copy of its files."""
+    claim = {"claimName": f"{machine.name}-data"}
+    container = {"name": "copier", "image": "copier:none", **mounted}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": f"{machine.name}-copier",
+            "namespace": SOURCE,
+            "annotations": {"backup.velero.io/backup-volumes": "data"},
+        },
+        "spec": {
+            "containers": [container],
+            "volumes": [{"name": "data", "persistentVolumeClaim": claim}],
+        },
+    }
+
+
+PODS = [
+    copier(DB, volumeMounts=[{"name": "data", "mountPath": "/data"}]),
+    copier(RAW, volumeDevices=[{"name": "data", "devicePath": "/dev/data"}]),
+]
 
 
 @dataclass
 class Filed:
-    """A backup of a machine with one disk by snapshot, and one as files."""
+    """A backup of machines with one disk by snapshot, and one that is to be copied as files.
+
+    Velero leaves out that of the second machine, a block device, and makes no PodVolumeBackup.
+    """
 
     cluster: Cluster
     files: PodVolumes
@@ -75,11 +85,11 @@ class Filed:
 def filed(cluster: Cluster) -> Iterator[Filed]:
     api, folder = cluster.api, cluster.folder / SOURCE
     cluster.create_namespace(SOURCE)
-    cluster.create_vms([DB])
+    cluster.create_vms([DB, RAW])
     cluster.disk_image(SOURCE, "db-data").write_bytes(CONTENT)
-    api.create(COPIER)
-    where = ("v1", "Pod", SOURCE, "copier")
-    wait_until(lambda: api.get(*where)["status"].get("phase") == "Running", "the copier runs")
+    for each in PODS:
+        api.create(each)
+    wait_until(lambda: all(map(is_running, api.list("v1", "Pod", SOURCE))), "the copiers run")
     agent = NodeAgent(api, cluster.storage, folder / "moved")
     folder.mkdir()
     try:
@@ -92,6 +102,10 @@ def filed(cluster: Cluster) -> Iterator[Filed]:
             yield Filed(cluster, files)
     finally:
         agent.close()
+
+
+def is_running(pod: Object) -> bool:
+    return bool(pod["status"].get("phase") == "Running")
 
 
 def test_a_machine_waits_halted_for_the_files_of_its_disk_and_starts_on_them(filed: Filed) -> None:
@@ -114,6 +128,19 @@ def test_a_machine_waits_halted_for_the_files_of_its_disk_and_starts_on_them(fil
     assert cluster.disk_image(target, "db-data").read_bytes() == CONTENT
 
 
+def test_a_disk_whose_files_velero_never_began_to_copy_does_not_come_back_empty(
+    filed: Filed,
+) -> None:
+    """CDI, which knows where the machine has it from, is left to make it."""
+    target, api = "filed-never", filed.cluster.api
+    assert filed.restore(target)["status"]["phase"] == "Completed"
+    names = [one["metadata"]["name"] for one in api.list("v1", "PersistentVolumeClaim", target)]
+    assert sorted(names) == ["db-data", "db-root", "raw-root"]
+    told = str(filed.cluster.restore_results(target)["warnings"])
+    why = "to be copied as files through pod raw-copier, of which Velero has no PodVolumeBackup"
+    assert f"raw comes back without data: raw-data ({why}; CDI populates it again)" in told
+
+
 def test_a_machine_stays_halted_when_the_files_of_its_disk_do_not_come(filed: Filed) -> None:
     target = "filed-broken"
     filed.files.fail_in(target)
@@ -123,7 +150,7 @@ def test_a_machine_stays_halted_when_the_files_of_its_disk_do_not_come(filed: Fi
     error = filed.operation(target)["error"]
     name = copy["metadata"]["name"]
     assert error.startswith(
-        f"{target}/db: db-data lacks files of pod copier: PodVolumeRestore {name} Failed: the "
+        f"{target}/db: db-data lacks files of pod db-copier: PodVolumeRestore {name} Failed: the "
         "repository is broken; it stays halted"
     )
     assert filed.strategy(target) == "Halted"

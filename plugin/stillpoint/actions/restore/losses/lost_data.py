@@ -198,8 +198,9 @@ def _cause_with_bringers(
 def _copied_through(claim: Reference, context: RestoreContext) -> frozenset[str] | None:
     """The pods through which Velero has copied the files of a claim, or failed to; None if unknown.
 
-    Where Velero cannot begin, as without a node agent on the pod's node, it makes no
-    PodVolumeBackup: BackupPodVolumes in pkg/podvolume/backupper.go of Velero v1.15 to v1.18.
+    Velero makes no PodVolumeBackup of a block device, nor of a volume that no container mounts:
+    BackupPodVolumes in pkg/podvolume/backupper.go of Velero v1.15 to v1.18. A pod with which that
+    fails as a whole, as without a node agent on its node, is not in the backup.
     """
     try:
         by_claim = pod_volume.of_restored(context.cluster, context.restore.asked)
