@@ -365,17 +365,23 @@ class KubernetesReader:
     ) -> BaseHTTPResponse:
         """The response before its body; to be closed, as the body may be left unread."""
         url, has_body = self._host + request.path, bool(request.body)
-        return self._pool.request(
-            request.method,
-            f"{url}?{urlencode(query)}" if query and has_body else url,
-            fields=None if has_body else query,
-            body=request.body or None,
-            headers=self._headers(request),
-            timeout=Timeout(connect=min(self._limits.connect_s, silence_s), read=silence_s),
-            retries=False,  # urllib3 would make three of its own
-            redirect=False,
-            preload_content=False,
-        )
+        try:
+            return self._pool.request(
+                request.method,
+                f"{url}?{urlencode(query)}" if query and has_body else url,
+                fields=None if has_body else query,
+                body=request.body or None,
+                headers=self._headers(request),
+                timeout=Timeout(connect=min(self._limits.connect_s, silence_s), read=silence_s),
+                retries=False,  # urllib3 would make three of its own
+                redirect=False,
+                preload_content=False,
+            )
+        except http.ReadTimeoutError as error:
+            if "handshake" in str(error.__cause__):  # urllib3 2 takes it for a read
+                cause = "its TLS handshake timed out"
+                raise http.ConnectTimeoutError(error.pool, cause) from error
+            raise
 
     def _lines(self, request: ApiRequest, query: Mapping[str, str]) -> Iterator[bytes]:
         """Lines of a streamed response, until the server ends the stream."""

@@ -13,6 +13,7 @@ import yaml
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import incluster_config
 
+from stillpoint.cluster import no_answer
 from stillpoint.cluster.kubernetes_reader import KubernetesReader, Limits
 from stillpoint.model.errors import Forbidden, ReadFailed, Unreachable
 from stillpoint.model.item import Item
@@ -445,6 +446,19 @@ def test_a_silent_server_is_given_up_after_the_read_deadline(read: Read) -> None
             read(server.reader(QUICK))
         wait_until(lambda: server.heard)  # it may be slower than the deadline
     assert len(server.heard) == 1
+
+
+def test_a_handshake_that_does_not_come_is_tried_again() -> None:
+    """Nothing was asked yet, also where a change would have been."""
+    limits, pauses = replace(QUICK, read_s=1.0, response_s=2.0), list[float]()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        client = ApiClient(Configuration(host=host))
+        reader = KubernetesReader(client, limits, sleep=pauses.append)
+        with pytest.raises(Unreachable, match="its TLS handshake timed out") as caught:
+            get(reader)
+    assert len(pauses) == limits.tries - 1
+    assert caught.value.hint == no_answer.REACH_HINT
 
 
 @both
