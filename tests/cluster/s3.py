@@ -1,6 +1,11 @@
 """An object store with the API of S3, over TLS by the cluster's own authority.
 
 The server is versitygw on a folder, and Velero reaches it by its plugin for AWS.
+
+The plugin has its credential as `velero install` gives it, in a file. One that a location names in
+a Secret, each controller of Velero writes to one file anew before it starts a plugin: another that
+reads it just then finds it empty. Then Velero fails a Restore, or gives no URL of a file (`Path` in
+internal/credentials/file_store.go of v1.18; https://github.com/velero-io/velero/issues/8524).
 """
 
 import base64
@@ -54,7 +59,6 @@ class Store:
                 "provider": "aws",
                 "backupSyncPeriod": "0s",
                 "objectStorage": storage,
-                "credential": {"name": LOCATION, "key": "cloud"},
                 "config": {
                     "region": "test",
                     "s3ForcePathStyle": "true",
@@ -101,11 +105,16 @@ def serving(cluster: Cluster) -> Iterator[Store]:
 @contextmanager
 def _location(cluster: Cluster, store: Store) -> Iterator[None]:
     made = (
-        _secret(LOCATION, {"cloud": _CREDENTIAL}),
         _secret(AUTHORITY, {"ca.crt": store.authority}),
         store.location,
     )
-    settings = replace(cluster.velero.settings or Settings(), stores=(PLUGIN,))
+    credential = cluster.folder / "s3-credential"
+    credential.write_text(_CREDENTIAL)
+    settings = replace(
+        cluster.velero.settings or Settings(),
+        stores=(PLUGIN,),
+        environment={"AWS_SHARED_CREDENTIALS_FILE": str(credential)},
+    )
     with cluster.velero_with(settings):
         for each in made:
             cluster.api.create(each)

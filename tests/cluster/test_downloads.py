@@ -40,6 +40,13 @@ def store(cluster: Cluster) -> Iterator[s3.Store]:
         yield store
 
 
+@pytest.mark.usefixtures("store")
+def test_no_credential_is_written_anew_while_a_plugin_may_read_it(cluster: Cluster) -> None:
+    """Velero has looked at the location, and would have written one that is in a Secret."""
+    written = (cluster.velero.folder / "tmp" / "credentials" / NAMESPACE).glob("s3*")
+    assert list(written) == []
+
+
 def test_files_come_from_the_object_store_with_no_more_rights_than_documented(
     cluster: Cluster, store: s3.Store
 ) -> None:

@@ -1,9 +1,9 @@
 """The Velero server, with an object store in a folder, and with or without a plugin under test."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -52,6 +52,8 @@ class Settings:
     """More plugins for object stores than that of folders, by the names of their programs."""
     flags: Sequence[str] = ()
     """More flags of `velero server`; the last of two equal ones wins."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """More variables, which its plugins have, too."""
 
 
 class Velero:
@@ -172,6 +174,7 @@ class Velero:
             "TMPDIR": str(
                 self.folder / "tmp"
             ),  # Velero's credentials folder has a fixed name in there
+            **settings.environment,
         }
 
     def _plugin_folder(self, settings: Settings) -> Path:
