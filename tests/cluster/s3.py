@@ -71,6 +71,11 @@ class Store:
     def bucket(self) -> Path:
         return self.folder / _BUCKET
 
+    @property
+    def credential(self) -> Path:
+        """The file that Velero's plugin reads as it starts."""
+        return self.folder.with_name("s3-credential")
+
     def path(self, backup: str, ending: str) -> Path:
         """A file of the backup in the bucket."""
         return self.bucket / "backups" / backup / f"{backup}{ending}"
@@ -108,13 +113,14 @@ def _location(cluster: Cluster, store: Store) -> Iterator[None]:
         _secret(AUTHORITY, {"ca.crt": store.authority}),
         store.location,
     )
-    credential = cluster.folder / "s3-credential"
-    credential.write_text(_CREDENTIAL)
-    settings = replace(
-        cluster.velero.settings or Settings(),
-        stores=(PLUGIN,),
-        environment={"AWS_SHARED_CREDENTIALS_FILE": str(credential)},
-    )
+    store.credential.write_text(_CREDENTIAL)
+    # Where it is empty, the plugin would ask a cloud that it takes itself to be in.
+    environment = {
+        "AWS_SHARED_CREDENTIALS_FILE": str(store.credential),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    settings = cluster.velero.settings or Settings()
+    settings = replace(settings, stores=(PLUGIN,), environment=environment)
     with cluster.velero_with(settings):
         for each in made:
             cluster.api.create(each)

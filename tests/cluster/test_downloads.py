@@ -3,7 +3,8 @@
 import io
 import json
 import tarfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def test_no_credential_is_written_anew_while_a_plugin_may_read_it(cluster: Clust
 def test_files_come_from_the_object_store_with_no_more_rights_than_documented(
     cluster: Cluster, store: s3.Store
 ) -> None:
-    backed_up(cluster)
+    backed_up(cluster, "downloaded")
     kubeconfig = str(cluster.control_plane.kubeconfig(ACCOUNT))
     check_downloads(cluster, KubernetesWriter.connect(file=kubeconfig), store)
 
@@ -122,6 +123,30 @@ def both_contexts(cluster: Cluster, folder: Path) -> Path:
     return folder / "kubeconfig"
 
 
+def test_a_file_comes_although_velero_has_given_a_request_up(
+    cluster: Cluster, store: s3.Store
+) -> None:
+    """Its plugin finds no credential, until a download pauses before its next try."""
+    client = KubernetesWriter.connect(file=str(cluster.control_plane.kubeconfig("admin")))
+    trusted = Trust(store.authority)
+    backed_up(cluster, "given-up")
+    credential = store.credential.read_text()
+    pauses: list[float] = []
+
+    def sleep(pause_s: float) -> None:
+        pauses.append(pause_s)
+        store.credential.write_text(credential)
+
+    store.credential.write_text("")
+    files = of_backup(client, trusted, "given-up", sleep)
+    try:
+        assert content(files, "BackupLog") == store.path("given-up", "-logs.gz").read_bytes()
+    finally:
+        store.credential.write_text(credential)
+    assert len(pauses) == 1
+    assert cluster.api.list(API_VERSION, "DownloadRequest", NAMESPACE) == []
+
+
 def check_downloads(cluster: Cluster, client: KubernetesWriter, store: s3.Store) -> None:
     location = client.get(own_objects.STORAGE_LOCATION, NAMESPACE, s3.LOCATION)
     assert location is not None
@@ -131,7 +156,7 @@ def check_downloads(cluster: Cluster, client: KubernetesWriter, store: s3.Store)
     assert content(files, "BackupContents") == store.path("downloaded", ".tar.gz").read_bytes()
     assert content(files, "BackupLog") == store.path("downloaded", "-logs.gz").read_bytes()
     with tarfile.open(fileobj=io.BytesIO(content(files, "BackupContents"))) as archive:
-        assert "resources/configmaps/namespaces/downloads/kept.json" in archive.getnames()
+        assert "resources/configmaps/namespaces/downloaded/kept.json" in archive.getnames()
     store.path("downloaded", "-itemoperations.json.gz").unlink()
     assert files.open("BackupItemOperations") is None
 
@@ -147,12 +172,13 @@ def check_downloads(cluster: Cluster, client: KubernetesWriter, store: s3.Store)
     assert cluster.api.list(API_VERSION, "DownloadRequest", NAMESPACE) == []
 
 
-def backed_up(cluster: Cluster) -> None:
-    cluster.create_namespace("downloads")
-    metadata = {"name": "kept", "namespace": "downloads"}
+def backed_up(cluster: Cluster, backup: str) -> None:
+    """A backup with one ConfigMap, of a namespace of its name."""
+    cluster.create_namespace(backup)
+    metadata = {"name": "kept", "namespace": backup}
     cluster.api.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
-    spec = {"includedNamespaces": ["downloads"], "storageLocation": s3.LOCATION}
-    assert cluster.backup("downloaded", spec)["status"]["phase"] == "Completed"
+    spec = {"includedNamespaces": [backup], "storageLocation": s3.LOCATION}
+    assert cluster.backup(backup, spec)["status"]["phase"] == "Completed"
 
 
 def create_account(cluster: Cluster) -> None:
@@ -165,10 +191,15 @@ def create_account(cluster: Cluster) -> None:
     cluster.control_plane.tokens[ACCOUNT] = token
 
 
-def of_backup(client: KubernetesWriter, trusted: Trust) -> DownloadedFiles:
+def of_backup(
+    client: KubernetesWriter,
+    trusted: Trust,
+    backup: str = "downloaded",
+    sleep: Callable[[float], None] = time.sleep,
+) -> DownloadedFiles:
     requests = DownloadRequests(client, NAMESPACE)
-    transfer = Transfer(Connection(trusted))
-    return DownloadedFiles("downloaded", requests, lambda: transfer, ignore)
+    transfer = Transfer(Connection(trusted), sleep=sleep)
+    return DownloadedFiles(backup, requests, lambda: transfer, ignore)
 
 
 def content(files: DownloadedFiles, kind: str) -> bytes:

@@ -1,7 +1,9 @@
 """DownloadRequest (velero.io/v1): Velero's server answers one with a signed URL.
 
-Source: pkg/controller/download_request_controller.go of Velero v1.18. Velero deletes a request
-itself when its URL has expired; until then whoever may read it has the URL.
+Source: pkg/controller/download_request_controller.go of Velero v1.14 to v1.18. Velero deletes a
+request itself when its URL has expired; until then whoever may read it has the URL. It writes to a
+request once for each try to answer it, with a time of expiration, also where it has no URL: and
+where it could not reach its object store, it may never try again.
 """
 
 import logging
@@ -10,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from stillpoint.downloads.errors import DownloadFailed
+from stillpoint.downloads.errors import DownloadFailed, Interrupted
 from stillpoint.downloads.signed_url import SignedUrl
 from stillpoint.model import item as it
 from stillpoint.model.errors import Forbidden, ReadFailed
@@ -20,6 +22,11 @@ from stillpoint.velero import own_objects
 
 RESOURCE = own_objects.DOWNLOAD_REQUEST
 LABEL = "stillpoint.dev/download"
+
+_HINT = (
+    "look whether its server in namespace {namespace} runs, whether the BackupStorageLocation is "
+    "Available, and at the server's log"
+)
 
 _log = logging.getLogger("stillpoint")
 
@@ -47,6 +54,7 @@ class DownloadRequests:
 
         Raises:
             DownloadFailed: Velero does not answer.
+            Interrupted: Velero has tried to, and could not: a new request may go well.
             ReadFailed: the cluster does not.
         """
         identifier = str(uuid.uuid4())
@@ -81,6 +89,7 @@ class DownloadRequests:
         }
 
     def _await_url(self, subject: str, identifier: str, name: str) -> str:
+        attempt, hint = "cannot download it", _HINT.format(namespace=self.namespace)
         labels = f"{LABEL}={identifier}"
         changes = self.cluster.changes(RESOURCE, self.namespace, labels, self.longest_s)
         with closing(changes):
@@ -88,15 +97,13 @@ class DownloadRequests:
                 if it.name(change.item) != name:
                     continue
                 if change.is_deleted:
-                    raise DownloadFailed(subject, "cannot download it", "its request was deleted")
+                    raise DownloadFailed(subject, attempt, "its request was deleted")
                 if url := it.text(change.item, "status", "downloadURL"):
                     return url
+                if it.text(change.item, "status", "expiration"):
+                    raise Interrupted(subject, attempt, "Velero could make no URL of it", hint)
         cause = f"Velero gave no URL within {self.longest_s:g} s"
-        hint = (
-            f"look whether its server in namespace {self.namespace} runs, whether the "
-            "BackupStorageLocation is Available, and at the server's log"
-        )
-        raise DownloadFailed(subject, "cannot download it", cause, hint)
+        raise DownloadFailed(subject, attempt, cause, hint)
 
     def _delete(self, name: str) -> None:
         try:

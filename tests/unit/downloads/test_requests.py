@@ -4,7 +4,7 @@ from collections.abc import Generator
 
 import pytest
 
-from stillpoint.downloads.errors import DownloadFailed
+from stillpoint.downloads.errors import DownloadFailed, Interrupted
 from stillpoint.downloads.requests import LABEL, RESOURCE, DownloadRequests
 from stillpoint.model import item as it
 from stillpoint.model.errors import Forbidden, Unreachable
@@ -77,6 +77,15 @@ def test_a_velero_that_does_not_answer_is_reported_with_what_to_look_at() -> Non
     assert caught.value.subject == "BackupLog of backup nightly"
     assert "no URL within 60 s" in caught.value.cause
     assert "BackupStorageLocation is Available" in caught.value.hint
+    assert velero.objects == []
+
+
+def test_a_request_that_velero_could_not_answer_is_not_waited_for() -> None:
+    """A file's next try makes another: Velero itself may have given this one up."""
+    velero = Velero({"expiration": "2026-11-28T01:32:38Z"}, {"downloadURL": URL})
+    with pytest.raises(Interrupted, match="could make no URL") as caught:
+        url_of(velero)
+    assert "the server's log" in caught.value.hint
     assert velero.objects == []
 
 
