@@ -54,6 +54,11 @@ def is_over(pod: Item) -> bool:
     return it.text(pod, "status", "phase") in _OVER
 
 
+def is_placed(pod: Item) -> bool:
+    """True if the pod has a node: only there can anything run in it."""
+    return bool(it.text(pod, "spec", "nodeName")) or it.text(pod, "status", "phase") != "Pending"
+
+
 def ended(pod: Item) -> datetime | None:
     """When the last of its containers ended, by the clock of the node; None if none has."""
     times = (
@@ -62,6 +67,34 @@ def ended(pod: Item) -> datetime | None:
         for one in it.sequence(pod, "status", f"{kind[:-1]}Statuses")
     )
     return max(filter(None, times), default=None)
+
+
+def released(pod: Item, claim: str) -> datetime | None:
+    """When the last container with a claim ended, by the clock of the node; None if one may run.
+
+    Containers that are put beside them, as by istio, run on when a guest has left the pod.
+    """
+    volumes = {
+        it.text(volume, "name")
+        for volume in it.sequence(pod, "spec", "volumes")
+        if it.text(volume, "persistentVolumeClaim", "claimName") == claim
+    }
+    containers = [
+        (f"{kind[:-1]}Statuses", it.text(container, "name"))
+        for kind in _CONTAINERS
+        for container in it.sequence(pod, "spec", kind)
+        for mounts in ("volumeMounts", "volumeDevices")
+        for one in it.sequence(container, mounts)
+        if it.text(one, "name") in volumes
+    ]
+    ended = [
+        it.time(one, "state", "terminated", "finishedAt")
+        for field, name in containers
+        for one in it.sequence(pod, "status", field)
+        if it.text(one, "name") == name
+    ]
+    known = list(filter(None, ended))
+    return max(known) if known and len(known) == len(containers) else None
 
 
 def is_running(pod: Item) -> bool:

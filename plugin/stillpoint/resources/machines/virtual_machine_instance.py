@@ -138,12 +138,16 @@ def attachment_pods(instance: Item) -> Iterator[str]:
             yield pod
 
 
-def pod_uids(instance: Item) -> Iterator[str]:
-    """The uids of the pods in which the guest runs, or that attach its disks and are ready."""
-    yield from it.mapping(instance, "status", "activePods")
+def attachment_pod_uids(instance: Item) -> Iterator[str]:
+    """The uids of the pods that attach the instance's hot-plugged disks, and are ready."""
     for status in it.sequence(instance, "status", "volumeStatus"):
         if uid := it.text(status, "hotplugVolume", "attachPodUID"):
             yield uid
+
+
+def active_pods(instance: Item) -> Collection[str]:
+    """The uids of the pods that name the instance as their controller, ended ones too."""
+    return it.mapping(instance, "status", "activePods")
 
 
 def state_claims(instance: Item) -> Iterator[str]:

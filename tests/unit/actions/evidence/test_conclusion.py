@@ -455,6 +455,125 @@ def test_no_pod_hides_among_those_of_a_guest_by_its_words(pod: Item) -> None:
     assert missing.says.endswith("may write to it: forged")
 
 
+OF_INSTANCE = {
+    "kind": "VirtualMachineInstance",
+    "name": "db",
+    "uid": "vmi-db",
+    "controller": True,
+}
+
+
+def with_two_active(
+    other: Item, status: Item | None = None, *, seen_at_the_cut: bool = True
+) -> Evidence:
+    """The evidence of a disk of which KubeVirt counts two pods among the guest's active ones."""
+    there = instance(activePods={"pod-db": "n1", it.uid(other): "n2"}, **status or {})
+    look = Look(NOW, state.of(there if seen_at_the_cut else instance()))
+    reader = world(
+        cut(),
+        replace(seen(HELD, RELEASED, OVER), looks=(look,)),
+        without=["Pod", "VirtualMachineInstance"],
+    )
+    reader.objects += [there, *pod_of("db", is_attachment=False), other]
+    assert concluded(reader).completed
+    return stored(reader)
+
+
+def writers(found: Evidence) -> Sequence[str]:
+    return [one.says for one in found.missing if one.code == "shared-with-pod"]
+
+
+@pytest.mark.parametrize("seen_at_the_cut", [True, False])
+def test_a_pod_that_names_the_instance_as_its_controller_is_active_and_no_launcher(
+    *, seen_at_the_cut: bool
+) -> None:
+    """KubeVirt counts whatever pod does so, also from a later moment on."""
+    found = with_two_active(
+        forged("virt-launcher", {}, OF_INSTANCE), seen_at_the_cut=seen_at_the_cut
+    )
+    assert found.level is Level.UNKNOWN
+    [said] = writers(found)
+    assert said.endswith("may write to it: virt-launcher-db, forged")
+
+
+def with_uid(pod: Item, **metadata: Any) -> Item:
+    return {**pod, "metadata": {**pod["metadata"], "uid": "pod-two", **metadata}}
+
+
+def left_by_guest(moment: timedelta, *names: str) -> Item:
+    """A pod that runs on, whose containers of these names, or the one with the disk, ended."""
+    found = other_pod(mountPath="/disk")
+    ended = {"terminated": {"finishedAt": (NOW + moment).isoformat()}}
+    names = names or ("libguestfs",)
+    states = [{"name": "istio-proxy", "state": {"running": {}}}]
+    states += [{"name": name, "state": ended} for name in names]
+    return it.with_value(found, states, "status", "containerStatuses")
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        pytest.param(left_by_guest(SECOND), id="the guest left it after the cut"),
+        pytest.param(left_by_guest(-62 * SECOND, "other"), id="what ended has no disk"),
+        pytest.param(ended_pod(SECOND), id="it ended after the cut"),
+    ],
+)
+def test_a_second_active_pod_that_may_have_run_at_the_cut_is_told(pod: Item) -> None:
+    found = with_two_active(with_uid(pod))
+    assert found.level is Level.UNKNOWN
+    assert len(writers(found)) == 1
+
+
+@pytest.mark.parametrize(
+    "pod",
+    [
+        pytest.param(ended_pod(-62 * SECOND), id="had ended before, as after a migration"),
+        pytest.param(other_pod("Pending"), id="has no node yet"),
+        pytest.param(left_by_guest(-62 * SECOND), id="is left by the guest, and not by istio"),
+    ],
+)
+def test_a_pod_of_a_migration_that_did_not_run_at_the_cut_is_no_second_one(pod: Item) -> None:
+    found = with_two_active(with_uid(pod))
+    assert (found.level, writers(found)) == (Level.APPLICATION, [])
+
+
+def test_two_pods_of_a_guest_that_is_migrated_are_its_own() -> None:
+    """It is not in one run: no rule takes it for frozen."""
+    migrating = {"migrationState": {"startTimestamp": "2026-05-04T11:59:59Z"}}
+    found = with_two_active(with_uid(other_pod(mountPath="/disk")), migrating)
+    assert (found.level, writers(found)) == (Level.UNKNOWN, [])
+    assert "one-run" in {one.code for one in found.missing}
+
+
+@pytest.mark.parametrize(
+    ("made", "is_later"), [(2 * SECOND, False), (3 * SECOND, True), (-SECOND, False)]
+)
+def test_a_pod_that_was_made_after_the_cut_has_not_written_before_it(
+    made: timedelta, *, is_later: bool
+) -> None:
+    """As that of a migration, of a guest that was started again, or of a disk's export."""
+    later = with_uid(other_pod(mountPath="/disk"), creationTimestamp=(NOW + made).isoformat())
+    found = with_two_active(later, seen_at_the_cut=False)
+    assert bool(writers(found)) is not is_later
+    reader = world(cut(), seen(HELD, RELEASED, OVER))
+    reader.objects.append(later)
+    assert concluded(reader).completed
+    assert (stored(reader).level is Level.APPLICATION) is is_later
+
+
+def test_the_clock_that_dates_pods_is_compared_with_the_plugin_s() -> None:
+    """The API server's is ahead by up to two minutes and a second: a snapshot's date says so."""
+    ahead = timedelta(minutes=2)
+    for made, is_later in ((ahead + 3 * SECOND, False), (ahead + 4 * SECOND, True)):
+        held = annotated(snapshot(), cut(), seen(HELD, RELEASED, OVER))
+        held["metadata"]["creationTimestamp"] = (NOW + ahead + SECOND).isoformat()
+        reader = DictionaryReader([*(one for one in SHOP if one["kind"] != "VolumeSnapshot"), held])
+        date = (NOW + made).isoformat()
+        reader.objects.append(with_uid(other_pod(mountPath="/disk"), creationTimestamp=date))
+        assert concluded(reader).completed
+        assert (writers(stored(reader)) == []) is is_later
+
+
 READ_ONLY = other_pod(mountPath="/disk")
 READ_ONLY["spec"]["volumes"][0]["persistentVolumeClaim"]["readOnly"] = True
 

@@ -133,9 +133,9 @@ def server_ahead(namespace: str, context: BackupContext) -> tuple[timedelta, tim
 
 
 def writing_pods(
-    namespace: str, claim: str, machines: Collection[str], context: BackupContext
+    namespace: str, cut: Cut, machines: Collection[str], context: BackupContext
 ) -> tuple[str, ...]:
-    """Names of pods that may write to a claim now, or may have in the backup, but of `machines`.
+    """Names of pods that may have written to a disk before its cut, but of `machines`.
 
     They mend a disk, or fill it, or run a guest that the backup leaves out. Of one that has ended
     the node's clock says when.
@@ -147,22 +147,53 @@ def writing_pods(
         ReadFailed: a read failed.
     """
     pods = context.cluster.list_grouped(pod.RESOURCE, namespace, pod.written_claims)
-    mounting = pods.get(claim, ())
-    known = {uid for name in machines if mounting for uid in _pods(namespace, name, context)}
+    mounting = pods.get(cut.claim.name, ())
+    mounting = [one for one in mounting if not _is_later(one, cut, namespace, context)]
+    known = {uid for name in machines if mounting for uid in _own(name, mounting, cut, context)}
     found = (one for one in mounting if it.uid(one) not in known)
     return tuple(it.name(one) for one in found if _is_of_backup(one, context))
 
 
-def _pods(namespace: str, machine: str, context: BackupContext) -> Iterator[str]:
-    """The uids of a guest's own pods, in the backup and now, by the status of its instance.
+def _own(
+    machine: str, mounting: Sequence[Item], cut: Cut, context: BackupContext
+) -> Collection[str]:
+    """The uids of a guest's own pods, by the status of its instance.
 
-    Whoever makes a pod gives it labels, annotations and owners as he likes.
+    Whoever makes a pod gives it labels and owners as he likes, and KubeVirt counts a pod that names
+    the instance as its controller among the active ones (setActivePods in
+    pkg/virt-controller/watch/vmi/lifecycle.go of v1.9). So of those that may have run at the cut
+    none is known to be the launcher if there are several. In a migration there are two; but then
+    the guest was not in one run, which all rules ask for that take it for frozen.
+
+    Args:
+        mounting: the pods with the disk that are not younger than the cut.
     """
-    if seen := observed(namespace, machine, context):
-        for look in seen.looks:
-            yield from look.state.launchers
-    if instance := context.cluster.get(virtual_machine_instance.RESOURCE, namespace, machine):
-        yield from virtual_machine_instance.pod_uids(instance)
+    namespace = it.namespace(mounting[0])
+    found = context.cluster.get(virtual_machine_instance.RESOURCE, namespace, machine) or {}
+    seen = observed(namespace, machine, context)
+    looks = seen.looks if seen else ()
+    launchers = {uid for look in looks for uid in look.state.launchers}
+    launchers |= set(virtual_machine_instance.active_pods(found))
+    ran = [one for one in mounting if it.uid(one) in launchers and _may_have_run(one, cut)]
+    early = (one for one in looks if cut.not_after and one.received <= cut.not_after)
+    if len(ran) > 1 and not any(look.state.is_migrating for look in early):
+        launchers -= set(map(it.uid, ran))
+    return launchers.union(virtual_machine_instance.attachment_pod_uids(found))
+
+
+def _is_later(one: Item, cut: Cut, namespace: str, context: BackupContext) -> bool:
+    """True if a pod was surely made after a cut; the API server's clock dates it."""
+    created, (_least, most) = it.creation_time(one), server_ahead(namespace, context)
+    return bool(created and cut.not_after and created - most > cut.not_after)
+
+
+def _may_have_run(launcher: Item, cut: Cut) -> bool:
+    """True unless a guest had left a pod before a cut, by the node's clock, or it has no node."""
+    is_over = pod.is_over(launcher)
+    ended = pod.ended(launcher) if is_over else pod.released(launcher, cut.claim.name)
+    if ended and cut.not_before and ended < cut.not_before - MARGIN:
+        return False
+    return pod.is_placed(launcher)
 
 
 def _is_of_backup(other: Item, context: BackupContext) -> bool:

@@ -202,7 +202,7 @@ def _with_sharers(cut: Cut, asked: Operation, context: BackupContext) -> Cut:
     return replace(
         cut,
         shared_with=tuple(one for one in cut.machines if one != own),
-        pods=holders.writing_pods(asked.namespace, cut.claim.name, machines, context),
+        pods=holders.writing_pods(asked.namespace, cut, machines, context),
     )
 
 
