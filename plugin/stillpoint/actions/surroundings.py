@@ -49,6 +49,11 @@ def launcher_pod(cluster: Index, instance: Item) -> Item | None:
 
     A guest that was migrated since the pods were listed has a later one, which is looked up.
     """
+    return pod.live(launcher_pods(cluster, instance), instance)
+
+
+def launcher_pods(cluster: Index, instance: Item) -> Sequence[Item]:
+    """The pods that pass for launchers of an instance; see `launcher_pod`."""
     namespace, name = it.identify(instance)
     own = pod.of_instance(instance)
     pods: Sequence[Item] = ()
@@ -56,10 +61,9 @@ def launcher_pod(cluster: Index, instance: Item) -> Item | None:
         listed = cluster.list_grouped(pod.RESOURCE, namespace, pod.instances, labels)
         pods = listed.get(name) or pods
         if pod.are_all(pods, instance):
-            return pod.live(pods, instance)
+            return pods
     now = cluster.list_now(pod.RESOURCE, namespace, own)
-    pods = [one for one in now if name in pod.instances(one)] or pods
-    return pod.live(pods, instance)
+    return [one for one in now if name in pod.instances(one)] or pods
 
 
 def mounting(cluster: Index, namespace: str, claim: str) -> Iterator[Item]:

@@ -138,7 +138,9 @@ def _begin(
     watching = observer.of(context)
     if watching is None or not _is_new(instance, launcher, context):
         return
-    now = context.clock.now()
+    claims, now = _claims(instance, launcher), context.clock.now()
+    if _has_double(instance, launcher, context):
+        launcher = None
     first = Observations(
         namespace=it.namespace(instance),
         machine=state.subject(instance),
@@ -150,7 +152,7 @@ def _begin(
         looks=(Look(now, state.of(instance)),),
     )
     named = pod.RESOURCE.named(*it.identify(launcher)) if launcher else None
-    guest = WatchedGuest(first, it.identify(instance), named, _claims(instance, launcher))
+    guest = WatchedGuest(first, it.identify(instance), named, claims)
     watching.watch(it.uid(instance), guest)
 
 
@@ -167,3 +169,17 @@ def _has_hook(launcher: Item, instance: Item, context: BackupContext) -> bool | 
     if not pod_hooks.is_thawed_by_velero(launcher):
         return None if pod_hooks.freezes(launcher, context.backup.asked) else False
     return None if filters.has_names else True
+
+
+def _has_double(instance: Item, launcher: Item | None, context: BackupContext) -> bool:
+    """True if several pods pass for the launcher, and not because of a migration.
+
+    Nobody knows then whose hook and whose console they are. In a migration none of them freezes,
+    and after it the pod that the guest has left may run on for its other containers, as istio's.
+    """
+    if launcher is None or virtual_machine_instance.is_migrating(instance):
+        return False
+    pods = surroundings.launcher_pods(context.cluster, instance)
+    running = pod.active_and_running(pods, instance)
+    left = [one for one in running if it.uid(one) != it.uid(launcher) and pod.is_left(one)]
+    return len(running) - len(left) > 1 or bool(left and pod.is_left(launcher))

@@ -168,6 +168,24 @@ def has_left(instance: Item, launcher: Item) -> bool:
     return bool(active) and it.uid(launcher) not in active
 
 
+def is_left(launcher: Item) -> bool:
+    """True if the guest of a launcher pod has ended in it, whatever else still runs there."""
+    return any(
+        it.text(one, "name") == COMPUTE and bool(it.mapping(one, "state", "terminated"))
+        for one in it.sequence(launcher, "status", "containerStatuses")
+    )
+
+
+def active_and_running(pods: Iterable[Item], instance: Item) -> Sequence[Item]:
+    """The pods, of some, that run and name the instance as their controller, as a launcher does.
+
+    Anybody who makes a pod can have it do so: see setActivePods in
+    pkg/virt-controller/watch/vmi/lifecycle.go of KubeVirt v1.9.
+    """
+    active = it.mapping(instance, "status", "activePods")
+    return [one for one in pods if it.uid(one) in active and is_running(one)]
+
+
 def live(pods: Sequence[Item], instance: Item) -> Item | None:
     """The launcher pod in which the guest runs now; None if not among `pods`.
 

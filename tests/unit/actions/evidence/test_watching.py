@@ -260,6 +260,28 @@ def test_a_guest_that_was_migrated_since_the_pods_were_listed_is_frozen_where_it
     end(context)
 
 
+def left_by(container: str) -> Item:
+    """The status of a pod of which one container has ended."""
+    ended = {"name": container, "state": {"terminated": {"finishedAt": "2026-05-04T11:00:00Z"}}}
+    return {"containerStatuses": [ended, {"name": "istio-proxy", "state": {"running": {}}}]}
+
+
+def test_a_pod_that_says_its_guest_has_left_it_is_no_launcher_either() -> None:
+    """It is the later one on the guest's node: its hook and its console would be the guest's."""
+    second = it.with_value(later_launcher(), {"phase": "Running", **left_by("compute")}, "status")
+    second = it.with_value(second, "2026-05-04T11:00:00Z", "metadata", "creationTimestamp")
+    active: Item = {"activePods": {"pod-db": "n1", "pod-later": "n1"}}
+    reader = DictionaryReader([machine(), instance(**active), launcher(), second, claim()])
+    context = observing(reader)
+    block.related_items(instance(**active), context)
+    watching = observer.of(context)
+    assert watching
+    guest = watching.guest("vmi-db")
+    assert guest
+    assert guest.launcher is None
+    end(context)
+
+
 def test_nobody_knows_of_a_hook_in_a_pod_that_the_guest_has_left() -> None:
     """Velero runs none in a pod that is gone, and counts none as failed."""
     reader = DictionaryReader([machine(), instance(**LATER), launcher(), claim(), snapshot()])
@@ -270,6 +292,40 @@ def test_nobody_knows_of_a_hook_in_a_pod_that_the_guest_has_left() -> None:
     guest = watching.guest("vmi-db")
     assert guest
     assert guest.observations.has_hook is None
+    end(context)
+
+
+@pytest.mark.parametrize(
+    ("other", "status", "known"),
+    [
+        pytest.param({}, {}, None, id="that runs"),
+        pytest.param({"phase": "Succeeded"}, {}, True, id="of a migration that is over"),
+        pytest.param(left_by("compute"), {}, True, id="that the guest has left, and istio has not"),
+        pytest.param(left_by("another"), {}, None, id="that the guest has not left"),
+        pytest.param({"phase": "Pending"}, {}, True, id="of a migration that waits for a node"),
+        pytest.param({}, {"migrationState": {"startTimestamp": "t"}}, True, id="of a migration"),
+    ],
+)
+def test_nobody_knows_hook_and_console_where_a_second_pod_passes_for_the_launcher(
+    other: Item, status: Item, known: bool | None
+) -> None:
+    """Whoever makes it has it name the instance: its hook does nothing, and it prints holds."""
+    second = it.with_value(later_launcher(), {"phase": "Running", **other}, "status")
+    second = it.with_value(second, "n2" if other else "n1", "spec", "nodeName")
+    first = it.with_value(launcher(), "n1", "spec", "nodeName")
+    active = {"activePods": {"pod-db": "n1", "pod-later": "n1"}, **status}
+    reader = DictionaryReader([machine(), instance(**active), first, second, claim()])
+    context = observing(reader)
+    block.related_items(instance(**active), context)
+    watching = observer.of(context)
+    assert watching
+    guest = watching.guest("vmi-db")
+    assert guest
+    assert guest.claims == {"db-root"}
+    assert (guest.observations.has_hook, guest.observations.has_console) == (known, known)
+    assert (guest.launcher is None) is (known is None)
+    if known is None:
+        assert not [one for one in reader.questions if one.startswith("log ")]
     end(context)
 
 
