@@ -158,17 +158,21 @@ def _cause_without_snapshot(stored: Item, context: RestoreContext) -> str:
     claim = persistent_volume_claim.RESOURCE.named(namespace, name)
     name_of_volume = persistent_volume_claim.volume(stored)
     find = context.archive.get(persistent_volume.RESOURCE.named("", name_of_volume))
-    pods = _pods(namespace, context)
-    copied = [one for one in pods.get(name, ()) if fates.copies_volume(backup, one, name)]
+    mounting = _pods(namespace, context).get(name, ())
+    copied = [one for one in mounting if fates.copies_volume(backup, one, name)]
     able = [one for one in bringers(claim, context) if _may_bring(one, name, backup)]
-    through = _copied_through(claim, context) if able else None
-    is_copied = bool(copied if through is None else through)
     is_kept = find is None or not persistent_volume.is_deleted_with_claim(find)
+    is_asked = able or (find and is_kept and mounting)
+    copies = _copies(claim, context) if is_asked else None
+    with_bytes = [one for one in copies or () if not pod_volume.is_of_empty_volume(one)]
+    is_copied = bool(copied if copies is None else with_bytes)
     if is_kept and not is_copied and (find or snapshotter.takes_snapshots(backup)):
         return ""  # Velero makes the claim on that volume
     if able:
+        through = None if copies is None else frozenset(map(pod_volume.pod, copies))
         return _cause_with_bringers(able, copied, through)
-    if any(map(pod.is_of_machine, copied)):
+    names = set(map(pod_volume.pod, with_bytes))
+    if any(pod.is_of_machine(one) for one in mounting if one in copied or it.name(one) in names):
         return _OF_KUBEVIRT
     if any(fates.brings_back(backup, name, one, is_by_policy=False) for one in copied):
         return f"copied as files through a pod, {_why_no_bringer(context)}"
@@ -183,7 +187,7 @@ def _cause_with_bringers(
     Args:
         able: the pods that could bring the files.
         copied: the pods that the Backup asks to copy the files through.
-        through: see `_copied_through`.
+        through: those that Velero has copied through, or failed to; None if unknown.
     """
     if through is None or not through.isdisjoint(map(it.name, able)):
         return ""
@@ -195,8 +199,8 @@ def _cause_with_bringers(
     return NOT_BROUGHT_BACK.format(listing(sorted(through)))
 
 
-def _copied_through(claim: Reference, context: RestoreContext) -> frozenset[str] | None:
-    """The pods through which Velero has copied the files of a claim, or failed to; None if unknown.
+def _copies(claim: Reference, context: RestoreContext) -> Sequence[Item] | None:
+    """The PodVolumeBackups of a claim, failed ones too; None if unknown.
 
     Velero makes no PodVolumeBackup of a block device, nor of a volume that no container mounts:
     BackupPodVolumes in pkg/podvolume/backupper.go of Velero v1.15 to v1.18. A pod with which that
@@ -207,7 +211,7 @@ def _copied_through(claim: Reference, context: RestoreContext) -> frozenset[str]
     except Forbidden as error:
         context.log.debug("not known which files Velero has copied: %s", error)
         return None
-    return frozenset(map(pod_volume.pod, by_claim.get(f"{claim.namespace}/{claim.name}", ())))
+    return by_claim.get(f"{claim.namespace}/{claim.name}", ())
 
 
 def bringers(claim: Reference, context: RestoreContext) -> Sequence[Item]:
