@@ -54,6 +54,8 @@ class State:
         is_frozen: `status.fsFreezeStatus`, which is up to six seconds old.
         os: `status.guestOSInfo.id`; empty if not known.
         machine_version: `metadata.resourceVersion` of its VirtualMachine, if that was read.
+        attachments: uids of the pods that attach its disks, sorted (`hotplugVolume.attachPodUID`).
+            Empty while a further pod does not yet attach its own: KubeVirt tells none of them then.
     """
 
     uid: str = ""
@@ -66,6 +68,7 @@ class State:
     is_migrating: bool = False
     machine_version: str = ""
     os: str = ""
+    attachments: tuple[str, ...] = ()
 
     @property
     def is_off(self) -> bool:

@@ -1,5 +1,7 @@
 """The state of an instance, as observations have it."""
 
+from collections.abc import Iterable
+
 from stillpoint.evidence.document import Subject
 from stillpoint.evidence.observations import State
 from stillpoint.model import item as it
@@ -7,7 +9,7 @@ from stillpoint.model.item import Item
 from stillpoint.resources.machines import virtual_machine, virtual_machine_instance
 
 _LONGEST = 253  # letters, as of the name of a node
-_MOST = 16  # launchers; a live migration has two
+_MOST = 16  # launchers, or pods that attach disks; a live migration has two of each
 
 
 def of(instance: Item | None, machine: Item | None = None) -> State:
@@ -22,7 +24,7 @@ def of(instance: Item | None, machine: Item | None = None) -> State:
     return State(
         uid=it.uid(instance),
         phase=_short(virtual_machine_instance.phase(instance)),
-        launchers=tuple(map(_short, sorted(it.mapping(instance, "status", "activePods"))))[:_MOST],
+        launchers=_sorted(virtual_machine_instance.active_pods(instance)),
         node=_short(it.text(instance, "status", "nodeName")),
         agent_since=_short(virtual_machine_instance.since(instance, "AgentConnected")),
         paused_since=_short(virtual_machine_instance.since(instance, "Paused")),
@@ -30,7 +32,12 @@ def of(instance: Item | None, machine: Item | None = None) -> State:
         is_migrating=virtual_machine_instance.is_migrating(instance),
         machine_version=version,
         os=_short(it.text(instance, "status", "guestOSInfo", "id")),
+        attachments=_sorted(virtual_machine_instance.attachment_pod_uids(instance)),
     )
+
+
+def _sorted(uids: Iterable[str]) -> tuple[str, ...]:
+    return tuple(map(_short, sorted(set(uids))))[:_MOST]
 
 
 def _short(text: str) -> str:

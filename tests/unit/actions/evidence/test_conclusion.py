@@ -412,6 +412,16 @@ def test_pods_of_the_machines_that_were_watched_are_frozen_with_them(
     assert not [one for one in stored(reader).missing if one.code == "shared-with-pod"]
 
 
+def test_a_pod_that_attached_a_disk_at_the_freeze_is_the_guest_s_own_while_another_comes() -> None:
+    """KubeVirt names no pod of any hot-plugged disk while the pod of a new one is not ready."""
+    looks = (Look(NOW, state.of(with_attachment("db"))),)
+    observed = replace(seen(HELD, RELEASED, OVER), looks=looks)
+    reader = world(cut(), observed, without=["Pod"])
+    reader.objects += pod_of("db", is_attachment=True)
+    assert concluded(reader).completed
+    assert stored(reader).level is Level.APPLICATION
+
+
 def test_the_pod_that_a_guest_had_when_it_was_frozen_is_its_own_after_a_migration() -> None:
     reader = world(cut(), seen(HELD, RELEASED, OVER), without=["Pod", "VirtualMachineInstance"])
     reader.objects += [instance(activePods={"pod-later": "n2"}), *pod_of("db", is_attachment=False)]

@@ -178,7 +178,8 @@ def _own(
     early = (one for one in looks if cut.not_after and one.received <= cut.not_after)
     if len(ran) > 1 and not any(look.state.is_migrating for look in early):
         launchers -= set(map(it.uid, ran))
-    return launchers.union(virtual_machine_instance.attachment_pod_uids(found))
+    attaching = {uid for look in looks for uid in look.state.attachments}
+    return launchers.union(attaching, virtual_machine_instance.attachment_pod_uids(found))
 
 
 def _is_later(one: Item, cut: Cut, namespace: str, context: BackupContext) -> bool:
