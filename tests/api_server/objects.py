@@ -68,8 +68,8 @@ class ApiObjects:
             shelf.sort()
 
     def add(self, item: Item) -> None:
-        """Adds an object of a resource that is served."""
-        served = self._serve(item, set())
+        """Adds an object."""
+        served = self._serve(item, {_group_kind(item)} if it.namespace(item) else set())
         self._store(item, served)
         self._shelves[served.group, served.plural].sort()
 

@@ -106,6 +106,10 @@ class ApiServer:
         """From now on this is a cluster without objects, which serves the same resources."""
         self._objects.clear()
 
+    def add(self, item: Item) -> None:
+        """From now on this object is there, too."""
+        self._objects.add(item)
+
     def kubeconfig(self, path: Path) -> Path:
         """Write a kubeconfig for this server that only its owner can read; gives its path."""
         configuration = {

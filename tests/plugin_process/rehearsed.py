@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from stillpoint.model import item as it
 from stillpoint.model.item import Item
 from stillpoint.model.reference import Reference
 from stillpoint.rehearsal.plugin.action_log import LogLine
 from stillpoint.rehearsal.rehearsal import Wanted, rehearse
 from stillpoint.rehearsal.sources.known import Known
-from stillpoint.rehearsal.velero_steps import backup_request, blocks, restore_request, snapshots
+from stillpoint.rehearsal.velero_steps import (
+    backup_request,
+    blocks,
+    file_copies,
+    restore_request,
+    snapshots,
+)
 from stillpoint.rehearsal.velero_steps.backup import BackupContents, back_up
 from stillpoint.rehearsal.velero_steps.restore import RestoredItem, restore, with_reasons
 from stillpoint.rehearsal.velero_steps.selection import Selection
@@ -66,6 +73,9 @@ def over_the_wire(
         extracted.write(contents.stored, folder / "backup")
         if not asked:
             server.clear()
+        namespace = it.namespace(restored_as)
+        for copy in file_copies.assumed(contents, selection, request, namespace).values():
+            server.add(it.with_value(copy, namespace, "metadata", "namespace"))
         target: Mapping[Reference, Item] = selection.cluster if asked else {}
         items = restore(contents.stored, client, rules, target)
     lines = [
