@@ -51,9 +51,13 @@ VELERO_SNAPSHOT = Holder(kinds.VOLUME_SNAPSHOT, "shop", "velero-db-root-x")
 REFUSED = Forbidden("x", "cannot watch", "the account has no right")
 
 
-def begun(context: BackupContext) -> WatchedGuest:
-    """The guest of the machine, watched from its item block on."""
-    block.related_items(instance(), context)
+def begun(context: BackupContext, of: Item | None = None) -> WatchedGuest:
+    """The guest of the machine, watched from its item block on.
+
+    Args:
+        of: its instance; by default one that runs in `pod-db`.
+    """
+    block.related_items(of or instance(), context)
     watching = observer.of(context)
     assert watching
     guest = watching.guest("vmi-db")
@@ -273,11 +277,7 @@ def test_a_pod_that_says_its_guest_has_left_it_is_no_launcher_either() -> None:
     active: Item = {"activePods": {"pod-db": "n1", "pod-later": "n1"}}
     reader = DictionaryReader([machine(), instance(**active), launcher(), second, claim()])
     context = observing(reader)
-    block.related_items(instance(**active), context)
-    watching = observer.of(context)
-    assert watching
-    guest = watching.guest("vmi-db")
-    assert guest
+    guest = begun(context, instance(**active))
     assert guest.launcher is None
     end(context)
 
@@ -286,11 +286,7 @@ def test_nobody_knows_of_a_hook_in_a_pod_that_the_guest_has_left() -> None:
     """Velero runs none in a pod that is gone, and counts none as failed."""
     reader = DictionaryReader([machine(), instance(**LATER), launcher(), claim(), snapshot()])
     context = observing(reader)
-    block.related_items(instance(**LATER), context)
-    watching = observer.of(context)
-    assert watching
-    guest = watching.guest("vmi-db")
-    assert guest
+    guest = begun(context, instance(**LATER))
     assert guest.observations.has_hook is None
     end(context)
 
@@ -316,11 +312,7 @@ def test_nobody_knows_hook_and_console_where_a_second_pod_passes_for_the_launche
     active = {"activePods": {"pod-db": "n1", "pod-later": "n1"}, **status}
     reader = DictionaryReader([machine(), instance(**active), first, second, claim()])
     context = observing(reader)
-    block.related_items(instance(**active), context)
-    watching = observer.of(context)
-    assert watching
-    guest = watching.guest("vmi-db")
-    assert guest
+    guest = begun(context, instance(**active))
     assert guest.claims == {"db-root"}
     assert (guest.observations.has_hook, guest.observations.has_console) == (known, known)
     assert (guest.launcher is None) is (known is None)
