@@ -3,12 +3,13 @@
 Source: KubeVirt v1.9, pkg/virt-controller/services/template.go.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from stillpoint.model import item as it
 from stillpoint.model import kinds
 from stillpoint.model.item import Item
+from stillpoint.resources.machines import virtual_machine_instance
 
 RESOURCE = kinds.POD
 
@@ -81,10 +82,7 @@ def released(pod: Item, claim: str) -> datetime | None:
     }
     containers = [
         (f"{kind[:-1]}Statuses", it.text(container, "name"))
-        for kind in _CONTAINERS
-        for container in it.sequence(pod, "spec", kind)
-        for mounts in ("volumeMounts", "volumeDevices")
-        for one in it.sequence(container, mounts)
+        for kind, container, one in _mounts(pod)
         if it.text(one, "name") in volumes
     ]
     ended = [
@@ -137,10 +135,7 @@ def written_claims(pod: Item) -> Iterable[str]:
     """Names of the claims that the pod mounts and may write to."""
     used = [
         (it.text(one, "name"), one.get("readOnly") is True)
-        for kind in _CONTAINERS
-        for container in it.sequence(pod, "spec", kind)
-        for mounts in ("volumeMounts", "volumeDevices")
-        for one in it.sequence(container, mounts)
+        for _kind, _container, one in _mounts(pod)
     ]
     read = {name for name, is_read_only in used if is_read_only} - {
         name for name, is_read_only in used if not is_read_only
@@ -152,6 +147,15 @@ def written_claims(pod: Item) -> Iterable[str]:
             yield claim
 
 
+def _mounts(pod: Item) -> Iterator[tuple[str, Item, Item]]:
+    """Each mount of a volume or device, with its container and the field that has that."""
+    for kind in _CONTAINERS:
+        for container in it.sequence(pod, "spec", kind):
+            for mounts in ("volumeMounts", "volumeDevices"):
+                for one in it.sequence(container, mounts):
+                    yield kind, container, one
+
+
 def of_instance(instance: Item) -> str:
     """Label selector for the launcher pods of an instance, those of migrations too."""
     return f"{_CREATED_BY}={it.uid(instance)}"
@@ -159,12 +163,12 @@ def of_instance(instance: Item) -> str:
 
 def are_all(pods: Iterable[Item], instance: Item) -> bool:
     """True if the launcher pods that an instance names are all among `pods`."""
-    return set(it.mapping(instance, "status", "activePods")) <= set(map(it.uid, pods))
+    return set(virtual_machine_instance.active_pods(instance)) <= set(map(it.uid, pods))
 
 
 def has_left(instance: Item, launcher: Item) -> bool:
     """True if the guest of an instance runs in other pods than this one."""
-    active = it.mapping(instance, "status", "activePods")
+    active = virtual_machine_instance.active_pods(instance)
     return bool(active) and it.uid(launcher) not in active
 
 
@@ -182,7 +186,7 @@ def active_and_running(pods: Iterable[Item], instance: Item) -> Sequence[Item]:
     Anybody who makes a pod can have it do so: see setActivePods in
     pkg/virt-controller/watch/vmi/lifecycle.go of KubeVirt v1.9.
     """
-    active = it.mapping(instance, "status", "activePods")
+    active = virtual_machine_instance.active_pods(instance)
     return [one for one in pods if it.uid(one) in active and is_running(one)]
 
 
@@ -193,7 +197,7 @@ def live(pods: Sequence[Item], instance: Item) -> Item | None:
     its end; the guest is on the instance's node until then.
     """
     alive = [pod for pod in pods if not is_over(pod)]
-    active = it.mapping(instance, "status", "activePods")
+    active = virtual_machine_instance.active_pods(instance)
     node = it.text(instance, "status", "nodeName")
 
     def rank(pod: Item) -> tuple[bool, bool, bool, str]:

@@ -147,8 +147,8 @@ def writing_pods(
         ReadFailed: a read failed.
     """
     pods = context.cluster.list_grouped(pod.RESOURCE, namespace, pod.written_claims)
-    mounting = pods.get(cut.claim.name, ())
-    mounting = [one for one in mounting if not _is_later(one, cut, namespace, context)]
+    _least, ahead = server_ahead(namespace, context)
+    mounting = [one for one in pods.get(cut.claim.name, ()) if not _is_later(one, cut, ahead)]
     known = {uid for name in machines if mounting for uid in _own(name, mounting, cut, context)}
     found = (one for one in mounting if it.uid(one) not in known)
     return tuple(it.name(one) for one in found if _is_of_backup(one, context))
@@ -182,10 +182,14 @@ def _own(
     return launchers.union(attaching, virtual_machine_instance.attachment_pod_uids(found))
 
 
-def _is_later(one: Item, cut: Cut, namespace: str, context: BackupContext) -> bool:
-    """True if a pod was surely made after a cut; the API server's clock dates it."""
-    created, (_least, most) = it.creation_time(one), server_ahead(namespace, context)
-    return bool(created and cut.not_after and created - most > cut.not_after)
+def _is_later(one: Item, cut: Cut, ahead: timedelta) -> bool:
+    """True if a pod was surely made after a cut.
+
+    Args:
+        ahead: the most by which the API server's clock, which dates the pod, is ahead.
+    """
+    created = it.creation_time(one)
+    return bool(created and cut.not_after and created - ahead > cut.not_after)
 
 
 def _may_have_run(launcher: Item, cut: Cut) -> bool:
